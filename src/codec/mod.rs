@@ -1,0 +1,1 @@
+//! Bytes: how numbers and columns are written and read back.

@@ -1,0 +1,243 @@
+//! Label matchers: `=`, `!=`, `=~`, `!~`.
+//!
+//! Regular expressions match the whole value, as in Prometheus. A missing label is matched as the empty string.
+
+use std::{fmt, sync::Arc};
+
+use regex_automata::meta;
+use regex_syntax::hir::literal;
+
+/// A compiled expression may take this much memory (bytes); beyond it the pattern is refused.
+const REGEX_SIZE_LIMIT: usize = 1 << 20;
+/// A regex that stands for at most this many literal values is looked up value by value instead of by scanning.
+const LITERALS_LIMIT: usize = 256;
+
+/// How a matcher compares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum MatchOp {
+    /// `=`
+    Equal,
+    /// `!=`
+    NotEqual,
+    /// `=~`
+    Regex,
+    /// `!~`
+    NotRegex,
+}
+
+impl fmt::Display for MatchOp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Equal => "=",
+            Self::NotEqual => "!=",
+            Self::Regex => "=~",
+            Self::NotRegex => "!~",
+        })
+    }
+}
+
+/// Why a matcher can't be made.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum MatcherError {
+    /// The value is no regular expression, or one too large.
+    #[error("error parsing regexp: {why}: `{pattern}`")]
+    Regex {
+        /// The pattern as given.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+}
+
+/// One condition on one label.
+#[derive(Clone)]
+pub struct Matcher {
+    op: MatchOp,
+    name: String,
+    value: String,
+    regex: Option<Arc<Compiled>>,
+}
+
+struct Compiled {
+    regex: meta::Regex,
+    /// All values the expression matches, when they are few.
+    literals: Option<Vec<String>>,
+    /// What every matching value starts with.
+    prefix: String,
+}
+
+impl Matcher {
+    /// Makes a matcher; for the regex kinds `value` is compiled, anchored at both ends.
+    ///
+    /// # Errors
+    /// When `value` must be a regular expression and isn't one, or when its program would be too large.
+    pub fn new(op: MatchOp, name: impl Into<String>, value: impl Into<String>) -> Result<Self, MatcherError> {
+        let (name, value) = (name.into(), value.into());
+        let regex = match op {
+            MatchOp::Equal | MatchOp::NotEqual => None,
+            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Compiled::new(&value)?)),
+        };
+        Ok(Self { op, name, value, regex })
+    }
+
+    /// `name="value"`.
+    #[must_use]
+    pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+        Self { op: MatchOp::Equal, name: name.into(), value: value.into(), regex: None }
+    }
+
+    /// How it compares.
+    #[must_use]
+    pub fn op(&self) -> MatchOp {
+        self.op
+    }
+
+    /// The label's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it compares with: a literal or a pattern.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+
+    /// Whether a label with this value passes (`""`: the label is missing).
+    #[must_use]
+    pub fn matches(&self, value: &str) -> bool {
+        self.selects(value) != self.is_negative()
+    }
+
+    /// Whether a series without the label passes.
+    #[must_use]
+    pub fn matches_empty(&self) -> bool {
+        self.matches("")
+    }
+
+    /// Whether it is `!=` or `!~`.
+    #[must_use]
+    pub fn is_negative(&self) -> bool {
+        matches!(self.op, MatchOp::NotEqual | MatchOp::NotRegex)
+    }
+
+    /// Whether `value` equals the literal or matches the pattern, whatever the operator's sign.
+    #[must_use]
+    pub fn selects(&self, value: &str) -> bool {
+        match &self.regex {
+            None => self.value == value,
+            Some(compiled) => compiled.regex.is_match(value),
+        }
+    }
+
+    /// All values that [`Self::selects`] accepts, when they are a short list.
+    #[must_use]
+    pub fn literals(&self) -> Option<&[String]> {
+        match &self.regex {
+            None => Some(std::slice::from_ref(&self.value)),
+            Some(compiled) => compiled.literals.as_deref(),
+        }
+    }
+
+    /// What every value that [`Self::selects`] accepts starts with; may be empty.
+    #[must_use]
+    pub fn prefix(&self) -> &str {
+        match &self.regex {
+            None => &self.value,
+            Some(compiled) => &compiled.prefix,
+        }
+    }
+}
+
+impl Compiled {
+    fn new(pattern: &str) -> Result<Self, MatcherError> {
+        let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
+        let anchored = format!("^(?s:{pattern})$");
+        let regex = meta::Builder::new()
+            .configure(
+                meta::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT)).hybrid_cache_capacity(REGEX_SIZE_LIMIT),
+            )
+            .build(&anchored)
+            .map_err(|error| refused(reason(&error)))?;
+        let hir = regex_syntax::parse(&format!("(?s:{pattern})")).map_err(|error| refused(error.to_string()))?;
+        let mut found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
+        let literals = found.is_exact().then(|| strings(&found)).flatten();
+        let prefix =
+            found.longest_common_prefix().and_then(|p| std::str::from_utf8(p).ok()).unwrap_or_default().to_owned();
+        found.make_infinite();
+        Ok(Self { regex, literals, prefix })
+    }
+}
+
+fn strings(seq: &literal::Seq) -> Option<Vec<String>> {
+    seq.literals()?.iter().map(|l| std::str::from_utf8(l.as_bytes()).ok().map(str::to_owned)).collect()
+}
+
+fn reason(error: &meta::BuildError) -> String {
+    match error.syntax_error() {
+        Some(syntax) => syntax.to_string(),
+        None if error.size_limit().is_some() => {
+            format!("expression is too large (more than {REGEX_SIZE_LIMIT} bytes compiled)")
+        }
+        None => error.to_string(),
+    }
+}
+
+/// `name="value"`, as in a query.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}{:?}", self.name, self.op, self.value)
+    }
+}
+
+impl fmt::Debug for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl PartialEq for Matcher {
+    fn eq(&self, other: &Self) -> bool {
+        (self.op, &self.name, &self.value) == (other.op, &other.name, &other.value)
+    }
+}
+
+impl Eq for Matcher {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn regex(pattern: &str) -> Matcher {
+        Matcher::new(MatchOp::Regex, "l", pattern).unwrap()
+    }
+
+    #[test]
+    fn a_regex_matches_the_whole_value() {
+        assert!(regex("a|b.*").matches("bcd"));
+        assert!(!regex("a|b").matches("ab"));
+        assert!(regex(".*").matches("line\nbreak"));
+        assert!(regex("").matches_empty());
+    }
+
+    #[test]
+    fn negative_matchers_pass_what_the_positive_ones_refuse() {
+        assert!(Matcher::new(MatchOp::NotEqual, "l", "x").unwrap().matches_empty());
+        assert!(!Matcher::new(MatchOp::NotRegex, "l", "x?").unwrap().matches_empty());
+    }
+
+    #[test]
+    fn an_alternation_of_literals_is_a_list_of_values() {
+        assert_eq!(regex("foo|ba[rz]").literals().unwrap(), ["foo", "bar", "baz"]);
+        assert_eq!(regex("foo.*").literals(), None);
+        assert_eq!(regex("foo-(a.*|b.+)").prefix(), "foo-");
+    }
+
+    #[test]
+    fn a_bad_or_huge_pattern_is_refused_with_its_text() {
+        let text = Matcher::new(MatchOp::Regex, "l", "a(").unwrap_err().to_string();
+        assert!(text.contains("`a(`"), "{text}");
+        assert!(Matcher::new(MatchOp::Regex, "l", "(a{1000}){1000}").is_err());
+    }
+}

@@ -1,0 +1,20 @@
+//! The words every layer speaks: labels and matchers, samples and histograms, metadata and exemplars, annotations.
+//!
+//! Times are `i64` milliseconds since the Unix epoch everywhere, unless a name says otherwise. Float values are moved
+//! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
+
+mod annotation;
+mod exemplar;
+mod histogram;
+mod labels;
+mod matcher;
+mod metadata;
+mod sample;
+
+pub use annotation::{Annotation, Annotations, Severity, Span};
+pub use exemplar::Exemplar;
+pub use histogram::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramError, ResetHint};
+pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};
+pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use metadata::{Metadata, MetricType};
+pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};

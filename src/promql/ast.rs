@@ -1,0 +1,284 @@
+//! The syntax tree: what the text says, with a byte span on every node.
+
+use crate::model::{Matcher, Span};
+
+/// The type of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueType {
+    /// A number.
+    Scalar,
+    /// A string.
+    String,
+    /// One sample per series.
+    Vector,
+    /// A run of samples per series.
+    Matrix,
+}
+
+/// An expression and its place in the text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The kinds of expressions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ExprKind {
+    /// A number; durations written as numbers (`5m`) are in seconds.
+    Number(f64),
+    /// A string, unquoted.
+    String(String),
+    /// `name{matchers}`
+    Selector(Selector),
+    /// `selector[range]`
+    Range(RangeSelector),
+    /// `expr[range:step]`
+    Subquery(Subquery),
+    /// `function(args)`
+    Call(Call),
+    /// `sum by (l) (expr)`
+    Aggregate(Aggregate),
+    /// `lhs op rhs`
+    Binary(Binary),
+    /// `-expr` or `+expr`
+    Unary {
+        /// Whether the sign is a minus.
+        negate: bool,
+        /// The operand.
+        expr: Box<Expr>,
+    },
+    /// `(expr)`
+    Paren(Box<Expr>),
+}
+
+/// An instant vector selector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    /// The metric name as written before or inside the braces (it is among `matchers` as well).
+    pub name: Option<String>,
+    /// All conditions, the one on the metric name included.
+    pub matchers: Vec<Matcher>,
+    /// `offset` and `@`.
+    pub shift: Shift,
+    /// `anchored` or `smoothed`.
+    pub edges: Edges,
+}
+
+/// How samples at the edges of a window are treated (experimental in Prometheus).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Edges {
+    /// Only samples inside the window count.
+    #[default]
+    Plain,
+    /// `anchored`: the last sample before the window stands at its start.
+    Anchored,
+    /// `smoothed`: values at both edges are interpolated.
+    Smoothed,
+}
+
+/// The time modifiers of a selector or subquery.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Shift {
+    /// `offset d`; positive looks back.
+    pub offset: Option<DurationExpr>,
+    /// `@ t`
+    pub at: Option<At>,
+}
+
+/// The argument of `@`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum At {
+    /// A time in ms.
+    Time(i64),
+    /// `start()`
+    Start,
+    /// `end()`
+    End,
+}
+
+/// A range vector selector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RangeSelector {
+    /// What is selected.
+    pub selector: Selector,
+    /// Where the selector without its range stands.
+    pub selector_span: Span,
+    /// Length of the window.
+    pub range: DurationExpr,
+}
+
+/// A subquery.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subquery {
+    /// What is evaluated at every step.
+    pub expr: Box<Expr>,
+    /// Length of the window.
+    pub range: DurationExpr,
+    /// Its step; `None` takes the default evaluation interval.
+    pub step: Option<DurationExpr>,
+    /// `offset` and `@`.
+    pub shift: Shift,
+}
+
+/// A duration: a literal, or arithmetic that is evaluated once per query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DurationExpr {
+    /// What it is.
+    pub kind: DurationKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// The kinds of duration expressions.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DurationKind {
+    /// A literal, in ms (`5m`, or a plain number of seconds).
+    Millis(i64),
+    /// A plain number inside arithmetic: a factor, or seconds where a duration is needed.
+    Number(f64),
+    /// `step()`: the query's step.
+    Step,
+    /// `range()`: the query's end minus its start.
+    Range,
+    /// `-d`
+    Negate(Box<DurationExpr>),
+    /// `(d)`
+    Paren(Box<DurationExpr>),
+    /// `a + b`, `-`, `*`, `/`, `%`, `^`
+    Binary {
+        /// The operator: one of the arithmetic ones.
+        op: BinaryOp,
+        /// Left operand.
+        lhs: Box<DurationExpr>,
+        /// Right operand.
+        rhs: Box<DurationExpr>,
+    },
+    /// `min(a, b)` or `max(a, b)`
+    Extreme {
+        /// Whether it is `max`.
+        max: bool,
+        /// Left operand.
+        lhs: Box<DurationExpr>,
+        /// Right operand.
+        rhs: Box<DurationExpr>,
+    },
+}
+
+/// A function call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Call {
+    /// The function's name, known to exist.
+    pub function: &'static str,
+    /// The arguments, their number and types checked.
+    pub args: Vec<Expr>,
+}
+
+/// An aggregation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Aggregate {
+    /// What is computed per group.
+    pub op: AggregateOp,
+    /// `k`, `φ`, a ratio or a label name, for the operators that take one.
+    pub param: Option<Box<Expr>>,
+    /// What is aggregated.
+    pub expr: Box<Expr>,
+    /// Label names after `by` or `without`.
+    pub grouping: Vec<String>,
+    /// Whether `grouping` says what to leave out.
+    pub without: bool,
+}
+
+/// Aggregation operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
+pub enum AggregateOp {
+    Sum,
+    Avg,
+    Count,
+    Min,
+    Max,
+    Group,
+    Stddev,
+    Stdvar,
+    Topk,
+    Bottomk,
+    CountValues,
+    Quantile,
+    Limitk,
+    LimitRatio,
+}
+
+/// A binary operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binary {
+    /// The operator.
+    pub op: BinaryOp,
+    /// Left operand.
+    pub lhs: Box<Expr>,
+    /// Right operand.
+    pub rhs: Box<Expr>,
+    /// Whether a comparison answers 0 or 1 instead of filtering.
+    pub return_bool: bool,
+    /// How series of two vectors are paired.
+    pub matching: Matching,
+}
+
+/// Binary operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    Atan2,
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterEqual,
+    LessEqual,
+    /// `</`, histograms only: keep observations below.
+    TrimUpper,
+    /// `>/`, histograms only: keep observations above.
+    TrimLower,
+    And,
+    Or,
+    Unless,
+}
+
+/// How the series of two vectors find each other.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Matching {
+    /// One or many on each side.
+    pub cardinality: Cardinality,
+    /// Label names after `on` or `ignoring`.
+    pub labels: Vec<String>,
+    /// Whether `labels` are those to match on; otherwise they are ignored.
+    pub on: bool,
+    /// Labels that `group_left`/`group_right` copies from the "one" side.
+    pub include: Vec<String>,
+    /// `fill_left(v)`: stands in for a missing series on the left (`fill(v)` sets both).
+    pub fill_left: Option<f64>,
+    /// `fill_right(v)`: likewise on the right.
+    pub fill_right: Option<f64>,
+}
+
+/// How many series may share a match group on each side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Cardinality {
+    /// One on each side.
+    #[default]
+    OneToOne,
+    /// `group_left`
+    ManyToOne,
+    /// `group_right`
+    OneToMany,
+    /// Set operators.
+    ManyToMany,
+}

@@ -1,0 +1,79 @@
+//! The door to query evaluation.
+
+use std::time::Duration;
+
+use super::{Cancel, QueryAnswer, QueryError};
+use crate::seams::select::Select;
+
+/// What holds for every query.
+#[derive(Debug, Clone)]
+pub struct EngineOptions {
+    /// How far back an instant selector looks for a sample, in ms.
+    pub lookback: i64,
+    /// Step of subqueries that name none, in ms.
+    pub subquery_step: i64,
+    /// A query may hold this many samples in memory.
+    pub max_samples: u64,
+    /// A query may take this long.
+    pub timeout: Duration,
+    /// A query uses at most this many threads.
+    pub threads: usize,
+}
+
+impl Default for EngineOptions {
+    fn default() -> Self {
+        Self {
+            lookback: 300_000,
+            subquery_step: 60_000,
+            max_samples: 50_000_000,
+            timeout: Duration::from_secs(120),
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+        }
+    }
+}
+
+/// One question.
+#[derive(Debug, Clone)]
+pub struct Query<'a> {
+    /// The PromQL text.
+    pub text: &'a str,
+    /// First (or only) evaluation time in ms.
+    pub start: i64,
+    /// Last evaluation time in ms; equals `start` for an instant query.
+    pub end: i64,
+    /// Step in ms; 0 makes it an instant query.
+    pub step: i64,
+    /// Overrides the engine's lookback, in ms.
+    pub lookback: Option<i64>,
+    /// Shortens the engine's timeout.
+    pub timeout: Option<Duration>,
+}
+
+/// Evaluates queries. Blocking: call it from a thread that may wait.
+#[derive(Debug)]
+pub struct Engine {
+    options: EngineOptions,
+}
+
+impl Engine {
+    /// An engine with these options.
+    #[must_use]
+    pub fn new(options: EngineOptions) -> Self {
+        Self { options }
+    }
+
+    /// The options it was made with.
+    #[must_use]
+    pub fn options(&self) -> &EngineOptions {
+        &self.options
+    }
+
+    /// Evaluates `query` over `select`.
+    ///
+    /// # Errors
+    /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
+    pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
+        let _ = (select, cancel);
+        Err(QueryError::Unsupported(query.text.to_owned()))
+    }
+}

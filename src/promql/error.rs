@@ -1,0 +1,33 @@
+//! Why a query has no answer. The variants are Prometheus' error types.
+
+use crate::{model::Span, seams::select::SelectError};
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum QueryError {
+    /// The text is no PromQL, or its types don't fit. `at` is one-based line and column.
+    #[error("{}:{}: parse error: {message}", at.0, at.1)]
+    Parse {
+        /// Line and column of the offending part.
+        at: (usize, usize),
+        /// What is wrong.
+        message: String,
+        /// The offending part.
+        span: Span,
+    },
+    /// The query can't be evaluated on this data.
+    #[error("{0}")]
+    Execution(String),
+    /// The query is right, but this version can't evaluate it yet.
+    #[error("{0} is not supported yet")]
+    Unsupported(String),
+    /// It took longer than allowed.
+    #[error("query timed out in {0}")]
+    Timeout(&'static str),
+    /// The client went away or the server stops.
+    #[error("query was canceled in {0}")]
+    Canceled(&'static str),
+    /// Reading the data failed.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+}

@@ -1,0 +1,72 @@
+//! What a query evaluates to.
+
+use std::sync::Arc;
+
+use crate::model::{Annotations, Histogram, Labels, SeriesBuf};
+
+/// The value of an expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// One number at one time.
+    Scalar {
+        /// Time in ms.
+        time: i64,
+        /// The number.
+        value: f64,
+    },
+    /// A string at one time.
+    String {
+        /// Time in ms.
+        time: i64,
+        /// The text.
+        value: String,
+    },
+    /// One sample per series, all at the same time; ordered only if the expression sorts.
+    Vector(Vec<VectorSample>),
+    /// A run of samples per series, sorted by labels.
+    Matrix(Vec<MatrixSeries>),
+}
+
+/// One series' sample in an instant vector.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VectorSample {
+    /// The series.
+    pub labels: Labels,
+    /// Time in ms.
+    pub time: i64,
+    /// The float value; meaningless when `histogram` is there.
+    pub value: f64,
+    /// The histogram value.
+    pub histogram: Option<Arc<Histogram>>,
+}
+
+/// One series' samples in a range vector or a range query's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MatrixSeries {
+    /// The series.
+    pub labels: Labels,
+    /// Its samples.
+    pub samples: SeriesBuf,
+}
+
+/// What a query cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct QueryStats {
+    /// Series selected.
+    pub series: u64,
+    /// Samples read from storage.
+    pub samples: u64,
+    /// Most samples (or sample-sized cells) held in memory at once.
+    pub peak_samples: u64,
+}
+
+/// A value with what is to be said about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueryAnswer {
+    /// The value.
+    pub value: Value,
+    /// Warnings and infos.
+    pub annotations: Annotations,
+    /// The cost.
+    pub stats: QueryStats,
+}

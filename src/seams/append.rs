@@ -1,0 +1,186 @@
+//! Writing: a format fills a [`Batch`] and hands it to [`Append::append`], which answers once it is on disk.
+//!
+//! Series are named by [`SeriesId`]. A sender repeats the same label bytes in each request, so a format first asks
+//! [`Append::known`] with a fingerprint of those raw bytes; only when that misses are labels parsed, checked, and given
+//! an id by [`Append::series`].
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use crate::model::{Exemplar, Histogram, Labels, Metadata};
+
+/// Names a series. Given out once, never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SeriesId(pub u32);
+
+/// A 128-bit hash of a sender's raw label bytes, keyed so that no sender can aim for a collision.
+pub type Fingerprint = u128;
+
+/// One float sample.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FloatSample {
+    /// Its series.
+    pub series: SeriesId,
+    /// Time in ms.
+    pub time: i64,
+    /// Value, bit for bit.
+    pub value: f64,
+}
+
+/// One native histogram sample.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramSample {
+    /// Its series.
+    pub series: SeriesId,
+    /// Time in ms.
+    pub time: i64,
+    /// The histogram, already validated.
+    pub value: Histogram,
+}
+
+/// What one request wants stored: all of it or, across a crash, none of it.
+///
+/// Within each list later entries win over earlier ones with the same series and time; histograms win over floats.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Definitions of series that may not be on disk yet.
+    pub series: Vec<(SeriesId, Labels)>,
+    /// Fingerprints to remember once those definitions are on disk.
+    pub fingerprints: Vec<(Fingerprint, SeriesId)>,
+    /// Float samples.
+    pub floats: Vec<FloatSample>,
+    /// Native histogram samples.
+    pub histograms: Vec<HistogramSample>,
+    /// Exemplars with their series.
+    pub exemplars: Vec<(SeriesId, Exemplar)>,
+    /// Metadata of metric families.
+    pub metadata: Vec<Metadata>,
+}
+
+impl Batch {
+    /// Whether there is nothing to store.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.floats.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty()
+    }
+}
+
+/// Why a batch was not stored. Nothing of it is.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// The store can't take writes now, but will again: disk full, overload, shutting down.
+    #[error("writes are not possible right now: {reason}")]
+    Unavailable {
+        /// What stands in the way.
+        reason: String,
+        /// When a retry makes sense.
+        retry_after: Duration,
+    },
+    /// All 2^32 series ids are given out.
+    #[error("no series id is left: 4294967295 series have been written to this data directory")]
+    SeriesExhausted,
+    /// The index can't be read.
+    #[error("reading the series index failed: {0}")]
+    Storage(String),
+}
+
+/// The future of an append.
+pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), AppendError>> + Send + 'a>>;
+
+/// The store, for writing.
+pub trait Append: Send + Sync {
+    /// The series whose raw label bytes have this fingerprint, if it was written before and is remembered.
+    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId>;
+
+    /// The id of the series with these labels, a new one if need be.
+    ///
+    /// Adds what must be stored about the series to `batch`; the id is good for this batch only, until
+    /// [`Append::known`] gives it for `fingerprint`.
+    ///
+    /// # Errors
+    /// When the index can't be read or no id is left.
+    fn series(
+        &self,
+        labels: &Labels,
+        fingerprint: Option<Fingerprint>,
+        batch: &mut Batch,
+    ) -> Result<SeriesId, AppendError>;
+
+    /// Stores the batch. `Ok` means: on disk, and visible to reads that begin now.
+    ///
+    /// The batch is handed over before the first await: dropping the future doesn't take it back.
+    fn append(&self, batch: Batch) -> Appending<'_>;
+}
+
+pub mod fake {
+    //! An [`Append`] that keeps everything in memory, for tests of the layers above.
+
+    use std::collections::HashMap;
+
+    use parking_lot::Mutex;
+
+    use super::{Append, AppendError, Appending, Batch, Fingerprint, Labels, SeriesId};
+
+    /// Remembers every batch.
+    #[derive(Debug, Default)]
+    pub struct MemoryAppend {
+        state: Mutex<State>,
+    }
+
+    #[derive(Debug, Default)]
+    struct State {
+        ids: HashMap<Labels, SeriesId>,
+        known: HashMap<Fingerprint, SeriesId>,
+        batches: Vec<Batch>,
+        refusal: Option<AppendError>,
+    }
+
+    impl MemoryAppend {
+        /// Everything appended so far, in order.
+        pub fn batches(&self) -> Vec<Batch> {
+            self.state.lock().batches.clone()
+        }
+
+        /// The labels of a series.
+        pub fn labels(&self, id: SeriesId) -> Option<Labels> {
+            self.state.lock().ids.iter().find(|(_, v)| **v == id).map(|(k, _)| k.clone())
+        }
+
+        /// Makes every append fail from now on (`None`: succeed again).
+        pub fn refuse(&self, error: Option<AppendError>) {
+            self.state.lock().refusal = error;
+        }
+    }
+
+    impl Append for MemoryAppend {
+        fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+            self.state.lock().known.get(&fingerprint).copied()
+        }
+
+        fn series(
+            &self,
+            labels: &Labels,
+            fingerprint: Option<Fingerprint>,
+            batch: &mut Batch,
+        ) -> Result<SeriesId, AppendError> {
+            let mut state = self.state.lock();
+            let next = SeriesId(u32::try_from(state.ids.len()).map_err(|_| AppendError::SeriesExhausted)?);
+            let id = *state.ids.entry(labels.clone()).or_insert(next);
+            batch.series.push((id, labels.clone()));
+            batch.fingerprints.extend(fingerprint.map(|f| (f, id)));
+            Ok(id)
+        }
+
+        fn append(&self, batch: Batch) -> Appending<'_> {
+            let mut state = self.state.lock();
+            let answer = match &state.refusal {
+                Some(error) => Err(error.clone()),
+                None => {
+                    state.known.extend(batch.fingerprints.iter().copied());
+                    state.batches.push(batch);
+                    Ok(())
+                }
+            };
+            Box::pin(std::future::ready(answer))
+        }
+    }
+}

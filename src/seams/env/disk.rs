@@ -1,0 +1,86 @@
+//! Files of one data directory.
+//!
+//! Paths are relative to that directory and use `/`. What a crash leaves behind follows POSIX at its least generous:
+//! written bytes survive once the file is synced, names (created, renamed, removed) once their directory is.
+
+use std::{io, path::Path, sync::Arc};
+
+/// A data directory.
+pub trait Disk: Send + Sync {
+    /// Creates the directory and its parents; existing ones are fine.
+    ///
+    /// # Errors
+    /// As the operating system says, here and below.
+    fn create_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Creates a new file for writing from its start; fails with `AlreadyExists` when there is one.
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskWriter>>;
+
+    /// Opens an existing file for reading.
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
+
+    /// Renames a file, replacing what had the new name.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file. Open readers go on reading it.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Names of the files (not directories) directly in `dir`, sorted.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+
+    /// Makes names created, renamed or removed in `dir` survive a crash.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+
+    /// Takes the directory's lock for this process until the answer is dropped; fails with `WouldBlock` when another
+    /// process has it.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// Bytes that can still be written.
+    fn available(&self) -> io::Result<u64>;
+}
+
+/// A held lock.
+pub trait DiskLock: Send + Sync {}
+
+/// A file being written, append only.
+pub trait DiskWriter: Send {
+    /// Appends all of `bytes`. On an error some of them may have been written.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Makes everything appended survive a crash. After an error nothing can be said about it.
+    fn sync(&mut self) -> io::Result<()>;
+}
+
+/// A file being read.
+pub trait DiskFile: Send + Sync {
+    /// Its length in bytes.
+    fn len(&self) -> u64;
+
+    /// Whether it has no bytes.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Fills `buf` from offset `at`; fails with `UnexpectedEof` when the file ends before.
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
+
+    /// The whole file as memory, read through the page cache as it is touched. For immutable files only.
+    fn map(&self) -> io::Result<Mapped>;
+}
+
+/// A file's bytes in memory.
+#[derive(Clone)]
+pub struct Mapped(Arc<dyn AsRef<[u8]> + Send + Sync>);
+
+impl Mapped {
+    /// Wraps whatever holds the bytes.
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(bytes))
+    }
+}
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        (*self.0).as_ref()
+    }
+}

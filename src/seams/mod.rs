@@ -1,0 +1,14 @@
+//! The small traits between layers.
+//!
+//! - [`select`]: how query engines and remote read see stored data.
+//! - [`append`]: how ingest formats hand over samples.
+//! - [`status`]: how the store tells how it is doing.
+//! - [`env`]: how storage reaches files and the time.
+//!
+//! Each has a fake beside it, so that an engine is tested on vectors in memory and storage on a disk whose power can
+//! be cut.
+
+pub mod append;
+pub mod env;
+pub mod select;
+pub mod status;

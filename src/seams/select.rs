@@ -1,0 +1,264 @@
+//! Reading: from matchers and a time range to decoded columns, one series at a time.
+//!
+//! [`Select::select`] finds the series; [`SeriesSet`] then gives their labels and samples by position, so that several
+//! threads can each take a share, and nothing is decoded or kept that wasn't asked for.
+
+use std::sync::Arc;
+
+use crate::model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange};
+
+/// Why a read failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SelectError {
+    /// The request asks for more than its limits allow; the message says what to narrow.
+    #[error("{0}")]
+    Limit(String),
+    /// Stored data can't be read.
+    #[error("reading stored data failed: {0}")]
+    Storage(String),
+}
+
+/// A list that may have been cut at the limit that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limited<T> {
+    /// At most as many items as asked for.
+    pub items: Vec<T>,
+    /// Whether there were more.
+    pub truncated: bool,
+}
+
+/// What the reader is going to do: advice that may save work and never changes the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SelectHints {
+    /// Step of the query in ms; 0 for an instant query.
+    pub step: i64,
+    /// The function or aggregation directly around the selector.
+    pub function: String,
+    /// The answer must come in [`Labels`] order.
+    pub sorted: bool,
+}
+
+/// The stored data, for reading.
+pub trait Select: Send + Sync {
+    /// The series that pass all `matchers` and may have samples in `range`.
+    ///
+    /// The set is a consistent view: data flushed or compacted later doesn't disturb it. It may hold series that turn
+    /// out to have no sample in `range`.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError>;
+
+    /// Label sets of the series that pass any of `selectors` (each a list of matchers that all have to pass) and may
+    /// have samples in `range`, sorted. `limit` 0 means no limit.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn series(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<Labels>, SelectError>;
+
+    /// Sorted label names of those series; without selectors, of all series.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn label_names(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError>;
+
+    /// Sorted values of label `name` in those series; without selectors, in all series.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn label_values(
+        &self,
+        name: &str,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError>;
+
+    /// Exemplars in `range` of the series that pass any of `selectors`: series labels in order, times ascending.
+    ///
+    /// # Errors
+    /// When stored data can't be read.
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError>;
+
+    /// Metadata of one metric family, or of all (`None`), by family name; a family may have several.
+    fn metadata(&self, family: Option<&str>) -> Vec<Metadata>;
+}
+
+/// The series that a selection found. Positions run from 0 to `len() - 1` and keep their meaning.
+pub trait SeriesSet: Send + Sync {
+    /// How many series there are.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Labels of series `i`.
+    ///
+    /// # Errors
+    /// When the index can't be read or `i` is out of range.
+    fn labels(&self, i: usize) -> Result<Labels, SelectError>;
+
+    /// Replaces what `out` holds by the samples of series `i` in the selection's range.
+    ///
+    /// # Errors
+    /// When the data can't be read or `i` is out of range.
+    fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError>;
+}
+
+pub mod fake {
+    //! A [`Select`] over vectors in memory, for tests of the layers above.
+
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::{
+        Arc, Exemplar, Labels, Limited, Matcher, Metadata, Select, SelectError, SelectHints, SeriesBuf, SeriesSet,
+        TimeRange,
+    };
+
+    /// Series in memory, by labels.
+    #[derive(Debug, Clone, Default)]
+    pub struct MemorySelect {
+        /// The samples of each series.
+        pub series: BTreeMap<Labels, SeriesBuf>,
+        /// The exemplars of each series, by time.
+        pub exemplars: BTreeMap<Labels, Vec<Exemplar>>,
+        /// All metadata.
+        pub metadata: Vec<Metadata>,
+    }
+
+    struct MemorySet {
+        series: Vec<(Labels, SeriesBuf)>,
+        range: TimeRange,
+    }
+
+    fn passes(labels: &Labels, matchers: &[Matcher]) -> bool {
+        matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default()))
+    }
+
+    fn limited<T: Ord>(items: BTreeSet<T>, limit: usize) -> Limited<T> {
+        let truncated = limit > 0 && items.len() > limit;
+        let count = if truncated { limit } else { items.len() };
+        Limited { items: items.into_iter().take(count).collect(), truncated }
+    }
+
+    impl MemorySelect {
+        fn matching<'a>(
+            &'a self,
+            selectors: &'a [Vec<Matcher>],
+            range: TimeRange,
+        ) -> impl Iterator<Item = &'a Labels> + 'a {
+            self.series
+                .iter()
+                .filter(move |(_, buf)| buf.time_range().is_some_and(|r| r.overlaps(range)))
+                .map(|(labels, _)| labels)
+                .filter(move |labels| selectors.is_empty() || selectors.iter().any(|s| passes(labels, s)))
+        }
+    }
+
+    impl Select for MemorySelect {
+        fn select(
+            &self,
+            matchers: &[Matcher],
+            range: TimeRange,
+            _hints: &SelectHints,
+        ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+            let series = self
+                .series
+                .iter()
+                .filter(|(labels, _)| passes(labels, matchers))
+                .map(|(labels, buf)| (labels.clone(), buf.clone()))
+                .collect();
+            Ok(Arc::new(MemorySet { series, range }))
+        }
+
+        fn series(
+            &self,
+            selectors: &[Vec<Matcher>],
+            range: TimeRange,
+            limit: usize,
+        ) -> Result<Limited<Labels>, SelectError> {
+            Ok(limited(self.matching(selectors, range).cloned().collect(), limit))
+        }
+
+        fn label_names(
+            &self,
+            selectors: &[Vec<Matcher>],
+            range: TimeRange,
+            limit: usize,
+        ) -> Result<Limited<String>, SelectError> {
+            let names = self.matching(selectors, range).flat_map(|l| l.iter().map(|(n, _)| n.to_owned())).collect();
+            Ok(limited(names, limit))
+        }
+
+        fn label_values(
+            &self,
+            name: &str,
+            selectors: &[Vec<Matcher>],
+            range: TimeRange,
+            limit: usize,
+        ) -> Result<Limited<String>, SelectError> {
+            let values = self.matching(selectors, range).filter_map(|l| l.get(name).map(str::to_owned)).collect();
+            Ok(limited(values, limit))
+        }
+
+        fn exemplars(
+            &self,
+            selectors: &[Vec<Matcher>],
+            range: TimeRange,
+        ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+            let inside = |all: &[Exemplar]| all.iter().filter(|e| range.contains(e.time)).cloned().collect::<Vec<_>>();
+            Ok(self
+                .exemplars
+                .iter()
+                .filter(|(labels, _)| selectors.iter().any(|s| passes(labels, s)))
+                .map(|(labels, all)| (labels.clone(), inside(all)))
+                .filter(|(_, found)| !found.is_empty())
+                .collect())
+        }
+
+        fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
+            self.metadata.iter().filter(|m| family.is_none_or(|f| f == m.family)).cloned().collect()
+        }
+    }
+
+    impl SeriesSet for MemorySet {
+        fn len(&self) -> usize {
+            self.series.len()
+        }
+
+        fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+            self.series.get(i).map(|s| s.0.clone()).ok_or_else(|| SelectError::Storage(format!("no series {i}")))
+        }
+
+        fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+            let (_, all) = self.series.get(i).ok_or_else(|| SelectError::Storage(format!("no series {i}")))?;
+            out.clear();
+            for (t, v) in all.times.iter().zip(&all.values).filter(|(t, _)| self.range.contains(**t)) {
+                out.push_float(*t, *v);
+            }
+            out.histograms.extend(all.histograms.iter().filter(|(t, _)| self.range.contains(*t)).cloned());
+            Ok(())
+        }
+    }
+}

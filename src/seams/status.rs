@@ -1,0 +1,58 @@
+//! How the store is doing: what `/api/v1/status/tsdb` and `/metrics` show.
+
+use super::select::SelectError;
+use crate::model::TimeRange;
+
+/// The store in numbers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoreStatus {
+    /// Series with samples in the memtables.
+    pub head_series: u64,
+    /// Series in the index.
+    pub series: u64,
+    /// Distinct label pairs in the index.
+    pub label_pairs: u64,
+    /// Bytes of the memtables.
+    pub memtable_bytes: u64,
+    /// Samples in the memtables.
+    pub memtable_samples: u64,
+    /// Number of tables.
+    pub tables: u64,
+    /// Samples in the tables.
+    pub table_samples: u64,
+    /// Bytes of the tables on disk.
+    pub table_bytes: u64,
+    /// Bytes of the write-ahead log on disk.
+    pub wal_bytes: u64,
+    /// Bytes of the index segments on disk.
+    pub index_bytes: u64,
+    /// First and last sample time there is.
+    pub times: Option<TimeRange>,
+    /// What was found damaged and set aside, in words, one entry per file or part of a file.
+    pub damage: Vec<String>,
+}
+
+/// The names and pairs with most series, each list with the largest count first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Cardinality {
+    /// Series per metric name.
+    pub series_by_metric: Vec<(String, u64)>,
+    /// Distinct values per label name.
+    pub values_by_label: Vec<(String, u64)>,
+    /// Bytes of distinct values per label name.
+    pub bytes_by_label: Vec<(String, u64)>,
+    /// Series per `name=value`.
+    pub series_by_pair: Vec<(String, u64)>,
+}
+
+/// The store, for people and dashboards.
+pub trait Status: Send + Sync {
+    /// The current numbers.
+    fn status(&self) -> StoreStatus;
+
+    /// The heaviest names, at most `limit` in each list.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError>;
+}
