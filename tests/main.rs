@@ -1,5 +1,13 @@
 //! Scenarios, all in one binary: one link instead of many.
 
 mod scenarios {
+    mod http_client;
     mod layers;
+    mod power_cut;
+    mod process;
+    mod prometheus;
+    mod sender;
+    mod storage_faults;
+    mod storage_model;
+    mod store;
 }

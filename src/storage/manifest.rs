@@ -65,13 +65,16 @@ impl Manifest {
         let mapped = file.map().map_err(io)?;
         let bytes: &[u8] = mapped.as_ref();
         let (first, second) = bytes.split_at(bytes.len() / 2);
-        match Self::decode(first) {
-            Ok(manifest) => Ok(Some(manifest)),
-            Err(newer @ OpenError::Newer { .. }) => Err(newer),
-            Err(why) => {
-                tracing::warn!(%why, "the first copy in MANIFEST is damaged, using the second");
-                Self::decode(second).map(Some)
+        match (Self::decode(first), Self::decode(second)) {
+            (Ok(manifest), Ok(_)) => Ok(Some(manifest)),
+            (Ok(manifest), Err(why)) | (Err(why), Ok(manifest)) => {
+                tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
+                manifest
+                    .store(disk)
+                    .map_err(|e| OpenError::Io { what: "rewriting MANIFEST".to_owned(), source: std::io::Error::other(e) })?;
+                Ok(Some(manifest))
             }
+            (Err(why), Err(_)) => Err(why),
         }
     }
 

@@ -66,6 +66,9 @@ pub(super) fn open(
         Some(manifest) => manifest,
         None => create(&*disk)?,
     };
+    // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
+    // names may go until it is settled.
+    disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest)?;
     remove_leftovers(&*disk, &opened.manifest)?;
     let mut shared = Shared::parts(disk, clock, options, opened);
@@ -173,6 +176,7 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     if let Some(error) = failure {
         return Err(error.into());
     }
+    settle_log(&*shared.disk, start)?;
     let mut damage = shared.damage.lock();
     let mut damaged_log = shared.damaged_log.lock();
     for found in &visited.damage {
@@ -202,6 +206,17 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
         );
     }
     Ok(())
+}
+
+/// Syncs the replayed log. A killed process leaves records that can be read but would not survive a power cut, and from
+/// now on acknowledged writes rest on the series they define.
+fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
+    let dir = Path::new(layout::WAL);
+    for number in wal::segments(disk, dir)?.into_iter().filter(|number| *number >= start) {
+        let path = wal::segment_path(dir, number);
+        disk.sync_file(&path).map_err(io_error(format!("syncing {}", path.display())))?;
+    }
+    disk.sync_dir(dir).map_err(io_error("syncing wal/"))
 }
 
 fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
