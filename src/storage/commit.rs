@@ -15,7 +15,10 @@ use tokio::sync::oneshot;
 use super::{layout, store::Shared, view::Sealed};
 use crate::{
     memtable::Memtable,
-    seams::append::{AppendError, Batch},
+    seams::{
+        append::{AppendError, Batch},
+        env::Disk,
+    },
     wal::{self, WalError, WalWriter},
 };
 
@@ -56,7 +59,8 @@ impl Queue {
         batch: Batch,
         limit: usize,
     ) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
-        let record = wal::encode(&batch);
+        let mut record = Vec::new();
+        wal::record::encode(&batch, &mut record);
         let (answer, receiver) = oneshot::channel();
         let mut state = self.state.lock();
         if state.closed {
@@ -100,7 +104,7 @@ impl Queue {
 pub(super) struct Committer {
     /// The segment being written; `None` before the first write and after a failed one.
     writer: Option<WalWriter>,
-    /// Number of the newest segment there is, and how many of its bytes count.
+    /// Number of the newest segment before `writer`, and how many of its bytes count.
     newest: Option<(u64, u64)>,
     /// When the active memtable got its first sample (ms).
     active_since: Option<i64>,
@@ -120,7 +124,7 @@ impl Committer {
                 Ok(()) => self.apply(shared, pending),
                 Err(error) => {
                     tracing::error!(%error, batches = pending.len(), "writing the log failed; the batches are refused");
-                    self.abandon();
+                    self.abandon(&*shared.disk);
                     shared.counters.refused.inc_by(pending.len() as u64);
                     for p in pending {
                         // A caller that has gone away needs no answer, here and below.
@@ -138,7 +142,7 @@ impl Committer {
             writer.append(&p.record)?;
         }
         let began = std::time::Instant::now();
-        writer.commit()?;
+        writer.commit(&*shared.disk)?;
         shared.counters.syncs.observe(began.elapsed().as_secs_f64());
         Ok(())
     }
@@ -153,8 +157,7 @@ impl Committer {
         }
         let number = self.next_number();
         let previous = self.newest.map(|(_, valid)| valid);
-        let writer = WalWriter::create(&shared.disk, Path::new(layout::WAL), number, previous)?;
-        self.newest = Some((number, writer.valid_len()));
+        let writer = WalWriter::create(&*shared.disk, Path::new(layout::WAL), number, previous)?;
         Ok(self.writer.insert(writer))
     }
 
@@ -162,10 +165,14 @@ impl Committer {
         self.newest.map_or(1, |(number, _)| number + 1)
     }
 
-    /// Leaves the segment where its last good commit ended.
-    fn abandon(&mut self) {
-        if let Some(writer) = self.writer.take() {
-            self.newest = Some((writer.number(), writer.valid_len()));
+    /// Leaves the segment where its last good commit ended. One that never had a good commit is removed, so that its
+    /// number, and what its header says about the segment before, can be written again.
+    fn abandon(&mut self, disk: &dyn Disk) {
+        let Some(writer) = self.writer.take() else { return };
+        let (number, valid) = (writer.number(), writer.valid_len());
+        drop(writer);
+        if valid > 0 || disk.remove(&wal::path_of(Path::new(layout::WAL), number)).is_err() {
+            self.newest = Some((number, valid));
         }
     }
 
@@ -202,7 +209,7 @@ impl Committer {
         if shared.view.load().active.is_empty() {
             return;
         }
-        self.abandon();
+        self.abandon(&*shared.disk);
         // Whether or not the next segment can be created now, it will have this number or a later one.
         let wal_end = self.next_number();
         shared.change_view(|view| {

@@ -124,13 +124,13 @@ fn remove_old_log(shared: &Shared, start: u64) {
     let dir = Path::new(layout::WAL);
     let mut damaged = shared.damaged_log.lock();
     for number in damaged.extract_if(.., |number| *number < start) {
-        let path = wal::segment_path(dir, number);
+        let path = wal::path_of(dir, number);
         let Some(name) = path.file_name() else { continue };
         if let Err(error) = shared.disk.rename(&path, &Path::new(layout::QUARANTINE).join(name)) {
             tracing::warn!(%error, path = %path.display(), "moving a damaged log segment to quarantine failed");
         }
     }
-    if let Err(error) = wal::remove_before(&shared.disk, dir, start) {
+    if let Err(error) = wal::remove_before(&*shared.disk, dir, start) {
         tracing::warn!(%error, "removing flushed log segments failed; the next flush or start tries again");
     }
 }

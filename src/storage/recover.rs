@@ -3,12 +3,7 @@
 //! A damaged table or index segment is set aside, reported and counted, and the rest is served. A file that can't be
 //! read for another reason (no permission, too many open files) fails the open: it may be well tomorrow.
 
-use std::{
-    io,
-    ops::ControlFlow,
-    path::Path,
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 
 use super::{
     commit::Committer,
@@ -156,26 +151,18 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenErro
 fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     let start = shared.manifest.lock().wal_start;
     let began = std::time::Instant::now();
-    let mut failure = None;
     let mut undecodable = Vec::new();
-    let visited = wal::replay(&shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
-        match apply(shared, payload) {
-            Ok(()) => {}
-            Err(why) => undecodable.push((position.segment, format!("{position}: {why}"))),
+    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
+        if let Err(why) = apply(shared, payload) {
+            undecodable.push((position.segment, format!("{position}: {why}")));
         }
         let view = shared.view.load_full();
         if view.active.bytes() >= shared.options.memtable_bytes {
             // The segment being read stays: replaying its first part again changes nothing.
-            if let Err(error) = flush_replayed(shared, &view, position.segment) {
-                failure = Some(error);
-                return ControlFlow::Break(());
-            }
+            flush_replayed(shared, &view, position.segment)?;
         }
-        ControlFlow::Continue(())
+        Ok::<_, OpenError>(())
     })?;
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
     settle_log(&*shared.disk, start)?;
     let mut damage = shared.damage.lock();
     let mut damaged_log = shared.damaged_log.lock();
@@ -194,7 +181,7 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     shared.counters.damage.set(damage.len() as i64);
     drop((damage, damaged_log));
     let active = !shared.view.load().active.is_empty();
-    let newest = visited.newest.or((start > 1).then_some((start - 1, 0)));
+    let newest = visited.last.or((start > 1).then_some((start - 1, 0)));
     shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
     if visited.records > 0 {
         tracing::info!(
@@ -213,14 +200,14 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
 fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
     let dir = Path::new(layout::WAL);
     for number in wal::segments(disk, dir)?.into_iter().filter(|number| *number >= start) {
-        let path = wal::segment_path(dir, number);
+        let path = wal::path_of(dir, number);
         disk.sync_file(&path).map_err(io_error(format!("syncing {}", path.display())))?;
     }
     disk.sync_dir(dir).map_err(io_error("syncing wal/"))
 }
 
 fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
-    let batch = wal::decode(payload).map_err(|error| error.to_string())?;
+    let batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
     for (id, labels) in &batch.series {
         shared.index.define(*id, labels).map_err(|error| error.to_string())?;
     }
