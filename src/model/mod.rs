@@ -4,6 +4,7 @@
 //! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
 
 mod annotation;
+mod buckets;
 mod exemplar;
 mod histogram;
 mod labels;
@@ -12,6 +13,7 @@ mod metadata;
 mod sample;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
+pub use buckets::{Bucket, exponential_bound};
 pub use exemplar::Exemplar;
 pub use histogram::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramError, ResetHint};
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};

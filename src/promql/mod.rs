@@ -9,13 +9,22 @@
 
 pub mod ast;
 mod budget;
+mod check;
+mod duration;
 mod engine;
 mod error;
+mod lex;
+mod names;
 mod parse;
+mod print;
+mod quote;
+mod signature;
 mod value;
 
 pub use budget::Cancel;
+pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;
-pub use parse::parse;
+pub use parse::{MAX_DEPTH, parse, parse_selector};
+pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};

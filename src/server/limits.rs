@@ -1,0 +1,51 @@
+//! What one client may take, so that no client can take everything.
+
+use std::time::Duration;
+
+/// Connections served at once; further ones wait to be accepted.
+pub(crate) const MAX_CONNECTIONS: usize = 1024;
+
+/// A request's line and headers may take this many bytes. It holds the longest URL that HTTP libraries send (64 KiB).
+pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
+
+/// A request may have this many headers.
+pub(crate) const MAX_HEADERS: usize = 100;
+
+/// A connection may stay without a complete request head for this long, be it idle or slow.
+pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A body may pause for this long between two pieces.
+pub(crate) const BODY_PAUSE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A body must be complete after this time, however busily it trickles.
+pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// A client may refuse to take bytes of an answer for this long.
+pub(crate) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An HTML form (query parameters in a POST) may have this many bytes.
+pub(crate) const MAX_FORM_BYTES: usize = 10 << 20;
+
+/// A remote-write or remote-read body may have this many bytes as sent; the decoded size has a limit of its own.
+pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
+
+/// After a signal to stop, requests in flight get this long.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Remote reads answered at once.
+pub(crate) const MAX_REMOTE_READS: usize = 10;
+
+/// Lookups of series and labels answered at once.
+pub(crate) const MAX_LOOKUPS: usize = 20;
+
+/// The most steps a range query may have per series, as in Prometheus.
+pub(crate) const MAX_STEPS: i64 = 11_000;
+
+/// An answer is produced in pieces of about this many bytes, as fast as the client takes them.
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+
+/// An answer below this many bytes is not worth compressing.
+pub(crate) const MIN_COMPRESS_BYTES: usize = 1 << 10;
+
+/// Warnings, and likewise infos, listed in an answer; the rest is counted.
+pub(crate) const MAX_ANNOTATIONS: usize = 10;
