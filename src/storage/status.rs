@@ -32,7 +32,7 @@ impl Status for Storage {
             tables: view.tables.len() as u64,
             table_samples: sum(|s| s.samples),
             table_bytes: sum(|s| s.bytes),
-            wal_bytes: wal::size(&shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
+            wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             index_bytes: index.segment_bytes,
             times,
             damage: shared.damage.lock().clone(),
