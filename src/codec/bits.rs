@@ -57,16 +57,16 @@ impl BitWriter {
         self.free = (whole * 8 - left) as u8;
     }
 
-    /// The bytes so far.
+    /// Goes on where [`BitWriter::into_parts`] stopped.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+    pub(super) const fn from_parts(bytes: Vec<u8>, free: u8) -> Self {
+        Self { bytes, free }
     }
 
-    /// Bytes of memory taken.
+    /// The bytes and how many bits of the last are free, for who has to keep them in less space than a writer.
     #[must_use]
-    pub const fn capacity(&self) -> usize {
-        self.bytes.capacity()
+    pub(super) fn into_parts(self) -> (Vec<u8>, u8) {
+        (self.bytes, self.free)
     }
 
     /// The bytes.
@@ -160,7 +160,7 @@ mod tests {
         writer.put(0b1, 1);
         writer.put(0b0110, 4);
         writer.put(0b1_0000_0001, 9);
-        assert_eq!(writer.as_bytes(), [0b1011_0100, 0b0000_0100]);
+        assert_eq!(writer.into_bytes(), [0b1011_0100, 0b0000_0100]);
     }
 
     #[test]
@@ -201,7 +201,8 @@ mod tests {
                     writer.put(0, 1);
                 }
             }
-            let mut reader = BitReader::new(writer.as_bytes(), "test");
+            let bytes = writer.into_bytes();
+            let mut reader = BitReader::new(&bytes, "test");
             for ones in &items {
                 prop_assert_eq!(reader.ones(4), Ok(*ones));
             }

@@ -29,7 +29,9 @@ const WHAT: &str = "a chunk";
 /// The first sample alone lives in the struct; bytes are allocated from the second on.
 #[derive(Debug, Clone, Default)]
 pub struct OpenChunk {
-    bits: BitWriter,
+    // The two parts of a bit writer, kept apart so that the small fields share a word.
+    bytes: Vec<u8>,
+    free: u8,
     time: i64,
     delta: i64,
     value: u64,
@@ -46,13 +48,15 @@ impl OpenChunk {
         let value = value.to_bits();
         let Some(count) = self.count.checked_add(1) else { return false };
         if self.count > 0 {
+            let mut bits = BitWriter::from_parts(std::mem::take(&mut self.bytes), self.free);
             if self.count == 1 {
-                put_first(&mut self.bits, self.time, self.value);
+                put_first(&mut bits, self.time, self.value);
             }
             let delta = time.wrapping_sub(self.time);
-            put_time(&mut self.bits, delta.wrapping_sub(self.delta));
-            self.window.put(&mut self.bits, self.value, value);
+            put_time(&mut bits, delta.wrapping_sub(self.delta));
+            self.window.put(&mut bits, self.value, value);
             self.delta = delta;
+            (self.bytes, self.free) = bits.into_parts();
         }
         self.time = time;
         self.value = value;
@@ -78,7 +82,7 @@ impl OpenChunk {
         match self.count {
             0 => None,
             1 => Some(self.time),
-            _ => self.bits.as_bytes().first_chunk().map(|bytes| i64::from_be_bytes(*bytes)),
+            _ => self.bytes.first_chunk().map(|bytes| i64::from_be_bytes(*bytes)),
         }
     }
 
@@ -91,7 +95,7 @@ impl OpenChunk {
     /// Bytes of memory taken beside the struct itself.
     #[must_use]
     pub const fn heap(&self) -> usize {
-        self.bits.capacity()
+        self.bytes.capacity()
     }
 
     /// The chunk's bytes so far, for [`decode`].
@@ -102,7 +106,7 @@ impl OpenChunk {
             put_first(&mut bits, self.time, self.value);
             return bits.into_bytes();
         }
-        self.bits.as_bytes().to_vec()
+        self.bytes.clone()
     }
 }
 
