@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
-    promql::{Cancel, Query, QueryAnswer, QueryError, Value},
+    promql::{Cancel, Query, QueryAnswer, QueryError, Value, parse},
     server::{
         Response, State,
-        envelope::{Remarks, success},
+        envelope::{Remarks, success, success_json},
         error::ApiError,
         limits::MAX_STEPS,
         metrics,
@@ -62,6 +62,12 @@ pub(crate) async fn range(params: Params, state: &State) -> Result<Response, Api
         return Err(ApiError::BadData(why.to_owned()));
     }
     run(Question::new(&params, (start, end, step / NANOS_PER_MS), limit)?, state).await
+}
+
+/// `/api/v1/format_query`: the expression in its canonical form.
+pub(crate) fn format(params: &Params) -> Result<Response, ApiError> {
+    let expr = parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+    Ok(success_json(&serde_json::Value::from(expr.to_string())))
 }
 
 impl Question {

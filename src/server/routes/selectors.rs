@@ -2,7 +2,7 @@
 
 use crate::{
     model::{Matcher, TimeRange},
-    promql::{QueryError, ast::{Edges, Expr, ExprKind}, parse},
+    promql::parse_selector,
     server::{error::ApiError, params::Params},
 };
 
@@ -15,24 +15,12 @@ pub(crate) fn selectors(params: &Params) -> Result<Vec<Vec<Matcher>>, ApiError> 
 }
 
 fn selector(text: &str) -> Result<Vec<Matcher>, ApiError> {
-    let expr = parse(text).map_err(|error| match error {
-        // The parser speaks of the query it takes this for.
-        QueryError::Parse { message, .. } if message.contains("at least one non-empty matcher") => {
-            ApiError::invalid(NAME, "match[] must contain at least one non-empty matcher")
-        }
-        error => ApiError::query(NAME, error),
-    })?;
-    let Expr { kind: ExprKind::Selector(selector), .. } = expr else {
-        return Err(not_plain());
-    };
-    if selector.shift.offset.is_some() || selector.shift.at.is_some() || selector.edges != Edges::Plain {
-        return Err(not_plain());
+    let matchers = parse_selector(text).map_err(|error| ApiError::query(NAME, error))?;
+    // One that every series passes is most likely a mistake, and a costly one.
+    if matchers.iter().all(Matcher::matches_empty) {
+        return Err(ApiError::invalid(NAME, "match[] must contain at least one non-empty matcher"));
     }
-    Ok(selector.matchers)
-}
-
-fn not_plain() -> ApiError {
-    ApiError::invalid(NAME, "1:1: parse error: expected a plain series selector, such as up{job=\"x\"}")
+    Ok(matchers)
 }
 
 /// `start` and `end`, unbounded where not given.
