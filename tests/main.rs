@@ -1,6 +1,7 @@
 //! Scenarios, all in one binary: one link instead of many.
 
 mod scenarios {
+    mod docs;
     mod http_client;
     mod layers;
     mod power_cut;
