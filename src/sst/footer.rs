@@ -77,7 +77,7 @@ impl Footer {
         if whole != Some(file_len) {
             return Err(SstError::inconsistent(path, "the footer", at, "its parts don't add up to the file's length"));
         }
-        if footer.index_len % ENTRY as u64 != 0 {
+        if !footer.index_len.is_multiple_of(ENTRY as u64) {
             return Err(SstError::inconsistent(path, "the footer", at, "the index is not a number of whole entries"));
         }
         Ok(footer)
