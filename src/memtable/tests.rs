@@ -125,8 +125,10 @@ fn batches() -> impl Strategy<Value = Vec<Vec<(u32, i64, Value)>>> {
 }
 
 type Model = BTreeMap<u32, BTreeMap<i64, Value>>;
+/// Times with the bits of a float, or with the count of a histogram.
+type Points = Vec<(i64, u64)>;
 
-fn expected(model: &Model, id: u32, range: TimeRange) -> (Vec<(i64, u64)>, Vec<(i64, u64)>) {
+fn expected(model: &Model, id: u32, range: TimeRange) -> (Points, Points) {
     let (mut floats, mut histograms) = (Vec::new(), Vec::new());
     for (time, value) in model.get(&id).into_iter().flatten().filter(|(t, _)| range.contains(**t)) {
         match value {
