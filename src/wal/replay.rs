@@ -72,6 +72,9 @@ pub struct ReplayReport {
     pub last: Option<(u64, u64)>,
 }
 
+/// Takes one record's payload.
+pub type Visit<'a, E> = dyn FnMut(Position, &[u8]) -> Result<(), E> + 'a;
+
 /// Hands every whole record of the segments from `from` on to `visit`, in order.
 ///
 /// # Errors
@@ -80,7 +83,7 @@ pub fn replay<E: From<WalError>>(
     disk: &dyn Disk,
     dir: &Path,
     from: u64,
-    visit: &mut dyn FnMut(Position, &[u8]) -> Result<(), E>,
+    visit: &mut Visit<'_, E>,
 ) -> Result<ReplayReport, E> {
     let mut report = ReplayReport::default();
     let numbers: Vec<u64> = segments(disk, dir)?.into_iter().filter(|n| *n >= from).collect();
@@ -135,11 +138,7 @@ struct Segment<'a> {
 
 impl Segment<'_> {
     /// Reads all frames; answers the length up to which the segment is good.
-    fn read<E: From<WalError>>(
-        &mut self,
-        header_good: bool,
-        visit: &mut dyn FnMut(Position, &[u8]) -> Result<(), E>,
-    ) -> Result<u64, E> {
+    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<u64, E> {
         let file_len = self.window.file_len();
         let end = self.stated.unwrap_or(file_len).min(file_len);
         let mut bad = (!header_good).then_some((0, "the segment's header is damaged"));
