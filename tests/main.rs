@@ -7,6 +7,7 @@ mod scenarios {
     mod power_cut;
     mod process;
     mod prometheus;
+    mod promql_scripts;
     mod sender;
     mod storage_faults;
     mod storage_model;

@@ -18,6 +18,7 @@ mod names;
 mod parse;
 mod print;
 mod quote;
+pub mod script;
 mod signature;
 mod value;
 
