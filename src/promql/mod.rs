@@ -7,11 +7,15 @@
 //! [`parse`](fn@parse) gives a checked [`ast::Expr`]; an [`Engine`] evaluates it over any
 //! [`Select`](crate::seams::select::Select) at one time or on a grid of steps.
 
+mod aggregate;
 pub mod ast;
 mod budget;
 mod engine;
 mod error;
+mod exec;
+mod functions;
 mod parse;
+mod plan;
 mod value;
 
 pub use budget::Cancel;
