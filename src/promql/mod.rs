@@ -32,3 +32,6 @@ pub use error::QueryError;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
+
+#[cfg(test)]
+mod tests;
