@@ -22,6 +22,7 @@ mod parse;
 mod plan;
 mod print;
 mod quote;
+pub mod script;
 mod signature;
 mod value;
 

@@ -1,0 +1,5 @@
+//! All scenarios in one binary.
+
+mod scenarios {
+    mod promql_scripts;
+}
