@@ -1,7 +1,8 @@
 //! Files of one data directory.
 //!
 //! Paths are relative to that directory and use `/`. What a crash leaves behind follows POSIX at its least generous:
-//! written bytes survive once the file is synced, names (created, renamed, removed) once their directory is.
+//! written bytes survive once the file is synced, names (created, renamed, removed) once their directory is; a
+//! directory is itself a name in its parent.
 
 use std::{io, path::Path, sync::Arc};
 

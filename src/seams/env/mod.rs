@@ -2,9 +2,17 @@
 //!
 //! [`RealDisk`] is thin. [`SimDisk`] keeps what was not synced apart from what was, so that a test can cut the power
 //! after every single operation, tear a write, run out of space, fail a call or flip bits, and open the store again.
+//! Both pass the same behaviour test, so what storage does on one it does on the other.
 
 mod clock;
 mod disk;
+mod real;
+mod sim;
 
 pub use clock::{Clock, SystemClock, TestClock};
 pub use disk::{Disk, DiskFile, DiskLock, DiskWriter, Mapped};
+pub use real::RealDisk;
+pub use sim::{Cut, Fate, Op, SimDisk};
+
+#[cfg(test)]
+mod behaviour;

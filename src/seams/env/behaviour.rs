@@ -1,0 +1,67 @@
+//! One story told to every [`Disk`]: what storage relies on besides crashes.
+
+use std::{io::ErrorKind, path::Path};
+
+use super::{Disk, RealDisk, SimDisk};
+
+fn behaves(disk: &dyn Disk) {
+    let p = Path::new;
+    disk.create_dir(p("")).unwrap();
+    disk.create_dir(p("a/b")).unwrap();
+    disk.create_dir(p("a/b")).unwrap();
+    disk.sync_dir(p("a")).unwrap();
+    disk.sync_dir(p("")).unwrap();
+    assert_eq!(disk.create(p("nowhere/x")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.list(p("nowhere")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.sync_dir(p("nowhere")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.open(p("a/none")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.remove(p("a/none")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.rename(p("a/none"), p("a/x")).err().unwrap().kind(), ErrorKind::NotFound);
+
+    let mut writer = disk.create(p("a/one")).unwrap();
+    writer.append(b"hello ").unwrap();
+    writer.append(b"").unwrap();
+    writer.append(b"world").unwrap();
+    writer.sync().unwrap();
+    assert_eq!(disk.create(p("a/one")).err().unwrap().kind(), ErrorKind::AlreadyExists);
+    let file = disk.open(p("a/one")).unwrap();
+    assert_eq!(file.len(), 11);
+    let mut buf = [0; 5];
+    file.read_at(&mut buf, 6).unwrap();
+    assert_eq!(&buf, b"world");
+    assert_eq!(file.read_at(&mut buf, 7).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(file.map().unwrap().as_ref(), b"hello world");
+
+    drop(disk.create(p("a/two")).unwrap());
+    assert!(disk.open(p("a/two")).unwrap().is_empty());
+    assert_eq!(disk.open(p("a/two")).unwrap().map().unwrap().as_ref(), b"");
+    assert_eq!(disk.list(p("a")).unwrap(), ["one", "two"], "directories are not listed");
+
+    disk.rename(p("a/one"), p("a/two")).unwrap();
+    assert_eq!(disk.list(p("a")).unwrap(), ["two"]);
+    disk.rename(p("a/two"), p("a/b/three")).unwrap();
+    assert_eq!(disk.open(p("a/b/three")).unwrap().len(), 11);
+    let map = file.map().unwrap();
+    disk.remove(p("a/b/three")).unwrap();
+    assert!(disk.list(p("a/b")).unwrap().is_empty());
+    file.read_at(&mut buf, 0).unwrap();
+    assert_eq!((&buf, map.as_ref()), (b"hello", &b"hello world"[..]), "readers outlive the name");
+
+    let lock = disk.lock(p("LOCK")).unwrap();
+    assert_eq!(disk.lock(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
+    drop(lock);
+    drop(disk.lock(p("LOCK")).unwrap());
+    assert_eq!(disk.list(p("")).unwrap(), ["LOCK"]);
+    assert!(disk.available().unwrap() > 0);
+}
+
+#[test]
+fn the_real_disk_behaves() {
+    let dir = tempfile::tempdir().unwrap();
+    behaves(&RealDisk::new(dir.path().join("data")));
+}
+
+#[test]
+fn the_simulated_disk_behaves() {
+    behaves(&SimDisk::new());
+}

@@ -1,0 +1,130 @@
+//! The machine's file system below one directory.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Disk, DiskFile, DiskLock, DiskWriter, Mapped};
+
+/// A directory of the machine's file system.
+#[derive(Debug, Clone)]
+pub struct RealDisk {
+    root: PathBuf,
+}
+
+impl RealDisk {
+    /// The disk whose files lie in `root`; [`Disk::create_dir`] with an empty path creates it.
+    #[must_use]
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    fn at(&self, path: &Path) -> PathBuf {
+        // Joining an empty path would add a trailing slash.
+        if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
+    }
+}
+
+impl Disk for RealDisk {
+    fn create_dir(&self, dir: &Path) -> io::Result<()> {
+        fs::create_dir_all(self.at(dir))
+    }
+
+    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskWriter>> {
+        Ok(Box::new(RealWriter(File::options().write(true).create_new(true).open(self.at(path))?)))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        let file = File::open(self.at(path))?;
+        let len = file.metadata()?.len();
+        Ok(Arc::new(RealFile { file, len }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(self.at(from), self.at(to))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(self.at(path))
+    }
+
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(self.at(dir))? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                // We give our files ASCII names: a name that is no UTF-8 is a stranger's and stays out.
+                names.extend(entry.file_name().into_string());
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        File::open(self.at(dir))?.sync_all()
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        // The lock belongs to the open file: it goes when the file is closed, however the process ends.
+        let file = File::options().write(true).create(true).truncate(false).open(self.at(path))?;
+        file.try_lock()?;
+        Ok(Box::new(RealLock { _file: file }))
+    }
+
+    fn available(&self) -> io::Result<u64> {
+        let stat = rustix::fs::statvfs(&self.root)?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}
+
+struct RealLock {
+    _file: File,
+}
+
+impl DiskLock for RealLock {}
+
+struct RealWriter(File);
+
+impl DiskWriter for RealWriter {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        // Data and the file's length are what a later read needs, and that is what fdatasync promises; the times it
+        // leaves out are of no use to us and would cost a second journal write each time.
+        self.0.sync_data()
+    }
+}
+
+struct RealFile {
+    file: File,
+    len: u64,
+}
+
+impl DiskFile for RealFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
+        self.file.read_exact_at(buf, at)
+    }
+
+    fn map(&self) -> io::Result<Mapped> {
+        if self.len == 0 {
+            return Ok(Mapped::new([]));
+        }
+        #[expect(unsafe_code, reason = "mapping a file can't be expressed without it; see the safety comment")]
+        // SAFETY: only immutable files are mapped. This process never writes to a file again once it is open for
+        // reading, never truncates one, and removes names only, which leaves the pages; the directory's lock keeps
+        // other processes of ours out.
+        let map = unsafe { memmap2::Mmap::map(&self.file)? };
+        Ok(Mapped::new(map))
+    }
+}

@@ -1,0 +1,157 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::model::{BucketCounts, BucketSpan, Histogram, ResetHint, STALE_NAN_BITS};
+
+fn floats() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<u64>().prop_map(f64::from_bits),
+        any::<i64>().prop_map(|v| v as f64),
+        (-1000i64..1000).prop_map(|v| v as f64),
+        prop::sample::select(vec![0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::from_bits(STALE_NAN_BITS), 5e-324]),
+    ]
+}
+
+fn times() -> impl Strategy<Value = i64> {
+    prop_oneof![any::<i64>(), Just(1_700_000_000_000), 1_700_000_000_000i64..1_700_000_100_000]
+}
+
+fn ids() -> impl Strategy<Value = SeriesId> {
+    prop_oneof![any::<u32>(), 0u32..50].prop_map(SeriesId)
+}
+
+fn labels() -> impl Strategy<Value = Labels> {
+    prop::collection::btree_map("\\PC{1,5}", "\\PC{1,9}", 0..5).prop_map(|pairs| Labels::from_pairs(&pairs).unwrap())
+}
+
+fn spans() -> impl Strategy<Value = Vec<BucketSpan>> {
+    let span = (any::<i32>(), any::<u32>()).prop_map(|(offset, length)| BucketSpan { offset, length });
+    prop::collection::vec(span, 0..4)
+}
+
+fn some_floats() -> impl Strategy<Value = Vec<f64>> {
+    prop::collection::vec(floats(), 0..5)
+}
+
+fn histograms() -> impl Strategy<Value = Histogram> {
+    let deltas = || prop::collection::vec(any::<i64>(), 0..5);
+    let counts = prop_oneof![
+        (any::<u64>(), any::<u64>(), deltas(), deltas())
+            .prop_map(|(count, zero, positive, negative)| BucketCounts::Integer { count, zero, positive, negative }),
+        (floats(), floats(), some_floats(), some_floats())
+            .prop_map(|(count, zero, positive, negative)| BucketCounts::Float { count, zero, positive, negative }),
+    ];
+    (0..4i32, any::<i32>(), floats(), floats(), spans(), spans(), some_floats(), counts).prop_map(
+        |(hint, schema, zero_threshold, sum, positive_spans, negative_spans, custom_values, counts)| Histogram {
+            reset_hint: ResetHint::from_number(hint),
+            schema,
+            zero_threshold,
+            sum,
+            positive_spans,
+            negative_spans,
+            custom_values,
+            counts,
+        },
+    )
+}
+
+fn batches() -> impl Strategy<Value = Batch> {
+    let float = (ids(), times(), floats()).prop_map(|(series, time, value)| FloatSample { series, time, value });
+    let histogram =
+        (ids(), times(), histograms()).prop_map(|(series, time, value)| HistogramSample { series, time, value });
+    let exemplar = (ids(), labels(), floats(), times())
+        .prop_map(|(id, labels, value, time)| (id, Exemplar { labels, value, time }));
+    let metadata = ("\\PC{0,9}", 0..8i32, "\\PC{0,30}", "\\PC{0,4}").prop_map(|(family, kind, help, unit)| Metadata {
+        family,
+        metric_type: MetricType::from_number(kind),
+        help,
+        unit,
+    });
+    (
+        prop::collection::vec((ids(), labels()), 0..6),
+        prop::collection::vec(float, 0..40),
+        prop::collection::vec(histogram, 0..4),
+        prop::collection::vec(exemplar, 0..4),
+        prop::collection::vec(metadata, 0..4),
+    )
+        .prop_map(|(series, floats, histograms, exemplars, metadata)| Batch {
+            series,
+            fingerprints: Vec::new(),
+            floats,
+            histograms,
+            exemplars,
+            metadata,
+        })
+}
+
+fn same_bits(a: &Batch, b: &Batch) -> bool {
+    let floats = |batch: &Batch| batch.floats.iter().map(|s| (s.series, s.time, s.value.to_bits())).collect::<Vec<_>>();
+    let exemplars = |batch: &Batch| -> Vec<_> {
+        batch.exemplars.iter().map(|(id, e)| (*id, e.labels.clone(), e.time, e.value.to_bits())).collect()
+    };
+    a.series == b.series
+        && floats(a) == floats(b)
+        && exemplars(a) == exemplars(b)
+        && a.metadata == b.metadata
+        && a.histograms.len() == b.histograms.len()
+        && a.histograms
+            .iter()
+            .zip(&b.histograms)
+            .all(|(x, y)| (x.series, x.time) == (y.series, y.time) && x.value.same_bits(&y.value))
+}
+
+fn encoded(batch: &Batch) -> Vec<u8> {
+    let mut out = Vec::new();
+    encode(batch, &mut out);
+    out
+}
+
+#[test]
+fn a_scrape_of_counters_takes_few_bytes_a_sample() {
+    let sample = |i: u32| FloatSample { series: SeriesId(1000 + i), time: 1_700_000_000_000, value: f64::from(i * 10) };
+    let batch = Batch { floats: (0..500).map(sample).collect(), ..Batch::default() };
+    let bytes = encoded(&batch).len();
+    assert!(bytes < 500 * 4, "{bytes} bytes for 500 samples");
+}
+
+#[test]
+fn an_empty_batch_is_five_zeros() {
+    assert_eq!(encoded(&Batch::default()), [0; 5]);
+}
+
+#[test]
+fn a_count_beyond_the_bytes_is_refused_before_anything_is_allocated() {
+    let mut bytes = vec![0];
+    varint::put(&mut bytes, u64::MAX);
+    let error = decode(&bytes).unwrap_err().to_string();
+    assert!(error.contains("floats is 18446744073709551615, which is more than the 5 possible"), "{error}");
+}
+
+#[test]
+fn an_id_outside_32_bits_is_refused() {
+    let mut bytes = vec![1];
+    varint::put_signed(&mut bytes, -1);
+    bytes.extend([0, 0, 0, 0, 0, 0]);
+    assert!(decode(&bytes).unwrap_err().to_string().contains("a series id"));
+}
+
+proptest! {
+    #[test]
+    fn a_batch_comes_back_to_the_bit_and_in_order(batch in batches()) {
+        let bytes = encoded(&batch);
+        prop_assert!(same_bits(&decode(&bytes).unwrap(), &batch));
+    }
+
+    #[test]
+    fn a_record_cut_short_is_refused(batch in batches(), cut: prop::sample::Index) {
+        let bytes = encoded(&batch);
+        prop_assert!(decode(&bytes[..cut.index(bytes.len())]).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(prop_oneof![any::<u8>(), 0u8..4], 0..300)) {
+        if let Ok(batch) = decode(&bytes) {
+            prop_assert!(same_bits(&decode(&encoded(&batch)).unwrap(), &batch));
+        }
+    }
+}

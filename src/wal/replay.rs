@@ -1,0 +1,180 @@
+//! Reading the log back after a start.
+//!
+//! In each segment, frames are read one after the other from behind the header to its end: the valid length that the
+//! next segment's header states, or, where no header states one, the file's end. When there is no whole frame at an
+//! offset, the next one behind it is searched: behind a good head whose payload is bad it stands where the head says,
+//! otherwise every byte is tried. What lies between is
+//!
+//! - **damage** when the end is stated, or when a whole frame follows;
+//! - a **torn tail** otherwise: the write that met the crash, never acknowledged, dropped.
+//!
+//! Memory stays bounded: a window of the file, grown only for a single record whose head is proven.
+
+use std::path::Path;
+
+use super::{
+    WalError,
+    frame::{HEAD, Head},
+    path_of,
+    segment::{HEADER, Header, segments},
+    window::Window,
+};
+use crate::seams::env::Disk;
+
+/// Where a record stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Number of the segment.
+    pub segment: u64,
+    /// Offset of its frame in bytes.
+    pub offset: u64,
+}
+
+/// Bytes of the log that can't be read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// Number of the segment.
+    pub segment: u64,
+    /// First damaged byte.
+    pub from: u64,
+    /// First byte behind the damage; equal to `from` when it isn't known how much is missing.
+    pub to: u64,
+    /// What is wrong there.
+    pub reason: &'static str,
+}
+
+/// What a replay found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplayReport {
+    /// Segments read.
+    pub segments: u64,
+    /// Records handed out.
+    pub records: u64,
+    /// Bytes of their frames.
+    pub bytes: u64,
+    /// Bytes of torn tails that were dropped.
+    pub torn_bytes: u64,
+    /// What was damaged, in order.
+    pub damage: Vec<Damage>,
+    /// The last segment and its valid length: the next one's number is one more, and this length goes into its header.
+    pub last: Option<(u64, u64)>,
+}
+
+/// Takes one record's payload.
+pub type Visit<'a, E> = dyn FnMut(Position, &[u8]) -> Result<(), E> + 'a;
+
+/// Hands every whole record of the segments from `from` on to `visit`, in order.
+///
+/// # Errors
+/// When the disk refuses to read, when a segment is of a newer version, and what `visit` answers.
+pub fn replay<E: From<WalError>>(
+    disk: &dyn Disk,
+    dir: &Path,
+    from: u64,
+    visit: &mut Visit<'_, E>,
+) -> Result<ReplayReport, E> {
+    let mut report = ReplayReport::default();
+    let numbers: Vec<u64> = segments(disk, dir)?.into_iter().filter(|n| *n >= from).collect();
+    let mut expected = from;
+    for (i, &number) in numbers.iter().enumerate() {
+        let path = path_of(dir, number);
+        let mut window = open(disk, &path)?;
+        let header = Header::decode(window.get(0, HEADER)?, number, &path)?;
+        note_missing(&mut report, expected, number, header);
+        let stated = match numbers.get(i + 1) {
+            Some(&next) if next == number + 1 => stated_length(disk, dir, next)?,
+            _ => None,
+        };
+        let mut segment = Segment { number, window, stated, report: &mut report };
+        let valid = segment.read(header.is_some(), visit)?;
+        report.segments += 1;
+        report.last = Some((number, valid));
+        expected = number.saturating_add(1);
+    }
+    Ok(report)
+}
+
+fn open<'a>(disk: &dyn Disk, path: &'a Path) -> Result<Window<'a>, WalError> {
+    Ok(Window::new(disk.open(path).map_err(WalError::io(path, "opening"))?, path))
+}
+
+/// The valid length of segment `next - 1`, as the header of `next` has it.
+fn stated_length(disk: &dyn Disk, dir: &Path, next: u64) -> Result<Option<u64>, WalError> {
+    let path = path_of(dir, next);
+    let header = Header::decode(open(disk, &path)?.get(0, HEADER)?, next, &path)?;
+    Ok(header.and_then(|h| h.previous))
+}
+
+/// Reports the gap between the segment expected and the one found.
+fn note_missing(report: &mut ReplayReport, expected: u64, found: u64, header: Option<Header>) {
+    // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
+    let was_empty = header.is_some_and(|h| h.previous == Some(0));
+    let missing = found - expected - u64::from(was_empty && found > expected);
+    if missing > 0 {
+        let reason = if missing == 1 { "the segment is missing" } else { "this segment and some after it are missing" };
+        report.damage.push(Damage { segment: expected, from: 0, to: 0, reason });
+    }
+}
+
+struct Segment<'a> {
+    number: u64,
+    window: Window<'a>,
+    /// The valid length, where the next segment states it.
+    stated: Option<u64>,
+    report: &'a mut ReplayReport,
+}
+
+impl Segment<'_> {
+    /// Reads all frames; answers the length up to which the segment is good.
+    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<u64, E> {
+        let file_len = self.window.file_len();
+        let end = self.stated.unwrap_or(file_len).min(file_len);
+        let mut bad = (!header_good).then_some((0, "the segment's header is damaged"));
+        let mut valid = if header_good { HEADER as u64 } else { 0 };
+        let mut at = (HEADER as u64).min(end);
+        while at < end {
+            let Some(head) = self.head(at, end)? else {
+                bad.get_or_insert((at, "there is no record where one should start"));
+                at += 1;
+                continue;
+            };
+            let frame = self.window.get(at, head.frame_len())?;
+            let payload = frame.get(HEAD..).unwrap_or_default();
+            if head.vouches_for(payload) {
+                if let Some((from, reason)) = bad.take() {
+                    self.report.damage.push(Damage { segment: self.number, from, to: at, reason });
+                }
+                visit(Position { segment: self.number, offset: at }, payload)?;
+                self.report.records += 1;
+                self.report.bytes += head.frame_len() as u64;
+                valid = at + head.frame_len() as u64;
+            } else {
+                bad.get_or_insert((at, "the record's checksum is wrong"));
+            }
+            at += head.frame_len() as u64;
+        }
+        self.close(bad, end);
+        Ok(self.stated.unwrap_or(valid))
+    }
+
+    /// The head of a frame at `at` that ends by `end`.
+    fn head(&mut self, at: u64, end: u64) -> Result<Option<Head>, WalError> {
+        let head = Head::decode(self.window.get(at, HEAD)?, self.number, at);
+        Ok(head.filter(|h| h.frame_len() as u64 <= end - at))
+    }
+
+    /// Accounts for what no whole frame follows.
+    fn close(&mut self, bad: Option<(u64, &'static str)>, end: u64) {
+        match (bad, self.stated) {
+            (Some((from, reason)), Some(stated)) if from < stated => {
+                self.report.damage.push(Damage { segment: self.number, from, to: stated, reason });
+            }
+            (None, Some(stated)) if end < stated => {
+                let reason = "the segment ends too early";
+                self.report.damage.push(Damage { segment: self.number, from: end, to: stated, reason });
+            }
+            (Some((from, _)), None) => self.report.torn_bytes += end - from,
+            _ => {}
+        }
+    }
+}
