@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     promql::{EngineOptions, format_duration, parse_duration},
-    server::ServerOptions,
+    server::{Deadlines, ServerOptions},
     storage::StorageOptions,
 };
 
@@ -143,6 +143,7 @@ impl Config {
                 instance: flags.listen.clone(),
                 max_queries: usize::from(flags.max_concurrency),
                 max_ahead: flags.max_ahead,
+                deadlines: Deadlines::default(),
                 flags: flags.listed(memory, max_samples),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
