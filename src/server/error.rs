@@ -10,7 +10,7 @@ use crate::{
     seams::select::SelectError,
 };
 
-/// Seconds after which a client that met a server not ready should try again.
+/// Seconds after which a client that met a server not ready, or full, should try again.
 const RETRY_AFTER_SECONDS: u64 = 5;
 
 /// Why a request has no answer.
@@ -37,6 +37,9 @@ pub(crate) enum ApiError {
         /// Whether it is closing.
         stopping: bool,
     },
+    /// More requests than there is memory for.
+    #[error("too many requests at once, try again later")]
+    Busy,
     /// An answer in plain text, outside the envelope.
     #[error("{1}")]
     Plain(StatusCode, String),
@@ -65,7 +68,8 @@ impl ApiError {
             Self::Canceled(_) => (Some("canceled"), StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
             Self::Timeout(_) => (Some("timeout"), StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
-            Self::NotReady { .. } => (None, StatusCode::SERVICE_UNAVAILABLE),
+            // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
+            Self::NotReady { .. } | Self::Busy => (None, StatusCode::SERVICE_UNAVAILABLE),
             Self::Plain(status, _) => (None, *status),
         }
     }
@@ -86,9 +90,11 @@ impl ApiError {
             None => respond::text(status, text),
         };
         *response.status_mut() = status;
+        let headers = response.headers_mut();
         if let Self::NotReady { stopping } = self {
-            let headers = response.headers_mut();
             headers.insert("x-prometheus-stopping", respond::header(if stopping { "true" } else { "false" }));
+        }
+        if matches!(self, Self::NotReady { .. } | Self::Busy) {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         response

@@ -2,6 +2,33 @@
 
 use std::time::Duration;
 
+/// How long the server waits for a client, so that none can hold a place for ever.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// A connection may stay without a complete request head for this long, be it idle or slow.
+    pub head: Duration,
+    /// A request's body may pause for this long between two pieces.
+    pub body_pause: Duration,
+    /// A request's body must be complete after this time, however busily it trickles.
+    pub body: Duration,
+    /// A client may refuse to take bytes of an answer for this long.
+    pub write_stall: Duration,
+    /// After a signal to stop, requests in flight get this long.
+    pub shutdown: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(60),
+            body_pause: Duration::from_secs(30),
+            body: Duration::from_secs(120),
+            write_stall: Duration::from_secs(60),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
 /// Connections served at once; further ones wait to be accepted.
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
 
@@ -11,26 +38,17 @@ pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
 /// A request may have this many headers.
 pub(crate) const MAX_HEADERS: usize = 100;
 
-/// A connection may stay without a complete request head for this long, be it idle or slow.
-pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A body may pause for this long between two pieces.
-pub(crate) const BODY_PAUSE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// A body must be complete after this time, however busily it trickles.
-pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// A client may refuse to take bytes of an answer for this long.
-pub(crate) const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// An HTML form (query parameters in a POST) may have this many bytes.
 pub(crate) const MAX_FORM_BYTES: usize = 10 << 20;
 
 /// A remote-write or remote-read body may have this many bytes as sent; the decoded size has a limit of its own.
 pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 
-/// After a signal to stop, requests in flight get this long.
-pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(30);
+/// Remote-write bodies held at once may have this many bytes together; further ones wait.
+pub(crate) const MAX_BODIES_BYTES: u64 = 256 << 20;
+
+/// A remote write waits this long for room, then its sender is told to come back.
+pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Remote reads answered at once.
 pub(crate) const MAX_REMOTE_READS: usize = 10;

@@ -12,9 +12,7 @@ use tokio::{
 
 use super::{
     State,
-    limits::{
-        HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS, SHUTDOWN_TIMEOUT, WRITE_STALL_TIMEOUT,
-    },
+    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS},
     metrics, router,
     stall::Stall,
 };
@@ -22,7 +20,7 @@ use super::{
 /// After a failure to accept (no file descriptors left, say) some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until `shutdown` completes, then lets requests in flight finish (for half a minute at most).
+/// Serves until `shutdown` completes, then lets requests in flight finish within their deadline.
 ///
 /// When it returns no request is being answered any more, so the store may be closed.
 pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
@@ -54,7 +52,7 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
     drop(stopping);
     // Without any connection there is nobody to tell.
     let _ = stop.send(());
-    if timeout(SHUTDOWN_TIMEOUT, stop.closed()).await.is_err() {
+    if timeout(state.options.deadlines.shutdown, stop.closed()).await.is_err() {
         tracing::warn!("some requests were not finished when the time for shutting down was over");
     }
 }
@@ -71,11 +69,12 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Res
 
 async fn serve(stream: TcpStream, state: Arc<State>, mut stopping: watch::Receiver<()>) {
     let _open = metrics::CONNECTIONS.guard();
+    let deadlines = state.options.deadlines;
     let service = service_fn(move |request| router::serve(request, state.clone()));
-    let io = TokioIo::new(Stall::new(stream, WRITE_STALL_TIMEOUT));
+    let io = TokioIo::new(Stall::new(stream, deadlines.write_stall));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(deadlines.head)
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .serve_connection(io, service);

@@ -5,11 +5,11 @@
 use std::{sync::LazyLock, time::Duration};
 
 use hyper::StatusCode;
-use prometheus::{Gauge, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
 
 use crate::{
     seams::status::StoreStatus,
-    telemetry::{SECONDS, counter, counters, float_gauge, gauge, histograms, info},
+    telemetry::{SECONDS, counter, counters, float_gauge, gauge, histogram, histograms, info},
 };
 
 /// A gauge that counts what is going on.
@@ -62,9 +62,9 @@ pub(crate) static WRITES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let help = "Remote-write requests, by protocol version and status.";
     counters("vctsdb_remote_write_requests_total", help, &["version", "code"])
 });
-pub(crate) static WRITE_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
+pub(crate) static WRITE_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
     let help = "Time from a remote write's whole body to its answer, the sync to disk included.";
-    histograms("vctsdb_remote_write_duration_seconds", help, SECONDS, &["version"])
+    histogram("vctsdb_remote_write_duration_seconds", help, SECONDS)
 });
 pub(crate) static WRITE_BYTES: LazyLock<IntCounter> =
     LazyLock::new(|| counter("vctsdb_remote_write_bytes_total", "Bytes of remote-write bodies as sent."));

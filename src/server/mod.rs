@@ -32,6 +32,7 @@ mod tests;
 mod value;
 mod work;
 
+pub use limits::Deadlines;
 pub use listen::run;
 pub use scrape::scrape_self;
 pub use state::{ServerOptions, State, Stores};

@@ -9,7 +9,7 @@ use hyper::{
     header::CONTENT_TYPE,
 };
 
-use super::{error::ApiError, limits::MAX_FORM_BYTES, read_body};
+use super::{error::ApiError, limits::{Deadlines, MAX_FORM_BYTES}, read_body};
 
 mod time;
 
@@ -21,7 +21,7 @@ pub(crate) struct Params(Vec<(String, String)>);
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
-    pub(crate) async fn read(request: Request<Incoming>) -> Result<Self, ApiError> {
+    pub(crate) async fn read(request: Request<Incoming>, deadlines: &Deadlines) -> Result<Self, ApiError> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let posts_form = request.method() == Method::POST && {
             let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -30,7 +30,7 @@ impl Params {
         };
         let mut params = Self::default();
         if posts_form {
-            let body = read_body(request, MAX_FORM_BYTES).await?;
+            let body = read_body(request, MAX_FORM_BYTES, deadlines).await?;
             params.add(&body)?;
         }
         params.add(query.as_bytes())?;

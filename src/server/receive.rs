@@ -7,13 +7,14 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{
-    error::ApiError,
-    limits::{BODY_PAUSE_TIMEOUT, BODY_TIMEOUT},
-};
+use super::{error::ApiError, limits::Deadlines};
 
 /// Reads a whole body of at most `limit` bytes. What its head announces is judged before the first byte is read.
-pub(crate) async fn read_body(request: Request<Incoming>, limit: usize) -> Result<Vec<u8>, ApiError> {
+pub(crate) async fn read_body(
+    request: Request<Incoming>,
+    limit: usize,
+    deadlines: &Deadlines,
+) -> Result<Vec<u8>, ApiError> {
     let too_large = || {
         ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"))
     };
@@ -25,9 +26,9 @@ pub(crate) async fn read_body(request: Request<Incoming>, limit: usize) -> Resul
     let slow = || ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned());
     // Announcing costs nothing, so memory is taken as bytes arrive.
     let mut body = Vec::new();
-    let end = Instant::now() + BODY_TIMEOUT;
+    let end = Instant::now() + deadlines.body;
     loop {
-        let frame = match timeout_at(end, timeout(BODY_PAUSE_TIMEOUT, incoming.frame())).await {
+        let frame = match timeout_at(end, timeout(deadlines.body_pause, incoming.frame())).await {
             Ok(Ok(Some(frame))) => frame,
             Ok(Ok(None)) => return Ok(body),
             Ok(Err(_)) | Err(_) => return Err(slow()),

@@ -10,8 +10,8 @@ use std::{
 
 use super::{
     error::ApiError,
-    limits::{MAX_LOOKUPS, MAX_REMOTE_READS},
-    work::Gate,
+    limits::{Deadlines, MAX_BODIES_BYTES, MAX_LOOKUPS, MAX_REMOTE_READS},
+    work::{Gate, Room},
 };
 use crate::{
     promql::Engine,
@@ -27,6 +27,8 @@ pub struct ServerOptions {
     pub max_queries: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
+    /// How long to wait for clients.
+    pub deadlines: Deadlines,
     /// Flags and their values, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }
@@ -59,6 +61,8 @@ pub struct State {
     pub(crate) lookups: Gate,
     /// Lets remote reads in.
     pub(crate) remote_reads: Gate,
+    /// Room for remote-write bodies.
+    pub(crate) bodies: Room,
     /// Empty until the store is open.
     stores: OnceLock<Stores>,
     /// Set once and never cleared.
@@ -73,6 +77,7 @@ impl State {
             queries: Gate::new(options.max_queries),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
+            bodies: Room::new(MAX_BODIES_BYTES),
             engine,
             clock,
             options,

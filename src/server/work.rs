@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{error::ApiError, metrics};
+use super::{error::ApiError, limits::ROOM_TIMEOUT, metrics};
 use crate::promql::Cancel;
 
 /// Lets a number of jobs run at once; others wait in order of arrival.
@@ -34,6 +34,30 @@ impl Gate {
             Ok(Ok(permit)) => Ok(Pass { waited: begun.elapsed(), _permit: permit }),
             // The semaphore is never closed; were it, nobody would get in either.
             Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue".to_owned())),
+        }
+    }
+}
+
+/// Memory that requests take their share of before they read what would fill it.
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// Bytes of room that a permit of the semaphore stands for: it counts in `u32`.
+const ROOM_UNIT: u64 = 1 << 10;
+
+impl Room {
+    /// Room for `bytes`.
+    pub(crate) fn new(bytes: u64) -> Self {
+        let units = usize::try_from(bytes / ROOM_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
+        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped.
+    pub(crate) async fn enter(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
+        let units = u32::try_from(bytes / ROOM_UNIT + 1).unwrap_or(u32::MAX);
+        let entering = self.0.clone().acquire_many_owned(units);
+        match tokio::time::timeout(ROOM_TIMEOUT, entering).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
         }
     }
 }

@@ -5,6 +5,7 @@ mod health;
 mod lists;
 mod metadata;
 mod query;
+mod remote_write;
 mod selectors;
 mod status;
 
@@ -41,11 +42,13 @@ pub(crate) enum Route {
     RuntimeInfo,
     Tsdb,
     WalReplay,
+    Write,
 }
 
 const GET: &[Method] = &[Method::GET];
 const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const POST: &[Method] = &[Method::POST];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
@@ -75,6 +78,7 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/write", POST, Route::Write),
 ];
 
 /// The route of a path, with its pattern and methods.
@@ -100,8 +104,9 @@ pub(crate) async fn answer(
         Route::Healthy => Ok(health::healthy()),
         Route::Ready => health::ready(&state),
         Route::Metrics => health::metrics(state).await,
+        Route::Write => remote_write::write(request, state).await,
         Route::WalReplay => Ok(success_json(&json!({"min": 0, "max": 0, "current": 0}))),
-        // Everything above answers while the store is opening.
+        // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
             state.stores()?;
             answer_with_store(route, request, &state).await
@@ -111,7 +116,7 @@ pub(crate) async fn answer(
 
 async fn answer_with_store(route: Route, request: Request<Incoming>, state: &State) -> Result<Response, ApiError> {
     let path = request.uri().path().to_owned();
-    let params = Params::read(request).await?;
+    let params = Params::read(request, &state.options.deadlines).await?;
     match route {
         Route::Query => query::instant(params, state).await,
         Route::QueryRange => query::range(params, state).await,
@@ -134,7 +139,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
-        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay => {
+        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay | Route::Write => {
             Err(ApiError::Internal("this route needs no store".to_owned()))
         }
     }
