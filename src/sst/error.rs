@@ -110,6 +110,16 @@ pub enum SstError {
 }
 
 impl SstError {
+    /// Whether stored bytes are wrong or gone, as opposed to unreachable now or not for this version.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof),
+            Self::Version { .. } | Self::Order { .. } | Self::BlockSize { .. } => false,
+            _ => true,
+        }
+    }
+
     pub(super) fn io(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { path: path.to_owned(), action, source }
     }

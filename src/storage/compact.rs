@@ -143,9 +143,9 @@ fn compact_segments(shared: &Shared) -> Result<bool, StorageError> {
     }
     let (number, path) = shared.new_file(layout::segment);
     let written = (|| {
-        Segment::merge(&shared.disk, &path, &segments, &keep)?;
+        Segment::merge(&*shared.disk, &path, &segments, &keep)?;
         shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
-        Ok::<_, StorageError>(Segment::open(&shared.disk, &path)?)
+        Ok::<_, StorageError>(Segment::open(&*shared.disk, &path)?)
     })();
     let merged = Arc::new(written.inspect_err(|_| discard(&*shared.disk, &path))?);
 

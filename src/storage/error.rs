@@ -35,6 +35,9 @@ pub enum OpenError {
         /// What it said.
         source: io::Error,
     },
+    /// A file that the manifest names can't be opened, and not because its bytes are wrong.
+    #[error("{0}")]
+    File(String),
     /// The log can't be read.
     #[error(transparent)]
     Wal(#[from] WalError),

@@ -88,7 +88,7 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<Arc<LiveTa
         shared.disk.sync_dir(Path::new(layout::TABLES)).tried("syncing the tables directory")?;
         Ok(Table::open(&shared.disk, &path)?)
     })();
-    let table = written.inspect_err(|_| discard(&*shared.disk, &path))?;
+    let table = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
     Ok(Some(Arc::new(LiveTable { number, table })))
 }
 
@@ -101,9 +101,9 @@ fn write_segment(
     }
     let (number, path) = shared.new_file(layout::segment);
     let written = (|| {
-        Segment::write(&shared.disk, &path, head.into_iter())?;
+        Segment::write(&*shared.disk, &path, head)?;
         shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
-        Ok(Segment::open(&shared.disk, &path)?)
+        Ok(Segment::open(&*shared.disk, &path)?)
     })();
     let segment = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
     Ok(Some((number, Arc::new(segment))))

@@ -11,7 +11,7 @@
 //!          body
 //!          crc32 of everything above        u32
 //! body     next_file                        u64, number of the next table or segment
-//!          next_series                      u32, the next series id
+//!          next_series                      u64, the next series id
 //!          wal_start                        u64, first log segment whose data may not be in tables
 //!          count of tables                  u32
 //!          per table, oldest data first:    number u64, set aside u8
@@ -47,7 +47,7 @@ pub(super) struct FileEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Manifest {
     pub(super) next_file: u64,
-    pub(super) next_series: u32,
+    pub(super) next_series: u64,
     pub(super) wal_start: u64,
     pub(super) tables: Vec<FileEntry>,
     pub(super) segments: Vec<FileEntry>,
@@ -138,7 +138,7 @@ impl Manifest {
     }
 
     fn decode_body(body: &mut Reader<'_>) -> Option<Self> {
-        let (next_file, next_series, wal_start) = (body.u64()?, body.u32()?, body.u64()?);
+        let (next_file, next_series, wal_start) = (body.u64()?, body.u64()?, body.u64()?);
         let (tables, segments) = (body.files()?, body.files()?);
         body.0.is_empty().then_some(Self { next_file, next_series, wal_start, tables, segments })
     }

@@ -88,13 +88,13 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
     for entry in &mut manifest.tables {
         let path = layout::table(entry.number);
         let opened = Table::open(disk, &path);
-        let table = unless_damaged(entry, opened, &path, |e| e.io_kind(), &mut damage)?;
+        let table = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
         tables.extend(table.map(|table| Arc::new(LiveTable { number: entry.number, table })));
     }
     for entry in &mut manifest.segments {
         let path = layout::segment(entry.number);
-        let opened = Segment::open(disk, &path);
-        let segment = unless_damaged(entry, opened, &path, |e| e.io_kind(), &mut damage)?;
+        let opened = Segment::open(&**disk, &path);
+        let segment = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
         segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
     }
     let numbers = [layout::TABLES, layout::INDEX].map(|dir| disk.list(Path::new(dir)));
@@ -103,7 +103,7 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
         let names = names.map_err(io_error("listing tables/ and index/"))?;
         next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
     }
-    let index = Index::open(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
+    let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
     let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables };
     Ok(Opened { manifest, index, view, segments, next_file, damage })
 }
@@ -113,7 +113,7 @@ fn unless_damaged<T, E: std::error::Error>(
     entry: &mut FileEntry,
     opened: Result<T, E>,
     path: &Path,
-    io_kind: impl Fn(&E) -> Option<io::ErrorKind>,
+    is_damage: impl Fn(&E) -> bool,
     damage: &mut Vec<String>,
 ) -> Result<Option<T>, OpenError> {
     match opened {
@@ -122,15 +122,13 @@ fn unless_damaged<T, E: std::error::Error>(
             Ok(None)
         }
         Ok(file) => Ok(Some(file)),
-        Err(error) => match io_kind(&error) {
-            None | Some(io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof) => {
-                tracing::error!(%error, path = %path.display(), "a damaged file is set aside; its samples are not served");
-                damage.push(error.to_string());
-                entry.set_aside = true;
-                Ok(None)
-            }
-            Some(kind) => Err(OpenError::Io { what: error.to_string(), source: kind.into() }),
-        },
+        Err(error) if is_damage(&error) => {
+            tracing::error!(%error, path = %path.display(), "a damaged file is set aside; its samples are not served");
+            damage.push(error.to_string());
+            entry.set_aside = true;
+            Ok(None)
+        }
+        Err(error) => Err(OpenError::File(error.to_string())),
     }
 }
 

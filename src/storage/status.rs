@@ -26,7 +26,7 @@ impl Status for Storage {
         StoreStatus {
             head_series: view.memtables().map(|m| m.series()).fold(roaring::RoaringBitmap::new(), |a, b| a | b).len(),
             series: index.series,
-            label_pairs: index.pairs,
+            label_pairs: index.label_pairs,
             memtable_bytes: view.memtables().map(|m| m.bytes() as u64).sum(),
             memtable_samples: view.memtables().map(crate::memtable::Memtable::samples).sum(),
             tables: view.tables.len() as u64,
