@@ -189,6 +189,12 @@ impl Index {
         active.insert(id.0, labels)
     }
 
+    /// Gives out no id up to this one any more: it names samples, even if its definition was lost to damage.
+    pub fn reserve(&self, id: SeriesId) {
+        let mut state = self.state.write();
+        state.next_id = state.next_id.max(u64::from(id.0) + 1);
+    }
+
     /// The series that pass all matchers.
     ///
     /// # Errors

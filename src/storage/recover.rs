@@ -17,6 +17,7 @@ use super::{
 use crate::{
     index::{Index, Segment},
     memtable::Memtable,
+    model::TimeRange,
     seams::env::{Clock, Disk, DiskLock},
     sst::Table,
     wal,
@@ -174,6 +175,14 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
         damage.push(found);
         damaged_log.push(segment);
     }
+    if !damage.is_empty() {
+        let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
+        if !nameless.is_empty() {
+            let lost = format!("{} series have samples but lost their labels with a damaged record or segment", nameless.len());
+            tracing::error!("{lost}");
+            damage.push(lost);
+        }
+    }
     damaged_log.sort_unstable();
     damaged_log.dedup();
     shared.counters.damage.set(damage.len() as i64);
@@ -209,6 +218,8 @@ fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
     for (id, labels) in &batch.series {
         shared.index.define(*id, labels).map_err(|error| error.to_string())?;
     }
+    let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series)).max();
+    used.into_iter().for_each(|id| shared.index.reserve(id));
     shared.view.load().active.apply(&batch.floats, &batch.histograms);
     shared.exemplars.lock().add(batch.exemplars);
     shared.metadata.lock().add(batch.metadata);

@@ -11,7 +11,7 @@ use std::{
 };
 
 use prost::Message;
-use vctsdb::remote::proto::prometheus::{Label, Sample, TimeSeries, WriteRequest};
+use vctsdb::remote::proto::v1::{Label, Sample, TimeSeries, WriteRequest};
 
 use super::http_client::{escape, get, request};
 

@@ -32,7 +32,7 @@ fn filled(rounds: i64) -> (SimDisk, Storage, Model) {
 #[test]
 fn a_full_disk_refuses_writes_serves_reads_and_takes_writes_again_when_space_returns() {
     let (disk, storage, mut model) = filled(10);
-    disk.set_capacity(Some(disk.used() + 100));
+    disk.set_capacity(Some(disk.used() + 10));
     let refused = (10..15).filter(|round| write(&storage, &request(*round)).is_err()).count();
     assert_eq!(refused, 5);
     let Err(AppendError::Unavailable { retry_after, .. }) = write(&storage, &request(15)) else {
@@ -129,17 +129,34 @@ fn a_damaged_log_record_is_reported_kept_in_quarantine_and_the_rest_replays() {
     let disk = disk.restart(Cut::LOST);
     let log = disk.list_all().into_iter().find(|p| p.starts_with("wal")).unwrap();
     let length = disk.read_file(&log).unwrap().len() as u64;
-    disk.flip_bit(&log, length / 2, 0).unwrap();
+    disk.flip_bit(&log, length - 200, 0).unwrap();
 
     let storage = open(&disk).unwrap();
     assert!(!storage.status().damage.is_empty());
     let found = read(&storage, TimeRange::ALL);
-    assert!(found.len() >= model.len() - 20 && found != model);
     let rounds: std::collections::BTreeSet<i64> = found.values().flat_map(|s| s.keys().copied()).collect();
-    assert!(rounds.len() >= 11, "one record is lost at most: {rounds:?}");
+    assert_eq!((found.len(), rounds.len()), (model.len(), 11), "one record is lost");
     storage.close().unwrap();
     let kept = disk.list_all().into_iter().filter(|p| p.starts_with("quarantine")).count();
     assert_eq!(kept, 1, "{:?}", disk.list_all());
+}
+
+#[test]
+fn samples_whose_definition_was_damaged_are_reported_and_never_given_to_another_series() {
+    let (disk, storage, _) = filled(4);
+    drop(storage);
+    let disk = disk.restart(Cut::LOST);
+    let log = disk.list_all().into_iter().find(|p| p.starts_with("wal")).unwrap();
+    disk.flip_bit(&log, 100, 0).unwrap();
+    let storage = open(&disk).unwrap();
+    assert!(read(&storage, TimeRange::ALL).is_empty());
+    let damage = storage.status().damage;
+    assert!(damage.iter().any(|d| d.starts_with("20 series")), "{damage:?}");
+    let other = [(series(40), 7_000, Value::Float(1))];
+    write(&storage, &other).unwrap();
+    let mut want = Model::new();
+    apply(&mut want, &other);
+    assert_eq!(read(&storage, TimeRange::ALL), want);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn write(storage: &Storage, samples: &[Sample]) -> Result<(), AppendError> {
     let mut batch = Batch::default();
     for (labels, time, value) in samples {
-        let series = storage.series(labels, None, &mut batch)?;
+        let series = Append::series(storage, labels, None, &mut batch)?;
         match value {
             Value::Float(bits) => {
                 batch.floats.push(FloatSample { series, time: *time, value: f64::from_bits(*bits) });
