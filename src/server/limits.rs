@@ -44,6 +44,9 @@ pub(crate) const MAX_FORM_BYTES: usize = 10 << 20;
 /// A remote-write or remote-read body may have this many bytes as sent; the decoded size has a limit of its own.
 pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 
+/// A body refused for its size is still read, and thrown away, for this long.
+pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Remote-write bodies held at once may have this many bytes together; further ones wait.
 pub(crate) const MAX_BODIES_BYTES: u64 = 256 << 20;
 

@@ -7,9 +7,13 @@ use hyper::{
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::{error::ApiError, limits::Deadlines};
+use super::{
+    error::ApiError,
+    limits::{DISCARD_TIMEOUT, Deadlines},
+};
 
-/// Reads a whole body of at most `limit` bytes. What its head announces is judged before the first byte is read.
+/// Reads a whole body of at most `limit` bytes. What its head announces is judged before a byte of
+/// it is kept.
 pub(crate) async fn read_body(
     request: Request<Incoming>,
     limit: usize,
@@ -21,6 +25,7 @@ pub(crate) async fn read_body(
     let mut incoming = request.into_body();
     let announced = incoming.size_hint().lower();
     if announced > limit as u64 {
+        discard(incoming).await;
         return Err(too_large());
     }
     let slow = || ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned());
@@ -38,8 +43,19 @@ pub(crate) async fn read_body(
         })?;
         let Some(data) = frame.data_ref() else { continue };
         if body.len() + data.len() > limit {
+            discard(incoming).await;
             return Err(too_large());
         }
         body.extend_from_slice(data);
     }
+}
+
+/// Reads what a client still sends and throws it away, for a short time.
+///
+/// A connection closed with bytes unread is reset, and the reset can overtake the answer. A sender of remote writes
+/// would then see a broken connection and retry the same body for ever, instead of a 413.
+async fn discard(mut incoming: Incoming) {
+    let drained = timeout(DISCARD_TIMEOUT, async { while let Some(Ok(_)) = incoming.frame().await {} });
+    // Those who take longer have had their chance.
+    let _ = drained.await;
 }

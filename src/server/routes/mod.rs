@@ -5,6 +5,7 @@ mod health;
 mod lists;
 mod metadata;
 mod query;
+mod remote_read;
 mod remote_write;
 mod selectors;
 mod status;
@@ -43,6 +44,7 @@ pub(crate) enum Route {
     Tsdb,
     WalReplay,
     Write,
+    Read,
 }
 
 const GET: &[Method] = &[Method::GET];
@@ -79,6 +81,7 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
     ("/api/v1/write", POST, Route::Write),
+    ("/api/v1/read", POST, Route::Read),
 ];
 
 /// The route of a path, with its pattern and methods.
@@ -105,6 +108,7 @@ pub(crate) async fn answer(
         Route::Ready => health::ready(&state),
         Route::Metrics => health::metrics(state).await,
         Route::Write => remote_write::write(request, state).await,
+        Route::Read => remote_read::read(request, state).await,
         Route::WalReplay => Ok(success_json(&json!({"min": 0, "max": 0, "current": 0}))),
         // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
@@ -139,7 +143,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
-        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay | Route::Write => {
+        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay | Route::Write | Route::Read => {
             Err(ApiError::Internal("this route needs no store".to_owned()))
         }
     }

@@ -87,7 +87,7 @@ async fn parse_errors_name_the_parameter_and_the_place() {
         ("format_query?query=sum(", "invalid parameter \"query\": 1:"),
         ("series?match[]=up{", "invalid parameter \"match[]\": 1:"),
         ("series?match[]=up[5m]", "invalid parameter \"match[]\": 1:3: parse error"),
-        ("query_exemplars?query=)", "1:1: parse error"),
+        ("query_exemplars?query=)", "1:2: parse error"),
     ] {
         let answer = server.get(&format!("/api/v1/{path}")).await;
         // An engine that can't parse yet would say 422.

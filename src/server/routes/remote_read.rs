@@ -1,0 +1,106 @@
+//! `/api/v1/read`: remote read, as one message or as a stream of chunks.
+
+use std::sync::Arc;
+
+use hyper::{
+    Request, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONTENT_ENCODING, HeaderValue},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    remote::read::{ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, samples},
+    server::{
+        Response, State, Stores,
+        body::{Body, Piece},
+        error::ApiError,
+        limits::MAX_REMOTE_BYTES,
+        metrics, read_body, respond,
+        work::{Pass, blocking},
+    },
+};
+
+/// What a client recognises a stream by, to the byte.
+const STREAM_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
+
+/// Frames (of up to about a megabyte) that may wait for a slow client.
+const FRAMES_AHEAD: usize = 2;
+
+/// Answers the request's queries.
+pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+    let stores = state.stores()?.clone();
+    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
+    let limits = ReadLimits::default();
+    let request = decode(&body, &limits).map_err(refusal)?;
+    drop(body);
+    let pass = state.remote_reads.enter(state.engine.options().timeout).await?;
+    match request.response_type {
+        ResponseType::Samples => {
+            metrics::READS.with_label_values(&["samples"]).inc();
+            let answer = blocking(pass, move || samples(&request, &*stores.select, &limits).map_err(refusal)).await?;
+            let mut response = respond::typed("application/x-protobuf", answer);
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
+            Ok(response)
+        }
+        ResponseType::StreamedXorChunks => {
+            metrics::READS.with_label_values(&["chunks"]).inc();
+            stream(request, stores, pass).await
+        }
+    }
+}
+
+/// Begins a stream. What fails before its first frame still gets a proper answer; what fails later breaks it off.
+async fn stream(request: ReadRequest, stores: Stores, pass: Pass) -> Result<Response, ApiError> {
+    let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
+    let (begin, begun) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        // The place is taken until the last frame is on its way.
+        let _pass = pass;
+        let mut begin = Some(begin);
+        let result = chunks(&request, &*stores.select, &mut |frame| {
+            if let Some(begin) = begin.take() {
+                begin.send(Ok(())).map_err(|_| SinkClosed)?;
+            }
+            frames.blocking_send(Piece::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
+        });
+        match (result, begin) {
+            // Nobody may be left to hear how it ended.
+            (Ok(()), begin) => {
+                let _ = begin.map(|begin| begin.send(Ok(())));
+                let _ = frames.blocking_send(Piece::End);
+            }
+            (Err(error), Some(begin)) => {
+                let _ = begin.send(Err(error));
+            }
+            (Err(ReadError::Closed), None) => {}
+            // Without an end the connection is aborted: the client must not take this for all there is.
+            (Err(error), None) => tracing::error!(%error, "a streamed remote read broke off"),
+        }
+    });
+    match begun.await {
+        Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, Body::Channel(Some(receiver)))),
+        Ok(Err(error)) => Err(refusal(error)),
+        Err(_) => Err(ApiError::Plain(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the server failed to answer; its log says more".to_owned(),
+        )),
+    }
+}
+
+fn refusal(error: ReadError) -> ApiError {
+    let status = match &error {
+        ReadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ReadError::Snappy(_)
+        | ReadError::Message(_)
+        | ReadError::Matcher(_)
+        | ReadError::MatcherType(_)
+        | ReadError::ResponseType(_)
+        | ReadError::Limit(_) => StatusCode::BAD_REQUEST,
+        ReadError::Storage(_) | ReadError::Closed => {
+            tracing::error!(%error, "a remote read failed");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    ApiError::Plain(status, error.to_string())
+}
