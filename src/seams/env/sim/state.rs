@@ -242,7 +242,7 @@ impl State {
     pub(super) fn after(&self, cut: Cut) -> Self {
         let mut tree = self.durable.clone();
         let mut rng = Rng::new(cut.names);
-        for (_, changes) in &self.pending {
+        for changes in self.pending.values() {
             let settled = match cut.names {
                 Fate::Lost => 0,
                 Fate::Kept => changes.len(),
