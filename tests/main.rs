@@ -2,13 +2,13 @@
 
 mod scenarios {
     mod docs;
-    // mod http_client;
+    mod http_client;
     mod layers;
     mod power_cut;
-    // mod process;
-    // mod prometheus;
+    mod process;
+    mod prometheus;
     mod promql_scripts;
-    // mod sender;
+    mod sender;
     mod storage_faults;
     mod storage_model;
     mod store;

@@ -109,7 +109,11 @@ impl Block {
                 let len = varint::get_at_most(input, bytes.len(), "the length of a column")?;
                 Ok(Some((column, section.part(len)?)))
             };
-            entries.push(Entry { id, floats: part(FLOATS, &mut values)?, histograms: part(HISTOGRAMS, &mut histograms)? });
+            entries.push(Entry {
+                id,
+                floats: part(FLOATS, &mut values)?,
+                histograms: part(HISTOGRAMS, &mut histograms)?,
+            });
         }
         crate::codec::finish(directory, "a block's directory")?;
         Ok(Self { bytes, columns, entries })

@@ -44,7 +44,8 @@ impl BlockBuilder {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let bytes = self.columns.len() + self.pieces.len() + self.times.len() + self.values.len() + self.histograms.len();
+        let bytes =
+            self.columns.len() + self.pieces.len() + self.times.len() + self.values.len() + self.histograms.len();
         bytes >= TARGET || self.known_samples >= TARGET_TIMES
     }
 
@@ -54,8 +55,8 @@ impl BlockBuilder {
         if self.is_empty() {
             self.first = id;
         }
-        let kinds = if piece.times.is_empty() { 0 } else { FLOATS }
-            | if piece.histograms.is_empty() { 0 } else { HISTOGRAMS };
+        let kinds =
+            if piece.times.is_empty() { 0 } else { FLOATS } | if piece.histograms.is_empty() { 0 } else { HISTOGRAMS };
         varint::put(&mut self.pieces, u64::from(id - self.last) << 2 | kinds);
         if !piece.times.is_empty() {
             let column = self.times_column(piece.times);

@@ -5,10 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{
-    codec::CodecError,
-    seams::append::SeriesId,
-};
+use crate::{codec::CodecError, seams::append::SeriesId};
 
 /// Why a table could not be written or read.
 #[derive(Debug, thiserror::Error)]
