@@ -1,1 +1,185 @@
-//! config
+//! Flags, and the options of every domain that they become.
+//!
+//! [`Flags`] is what the user typed; [`Config`] is what the program needs. No domain knows either: each has its own
+//! `Options`, and this is the one place that knows them all.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Args, ValueEnum};
+
+use crate::{
+    promql::{EngineOptions, format_duration, parse_duration},
+    server::{Deadlines, ServerOptions},
+    storage::StorageOptions,
+};
+
+mod memory;
+
+use memory::{Bytes, default_memory};
+
+/// Estimated bytes that a sample takes while a query holds it: a time and a value.
+const BYTES_PER_SAMPLE: u64 = 16;
+/// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
+const MAX_SAMPLES: u64 = 50_000_000;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What to serve and how. Every flag can be given as an environment variable too.
+#[derive(Debug, Clone, Args)]
+pub struct Flags {
+    /// Directory that holds all data; made if it isn't there.
+    #[arg(long, env = "VCTSDB_DATA_DIR", default_value = "./data", value_name = "DIR", help_heading = "Storage")]
+    pub data_dir: PathBuf,
+
+    /// Memory to plan with, such as 512MiB or 2GB [default: a quarter of the machine's, at most 4GiB].
+    #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", help_heading = "Storage")]
+    pub memory: Option<Bytes>,
+
+    /// Address to serve on. There is no login: think before choosing one that others can reach.
+    #[arg(long, env = "VCTSDB_LISTEN", default_value = "127.0.0.1:9201", value_name = "HOST:PORT", help_heading = "HTTP")]
+    pub listen: String,
+
+    /// Samples further ahead of this machine's clock are refused.
+    #[arg(long = "remote-write.max-ahead", env = "VCTSDB_REMOTE_WRITE_MAX_AHEAD", default_value = "10m",
+          value_name = "DURATION", value_parser = duration, help_heading = "Remote write")]
+    pub max_ahead: Duration,
+
+    /// A query may take this long.
+    #[arg(long = "query.timeout", env = "VCTSDB_QUERY_TIMEOUT", default_value = "2m", value_name = "DURATION",
+          value_parser = duration, help_heading = "Queries")]
+    pub query_timeout: Duration,
+
+    /// A query may hold this many samples in memory [default: 50000000, less if half of --memory holds fewer].
+    #[arg(long = "query.max-samples", env = "VCTSDB_QUERY_MAX_SAMPLES", value_name = "COUNT",
+          help_heading = "Queries", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_samples: Option<u64>,
+
+    /// Queries evaluated at once; further ones wait.
+    #[arg(long = "query.max-concurrency", env = "VCTSDB_QUERY_MAX_CONCURRENCY", default_value_t = 20,
+          value_name = "COUNT", help_heading = "Queries", value_parser = clap::value_parser!(u16).range(1..))]
+    pub max_concurrency: u16,
+
+    /// How far back an instant selector looks for a sample.
+    #[arg(long = "query.lookback-delta", env = "VCTSDB_QUERY_LOOKBACK_DELTA", default_value = "5m",
+          value_name = "DURATION", value_parser = duration, help_heading = "Queries")]
+    pub lookback: Duration,
+
+    /// How often the server stores its own metrics; 0 or "off" for never.
+    #[arg(long = "self-scrape.interval", env = "VCTSDB_SELF_SCRAPE_INTERVAL", default_value = "15s",
+          value_name = "DURATION", value_parser = duration_or_off, help_heading = "Observation")]
+    pub self_scrape: Duration,
+
+    /// What to log: error, warn, info, debug, trace, or filters such as vctsdb::storage=debug,info.
+    #[arg(long = "log.level", env = "VCTSDB_LOG_LEVEL", default_value = "info", value_name = "FILTER",
+          help_heading = "Observation")]
+    pub log_level: String,
+
+    /// How log lines look.
+    #[arg(long = "log.format", env = "VCTSDB_LOG_FORMAT", default_value = "text", value_enum, value_name = "FORMAT",
+          help_heading = "Observation")]
+    pub log_format: LogFormat,
+}
+
+/// A duration that must not be nothing.
+fn duration(text: &str) -> Result<Duration, String> {
+    match duration_or_off(text)? {
+        Duration::ZERO => Err("must be longer than 0".to_owned()),
+        duration => Ok(duration),
+    }
+}
+
+/// A duration in Prometheus' notation; "off" is none.
+fn duration_or_off(text: &str) -> Result<Duration, String> {
+    if text == "off" || text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let expected = || "expected a duration such as 30s, 5m or 1h30m".to_owned();
+    let ms = parse_duration(text).map_err(|_| expected())?;
+    u64::try_from(ms).map(Duration::from_millis).map_err(|_| expected())
+}
+
+/// What the program needs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// Where to listen.
+    pub listen: String,
+    /// Options of the store.
+    pub storage: StorageOptions,
+    /// Options of query evaluation.
+    pub engine: EngineOptions,
+    /// Options of the server; `instance` is filled in by [`Config::at`].
+    pub server: ServerOptions,
+    /// How often to store our own metrics.
+    pub self_scrape: Option<Duration>,
+}
+
+impl Config {
+    /// Works out everything that the flags leave open.
+    #[must_use]
+    pub fn new(flags: &Flags) -> Self {
+        let memory = flags.memory.unwrap_or_else(default_memory);
+        let affordable = (memory.0 / 2 / BYTES_PER_SAMPLE).clamp(1, MAX_SAMPLES);
+        let max_samples = flags.max_samples.unwrap_or(affordable);
+        Self {
+            data_dir: flags.data_dir.clone(),
+            listen: flags.listen.clone(),
+            storage: StorageOptions::for_memory(usize::try_from(memory.0).unwrap_or(usize::MAX)),
+            engine: EngineOptions {
+                lookback: ms(flags.lookback),
+                max_samples,
+                timeout: flags.query_timeout,
+                ..EngineOptions::default()
+            },
+            server: ServerOptions {
+                instance: flags.listen.clone(),
+                max_queries: usize::from(flags.max_concurrency),
+                max_ahead: flags.max_ahead,
+                deadlines: Deadlines::default(),
+                flags: flags.listed(memory, max_samples),
+            },
+            self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
+        }
+    }
+
+    /// The same, listening at `address`: a port of 0 or a name has become a real one.
+    #[must_use]
+    pub fn at(mut self, address: SocketAddr) -> Self {
+        self.server.instance = address.to_string();
+        self
+    }
+}
+
+impl Flags {
+    /// Names and values as they are in effect.
+    fn listed(&self, memory: Bytes, max_samples: u64) -> Vec<(String, String)> {
+        let format = self.log_format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+        [
+            ("data-dir", self.data_dir.to_string_lossy().into_owned()),
+            ("listen", self.listen.clone()),
+            ("log.format", format),
+            ("log.level", self.log_level.clone()),
+            ("memory", memory.to_string()),
+            ("query.lookback-delta", format_duration(ms(self.lookback))),
+            ("query.max-concurrency", self.max_concurrency.to_string()),
+            ("query.max-samples", max_samples.to_string()),
+            ("query.timeout", format_duration(ms(self.query_timeout))),
+            ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
+            ("self-scrape.interval", format_duration(ms(self.self_scrape))),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .to_vec()
+    }
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,1 +1,99 @@
-//! telemetry
+//! Our own metrics: constructors that register, and what is registered in the text format.
+//!
+//! Every metric is named `vctsdb_…`, is made once in a `static` of the module it belongs to, and lives in the process'
+//! one registry, which adds `process_…` by itself. `/metrics` shows them, and the self-scrape stores them.
+
+use prometheus::{
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder,
+    core::Collector, proto::MetricFamily,
+};
+
+/// Bounds for durations, in seconds: from a cached lookup to a query at its timeout.
+pub const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// The content type of [`text`].
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Registers what `made` holds and gives it.
+#[expect(clippy::panic, reason = "names are literals in statics: a wrong one fails the first test that gathers")]
+fn registered<C: Collector + Clone + 'static>(name: &str, made: prometheus::Result<C>) -> C {
+    let metric = made.unwrap_or_else(|error| panic!("{name} is no metric: {error}"));
+    if let Err(error) = prometheus::register(Box::new(metric.clone())) {
+        panic!("{name} can't be registered: {error}");
+    }
+    metric
+}
+
+/// A counter.
+#[must_use]
+pub fn counter(name: &str, help: &str) -> IntCounter {
+    registered(name, IntCounter::new(name, help))
+}
+
+/// A counter for each combination of label values.
+#[must_use]
+pub fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+    registered(name, IntCounterVec::new(Opts::new(name, help), labels))
+}
+
+/// A gauge of whole numbers.
+#[must_use]
+pub fn gauge(name: &str, help: &str) -> IntGauge {
+    registered(name, IntGauge::new(name, help))
+}
+
+/// A gauge.
+#[must_use]
+pub fn float_gauge(name: &str, help: &str) -> Gauge {
+    registered(name, Gauge::new(name, help))
+}
+
+/// A gauge that is 1 and says something in its labels.
+pub fn info(name: &str, help: &str, labels: &[(&str, &str)]) {
+    let options = labels.iter().fold(Opts::new(name, help), |options, (name, value)| options.const_label(*name, *value));
+    registered(name, IntGauge::with_opts(options)).set(1);
+}
+
+/// A histogram with these bounds.
+#[must_use]
+pub fn histogram(name: &str, help: &str, bounds: &[f64]) -> Histogram {
+    registered(name, Histogram::with_opts(HistogramOpts::new(name, help).buckets(bounds.to_vec())))
+}
+
+/// A histogram with these bounds for each combination of label values.
+#[must_use]
+pub fn histograms(name: &str, help: &str, bounds: &[f64], labels: &[&str]) -> HistogramVec {
+    registered(name, HistogramVec::new(HistogramOpts::new(name, help).buckets(bounds.to_vec()), labels))
+}
+
+/// Everything registered, sorted by name.
+#[must_use]
+pub fn gather() -> Vec<MetricFamily> {
+    prometheus::gather()
+}
+
+/// `families` in Prometheus' text format.
+#[must_use]
+pub fn text(families: &[MetricFamily]) -> Vec<u8> {
+    let mut out = Vec::new();
+    if let Err(error) = TextEncoder::new().encode(families, &mut out) {
+        tracing::error!(%error, "writing our own metrics failed");
+    }
+    out
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_registered_comes_out_as_text() {
+        counter("vctsdb_test_events_total", "Events of a test.").inc_by(3);
+        histograms("vctsdb_test_seconds", "Durations of a test.", SECONDS, &["kind"]).with_label_values(&["a"]).observe(0.3);
+        let text = String::from_utf8(text(&gather())).unwrap();
+        assert!(text.contains("# TYPE vctsdb_test_events_total counter\nvctsdb_test_events_total 3\n"), "{text}");
+        assert!(text.contains("vctsdb_test_seconds_bucket{kind=\"a\",le=\"0.5\"} 1\n"), "{text}");
+        assert!(text.contains("process_resident_memory_bytes"), "{text}");
+    }
+}

@@ -1,1 +1,133 @@
-//! cli
+//! The command line: flags, subcommands, signals, exit codes.
+//!
+//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one. Exit codes
+//! are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
+
+mod client;
+mod logs;
+mod query;
+mod serve;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Flags;
+
+const EXAMPLES: &str = "\
+Examples:
+  vctsdb                                         serve on 127.0.0.1:9201, data in ./data
+  vctsdb --data-dir /var/lib/vctsdb --listen 0.0.0.0:9201
+  vctsdb query 'rate(http_requests_total[5m])'   ask the running server
+  vctsdb query up --start 2026-01-01T00:00:00Z --end 2026-01-01T01:00:00Z --step 5m
+
+Prometheus sends to it with:
+  remote_write:
+    - url: http://127.0.0.1:9201/api/v1/write
+
+Exit codes: 0 all went well, 1 something failed, 2 wrong usage.";
+
+/// A home for Prometheus data on one machine: remote write in, PromQL and remote read out.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(name = "vctsdb", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ask a running server a PromQL question.
+    Query(query::QueryFlags),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    /// A sentence for the user, possibly of several lines.
+    #[error("{0}")]
+    Said(String),
+    /// Writing the answer failed.
+    #[error("writing the output failed: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Wrong usage ends here, with exit code 2 and a message that points at it.
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        None => serve::run(&cli.serve),
+        Some(Command::Query(flags)) => query::run(flags),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads our output has seen enough (`vctsdb query … | head`): no failure of ours.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("vctsdb: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A runtime for a command.
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::Said(format!("starting threads failed: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_a_variable_of_its_own_name() {
+        for arg in Cli::command().get_arguments() {
+            let Some(long) = arg.get_long().filter(|long| !["help", "version"].contains(long)) else { continue };
+            let variable = format!("VCTSDB_{}", long.to_uppercase().replace(['-', '.'], "_"));
+            assert_eq!(arg.get_env().and_then(|env| env.to_str()), Some(variable.as_str()), "--{long}");
+        }
+    }
+
+    #[test]
+    fn no_subcommand_means_serving() {
+        let cli = Cli::try_parse_from(["vctsdb", "--listen", "127.0.0.1:0", "--self-scrape.interval", "off"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.listen, "127.0.0.1:0");
+        assert!(crate::config::Config::new(&cli.serve).self_scrape.is_none());
+    }
+
+    #[test]
+    fn wrong_usage_is_refused() {
+        for args in [
+            &["--query.timeout", "0"][..],
+            &["--query.timeout", "soon"],
+            &["--query.max-concurrency", "0"],
+            &["--memory", "1KB"],
+            &["--no-such-flag"],
+            &["query"],
+            &["query", "up", "--start", "1"],
+            &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
+            &["query", "up", "-o", "xml"],
+        ] {
+            let refused = Cli::try_parse_from(["vctsdb"].iter().chain(args)).unwrap_err();
+            assert_eq!(refused.exit_code(), 2, "{args:?}");
+        }
+    }
+}

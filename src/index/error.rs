@@ -88,9 +88,13 @@ impl IndexError {
         move |source| Self::Io { path, action, source }
     }
 
-    /// Whether stored bytes are wrong, as opposed to unreachable.
+    /// Whether stored bytes are wrong or gone, as opposed to unreachable.
     #[must_use]
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. })
+        match self {
+            Self::Io { source, .. } => matches!(source.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof),
+            Self::Damaged { .. } => true,
+            _ => false,
+        }
     }
 }

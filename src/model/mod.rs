@@ -4,17 +4,21 @@
 //! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
 
 mod annotation;
+mod buckets;
 mod exemplar;
 mod histogram;
 mod labels;
 mod matcher;
 mod metadata;
+mod re2;
 mod sample;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
+pub use buckets::{Bucket, exponential_bound};
 pub use exemplar::Exemplar;
 pub use histogram::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramError, ResetHint};
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
+pub use re2::go_regex;
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};

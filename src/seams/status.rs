@@ -56,3 +56,34 @@ pub trait Status: Send + Sync {
     /// When the index can't be read.
     fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError>;
 }
+
+pub mod fake {
+    //! A [`Status`] that says what it was given, for tests of the layers above.
+
+    use super::{Cardinality, SelectError, Status, StoreStatus};
+
+    /// Fixed numbers.
+    #[derive(Debug, Clone, Default)]
+    pub struct FixedStatus {
+        /// The numbers.
+        pub status: StoreStatus,
+        /// The lists, cut at the limit when asked.
+        pub cardinality: Cardinality,
+    }
+
+    impl Status for FixedStatus {
+        fn status(&self) -> StoreStatus {
+            self.status.clone()
+        }
+
+        fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError> {
+            let mut cut = self.cardinality.clone();
+            for list in
+                [&mut cut.series_by_metric, &mut cut.values_by_label, &mut cut.bytes_by_label, &mut cut.series_by_pair]
+            {
+                list.truncate(limit);
+            }
+            Ok(cut)
+        }
+    }
+}

@@ -1,1 +1,43 @@
-//! server
+//! The HTTP service: where the engines, the formats and the store are joined.
+//!
+//! A connection is accepted in [`listen`], which owns limits, deadlines and shutdown. Each request goes through
+//! [`router`] (path, method, cross-origin headers, measuring, a net for panics) to one of [`routes`], which parses
+//! parameters, does the work on a thread that may block, and answers in the one envelope of [`envelope`]. Errors of all
+//! domains become status codes in [`error`] and nowhere else.
+//!
+//! Nothing is ever held whole that could be large: results are serialised and compressed piece by piece as fast as the
+//! client reads ([`body`], [`compress`]), and a client that hangs up stops the work done for it ([`work`]).
+//!
+//! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
+//! still ([`State::ready`]): while it is opening, health checks already answer and everything else says 503.
+
+mod body;
+mod compress;
+mod envelope;
+mod error;
+mod json;
+mod limits;
+mod listen;
+mod metrics;
+mod params;
+mod receive;
+mod respond;
+mod router;
+mod routes;
+mod scrape;
+mod stall;
+mod state;
+#[cfg(test)]
+mod tests;
+mod value;
+mod work;
+
+pub use limits::Deadlines;
+pub use listen::run;
+pub use scrape::scrape_self;
+pub use state::{ServerOptions, State, Stores};
+
+use receive::read_body;
+
+/// What a route answers.
+pub(crate) type Response = hyper::Response<body::Body>;

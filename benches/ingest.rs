@@ -1,0 +1,129 @@
+//! What a sample costs from the request body to the store's door: inflate, walk, look the series up, fill the batch.
+//!
+//! The request is what a Prometheus sends: 2,000 series with one sample each and a dozen labels, all known to the
+//! store. The store behind it only looks fingerprints up, so the figure is the protocol's own share; 2.0 carries
+//! metadata with every series, as senders do.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    hint::black_box,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use parking_lot::RwLock;
+use prost::Message;
+use vctsdb::{
+    model::Labels,
+    remote::{
+        proto::{v1, v2},
+        write::{Protocol, WriteLimits, Written, receive},
+    },
+    seams::append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+};
+
+const SERIES: usize = 2000;
+const NOW: i64 = 1_700_000_000_000;
+
+/// Remembers fingerprints and drops samples.
+#[derive(Default)]
+struct Door {
+    known: RwLock<HashMap<Fingerprint, SeriesId>>,
+}
+
+impl Append for Door {
+    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        self.known.read().get(&fingerprint).copied()
+    }
+
+    fn series(&self, _: &Labels, fingerprint: Option<Fingerprint>, batch: &mut Batch) -> Result<SeriesId, AppendError> {
+        let id = SeriesId(batch.fingerprints.len() as u32);
+        batch.fingerprints.extend(fingerprint.map(|f| (f, id)));
+        Ok(id)
+    }
+
+    fn append(&self, batch: Batch) -> Appending<'_> {
+        self.known.write().extend(batch.fingerprints.iter().copied());
+        black_box(&batch.floats);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// The labels of series `i`, about 300 bytes of them.
+fn labels(i: usize) -> Vec<(String, String)> {
+    let pairs = [
+        ("__name__", format!("http_request_duration_seconds_{}", i % 40)),
+        ("cluster", "production-eu-west-1".into()),
+        ("code", format!("{}", 200 + i % 5)),
+        ("container", "frontend".into()),
+        ("endpoint", "http-metrics".into()),
+        ("handler", format!("/api/v1/items/{}", i % 7)),
+        ("instance", format!("10.12.{}.{}:9090", i / 250, i % 250)),
+        ("job", "kubernetes-pods".into()),
+        ("method", "GET".into()),
+        ("namespace", "shop".into()),
+        ("pod", format!("frontend-6d5f7c9b8-{i:05}")),
+        ("service", "frontend".into()),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn request_v1() -> Vec<u8> {
+    let series = |i| v1::TimeSeries {
+        labels: labels(i).into_iter().map(|(name, value)| v1::Label { name, value }).collect(),
+        samples: vec![v1::Sample { value: i as f64 * 1.5, timestamp: NOW + i as i64 }],
+        ..Default::default()
+    };
+    v1::WriteRequest { timeseries: (0..SERIES).map(series).collect(), metadata: vec![] }.encode_to_vec()
+}
+
+fn request_v2() -> Vec<u8> {
+    let mut symbols = vec![String::new()];
+    let mut places = HashMap::from([(String::new(), 0)]);
+    let mut symbol = |text: String| {
+        *places.entry(text).or_insert_with_key(|text| {
+            symbols.push(text.clone());
+            symbols.len() as u32 - 1
+        })
+    };
+    let series = |i| v2::TimeSeries {
+        labels_refs: labels(i).into_iter().flat_map(|(name, value)| [symbol(name), symbol(value)]).collect(),
+        samples: vec![v2::Sample { value: i as f64 * 1.5, timestamp: NOW + i as i64, start_timestamp: 0 }],
+        metadata: Some(v2::Metadata { r#type: 3, help_ref: symbol("How long requests took.".into()), unit_ref: 0 }),
+        ..Default::default()
+    };
+    let timeseries = (0..SERIES).map(series).collect();
+    v2::Request { symbols, timeseries }.encode_to_vec()
+}
+
+fn write(protocol: Protocol, body: &[u8], door: &Door) -> Written {
+    let limits = WriteLimits::default();
+    let future = pin!(receive(protocol, body, NOW, &limits, door));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer.unwrap_or_default(),
+        Poll::Pending => Written::default(),
+    }
+}
+
+fn ingest(c: &mut Criterion) {
+    let mut group = c.benchmark_group("ingest");
+    group.throughput(Throughput::Elements(SERIES as u64));
+    for (name, protocol, message) in [("1.0", Protocol::V1, request_v1()), ("2.0", Protocol::V2, request_v2())] {
+        let body = snap::raw::Encoder::new().compress_vec(&message).unwrap_or_default();
+        let door = Door::default();
+        assert_eq!(write(protocol, &body, &door).samples, SERIES as u64);
+        group.bench_function(format!("{name} known series"), |b| b.iter(|| write(protocol, black_box(&body), &door)));
+        group.bench_function(format!("{name} new series"), |b| {
+            b.iter(|| write(protocol, black_box(&body), &Door::default()));
+        });
+        group.bench_function(format!("{name} inflate only"), |b| {
+            b.iter(|| snap::raw::Decoder::new().decompress_vec(black_box(&body)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, ingest);
+criterion_main!(benches);

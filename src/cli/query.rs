@@ -1,0 +1,110 @@
+//! `vctsdb query EXPR`: asks a running server.
+
+use std::io::Write;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+
+use super::{Failure, client, runtime, table};
+
+/// How the answer is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// Aligned columns.
+    Table,
+    /// What the server answered.
+    Json,
+}
+
+/// What to ask, and whom.
+#[derive(Debug, Args)]
+pub(super) struct QueryFlags {
+    /// The PromQL expression.
+    #[arg(value_name = "EXPR")]
+    expr: String,
+
+    /// The server to ask.
+    #[arg(long, env = "VCTSDB_SERVER", default_value = "http://127.0.0.1:9201", value_name = "URL")]
+    server: String,
+
+    /// Evaluate at this time, in seconds since 1970 or RFC 3339 [default: now].
+    #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"], allow_hyphen_values = true)]
+    time: Option<String>,
+
+    /// Evaluate from this time on …
+    #[arg(long, value_name = "TIME", requires_all = ["end", "step"], allow_hyphen_values = true)]
+    start: Option<String>,
+
+    /// … to this time …
+    #[arg(long, value_name = "TIME", requires = "start", allow_hyphen_values = true)]
+    end: Option<String>,
+
+    /// … every so often: seconds, or a duration such as 5m.
+    #[arg(long, value_name = "DURATION", requires = "start")]
+    step: Option<String>,
+
+    /// How to print the answer.
+    #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
+    output: Output,
+}
+
+/// Asks and prints.
+pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
+    let range = flags.start.is_some();
+    let path = if range { "/api/v1/query_range" } else { "/api/v1/query" };
+    let given = [("time", &flags.time), ("start", &flags.start), ("end", &flags.end), ("step", &flags.step)];
+    let given = given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    let form: Vec<_> = std::iter::once(("query", flags.expr.as_str())).chain(given).collect();
+    let (status, body) = runtime()?.block_on(client::post(&flags.server, path, &form))?;
+    let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
+        let text = String::from_utf8_lossy(&body);
+        return Err(Failure::Said(format!("{}: {status}: {}", flags.server, text.trim())));
+    };
+    if let Some(error) = answer.get("error").and_then(Value::as_str) {
+        return Err(Failure::Said(explain(&flags.expr, error)));
+    }
+    for remark in ["warnings", "infos"].iter().filter_map(|kind| answer.get(kind)?.as_array()).flatten() {
+        eprintln!("{}", remark.as_str().unwrap_or_default());
+    }
+    let mut out = std::io::stdout().lock();
+    match flags.output {
+        Output::Json => {
+            out.write_all(&body)?;
+            out.write_all(b"\n")?;
+        }
+        Output::Table => out.write_all(table::render(answer.get("data").unwrap_or(&Value::Null)).as_bytes())?,
+    }
+    Ok(out.flush()?)
+}
+
+/// The error, and where it has a position, the line of the query with a mark below it.
+fn explain(expr: &str, error: &str) -> String {
+    let error = error.strip_prefix("invalid parameter \"query\": ").unwrap_or(error);
+    let mut parts = error.splitn(3, ':');
+    let mut number = || parts.next()?.parse::<usize>().ok();
+    let place = number().and_then(|line| Some((line, number()?)));
+    let marked = place.and_then(|(line, column)| {
+        let text = expr.lines().nth(line.checked_sub(1)?)?;
+        // Columns count bytes; the mark goes below a character.
+        let before = text.get(..column.checked_sub(1)?)?.chars().count();
+        Some(format!("{error}\n  {text}\n  {}^", " ".repeat(before)))
+    });
+    marked.unwrap_or_else(|| error.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parse_error_points_into_the_query() {
+        assert_eq!(
+            explain("ü +\nfoo{", "invalid parameter \"query\": 2:5: parse error: unexpected end"),
+            "2:5: parse error: unexpected end\n  foo{\n      ^"
+        );
+        assert_eq!(explain("\"ü\" + )", "1:8: x"), "1:8: x\n  \"ü\" + )\n        ^");
+        for error in ["query timed out in x", "9:9: out of range", "1:0: no column"] {
+            assert_eq!(explain("up", error), error);
+        }
+    }
+}

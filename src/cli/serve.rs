@@ -1,0 +1,116 @@
+//! `vctsdb` without a subcommand: the server, from its first line to its last sync.
+
+use std::{future::Future, sync::Arc};
+
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use super::{Failure, logs, runtime};
+use crate::{
+    config::{Config, Flags},
+    promql::Engine,
+    seams::env::{RealDisk, SystemClock},
+    server::{self, State, Stores},
+    storage::Storage,
+};
+
+/// Serves until a signal asks to stop.
+pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
+    logs::start(flags)?;
+    runtime()?.block_on(serve(Config::new(flags)))
+}
+
+async fn serve(config: Config) -> Result<(), Failure> {
+    let signals = stop_signals()?;
+    let cannot_listen =
+        |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
+    let listener = TcpListener::bind(&config.listen).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    let config = config.at(address);
+
+    let clock = Arc::new(SystemClock);
+    let engine = Arc::new(Engine::new(config.engine.clone()));
+    let state = Arc::new(State::new(engine, clock.clone(), config.server.clone()));
+    // Answers health checks at once, and everything else as soon as the store is open.
+    let (stop_serving, stopped) = stopper();
+    let serving = tokio::spawn(server::run(listener, state.clone(), stopped));
+
+    let opening = config.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        Storage::open(Arc::new(RealDisk::new(opening.data_dir)), clock, opening.storage)
+    });
+    let storage = match opened.await {
+        Ok(Ok(storage)) => Arc::new(storage),
+        Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
+        Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
+    };
+    state.ready(Stores { select: storage.clone(), append: storage.clone(), status: storage.clone() });
+    say_where(&config);
+
+    let (stop_scraping, stopped) = stopper();
+    let scraping =
+        config.self_scrape.map(|interval| tokio::spawn(server::scrape_self(state.clone(), interval, stopped)));
+
+    signals.await;
+    tracing::info!("stopping: finishing requests");
+    // Dropping these is what stops: first clients, then our own samples, then the store.
+    drop(stop_serving);
+    report(serving.await, "serving");
+    drop(stop_scraping);
+    if let Some(scraping) = scraping {
+        report(scraping.await, "storing our own metrics");
+    }
+    let closed = tokio::task::spawn_blocking(move || storage.close()).await;
+    match closed {
+        Ok(Ok(())) => {
+            tracing::info!("stopped: everything is on disk, the next start has nothing to replay");
+            Ok(())
+        }
+        Ok(Err(error)) => Err(Failure::Said(format!(
+            "closing the store failed: {error}; what was acknowledged is in its log and will be replayed"
+        ))),
+        Err(error) => Err(Failure::Said(format!("closing the store failed: {error}"))),
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>, what: &str) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "{what} ended badly");
+    }
+}
+
+/// A handle, and a future that completes when the handle is dropped.
+fn stopper() -> (watch::Sender<()>, impl Future<Output = ()> + Send + 'static) {
+    let (sender, mut receiver) = watch::channel(());
+    (sender, async move { while receiver.changed().await.is_ok() {} })
+}
+
+/// Completes when the process is asked to stop. Listens from the moment it is called.
+fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| signal(kind).map_err(|error| Failure::Said(format!("can't listen for signals: {error}")));
+    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[expect(clippy::print_stdout, reason = "the one thing the server has to say to the person who started it")]
+fn say_where(config: &Config) {
+    let url = format!("http://{}", config.server.instance);
+    println!("vctsdb {} keeps its data in {}", env!("CARGO_PKG_VERSION"), config.data_dir.display());
+    println!();
+    println!("  Prometheus (prometheus.yml):");
+    println!("    remote_write:");
+    println!("      - url: {url}/api/v1/write");
+    println!("    remote_read:");
+    println!("      - url: {url}/api/v1/read");
+    println!("  Grafana: a data source of type Prometheus with the URL {url}");
+    println!("  Here: vctsdb query --server {url} 'up'");
+    println!();
+}

@@ -1,0 +1,432 @@
+//! From text to words, one at a time, on demand.
+//!
+//! What a word is depends on where it stands: inside `{…}` every word is an identifier and operators are matchers;
+//! after `[` only durations are expected and `:` separates range and step. The [`Lexer`] tracks that itself, from the
+//! brackets it has handed out, so the parser only ever asks for the next [`Token`].
+
+mod number;
+mod string;
+mod token;
+
+pub(crate) use number::value as number_value;
+pub(crate) use token::{Context, Keyword, Token, TokenKind};
+
+use super::{
+    ast::BinaryOp,
+    quote::{quote, quote_char},
+};
+use crate::model::Span;
+
+/// A text that no word starts with, or that ends too early.
+#[derive(Debug)]
+pub(crate) struct LexError {
+    pub(crate) span: Span,
+    pub(crate) message: String,
+}
+
+/// A place in the text.
+#[derive(Debug, Clone)]
+struct Cursor<'a> {
+    text: &'a str,
+    pos: usize,
+}
+
+impl Cursor<'_> {
+    fn peek(&self) -> Option<char> {
+        self.text.get(self.pos..)?.chars().next()
+    }
+
+    fn bump(&mut self) -> Option<char> {
+        let c = self.peek()?;
+        self.pos += c.len_utf8();
+        Some(c)
+    }
+
+    fn eat(&mut self, accept: impl Fn(char) -> bool) -> bool {
+        let found = self.peek().is_some_and(accept);
+        if found {
+            self.bump();
+        }
+        found
+    }
+}
+
+/// Where inside `[…]` the text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bracket {
+    Outside,
+    /// Nothing but signs and parentheses stood after `[` so far.
+    Fresh,
+    /// A number or keyword has been read.
+    Begun,
+}
+
+/// Hands out the words of a text.
+#[derive(Debug)]
+pub(crate) struct Lexer<'a> {
+    cursor: Cursor<'a>,
+    /// First byte of the word being read.
+    start: usize,
+    parens: usize,
+    in_braces: bool,
+    bracket: Bracket,
+    colon_seen: bool,
+    duration_seen: bool,
+}
+
+fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r')
+}
+
+fn is_word_start(c: char) -> bool {
+    c.is_ascii_alphabetic() || c == '_'
+}
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '_'
+}
+
+impl<'a> Lexer<'a> {
+    /// A lexer at the start of `text`, whose length fits into spans.
+    pub(crate) fn new(text: &'a str) -> Self {
+        Self {
+            cursor: Cursor { text, pos: 0 },
+            start: 0,
+            parens: 0,
+            in_braces: false,
+            bracket: Bracket::Outside,
+            colon_seen: false,
+            duration_seen: false,
+        }
+    }
+
+    /// The next word; [`TokenKind::End`] again and again at the end.
+    ///
+    /// # Errors
+    /// When the text there is no word.
+    pub(crate) fn next(&mut self) -> Result<Token, LexError> {
+        self.skip_blank();
+        self.start = self.cursor.pos;
+        let kind = if self.in_braces {
+            self.in_braces()
+        } else if self.bracket == Bracket::Fresh {
+            self.in_fresh_bracket()
+        } else {
+            self.outside()
+        };
+        match kind {
+            Ok(kind) => Ok(Token { kind, span: Span::new(self.start as u32, self.cursor.pos as u32) }),
+            Err(message) => {
+                let span = Span::new(self.start as u32, self.cursor.text.len() as u32);
+                Err(LexError { span, message })
+            }
+        }
+    }
+
+    /// Spaces, and comments where they are allowed (not right after `[`).
+    fn skip_blank(&mut self) {
+        loop {
+            while self.cursor.eat(is_space) {}
+            if self.bracket == Bracket::Fresh || self.cursor.peek() != Some('#') {
+                return;
+            }
+            while self.cursor.eat(|c| c != '\n' && c != '\r') {}
+        }
+    }
+
+    fn outside(&mut self) -> Result<TokenKind, String> {
+        let Some(c) = self.cursor.bump() else { return self.end() };
+        Ok(match c {
+            ',' => TokenKind::Comma,
+            '@' => TokenKind::At,
+            '{' => {
+                self.in_braces = true;
+                TokenKind::LeftBrace
+            }
+            '(' => self.open_paren(),
+            ')' => return self.close_paren(),
+            '[' if self.bracket != Bracket::Outside => {
+                return Err(format!("unexpected left bracket {}", quote_char(Some(c))));
+            }
+            '[' => {
+                self.bracket = Bracket::Fresh;
+                self.colon_seen = false;
+                TokenKind::LeftBracket
+            }
+            ']' if self.bracket == Bracket::Outside => {
+                return Err(format!("unexpected right bracket {}", quote_char(Some(c))));
+            }
+            ']' => self.close_bracket(),
+            '=' if self.cursor.peek() == Some('~') => return Err("unexpected character after '=': '~'".to_owned()),
+            '=' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::Equal),
+            '=' => TokenKind::Assign,
+            '!' => match self.cursor.bump() {
+                Some('=') => TokenKind::Operator(BinaryOp::NotEqual),
+                other => return Err(format!("unexpected character after '!': {}", quote_char(other))),
+            },
+            '<' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::LessEqual),
+            '<' if self.cursor.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimUpper),
+            '<' => TokenKind::Operator(BinaryOp::Less),
+            '>' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::GreaterEqual),
+            '>' if self.cursor.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimLower),
+            '>' => TokenKind::Operator(BinaryOp::Greater),
+            '"' | '\'' | '`' => return string::scan(&mut self.cursor, c).map(|()| TokenKind::String),
+            c if c.is_ascii_digit() || (c == '.' && self.at_digit()) => return self.number(),
+            c if (is_word_start(c) || c == ':') && self.bracket != Bracket::Outside => return self.word_in_bracket(c),
+            c if is_word_start(c) || c == ':' => self.word(),
+            c => match arithmetic(c) {
+                Some(op) => TokenKind::Operator(op),
+                None => return Err(format!("unexpected character: {}", quote_char(Some(c)))),
+            },
+        })
+    }
+
+    fn in_fresh_bracket(&mut self) -> Result<TokenKind, String> {
+        let Some(c) = self.cursor.bump() else {
+            return Err("unexpected end of input in duration expression".to_owned());
+        };
+        let wrong = || Err(format!("unexpected character in duration expression: {}", quote_char(Some(c))));
+        Ok(match c {
+            ']' => self.close_bracket(),
+            ':' if !self.duration_seen => {
+                self.start = self.cursor.pos;
+                return Err("unexpected colon before duration in duration expression".to_owned());
+            }
+            ':' if self.colon_seen => {
+                self.start = self.cursor.pos;
+                return Err("unexpected repeated colon in duration expression".to_owned());
+            }
+            ':' => {
+                self.colon_seen = true;
+                TokenKind::Colon
+            }
+            '(' => self.open_paren(),
+            ')' => return self.close_paren(),
+            ',' => TokenKind::Comma,
+            c if c.is_ascii_digit() || (c == '.' && self.at_digit()) => {
+                self.bracket = Bracket::Begun;
+                self.duration_seen = true;
+                return self.number();
+            }
+            c if is_word_start(c) => match self.duration_word() {
+                Some(word) => TokenKind::Context(word),
+                None => return wrong(),
+            },
+            c => match arithmetic(c) {
+                Some(op) => TokenKind::Operator(op),
+                None => return wrong(),
+            },
+        })
+    }
+
+    fn in_braces(&mut self) -> Result<TokenKind, String> {
+        let Some(c) = self.cursor.bump() else { return Err("unexpected end of input inside braces".to_owned()) };
+        Ok(match c {
+            ',' => TokenKind::Comma,
+            '}' => {
+                self.in_braces = false;
+                TokenKind::RightBrace
+            }
+            '{' => return Err(format!("unexpected left brace {}", quote_char(Some(c)))),
+            '=' if self.cursor.eat(|c| c == '~') => TokenKind::Match,
+            '=' => TokenKind::Assign,
+            '!' => match self.cursor.bump() {
+                Some('=') => TokenKind::Operator(BinaryOp::NotEqual),
+                Some('~') => TokenKind::NotMatch,
+                other => return Err(format!("unexpected character after '!' inside braces: {}", quote_char(other))),
+            },
+            '"' | '\'' | '`' => return string::scan(&mut self.cursor, c).map(|()| TokenKind::String),
+            c if is_word_start(c) => {
+                while self.cursor.eat(is_word) {}
+                TokenKind::Identifier
+            }
+            c => return Err(format!("unexpected character inside braces: {}", quote_char(Some(c)))),
+        })
+    }
+
+    fn end(&self) -> Result<TokenKind, String> {
+        if self.parens > 0 {
+            Err("unclosed left parenthesis".to_owned())
+        } else if self.bracket != Bracket::Outside {
+            Err("unclosed left bracket".to_owned())
+        } else {
+            Ok(TokenKind::End)
+        }
+    }
+
+    fn open_paren(&mut self) -> TokenKind {
+        self.parens += 1;
+        TokenKind::LeftParen
+    }
+
+    fn close_paren(&mut self) -> Result<TokenKind, String> {
+        match self.parens.checked_sub(1) {
+            Some(parens) => {
+                self.parens = parens;
+                Ok(TokenKind::RightParen)
+            }
+            None => {
+                self.start = self.cursor.pos;
+                Err("unexpected right parenthesis ')'".to_owned())
+            }
+        }
+    }
+
+    fn close_bracket(&mut self) -> TokenKind {
+        self.bracket = Bracket::Outside;
+        self.colon_seen = false;
+        TokenKind::RightBracket
+    }
+
+    fn at_digit(&self) -> bool {
+        self.cursor.peek().is_some_and(|c| c.is_ascii_digit())
+    }
+
+    fn number(&mut self) -> Result<TokenKind, String> {
+        self.cursor.pos = self.start;
+        match number::scan(&mut self.cursor) {
+            number::Numeric::Number => Ok(TokenKind::Number),
+            number::Numeric::Duration => Ok(TokenKind::Duration),
+            number::Numeric::Bad => {
+                let text = self.cursor.text.get(self.start..self.cursor.pos).unwrap_or_default();
+                Err(format!("bad number or duration syntax: {}", quote(text)))
+            }
+        }
+    }
+
+    fn word_in_bracket(&mut self, first: char) -> Result<TokenKind, String> {
+        if first == ':' {
+            if self.colon_seen {
+                return Err(format!("unexpected colon {}", quote_char(Some(first))));
+            }
+            self.colon_seen = true;
+            return Ok(TokenKind::Colon);
+        }
+        self.duration_word()
+            .map(TokenKind::Context)
+            .ok_or_else(|| format!("unexpected character: {}, expected ':'", quote_char(Some(first))))
+    }
+
+    fn duration_word(&mut self) -> Option<Context> {
+        while self.cursor.eat(is_word_start) {}
+        let word = self.cursor.text.get(self.start..self.cursor.pos)?;
+        Context::of_duration_word(&word.to_ascii_lowercase())
+    }
+
+    fn word(&mut self) -> TokenKind {
+        while self.cursor.eat(|c| is_word(c) || c == ':') {}
+        let word = self.cursor.text.get(self.start..self.cursor.pos).unwrap_or_default();
+        match TokenKind::of_word(word) {
+            // Metrics called `fill` were there before the modifiers, which are known by their parenthesis.
+            TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight) if !self.before_paren() => {
+                TokenKind::Identifier
+            }
+            kind => kind,
+        }
+    }
+
+    fn before_paren(&self) -> bool {
+        let rest = self.cursor.text.get(self.cursor.pos..).unwrap_or_default();
+        rest.trim_start_matches(is_space).starts_with('(')
+    }
+}
+
+fn arithmetic(c: char) -> Option<BinaryOp> {
+    Some(match c {
+        '+' => BinaryOp::Add,
+        '-' => BinaryOp::Sub,
+        '*' => BinaryOp::Mul,
+        '/' => BinaryOp::Div,
+        '%' => BinaryOp::Mod,
+        '^' => BinaryOp::Pow,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(text: &str) -> Vec<TokenKind> {
+        let mut lexer = Lexer::new(text);
+        let mut out = vec![];
+        loop {
+            match lexer.next().unwrap().kind {
+                TokenKind::End => return out,
+                kind => out.push(kind),
+            }
+        }
+    }
+
+    fn error(text: &str) -> (u32, String) {
+        let mut lexer = Lexer::new(text);
+        loop {
+            match lexer.next() {
+                Ok(token) => assert_ne!(token.kind, TokenKind::End, "{text}"),
+                Err(error) => return (error.span.start, error.message),
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_means_what_its_place_makes_of_it() {
+        use TokenKind as T;
+        assert_eq!(
+            kinds("sum{sum=~'a'}"),
+            [
+                T::Aggregator(crate::promql::ast::AggregateOp::Sum),
+                T::LeftBrace,
+                T::Identifier,
+                T::Match,
+                T::String,
+                T::RightBrace
+            ]
+        );
+        assert_eq!(
+            kinds("a:b[5m:step()] # rest"),
+            [
+                T::MetricIdentifier,
+                T::LeftBracket,
+                T::Duration,
+                T::Colon,
+                T::Context(Context::Step),
+                T::LeftParen,
+                T::RightParen,
+                T::RightBracket
+            ]
+        );
+        assert_eq!(kinds("fill + fill (1)")[0], T::Identifier);
+        assert_eq!(kinds("fill + fill (1)")[2], T::Keyword(Keyword::Fill));
+        assert_eq!(kinds("1_000 0x1f .5 1h30m Inf"), [T::Number, T::Number, T::Number, T::Duration, T::Number]);
+    }
+
+    #[test]
+    fn a_text_that_is_no_word_is_refused_where_it_starts() {
+        for (text, at, message) in [
+            (".", 0, "unexpected character: '.'"),
+            ("2.5.", 0, r#"bad number or duration syntax: "2.5.""#),
+            ("100..4", 0, r#"bad number or duration syntax: "100..""#),
+            ("0deadbeef", 0, r#"bad number or duration syntax: "0de""#),
+            ("(1))", 4, "unexpected right parenthesis ')'"),
+            ("((1)", 4, "unclosed left parenthesis"),
+            ("1 !~ 1", 2, "unexpected character after '!': '~'"),
+            ("1 =~ 1", 2, "unexpected character after '=': '~'"),
+            ("some{", 5, "unexpected end of input inside braces"),
+            ("some}", 4, "unexpected character: '}'"),
+            ("m{a:b=\"b\"}", 3, "unexpected character inside braces: ':'"),
+            ("foo[5mm]", 4, r#"bad number or duration syntax: "5mm""#),
+            ("foo[5m:1m1]", 7, r#"bad number or duration syntax: "1m1""#),
+            ("foo[\"5m\"]", 4, "unexpected character in duration expression: '\"'"),
+            ("foo[5s x 5s]", 7, "unexpected character: 'x', expected ':'"),
+            ("foo[5s s 5s]", 7, "unexpected character: 's', expected ':'"),
+            ("foo[", 4, "unexpected end of input in duration expression"),
+            ("\"\\c\"", 0, "unknown escape sequence U+0063 'c'"),
+            ("\"\\x.\"", 0, "illegal character U+002E '.' in escape sequence"),
+            ("\"\\", 0, "escape sequence not terminated"),
+            ("`\\``", 3, "unterminated raw string"),
+            ("'a\n'", 0, "unterminated quoted string"),
+        ] {
+            assert_eq!(error(text), (at, message.to_owned()), "{text}");
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! From words to a tree, by operator precedence.
+//!
+//! [`expr`] climbs over binary operators, [`modifiers`] reads what stands between an operator and its right side,
+//! [`selector`] the braces, [`postfix`] what may follow an operand (`[…]`, `offset`, `@`, …), [`duration`] the
+//! arithmetic inside brackets and after `offset`, and [`call`] functions and aggregations. Each reads on from one
+//! word of lookahead and stops at the first error, worded and placed as in Prometheus.
+//!
+//! Nesting is bounded while reading, and the tree is at most [`MAX_DEPTH`] high, so that everything that walks it may
+//! recurse.
+
+mod call;
+mod duration;
+mod expr;
+mod modifiers;
+mod postfix;
+mod selector;
+
+use super::{
+    QueryError,
+    ast::{Expr, ExprKind},
+    check,
+    lex::{Lexer, Token, TokenKind},
+};
+use crate::model::{Matcher, Span};
+
+/// How high a tree may be. A chain of operators of one precedence is as high as it is long.
+pub const MAX_DEPTH: usize = 256;
+/// How deep expressions may be nested in parentheses, arguments, signs and the like: each level costs the parser
+/// stack, up to 15 kB in an unoptimised build.
+const MAX_NESTING: usize = 100;
+/// A query may be this many bytes long, far more than anything that answers in time; spans count in `u32`.
+const MAX_LENGTH: usize = 1 << 24;
+
+/// Parses and checks a query.
+///
+/// # Errors
+/// With line and column of the first thing that is wrong.
+pub fn parse(text: &str) -> Result<Expr, QueryError> {
+    let mut parser = Parser::new(text)?;
+    if parser.peek()?.kind == TokenKind::End {
+        return Err(error(text, Span::default(), "no expression found in input"));
+    }
+    let mut expr = parser.expression(0)?.expr;
+    parser.expect_end()?;
+    check::check(text, &mut expr)?;
+    Ok(expr)
+}
+
+/// Parses a series selector as the `match[]` parameter of the HTTP API has it: a metric name, matchers in braces, or
+/// both, without modifiers.
+///
+/// # Errors
+/// With line and column of the first thing that is wrong.
+pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
+    let mut parser = Parser::new(text)?;
+    let node = parser.selector()?;
+    parser.expect_end()?;
+    match node.expr.kind {
+        ExprKind::Selector(selector) => Ok(selector.matchers),
+        _ => Ok(vec![]),
+    }
+}
+
+/// A parse error at `span`.
+pub(super) fn error(text: &str, span: Span, message: impl Into<String>) -> QueryError {
+    QueryError::Parse { at: span.line_column(text), message: message.into(), span }
+}
+
+type Parsed<T> = Result<T, QueryError>;
+
+/// An expression and how high its tree is.
+struct Node {
+    expr: Expr,
+    height: usize,
+}
+
+impl Node {
+    fn leaf(kind: ExprKind, span: Span) -> Self {
+        Self { expr: Expr { kind, span }, height: 1 }
+    }
+}
+
+/// What the parser is in the middle of, for error messages: `(context, what it expects)`, either may be empty.
+type Within = (&'static str, &'static str);
+
+struct Parser<'a> {
+    text: &'a str,
+    lexer: Lexer<'a>,
+    peeked: Option<Token>,
+    /// End of the last word taken.
+    last_end: u32,
+    /// How deep the parser has recursed.
+    depth: usize,
+    within: Within,
+}
+
+impl<'a> Parser<'a> {
+    fn new(text: &'a str) -> Parsed<Self> {
+        if text.len() > MAX_LENGTH {
+            let message = format!("the query has {} bytes, more than the limit of {MAX_LENGTH}", text.len());
+            return Err(error(text, Span::default(), message));
+        }
+        Ok(Self { text, lexer: Lexer::new(text), peeked: None, last_end: 0, depth: 0, within: ("", "") })
+    }
+
+    fn error(&self, span: Span, message: impl Into<String>) -> QueryError {
+        error(self.text, span, message)
+    }
+
+    /// The next word, without taking it.
+    fn peek(&mut self) -> Parsed<Token> {
+        if let Some(token) = self.peeked {
+            return Ok(token);
+        }
+        let token = self.lexer.next().map_err(|e| error(self.text, e.span, e.message))?;
+        self.peeked = Some(token);
+        Ok(token)
+    }
+
+    /// Takes the next word.
+    fn bump(&mut self) -> Parsed<Token> {
+        let token = self.peek()?;
+        self.peeked = None;
+        self.last_end = token.span.end;
+        Ok(token)
+    }
+
+    /// Takes the next word if it is of this kind.
+    fn eat(&mut self, kind: TokenKind) -> Parsed<Option<Token>> {
+        if self.peek()?.kind == kind { self.bump().map(Some) } else { Ok(None) }
+    }
+
+    /// Takes the next word, which must be of this kind.
+    fn expect(&mut self, kind: TokenKind) -> Parsed<Token> {
+        if self.peek()?.kind == kind { self.bump() } else { self.unexpected() }
+    }
+
+    fn expect_end(&mut self) -> Parsed<()> {
+        self.expect(TokenKind::End).map(|_| ())
+    }
+
+    /// The next word can't stand here.
+    fn unexpected<T>(&mut self) -> Parsed<T> {
+        self.unexpected_in(self.within)
+    }
+
+    /// The next word can't stand in this context.
+    fn unexpected_in<T>(&mut self, (context, expected): Within) -> Parsed<T> {
+        let token = self.peek()?;
+        let mut message = format!("unexpected {}", token.describe(self.text));
+        if !context.is_empty() {
+            message.push_str(&format!(" in {context}"));
+        }
+        if !expected.is_empty() {
+            message.push_str(&format!(", expected {expected}"));
+        }
+        Err(self.error(token.span, message))
+    }
+
+    /// Runs `read` with other words for what it is in the middle of.
+    fn within<T>(&mut self, within: Within, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let outer = std::mem::replace(&mut self.within, within);
+        let result = read(self);
+        self.within = outer;
+        result
+    }
+
+    /// Runs `read` one level deeper.
+    fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth >= MAX_NESTING {
+            let span = self.peek()?.span;
+            return Err(self.too_deep(span, MAX_NESTING));
+        }
+        self.depth += 1;
+        let result = read(self);
+        self.depth -= 1;
+        result
+    }
+
+    fn too_deep(&self, span: Span, limit: usize) -> QueryError {
+        self.error(span, format!("expression is nested more than {limit} levels deep"))
+    }
+
+    /// From `start` to the end of the last word taken.
+    fn span_from(&self, start: u32) -> Span {
+        Span::new(start, self.last_end)
+    }
+
+    /// A node over others whose highest is `height` high.
+    fn node(&self, kind: ExprKind, span: Span, height: usize) -> Parsed<Node> {
+        if height >= MAX_DEPTH {
+            return Err(self.too_deep(span, MAX_DEPTH));
+        }
+        Ok(Node { expr: Expr { kind, span }, height: height + 1 })
+    }
+}
+
+#[cfg(test)]
+mod tests;

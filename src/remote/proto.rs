@@ -1,0 +1,11 @@
+//! The protocols' messages, generated from `proto/` by the build script. Their comments come from there.
+
+/// Remote write 1.0 and remote read.
+pub mod v1 {
+    include!(concat!(env!("OUT_DIR"), "/prometheus.rs"));
+}
+
+/// Remote write 2.0.
+pub mod v2 {
+    include!(concat!(env!("OUT_DIR"), "/io.prometheus.write.v2.rs"));
+}

@@ -1,0 +1,129 @@
+//! Remote read: what another Prometheus, or a tool that speaks for one, asks of the stored series.
+//!
+//! [`decode`] turns a body into a [`ReadRequest`] (`request`); the server then answers it in the form the client
+//! prefers, [`ReadRequest::response_type`]:
+//!
+//! - [`samples()`]: one compressed message with all samples, within [`ReadLimits`].
+//! - [`chunks`] (`stream`): frame after frame of encoded chunks, series after series in label order, so that neither
+//!   side holds more than one series; `chunk` has the encodings.
+//!
+//! Times are trimmed to the query exactly. A query without matchers selects nothing. Hints never change an answer.
+
+mod chunk;
+mod request;
+mod samples;
+mod stream;
+
+pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode};
+pub use samples::samples;
+pub use stream::{SinkClosed, chunks};
+
+use super::SnappyError;
+use crate::{
+    model::{Labels, MatcherError, SeriesBuf},
+    seams::select::{Select, SelectError},
+};
+
+/// Why a read request was not answered.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReadError {
+    /// The body is larger than allowed (413).
+    #[error("the body has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// The body can't be inflated (400).
+    #[error(transparent)]
+    Snappy(#[from] SnappyError),
+    /// The body is no read request (400).
+    #[error("the body is not a valid prometheus.ReadRequest message: {0}")]
+    Message(String),
+    /// A matcher's expression is refused (400).
+    #[error(transparent)]
+    Matcher(#[from] MatcherError),
+    /// A matcher's kind is none there is (400).
+    #[error("matcher type {0} is unknown (expected 0 to 3)")]
+    MatcherType(i32),
+    /// The client accepts no response type that we know (400).
+    #[error("none of the accepted response types {0:?} is known (expected 0, SAMPLES, or 1, STREAMED_XOR_CHUNKS)")]
+    ResponseType(Vec<i32>),
+    /// The request or its answer is too large; the message says what to narrow (400).
+    #[error("{0}")]
+    Limit(String),
+    /// Stored data can't be read (500).
+    #[error("{0}")]
+    Storage(String),
+    /// The client is gone; there is nobody to answer.
+    #[error("the client hung up")]
+    Closed,
+}
+
+impl From<SelectError> for ReadError {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Limit(why) => Self::Limit(why),
+            SelectError::Storage(_) => Self::Storage(error.to_string()),
+        }
+    }
+}
+
+/// Calls `visit` with each series that has samples for `query`, in label order when `sorted`.
+fn each_series(
+    query: &Query,
+    select: &dyn Select,
+    sorted: bool,
+    mut visit: impl FnMut(&Labels, &SeriesBuf) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    if query.matchers.is_empty() || query.range.start > query.range.end {
+        return Ok(());
+    }
+    let mut hints = query.hints.clone();
+    hints.sorted = sorted;
+    let set = select.select(&query.matchers, query.range, &hints)?;
+    let mut buf = SeriesBuf::default();
+    for i in 0..set.len() {
+        set.read(i, &mut buf)?;
+        if !buf.is_empty() {
+            visit(&set.labels(i)?, &buf)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod testing {
+    use super::{Query, ReadRequest, ResponseType};
+    use crate::{
+        model::{Histogram, Labels, MatchOp, Matcher, SeriesBuf, TimeRange},
+        seams::select::{SelectHints, fake::MemorySelect},
+    };
+
+    /// A query for the series whose name matches `pattern`.
+    pub(super) fn query(pattern: &str, start: i64, end: i64) -> Query {
+        Query {
+            range: TimeRange::new(start, end),
+            matchers: vec![Matcher::new(MatchOp::Regex, "__name__", pattern).unwrap()],
+            hints: SelectHints::default(),
+        }
+    }
+
+    /// A request for one query after the other.
+    pub(super) fn request(queries: Vec<Query>) -> ReadRequest {
+        ReadRequest { queries, response_type: ResponseType::Samples }
+    }
+
+    /// Series by name: floats, then histograms.
+    pub(super) fn store(series: &[(&str, &[(i64, f64)], &[(i64, Histogram)])]) -> MemorySelect {
+        let mut select = MemorySelect::default();
+        for (name, floats, histograms) in series {
+            let mut buf = SeriesBuf::default();
+            floats.iter().for_each(|&(t, v)| buf.push_float(t, v));
+            buf.histograms.extend(histograms.iter().map(|(t, h)| (*t, h.clone().into())));
+            select.series.insert(Labels::from_pairs([("__name__", *name), ("job", "x")]).unwrap(), buf);
+        }
+        select
+    }
+}

@@ -1,0 +1,207 @@
+//! From a body to compiled queries.
+
+use prost::Message;
+
+use super::ReadError;
+use crate::{
+    model::{MatchOp, Matcher, TimeRange},
+    remote::{
+        proto::v1,
+        snappy,
+        wire::{Fields, Value, WireError},
+    },
+    seams::select::SelectHints,
+};
+
+/// Clients ask one query a request; more than this are no honest request.
+const MAX_QUERIES: usize = 100;
+/// Matchers of all queries together: each may compile to an expression of a mebibyte.
+const MAX_MATCHERS: usize = 500;
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Bytes of the body as sent.
+    pub compressed: usize,
+    /// Bytes it may inflate to.
+    pub decoded: usize,
+    /// Samples of an answer that isn't streamed; a histogram is one.
+    pub samples: u64,
+    /// Bytes of such an answer before it is compressed.
+    pub answer: usize,
+}
+
+impl Default for ReadLimits {
+    fn default() -> Self {
+        Self { compressed: 32 << 20, decoded: 32 << 20, samples: 50_000_000, answer: 256 << 20 }
+    }
+}
+
+/// How a client wants its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ResponseType {
+    /// One message with plain samples: [`samples`](super::samples()).
+    Samples,
+    /// A stream of frames with chunks: [`chunks`](super::chunks).
+    StreamedXorChunks,
+}
+
+/// One selection.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    /// The samples' times.
+    pub range: TimeRange,
+    /// All must pass; none at all select nothing.
+    pub matchers: Vec<Matcher>,
+    /// What the client will do with the samples.
+    pub hints: SelectHints,
+}
+
+/// Queries to be answered one after the other.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadRequest {
+    /// The queries.
+    pub queries: Vec<Query>,
+    /// The form of the answer: the first of those the client accepts that we know.
+    pub response_type: ResponseType,
+}
+
+/// Reads a request from `body`, a snappy block.
+///
+/// # Errors
+/// When the body is too large or no such request, a matcher doesn't compile, or no response type is known.
+pub fn decode(body: &[u8], limits: &ReadLimits) -> Result<ReadRequest, ReadError> {
+    if body.len() > limits.compressed {
+        return Err(ReadError::TooLarge { bytes: body.len(), limit: limits.compressed });
+    }
+    let bytes = snappy::inflate(body, limits.decoded)?;
+    check_size(&bytes)?;
+    let message = v1::ReadRequest::decode(&bytes[..]).map_err(|error| ReadError::Message(error.to_string()))?;
+    let response_type = response_type(&message.accepted_response_types)?;
+    let queries = message.queries.into_iter().map(query).collect::<Result<_, _>>()?;
+    Ok(ReadRequest { queries, response_type })
+}
+
+/// Counts queries and matchers before anything is built from them: an empty one is two bytes on the wire.
+fn check_size(message: &[u8]) -> Result<(), ReadError> {
+    let (queries, matchers) = count(message).map_err(|error| ReadError::Message(error.to_string()))?;
+    for (what, found, limit) in [("queries", queries, MAX_QUERIES), ("matchers", matchers, MAX_MATCHERS)] {
+        if found > limit {
+            return Err(ReadError::Limit(format!("the request has {found} {what}, more than the limit of {limit}")));
+        }
+    }
+    Ok(())
+}
+
+fn count(message: &[u8]) -> Result<(usize, usize), WireError> {
+    let (mut queries, mut matchers) = (0, 0);
+    let mut fields = Fields::new(message);
+    while let Some(field) = fields.next()? {
+        let (1, Value::Bytes(query)) = field else { continue };
+        queries += 1;
+        let mut fields = Fields::new(query);
+        while let Some((number, _)) = fields.next()? {
+            matchers += usize::from(number == 3);
+        }
+    }
+    Ok((queries, matchers))
+}
+
+fn response_type(accepted: &[i32]) -> Result<ResponseType, ReadError> {
+    if accepted.is_empty() {
+        return Ok(ResponseType::Samples);
+    }
+    let known = accepted.iter().find_map(|&number| match v1::read_request::ResponseType::try_from(number) {
+        Ok(v1::read_request::ResponseType::Samples) => Some(ResponseType::Samples),
+        Ok(v1::read_request::ResponseType::StreamedXorChunks) => Some(ResponseType::StreamedXorChunks),
+        Err(_) => None,
+    });
+    known.ok_or_else(|| ReadError::ResponseType(accepted.iter().copied().take(10).collect()))
+}
+
+fn query(query: v1::Query) -> Result<Query, ReadError> {
+    let hints = query.hints.unwrap_or_default();
+    Ok(Query {
+        range: TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms),
+        matchers: query.matchers.into_iter().map(matcher).collect::<Result<_, _>>()?,
+        hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: false },
+    })
+}
+
+fn matcher(matcher: v1::LabelMatcher) -> Result<Matcher, ReadError> {
+    let op = match v1::label_matcher::Type::try_from(matcher.r#type) {
+        Ok(v1::label_matcher::Type::Eq) => MatchOp::Equal,
+        Ok(v1::label_matcher::Type::Neq) => MatchOp::NotEqual,
+        Ok(v1::label_matcher::Type::Re) => MatchOp::Regex,
+        Ok(v1::label_matcher::Type::Nre) => MatchOp::NotRegex,
+        Err(_) => return Err(ReadError::MatcherType(matcher.r#type)),
+    };
+    Ok(Matcher::new(op, matcher.name, matcher.value)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decode_message(message: &v1::ReadRequest) -> Result<ReadRequest, ReadError> {
+        decode(&snappy::deflate(&message.encode_to_vec()).unwrap(), &ReadLimits::default())
+    }
+
+    fn with_types(types: &[i32]) -> Result<ResponseType, ReadError> {
+        let message = v1::ReadRequest { queries: vec![], accepted_response_types: types.to_vec() };
+        decode_message(&message).map(|r| r.response_type)
+    }
+
+    fn with_matcher(kind: i32, value: &str) -> Result<ReadRequest, ReadError> {
+        let matchers = vec![v1::LabelMatcher { r#type: kind, name: "a".into(), value: value.into() }];
+        let query = v1::Query { start_timestamp_ms: -5, end_timestamp_ms: 7, matchers, hints: None };
+        decode_message(&v1::ReadRequest { queries: vec![query], accepted_response_types: vec![] })
+    }
+
+    #[test]
+    fn the_first_known_response_type_is_taken() {
+        assert_eq!(with_types(&[]).unwrap(), ResponseType::Samples);
+        assert_eq!(with_types(&[1, 0]).unwrap(), ResponseType::StreamedXorChunks);
+        assert_eq!(with_types(&[0, 1]).unwrap(), ResponseType::Samples);
+        assert_eq!(with_types(&[7, 1]).unwrap(), ResponseType::StreamedXorChunks);
+        assert!(matches!(with_types(&[7, 8]), Err(ReadError::ResponseType(types)) if types == [7, 8]));
+    }
+
+    #[test]
+    fn queries_keep_their_range_matchers_and_hints() {
+        for (kind, op) in [(0, MatchOp::Equal), (1, MatchOp::NotEqual), (2, MatchOp::Regex), (3, MatchOp::NotRegex)] {
+            let request = with_matcher(kind, "b.c").unwrap();
+            assert_eq!(request.queries[0].range, TimeRange::new(-5, 7));
+            assert_eq!(request.queries[0].matchers, [Matcher::new(op, "a", "b.c").unwrap()]);
+        }
+        let hints = v1::ReadHints { step_ms: 15, func: "rate".into(), ..Default::default() };
+        let query = v1::Query { hints: Some(hints), ..Default::default() };
+        let request = decode_message(&v1::ReadRequest { queries: vec![query], ..Default::default() }).unwrap();
+        assert_eq!(request.queries[0].hints, SelectHints { step: 15, function: "rate".into(), sorted: false });
+    }
+
+    #[test]
+    fn a_bad_expression_or_matcher_type_is_refused() {
+        assert!(matches!(with_matcher(2, "a("), Err(ReadError::Matcher(_))));
+        assert!(matches!(with_matcher(9, "a"), Err(ReadError::MatcherType(9))));
+    }
+
+    #[test]
+    fn broken_bodies_are_refused() {
+        let limits = ReadLimits { compressed: 8, ..Default::default() };
+        assert!(matches!(decode(&[0; 9], &limits), Err(ReadError::TooLarge { bytes: 9, limit: 8 })));
+        assert!(matches!(decode(b"\x05ab", &limits), Err(ReadError::Snappy(_))));
+        let body = snappy::deflate(b"\x0a\x05").unwrap();
+        assert!(matches!(decode(&body, &limits), Err(ReadError::Message(_))));
+    }
+
+    #[test]
+    fn floods_of_queries_or_matchers_are_refused() {
+        let many = v1::ReadRequest { queries: vec![v1::Query::default(); 101], ..Default::default() };
+        assert!(matches!(decode_message(&many), Err(ReadError::Limit(why)) if why.contains("101 queries")));
+        let matchers = vec![v1::LabelMatcher::default(); 501];
+        let many =
+            v1::ReadRequest { queries: vec![v1::Query { matchers, ..Default::default() }], ..Default::default() };
+        assert!(matches!(decode_message(&many), Err(ReadError::Limit(why)) if why.contains("501 matchers")));
+    }
+}

@@ -1,0 +1,93 @@
+//! Fingerprints: what a series is looked up by before its labels are parsed.
+//!
+//! 1.0 hashes the encoded label fields as they stand. 2.0 hashes each symbol once a request, then a series' symbol
+//! hashes in a row, which is cheaper than the strings and can't be ambiguous because all have one length. The hash is
+//! 128 bits of XXH3 under secrets made at start, so that nobody outside can aim for a collision. The lowest bit tells
+//! the protocols apart: two fingerprints of different protocols are never equal.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    sync::LazyLock,
+};
+
+use xxhash_rust::xxh3::xxh3_128_with_secret;
+
+use crate::seams::append::Fingerprint;
+
+/// XXH3 needs at least 136 bytes of secret; this is the length it was designed with.
+const SECRET: usize = 192;
+
+static KEYS: LazyLock<[[u8; SECRET]; 3]> = LazyLock::new(|| {
+    // The standard library seeds this hasher from the system's randomness.
+    let random = RandomState::new();
+    let mut keys = [[0; SECRET]; 3];
+    for (i, word) in keys.as_flattened_mut().chunks_exact_mut(8).enumerate() {
+        word.copy_from_slice(&random.hash_one(i).to_le_bytes());
+    }
+    keys
+});
+
+/// The process' hash keys.
+#[derive(Clone, Copy)]
+pub(super) struct Keys(&'static [[u8; SECRET]; 3]);
+
+impl Keys {
+    pub(super) fn get() -> Self {
+        Self(&KEYS)
+    }
+
+    /// Of a 1.0 series: its encoded label fields.
+    #[inline]
+    pub(super) fn v1(self, label_fields: &[u8]) -> Fingerprint {
+        let [secret, _, _] = self.0;
+        xxh3_128_with_secret(label_fields, secret) & !1
+    }
+
+    /// Of a 2.0 series: the hashes of its symbols, in order, and what else belongs to its identity.
+    #[inline]
+    pub(super) fn v2(self, hashes: &[u8]) -> Fingerprint {
+        let [_, secret, _] = self.0;
+        xxh3_128_with_secret(hashes, secret) | 1
+    }
+
+    /// Of one symbol.
+    #[inline]
+    pub(super) fn symbol(self, symbol: &[u8]) -> [u8; 16] {
+        let [_, _, secret] = self.0;
+        xxh3_128_with_secret(symbol, secret).to_le_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_protocols_never_share_a_fingerprint() {
+        let keys = Keys::get();
+        for i in 0..1000u32 {
+            let bytes = i.to_le_bytes();
+            assert_eq!((keys.v1(&bytes) & 1, keys.v2(&bytes) & 1), (0, 1));
+        }
+    }
+
+    #[test]
+    fn equal_bytes_agree_and_one_changed_bit_does_not() {
+        let keys = Keys::get();
+        for len in [1usize, 8, 16, 100, 200, 300, 3000] {
+            let bytes = vec![7u8; len];
+            let mut changed = bytes.clone();
+            changed[len / 2] ^= 1;
+            assert_eq!(keys.v1(&bytes), keys.v1(&bytes.clone()));
+            assert_ne!(keys.v1(&bytes), keys.v1(&changed));
+            assert_ne!(keys.symbol(&bytes), keys.symbol(&changed));
+        }
+    }
+
+    #[test]
+    fn the_secrets_are_random_and_differ() {
+        let [a, b, c] = *KEYS;
+        assert!(a != b && b != c && a != c);
+        assert!(a.chunks_exact(8).all(|word| word != [0; 8]));
+    }
+}

@@ -1,0 +1,253 @@
+//! One request being taken in: what both protocols do with a TimeSeries once they have walked its message.
+//!
+//! Everything that is kept from one TimeSeries to the next is memory to be reused: a known series with plain samples
+//! allocates nothing but its share of the batch.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{
+    Written, family,
+    histogram::admit,
+    labels::{Pair, Source, describe, series_labels},
+    refusals::Refusals,
+    rule::{MAX_EXEMPLAR, Rule},
+};
+use crate::{
+    model::{Exemplar, Histogram, Labels, Metadata, MetricType},
+    remote::wire::WireError,
+    seams::append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+};
+
+/// What a TimeSeries message holds besides its labels.
+#[derive(Default)]
+pub(super) struct Parts {
+    pub(super) samples: Vec<(i64, f64)>,
+    pub(super) histograms: Vec<(i64, Histogram)>,
+    pub(super) exemplars: Vec<SentExemplar>,
+}
+
+/// An exemplar whose labels may be broken.
+pub(super) struct SentExemplar {
+    pub(super) labels: Result<Labels, Rule>,
+    pub(super) value: f64,
+    pub(super) time: i64,
+}
+
+/// Metadata that came with a series.
+#[derive(Clone, Copy)]
+pub(super) struct Described<'m> {
+    pub(super) metric_type: MetricType,
+    pub(super) help: &'m [u8],
+    pub(super) unit: &'m [u8],
+}
+
+/// Why a request can't be taken in at all.
+#[derive(Debug)]
+pub(super) enum Stop {
+    Malformed(WireError),
+    Store(AppendError),
+}
+
+impl From<WireError> for Stop {
+    fn from(error: WireError) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl Parts {
+    pub(super) fn clear(&mut self) {
+        self.samples.clear();
+        self.histograms.clear();
+        self.exemplars.clear();
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.samples.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty()
+    }
+}
+
+/// Fills a batch, one TimeSeries at a time.
+pub(super) struct Intake<'m, 's> {
+    append: &'s dyn Append,
+    /// No sample may be later than this.
+    latest: i64,
+    batch: Batch,
+    written: Written,
+    refusals: Refusals,
+    /// The series before this one: senders often repeat it.
+    previous: Option<(Fingerprint, SeriesId)>,
+    /// Series defined by this request; the store doesn't know them before the batch is on disk.
+    defined: HashMap<Fingerprint, SeriesId>,
+    described: HashSet<Metadata>,
+    pairs: Vec<Pair<'m>>,
+    broken: Vec<Rule>,
+}
+
+impl<'m, 's> Intake<'m, 's> {
+    pub(super) fn new(append: &'s dyn Append, latest: i64) -> Self {
+        Self {
+            append,
+            latest,
+            batch: Batch::default(),
+            written: Written::default(),
+            refusals: Refusals::default(),
+            previous: None,
+            defined: HashMap::new(),
+            described: HashSet::new(),
+            pairs: Vec::new(),
+            broken: Vec::new(),
+        }
+    }
+
+    /// What is to be stored, how much that is, and what is not.
+    pub(super) fn finish(self) -> (Batch, Written, Refusals) {
+        (self.batch, self.written, self.refusals)
+    }
+
+    /// Takes what stands under one label set. `fingerprint` is that of the labels and of `described`.
+    #[inline]
+    pub(super) fn series(
+        &mut self,
+        fingerprint: Fingerprint,
+        source: &impl Source<'m>,
+        parts: &mut Parts,
+        described: Option<Described<'m>>,
+    ) -> Result<(), Stop> {
+        let native = !parts.histograms.is_empty();
+        self.leave_out_broken(parts);
+        let series = match self.look_up(fingerprint) {
+            Some(series) => Some(series),
+            None => {
+                let Some(labels) = self.check_labels(source)? else { return Ok(()) };
+                self.describe(&labels, described, native);
+                if parts.is_empty() { None } else { Some(self.define(&labels, fingerprint)?) }
+            }
+        };
+        if let Some(series) = series {
+            self.previous = Some((fingerprint, series));
+            self.keep(series, parts);
+        }
+        if !self.broken.is_empty() {
+            self.refuse_broken(source)?;
+        }
+        Ok(())
+    }
+
+    /// Refuses everything under a label set that can't be read.
+    pub(super) fn refuse(&mut self, source: &impl Source<'m>, rule: Rule) -> Result<(), Stop> {
+        self.broken.clear();
+        self.broken.push(rule);
+        self.refuse_broken(source)
+    }
+
+    /// Takes metadata that names its family.
+    pub(super) fn metadata(&mut self, metadata: Option<Metadata>) {
+        if let Some(metadata) = metadata
+            && self.described.insert(metadata.clone())
+        {
+            self.batch.metadata.push(metadata);
+        }
+    }
+
+    #[inline]
+    fn look_up(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        match self.previous {
+            Some((previous, series)) if previous == fingerprint => Some(series),
+            _ => self.append.known(fingerprint).or_else(|| self.defined.get(&fingerprint).copied()),
+        }
+    }
+
+    /// The labels of a series that isn't known; `None` when they broke a rule, which is noted.
+    fn check_labels(&mut self, source: &impl Source<'m>) -> Result<Option<Labels>, Stop> {
+        self.pairs.clear();
+        let labels = source.pairs(&mut self.pairs)?.and_then(|()| series_labels(&self.pairs));
+        match labels {
+            Ok(labels) => Ok(Some(labels)),
+            Err(rule) => {
+                self.refusals.add(|| describe(&self.pairs), &[rule]);
+                Ok(None)
+            }
+        }
+    }
+
+    fn describe(&mut self, labels: &Labels, described: Option<Described<'m>>, native: bool) {
+        let (Some(Described { metric_type, help, unit }), Some(name)) = (described, labels.metric_name()) else {
+            return;
+        };
+        self.metadata(family::metadata(family::family_of(name, metric_type, native), metric_type, help, unit));
+    }
+
+    fn define(&mut self, labels: &Labels, fingerprint: Fingerprint) -> Result<SeriesId, Stop> {
+        let series = self.append.series(labels, Some(fingerprint), &mut self.batch).map_err(Stop::Store)?;
+        self.defined.insert(fingerprint, series);
+        Ok(series)
+    }
+
+    /// Moves what breaks a rule from `parts` to `broken`.
+    #[inline]
+    fn leave_out_broken(&mut self, parts: &mut Parts) {
+        let Self { latest, ref mut broken, .. } = *self;
+        broken.clear();
+        let mut too_late = |what, time| {
+            let late = time > latest;
+            if late {
+                broken.push(Rule::Future { what, time, latest });
+            }
+            late
+        };
+        parts.samples.retain(|&(time, _)| !too_late("sample", time));
+        parts.histograms.retain(|&(time, _)| !too_late("histogram", time));
+        parts.exemplars.retain(|e| !too_late("exemplar", e.time));
+        parts.histograms.retain_mut(|(time, histogram)| match admit(histogram) {
+            Ok(()) => true,
+            Err(why) => {
+                broken.push(Rule::Histogram { time: *time, why });
+                false
+            }
+        });
+        parts.exemplars.retain(|e| match exemplar_rule(e) {
+            None => true,
+            Some(rule) => {
+                broken.push(rule);
+                false
+            }
+        });
+    }
+
+    #[inline]
+    fn keep(&mut self, series: SeriesId, parts: &mut Parts) {
+        self.written.samples += parts.samples.len() as u64;
+        self.batch.floats.extend(parts.samples.iter().map(|&(time, value)| FloatSample { series, time, value }));
+        if !parts.histograms.is_empty() {
+            self.written.histograms += parts.histograms.len() as u64;
+            let samples = parts.histograms.drain(..).map(|(time, value)| HistogramSample { series, time, value });
+            self.batch.histograms.extend(samples);
+        }
+        for SentExemplar { labels, value, time } in parts.exemplars.drain(..) {
+            if let Ok(labels) = labels {
+                self.written.exemplars += 1;
+                self.batch.exemplars.push((series, Exemplar { labels, value, time }));
+            }
+        }
+    }
+
+    /// Words what `broken` holds, under the labels of `source` as far as they can be read.
+    fn refuse_broken(&mut self, source: &impl Source<'m>) -> Result<(), Stop> {
+        self.pairs.clear();
+        // Broken labels are named by a rule in `broken` already, or the series would not be known.
+        let _named = source.pairs(&mut self.pairs)?;
+        self.refusals.add(|| describe(&self.pairs), &self.broken);
+        Ok(())
+    }
+}
+
+fn exemplar_rule(exemplar: &SentExemplar) -> Option<Rule> {
+    let time = exemplar.time;
+    match &exemplar.labels {
+        Err(why) => Some(Rule::Exemplar { time, why: Box::new(why.clone()) }),
+        Ok(labels) => {
+            let chars = labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
+            (chars > MAX_EXEMPLAR).then_some(Rule::LongExemplar { time, chars })
+        }
+    }
+}

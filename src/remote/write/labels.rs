@@ -1,0 +1,98 @@
+//! Labels as they come in: pairs of byte strings, checked and turned into [`Labels`].
+
+use super::rule::{MAX_LABELS, MAX_NAME, MAX_SERIES, MAX_VALUE, Rule};
+use crate::{model::Labels, remote::wire::WireError};
+
+/// A label's name and value as sent.
+pub(super) type Pair<'m> = (&'m [u8], &'m [u8]);
+
+/// A description of a series is cut after this many bytes.
+const DESCRIPTION: usize = 200;
+
+/// Where the labels of a TimeSeries or exemplar stand in its message.
+pub(super) trait Source<'m> {
+    /// Appends the pairs. Of broken labels it appends what can be read before it names the rule broken.
+    fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError>;
+}
+
+/// The label set of a series.
+pub(super) fn series_labels(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
+    let labels = label_set(pairs)?;
+    if labels.metric_name().is_none() { Err(Rule::NoName) } else { Ok(labels) }
+}
+
+/// Any label set.
+pub(super) fn label_set(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
+    if pairs.len() > MAX_LABELS {
+        return Err(Rule::ManyLabels(pairs.len()));
+    }
+    let mut total = 0;
+    let mut texts = Vec::with_capacity(pairs.len());
+    for (name, value) in pairs {
+        if name.len() > MAX_NAME {
+            return Err(Rule::LongName(name.len()));
+        }
+        let name = text(name)?;
+        if value.len() > MAX_VALUE {
+            return Err(Rule::LongValue { name: name.to_owned(), bytes: value.len() });
+        }
+        total += name.len() + value.len();
+        texts.push((name, text(value)?));
+    }
+    if total > MAX_SERIES {
+        return Err(Rule::LongLabels(total));
+    }
+    Ok(Labels::from_pairs(texts)?)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Rule> {
+    let lossy = |_| Rule::NotUtf8(String::from_utf8_lossy(bytes.get(..64).unwrap_or(bytes)).into_owned());
+    std::str::from_utf8(bytes).map_err(lossy)
+}
+
+/// The pairs for a person to recognise the series by, even if they are no label set.
+pub(super) fn describe(pairs: &[Pair<'_>]) -> String {
+    let mut out = String::from("{");
+    for (i, (name, value)) in pairs.iter().enumerate() {
+        let short = |bytes: &[u8]| {
+            String::from_utf8_lossy(bytes.get(..DESCRIPTION).unwrap_or(bytes)).escape_debug().to_string()
+        };
+        out.push_str(if i == 0 { "" } else { ", " });
+        out.push_str(&format!("{}=\"{}\"", short(name), short(value)));
+        if out.len() > DESCRIPTION {
+            let end = (0..=DESCRIPTION).rev().find(|&end| out.is_char_boundary(end)).unwrap_or(0);
+            out.truncate(end);
+            out.push('…');
+            break;
+        }
+    }
+    out.push('}');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_limit_is_named() {
+        let long = |bytes| vec![b'x'; bytes];
+        let (name, value, most) = (long(MAX_NAME + 1), long(MAX_VALUE + 1), long(MAX_VALUE));
+        assert_eq!(label_set(&[(&name, b"v")]), Err(Rule::LongName(1025)));
+        assert_eq!(label_set(&[(b"n", &value)]), Err(Rule::LongValue { name: "n".into(), bytes: 65537 }));
+        let names: Vec<String> = (0..257).map(|i| format!("n{i}")).collect();
+        let pairs: Vec<Pair<'_>> = names.iter().map(|n| (n.as_bytes(), &b"v"[..])).collect();
+        assert_eq!(label_set(&pairs), Err(Rule::ManyLabels(257)));
+        assert!(label_set(&pairs[..256]).is_ok());
+        let heavy: Vec<Pair<'_>> = names.iter().take(4).map(|n| (n.as_bytes(), &most[..])).collect();
+        assert_eq!(label_set(&heavy), Err(Rule::LongLabels(4 * 65536 + 8)));
+        assert!(label_set(&heavy[..3]).is_ok());
+    }
+
+    #[test]
+    fn a_description_shows_broken_text_and_stays_short() {
+        assert_eq!(describe(&[(b"a", b"x\xff\n"), (b"", b"1")]), "{a=\"x\u{fffd}\\n\", =\"1\"}");
+        let long = "é".repeat(1000);
+        assert!(describe(&[(b"a", long.as_bytes()), (b"b", b"")]).len() <= DESCRIPTION + 8);
+    }
+}

@@ -1,0 +1,216 @@
+//! Remote write: from a request body to one [`Batch`](crate::seams::append::Batch).
+//!
+//! ```text
+//! body → inflate → walk, TimeSeries by TimeSeries → fingerprint of the label bytes → known series? → batch → append
+//!                                                                                    └ no: parse, check, define
+//! ```
+//!
+//! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
+//! lookup, and its labels are never looked at (`fingerprint`, `intake`). `v1` and `v2` each walk their own messages;
+//! `histogram` and `labels` hold what both check; `refusals` words the answer.
+//!
+//! # What is refused
+//!
+//! A body that is not the announced message is refused as a whole ([`WriteError::Malformed`]). In a well-formed one,
+//! whatever breaks a rule (`rule`) is left out and named, and the rest is stored: [`WriteError::Rejected`].
+//!
+//! | Input | Answer |
+//! |---|---|
+//! | labels in any order | sorted |
+//! | a label with an empty value | the label is left out |
+//! | a repeated or empty label name, text that is not UTF-8, no `__name__` | the series is refused |
+//! | 2.0: a symbol reference out of range, or an odd number of them | the series (or exemplar) is refused |
+//! | a sample, histogram or exemplar further ahead than [`WriteLimits::max_ahead`] | it is refused |
+//! | a histogram of schema 9 to 52 | reduced to schema 8 |
+//! | a histogram that breaks a rule of its own | it is refused |
+//! | an exemplar with more than 128 characters of labels | it is refused |
+//! | a series without samples | nothing happens; with exemplars only it is created, with metadata only it isn't |
+//! | series and time twice, in one request or later | the last one wins, and each counts as written |
+//! | metadata that is too long or names no family | left out; never an error |
+//! | start timestamps | accepted and, for now, not stored |
+//!
+//! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
+//! that uses it, not the request.
+
+mod family;
+mod fingerprint;
+mod histogram;
+mod intake;
+mod labels;
+mod negotiate;
+mod refusals;
+mod rule;
+mod v1;
+mod v2;
+
+#[cfg(test)]
+mod checklist;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod testing;
+
+use std::time::Duration;
+
+pub use negotiate::{UnsupportedMedia, negotiate};
+
+use self::intake::{Intake, Stop};
+use super::{SnappyError, WireError, snappy};
+use crate::seams::append::{Append, AppendError};
+
+/// Which message a body holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// Remote write 1.0, `prometheus.WriteRequest`.
+    V1,
+    /// Remote write 2.0, `io.prometheus.write.v2.Request`. Answers carry the three counts of [`Written`].
+    V2,
+}
+
+/// What one request may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WriteLimits {
+    /// Bytes of the body as sent.
+    pub compressed: usize,
+    /// Bytes it may inflate to.
+    pub decoded: usize,
+    /// How far ahead of now a sample may lie, in ms: what is further ahead is a sender's wrong clock or unit.
+    pub max_ahead: i64,
+}
+
+impl Default for WriteLimits {
+    fn default() -> Self {
+        Self { compressed: 32 << 20, decoded: 32 << 20, max_ahead: 10 * 60 * 1000 }
+    }
+}
+
+/// How much of a request was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Written {
+    /// Float samples.
+    pub samples: u64,
+    /// Native histogram samples.
+    pub histograms: u64,
+    /// Exemplars.
+    pub exemplars: u64,
+}
+
+/// Why a request was not stored, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// The body is not what its headers say. Nothing was stored; a retry can't help (400).
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+    /// The body is larger than allowed. Nothing was stored (413).
+    #[error("the body has {bytes} bytes, more than the limit of {limit}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Parts of it break a rule; the rest was stored. A retry can't help (400).
+    #[error("{message}")]
+    Rejected {
+        /// What was stored.
+        written: Written,
+        /// The first few refused parts with the rule they break, and how many more there are; of bounded length.
+        message: String,
+    },
+    /// The store can't take writes now. Nothing was stored; a retry will help (503).
+    #[error("writes are not possible right now: {reason}")]
+    Unavailable {
+        /// What stands in the way.
+        reason: String,
+        /// When to retry.
+        retry_after: Duration,
+    },
+    /// The store failed. Nothing was stored (500).
+    #[error("{0}")]
+    Internal(String),
+}
+
+/// What is wrong with a body.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// It can't be inflated.
+    #[error(transparent)]
+    Snappy(#[from] SnappyError),
+    /// It is no message of the announced type.
+    #[error("the body is not a valid {message} message: top-level field {field}: {source}")]
+    Message {
+        /// The message's name.
+        message: &'static str,
+        /// Position of the top-level field, from 0.
+        field: usize,
+        /// What is wrong there.
+        source: WireError,
+    },
+}
+
+impl WriteError {
+    /// What was stored in spite of the error.
+    #[must_use]
+    pub fn written(&self) -> Written {
+        match self {
+            Self::Rejected { written, .. } => *written,
+            _ => Written::default(),
+        }
+    }
+}
+
+impl From<AppendError> for WriteError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable { reason, retry_after } => Self::Unavailable { reason, retry_after },
+            AppendError::SeriesExhausted | AppendError::Storage(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+impl Protocol {
+    fn message(self) -> &'static str {
+        match self {
+            Self::V1 => "prometheus.WriteRequest",
+            Self::V2 => "io.prometheus.write.v2.Request",
+        }
+    }
+}
+
+/// Stores what `body` (a snappy block) holds; `now` is the time in ms.
+///
+/// `Ok` means that all of it is on disk. Everything but the append itself happens before the first await.
+///
+/// # Errors
+/// See [`WriteError`]; only [`WriteError::Rejected`] comes with anything stored.
+pub async fn receive(
+    protocol: Protocol,
+    body: &[u8],
+    now: i64,
+    limits: &WriteLimits,
+    append: &dyn Append,
+) -> Result<Written, WriteError> {
+    if body.len() > limits.compressed {
+        return Err(WriteError::TooLarge { bytes: body.len(), limit: limits.compressed });
+    }
+    let (batch, written, refusals) = {
+        let message = snappy::inflate(body, limits.decoded).map_err(Malformed::from)?;
+        let mut intake = Intake::new(append, now.saturating_add(limits.max_ahead));
+        let taken = match protocol {
+            Protocol::V1 => v1::take(&message, &mut intake),
+            Protocol::V2 => v2::take(&message, &mut intake),
+        };
+        taken.map_err(|(field, stop)| match stop {
+            Stop::Malformed(source) => Malformed::Message { message: protocol.message(), field, source }.into(),
+            Stop::Store(error) => WriteError::from(error),
+        })?;
+        intake.finish()
+    };
+    if !batch.is_empty() {
+        append.append(batch).await?;
+    }
+    match refusals.message() {
+        None => Ok(written),
+        Some(message) => Err(WriteError::Rejected { written, message }),
+    }
+}

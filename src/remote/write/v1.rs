@@ -1,0 +1,170 @@
+//! The walk over a remote write 1.0 message.
+
+use super::{
+    family,
+    fingerprint::Keys,
+    histogram,
+    intake::{Intake, Parts, SentExemplar, Stop},
+    labels::{Pair, Source, label_set},
+    rule::Rule,
+};
+use crate::{
+    model::MetricType,
+    remote::wire::{Fields, WireError},
+};
+
+/// Takes a `prometheus.WriteRequest`; on failure the position of the top-level field comes along.
+pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
+    let mut walk = Walk { keys: Keys::get(), parts: Parts::default(), scattered: Vec::new(), pairs: Vec::new() };
+    let mut fields = Fields::new(message);
+    for position in 0.. {
+        let at = |stop| (position, stop);
+        let Some((number, value)) = fields.next().map_err(|error| at(error.into()))? else { break };
+        match number {
+            1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, intake)).map_err(at)?,
+            3 => value.bytes(3).and_then(|entry| metadata(entry, intake)).map_err(|error| at(error.into()))?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+struct Walk<'m> {
+    keys: Keys,
+    parts: Parts,
+    /// Label fields of a message that has other fields between them.
+    scattered: Vec<u8>,
+    pairs: Vec<Pair<'m>>,
+}
+
+impl<'m> Walk<'m> {
+    fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
+        self.parts.clear();
+        let mut fields = Fields::new(message);
+        // Label fields in a row, as every encoder writes them, are hashed where they stand.
+        let (mut start, mut end, mut in_a_row) = (0, 0, true);
+        loop {
+            let at = message.len() - fields.left();
+            let Some((number, value)) = fields.next()? else { break };
+            match number {
+                1 => {
+                    value.bytes(1)?;
+                    if end == 0 {
+                        start = at;
+                    }
+                    in_a_row &= end == 0 || end == at;
+                    end = message.len() - fields.left();
+                }
+                2 => self.parts.samples.push(sample(value.bytes(2)?)?),
+                3 => {
+                    let exemplar = self.exemplar(value.bytes(3)?)?;
+                    self.parts.exemplars.push(exemplar);
+                }
+                4 => self.parts.histograms.push(histogram::decode(value.bytes(4)?, None)?),
+                _ => {}
+            }
+        }
+        let source = LabelFields(message);
+        if self.parts.is_empty() {
+            self.pairs.clear();
+            // No sample to store: only that the message is one matters.
+            let _labels = source.pairs(&mut self.pairs)?;
+            return Ok(());
+        }
+        let fingerprint = if in_a_row {
+            self.keys.v1(message.get(start..end).unwrap_or_default())
+        } else {
+            self.keys.v1(self.gather(message)?)
+        };
+        intake.series(fingerprint, &source, &mut self.parts, None)
+    }
+
+    /// The label fields of `message` put together.
+    fn gather(&mut self, message: &[u8]) -> Result<&[u8], WireError> {
+        self.scattered.clear();
+        let mut fields = Fields::new(message);
+        loop {
+            let at = message.len() - fields.left();
+            let Some((number, _)) = fields.next()? else { return Ok(&self.scattered) };
+            if number == 1 {
+                let end = message.len() - fields.left();
+                self.scattered.extend_from_slice(message.get(at..end).unwrap_or_default());
+            }
+        }
+    }
+
+    fn exemplar(&mut self, message: &'m [u8]) -> Result<SentExemplar, WireError> {
+        self.pairs.clear();
+        let labels = LabelFields(message).pairs(&mut self.pairs)?.and_then(|()| label_set(&self.pairs));
+        let (mut value, mut time) = (0.0, 0);
+        let mut fields = Fields::new(message);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                2 => value = field.double(2)?,
+                3 => time = field.varint(3)? as i64,
+                _ => {}
+            }
+        }
+        Ok(SentExemplar { labels, value, time })
+    }
+}
+
+/// The labels of a TimeSeries or Exemplar message: its fields with number 1.
+struct LabelFields<'m>(&'m [u8]);
+
+impl<'m> Source<'m> for LabelFields<'m> {
+    fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError> {
+        let mut fields = Fields::new(self.0);
+        while let Some((number, value)) = fields.next()? {
+            if number == 1 {
+                out.push(label(value.bytes(1)?)?);
+            }
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn label(message: &[u8]) -> Result<Pair<'_>, WireError> {
+    let mut pair: Pair<'_> = (b"", b"");
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => pair.0 = value.bytes(1)?,
+            2 => pair.1 = value.bytes(2)?,
+            _ => {}
+        }
+    }
+    Ok(pair)
+}
+
+#[inline]
+fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
+    let (mut time, mut value) = (0, 0.0);
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => value = field.double(1)?,
+            2 => time = field.varint(2)? as i64,
+            _ => {}
+        }
+    }
+    Ok((time, value))
+}
+
+fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), WireError> {
+    let (mut metric_type, mut name, mut help, mut unit): (_, &[u8], &[u8], &[u8]) = (0, b"", b"", b"");
+    let mut fields = Fields::new(message);
+    while let Some((number, value)) = fields.next()? {
+        match number {
+            1 => metric_type = value.varint(1)? as i32,
+            2 => name = value.bytes(2)?,
+            4 => help = value.bytes(4)?,
+            5 => unit = value.bytes(5)?,
+            _ => {}
+        }
+    }
+    if let Ok(name) = std::str::from_utf8(name) {
+        intake.metadata(family::metadata(name, MetricType::from_number(metric_type), help, unit));
+    }
+    Ok(())
+}

@@ -1,0 +1,224 @@
+//! The walk over a remote write 2.0 message.
+//!
+//! A sender attaches metadata to every series it sends. So that it is looked at once, not with every sample, it belongs
+//! to what is fingerprinted: a series that is known is known with this metadata, and when its help text changes the
+//! fingerprint misses and the new text is stored.
+
+use super::{
+    fingerprint::Keys,
+    histogram,
+    intake::{Described, Intake, Parts, SentExemplar, Stop},
+    labels::{Pair, Source, label_set},
+    rule::Rule,
+};
+use crate::{
+    model::MetricType,
+    remote::wire::{Fields, WireError},
+};
+
+/// Takes an `io.prometheus.write.v2.Request`; on failure the position of the top-level field comes along.
+pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
+    let keys = Keys::get();
+    let mut symbols = Symbols::default();
+    let mut series = Vec::new();
+    let mut fields = Fields::new(message);
+    // Nothing says that the symbols stand in front.
+    for position in 0.. {
+        let at = |error: WireError| (position, error.into());
+        let Some((number, value)) = fields.next().map_err(at)? else { break };
+        match number {
+            4 => symbols.push(value.bytes(4).map_err(at)?, keys),
+            5 => series.push((position, value.bytes(5).map_err(at)?)),
+            _ => {}
+        }
+    }
+    let mut walk = Walk { keys, symbols: &symbols, parts: Parts::default(), refs: Vec::new(), key: Vec::new() };
+    for (position, message) in series {
+        walk.series(message, intake).map_err(|stop| (position, stop))?;
+    }
+    Ok(())
+}
+
+/// The request's strings with their hashes.
+#[derive(Default)]
+struct Symbols<'m> {
+    strings: Vec<&'m [u8]>,
+    hashes: Vec<[u8; 16]>,
+}
+
+impl<'m> Symbols<'m> {
+    fn push(&mut self, symbol: &'m [u8], keys: Keys) {
+        self.strings.push(symbol);
+        self.hashes.push(keys.symbol(symbol));
+    }
+
+    fn get(&self, symbol: u32) -> Result<&'m [u8], Rule> {
+        self.strings.get(symbol as usize).copied().ok_or_else(|| self.missing(symbol))
+    }
+
+    #[inline]
+    fn hash(&self, symbol: u32) -> Result<&[u8; 16], Rule> {
+        self.hashes.get(symbol as usize).ok_or_else(|| self.missing(symbol))
+    }
+
+    fn missing(&self, symbol: u32) -> Rule {
+        Rule::Symbol { symbol, symbols: self.strings.len() }
+    }
+}
+
+/// Labels as references to symbols.
+struct References<'m, 'w> {
+    refs: &'w [u32],
+    symbols: &'w Symbols<'m>,
+}
+
+impl<'m> Source<'m> for References<'m, '_> {
+    fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError> {
+        Ok(self.collect(out))
+    }
+}
+
+impl<'m> References<'m, '_> {
+    fn collect(&self, out: &mut Vec<Pair<'m>>) -> Result<(), Rule> {
+        let (pairs, odd) = self.refs.as_chunks::<2>();
+        for &[name, value] in pairs {
+            out.push((self.symbols.get(name)?, self.symbols.get(value)?));
+        }
+        if odd.is_empty() { Ok(()) } else { Err(Rule::OddSymbols(self.refs.len())) }
+    }
+}
+
+/// A Metadata message.
+#[derive(Default)]
+struct SentMetadata {
+    metric_type: i32,
+    help: u32,
+    unit: u32,
+}
+
+struct Walk<'m, 'w> {
+    keys: Keys,
+    symbols: &'w Symbols<'m>,
+    parts: Parts,
+    refs: Vec<u32>,
+    /// What is hashed for the fingerprint.
+    key: Vec<u8>,
+}
+
+impl<'m> Walk<'m, '_> {
+    fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
+        self.parts.clear();
+        self.refs.clear();
+        let mut metadata = SentMetadata::default();
+        let mut fields = Fields::new(message);
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => value.varints(1, &mut self.refs, |symbol| symbol as u32)?,
+                2 => self.parts.samples.push(sample(value.bytes(2)?)?),
+                3 => self.parts.histograms.push(histogram::decode(value.bytes(3)?, Some(17))?),
+                4 => {
+                    let exemplar = self.exemplar(value.bytes(4)?)?;
+                    self.parts.exemplars.push(exemplar);
+                }
+                5 => metadata.merge(value.bytes(5)?)?,
+                _ => {}
+            }
+        }
+        let source = References { refs: &self.refs, symbols: self.symbols };
+        let native = !self.parts.histograms.is_empty();
+        match identity(&mut self.key, &source, &metadata, native) {
+            Ok(described) => intake.series(self.keys.v2(&self.key), &source, &mut self.parts, described),
+            Err(rule) => intake.refuse(&source, rule),
+        }
+    }
+
+    fn exemplar(&mut self, message: &'m [u8]) -> Result<SentExemplar, WireError> {
+        let (mut refs, mut value, mut time) = (Vec::new(), 0.0, 0);
+        let mut fields = Fields::new(message);
+        while let Some((number, field)) = fields.next()? {
+            match number {
+                1 => field.varints(1, &mut refs, |symbol| symbol as u32)?,
+                2 => value = field.double(2)?,
+                3 => time = field.varint(3)? as i64,
+                _ => {}
+            }
+        }
+        let mut pairs = Vec::with_capacity(refs.len() / 2);
+        let source = References { refs: &refs, symbols: self.symbols };
+        let labels = source.collect(&mut pairs).and_then(|()| label_set(&pairs));
+        Ok(SentExemplar { labels, value, time })
+    }
+}
+
+/// Writes to `key` what makes this series what it is:
+///
+/// ```text
+/// number of label references (8 bytes), the hash of each symbol (16 bytes each)
+/// with metadata: 1 or, when it is about native histograms, 2; the type (4 bytes), the hashes of help text and unit
+/// ```
+fn identity<'m>(
+    key: &mut Vec<u8>,
+    labels: &References<'m, '_>,
+    metadata: &SentMetadata,
+    native: bool,
+) -> Result<Option<Described<'m>>, Rule> {
+    let symbols = labels.symbols;
+    key.clear();
+    key.extend_from_slice(&(labels.refs.len() as u64).to_le_bytes());
+    for &symbol in labels.refs {
+        key.extend_from_slice(symbols.hash(symbol)?);
+    }
+    if labels.refs.len() % 2 == 1 {
+        return Err(Rule::OddSymbols(labels.refs.len()));
+    }
+    // Reference 0 stands for an absent text, also where a sender has no symbols or another first one.
+    let text = |symbol| if symbol == 0 { Ok(&b""[..]) } else { symbols.get(symbol) };
+    let described = Described {
+        metric_type: MetricType::from_number(metadata.metric_type),
+        help: text(metadata.help)?,
+        unit: text(metadata.unit)?,
+    };
+    if described.metric_type == MetricType::Unknown && described.help.is_empty() && described.unit.is_empty() {
+        return Ok(None);
+    }
+    key.push(1 + u8::from(native));
+    key.extend_from_slice(&(described.metric_type as u32).to_le_bytes());
+    for symbol in [metadata.help, metadata.unit] {
+        key.extend_from_slice(if symbol == 0 { &[0; 16] } else { symbols.hash(symbol)? });
+    }
+    Ok(Some(described))
+}
+
+impl SentMetadata {
+    /// Reads the message over what is there: a field that occurs again wins.
+    fn merge(&mut self, message: &[u8]) -> Result<(), WireError> {
+        let mut fields = Fields::new(message);
+        while let Some((number, value)) = fields.next()? {
+            match number {
+                1 => self.metric_type = value.varint(1)? as i32,
+                3 => self.help = value.varint(3)? as u32,
+                4 => self.unit = value.varint(4)? as u32,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+#[inline]
+fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
+    let (mut time, mut value) = (0, 0.0);
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => value = field.double(1)?,
+            2 => time = field.varint(2)? as i64,
+            // The start timestamp: must be one, is not kept.
+            3 => {
+                field.varint(3)?;
+            }
+            _ => {}
+        }
+    }
+    Ok((time, value))
+}

@@ -1,0 +1,164 @@
+//! Compression of responses, as the client's `Accept-Encoding` allows.
+
+use std::io::{self, Write};
+
+use flate2::{Compression, write::GzEncoder};
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderValue},
+};
+
+use super::{
+    Response,
+    body::{Body, fill_chunk},
+    limits::MIN_COMPRESS_BYTES,
+};
+
+/// zstd's level: its default trades well, and lower ones gain little on JSON.
+const ZSTD_LEVEL: i32 = 3;
+
+/// How a response is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// As it is.
+    Identity,
+    /// gzip
+    Gzip,
+    /// zstd
+    Zstd,
+}
+
+impl Encoding {
+    /// The best encoding the client accepts: the one it weighs highest, zstd before gzip when it doesn't care.
+    pub(crate) fn negotiate(headers: &HeaderMap) -> Self {
+        let (mut gzip, mut zstd, mut any) = (None, None, None);
+        let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
+        for item in values.flat_map(|v| v.split(',')) {
+            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
+            let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse::<f32>().ok());
+            match name.trim().to_ascii_lowercase().as_str() {
+                "gzip" | "x-gzip" => gzip = weight,
+                "zstd" => zstd = weight,
+                "*" => any = weight,
+                _ => {}
+            }
+        }
+        let (gzip, zstd) = (gzip.or(any).unwrap_or(0.0), zstd.or(any).unwrap_or(0.0));
+        if zstd > 0.0 && zstd >= gzip {
+            Self::Zstd
+        } else if gzip > 0.0 {
+            Self::Gzip
+        } else {
+            Self::Identity
+        }
+    }
+}
+
+/// Encodes a body piece by piece.
+pub(crate) enum Encoder {
+    /// As it is.
+    Identity,
+    /// gzip
+    Gzip(GzEncoder<Vec<u8>>),
+    /// zstd
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
+}
+
+impl Encoder {
+    fn new(encoding: Encoding) -> io::Result<Self> {
+        Ok(match encoding {
+            Encoding::Identity => Self::Identity,
+            Encoding::Gzip => Self::Gzip(GzEncoder::new(Vec::new(), Compression::fast())),
+            Encoding::Zstd => Self::Zstd(zstd::stream::write::Encoder::new(Vec::new(), ZSTD_LEVEL)?),
+        })
+    }
+
+    /// Takes `plain` and gives what is ready to be sent, which is everything when `last`.
+    pub(crate) fn encode(&mut self, plain: Vec<u8>, last: bool) -> io::Result<Vec<u8>> {
+        match self {
+            Self::Identity => Ok(plain),
+            Self::Gzip(encoder) => {
+                encoder.write_all(&plain)?;
+                if last {
+                    encoder.try_finish()?;
+                }
+                Ok(std::mem::take(encoder.get_mut()))
+            }
+            Self::Zstd(encoder) => {
+                encoder.write_all(&plain)?;
+                if last {
+                    encoder.do_finish()?;
+                }
+                Ok(std::mem::take(encoder.get_mut()))
+            }
+        }
+    }
+}
+
+/// Begins a response's body in the encoding chosen. A body that turns out small is sent whole and as it is.
+pub(crate) fn encode(mut response: Response, encoding: Encoding) -> Response {
+    let encoded_already = response.headers().contains_key(CONTENT_ENCODING);
+    let encoding = if encoded_already { Encoding::Identity } else { encoding };
+    let (plain, source) = match std::mem::replace(response.body_mut(), Body::empty()) {
+        Body::Source(mut source) => {
+            let mut plain = Vec::new();
+            let more = fill_chunk(&mut *source, &mut plain);
+            (plain, more.then_some(source))
+        }
+        Body::Whole(bytes) if encoding != Encoding::Identity && bytes.len() >= MIN_COMPRESS_BYTES => {
+            (Vec::from(bytes), None)
+        }
+        other => {
+            *response.body_mut() = other;
+            return response;
+        }
+    };
+    let small = source.is_none() && plain.len() < MIN_COMPRESS_BYTES;
+    let encoding = if small { Encoding::Identity } else { encoding };
+    let begun = Encoder::new(encoding).and_then(|mut encoder| {
+        let first = encoder.encode(plain, source.is_none())?;
+        Ok((encoder, first))
+    });
+    let Ok((encoder, first)) = begun else {
+        // A compressor only fails for want of memory; a channel without sender aborts the connection.
+        *response.body_mut() = Body::Channel(Some(tokio::sync::mpsc::channel(1).1));
+        return response;
+    };
+    let name = match encoding {
+        Encoding::Identity => None,
+        Encoding::Gzip => Some("gzip"),
+        Encoding::Zstd => Some("zstd"),
+    };
+    if let Some(name) = name {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
+    }
+    *response.body_mut() = match source {
+        None => first.into(),
+        Some(source) => Body::Encoded(Some((source, encoder)), first.into()),
+    };
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_chooses_the_encoding() {
+        for (accept, want) in [
+            ("", Encoding::Identity),
+            ("gzip, deflate, br", Encoding::Gzip),
+            ("gzip, deflate, br, zstd", Encoding::Zstd),
+            ("zstd;q=0.5, gzip;q=0.9", Encoding::Gzip),
+            ("GZIP;q=0", Encoding::Identity),
+            ("*", Encoding::Zstd),
+            ("*, zstd; q=0", Encoding::Gzip),
+            ("br;q=1.0, *;q=0", Encoding::Identity),
+            ("gzip;q=nonsense", Encoding::Identity),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(accept));
+            assert_eq!(Encoding::negotiate(&headers), want, "{accept}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Why a request has no answer, and the status code that says so.
+//!
+//! This is the one place where the errors of the domains below become HTTP.
+
+use hyper::{StatusCode, header::RETRY_AFTER};
+
+use super::{Response, body::Body, json, respond};
+use crate::{
+    promql::QueryError,
+    seams::select::SelectError,
+};
+
+/// Seconds after which a client that met a server not ready, or full, should try again.
+const RETRY_AFTER_SECONDS: u64 = 5;
+
+/// Why a request has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ApiError {
+    /// The request is wrong; another one may do.
+    #[error("{0}")]
+    BadData(String),
+    /// The query is well formed, but can't be evaluated on this data or within its limits.
+    #[error("{0}")]
+    Execution(String),
+    /// The client went away.
+    #[error("{0}")]
+    Canceled(String),
+    /// It took too long.
+    #[error("{0}")]
+    Timeout(String),
+    /// Our fault.
+    #[error("{0}")]
+    Internal(String),
+    /// The store is still opening (`stopping` false) or closing.
+    #[error("Service Unavailable")]
+    NotReady {
+        /// Whether it is closing.
+        stopping: bool,
+    },
+    /// More requests than there is memory for.
+    #[error("too many requests at once, try again later")]
+    Busy,
+    /// An answer in plain text, outside the envelope.
+    #[error("{1}")]
+    Plain(StatusCode, String),
+}
+
+impl ApiError {
+    /// A parameter whose value doesn't do.
+    pub(crate) fn invalid(parameter: &str, why: impl std::fmt::Display) -> Self {
+        Self::BadData(format!("invalid parameter \"{parameter}\": {why}"))
+    }
+
+    /// A query that failed. Parse errors name the parameter that held it.
+    pub(crate) fn query(parameter: &str, error: QueryError) -> Self {
+        match error {
+            QueryError::Parse { .. } => Self::invalid(parameter, error),
+            error => error.into(),
+        }
+    }
+
+    /// Prometheus' error type and the status that goes with it; `None` for plain text.
+    fn kind(&self) -> (Option<&'static str>, StatusCode) {
+        match self {
+            Self::BadData(_) => (Some("bad_data"), StatusCode::BAD_REQUEST),
+            Self::Execution(_) => (Some("execution"), StatusCode::UNPROCESSABLE_ENTITY),
+            // The number nginx gave to "client closed request"; only the access metrics ever see it.
+            Self::Canceled(_) => (Some("canceled"), StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
+            Self::Timeout(_) => (Some("timeout"), StatusCode::SERVICE_UNAVAILABLE),
+            Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
+            // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
+            Self::NotReady { .. } | Self::Busy => (None, StatusCode::SERVICE_UNAVAILABLE),
+            Self::Plain(status, _) => (None, *status),
+        }
+    }
+
+    /// The response that tells the client.
+    pub(crate) fn into_response(self) -> Response {
+        let text = self.to_string();
+        let (kind, status) = self.kind();
+        let mut response = match kind {
+            Some(kind) => {
+                let mut body = b"{\"status\":\"error\",\"errorType\":".to_vec();
+                json::string(&mut body, kind);
+                body.extend_from_slice(b",\"error\":");
+                json::string(&mut body, &text);
+                body.push(b'}');
+                respond::json(Body::from(body))
+            }
+            None => respond::text(status, text),
+        };
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        if let Self::NotReady { stopping } = self {
+            headers.insert("x-prometheus-stopping", respond::header(if stopping { "true" } else { "false" }));
+        }
+        if matches!(self, Self::NotReady { .. } | Self::Busy) {
+            headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
+        }
+        response
+    }
+}
+
+impl From<QueryError> for ApiError {
+    fn from(error: QueryError) -> Self {
+        let text = error.to_string();
+        match error {
+            QueryError::Parse { .. } => Self::BadData(text),
+            QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution(text),
+            QueryError::Timeout(_) => Self::Timeout(text),
+            QueryError::Canceled(_) => Self::Canceled(text),
+            QueryError::Select(error) => error.into(),
+        }
+    }
+}
+
+impl From<SelectError> for ApiError {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Limit(text) => Self::Execution(text),
+            SelectError::Storage(_) => Self::Internal(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! JSON as Prometheus writes it: times in seconds, values as strings.
+
+use std::io::Write;
+
+use crate::model::{BucketCounts, Histogram, Labels};
+
+/// A string, quoted and escaped.
+pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
+    // Writing to a Vec can't fail, and a str is always valid JSON text.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// A sample's time: seconds with three decimals, or none when they are zero.
+pub(crate) fn time(out: &mut Vec<u8>, ms: i64) {
+    let sign = if ms < 0 { "-" } else { "" };
+    let ms = ms.unsigned_abs();
+    let _ = match ms % 1000 {
+        0 => write!(out, "{sign}{}", ms / 1000),
+        fraction => write!(out, "{sign}{}.{fraction:03}", ms / 1000),
+    };
+}
+
+/// A scalar's time: the shortest number of seconds.
+pub(crate) fn plain_time(out: &mut Vec<u8>, ms: i64) {
+    let _ = write!(out, "{}", ms as f64 / 1000.0);
+}
+
+/// A sample's value: the shortest decimal that reads back the same, with an exponent below 1e-6 and from 1e21 on.
+pub(crate) fn value(out: &mut Vec<u8>, value: f64) {
+    let size = value.abs();
+    if value.is_finite() && size != 0.0 && !(1e-6..1e21).contains(&size) {
+        exponent_form(out, value);
+    } else {
+        plain_value(out, value);
+    }
+}
+
+/// A value without exponent, whatever its size: scalars are written so.
+pub(crate) fn plain_value(out: &mut Vec<u8>, value: f64) {
+    if value.is_nan() {
+        out.extend_from_slice(b"\"NaN\"");
+    } else if value.is_infinite() {
+        out.extend_from_slice(if value > 0.0 { b"\"+Inf\"" } else { b"\"-Inf\"" });
+    } else {
+        let _ = write!(out, "\"{value}\"");
+    }
+}
+
+/// `1.5e-07`: the exponent has a sign and at least two digits.
+fn exponent_form(out: &mut Vec<u8>, value: f64) {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |e| ("-", e));
+    let _ = write!(out, "\"{digits}e{sign}{exponent:0>2}\"");
+}
+
+/// Labels as an object.
+pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    for (i, (name, value)) in labels.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        string(out, name);
+        out.push(b':');
+        string(out, value);
+    }
+    out.push(b'}');
+}
+
+/// A native histogram: count, sum and the buckets that count something.
+///
+/// A bucket is `[rule, lower, upper, count]`; the rule says which bounds are inside: 0 the upper, 1 the lower,
+/// 2 none, 3 both.
+pub(crate) fn histogram(out: &mut Vec<u8>, histogram: &Histogram) {
+    let count = match &histogram.counts {
+        BucketCounts::Integer { count, .. } => *count as f64,
+        BucketCounts::Float { count, .. } => *count,
+    };
+    out.extend_from_slice(b"{\"count\":");
+    value(out, count);
+    out.extend_from_slice(b",\"sum\":");
+    value(out, histogram.sum);
+    let mut separator: &[u8] = b",\"buckets\":[[";
+    let mut end: &[u8] = b"}";
+    for bucket in histogram.buckets().iter().filter(|b| b.count != 0.0) {
+        out.extend_from_slice(separator);
+        let rule = match (bucket.lower_inclusive, bucket.upper_inclusive) {
+            (false, true) => b'0',
+            (true, false) => b'1',
+            (false, false) => b'2',
+            (true, true) => b'3',
+        };
+        out.push(rule);
+        for number in [bucket.lower, bucket.upper, bucket.count] {
+            out.push(b',');
+            value(out, number);
+        }
+        out.push(b']');
+        (separator, end) = (b",[", b"]}");
+    }
+    out.extend_from_slice(end);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, STALE_NAN};
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut out = Vec::new();
+        write(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn values_are_written_as_prometheus_writes_them() {
+        for (number, want) in [
+            (0.0, "0"),
+            (-0.0, "-0"),
+            (1.0, "1"),
+            (-1.5, "-1.5"),
+            (0.1, "0.1"),
+            (1e-6, "0.000001"),
+            (9.999999e-7, "9.999999e-07"),
+            (1e-7, "1e-07"),
+            (-1.5e-7, "-1.5e-07"),
+            (123_456_789_012.0, "123456789012"),
+            (999_999_999_999_999_900_000.0, "999999999999999900000"),
+            (1e21, "1e+21"),
+            (-2.5e300, "-2.5e+300"),
+            (5e-324, "5e-324"),
+            (f64::MAX, "1.7976931348623157e+308"),
+            (f64::NAN, "NaN"),
+            (STALE_NAN, "NaN"),
+            (f64::INFINITY, "+Inf"),
+            (f64::NEG_INFINITY, "-Inf"),
+        ] {
+            assert_eq!(text(|out| value(out, number)), format!("\"{want}\""), "{number:?}");
+        }
+    }
+
+    #[test]
+    fn scalars_never_have_an_exponent() {
+        assert_eq!(text(|out| plain_value(out, 1e30)), "\"1000000000000000000000000000000\"");
+        assert_eq!(text(|out| plain_value(out, 1e-7)), "\"0.0000001\"");
+        assert_eq!(text(|out| plain_time(out, 1100)), "1.1");
+        assert_eq!(text(|out| plain_time(out, 1_795_238_935_370)), "1795238935.37");
+        assert_eq!(text(|out| plain_time(out, 5000)), "5");
+    }
+
+    #[test]
+    fn times_have_three_decimals_or_none() {
+        for (ms, want) in [
+            (0, "0"),
+            (1100, "1.100"),
+            (1, "0.001"),
+            (-1, "-0.001"),
+            (-12_345, "-12.345"),
+            (60_000, "60"),
+            (i64::MIN, "-9223372036854775.808"),
+        ] {
+            assert_eq!(text(|out| time(out, ms)), want);
+        }
+    }
+
+    #[test]
+    fn labels_keep_their_order_and_are_escaped() {
+        let set = Labels::from_pairs([("b", "line\n\"quoted\""), ("__name__", "up"), ("ü.x", "☃")]).unwrap();
+        assert_eq!(text(|out| labels(out, &set)), r#"{"__name__":"up","b":"line\n\"quoted\"","ü.x":"☃"}"#);
+    }
+
+    #[test]
+    fn a_histogram_lists_the_buckets_that_count_something() {
+        let mut sample = Histogram {
+            zero_threshold: 0.5,
+            sum: 18.5,
+            positive_spans: vec![BucketSpan { offset: 1, length: 3 }],
+            negative_spans: vec![BucketSpan { offset: 1, length: 1 }],
+            counts: BucketCounts::Integer { count: 10, zero: 2, positive: vec![1, -1, 3], negative: vec![4] },
+            ..Histogram::stale()
+        };
+        assert_eq!(
+            text(|out| histogram(out, &sample)),
+            concat!(
+                r#"{"count":"10","sum":"18.5","buckets":[[1,"-2","-1","4"],[3,"-0.5","0.5","2"],"#,
+                r#"[0,"1","2","1"],[0,"4","8","3"]]}"#
+            )
+        );
+        sample.counts = BucketCounts::Float { count: 0.0, zero: 0.0, positive: vec![], negative: vec![] };
+        assert_eq!(text(|out| histogram(out, &sample)), r#"{"count":"0","sum":"18.5"}"#);
+        let custom = Histogram {
+            schema: CUSTOM_BUCKETS_SCHEMA,
+            sum: 1.0,
+            custom_values: vec![0.25],
+            positive_spans: vec![BucketSpan { offset: 0, length: 2 }],
+            counts: BucketCounts::Float { count: 1.5, zero: 0.0, positive: vec![1.0, 0.5], negative: vec![] },
+            ..Histogram::stale()
+        };
+        assert_eq!(
+            text(|out| histogram(out, &custom)),
+            r#"{"count":"1.5","sum":"1","buckets":[[3,"-Inf","0.25","1"],[0,"0.25","+Inf","0.5"]]}"#
+        );
+    }
+}

@@ -1,0 +1,69 @@
+//! What one client may take, so that no client can take everything.
+
+use std::time::Duration;
+
+/// How long the server waits for a client, so that none can hold a place for ever.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// A connection may stay without a complete request head for this long, be it idle or slow.
+    pub head: Duration,
+    /// A request's body may pause for this long between two pieces.
+    pub body_pause: Duration,
+    /// A request's body must be complete after this time, however busily it trickles.
+    pub body: Duration,
+    /// A client may refuse to take bytes of an answer for this long.
+    pub write_stall: Duration,
+    /// After a signal to stop, requests in flight get this long.
+    pub shutdown: Duration,
+}
+
+impl Default for Deadlines {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(60),
+            body_pause: Duration::from_secs(30),
+            body: Duration::from_secs(120),
+            write_stall: Duration::from_secs(60),
+            shutdown: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Connections served at once; further ones wait to be accepted.
+pub(crate) const MAX_CONNECTIONS: usize = 1024;
+
+/// A request's line and headers may take this many bytes. It holds the longest URL that HTTP libraries send (64 KiB).
+pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
+
+/// A request may have this many headers.
+pub(crate) const MAX_HEADERS: usize = 100;
+
+/// An HTML form (query parameters in a POST) may have this many bytes.
+pub(crate) const MAX_FORM_BYTES: usize = 10 << 20;
+
+/// A remote-write or remote-read body may have this many bytes as sent; the decoded size has a limit of its own.
+pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
+
+/// Remote-write bodies held at once may have this many bytes together; further ones wait.
+pub(crate) const MAX_BODIES_BYTES: u64 = 256 << 20;
+
+/// A remote write waits this long for room, then its sender is told to come back.
+pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Remote reads answered at once.
+pub(crate) const MAX_REMOTE_READS: usize = 10;
+
+/// Lookups of series and labels answered at once.
+pub(crate) const MAX_LOOKUPS: usize = 20;
+
+/// The most steps a range query may have per series, as in Prometheus.
+pub(crate) const MAX_STEPS: i64 = 11_000;
+
+/// An answer is produced in pieces of about this many bytes, as fast as the client takes them.
+pub(crate) const CHUNK_BYTES: usize = 64 << 10;
+
+/// An answer below this many bytes is not worth compressing.
+pub(crate) const MIN_COMPRESS_BYTES: usize = 1 << 10;
+
+/// Warnings, and likewise infos, listed in an answer; the rest is counted.
+pub(crate) const MAX_ANNOTATIONS: usize = 10;

@@ -1,0 +1,93 @@
+//! Accepting connections, and stopping.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{Semaphore, watch},
+    time::timeout,
+};
+
+use super::{
+    State,
+    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS},
+    metrics, router,
+    stall::Stall,
+};
+
+/// After a failure to accept (no file descriptors left, say) some connection has to end first.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until `shutdown` completes, then lets requests in flight finish within their deadline.
+///
+/// When it returns no request is being answered any more, so the store may be closed.
+pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    // Each connection holds a receiver while it lives: a message tells it to finish, `closed` tells us that all have.
+    let (stop, stopping) = watch::channel(());
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut shutdown => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        match accepted {
+            Ok((stream, place)) => {
+                let connection = serve(stream, state.clone(), stopping.clone());
+                tokio::spawn(async move {
+                    let _place = place;
+                    connection.await;
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "accepting a connection failed");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    state.stop();
+    drop(stopping);
+    // Without any connection there is nobody to tell.
+    let _ = stop.send(());
+    if timeout(state.options.deadlines.shutdown, stop.closed()).await.is_err() {
+        tracing::warn!("some requests were not finished when the time for shutting down was over");
+    }
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, Place)> {
+    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let (stream, _) = listener.accept().await?;
+    // Answers are written in large pieces; waiting to fill packets would only delay their ends.
+    stream.set_nodelay(true)?;
+    Ok((stream, place))
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>, mut stopping: watch::Receiver<()>) {
+    let _open = metrics::CONNECTIONS.guard();
+    let deadlines = state.options.deadlines;
+    let service = service_fn(move |request| router::serve(request, state.clone()));
+    let io = TokioIo::new(Stall::new(stream, deadlines.write_stall));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(deadlines.head)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(io, service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = &mut connection => ended,
+        _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients that hang up, time out or don't speak HTTP are everyday business.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}

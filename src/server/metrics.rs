@@ -1,0 +1,148 @@
+//! What the server counts about itself and, when asked, about the store.
+//!
+//! The Grafana dashboard in `grafana/` is drawn from these names; a test compares the two.
+
+use std::{sync::LazyLock, time::Duration};
+
+use hyper::StatusCode;
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+
+use crate::{
+    seams::status::StoreStatus,
+    telemetry::{SECONDS, counter, counters, float_gauge, gauge, histogram, histograms, info},
+};
+
+/// A gauge that counts what is going on.
+pub(crate) struct Going(LazyLock<IntGauge>);
+
+/// One thing going on, until dropped.
+pub(crate) struct GoingGuard(&'static Going);
+
+impl Going {
+    /// Counts one more until the answer is dropped.
+    pub(crate) fn guard(&'static self) -> GoingGuard {
+        self.0.inc();
+        GoingGuard(self)
+    }
+}
+
+impl Drop for GoingGuard {
+    fn drop(&mut self) {
+        self.0.0.dec();
+    }
+}
+
+pub(crate) static CONNECTIONS: Going =
+    Going(LazyLock::new(|| gauge("vctsdb_http_connections", "Open HTTP connections.")));
+pub(crate) static IN_FLIGHT: Going =
+    Going(LazyLock::new(|| gauge("vctsdb_http_requests_in_flight", "HTTP requests being answered.")));
+pub(crate) static WAITING: Going =
+    Going(LazyLock::new(|| gauge("vctsdb_queries_waiting", "Queries and lookups waiting for their turn.")));
+pub(crate) static QUERYING: Going =
+    Going(LazyLock::new(|| gauge("vctsdb_queries_in_flight", "Queries being evaluated.")));
+
+static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters("vctsdb_http_requests_total", "HTTP requests answered, by route and status.", &["route", "code"])
+});
+static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
+    let help = "Time until an HTTP answer began, by route.";
+    histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
+});
+/// By kind: instant or range.
+pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
+    histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"])
+});
+/// By error type.
+pub(crate) static QUERY_FAILURES: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counters("vctsdb_query_failures_total", "Queries without an answer, by reason.", &["reason"]));
+pub(crate) static QUERY_SAMPLES: LazyLock<IntCounter> =
+    LazyLock::new(|| counter("vctsdb_query_samples_total", "Samples read for queries."));
+/// By protocol version and status.
+pub(crate) static WRITES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let help = "Remote-write requests, by protocol version and status.";
+    counters("vctsdb_remote_write_requests_total", help, &["version", "code"])
+});
+pub(crate) static WRITE_SECONDS: LazyLock<Histogram> = LazyLock::new(|| {
+    let help = "Time from a remote write's whole body to its answer, the sync to disk included.";
+    histogram("vctsdb_remote_write_duration_seconds", help, SECONDS)
+});
+pub(crate) static WRITE_BYTES: LazyLock<IntCounter> =
+    LazyLock::new(|| counter("vctsdb_remote_write_bytes_total", "Bytes of remote-write bodies as sent."));
+/// By kind: float, histogram or exemplar.
+pub(crate) static WRITTEN: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters("vctsdb_remote_write_samples_total", "Samples stored by remote write, by kind.", &["kind"])
+});
+/// By kind of response: samples or chunks.
+pub(crate) static READS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters("vctsdb_remote_read_requests_total", "Remote-read requests, by response type.", &["type"])
+});
+/// By result: stored or failed.
+pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters("vctsdb_self_scrapes_total", "Times our own metrics were to be stored, by result.", &["result"])
+});
+
+/// Counts an answered request.
+pub(crate) fn observe_request(route: &'static str, status: StatusCode, took: Duration) {
+    REQUESTS.with_label_values(&[route, status.as_str()]).inc();
+    REQUEST_SECONDS.with_label_values(&[route]).observe(took.as_secs_f64());
+}
+
+/// The store's numbers, set whenever somebody looks.
+struct Store {
+    head_series: IntGauge,
+    series: IntGauge,
+    label_pairs: IntGauge,
+    memtable_bytes: IntGauge,
+    memtable_samples: IntGauge,
+    tables: IntGauge,
+    table_samples: IntGauge,
+    table_bytes: IntGauge,
+    wal_bytes: IntGauge,
+    index_bytes: IntGauge,
+    damaged: IntGauge,
+    first: Gauge,
+    last: Gauge,
+}
+
+static STORE: LazyLock<Store> = LazyLock::new(|| {
+    info("vctsdb_build_info", "1, with the version in a label.", &[("version", env!("CARGO_PKG_VERSION"))]);
+    Store {
+        head_series: gauge("vctsdb_head_series", "Series with samples in memory."),
+        series: gauge("vctsdb_series", "Series in the index."),
+        label_pairs: gauge("vctsdb_label_pairs", "Distinct label pairs in the index."),
+        memtable_bytes: gauge("vctsdb_memtable_bytes", "Bytes of samples in memory."),
+        memtable_samples: gauge("vctsdb_memtable_samples", "Samples in memory."),
+        tables: gauge("vctsdb_tables", "Tables on disk."),
+        table_samples: gauge("vctsdb_table_samples", "Samples in tables."),
+        table_bytes: gauge("vctsdb_table_bytes", "Bytes of tables on disk."),
+        wal_bytes: gauge("vctsdb_wal_bytes", "Bytes of the write-ahead log on disk."),
+        index_bytes: gauge("vctsdb_index_bytes", "Bytes of index segments on disk."),
+        damaged: gauge("vctsdb_damaged_parts", "Files or parts of files found damaged and set aside."),
+        first: float_gauge("vctsdb_first_sample_timestamp_seconds", "Time of the oldest sample."),
+        last: float_gauge("vctsdb_last_sample_timestamp_seconds", "Time of the newest sample."),
+    }
+});
+
+/// Takes over the store's numbers.
+pub(crate) fn observe_store(status: &StoreStatus) {
+    let store = &*STORE;
+    for (gauge, number) in [
+        (&store.head_series, status.head_series),
+        (&store.series, status.series),
+        (&store.label_pairs, status.label_pairs),
+        (&store.memtable_bytes, status.memtable_bytes),
+        (&store.memtable_samples, status.memtable_samples),
+        (&store.tables, status.tables),
+        (&store.table_samples, status.table_samples),
+        (&store.table_bytes, status.table_bytes),
+        (&store.wal_bytes, status.wal_bytes),
+        (&store.index_bytes, status.index_bytes),
+        (&store.damaged, status.damage.len() as u64),
+    ] {
+        gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+    if let Some(times) = status.times {
+        store.first.set(times.start as f64 / 1000.0);
+        store.last.set(times.end as f64 / 1000.0);
+    }
+}

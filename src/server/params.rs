@@ -1,0 +1,176 @@
+//! Request parameters: the URL's query, merged with an HTML form in the body.
+//!
+//! A parameter may be given several times. Where one value is wanted the first counts, and the form's come before the
+//! URL's, as in Prometheus.
+
+use hyper::{
+    Method, Request,
+    body::Incoming,
+    header::CONTENT_TYPE,
+};
+
+use super::{error::ApiError, limits::{Deadlines, MAX_FORM_BYTES}, read_body};
+
+mod time;
+
+pub(crate) use time::{parse_duration, parse_time};
+
+/// Decoded parameters.
+#[derive(Debug, Default)]
+pub(crate) struct Params(Vec<(String, String)>);
+
+impl Params {
+    /// Reads the parameters of a request, and its form if it posts one.
+    pub(crate) async fn read(request: Request<Incoming>, deadlines: &Deadlines) -> Result<Self, ApiError> {
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let posts_form = request.method() == Method::POST && {
+            let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+            let media = kind.split(';').next().unwrap_or_default().trim();
+            media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        };
+        let mut params = Self::default();
+        if posts_form {
+            let body = read_body(request, MAX_FORM_BYTES, deadlines).await?;
+            params.add(&body)?;
+        }
+        params.add(query.as_bytes())?;
+        Ok(params)
+    }
+
+    /// Decodes `name=value&…`.
+    fn add(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
+        for pair in encoded.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |b| *b == b'=');
+            let name = decode(halves.next().unwrap_or_default(), true)?;
+            let value = decode(halves.next().unwrap_or_default(), true)?;
+            self.0.push((name, value));
+        }
+        Ok(())
+    }
+
+    /// The first value of `name`; empty when it isn't given.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default()
+    }
+
+    /// All values of `name`.
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+    }
+
+    /// A time in ms that must be given.
+    pub(crate) fn time(&self, name: &str) -> Result<i64, ApiError> {
+        parse_time(self.get(name)).map_err(|why| ApiError::invalid(name, why))
+    }
+
+    /// A time in ms, or `default`.
+    pub(crate) fn time_or(&self, name: &str, default: i64) -> Result<i64, ApiError> {
+        match self.get(name) {
+            "" => Ok(default),
+            text => parse_time(text)
+                .map_err(|why| ApiError::invalid(name, format!("invalid time value for '{name}': {why}"))),
+        }
+    }
+
+    /// `limit`; 0 means no limit.
+    pub(crate) fn limit(&self) -> Result<usize, ApiError> {
+        let text = self.get("limit");
+        if text.is_empty() {
+            return Ok(0);
+        }
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": invalid syntax")));
+        }
+        let limit: i64 = text.parse().map_err(|_| {
+            ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": value out of range"))
+        })?;
+        usize::try_from(limit).map_err(|_| ApiError::invalid("limit", "limit must be non-negative"))
+    }
+}
+
+/// Undoes percent encoding; in queries and forms, but not in paths, a plus is a space.
+pub(crate) fn decode(encoded: &[u8], plus_is_space: bool) -> Result<String, ApiError> {
+    let mut decoded = Vec::with_capacity(encoded.len());
+    let mut rest = encoded;
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        decoded.push(match byte {
+            b'+' if plus_is_space => b' ',
+            b'%' => {
+                let hex = after.split_at_checked(2);
+                let value = hex.and_then(|(hex, _)| {
+                    let digit = |b: &u8| char::from(*b).to_digit(16);
+                    Some(digit(hex.first()?)? * 16 + digit(hex.get(1)?)?)
+                });
+                match (value, hex) {
+                    (Some(value), Some((_, after))) => {
+                        rest = after;
+                        value as u8
+                    }
+                    _ => {
+                        let escape: Vec<u8> = std::iter::once(b'%').chain(after.iter().copied().take(2)).collect();
+                        let escape = String::from_utf8_lossy(&escape);
+                        let text = format!("error parsing form values: invalid URL escape \"{escape}\"");
+                        return Err(ApiError::BadData(text));
+                    }
+                }
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(decoded)
+        .map_err(|_| ApiError::BadData("error parsing form values: a parameter is not valid UTF-8".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn params(query: &str) -> Params {
+        let mut params = Params::default();
+        params.add(query.as_bytes()).unwrap();
+        params
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_the_first_value_counts() {
+        let params = params("query=a%2Bb+c&&match[]=x&match%5B%5D=y&query=z&flag");
+        assert_eq!(params.get("query"), "a+b c");
+        assert_eq!(params.all("match[]").collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(params.get("flag"), "");
+        assert_eq!(params.get("absent"), "");
+    }
+
+    #[test]
+    fn a_broken_escape_is_refused() {
+        for (query, escape) in [("a=%zz", "%zz"), ("a=%", "%"), ("a=%4", "%4")] {
+            let error = Params::default().add(query.as_bytes()).unwrap_err().to_string();
+            assert_eq!(error, format!("error parsing form values: invalid URL escape \"{escape}\""));
+        }
+        assert!(Params::default().add(b"a=%ff").is_err());
+    }
+
+    #[test]
+    fn a_limit_is_a_whole_number_from_zero() {
+        assert_eq!(params("limit=5").limit().unwrap(), 5);
+        assert_eq!(params("").limit().unwrap(), 0);
+        for (text, why) in [
+            ("abc", "strconv.Atoi: parsing \"abc\": invalid syntax"),
+            ("1.5", "strconv.Atoi: parsing \"1.5\": invalid syntax"),
+            ("-1", "limit must be non-negative"),
+            ("99999999999999999999", "strconv.Atoi: parsing \"99999999999999999999\": value out of range"),
+        ] {
+            let error = params(&format!("limit={text}")).limit().unwrap_err().to_string();
+            assert_eq!(error, format!("invalid parameter \"limit\": {why}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_arbitrary_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..50)) {
+            let _ = Params::default().add(&bytes);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Times and durations as parameters: numbers of seconds, RFC 3339, or Prometheus' duration notation.
+
+/// What clients that use Go's API library send for "since ever" and "for ever".
+const EXTREMES: [(&str, i64); 2] =
+    [("-292273086-05-16T16:47:06Z", i64::MIN), ("292277025-08-18T07:12:54.999999999Z", i64::MAX)];
+
+/// Units of Prometheus' durations in the order in which they must be written, in ms.
+const UNITS: [(&str, i64); 7] = [
+    ("y", 365 * 86_400_000),
+    ("w", 7 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
+/// Durations are kept to ms, but a number of seconds must fit 64 bits of nanoseconds, as in Prometheus.
+const MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
+
+/// A time in ms from a number of seconds or RFC 3339. The error is what Prometheus says.
+pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
+    let invalid = || format!("cannot parse \"{text}\" to a valid timestamp");
+    if let Some((_, ms)) = EXTREMES.iter().find(|(extreme, _)| *extreme == text) {
+        return Ok(*ms);
+    }
+    if let Ok(seconds) = text.parse::<f64>() {
+        let ms = (seconds * 1000.0).round();
+        // Beyond 2^63 ms there is no time to name. Prometheus wraps around; a client that gets there is mistaken.
+        return if ms.abs() < i64::MAX as f64 { Ok(ms as i64) } else { Err(invalid()) };
+    }
+    // RFC 3339 always has a T between date and time; the parser would take more.
+    if text.as_bytes().get(10) != Some(&b'T') {
+        return Err(invalid());
+    }
+    text.parse::<jiff::Timestamp>().map(|time| time.as_millisecond()).map_err(|_| invalid())
+}
+
+/// A duration in nanoseconds from a number of seconds or units (`1h30m`). The error is what Prometheus says.
+pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+    if let Ok(seconds) = text.parse::<f64>() {
+        return if seconds.abs() <= MAX_SECONDS {
+            Ok((seconds * 1e9) as i64)
+        } else {
+            Err(format!("cannot parse \"{text}\" to a valid duration. It overflows int64"))
+        };
+    }
+    units(text).ok_or_else(|| format!("cannot parse \"{text}\" to a valid duration"))
+}
+
+fn units(text: &str) -> Option<i64> {
+    let mut rest = text;
+    let mut total = 0i64;
+    let mut units = UNITS.iter();
+    while !rest.is_empty() {
+        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let (number, after) = rest.split_at_checked(digits)?;
+        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at_checked(letters)?;
+        // Going on where the last unit was found keeps them in order and each at most once.
+        let (_, ms) = units.find(|(name, _)| *name == unit)?;
+        let nanos = number.parse::<i64>().ok()?.checked_mul(*ms)?.checked_mul(1_000_000)?;
+        total = total.checked_add(nanos)?;
+        rest = after;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn times_are_seconds_or_rfc_3339() {
+        for (text, ms) in [
+            ("0", 0),
+            ("1435781451.781", 1_435_781_451_781),
+            ("-1.5", -1500),
+            ("1e3", 1_000_000),
+            ("0.0004", 0),
+            ("0.0005", 1),
+            ("2015-07-01T20:10:51.781Z", 1_435_781_451_781),
+            ("2020-01-01T00:00:00.1+01:00", 1_577_833_200_100),
+            ("-292273086-05-16T16:47:06Z", i64::MIN),
+            ("292277025-08-18T07:12:54.999999999Z", i64::MAX),
+        ] {
+            assert_eq!(parse_time(text), Ok(ms), "{text}");
+        }
+        for text in ["", "abc", "2020-01-01T00:00:00", "2020-01-01 00:00:00Z", "2020-01-01", "NaN", "inf", "1e30"] {
+            assert_eq!(parse_time(text), Err(format!("cannot parse \"{text}\" to a valid timestamp")));
+        }
+    }
+
+    #[test]
+    fn durations_are_seconds_or_units_in_order() {
+        const MS: i64 = 1_000_000;
+        for (text, nanos) in [
+            ("15", 15_000 * MS),
+            ("0.5", 500 * MS),
+            ("-1", -1000 * MS),
+            ("5m", 300_000 * MS),
+            ("1h30m", 5_400_000 * MS),
+            ("1d", 86_400_000 * MS),
+            ("1w", 604_800_000 * MS),
+            ("100ms", 100 * MS),
+            ("1m500ms", 60_500 * MS),
+            ("0", 0),
+        ] {
+            assert_eq!(parse_duration(text), Ok(nanos), "{text}");
+        }
+        for text in ["", "x", "5", "m", "1m1h", "1s1s", "-5m", "5 m", "1.5h", "300y", "ü"].iter().filter(|t| **t != "5") {
+            assert_eq!(parse_duration(text), Err(format!("cannot parse \"{text}\" to a valid duration")));
+        }
+        for text in ["1e30", "inf", "NaN"] {
+            let error = parse_duration(text).unwrap_err();
+            assert_eq!(error, format!("cannot parse \"{text}\" to a valid duration. It overflows int64"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_text_never_panics(text in "[0-9a-zT:.+-]{0,20}|\\PC{0,20}") {
+            let _ = (parse_time(&text), parse_duration(&text));
+        }
+    }
+}

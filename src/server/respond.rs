@@ -1,0 +1,51 @@
+//! Building responses.
+
+use hyper::{
+    StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+
+use super::{
+    Response,
+    body::{Body, Source},
+};
+
+/// Plain text, and no guessing that it might be something else.
+pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
+    let mut text: String = text.into();
+    text.push('\n');
+    let mut response = typed("text/plain; charset=utf-8", text);
+    *response.status_mut() = status;
+    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// A body of JSON, status 200.
+pub(crate) fn json(body: impl Into<Body>) -> Response {
+    typed("application/json", body)
+}
+
+/// A streamed body of JSON, status 200.
+pub(crate) fn stream(source: impl Source + 'static) -> Response {
+    json(Body::Source(Box::new(source)))
+}
+
+/// No body, status 204.
+pub(crate) fn no_content() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// A body of the given type, status 200.
+pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A header value of our own making.
+pub(crate) fn header(text: &str) -> HeaderValue {
+    // Only text with control characters is refused, and nothing of ours has any.
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}

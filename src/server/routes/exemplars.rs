@@ -1,0 +1,72 @@
+//! `/api/v1/query_exemplars`: exemplars of all series that an expression selects.
+
+use super::selectors::time_range;
+use crate::{
+    model::{Exemplar, Labels, Matcher},
+    promql::{
+        ast::{Expr, ExprKind},
+        parse,
+    },
+    server::{
+        Response, State,
+        envelope::{Array, Remarks, success},
+        error::ApiError,
+        json,
+        params::Params,
+        respond,
+        work::blocking,
+    },
+};
+
+/// Exemplars by series.
+pub(crate) async fn query(params: Params, state: &State) -> Result<Response, ApiError> {
+    let range = time_range(&params)?;
+    if range.end < range.start {
+        return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
+    }
+    let mut selectors = Vec::new();
+    collect(&parse(params.get("query"))?, &mut selectors);
+    if selectors.is_empty() {
+        return Ok(respond::no_content());
+    }
+    let stores = state.stores()?.clone();
+    let pass = state.lookups.enter(state.engine.options().timeout).await?;
+    let found = blocking(pass, move || Ok(stores.select.exemplars(&selectors, range)?)).await?;
+    Ok(success(Array::new(found, write), &Remarks::default()))
+}
+
+fn write(out: &mut Vec<u8>, (series, exemplars): (Labels, Vec<Exemplar>)) {
+    out.extend_from_slice(b"{\"seriesLabels\":");
+    json::labels(out, &series);
+    out.extend_from_slice(b",\"exemplars\":[");
+    for (i, exemplar) in exemplars.iter().enumerate() {
+        out.extend_from_slice(if i == 0 { b"{\"labels\":" } else { b",{\"labels\":" });
+        json::labels(out, &exemplar.labels);
+        out.extend_from_slice(b",\"value\":");
+        json::value(out, exemplar.value);
+        out.extend_from_slice(b",\"timestamp\":");
+        json::time(out, exemplar.time);
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// Adds the conditions of every selector in `expr`. The parser bounds how deep this goes.
+fn collect(expr: &Expr, selectors: &mut Vec<Vec<Matcher>>) {
+    match &expr.kind {
+        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Selector(selector) => selectors.push(selector.matchers.clone()),
+        ExprKind::Range(range) => selectors.push(range.selector.matchers.clone()),
+        ExprKind::Subquery(subquery) => collect(&subquery.expr, selectors),
+        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect(arg, selectors)),
+        ExprKind::Aggregate(aggregate) => {
+            aggregate.param.iter().for_each(|param| collect(param, selectors));
+            collect(&aggregate.expr, selectors);
+        }
+        ExprKind::Binary(binary) => {
+            collect(&binary.lhs, selectors);
+            collect(&binary.rhs, selectors);
+        }
+        ExprKind::Unary { expr, .. } | ExprKind::Paren(expr) => collect(expr, selectors),
+    }
+}

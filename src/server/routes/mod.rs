@@ -1,0 +1,160 @@
+//! The routes: for each group a file that parses parameters, does the work and answers.
+
+mod exemplars;
+mod health;
+mod lists;
+mod metadata;
+mod query;
+mod remote_write;
+mod selectors;
+mod status;
+
+use std::sync::Arc;
+
+use hyper::{Method, Request, body::Incoming};
+use serde_json::json;
+
+use super::{Response, State, envelope::success_json, error::ApiError, params::Params};
+
+/// What a path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Route {
+    Landing,
+    Healthy,
+    Ready,
+    Metrics,
+    Query,
+    QueryRange,
+    QueryExemplars,
+    FormatQuery,
+    Labels,
+    LabelValues,
+    Series,
+    Metadata,
+    Rules,
+    Alerts,
+    Targets,
+    Alertmanagers,
+    ScrapePools,
+    Config,
+    Flags,
+    BuildInfo,
+    RuntimeInfo,
+    Tsdb,
+    WalReplay,
+    Write,
+}
+
+const GET: &[Method] = &[Method::GET];
+const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
+const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const POST: &[Method] = &[Method::POST];
+
+const LABEL_VALUES: &str = "/api/v1/label/:name/values";
+
+/// Paths, the methods they take, and where they lead. Unlisted ones, `/api/v1/features` among them, don't exist:
+/// Grafana reads from the buildinfo version what it may use.
+const ROUTES: &[(&str, &[Method], Route)] = &[
+    ("/", GET, Route::Landing),
+    ("/-/healthy", GET_HEAD, Route::Healthy),
+    ("/-/ready", GET_HEAD, Route::Ready),
+    ("/metrics", GET, Route::Metrics),
+    ("/api/v1/query", GET_POST, Route::Query),
+    ("/api/v1/query_range", GET_POST, Route::QueryRange),
+    ("/api/v1/query_exemplars", GET_POST, Route::QueryExemplars),
+    ("/api/v1/format_query", GET_POST, Route::FormatQuery),
+    ("/api/v1/labels", GET_POST, Route::Labels),
+    (LABEL_VALUES, GET, Route::LabelValues),
+    ("/api/v1/series", GET_POST, Route::Series),
+    ("/api/v1/metadata", GET, Route::Metadata),
+    ("/api/v1/rules", GET, Route::Rules),
+    ("/api/v1/alerts", GET, Route::Alerts),
+    ("/api/v1/targets", GET, Route::Targets),
+    ("/api/v1/alertmanagers", GET, Route::Alertmanagers),
+    ("/api/v1/scrape_pools", GET, Route::ScrapePools),
+    ("/api/v1/status/config", GET, Route::Config),
+    ("/api/v1/status/flags", GET, Route::Flags),
+    ("/api/v1/status/buildinfo", GET, Route::BuildInfo),
+    ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
+    ("/api/v1/status/tsdb", GET, Route::Tsdb),
+    ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/write", POST, Route::Write),
+];
+
+/// The route of a path, with its pattern and methods.
+pub(crate) fn find(path: &str) -> Option<(&'static str, &'static [Method], Route)> {
+    let pattern = if label_name(path).is_some() { LABEL_VALUES } else { path };
+    ROUTES.iter().find(|(known, ..)| *known == pattern).copied()
+}
+
+/// The still encoded name in `/api/v1/label/<name>/values`.
+fn label_name(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/api/v1/label/")?.strip_suffix("/values")?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
+/// Answers a request for `route`.
+pub(crate) async fn answer(
+    route: Route,
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response, ApiError> {
+    match route {
+        Route::Landing => Ok(health::landing(&state)),
+        Route::Healthy => Ok(health::healthy()),
+        Route::Ready => health::ready(&state),
+        Route::Metrics => health::metrics(state).await,
+        Route::Write => remote_write::write(request, state).await,
+        Route::WalReplay => Ok(success_json(&json!({"min": 0, "max": 0, "current": 0}))),
+        // What is above answers while the store is opening, if only with a 503 of its own.
+        route => {
+            state.stores()?;
+            answer_with_store(route, request, &state).await
+        }
+    }
+}
+
+async fn answer_with_store(route: Route, request: Request<Incoming>, state: &State) -> Result<Response, ApiError> {
+    let path = request.uri().path().to_owned();
+    let params = Params::read(request, &state.options.deadlines).await?;
+    match route {
+        Route::Query => query::instant(params, state).await,
+        Route::QueryRange => query::range(params, state).await,
+        Route::QueryExemplars => exemplars::query(params, state).await,
+        Route::FormatQuery => query::format(&params),
+        Route::Labels => lists::names(params, state).await,
+        Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,
+        Route::Series => lists::series(params, state).await,
+        Route::Metadata => metadata::families(params, state).await,
+        // vctsdb scrapes nothing and evaluates no rules; these answer what a Prometheus without either answers.
+        Route::Rules => Ok(success_json(&json!({"groups": []}))),
+        Route::Alerts => Ok(success_json(&json!({"alerts": []}))),
+        Route::Targets => {
+            Ok(success_json(&json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}})))
+        }
+        Route::Alertmanagers => Ok(success_json(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))),
+        Route::ScrapePools => Ok(success_json(&json!({"scrapePools": []}))),
+        Route::Config => Ok(status::config()),
+        Route::Flags => Ok(status::flags(state)),
+        Route::BuildInfo => Ok(status::build_info()),
+        Route::RuntimeInfo => status::runtime_info(state),
+        Route::Tsdb => status::tsdb(params, state).await,
+        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay | Route::Write => {
+            Err(ApiError::Internal("this route needs no store".to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn label_values_take_any_single_segment() {
+        assert_eq!(find("/api/v1/label/a%20b/values").map(|r| r.2), Some(Route::LabelValues));
+        assert_eq!(find("/api/v1/label//values"), None);
+        assert_eq!(find("/api/v1/label/a/b/values"), None);
+        assert_eq!(find(LABEL_VALUES).map(|r| r.2), Some(Route::LabelValues));
+        assert_eq!(find("/api/v1/features"), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! `/api/v1/write`: remote write 1.0 and 2.0.
+//!
+//! The headers are judged before the body is read. Once a request is known to be of protocol 2.0 every answer, error or
+//! not, says how much of it was stored; answers to 1.0 never do, because a sender would take that for 2.0.
+
+use std::{sync::Arc, time::Instant};
+
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::{Body as _, Incoming},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+};
+
+use crate::{
+    remote::write::{Protocol, WriteError, WriteLimits, Written, negotiate, receive},
+    server::{Response, State, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
+};
+
+/// Stores the request's samples.
+pub(crate) async fn write(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+    let protocol = match negotiate(text(request.headers(), CONTENT_TYPE)?, text(request.headers(), CONTENT_ENCODING)?) {
+        Ok(protocol) => protocol,
+        Err(error) => return Ok(respond::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.to_string())),
+    };
+    let (mut response, written) = match store(protocol, request, &state).await {
+        Ok(answer) => answer,
+        Err(error) => (error.into_response(), Written::default()),
+    };
+    let version = match protocol {
+        Protocol::V1 => "1.0",
+        Protocol::V2 => "2.0",
+    };
+    if protocol == Protocol::V2 {
+        let headers = response.headers_mut();
+        headers.insert("x-prometheus-remote-write-samples-written", written.samples.into());
+        headers.insert("x-prometheus-remote-write-histograms-written", written.histograms.into());
+        headers.insert("x-prometheus-remote-write-exemplars-written", written.exemplars.into());
+    }
+    metrics::WRITES.with_label_values(&[version, response.status().as_str()]).inc();
+    for (kind, count) in
+        [("float", written.samples), ("histogram", written.histograms), ("exemplar", written.exemplars)]
+    {
+        metrics::WRITTEN.with_label_values(&[kind]).inc_by(count);
+    }
+    Ok(response)
+}
+
+/// A header as text. One that isn't text names nothing we know.
+fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError> {
+    let unsupported = || {
+        let text = format!("the {name} header is not text");
+        ApiError::Plain(StatusCode::UNSUPPORTED_MEDIA_TYPE, text)
+    };
+    headers.get(&name).map(|value| value.to_str().map_err(|_| unsupported())).transpose()
+}
+
+async fn store(
+    protocol: Protocol,
+    request: Request<Incoming>,
+    state: &State,
+) -> Result<(Response, Written), ApiError> {
+    let stores = state.stores()?;
+    // Without an announced length the body may turn out as large as allowed.
+    let announced = request.body().size_hint().upper().unwrap_or(u64::MAX);
+    let _room = state.bodies.enter(announced.min(MAX_REMOTE_BYTES as u64)).await?;
+    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
+    metrics::WRITE_BYTES.inc_by(body.len() as u64);
+    let limits = WriteLimits {
+        compressed: MAX_REMOTE_BYTES,
+        max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
+        ..WriteLimits::default()
+    };
+    let begun = Instant::now();
+    let received = receive(protocol, &body, state.clock.now(), &limits, &*stores.append).await;
+    metrics::WRITE_SECONDS.observe(begun.elapsed().as_secs_f64());
+    Ok(match received {
+        Ok(written) => (respond::no_content(), written),
+        Err(error) => (refusal(&error), error.written()),
+    })
+}
+
+fn refusal(error: &WriteError) -> Response {
+    let status = match error {
+        WriteError::Malformed(_) | WriteError::Rejected { .. } => StatusCode::BAD_REQUEST,
+        WriteError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        WriteError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        WriteError::Internal(_) => {
+            tracing::error!(%error, "a remote write failed");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    let mut response = respond::text(status, error.to_string());
+    if let WriteError::Unavailable { retry_after, .. } = error {
+        // The header counts whole seconds, and "at once" would be a busy loop.
+        response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+    }
+    response
+}

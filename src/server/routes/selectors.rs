@@ -1,0 +1,29 @@
+//! `match[]`: series selectors as parameters.
+
+use crate::{
+    model::{Matcher, TimeRange},
+    promql::parse_selector,
+    server::{error::ApiError, params::Params},
+};
+
+/// What selectors are called as a parameter.
+const NAME: &str = "match[]";
+
+/// All selectors given, each a list of conditions.
+pub(crate) fn selectors(params: &Params) -> Result<Vec<Vec<Matcher>>, ApiError> {
+    params.all(NAME).map(selector).collect()
+}
+
+fn selector(text: &str) -> Result<Vec<Matcher>, ApiError> {
+    let matchers = parse_selector(text).map_err(|error| ApiError::query(NAME, error))?;
+    // One that every series passes is most likely a mistake, and a costly one.
+    if matchers.iter().all(Matcher::matches_empty) {
+        return Err(ApiError::invalid(NAME, "match[] must contain at least one non-empty matcher"));
+    }
+    Ok(matchers)
+}
+
+/// `start` and `end`, unbounded where not given.
+pub(crate) fn time_range(params: &Params) -> Result<TimeRange, ApiError> {
+    Ok(TimeRange::new(params.time_or("start", i64::MIN)?, params.time_or("end", i64::MAX)?))
+}

@@ -1,0 +1,98 @@
+//! `/api/v1/status/…`: what this server is and how it is doing.
+
+use serde_json::{Value, json};
+
+use crate::server::{
+    Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking,
+};
+
+/// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
+/// use; our own version is in `revision`.
+const SPEAKS: &str = "3.5.0";
+
+/// How many names `/status/tsdb` lists when not told.
+const DEFAULT_NAMES: usize = 10;
+/// How many it lists at most.
+const MAX_NAMES: usize = 10_000;
+
+/// The configuration file, which we don't have.
+pub(crate) fn config() -> Response {
+    success_json(&json!({"yaml": "# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n"}))
+}
+
+/// All flags with their values.
+pub(crate) fn flags(state: &State) -> Response {
+    let flags = state.options.flags.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
+    success_json(&Value::Object(flags.collect()))
+}
+
+/// Who we are.
+pub(crate) fn build_info() -> Response {
+    success_json(&json!({
+        "version": SPEAKS,
+        "revision": concat!("vctsdb-", env!("CARGO_PKG_VERSION")),
+        "branch": "",
+        "buildUser": "",
+        "buildDate": "",
+        "goVersion": "",
+    }))
+}
+
+/// The process, in the words of Prometheus. What only a Go program has is empty.
+pub(crate) fn runtime_info(state: &State) -> Result<Response, ApiError> {
+    let damage = state.stores()?.status.status().damage.len();
+    let directory = std::env::current_dir().unwrap_or_default();
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    Ok(success_json(&json!({
+        "startTime": rfc_3339(state.started),
+        "CWD": directory.to_string_lossy(),
+        "hostname": hostname.trim(),
+        "serverTime": rfc_3339(state.clock.now()),
+        "reloadConfigSuccess": true,
+        "lastConfigTime": rfc_3339(state.started),
+        "corruptionCount": damage,
+        "goroutineCount": tokio::runtime::Handle::current().metrics().num_alive_tasks(),
+        "GOMAXPROCS": state.engine.options().threads,
+        "GOMEMLIMIT": 0,
+        "GOGC": "",
+        "GODEBUG": "",
+        "storageRetention": "",
+    })))
+}
+
+fn rfc_3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Numbers of the store and its heaviest names.
+pub(crate) async fn tsdb(params: Params, state: &State) -> Result<Response, ApiError> {
+    let names = match params.get("limit") {
+        "" => DEFAULT_NAMES,
+        text => match text.parse::<usize>() {
+            Ok(limit) if limit > 0 => limit.min(MAX_NAMES),
+            _ => return Err(ApiError::BadData("limit must be a positive number".to_owned())),
+        },
+    };
+    let stores = state.stores()?.clone();
+    let pass = state.lookups.enter(state.engine.options().timeout).await?;
+    let (status, heaviest) =
+        blocking(pass, move || Ok((stores.status.status(), stores.status.cardinality(names)?))).await?;
+    let list = |items: Vec<(String, u64)>| -> Vec<Value> {
+        items.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
+    };
+    Ok(success_json(&json!({
+        "headStats": {
+            "numSeries": status.series,
+            "numLabelPairs": status.label_pairs,
+            // What comes closest to chunks here are tables: immutable pieces of stored data.
+            "chunkCount": status.tables,
+            // A store without samples has Prometheus' "not yet": the first time after the last.
+            "minTime": status.times.map_or(i64::MAX, |times| times.start),
+            "maxTime": status.times.map_or(i64::MIN, |times| times.end),
+        },
+        "seriesCountByMetricName": list(heaviest.series_by_metric),
+        "labelValueCountByLabelName": list(heaviest.values_by_label),
+        "memoryInBytesByLabelName": list(heaviest.bytes_by_label),
+        "seriesCountByLabelValuePair": list(heaviest.series_by_pair),
+    })))
+}

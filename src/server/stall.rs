@@ -1,0 +1,104 @@
+//! A connection that gives up on a client who takes no more bytes.
+//!
+//! hyper has deadlines for what clients send, none for what they read. An answer that is never read would hold its
+//! memory, and its storage snapshot, for ever.
+
+use std::{
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::{Instant, Sleep},
+};
+
+/// Wraps a stream; a write that makes no progress for `patience` fails.
+pub(crate) struct Stall<S> {
+    stream: S,
+    patience: Duration,
+    /// Runs while `stalled`.
+    deadline: Pin<Box<Sleep>>,
+    stalled: bool,
+}
+
+impl<S> Stall<S> {
+    /// Must be called inside a runtime: it owns a timer.
+    pub(crate) fn new(stream: S, patience: Duration) -> Self {
+        Self { stream, patience, deadline: Box::pin(tokio::time::sleep(patience)), stalled: false }
+    }
+
+    /// Passes on what a write said; when it said "wait", not for ever.
+    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = false;
+            return written;
+        }
+        if !self.stalled {
+            self.stalled = true;
+            self.deadline.as_mut().reset(Instant::now() + self.patience);
+        }
+        match self.deadline.as_mut().poll(cx) {
+            Poll::Ready(()) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no more bytes")))
+            }
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.watch(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.watch(cx, closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_write_that_nobody_reads_fails_after_its_patience() {
+        let (near, mut far) = tokio::io::duplex(4);
+        let mut near = Stall::new(near, Duration::from_millis(50));
+        near.write_all(b"1234").await.unwrap();
+        let error = near.write_all(b"5").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let mut read = [0; 4];
+        far.read_exact(&mut read).await.unwrap();
+        near.write_all(b"6").await.expect("the client reads again");
+    }
+}

@@ -1,0 +1,111 @@
+//! What all requests share.
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use super::{
+    error::ApiError,
+    limits::{Deadlines, MAX_BODIES_BYTES, MAX_LOOKUPS, MAX_REMOTE_READS},
+    work::{Gate, Room},
+};
+use crate::{
+    promql::Engine,
+    seams::{append::Append, env::Clock, select::Select, status::Status},
+};
+
+/// What the server is told about itself.
+#[derive(Debug, Clone)]
+pub struct ServerOptions {
+    /// `host:port` as others reach it; the `instance` label of our own metrics.
+    pub instance: String,
+    /// Queries evaluated at once; further ones wait.
+    pub max_queries: usize,
+    /// A remote write may carry samples this far ahead of our clock.
+    pub max_ahead: Duration,
+    /// How long to wait for clients.
+    pub deadlines: Deadlines,
+    /// Flags and their values, for `/api/v1/status/flags`.
+    pub flags: Vec<(String, String)>,
+}
+
+/// The opened store, by what it can do.
+#[derive(Clone)]
+pub struct Stores {
+    /// Reading.
+    pub select: Arc<dyn Select>,
+    /// Writing.
+    pub append: Arc<dyn Append>,
+    /// Telling how it is.
+    pub status: Arc<dyn Status>,
+}
+
+/// What all requests share.
+pub struct State {
+    /// Evaluates queries.
+    pub(crate) engine: Arc<Engine>,
+    /// Tells the time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Flags and limits.
+    pub(crate) options: ServerOptions,
+    /// When the process began, in ms.
+    pub(crate) started: i64,
+    /// Lets queries in.
+    pub(crate) queries: Gate,
+    /// Lets lookups of series and labels in. They have a gate of their own: a dashboard's variables shouldn't wait for
+    /// its panels.
+    pub(crate) lookups: Gate,
+    /// Lets remote reads in.
+    pub(crate) remote_reads: Gate,
+    /// Room for remote-write bodies.
+    pub(crate) bodies: Room,
+    /// Empty until the store is open.
+    stores: OnceLock<Stores>,
+    /// Set once and never cleared.
+    stopping: AtomicBool,
+}
+
+impl State {
+    /// A server without a store yet.
+    pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, options: ServerOptions) -> Self {
+        let started = clock.now();
+        Self {
+            queries: Gate::new(options.max_queries),
+            lookups: Gate::new(MAX_LOOKUPS),
+            remote_reads: Gate::new(MAX_REMOTE_READS),
+            bodies: Room::new(MAX_BODIES_BYTES),
+            engine,
+            clock,
+            options,
+            started,
+            stores: OnceLock::new(),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Hands over the opened store: from now on everything is served. A second store is ignored.
+    pub fn ready(&self, stores: Stores) {
+        // A server has one store for life, so there is nothing to do about another.
+        let _ = self.stores.set(stores);
+    }
+
+    /// From now on new requests are told that the server is stopping.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The store, unless it isn't open yet or is about to close.
+    pub(crate) fn stores(&self) -> Result<&Stores, ApiError> {
+        let stopping = self.stopping.load(Ordering::Relaxed);
+        self.stores.get().filter(|_| !stopping).ok_or(ApiError::NotReady { stopping })
+    }
+
+    /// The store even while stopping, for our own last words.
+    pub(crate) fn any_stores(&self) -> Option<&Stores> {
+        self.stores.get()
+    }
+}

@@ -1,0 +1,152 @@
+//! Starts a server on a port of its own and speaks to it.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use http_body_util::{BodyExt, Full};
+use hyper::{HeaderMap, Method, Request, StatusCode, body::Bytes, client::conn::http1, header::CONTENT_TYPE};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+use crate::{
+    model::{Labels, SeriesBuf},
+    promql::{Engine, EngineOptions},
+    seams::{
+        append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus,
+    },
+    server::{Deadlines, ServerOptions, State, Stores, run},
+};
+
+/// What the clock shows: 2020-09-13T12:26:40Z.
+pub(super) const NOW: i64 = 1_600_000_000_000;
+
+/// Deadlines short enough to wait for and long enough for a busy machine.
+pub(super) const SHORT: Deadlines = Deadlines {
+    head: Duration::from_millis(400),
+    body_pause: Duration::from_millis(400),
+    body: Duration::from_millis(800),
+    write_stall: Duration::from_millis(400),
+    shutdown: Duration::from_secs(10),
+};
+
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    pub(super) state: Arc<State>,
+    pub(super) append: Arc<MemoryAppend>,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    pub(super) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+/// Labels from `name{a="b"}`-like pairs.
+pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::from_pairs(pairs.iter().copied()).unwrap()
+}
+
+/// A store with `count` series `up` of one sample at [`NOW`].
+pub(super) fn some_series(count: usize) -> MemorySelect {
+    let mut select = MemorySelect::default();
+    for i in 0..count {
+        let mut samples = SeriesBuf::default();
+        samples.push_float(NOW, i as f64);
+        select.series.insert(labels(&[("__name__", "up"), ("instance", &format!("host-{i:05}")), ("job", "a")]), samples);
+    }
+    select
+}
+
+impl Server {
+    /// A server over `select`, ready.
+    pub(super) async fn start(select: MemorySelect) -> Self {
+        let server = Self::opening(Deadlines::default()).await;
+        server.ready(select);
+        server
+    }
+
+    /// A server that has no store yet.
+    pub(super) async fn opening(deadlines: Deadlines) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let options = ServerOptions {
+            instance: "test:9201".to_owned(),
+            max_queries: 2,
+            max_ahead: Duration::from_secs(600),
+            deadlines,
+            flags: vec![("data-dir".to_owned(), "./data".to_owned())],
+        };
+        let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() }));
+        let state = Arc::new(State::new(engine, Arc::new(TestClock::at(NOW)), options));
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(run(listener, state.clone(), async {
+            let _ = stopped.await;
+        }));
+        Self { address, state, append: Arc::default(), stop, running }
+    }
+
+    pub(super) fn ready(&self, select: MemorySelect) {
+        let status = Arc::new(FixedStatus::default());
+        self.state.ready(Stores { select: Arc::new(select), append: self.append.clone(), status });
+    }
+
+    /// Stops it and waits until every request is answered.
+    pub(super) async fn stop(self) {
+        let _ = self.stop.send(());
+        self.running.await.unwrap();
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], b"").await
+    }
+
+    pub(super) async fn post_form(&self, path: &str, form: &str) -> Answer {
+        let kind = (CONTENT_TYPE.as_str(), "application/x-www-form-urlencoded");
+        self.ask(Method::POST, path, &[kind], form.as_bytes()).await
+    }
+
+    pub(super) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let mut request = Request::builder().method(method).uri(path).header("host", "test");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::copy_from_slice(body))).unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    /// Sends bytes and reads until the server closes.
+    pub(super) async fn raw(&self, bytes: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        let mut answer = Vec::new();
+        // A reset after an answer that came before all was read is as good as an end.
+        let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+}

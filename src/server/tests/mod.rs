@@ -1,0 +1,8 @@
+//! The server over real connections, on fakes.
+
+mod harness;
+mod lookups;
+mod parameters;
+mod queries;
+mod transport;
+mod writes;

@@ -1,0 +1,229 @@
+//! Paths, methods, encodings, origins, limits and deadlines.
+
+use std::{io::Read, time::Duration};
+
+use hyper::{Method, StatusCode};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::harness::{SHORT, Server, some_series};
+use crate::server::Deadlines;
+
+#[tokio::test]
+async fn unknown_paths_and_wrong_methods_are_told_apart() {
+    let server = Server::start(some_series(1)).await;
+    for path in ["/nothing", "/api/v1/nothing", "/api/v1/query/", "/api/v1/label//values", "/api/v2/query"] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert_eq!(answer.text(), "404 page not found\n", "{path}");
+    }
+    for (method, path, allow) in [
+        (Method::DELETE, "/api/v1/query", "GET, POST, OPTIONS"),
+        (Method::HEAD, "/api/v1/query", "GET, POST, OPTIONS"),
+        (Method::POST, "/api/v1/label/job/values", "GET, OPTIONS"),
+        (Method::GET, "/api/v1/write", "POST, OPTIONS"),
+        (Method::PUT, "/metrics", "GET, OPTIONS"),
+    ] {
+        let answer = server.ask(method.clone(), path, &[], b"").await;
+        assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+        assert_eq!(answer.header("allow"), Some(allow), "{method} {path}");
+        assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn pages_of_other_origins_may_read_answers() {
+    let server = Server::start(some_series(1)).await;
+    let origin = [("origin", "http://grafana.example")];
+    for (method, status) in [(Method::OPTIONS, StatusCode::NO_CONTENT), (Method::GET, StatusCode::OK)] {
+        let answer = server.ask(method, "/api/v1/labels", &origin, b"").await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), Some("http://grafana.example"));
+        assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST, OPTIONS"));
+        assert_eq!(
+            answer.header("access-control-allow-headers"),
+            Some("Accept, Authorization, Content-Type, Origin")
+        );
+        assert_eq!(answer.header("access-control-expose-headers"), Some("Date"));
+        assert_eq!(answer.header("vary"), Some("Origin"));
+    }
+    let answer = server.get("/api/v1/labels").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+    assert_eq!(answer.header("vary"), Some("Origin"));
+}
+
+#[tokio::test]
+async fn large_answers_are_streamed_in_the_encoding_the_client_wants() {
+    let server = Server::start(some_series(5000)).await;
+    let path = "/api/v1/series?match[]=up";
+    let plain = server.get(path).await;
+    assert_eq!(plain.header("content-length"), None, "streamed");
+    assert_eq!(plain.header("content-encoding"), None);
+    assert_eq!(plain.json()["data"].as_array().unwrap().len(), 5000);
+
+    let gzip = server.ask(Method::GET, path, &[("accept-encoding", "gzip")], b"").await;
+    assert_eq!(gzip.header("content-encoding"), Some("gzip"));
+    assert!(gzip.body.len() * 4 < plain.body.len());
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut text).unwrap();
+    assert_eq!(text, plain.body);
+
+    let zstd = server.ask(Method::GET, path, &[("accept-encoding", "gzip, zstd")], b"").await;
+    assert_eq!(zstd.header("content-encoding"), Some("zstd"));
+    assert_eq!(zstd::decode_all(&zstd.body[..]).unwrap(), plain.body);
+}
+
+#[tokio::test]
+async fn answers_of_one_piece_have_a_length_and_small_ones_are_not_compressed() {
+    let server = Server::start(some_series(100)).await;
+    let gzip = [("accept-encoding", "gzip")];
+    let answer = server.ask(Method::GET, "/api/v1/series?match[]=up", &gzip, b"").await;
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
+    assert_eq!(answer.header("content-length").unwrap().parse(), Ok(answer.body.len()));
+    let answer = server.ask(Method::GET, "/api/v1/labels", &gzip, b"").await;
+    assert_eq!(answer.header("content-encoding"), None);
+    assert_eq!(answer.header("content-type"), Some("application/json"));
+    let metrics = server.ask(Method::GET, "/metrics", &gzip, b"").await;
+    assert_eq!(metrics.header("content-encoding"), Some("gzip"));
+}
+
+#[tokio::test]
+async fn before_the_store_is_open_only_health_checks_answer() {
+    let server = Server::opening(Deadlines::default()).await;
+    assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+    assert_eq!(server.get("/metrics").await.status, StatusCode::OK);
+    assert_eq!(server.get("/api/v1/status/walreplay").await.status, StatusCode::OK);
+    for path in ["/-/ready", "/api/v1/query?query=1", "/api/v1/status/flags"] {
+        let answer = server.get(path).await;
+        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert_eq!(answer.header("x-prometheus-stopping"), Some("false"), "{path}");
+        assert_eq!(answer.text(), "Service Unavailable\n", "{path}");
+    }
+    server.ready(some_series(1));
+    assert_eq!(server.get("/-/ready").await.status, StatusCode::OK);
+    let head = server.ask(Method::HEAD, "/-/ready", &[], b"").await;
+    assert_eq!((head.status, head.body.len()), (StatusCode::OK, 0));
+    server.state.stop();
+    let answer = server.get("/-/ready").await;
+    assert_eq!(answer.header("x-prometheus-stopping"), Some("true"));
+    assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_431() {
+    let server = Server::start(some_series(1)).await;
+    let one = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(200_000));
+    let answer = server.raw(one.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let many = format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X: y\r\n".repeat(200));
+    let answer = server.raw(many.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    let answer = server.raw(b"nonsense\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_form_that_is_too_large_is_413() {
+    let server = Server::start(some_series(1)).await;
+    let form = format!("query={}", "x".repeat(11 << 20));
+    let answer = server.raw(
+        format!(
+            "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n",
+            form.len()
+        )
+        .as_bytes(),
+    );
+    assert!(answer.await.starts_with("HTTP/1.1 413 "));
+}
+
+#[tokio::test]
+async fn clients_that_send_too_slowly_are_let_go() {
+    let server = Server::opening(SHORT).await;
+    server.ready(some_series(1));
+    let answer = server.raw(b"GET / HTTP/1.1\r\nHost:").await;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "half a head: {answer}");
+    let answer = server.raw(b"POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab").await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "half a body: {answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_trickles_is_let_go_in_the_end() {
+    let server = Server::opening(SHORT).await;
+    server.ready(some_series(1));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n").await.unwrap();
+    let (mut read, mut write) = stream.into_split();
+    let trickle = tokio::spawn(async move {
+        // Each pause is short enough; only all of them together are too long.
+        while write.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    let mut answer = [0; 12];
+    tokio::time::timeout(Duration::from_secs(10), read.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 408");
+    trickle.abort();
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_let_go() {
+    let server = Server::opening(SHORT).await;
+    server.ready(some_series(200_000));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let request = b"GET /api/v1/series?match[]=up HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    // The answer has some 15 MB, more than the sockets' buffers hold.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut answer = Vec::new();
+    let _ = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
+    assert!(!answer.ends_with(b"0\r\n\r\n"), "the answer must not look complete");
+}
+
+#[tokio::test]
+async fn requests_in_flight_finish_before_the_server_stops() {
+    let server = Server::start(some_series(200_000)).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /api/v1/series?match[]=up HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut begin = [0; 15];
+    stream.read_exact(&mut begin).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    let address = server.address;
+    let stopping = tokio::spawn(server.stop());
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "the answer is complete, and its connection closed");
+    stopping.await.unwrap();
+    assert!(TcpStream::connect(address).await.is_err(), "nobody listens any more");
+}
+
+#[tokio::test]
+async fn an_idle_connection_does_not_hold_up_stopping() {
+    let server = Server::start(some_series(1)).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    let mut begin = [0; 15];
+    stream.read_exact(&mut begin).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), server.stop()).await.expect("stops at once");
+}
+
+#[tokio::test]
+async fn the_landing_page_says_where_to_point_things() {
+    let server = Server::start(some_series(1)).await;
+    let page = server.get("/").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.text().contains("http://test:9201/api/v1/write"));
+}
+
+#[tokio::test]
+async fn requests_are_counted_by_route_not_by_path() {
+    let server = Server::start(some_series(1)).await;
+    server.get("/api/v1/label/some-name/values").await;
+    server.get("/some/secret/path").await;
+    let text = server.get("/metrics").await.text();
+    assert!(text.contains(r#"vctsdb_http_requests_total{code="200",route="/api/v1/label/:name/values"}"#), "{text}");
+    assert!(text.contains(r#"vctsdb_http_requests_total{code="404",route="unknown"}"#), "{text}");
+    assert!(!text.contains("secret"));
+}

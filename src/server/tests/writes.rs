@@ -1,0 +1,134 @@
+//! Remote write over HTTP; what it makes of bodies is tested where they are taken apart.
+
+use std::time::Duration;
+
+use hyper::{Method, StatusCode};
+
+use super::harness::{Answer, NOW, Server, some_series};
+use crate::{
+    seams::{append::AppendError, select::fake::MemorySelect},
+    server::Deadlines,
+};
+
+const PATH: &str = "/api/v1/write";
+const V1: (&str, &str) = ("content-type", "application/x-protobuf");
+const V2: (&str, &str) = ("content-type", "application/x-protobuf;proto=io.prometheus.write.v2.Request");
+const COUNTS: [&str; 3] = ["samples", "histograms", "exemplars"];
+
+fn counts(answer: &Answer) -> [Option<&str>; 3] {
+    COUNTS.map(|kind| answer.header(&format!("x-prometheus-remote-write-{kind}-written")))
+}
+
+fn snappy(message: &impl prost::Message) -> Vec<u8> {
+    snap::raw::Encoder::new().compress_vec(&message.encode_to_vec()).unwrap()
+}
+
+/// One series of protocol 1.0 with a sample at `time`.
+fn v1_body(time: i64) -> Vec<u8> {
+    use crate::remote::proto::v1::{Label, Sample, TimeSeries, WriteRequest};
+    let label = Label { name: "__name__".into(), value: "up".into() };
+    let sample = Sample { value: 1.0, timestamp: time };
+    let series = TimeSeries { labels: vec![label], samples: vec![sample], ..TimeSeries::default() };
+    snappy(&WriteRequest { timeseries: vec![series], ..WriteRequest::default() })
+}
+
+/// Two series of protocol 2.0, the second with a label reference out of range if so wished.
+fn v2_body(broken: bool) -> Vec<u8> {
+    use crate::remote::proto::v2::{Request, Sample, TimeSeries};
+    let symbols = ["", "__name__", "up", "down"].map(str::to_owned).to_vec();
+    let series = |reference| TimeSeries {
+        labels_refs: vec![1, reference],
+        samples: vec![Sample { value: 1.0, timestamp: NOW, ..Sample::default() }],
+        ..TimeSeries::default()
+    };
+    snappy(&Request { symbols, timeseries: vec![series(2), series(if broken { 9 } else { 3 })] })
+}
+
+#[tokio::test]
+async fn a_write_is_stored_before_it_is_acknowledged() {
+    let server = Server::start(MemorySelect::default()).await;
+    let answer = server.ask(Method::POST, PATH, &[V1], &v1_body(NOW)).await;
+    assert_eq!((answer.status, answer.body.len()), (StatusCode::NO_CONTENT, 0));
+    assert_eq!(counts(&answer), [None, None, None], "1.0 answers must not look like 2.0");
+    let answer = server.ask(Method::POST, PATH, &[V2], &v2_body(false)).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert_eq!(counts(&answer), [Some("2"), Some("0"), Some("0")]);
+    let stored: Vec<usize> = server.append.batches().iter().map(|batch| batch.floats.len()).collect();
+    assert_eq!(stored, [1, 2]);
+}
+
+#[tokio::test]
+async fn what_could_be_stored_is_counted_also_in_errors() {
+    let server = Server::start(MemorySelect::default()).await;
+    let answer = server.ask(Method::POST, PATH, &[V2], &v2_body(true)).await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(counts(&answer), [Some("1"), Some("0"), Some("0")]);
+    assert!(answer.header("content-type").unwrap().starts_with("text/plain"));
+    assert!(!answer.body.is_empty());
+    let answer = server.ask(Method::POST, PATH, &[V2], b"no snappy").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(counts(&answer), [Some("0"), Some("0"), Some("0")]);
+    let future = server.ask(Method::POST, PATH, &[V1], &v1_body(NOW + 3_600_000)).await;
+    assert_eq!(future.status, StatusCode::BAD_REQUEST);
+    assert_eq!(counts(&future), [None, None, None]);
+}
+
+#[tokio::test]
+async fn types_and_encodings_that_are_not_ours_are_415() {
+    let server = Server::start(MemorySelect::default()).await;
+    for headers in [
+        &[("content-type", "application/json")][..],
+        &[("content-type", "application/x-protobuf;proto=some.Thing")],
+        &[V1, ("content-encoding", "gzip")],
+        &[V2, ("content-encoding", "zstd")],
+    ] {
+        let answer = server.ask(Method::POST, PATH, headers, b"broken").await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{headers:?}");
+        assert_eq!(counts(&answer), [None, None, None], "nothing was negotiated");
+    }
+}
+
+#[tokio::test]
+async fn a_body_announced_too_large_is_refused_unread() {
+    let server = Server::start(MemorySelect::default()).await;
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\nabc");
+    let answer = server.raw(head.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_body_that_turns_out_too_large_is_refused() {
+    let server = Server::start(MemorySelect::default()).await;
+    let mut request = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
+    let megabyte = [b"100000\r\n".to_vec(), vec![0; 1 << 20], b"\r\n".to_vec()].concat();
+    (0..33).for_each(|_| request.extend_from_slice(&megabyte));
+    let answer = server.raw(&request).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_writes_says_when_to_come_back() {
+    let server = Server::start(some_series(1)).await;
+    server.append.refuse(Some(AppendError::Unavailable {
+        reason: "the disk is full".into(),
+        retry_after: Duration::from_millis(1500),
+    }));
+    let answer = server.ask(Method::POST, PATH, &[V2], &v2_body(false)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(answer.header("retry-after"), Some("2"));
+    assert_eq!(counts(&answer), [Some("0"), Some("0"), Some("0")]);
+    assert!(answer.text().contains("the disk is full"));
+    server.append.refuse(Some(AppendError::Storage("broken".into())));
+    let answer = server.ask(Method::POST, PATH, &[V1], &v1_body(NOW)).await;
+    assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(server.get("/api/v1/labels").await.status, StatusCode::OK, "reads go on");
+}
+
+#[tokio::test]
+async fn before_the_store_is_open_senders_are_told_to_retry() {
+    let server = Server::opening(Deadlines::default()).await;
+    let answer = server.ask(Method::POST, PATH, &[V2], &v2_body(false)).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.header("retry-after").is_some());
+    assert_eq!(counts(&answer), [Some("0"), Some("0"), Some("0")]);
+}
