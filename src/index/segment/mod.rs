@@ -3,6 +3,7 @@
 //! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
 //! dictionary is mapped; everything else is read in pages, each checked before it is used.
 
+mod cache;
 mod format;
 mod keys;
 mod merge;
@@ -13,11 +14,11 @@ mod writer;
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
 use fst::{IntoStreamer, Map, Streamer};
-use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::{
+    cache::PageCache,
     format::{Footer, Section},
     keys::{Bloom, KeyIndex},
     pages::{Page, PageIndex},
@@ -35,9 +36,6 @@ use crate::{
     model::{Labels, Matcher},
     seams::{append::SeriesId, env::Disk},
 };
-
-/// Decoded pages that stay in memory: a sender's series lie next to each other.
-const CACHED_PAGES: usize = 4;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -59,7 +57,7 @@ pub struct Segment {
     bloom: Bloom,
     ids: RoaringBitmap,
     dictionary: Map<FilePart>,
-    cache: Mutex<[Option<(usize, Arc<Page>)>; CACHED_PAGES]>,
+    cache: PageCache,
 }
 
 impl Segment {
@@ -105,7 +103,7 @@ impl Segment {
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
         let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
             .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
-        Ok(Self { source, footer, pages, keys, bloom, ids, dictionary, cache: Mutex::default() })
+        Ok(Self { source, footer, pages, keys, bloom, ids, dictionary, cache: PageCache::default() })
     }
 
     /// Its numbers.
@@ -227,16 +225,11 @@ impl Segment {
 
     /// Page `n`, from the cache or the disk.
     fn page(&self, n: usize) -> Result<Arc<Page>, IndexError> {
-        let slot = n % CACHED_PAGES;
-        if let Some(Some((cached, page))) = self.cache.lock().get(slot)
-            && *cached == n
-        {
-            return Ok(Arc::clone(page));
+        if let Some(page) = self.cache.get(n) {
+            return Ok(page);
         }
         let page = Arc::new(self.pages.read(&self.source, &self.footer, n)?);
-        if let Some(place) = self.cache.lock().get_mut(slot) {
-            *place = Some((n, Arc::clone(&page)));
-        }
+        self.cache.put(n, &page);
         Ok(page)
     }
 
