@@ -1,9 +1,17 @@
 //! What a query may cost, and how it is stopped.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
+
+use super::{QueryError, QueryStats};
+
+/// Where a query was when it ran out of time or was stopped, in Prometheus' words.
+const PLACE: &str = "expression evaluation";
 
 /// Stops a query from outside; clones share the switch.
 #[derive(Debug, Clone, Default)]
@@ -19,5 +27,113 @@ impl Cancel {
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The budget of one running query, shared by its threads.
+///
+/// Memory is counted in samples, as Prometheus does: what a thread has decoded of the series it works on, and every
+/// cell of a row that stays in memory. Rows that are folded away as they come cost nothing.
+#[derive(Debug)]
+pub(crate) struct Budget<'q> {
+    cancel: &'q Cancel,
+    deadline: Option<Instant>,
+    max_samples: u64,
+    held: AtomicU64,
+    peak: AtomicU64,
+    series: AtomicU64,
+    samples: AtomicU64,
+}
+
+impl<'q> Budget<'q> {
+    pub(crate) fn new(cancel: &'q Cancel, timeout: Duration, max_samples: u64) -> Self {
+        let zero = || AtomicU64::new(0);
+        // A timeout beyond what the clock can express is none.
+        let deadline = Instant::now().checked_add(timeout);
+        Self { cancel, deadline, max_samples, held: zero(), peak: zero(), series: zero(), samples: zero() }
+    }
+
+    /// Fails when the query was stopped or its time is over. Called once per row.
+    pub(crate) fn check(&self) -> Result<(), QueryError> {
+        if self.cancel.is_canceled() {
+            return Err(QueryError::Canceled(PLACE));
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(QueryError::Timeout(PLACE)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes room for `samples` that stay in memory until [`Self::release`], or fails.
+    pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryError> {
+        let now = self.held.fetch_add(samples as u64, Ordering::Relaxed).saturating_add(samples as u64);
+        self.peak.fetch_max(now, Ordering::Relaxed);
+        if now > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+    }
+
+    /// Gives back room.
+    pub(crate) fn release(&self, samples: usize) {
+        self.held.fetch_sub(samples as u64, Ordering::Relaxed);
+    }
+
+    /// Fails when `cells` more would pass the limit, before anything is allocated for them.
+    pub(crate) fn foresee(&self, rows: usize, steps: usize) -> Result<(), QueryError> {
+        let cells = (rows as u64).saturating_mul(steps as u64);
+        let sum = self.held.load(Ordering::Relaxed).saturating_add(cells);
+        if sum > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+    }
+
+    /// Notes `samples` read for one series, which its thread keeps for a moment.
+    pub(crate) fn read(&self, samples: usize) -> Result<(), QueryError> {
+        self.samples.fetch_add(samples as u64, Ordering::Relaxed);
+        let now = self.held.load(Ordering::Relaxed).saturating_add(samples as u64);
+        self.peak.fetch_max(now, Ordering::Relaxed);
+        if now > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+    }
+
+    /// Notes `series` selected.
+    pub(crate) fn selected(&self, series: usize) {
+        self.series.fetch_add(series as u64, Ordering::Relaxed);
+    }
+
+    /// What it cost so far.
+    pub(crate) fn stats(&self) -> QueryStats {
+        QueryStats {
+            series: self.series.load(Ordering::Relaxed),
+            samples: self.samples.load(Ordering::Relaxed),
+            peak_samples: self.peak.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn too_many_samples() -> QueryError {
+    QueryError::Execution("query processing would load too many samples into memory in query execution".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_samples_count_until_they_are_released() {
+        let cancel = Cancel::default();
+        let budget = Budget::new(&cancel, Duration::from_secs(60), 10);
+        budget.hold(8).unwrap();
+        assert!(budget.foresee(1, 3).is_err());
+        assert!(budget.hold(3).unwrap_err().to_string().contains("too many samples"));
+        budget.release(11);
+        budget.hold(10).unwrap();
+        assert_eq!(budget.stats().peak_samples, 11);
+    }
+
+    #[test]
+    fn a_query_ends_when_canceled_or_late() {
+        let cancel = Cancel::default();
+        let late = Budget::new(&cancel, Duration::ZERO, 10);
+        assert_eq!(late.check().unwrap_err().to_string(), "query timed out in expression evaluation");
+        let budget = Budget::new(&cancel, Duration::from_secs(60), 10);
+        budget.check().unwrap();
+        cancel.cancel();
+        assert_eq!(budget.check().unwrap_err().to_string(), "query was canceled in expression evaluation");
     }
 }

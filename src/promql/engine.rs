@@ -2,7 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Cancel, QueryAnswer, QueryError};
+use super::{
+    Cancel, QueryAnswer, QueryError,
+    ast::{Expr, ValueType},
+    budget::Budget,
+    exec::{Context, Notes, Settings, answer, grid::Grid},
+    parse,
+    plan::{QueryTimes, lower},
+};
 use crate::seams::select::Select;
 
 /// What holds for every query.
@@ -18,6 +25,9 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// A query uses at most this many threads.
     pub threads: usize,
+    /// Metric names are dropped at the very end instead of at each operation that calls for it (Prometheus' feature
+    /// flag of this name).
+    pub delayed_name_removal: bool,
 }
 
 impl Default for EngineOptions {
@@ -28,6 +38,7 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
+            delayed_name_removal: false,
         }
     }
 }
@@ -73,7 +84,53 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        let _ = (select, cancel);
-        Err(QueryError::Unsupported(query.text.to_owned()))
+        let expr = parse(query.text)?;
+        self.evaluate(select, &expr, query, cancel)
+    }
+
+    fn evaluate(
+        &self,
+        select: &dyn Select,
+        expr: &Expr,
+        query: &Query<'_>,
+        cancel: &Cancel,
+    ) -> Result<QueryAnswer, QueryError> {
+        let instant = query.step == 0;
+        let (grid, end) = if instant {
+            (Grid::instant(query.start), query.start)
+        } else {
+            (Grid::range(query.start, query.end, query.step), query.end)
+        };
+        let times = QueryTimes {
+            text: query.text,
+            start: query.start,
+            end,
+            step: query.step,
+            subquery_step: self.options.subquery_step,
+        };
+        let plan = lower(expr, &times)?;
+        if !instant {
+            let refused = match plan.value_type() {
+                ValueType::Matrix => Some("range vector"),
+                ValueType::String => Some("string"),
+                ValueType::Scalar | ValueType::Vector => None,
+            };
+            if let Some(name) = refused {
+                let text = "for range query, must be Scalar or instant Vector";
+                return Err(times.refused(expr.span, &format!("invalid expression type \"{name}\" {text}")));
+            }
+        }
+        let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
+        let budget = Budget::new(cancel, timeout, self.options.max_samples);
+        budget.foresee(1, grid.steps)?;
+        let settings = Settings {
+            lookback: query.lookback.unwrap_or(self.options.lookback),
+            threads: self.options.threads,
+            delayed_name_removal: self.options.delayed_name_removal,
+        };
+        let cx = Context { select, settings, budget, notes: Notes::default() };
+        let value = answer(&cx, &plan, grid, instant)?;
+        let stats = cx.budget.stats();
+        Ok(QueryAnswer { value, annotations: cx.notes.finish(), stats })
     }
 }

@@ -7,15 +7,19 @@
 //! [`parse`](fn@parse) gives a checked [`ast::Expr`]; an [`Engine`] evaluates it over any
 //! [`Select`](crate::seams::select::Select) at one time or on a grid of steps.
 
+mod aggregate;
 pub mod ast;
 mod budget;
 mod check;
 mod duration;
 mod engine;
 mod error;
+mod exec;
+mod functions;
 mod lex;
 mod names;
 mod parse;
+mod plan;
 mod print;
 mod quote;
 pub mod script;
@@ -29,3 +33,6 @@ pub use error::QueryError;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! `count_values`: how many series have which value.
+
+use std::collections::HashMap;
+
+use super::{Input, group::group_labels};
+use crate::{
+    model::Labels,
+    promql::{
+        QueryError,
+        exec::{Block, Operator, Series, for_each_row, row::Row},
+        plan::Aggregate,
+    },
+};
+
+pub(super) fn run<'c>(
+    input: &Input<'_, 'c>,
+    a: &Aggregate,
+    label: &str,
+) -> Result<Box<dyn Operator + 'c>, QueryError> {
+    let (cx, steps) = (input.cx, input.grid.steps);
+    let leaves_label_out = a.without && a.grouping.iter().any(|g| g == label);
+    let mut index: HashMap<Labels, usize> = HashMap::new();
+    let mut counts: Vec<(Labels, Row)> = Vec::new();
+    // Most rows repeat a few values: each is formatted once per group.
+    let mut known: HashMap<(Labels, u64), usize> = HashMap::new();
+    let mut held = 0;
+    for_each_row(cx, input.inner, steps, &mut |i, row| {
+        if row.has_histograms() && row.drop_histograms() {
+            return Err(QueryError::Unsupported("count_values of native histograms".to_owned()));
+        }
+        if !row.present.any() {
+            return Ok(());
+        }
+        let base = group_labels(&input.inner.series(i)?.labels, &a.grouping, a.without).filtered(|n| n != label);
+        for step in row.present.ones() {
+            let Some(value) = row.float(step) else { continue };
+            let key = (base.clone(), value.to_bits());
+            let number = match known.get(&key) {
+                Some(number) => *number,
+                None => {
+                    let mut labels = base.builder();
+                    if !leaves_label_out {
+                        labels.set(label, &text(value));
+                    }
+                    let labels = labels.build();
+                    let next = counts.len();
+                    let number = *index.entry(labels.clone()).or_insert(next);
+                    if number == next {
+                        cx.budget.hold(steps)?;
+                        held += steps;
+                        counts.push((labels, Row::new(steps)));
+                    }
+                    known.insert(key, number);
+                    number
+                }
+            };
+            if let Some((_, counted)) = counts.get_mut(number) {
+                let before = counted.float(step).unwrap_or(0.0);
+                counted.set(step, before + 1.0);
+            }
+        }
+        Ok(())
+    })?;
+    cx.budget.release(held);
+    let mut block = Block::new(cx, steps);
+    for (labels, row) in &counts {
+        block.push(Series::new(labels.clone()), row)?;
+    }
+    Ok(Box::new(block))
+}
+
+/// A value as a label: plain decimals.
+fn text(value: f64) -> String {
+    if value.is_infinite() { if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned() } else { format!("{value}") }
+}

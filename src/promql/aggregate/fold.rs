@@ -1,0 +1,270 @@
+//! Aggregations that fold one value after the other into a cell per group and step.
+
+use super::{Groups, Input, name};
+use crate::promql::{
+    QueryError,
+    ast::AggregateOp,
+    exec::{
+        Block, Note, Operator, Series, for_each_row,
+        row::{Bits, Row},
+    },
+    functions::kahan::{Kahan, Mean},
+};
+
+/// How values fold.
+trait Fold {
+    /// What is kept per group and step.
+    type Cell: Clone + Send;
+    /// The cell after the first value.
+    fn first(value: f64) -> Self::Cell;
+    fn next(cell: &mut Self::Cell, value: f64);
+    fn value(cell: &Self::Cell) -> f64;
+}
+
+struct Sum;
+impl Fold for Sum {
+    type Cell = Kahan;
+    fn first(value: f64) -> Kahan {
+        Kahan::of(value)
+    }
+    fn next(cell: &mut Kahan, value: f64) {
+        cell.add(value);
+    }
+    fn value(cell: &Kahan) -> f64 {
+        cell.total()
+    }
+}
+
+struct Avg;
+impl Fold for Avg {
+    type Cell = Mean;
+    fn first(value: f64) -> Mean {
+        Mean::of(value)
+    }
+    fn next(cell: &mut Mean, value: f64) {
+        cell.add(value);
+    }
+    fn value(cell: &Mean) -> f64 {
+        cell.value()
+    }
+}
+
+struct Count;
+impl Fold for Count {
+    type Cell = u32;
+    fn first(_: f64) -> u32 {
+        1
+    }
+    fn next(cell: &mut u32, _: f64) {
+        *cell += 1;
+    }
+    fn value(cell: &u32) -> f64 {
+        f64::from(*cell)
+    }
+}
+
+struct Group;
+impl Fold for Group {
+    type Cell = ();
+    fn first(_: f64) {}
+    fn next(_: &mut (), _: f64) {}
+    fn value(_: &()) -> f64 {
+        1.0
+    }
+}
+
+struct Max;
+impl Fold for Max {
+    type Cell = f64;
+    fn first(value: f64) -> f64 {
+        value
+    }
+    fn next(cell: &mut f64, value: f64) {
+        if *cell < value || cell.is_nan() {
+            *cell = value;
+        }
+    }
+    fn value(cell: &f64) -> f64 {
+        *cell
+    }
+}
+
+struct Min;
+impl Fold for Min {
+    type Cell = f64;
+    fn first(value: f64) -> f64 {
+        value
+    }
+    fn next(cell: &mut f64, value: f64) {
+        if *cell > value || cell.is_nan() {
+            *cell = value;
+        }
+    }
+    fn value(cell: &f64) -> f64 {
+        *cell
+    }
+}
+
+/// Welford's running mean and squares.
+#[derive(Clone)]
+struct Spread {
+    count: f64,
+    mean: f64,
+    squares: f64,
+}
+
+struct Stdvar;
+impl Fold for Stdvar {
+    type Cell = Spread;
+    fn first(value: f64) -> Spread {
+        Spread { count: 1.0, mean: value, squares: if value.is_finite() { 0.0 } else { f64::NAN } }
+    }
+    fn next(cell: &mut Spread, value: f64) {
+        cell.count += 1.0;
+        let delta = value - cell.mean;
+        cell.mean += delta / cell.count;
+        cell.squares += delta * (value - cell.mean);
+    }
+    fn value(cell: &Spread) -> f64 {
+        cell.squares / cell.count
+    }
+}
+
+struct Stddev;
+impl Fold for Stddev {
+    type Cell = Spread;
+    fn first(value: f64) -> Spread {
+        Stdvar::first(value)
+    }
+    fn next(cell: &mut Spread, value: f64) {
+        Stdvar::next(cell, value);
+    }
+    fn value(cell: &Spread) -> f64 {
+        Stdvar::value(cell).sqrt()
+    }
+}
+
+/// The cells of one group.
+struct Accumulator<F: Fold> {
+    cells: Vec<F::Cell>,
+    seen: Bits,
+    drops_name: bool,
+}
+
+impl<F: Fold> Accumulator<F> {
+    fn new(steps: usize) -> Self {
+        Self { cells: vec![F::first(0.0); steps], seen: Bits::new(steps), drops_name: false }
+    }
+
+    fn add(&mut self, row: &Row) {
+        for (step, (cell, value)) in self.cells.iter_mut().zip(&row.values).enumerate() {
+            if row.present.get(step) {
+                if self.seen.get(step) { F::next(cell, *value) } else { *cell = F::first(*value) }
+            }
+        }
+        self.seen.or(&row.present);
+    }
+}
+
+pub(super) fn run<'c>(
+    input: &Input<'_, 'c>,
+    op: AggregateOp,
+    groups: &Groups,
+) -> Result<Box<dyn Operator + 'c>, QueryError> {
+    match op {
+        AggregateOp::Sum => fold::<Sum>(input, op, groups),
+        AggregateOp::Avg => fold::<Avg>(input, op, groups),
+        AggregateOp::Count => fold::<Count>(input, op, groups),
+        AggregateOp::Group => fold::<Group>(input, op, groups),
+        AggregateOp::Max => fold::<Max>(input, op, groups),
+        AggregateOp::Min => fold::<Min>(input, op, groups),
+        AggregateOp::Stdvar => fold::<Stdvar>(input, op, groups),
+        AggregateOp::Stddev => fold::<Stddev>(input, op, groups),
+        _ => Err(QueryError::Unsupported(format!("{} as a fold", name(op)))),
+    }
+}
+
+fn fold<'c, F: Fold>(
+    input: &Input<'_, 'c>,
+    op: AggregateOp,
+    groups: &Groups,
+) -> Result<Box<dyn Operator + 'c>, QueryError> {
+    let (cx, steps) = (input.cx, input.grid.steps);
+    cx.budget.foresee(groups.len(), steps)?;
+    let held = groups.len() * steps;
+    cx.budget.hold(held)?;
+    let mut cells: Vec<Accumulator<F>> = (0..groups.len()).map(|_| Accumulator::new(steps)).collect();
+    for_each_row(cx, input.inner, steps, &mut |i, row| {
+        if row.has_histograms() {
+            without_histograms(input, op, row)?;
+        }
+        if let Some(group) = cells.get_mut(groups.of(i))
+            && row.present.any()
+        {
+            group.add(row);
+            group.drops_name |= groups.drops_name(i);
+        }
+        Ok(())
+    })?;
+    cx.budget.release(held);
+    let mut block = Block::new(cx, steps);
+    let mut row = Row::new(steps);
+    for (labels, group) in groups.labels.iter().zip(cells) {
+        row.reset(steps);
+        row.values.iter_mut().zip(&group.cells).for_each(|(v, cell)| *v = F::value(cell));
+        row.present = group.seen;
+        if row.present.any() {
+            block.push(Series { labels: labels.clone(), drop_name: group.drops_name }, &row)?;
+        }
+    }
+    Ok(Box::new(block))
+}
+
+/// Counting takes histograms as they are; the others can't, or can't yet.
+fn without_histograms(input: &Input<'_, '_>, op: AggregateOp, row: &mut Row) -> Result<(), QueryError> {
+    match op {
+        AggregateOp::Count | AggregateOp::Group => Ok(()),
+        AggregateOp::Sum | AggregateOp::Avg => {
+            if row.drop_histograms() {
+                return Err(QueryError::Unsupported(format!("{} of native histograms", name(op))));
+            }
+            Ok(())
+        }
+        _ => {
+            if row.drop_histograms() {
+                input.cx.notes.add(Note::HistogramIgnoredInAggregation(name(op)), input.span);
+            }
+            Ok(())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of<F: Fold>(values: &[f64]) -> f64 {
+        let mut group = Accumulator::<F>::new(1);
+        for value in values {
+            let mut row = Row::new(1);
+            row.set(0, *value);
+            group.add(&row);
+        }
+        F::value(&group.cells[0])
+    }
+
+    #[test]
+    fn each_fold_matches_a_count_by_hand() {
+        let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
+        assert_eq!((of::<Sum>(&values), of::<Avg>(&values), of::<Count>(&values)), (40.0, 5.0, 8.0));
+        assert_eq!((of::<Min>(&values), of::<Max>(&values), of::<Group>(&values)), (2.0, 9.0, 1.0));
+        assert_eq!((of::<Stdvar>(&values), of::<Stddev>(&values)), (4.0, 2.0));
+    }
+
+    #[test]
+    fn nan_loses_in_extremes_and_spoils_the_spread() {
+        assert_eq!((of::<Max>(&[f64::NAN, 1.0]), of::<Min>(&[1.0, f64::NAN])), (1.0, 1.0));
+        assert!(of::<Stdvar>(&[f64::INFINITY, 1.0]).is_nan());
+        assert_eq!(of::<Sum>(&[1e100, 1.0, -1e100]), 1.0);
+    }
+}

@@ -1,0 +1,79 @@
+//! Which series are aggregated together.
+
+use std::collections::HashMap;
+
+use crate::{
+    model::{Labels, METRIC_NAME},
+    promql::{
+        QueryError,
+        exec::{Context, Operator},
+        plan::Aggregate,
+    },
+};
+
+/// The groups of an aggregation.
+pub(super) struct Groups {
+    /// Labels of each group.
+    pub(super) labels: Vec<Labels>,
+    /// The group of each input series; empty when there is but one group.
+    of_series: Vec<u32>,
+    /// Input series whose metric name has to go at the end (only with delayed name removal).
+    drops_name: Vec<bool>,
+}
+
+/// The labels of the group that a series with these labels belongs to.
+pub(super) fn group_labels(labels: &Labels, grouping: &[String], without: bool) -> Labels {
+    let listed = |name: &str| grouping.iter().any(|g| g == name);
+    labels.filtered(|name| if without { name != METRIC_NAME && !listed(name) } else { listed(name) })
+}
+
+impl Groups {
+    pub(super) fn new(cx: &Context<'_>, inner: &dyn Operator, a: &Aggregate) -> Result<Self, QueryError> {
+        let delayed = cx.settings.delayed_name_removal;
+        let mut groups = Self { labels: Vec::new(), of_series: Vec::new(), drops_name: Vec::new() };
+        let one_group = !a.without && a.grouping.is_empty();
+        if one_group && !delayed {
+            // Nobody needs to know any labels.
+            if inner.len() > 0 {
+                groups.labels.push(Labels::empty());
+            }
+            return Ok(groups);
+        }
+        let mut index: HashMap<Labels, u32> = HashMap::new();
+        groups.of_series.reserve(inner.len());
+        for i in 0..inner.len() {
+            if i % 1024 == 0 {
+                cx.budget.check()?;
+            }
+            let series = inner.series(i)?;
+            let key = group_labels(&series.labels, &a.grouping, a.without);
+            let next = groups.labels.len() as u32;
+            let group = match index.get(&key) {
+                Some(group) => *group,
+                None => {
+                    groups.labels.push(key.clone());
+                    index.insert(key, next);
+                    next
+                }
+            };
+            groups.of_series.push(group);
+            if delayed {
+                groups.drops_name.push(series.drop_name);
+            }
+        }
+        Ok(groups)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// The group of input series `i`.
+    pub(super) fn of(&self, i: usize) -> usize {
+        self.of_series.get(i).map_or(0, |g| *g as usize)
+    }
+
+    pub(super) fn drops_name(&self, i: usize) -> bool {
+        self.drops_name.get(i).copied().unwrap_or(false)
+    }
+}

@@ -1,0 +1,93 @@
+//! Aggregations: many series become one per group.
+//!
+//! - [`group`]: which series belong together,
+//! - [`fold`]: what folds value by value (`sum`, `avg`, `max`, …),
+//! - [`quantile`]: what needs all values of a step at once,
+//! - [`top`]: what picks some of the series (`topk`, `limitk`, …),
+//! - [`count_values`]: what makes labels of values.
+//!
+//! All run through the rows of their input once, in series order, and keep groups only.
+
+mod count_values;
+mod fold;
+mod group;
+mod quantile;
+mod top;
+
+use super::{
+    QueryError,
+    ast::AggregateOp,
+    exec::{Context, Numbers, Operator, build_within, grid::Grid, numbers},
+    plan::{Aggregate, Kind},
+};
+use crate::model::Span;
+use group::Groups;
+
+/// The operator for an aggregation. `span` is that of the whole aggregation.
+pub(crate) fn aggregate<'c>(
+    cx: &'c Context<'c>,
+    a: &Aggregate,
+    span: Span,
+    grid: Grid,
+) -> Result<Box<dyn Operator + 'c>, QueryError> {
+    let param = match &a.param {
+        Some(node) if a.op != AggregateOp::CountValues => numbers(cx, node, grid)?,
+        _ => Numbers::Same(f64::NAN),
+    };
+    let inner = build_within(cx, &a.expr, grid, name(a.op))?;
+    let param_span = a.param.as_ref().map_or(span, |p| p.span);
+    let input = Input { cx, inner: &*inner, span: a.expr.span, grid };
+    match a.op {
+        AggregateOp::CountValues => {
+            let label = match a.param.as_ref().map(|p| &p.kind) {
+                Some(Kind::Text(label)) if !label.is_empty() => label,
+                Some(Kind::Text(label)) => {
+                    return Err(QueryError::Execution(format!("invalid label name {label:?}")));
+                }
+                _ => return Err(QueryError::Execution("expected a label name".to_owned())),
+            };
+            count_values::run(&input, a, label)
+        }
+        AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
+            let groups = Groups::new(cx, &*inner, a)?;
+            top::run(&input, a.op, &groups, &param, span, param_span)
+        }
+        AggregateOp::Quantile => {
+            let groups = Groups::new(cx, &*inner, a)?;
+            quantile::run(&input, &groups, &param, param_span)
+        }
+        op => {
+            let groups = Groups::new(cx, &*inner, a)?;
+            fold::run(&input, op, &groups)
+        }
+    }
+}
+
+/// What is aggregated.
+struct Input<'a, 'c> {
+    cx: &'c Context<'c>,
+    inner: &'a (dyn Operator + 'c),
+    /// Where it stands in the query.
+    span: Span,
+    grid: Grid,
+}
+
+/// The operator as it is written.
+fn name(op: AggregateOp) -> &'static str {
+    match op {
+        AggregateOp::Sum => "sum",
+        AggregateOp::Avg => "avg",
+        AggregateOp::Count => "count",
+        AggregateOp::Min => "min",
+        AggregateOp::Max => "max",
+        AggregateOp::Group => "group",
+        AggregateOp::Stddev => "stddev",
+        AggregateOp::Stdvar => "stdvar",
+        AggregateOp::Topk => "topk",
+        AggregateOp::Bottomk => "bottomk",
+        AggregateOp::CountValues => "count_values",
+        AggregateOp::Quantile => "quantile",
+        AggregateOp::Limitk => "limitk",
+        AggregateOp::LimitRatio => "limit_ratio",
+    }
+}

@@ -1,0 +1,135 @@
+//! From a plan to the value it has.
+
+use std::sync::Arc;
+
+use super::{
+    build::build,
+    context::Context,
+    drive::for_each_row,
+    grid::Grid,
+    merge::{Overlap, distinct, same_labelset},
+    operator::{Op, Scratch, Series, without_metadata},
+    row::Row,
+    scalar::numbers,
+    source::Source,
+};
+use crate::{
+    model::{Labels, SeriesBuf},
+    promql::{
+        MatrixSeries, QueryError, Value, VectorSample,
+        ast::ValueType,
+        plan::{Kind, Node},
+    },
+};
+
+/// Evaluates `node` on `grid`; `instant` asks for a value at its one time instead of a matrix.
+pub(crate) fn answer<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, instant: bool) -> Result<Value, QueryError> {
+    match node.value_type() {
+        ValueType::String => Ok(Value::String { time: grid.start, value: text(node).to_owned() }),
+        ValueType::Scalar => {
+            cx.budget.foresee(1, grid.steps)?;
+            let numbers = numbers(cx, node, grid)?;
+            if instant {
+                return Ok(Value::Scalar { time: grid.start, value: numbers.at(0) });
+            }
+            let mut samples = SeriesBuf::default();
+            numbers.iter(grid.steps).enumerate().for_each(|(step, v)| samples.push_float(grid.time(step), v));
+            Ok(Value::Matrix(vec![MatrixSeries { labels: Labels::empty(), samples }]))
+        }
+        ValueType::Matrix => Ok(Value::Matrix(windows(cx, node, grid)?)),
+        ValueType::Vector if instant => {
+            let mut vector = vector(cx, build(cx, node, grid)?, grid)?;
+            if !node.is_ordered() {
+                vector.sort_by(|a, b| a.labels.cmp(&b.labels));
+            }
+            Ok(Value::Vector(vector))
+        }
+        ValueType::Vector => Ok(Value::Matrix(matrix(cx, build(cx, node, grid)?, grid)?)),
+    }
+}
+
+fn text(node: &Node) -> &str {
+    match &node.kind {
+        Kind::Text(text) => text,
+        Kind::Invariant(inner) => text(inner),
+        _ => "",
+    }
+}
+
+/// The series as it leaves the engine.
+fn cleaned(series: Series) -> Series {
+    if series.drop_name { Series::new(without_metadata(&series.labels)) } else { series }
+}
+
+fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorSample>, QueryError> {
+    let mut out: Vec<VectorSample> = Vec::new();
+    for_each_row(cx, &*op, grid.steps, &mut |i, row| {
+        if row.present.any() {
+            cx.budget.hold(1)?;
+            let labels = cleaned(op.series(i)?).labels;
+            let value = row.values.first().copied().unwrap_or_default();
+            out.push(VectorSample { labels, time: grid.start, value, histogram: row.histogram(0).cloned() });
+        }
+        Ok(())
+    })?;
+    if cx.settings.delayed_name_removal {
+        let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
+        all.sort_unstable_by_key(|labels| labels.as_bytes());
+        if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+            return Err(same_labelset());
+        }
+    }
+    Ok(out)
+}
+
+fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
+    let op = if cx.settings.delayed_name_removal { distinct(cx, op, Overlap::Refuse, cleaned)? } else { op };
+    let mut out: Vec<MatrixSeries> = Vec::new();
+    for_each_row(cx, &*op, grid.steps, &mut |i, row| {
+        if row.present.any() {
+            cx.budget.hold(row.present.count())?;
+            out.push(MatrixSeries { labels: op.series(i)?.labels, samples: samples(row, grid) });
+        }
+        Ok(())
+    })?;
+    out.sort_by(|a, b| a.labels.cmp(&b.labels));
+    Ok(out)
+}
+
+fn samples(row: &Row, grid: Grid) -> SeriesBuf {
+    let mut samples = SeriesBuf::default();
+    if !row.has_histograms() {
+        let count = row.present.count();
+        samples.times.reserve_exact(count);
+        samples.values.reserve_exact(count);
+    }
+    for step in row.present.ones() {
+        let time = grid.time(step);
+        match (row.histogram(step), row.values.get(step)) {
+            (Some(h), _) => samples.histograms.push((time, Arc::clone(h))),
+            (None, Some(value)) => samples.push_float(time, *value),
+            (None, None) => {}
+        }
+    }
+    samples
+}
+
+/// A range vector as it is: all samples in the window.
+fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
+    let source = Source::new(cx, node, grid, "")?;
+    if source.edges != crate::promql::ast::Edges::Plain {
+        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
+    }
+    let (mut scratch, mut out) = (Scratch::default(), Vec::new());
+    for i in 0..source.len() {
+        cx.budget.check()?;
+        let mut samples = SeriesBuf::default();
+        source.read(i, &mut scratch, &mut samples)?;
+        if !samples.is_empty() {
+            cx.budget.hold(samples.len())?;
+            out.push(MatrixSeries { labels: cleaned(source.series(i)?).labels, samples });
+        }
+    }
+    out.sort_by(|a, b| a.labels.cmp(&b.labels));
+    Ok(out)
+}

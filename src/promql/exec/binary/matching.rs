@@ -1,0 +1,121 @@
+//! Which series of two vectors belong together.
+//!
+//! Two series match when their signatures, the labels after `on` or all but those after `ignoring`, are equal. One side
+//! is the "one" side: there a signature may stand for one sample at a time. The other is the "many" side, even where
+//! the matching is one to one.
+
+use std::collections::HashMap;
+
+use super::{pairs, stepwise};
+use crate::{
+    model::{Labels, METRIC_NAME, Span},
+    promql::{
+        QueryError,
+        ast::{BinaryOp, Cardinality, Matching},
+        exec::{
+            context::Context,
+            grid::Grid,
+            operator::{Op, Operator, Series, without_metadata},
+        },
+        plan::Binary,
+    },
+};
+
+/// The signatures of both sides' series, numbered.
+pub(super) struct Signatures {
+    pub(super) many: Vec<(Series, usize)>,
+    pub(super) one: Vec<(Series, usize)>,
+    pub(super) count: usize,
+}
+
+/// The labels that must be equal.
+pub(super) fn signature(labels: &Labels, matching: &Matching) -> Labels {
+    let listed = |name: &str| matching.labels.iter().any(|l| l == name);
+    labels.filtered(|name| if matching.on { listed(name) } else { name != METRIC_NAME && !listed(name) })
+}
+
+impl Signatures {
+    pub(super) fn new(
+        cx: &Context<'_>,
+        many: &dyn Operator,
+        one: &dyn Operator,
+        matching: &Matching,
+    ) -> Result<Self, QueryError> {
+        let mut numbers: HashMap<Labels, usize> = HashMap::new();
+        let mut number = |op: &dyn Operator| {
+            let mut all = Vec::with_capacity(op.len());
+            for i in 0..op.len() {
+                if i % 1024 == 0 {
+                    cx.budget.check()?;
+                }
+                let series = op.series(i)?;
+                let next = numbers.len();
+                let n = *numbers.entry(signature(&series.labels, matching)).or_insert(next);
+                all.push((series, n));
+            }
+            Ok::<_, QueryError>(all)
+        };
+        let (many, one) = (number(many)?, number(one)?);
+        Ok(Self { many, one, count: numbers.len() })
+    }
+}
+
+/// An operation on matched samples.
+#[derive(Debug, Clone)]
+pub(super) struct Matched {
+    pub(super) op: BinaryOp,
+    pub(super) return_bool: bool,
+    pub(super) matching: Matching,
+    pub(super) span: Span,
+}
+
+impl Matched {
+    /// Whether the "one" side is the left one.
+    pub(super) fn swapped(&self) -> bool {
+        self.matching.cardinality == Cardinality::OneToMany
+    }
+
+    pub(super) fn one_to_one(&self) -> bool {
+        self.matching.cardinality == Cardinality::OneToOne
+    }
+
+    fn changes_meaning(&self) -> bool {
+        super::op::arithmetic(self.op).is_some()
+    }
+
+    /// The labels of the result of two matched series.
+    pub(super) fn result(&self, cx: &Context<'_>, many: &Series, one: &Labels) -> Series {
+        let drops_now = self.changes_meaning() || (self.return_bool && !cx.settings.delayed_name_removal);
+        let mut labels = if drops_now { without_metadata(&many.labels) } else { many.labels.clone() };
+        if self.one_to_one() {
+            let listed = |name: &str| self.matching.labels.iter().any(|l| l == name);
+            labels = labels.filtered(|name| listed(name) == self.matching.on);
+        }
+        if !self.matching.include.is_empty() {
+            let mut builder = labels.builder();
+            for name in &self.matching.include {
+                builder.set(name, one.get(name).unwrap_or_default());
+            }
+            labels = builder.build();
+        }
+        Series { labels, drop_name: self.return_bool && cx.settings.delayed_name_removal }
+    }
+}
+
+/// The operator for matched vectors.
+pub(super) fn build<'c>(
+    cx: &'c Context<'c>,
+    b: &Binary,
+    lhs: Op<'c>,
+    rhs: Op<'c>,
+    span: Span,
+    grid: Grid,
+) -> Result<Op<'c>, QueryError> {
+    let matched = Matched { op: b.op, return_bool: b.return_bool, matching: b.matching.clone(), span };
+    let (many, one) = if matched.swapped() { (rhs, lhs) } else { (lhs, rhs) };
+    let signatures = Signatures::new(cx, &*many, &*one, &matched.matching)?;
+    match pairs::find(cx, &matched, &signatures) {
+        Some(found) => pairs::build(cx, matched, found, many, one, grid),
+        None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid),
+    }
+}

@@ -1,0 +1,189 @@
+//! Matching that is known before any value is read.
+
+use std::collections::HashSet;
+
+use super::{
+    matching::{Matched, Signatures},
+    op,
+};
+use crate::{
+    model::Labels,
+    promql::{
+        QueryError,
+        exec::{
+            block::Block,
+            context::Context,
+            grid::Grid,
+            operator::{Op, Operator, Scratch, Series},
+            row::Row,
+        },
+    },
+};
+
+/// An output series and the input series it is computed from.
+pub(super) struct Pair {
+    series: Series,
+    many: usize,
+    one: usize,
+}
+
+/// The pairs, if each signature stands for one series on each side that must be "one", and all results differ in their
+/// labels: then no step can bring an error.
+pub(super) fn find(cx: &Context<'_>, matched: &Matched, signatures: &Signatures) -> Option<Vec<Pair>> {
+    if matched.matching.fill_left.is_some() || matched.matching.fill_right.is_some() {
+        return None;
+    }
+    let mut one_of: Vec<Option<usize>> = vec![None; signatures.count];
+    for (i, (_, signature)) in signatures.one.iter().enumerate() {
+        if one_of.get_mut(*signature)?.replace(i).is_some() {
+            return None;
+        }
+    }
+    let mut taken = vec![false; signatures.count];
+    let mut labels: HashSet<Labels> = HashSet::with_capacity(signatures.many.len());
+    let mut pairs = Vec::new();
+    for (many, (series, signature)) in signatures.many.iter().enumerate() {
+        let Some(one) = *one_of.get(*signature)? else { continue };
+        if matched.one_to_one() && std::mem::replace(taken.get_mut(*signature)?, true) {
+            return None;
+        }
+        let series = matched.result(cx, series, &signatures.one.get(one)?.0.labels);
+        if !labels.insert(series.labels.clone()) {
+            return None;
+        }
+        pairs.push(Pair { series, many, one });
+    }
+    Some(pairs)
+}
+
+struct Pairs<'c> {
+    cx: &'c Context<'c>,
+    matched: Matched,
+    pairs: Vec<Pair>,
+    many: Op<'c>,
+    one: Op<'c>,
+}
+
+pub(super) fn build<'c>(
+    cx: &'c Context<'c>,
+    matched: Matched,
+    mut pairs: Vec<Pair>,
+    many: Op<'c>,
+    one: Op<'c>,
+    grid: Grid,
+) -> Result<Op<'c>, QueryError> {
+    if matched.one_to_one() {
+        return Ok(Box::new(Pairs { cx, matched, pairs, many, one }));
+    }
+    // Each row of the "one" side is needed several times.
+    let mut used: Vec<usize> = pairs.iter().map(|p| p.one).collect();
+    used.sort_unstable();
+    used.dedup();
+    for pair in &mut pairs {
+        pair.one = used.binary_search(&pair.one).unwrap_or_default();
+    }
+    let mut block = Block::new(cx, grid.steps);
+    let chosen = Chosen { inner: one, chosen: used };
+    super::super::drive::for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))?;
+    Ok(Box::new(Pairs { cx, matched, pairs, many, one: Box::new(block) }))
+}
+
+/// Some of the series of an operator.
+struct Chosen<'c> {
+    inner: Op<'c>,
+    chosen: Vec<usize>,
+}
+
+impl Chosen<'_> {
+    fn number(&self, i: usize) -> usize {
+        self.chosen.get(i).copied().unwrap_or(usize::MAX)
+    }
+}
+
+impl Operator for Chosen<'_> {
+    fn len(&self) -> usize {
+        self.chosen.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        self.inner.series(self.number(i))
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        self.inner.row(self.number(i), scratch, out)
+    }
+}
+
+impl Pairs<'_> {
+    /// Makes `left` the result.
+    fn combine(&self, left: &mut Row, right: &Row) -> Result<(), QueryError> {
+        left.present.and(&right.present);
+        if left.has_histograms() || right.has_histograms() {
+            return self.combine_mixed(left, right);
+        }
+        let both = left.values.iter_mut().zip(&right.values);
+        if let Some(f) = op::arithmetic(self.matched.op) {
+            both.for_each(|(l, r)| *l = f(*l, *r));
+        } else if let Some(holds) = op::comparison(self.matched.op) {
+            if self.matched.return_bool {
+                both.for_each(|(l, r)| *l = f64::from(u8::from(holds(*l, *r))));
+            } else {
+                for (step, (l, r)) in both.enumerate() {
+                    if !holds(*l, *r) {
+                        left.present.clear(step);
+                    }
+                }
+            }
+        } else {
+            return self.combine_mixed(left, right);
+        }
+        Ok(())
+    }
+
+    fn combine_mixed(&self, left: &mut Row, right: &Row) -> Result<(), QueryError> {
+        let steps: Vec<usize> = left.present.ones().collect();
+        for step in steps {
+            let (Some(l), Some(r)) = (left.sample(step), right.sample(step)) else { continue };
+            if let Some(cell) = left.histograms.get_mut(step) {
+                *cell = None;
+            }
+            left.present.clear(step);
+            match op::apply(self.matched.op, &l, &r) {
+                Ok((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
+                Ok((sample, true)) => left.put(step, sample),
+                Ok((_, false)) => {}
+                Err(Ok(note)) => self.cx.notes.add(note, self.matched.span),
+                Err(Err(error)) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Operator for Pairs<'_> {
+    fn len(&self) -> usize {
+        self.pairs.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        Ok(self.pairs.get(i).map_or_else(|| Series::new(Labels::empty()), |p| p.series.clone()))
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        let Some(pair) = self.pairs.get(i) else { return Ok(()) };
+        let mut other = scratch.take_row();
+        let (left, right) = if self.matched.swapped() {
+            ((&self.one, pair.one), (&self.many, pair.many))
+        } else {
+            ((&self.many, pair.many), (&self.one, pair.one))
+        };
+        left.0.row(left.1, scratch, out)?;
+        // Nothing on one side means nothing at all.
+        if out.present.any() {
+            right.0.row(right.1, scratch, &mut other)?;
+            self.combine(out, &other)?;
+        }
+        scratch.give_row(other);
+        Ok(())
+    }
+}

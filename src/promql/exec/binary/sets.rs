@@ -1,0 +1,134 @@
+//! `and`, `or`, `unless`.
+
+use std::collections::HashMap;
+
+use super::matching::signature;
+use crate::{
+    model::Labels,
+    promql::{
+        QueryError,
+        ast::{BinaryOp, Matching},
+        exec::{
+            block::Block,
+            context::Context,
+            drive::for_each_row,
+            grid::Grid,
+            merge::{Overlap, distinct},
+            operator::{Op, Operator, Scratch, Series},
+            row::{Bits, Row},
+        },
+        plan::Binary,
+    },
+};
+
+/// At which steps a signature has a sample.
+struct Presence(HashMap<Labels, Bits>);
+
+impl Presence {
+    fn of(cx: &Context<'_>, op: &dyn Operator, matching: &Matching, grid: Grid) -> Result<Self, QueryError> {
+        let mut all: HashMap<Labels, Bits> = HashMap::new();
+        for_each_row(cx, op, grid.steps, &mut |i, row| {
+            if row.present.any() {
+                let key = signature(&op.series(i)?.labels, matching);
+                all.entry(key).or_insert_with(|| Bits::new(grid.steps)).or(&row.present);
+            }
+            Ok(())
+        })?;
+        Ok(Self(all))
+    }
+}
+
+/// Rows of `inner` where their signature is present (or isn't) on the other side.
+struct Masked<'c> {
+    inner: Op<'c>,
+    presence: Presence,
+    matching: Matching,
+    keep_present: bool,
+}
+
+impl Operator for Masked<'_> {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        self.inner.series(i)
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        let key = signature(&self.inner.series(i)?.labels, &self.matching);
+        match (self.presence.0.get(&key), self.keep_present) {
+            (None, true) => {
+                // There is nothing to keep, whatever the row holds; its length still has to be right.
+                self.inner.row(i, scratch, out)?;
+                out.reset(out.steps());
+            }
+            (None, false) => self.inner.row(i, scratch, out)?,
+            (Some(bits), true) => {
+                self.inner.row(i, scratch, out)?;
+                out.present.and(bits);
+            }
+            (Some(bits), false) => {
+                self.inner.row(i, scratch, out)?;
+                out.present.and_not(bits);
+            }
+        }
+        Ok(())
+    }
+
+    fn one_name(&self) -> bool {
+        self.inner.one_name()
+    }
+}
+
+/// The series of one operator, then those of another.
+struct Chain<'c> {
+    first: Op<'c>,
+    second: Op<'c>,
+}
+
+impl Operator for Chain<'_> {
+    fn len(&self) -> usize {
+        self.first.len() + self.second.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        match i.checked_sub(self.first.len()) {
+            None => self.first.series(i),
+            Some(rest) => self.second.series(rest),
+        }
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        match i.checked_sub(self.first.len()) {
+            None => self.first.row(i, scratch, out),
+            Some(rest) => self.second.row(rest, scratch, out),
+        }
+    }
+}
+
+/// The operator for a set operation.
+pub(super) fn build<'c>(
+    cx: &'c Context<'c>,
+    b: &Binary,
+    lhs: Op<'c>,
+    rhs: Op<'c>,
+    grid: Grid,
+) -> Result<Op<'c>, QueryError> {
+    let matching = b.matching.clone();
+    if b.op != BinaryOp::Or {
+        let presence = Presence::of(cx, &*rhs, &matching, grid)?;
+        return Ok(Box::new(Masked { inner: lhs, presence, matching, keep_present: b.op == BinaryOp::And }));
+    }
+    let lhs = Block::of(cx, &*lhs, &grid)?;
+    let mut present: HashMap<Labels, Bits> = HashMap::new();
+    for (i, series) in lhs.series.iter().enumerate() {
+        if let Some(bits) = lhs.present(i) {
+            let key = signature(&series.labels, &matching);
+            present.entry(key).or_insert_with(|| Bits::new(grid.steps)).or(bits);
+        }
+    }
+    let rest = Masked { inner: rhs, presence: Presence(present), matching, keep_present: false };
+    let both: Op<'c> = Box::new(Chain { first: Box::new(lhs), second: Box::new(rest) });
+    distinct(cx, both, Overlap::Refuse, |series| series)
+}

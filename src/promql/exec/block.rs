@@ -1,0 +1,100 @@
+//! Rows kept in memory.
+
+use super::{
+    context::Context,
+    drive::for_each_row,
+    grid::Grid,
+    operator::{Operator, Scratch, Series},
+    row::{Bits, Row},
+};
+use crate::{model::Histogram, promql::QueryError};
+use std::sync::Arc;
+
+/// Materialised rows. It gives back its room when dropped.
+pub(crate) struct Block<'c> {
+    cx: &'c Context<'c>,
+    pub(crate) steps: usize,
+    pub(crate) series: Vec<Series>,
+    rows: Vec<Stored>,
+    held: usize,
+}
+
+/// A row without the empty steps at its ends: a series that lived for a moment takes room for a moment.
+struct Stored {
+    first: usize,
+    values: Box<[f64]>,
+    present: Bits,
+    histograms: Box<[Option<Arc<Histogram>>]>,
+}
+
+impl<'c> Block<'c> {
+    pub(crate) fn new(cx: &'c Context<'c>, steps: usize) -> Self {
+        Self { cx, steps, series: Vec::new(), rows: Vec::new(), held: 0 }
+    }
+
+    /// Computes and keeps all rows of `op` that have a sample.
+    pub(crate) fn of(cx: &'c Context<'c>, op: &dyn Operator, grid: &Grid) -> Result<Self, QueryError> {
+        let mut block = Self::new(cx, grid.steps);
+        for_each_row(cx, op, grid.steps, &mut |i, row| {
+            if row.present.any() { block.push(op.series(i)?, row) } else { Ok(()) }
+        })?;
+        Ok(block)
+    }
+
+    pub(crate) fn push(&mut self, series: Series, row: &Row) -> Result<(), QueryError> {
+        let (first, end) = row.present.bounds().map_or((0, 0), |(first, last)| (first, last + 1));
+        self.cx.budget.hold(end - first)?;
+        self.held += end - first;
+        self.rows.push(Stored {
+            first,
+            values: row.values.get(first..end).unwrap_or_default().into(),
+            present: row.present.clone(),
+            histograms: row.histograms.get(first..end).unwrap_or_default().into(),
+        });
+        self.series.push(series);
+        Ok(())
+    }
+
+    /// Makes `out` the row of series `i`.
+    pub(crate) fn copy(&self, i: usize, out: &mut Row) {
+        out.reset(self.steps);
+        let Some(stored) = self.rows.get(i) else { return };
+        out.present.clone_from(&stored.present);
+        let span = stored.first..stored.first + stored.values.len();
+        if let Some(values) = out.values.get_mut(span.clone()) {
+            values.copy_from_slice(&stored.values);
+        }
+        if !stored.histograms.is_empty() {
+            out.histograms.resize(self.steps, None);
+            if let Some(histograms) = out.histograms.get_mut(span) {
+                histograms.clone_from_slice(&stored.histograms);
+            }
+        }
+    }
+
+    /// Which steps of series `i` have a sample.
+    pub(crate) fn present(&self, i: usize) -> Option<&Bits> {
+        self.rows.get(i).map(|r| &r.present)
+    }
+}
+
+impl Operator for Block<'_> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        Ok(self.series.get(i).cloned().unwrap_or(Series::new(crate::model::Labels::empty())))
+    }
+
+    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        self.copy(i, out);
+        Ok(())
+    }
+}
+
+impl Drop for Block<'_> {
+    fn drop(&mut self) {
+        self.cx.budget.release(self.held);
+    }
+}

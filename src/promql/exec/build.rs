@@ -1,0 +1,54 @@
+//! From plan nodes to operators: the one place that knows both.
+
+use super::{
+    binary,
+    call::{self, call},
+    context::Context,
+    grid::Grid,
+    map,
+    operator::Op,
+    repeat::Repeat,
+    select::Selector,
+};
+use crate::promql::{
+    QueryError,
+    aggregate::aggregate,
+    ast::Edges,
+    plan::{Kind, Node},
+};
+
+/// The operator for an expression whose value is an instant vector.
+pub(crate) fn build<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+    build_within(cx, node, grid, "")
+}
+
+/// Likewise; `function` is the name of the function or aggregation right around the node, a hint for storage.
+pub(crate) fn build_within<'c>(
+    cx: &'c Context<'c>,
+    node: &Node,
+    grid: Grid,
+    function: &str,
+) -> Result<Op<'c>, QueryError> {
+    cx.budget.check()?;
+    match &node.kind {
+        Kind::Select(select) if select.edges != Edges::Plain => {
+            Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()))
+        }
+        Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, false)?)),
+        Kind::Call(c) => call(cx, c, node.span, grid),
+        Kind::Aggregate(a) => aggregate(cx, a, node.span, grid),
+        Kind::Binary(b) => binary::build(cx, b, node.span, grid),
+        Kind::Negate(inner) => {
+            let inner = build(cx, inner, grid)?;
+            map::apply(cx, inner, map::Change::Pure(|v| -v), map::Histograms::Unsupported("the negative"), true)
+        }
+        Kind::Invariant(inner) => {
+            let inner = build_within(cx, inner, grid.first(), function)?;
+            Ok(Box::new(Repeat { inner, steps: grid.steps }))
+        }
+        Kind::Number(_) => call::vector(cx, node, grid),
+        Kind::Text(_) | Kind::Window(..) | Kind::Subquery(_) => {
+            Err(QueryError::Execution("expected an instant vector".to_owned()))
+        }
+    }
+}

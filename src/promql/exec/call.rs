@@ -1,0 +1,187 @@
+//! Function calls.
+
+use super::{
+    absent::absent,
+    block::Block,
+    buckets::{self, Question},
+    build::{build, build_within},
+    context::Context,
+    grid::Grid,
+    map::{self, Change, Histograms},
+    notes::Note,
+    operator::{Op, Series},
+    relabel,
+    row::Row,
+    scalar::numbers,
+    select::{Selector, seconds},
+    sort::{Key, sort},
+    source::Source,
+    window,
+};
+use crate::{
+    model::{Labels, Span},
+    promql::{
+        QueryError,
+        ast::ValueType,
+        functions::{date, math, window as windows},
+        plan::{Call, Kind, Node},
+    },
+};
+
+/// The operator for a call that gives an instant vector.
+pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid) -> Result<Op<'c>, QueryError> {
+    if let Some(function) = windows::lookup(call.function) {
+        return over_window(cx, call, function, grid);
+    }
+    let inner = |node: &Node| build_within(cx, node, grid, call.function);
+    let args = call.args.as_slice();
+    if let (Some(f), [vector]) = (math::lookup(call.function), args) {
+        return map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true);
+    }
+    if let Some(f) = date::lookup(call.function) {
+        return match args {
+            [vector] => map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true),
+            _ => series_of(cx, grid, |step| f(seconds(grid.time(step)).floor())),
+        };
+    }
+    let stepwise = |vector: &Node, f: Box<dyn Fn(usize, f64) -> Option<f64> + Sync + 'c>| {
+        map::apply(cx, inner(vector)?, Change::Stepwise(f), Histograms::Dropped, true)
+    };
+    match (call.function, args) {
+        ("vector", [scalar]) => vector(cx, scalar, grid),
+        ("absent", [arg]) => absent(cx, &inner(arg)?, arg, grid),
+        ("timestamp", [arg]) => timestamp(cx, arg, grid),
+        ("round", [arg]) => {
+            map::apply(cx, inner(arg)?, Change::Pure(|v| math::round(v, 1.0)), Histograms::Dropped, true)
+        }
+        ("round", [arg, nearest]) => {
+            let nearest = numbers(cx, nearest, grid)?;
+            stepwise(arg, Box::new(move |step, v| Some(math::round(v, nearest.at(step)))))
+        }
+        ("clamp", [arg, low, high]) => {
+            let (low, high) = (numbers(cx, low, grid)?, numbers(cx, high, grid)?);
+            stepwise(
+                arg,
+                Box::new(move |step, v| {
+                    let (low, high) = (low.at(step), high.at(step));
+                    (!(high < low)).then(|| math::max(low, math::min(high, v)))
+                }),
+            )
+        }
+        ("clamp_min", [arg, low]) => {
+            let low = numbers(cx, low, grid)?;
+            stepwise(arg, Box::new(move |step, v| Some(math::max(low.at(step), v))))
+        }
+        ("clamp_max", [arg, high]) => {
+            let high = numbers(cx, high, grid)?;
+            stepwise(arg, Box::new(move |step, v| Some(math::min(high.at(step), v))))
+        }
+        ("sort", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, false),
+        ("sort_desc", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, true),
+        ("sort_by_label", [arg, names @ ..]) => {
+            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false)
+        }
+        ("sort_by_label_desc", [arg, names @ ..]) => {
+            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), true)
+        }
+        ("label_replace", [arg, target, replacement, source, pattern]) => {
+            relabel::replace(cx, inner(arg)?, [target, replacement, source, pattern].map(text))
+        }
+        ("label_join", [arg, target, separator, sources @ ..]) => {
+            relabel::join(cx, inner(arg)?, text(target), text(separator), &texts(sources))
+        }
+        ("histogram_quantile", [q, arg]) => {
+            let q_numbers = numbers(cx, q, grid)?;
+            judge_quantile(cx, q, q_numbers.iter(grid.steps));
+            buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, arg.span)
+        }
+        ("histogram_fraction", [lower, upper, arg]) => {
+            let question = Question::Fraction(numbers(cx, lower, grid)?, numbers(cx, upper, grid)?);
+            buckets::ask(cx, inner(arg)?, question, grid, arg.span)
+        }
+        _ => Err(QueryError::Unsupported(format!("{}()", call.function))),
+    }
+}
+
+fn over_window<'c>(
+    cx: &'c Context<'c>,
+    call: &Call,
+    function: windows::WindowFunction,
+    grid: Grid,
+) -> Result<Op<'c>, QueryError> {
+    let is_window = |node: &&Node| node.value_type() == ValueType::Matrix;
+    let range = call.args.iter().find(is_window);
+    let range = range.ok_or_else(|| QueryError::Execution("expected a range vector".to_owned()))?;
+    let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
+    let scalars = scalars.collect::<Result<Vec<_>, _>>()?;
+    let source = Source::new(cx, range, grid, call.function)?;
+    let span = call.args.first().map_or(range.span, |a| a.span);
+    if call.function == "absent_over_time" {
+        // It asks for presence anywhere, so equal labels are no concern.
+        let presence = window::unchecked(cx, (call.function, function), source, scalars, grid, span);
+        return absent(cx, &presence, range, grid);
+    }
+    window::apply(cx, (call.function, function), source, scalars, grid, span)
+}
+
+/// One series without labels that has a value at every step.
+pub(super) fn series_of<'c>(cx: &'c Context<'c>, grid: Grid, value: impl Fn(usize) -> f64) -> Result<Op<'c>, QueryError> {
+    cx.budget.foresee(1, grid.steps)?;
+    let mut row = Row::new(grid.steps);
+    row.values.iter_mut().enumerate().for_each(|(step, v)| *v = value(step));
+    row.present.fill();
+    let mut block = Block::new(cx, grid.steps);
+    block.push(Series::new(Labels::empty()), &row)?;
+    Ok(Box::new(block))
+}
+
+/// A scalar as a vector.
+pub(super) fn vector<'c>(cx: &'c Context<'c>, scalar: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+    let numbers = numbers(cx, scalar, grid)?;
+    series_of(cx, grid, |step| numbers.at(step))
+}
+
+/// Times of samples where a selector stands right inside, evaluation times otherwise.
+fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+    match &arg.kind {
+        Kind::Select(select) => {
+            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", true)?);
+            map::apply(cx, times, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
+        }
+        _ => {
+            let change = Change::Replaced(Box::new(move |step| seconds(grid.time(step))));
+            map::apply(cx, build(cx, arg, grid)?, change, Histograms::Kept, true)
+        }
+    }
+}
+
+fn sorted<'c>(
+    cx: &'c Context<'c>,
+    inner: Op<'c>,
+    span: Span,
+    grid: Grid,
+    key: Key<'_>,
+    descending: bool,
+) -> Result<Op<'c>, QueryError> {
+    if !grid.instant {
+        cx.notes.add(Note::SortInRangeQuery, span);
+    }
+    sort(cx, inner, grid, key, descending)
+}
+
+fn judge_quantile(cx: &Context<'_>, node: &Node, values: impl Iterator<Item = f64>) {
+    for q in values.filter(|q| !(0.0..=1.0).contains(q)) {
+        cx.notes.add(Note::InvalidQuantile(q), node.span);
+    }
+}
+
+fn text(node: &Node) -> &str {
+    match &node.kind {
+        Kind::Text(text) => text,
+        _ => "",
+    }
+}
+
+fn texts(nodes: &[Node]) -> Vec<&str> {
+    nodes.iter().map(text).collect()
+}

@@ -1,0 +1,23 @@
+//! What all operators of a query share.
+
+use super::notes::Notes;
+use crate::{promql::budget::Budget, seams::select::Select};
+
+/// The engine's options as they hold for this query.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    /// How far back an instant selector looks, in ms.
+    pub(crate) lookback: i64,
+    /// Most threads to use.
+    pub(crate) threads: usize,
+    /// Whether metric names go at the very end instead of at each operation.
+    pub(crate) delayed_name_removal: bool,
+}
+
+/// The surroundings of a running query.
+pub(crate) struct Context<'q> {
+    pub(crate) select: &'q dyn Select,
+    pub(crate) settings: Settings,
+    pub(crate) budget: Budget<'q>,
+    pub(crate) notes: Notes,
+}

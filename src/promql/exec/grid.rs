@@ -1,0 +1,76 @@
+//! The steps an expression is evaluated at, and the times a shifted selector looks at.
+
+/// Evenly spaced evaluation times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Grid {
+    /// First time in ms.
+    pub(crate) start: i64,
+    /// Distance in ms, at least 1.
+    pub(crate) step: i64,
+    /// How many.
+    pub(crate) steps: usize,
+    /// Whether it is the one step of an instant query: only there does order matter.
+    pub(crate) instant: bool,
+}
+
+impl Grid {
+    pub(crate) fn instant(time: i64) -> Self {
+        Self { start: time, step: 1, steps: 1, instant: true }
+    }
+
+    /// The times from `start` up to at most `end`.
+    pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
+        let step = step.max(1);
+        let steps = if end < start { 0 } else { (end.abs_diff(start) / step.unsigned_abs()).saturating_add(1) };
+        Self { start, step, steps: usize::try_from(steps).unwrap_or(usize::MAX), instant: start == end }
+    }
+
+    /// The time of step `k`.
+    pub(crate) fn time(&self, k: usize) -> i64 {
+        self.start.saturating_add(self.step.saturating_mul(i64::try_from(k).unwrap_or(i64::MAX)))
+    }
+
+    pub(crate) fn last(&self) -> i64 {
+        self.time(self.steps.saturating_sub(1))
+    }
+
+    /// Its first step alone.
+    pub(crate) fn first(&self) -> Self {
+        Self { steps: self.steps.min(1), instant: true, ..*self }
+    }
+}
+
+/// `offset` and `@`, resolved to ms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Shift {
+    /// How far to look back; negative looks ahead.
+    pub(crate) offset: i64,
+    /// A fixed time instead of the step's.
+    pub(crate) at: Option<i64>,
+}
+
+impl Shift {
+    /// The time looked at when evaluating at `time`.
+    pub(crate) fn apply(self, time: i64) -> i64 {
+        self.at.unwrap_or(time).saturating_sub(self.offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_ends_at_its_last_whole_step() {
+        let grid = Grid::range(10, 35, 10);
+        assert_eq!((grid.steps, grid.last()), (3, 30));
+        assert_eq!(Grid::range(10, 9, 10).steps, 0);
+        assert_eq!(Grid::range(i64::MIN, i64::MAX, 1).steps, usize::MAX);
+    }
+
+    #[test]
+    fn a_fixed_time_replaces_the_step_and_is_offset_too() {
+        assert_eq!(Shift { offset: 5, at: None }.apply(100), 95);
+        assert_eq!(Shift { offset: -5, at: Some(50) }.apply(100), 55);
+    }
+}

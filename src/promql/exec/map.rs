@@ -1,0 +1,110 @@
+//! Operations on one value at a time.
+
+use super::{
+    context::Context,
+    merge::{Overlap, distinct},
+    notes::Note,
+    operator::{Op, Operator, Scratch, Series},
+    row::Row,
+};
+use crate::{model::Span, promql::QueryError};
+
+/// What happens to a float.
+pub(super) enum Change<'c> {
+    /// The same whatever the step.
+    Pure(fn(f64) -> f64),
+    /// Depends on the step; `None` leaves no sample.
+    Stepwise(Box<dyn Fn(usize, f64) -> Option<f64> + Sync + 'c>),
+    /// Replaces the value, whatever it is, histograms included.
+    Replaced(Box<dyn Fn(usize) -> f64 + Sync + 'c>),
+}
+
+/// What happens to a histogram.
+#[derive(Debug, Clone)]
+pub(super) enum Histograms {
+    /// It is left out.
+    Dropped,
+    /// It is left out with a remark.
+    Remarked(Note, Span),
+    /// It passes as it is.
+    Kept,
+    /// This can't be computed yet.
+    Unsupported(&'static str),
+}
+
+struct Map<'c> {
+    cx: &'c Context<'c>,
+    inner: Op<'c>,
+    change: Change<'c>,
+    histograms: Histograms,
+    renames: bool,
+}
+
+/// Applies `change` to every value of `inner`; `renames` when the result is no longer the metric.
+pub(super) fn apply<'c>(
+    cx: &'c Context<'c>,
+    inner: Op<'c>,
+    change: Change<'c>,
+    histograms: Histograms,
+    renames: bool,
+) -> Result<Op<'c>, QueryError> {
+    let stays_distinct = !renames || inner.one_name() || cx.settings.delayed_name_removal;
+    let op: Op<'c> = Box::new(Map { cx, inner, change, histograms, renames });
+    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::Refuse, |series| series) }
+}
+
+impl Operator for Map<'_> {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        let series = self.inner.series(i)?;
+        Ok(if self.renames { series.renamed(self.cx) } else { series })
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        self.inner.row(i, scratch, out)?;
+        if let Change::Replaced(f) = &self.change {
+            out.histograms.clear();
+            out.values.iter_mut().enumerate().for_each(|(step, v)| *v = f(step));
+            return Ok(());
+        }
+        if out.has_histograms() {
+            match &self.histograms {
+                Histograms::Kept => {}
+                Histograms::Dropped => _ = out.drop_histograms(),
+                Histograms::Remarked(note, span) => {
+                    if out.drop_histograms() {
+                        self.cx.notes.add(note.clone(), *span);
+                    }
+                }
+                Histograms::Unsupported(what) => {
+                    if out.drop_histograms() {
+                        return Err(QueryError::Unsupported(format!("{what} of native histograms")));
+                    }
+                }
+            }
+        }
+        match &self.change {
+            // Values where there is no sample are changed too: that is cheaper than looking.
+            Change::Pure(f) => out.values.iter_mut().for_each(|v| *v = f(*v)),
+            Change::Stepwise(f) => {
+                for (step, value) in out.values.iter_mut().enumerate() {
+                    if out.present.get(step) && out.histograms.get(step).is_none_or(Option::is_none) {
+                        match f(step, *value) {
+                            Some(new) => *value = new,
+                            None => out.present.clear(step),
+                        }
+                    }
+                }
+            }
+            Change::Replaced(_) => {}
+        }
+        Ok(())
+    }
+
+    fn one_name(&self) -> bool {
+        self.inner.one_name()
+    }
+}

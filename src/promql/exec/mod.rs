@@ -1,0 +1,43 @@
+//! Operators: from a plan to rows.
+//!
+//! An [`Operator`](operator::Operator) has a known number of output series. It tells the labels of each on demand, so
+//! that what nobody asks for is never materialised, and computes each one's [`Row`](row::Row), its values over the
+//! whole step grid, on demand too, in any order and from any thread. So selectors, window functions and everything
+//! element-wise hold nothing, and [`drive`] can split the series among threads: each takes pieces of consecutive series,
+//! and the rows are handed over strictly in series order. Whatever folds them, sums included, gives the same bits with
+//! one thread and with many.
+//!
+//! [`build`] turns plan nodes into operators, one line per kind. What needs all rows of an input first (aggregations,
+//! `absent`, the "one" side of a match) runs through them while it is being built and keeps only its result.
+
+mod absent;
+mod answer;
+pub(crate) mod binary;
+mod block;
+mod buckets;
+mod build;
+mod call;
+mod context;
+mod drive;
+pub(crate) mod grid;
+mod map;
+mod merge;
+mod notes;
+mod operator;
+mod relabel;
+mod repeat;
+pub(crate) mod row;
+mod scalar;
+mod select;
+mod sort;
+mod source;
+mod window;
+
+pub(crate) use answer::answer;
+pub(crate) use block::Block;
+pub(crate) use build::build_within;
+pub(crate) use context::{Context, Settings};
+pub(crate) use drive::for_each_row;
+pub(crate) use notes::{Note, Notes, general};
+pub(crate) use operator::{Operator, Series};
+pub(crate) use scalar::{Numbers, numbers};

@@ -1,0 +1,252 @@
+//! Annotations, in Prometheus' words.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::model::{Annotation, Annotations, Severity, Span};
+
+/// A remark.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Note {
+    InvalidQuantile(f64),
+    /// The ratio and what it is capped to.
+    InvalidRatio(f64, f64),
+    /// Metric name (may be empty) and the label's value.
+    BadBucketLabel(String, String),
+    MixedFloatsHistograms(String),
+    MixedFloatsHistogramsAggregation,
+    MixedClassicNative(String),
+    PossibleNonCounter(String),
+    HistogramIgnoredInAggregation(&'static str),
+    HistogramIgnoredInRange(String),
+    SortInRangeQuery,
+    /// Left type, operator, right type.
+    IncompatibleTypes(&'static str, &'static str, &'static str),
+    ForcedMonotonicity(Monotonicity),
+}
+
+/// Where classic buckets had to be forced to ascend.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Monotonicity {
+    /// The metric, may be empty.
+    pub(crate) metric: String,
+    /// Evaluation time in ms.
+    pub(crate) time: i64,
+    /// Lowest and highest bound that was changed.
+    pub(crate) bounds: (f64, f64),
+    /// The largest change.
+    pub(crate) difference: f64,
+}
+
+#[derive(Debug, Clone)]
+struct Fixes {
+    times: (i64, i64),
+    bounds: (f64, f64),
+    difference: f64,
+    count: u64,
+}
+
+/// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
+#[derive(Debug, Default)]
+pub(crate) struct Notes(Mutex<BTreeMap<(bool, String), (Span, Option<Fixes>)>>);
+
+impl Notes {
+    /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the
+    /// later part.
+    pub(crate) fn add(&self, note: Note, span: Span) {
+        let key = (note.is_info(), note.message());
+        let fixes = match note {
+            Note::ForcedMonotonicity(m) => Some(Fixes {
+                times: (m.time, m.time),
+                bounds: m.bounds,
+                difference: m.difference,
+                count: 1,
+            }),
+            _ => None,
+        };
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.entry(key).or_insert((span, None));
+        entry.0 = entry.0.max(span);
+        if let Some(new) = fixes {
+            entry.1 = Some(match entry.1.take() {
+                None => new,
+                Some(old) => Fixes {
+                    times: (old.times.0.min(new.times.0), old.times.1.max(new.times.1)),
+                    bounds: (old.bounds.0.min(new.bounds.0), old.bounds.1.max(new.bounds.1)),
+                    difference: old.difference.max(new.difference),
+                    count: old.count + 1,
+                },
+            });
+        }
+    }
+
+    pub(crate) fn finish(self) -> Annotations {
+        let mut out = Annotations::default();
+        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by(|a, b| (a.1.0, &a.0).cmp(&(b.1.0, &b.0)));
+        for ((info, mut message), (span, fixes)) in all {
+            if let Some(f) = fixes {
+                message.push_str(&format!(
+                    ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
+                    general(f.bounds.0),
+                    general(f.bounds.1),
+                    two_digits(f.difference),
+                    f.count,
+                    moment(f.times.0),
+                    moment(f.times.1),
+                ));
+            }
+            let severity = if info { Severity::Info } else { Severity::Warning };
+            out.add(Annotation { severity, message, span: Some(span) });
+        }
+        out
+    }
+}
+
+impl Note {
+    fn is_info(&self) -> bool {
+        matches!(
+            self,
+            Self::PossibleNonCounter(_)
+                | Self::HistogramIgnoredInAggregation(_)
+                | Self::HistogramIgnoredInRange(_)
+                | Self::IncompatibleTypes(..)
+                | Self::ForcedMonotonicity(_)
+        )
+    }
+
+    fn message(&self) -> String {
+        let of_metric = |text: &str, metric: &str| {
+            if metric.is_empty() { text.to_owned() } else { format!("{text} for metric name {metric:?}") }
+        };
+        match self {
+            Self::InvalidQuantile(q) => format!("quantile value should be between 0 and 1, got {}", general(*q)),
+            Self::InvalidRatio(r, to) => {
+                let (r, to) = (general(*r), general(*to));
+                format!("ratio value should be between -1 and 1, got {r}, capping to {to}")
+            }
+            Self::BadBucketLabel(metric, value) => {
+                of_metric(&format!("bucket label \"le\" is missing or has a malformed value of {value:?}"), metric)
+            }
+            Self::MixedFloatsHistograms(metric) => {
+                format!("encountered a mix of histograms and floats for metric name {metric:?}")
+            }
+            Self::MixedFloatsHistogramsAggregation => {
+                "encountered a mix of histograms and floats for aggregation".to_owned()
+            }
+            Self::MixedClassicNative(metric) => {
+                of_metric("vector contains a mix of classic and native histograms", metric)
+            }
+            Self::PossibleNonCounter(metric) => format!(
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
+            ),
+            Self::HistogramIgnoredInAggregation(name) => format!("ignored histogram in {name} aggregation"),
+            Self::HistogramIgnoredInRange(metric) => format!(
+                "ignored histograms in a range containing both floats and histograms for metric name {metric:?}"
+            ),
+            Self::SortInRangeQuery => {
+                "sort is ineffective for range queries since results are always ordered by labels".to_owned()
+            }
+            Self::IncompatibleTypes(left, op, right) => {
+                format!("incompatible sample types encountered for binary operator {op:?}: {left} {op} {right}")
+            }
+            Self::ForcedMonotonicity(m) => of_metric(
+                "input to histogram_quantile needed to be fixed for monotonicity (see \
+                 https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)",
+                &m.metric,
+            ),
+        }
+    }
+}
+
+/// A number with as many digits as it needs, with an exponent beyond the sixth digit: the way Prometheus writes numbers
+/// in messages.
+pub(crate) fn general(v: f64) -> String {
+    if v.is_nan() {
+        return "NaN".to_owned();
+    }
+    if v.is_infinite() {
+        return if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let scientific = format!("{v:e}");
+    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
+    match exponent.parse::<i32>() {
+        Ok(e) if v != 0.0 && !(-4..6).contains(&e) => {
+            format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs())
+        }
+        _ => format!("{v}"),
+    }
+}
+
+/// A number with two significant digits.
+fn two_digits(v: f64) -> String {
+    let rounded: f64 = format!("{v:.1e}").parse().unwrap_or(v);
+    let scientific = format!("{rounded:e}");
+    match scientific.split_once('e').map(|(digits, e)| (digits, e.parse::<i32>().unwrap_or(0))) {
+        Some((digits, e)) if rounded != 0.0 && !(-4..2).contains(&e) => {
+            format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs())
+        }
+        _ => format!("{rounded}"),
+    }
+}
+
+/// A time in ms as a date and time of day in UTC, to the second.
+fn moment(ms: i64) -> String {
+    let time = crate::promql::functions::date::Moment::from_seconds(ms.div_euclid(1000));
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        time.year, time.month, time.day, time.hour, time.minute, time.second
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_as_in_prometheus_messages() {
+        let cases = [(2.0, "2"), (-0.5, "-0.5"), (1e-5, "1e-05"), (1.5e30, "1.5e+30"), (f64::INFINITY, "+Inf")];
+        for (value, text) in cases {
+            assert_eq!(general(value), text);
+        }
+        assert_eq!(two_digits(0.123), "0.12");
+        assert_eq!(two_digits(1234.0), "1.2e+03");
+        assert_eq!(two_digits(10.0), "10");
+    }
+
+    #[test]
+    fn a_repeated_remark_is_kept_once_for_the_later_part() {
+        let notes = Notes::default();
+        notes.add(Note::InvalidQuantile(2.0), Span::new(5, 6));
+        notes.add(Note::InvalidQuantile(2.0), Span::new(1, 2));
+        notes.add(Note::PossibleNonCounter("x".into()), Span::new(1, 2));
+        let all = notes.finish();
+        let told: Vec<_> = all.iter().map(|a| (a.severity, a.message.as_str(), a.span)).collect();
+        assert_eq!(told, [
+            (
+                Severity::Info,
+                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\"",
+                Some(Span::new(1, 2))
+            ),
+            (Severity::Warning, "quantile value should be between 0 and 1, got 2", Some(Span::new(5, 6))),
+        ]);
+    }
+
+    #[test]
+    fn repeated_fixes_of_buckets_are_summed_up() {
+        let notes = Notes::default();
+        let fix = |time, low, high, difference| {
+            Note::ForcedMonotonicity(Monotonicity { metric: String::new(), time, bounds: (low, high), difference })
+        };
+        notes.add(fix(60_000, 5.0, 10.0, 1.0), Span::new(0, 1));
+        notes.add(fix(0, 1.0, 5.0, 20.0), Span::new(0, 1));
+        let all = notes.finish();
+        let message = &all.iter().next().unwrap().message;
+        let tail = "from buckets 1 to 10, with a max diff of 20, over 2 samples from 1970-01-01T00:00:00Z to \
+                    1970-01-01T00:01:00Z";
+        assert!(message.ends_with(tail), "{message}");
+    }
+}

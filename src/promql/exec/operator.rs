@@ -1,0 +1,92 @@
+//! The contract between operators.
+
+use super::{context::Context, row::Row};
+use crate::{
+    model::{Labels, METRIC_NAME, SeriesBuf},
+    promql::QueryError,
+};
+
+/// Labels that describe the metric itself; they go when the values are no longer the metric's.
+const METADATA_LABELS: [&str; 3] = [METRIC_NAME, "__type__", "__unit__"];
+
+/// An output series.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Series {
+    pub(crate) labels: Labels,
+    /// Whether the metric name is still there but has to go at the end (only with delayed name removal).
+    pub(crate) drop_name: bool,
+}
+
+impl Series {
+    pub(crate) fn new(labels: Labels) -> Self {
+        Self { labels, drop_name: false }
+    }
+
+    /// The series as it is after an operation that changes what the values mean.
+    pub(crate) fn renamed(self, cx: &Context<'_>) -> Self {
+        if cx.settings.delayed_name_removal {
+            Self { drop_name: true, ..self }
+        } else {
+            Self { labels: without_metadata(&self.labels), drop_name: self.drop_name }
+        }
+    }
+}
+
+/// The labels without those that describe the metric.
+pub(crate) fn without_metadata(labels: &Labels) -> Labels {
+    labels.filtered(|name| !METADATA_LABELS.contains(&name))
+}
+
+/// A source of rows. Everything takes `&self`: any thread may ask for any row.
+pub(crate) trait Operator: Sync {
+    /// How many output series there are. Some may turn out to have no sample.
+    fn len(&self) -> usize;
+
+    /// Labels of output series `i`.
+    fn series(&self, i: usize) -> Result<Series, QueryError>;
+
+    /// Makes `out` the row of output series `i`.
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError>;
+
+    /// Whether series stay distinct when their metric names go; only a promise, never needed for a right answer.
+    fn one_name(&self) -> bool {
+        false
+    }
+}
+
+/// An operator somewhere below.
+pub(crate) type Op<'c> = Box<dyn Operator + 'c>;
+
+/// Buffers of one thread, lent out and given back so that nothing is allocated per row.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    rows: Vec<Row>,
+    buffers: Vec<SeriesBuf>,
+    indexes: Vec<Vec<u32>>,
+}
+
+impl Scratch {
+    pub(crate) fn take_row(&mut self) -> Row {
+        self.rows.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_row(&mut self, row: Row) {
+        self.rows.push(row);
+    }
+
+    pub(crate) fn take_buffer(&mut self) -> SeriesBuf {
+        self.buffers.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_buffer(&mut self, buffer: SeriesBuf) {
+        self.buffers.push(buffer);
+    }
+
+    pub(crate) fn take_indexes(&mut self) -> Vec<u32> {
+        self.indexes.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_indexes(&mut self, indexes: Vec<u32>) {
+        self.indexes.push(indexes);
+    }
+}

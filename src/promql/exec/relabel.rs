@@ -1,0 +1,81 @@
+//! `label_replace` and `label_join`.
+
+use regex_automata::{Input, meta::Regex, util::captures::Captures, util::interpolate};
+
+use super::{
+    context::Context,
+    merge::{Overlap, distinct},
+    operator::{Op, Series},
+};
+use crate::{
+    model::METRIC_NAME,
+    promql::QueryError,
+};
+
+/// Sets label `target` to `replacement`, with the groups of `pattern` filled in, where the whole of `source` matches.
+pub(super) fn replace<'c>(
+    cx: &'c Context<'c>,
+    inner: Op<'c>,
+    [target, replacement, source, pattern]: [&str; 4],
+) -> Result<Op<'c>, QueryError> {
+    let refused = || QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"));
+    let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| refused())?;
+    if target.is_empty() {
+        let text = format!("invalid destination label name in label_replace(): {target}");
+        return Err(QueryError::Execution(text));
+    }
+    distinct(cx, inner, Overlap::Refuse, |series| {
+        let value = series.labels.get(source).unwrap_or_default();
+        let mut captures = regex.create_captures();
+        regex.captures(Input::new(value), &mut captures);
+        if !captures.is_match() {
+            return series;
+        }
+        let new = expand(replacement, value, &captures);
+        set(series, target, &new)
+    })
+}
+
+/// `$1`, `${1}`, `$name` and `${name}` are replaced by what their group matched, `$$` by a dollar sign.
+fn expand(replacement: &str, value: &str, captures: &Captures) -> String {
+    let mut out = String::new();
+    interpolate::string(
+        replacement,
+        |index, out| {
+            let matched = captures.get_group(index).and_then(|span| value.get(span.start..span.end));
+            out.push_str(matched.unwrap_or_default());
+        },
+        |name| captures.group_info().to_index(captures.pattern()?, name),
+        &mut out,
+    );
+    out
+}
+
+/// Sets label `target` to the values of `sources`, joined by `separator`.
+pub(super) fn join<'c>(
+    cx: &'c Context<'c>,
+    inner: Op<'c>,
+    target: &str,
+    separator: &str,
+    sources: &[&str],
+) -> Result<Op<'c>, QueryError> {
+    let refused =
+        |which, name| Err(QueryError::Execution(format!("invalid {which} label name in label_join(): {name}")));
+    if let Some(name) = sources.iter().find(|name| name.is_empty()) {
+        return refused("source", *name);
+    }
+    if target.is_empty() {
+        return refused("destination", target);
+    }
+    distinct(cx, inner, Overlap::Refuse, |series| {
+        let values: Vec<&str> = sources.iter().map(|name| series.labels.get(name).unwrap_or_default()).collect();
+        let joined = values.join(separator);
+        set(series, target, &joined)
+    })
+}
+
+/// A name that is set on purpose stays.
+fn set(series: Series, target: &str, value: &str) -> Series {
+    let labels = series.labels.builder().set(target, value).build();
+    Series { labels, drop_name: series.drop_name && target != METRIC_NAME }
+}

@@ -1,0 +1,36 @@
+//! What is the same at every step, computed once per series.
+
+use super::operator::{Op, Operator, Scratch, Series};
+use crate::promql::{QueryError, exec::row::Row};
+
+/// Repeats the one step of `inner` over `steps`.
+pub(super) struct Repeat<'c> {
+    pub(super) inner: Op<'c>,
+    pub(super) steps: usize,
+}
+
+impl Operator for Repeat<'_> {
+    fn len(&self) -> usize {
+        self.inner.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        self.inner.series(i)
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        self.inner.row(i, scratch, out)?;
+        let sample = out.sample(0);
+        out.reset(self.steps);
+        if let Some(sample) = sample {
+            for step in 0..self.steps {
+                out.put(step, sample.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn one_name(&self) -> bool {
+        self.inner.one_name()
+    }
+}

@@ -1,0 +1,152 @@
+//! Instant vector selectors.
+
+use std::sync::Arc;
+
+use super::{
+    context::Context,
+    grid::{Grid, Shift},
+    operator::{Operator, Scratch, Series},
+    row::Row,
+};
+use crate::{
+    model::{SeriesBuf, TimeRange, is_stale},
+    promql::{QueryError, plan},
+    seams::select::{SelectHints, SeriesSet},
+};
+
+/// Finds the series of a selector that may have samples between `from` (exclusive) and `to` (inclusive).
+pub(super) fn find(
+    cx: &Context<'_>,
+    select: &plan::Select,
+    from: i64,
+    to: i64,
+    step: i64,
+    function: &str,
+) -> Result<Arc<dyn SeriesSet>, QueryError> {
+    let range = TimeRange::new(from.saturating_add(1), to);
+    let hints = SelectHints { step, function: function.to_owned(), sorted: false };
+    let set = cx.select.select(&select.matchers, range, &hints)?;
+    cx.budget.selected(set.len());
+    Ok(set)
+}
+
+/// For each step the newest sample no older than the lookback, unless it is a staleness marker.
+pub(super) struct Selector<'c> {
+    cx: &'c Context<'c>,
+    set: Arc<dyn SeriesSet>,
+    grid: Grid,
+    shift: Shift,
+    one_name: bool,
+    /// Whether to give the samples' times, in seconds, instead of their values.
+    times: bool,
+}
+
+impl<'c> Selector<'c> {
+    pub(super) fn new(
+        cx: &'c Context<'c>,
+        select: &plan::Select,
+        grid: Grid,
+        function: &str,
+        times: bool,
+    ) -> Result<Self, QueryError> {
+        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let from = first.saturating_sub(cx.settings.lookback);
+        let hint_step = if grid.instant { 0 } else { grid.step };
+        let set = find(cx, select, from, last, hint_step, function)?;
+        Ok(Self { cx, set, grid, shift: select.shift, one_name: select.metric_name().is_some(), times })
+    }
+
+    fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
+        let mut floats = Cursor::new(&buffer.times);
+        for step in 0..self.grid.steps {
+            let now = self.shift.apply(self.grid.time(step));
+            if let Some((i, time)) = floats.latest(now, self.cx.settings.lookback)
+                && let Some(value) = buffer.values.get(i)
+                && !is_stale(*value)
+            {
+                out.set(step, if self.times { seconds(time) } else { *value });
+            }
+        }
+    }
+
+    /// The general way, for series that hold histograms too: whichever sample is newer counts.
+    fn fill_mixed(&self, buffer: &SeriesBuf, out: &mut Row) {
+        let times: Vec<i64> = buffer.histograms.iter().map(|h| h.0).collect();
+        let (mut floats, mut histograms) = (Cursor::new(&buffer.times), Cursor::new(&times));
+        for step in 0..self.grid.steps {
+            let now = self.shift.apply(self.grid.time(step));
+            let float = floats.latest(now, self.cx.settings.lookback);
+            let histogram = histograms.latest(now, self.cx.settings.lookback);
+            let histogram_is_newer = histogram.map(|h| h.1) > float.map(|f| f.1);
+            if histogram_is_newer {
+                if let Some((i, time)) = histogram
+                    && let Some((_, sample)) = buffer.histograms.get(i)
+                    && !sample.is_stale()
+                {
+                    if self.times { out.set(step, seconds(time)) } else { out.set_histogram(step, Arc::clone(sample)) }
+                }
+            } else if let Some((i, time)) = float
+                && let Some(value) = buffer.values.get(i)
+                && !is_stale(*value)
+            {
+                out.set(step, if self.times { seconds(time) } else { *value });
+            }
+        }
+    }
+}
+
+/// A time in ms as PromQL's seconds.
+pub(super) fn seconds(ms: i64) -> f64 {
+    ms as f64 / 1000.0
+}
+
+/// Walks ascending times forwards.
+struct Cursor<'t> {
+    times: &'t [i64],
+    /// Count of times passed.
+    passed: usize,
+}
+
+impl<'t> Cursor<'t> {
+    fn new(times: &'t [i64]) -> Self {
+        Self { times, passed: 0 }
+    }
+
+    /// The newest time in `(now - lookback, now]` and its index. `now` must not descend between calls.
+    fn latest(&mut self, now: i64, lookback: i64) -> Option<(usize, i64)> {
+        while self.times.get(self.passed).is_some_and(|t| *t <= now) {
+            self.passed += 1;
+        }
+        let i = self.passed.checked_sub(1)?;
+        let time = *self.times.get(i)?;
+        (time > now.saturating_sub(lookback)).then_some((i, time))
+    }
+}
+
+impl Operator for Selector<'_> {
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        Ok(Series::new(self.set.labels(i)?))
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        let mut buffer = scratch.take_buffer();
+        self.set.read(i, &mut buffer)?;
+        self.cx.budget.read(buffer.len())?;
+        out.reset(self.grid.steps);
+        if buffer.histograms.is_empty() {
+            self.fill(&buffer, out);
+        } else {
+            self.fill_mixed(&buffer, out);
+        }
+        scratch.give_buffer(buffer);
+        Ok(())
+    }
+
+    fn one_name(&self) -> bool {
+        self.one_name
+    }
+}

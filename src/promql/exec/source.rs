@@ -1,0 +1,190 @@
+//! Where windows get their samples from: storage, or a subquery's rows.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::{
+    build::build,
+    context::Context,
+    grid::{Grid, Shift},
+    operator::{Op, Scratch, Series},
+    row::Sample,
+    select::find,
+};
+use crate::{
+    model::{Histogram, METRIC_NAME, ResetHint, SeriesBuf, is_stale},
+    promql::{
+        QueryError,
+        ast::Edges,
+        plan::{self, Kind, Node},
+    },
+    seams::select::SeriesSet,
+};
+
+/// A range vector: for every series its samples over all windows at once.
+pub(super) struct Source<'c> {
+    cx: &'c Context<'c>,
+    from: From<'c>,
+    /// Length of a window in ms.
+    pub(super) range: i64,
+    pub(super) shift: Shift,
+    pub(super) edges: Edges,
+    name: Option<String>,
+}
+
+enum From<'c> {
+    Storage(Arc<dyn SeriesSet>),
+    /// A subquery; its inner expression over its own grid.
+    Rows(Op<'c>, Grid),
+}
+
+impl<'c> Source<'c> {
+    /// The source of a range selector or subquery.
+    pub(super) fn new(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Self, QueryError> {
+        match &node.kind {
+            Kind::Window(select, range) => Self::storage(cx, select, *range, grid, function),
+            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid),
+            _ => Err(QueryError::Execution("expected a range vector".to_owned())),
+        }
+    }
+
+    fn storage(
+        cx: &'c Context<'c>,
+        select: &plan::Select,
+        range: i64,
+        grid: Grid,
+        function: &str,
+    ) -> Result<Self, QueryError> {
+        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let lookback = cx.settings.lookback;
+        let (before, after) = match select.edges {
+            Edges::Plain => (0, 0),
+            Edges::Anchored => (lookback, 0),
+            Edges::Smoothed => (lookback, lookback),
+        };
+        let from = first.saturating_sub(range).saturating_sub(before);
+        let hint_step = if grid.instant { 0 } else { grid.step };
+        let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
+        let name = select.metric_name().map(str::to_owned);
+        Ok(Self { cx, from: From::Storage(set), range, shift: select.shift, edges: select.edges, name })
+    }
+
+    fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
+        let (first, last) = (subquery.shift.apply(grid.start), subquery.shift.apply(grid.last()));
+        let inner = inner_grid(first.saturating_sub(subquery.range), last, subquery.step);
+        // One row of it must fit, or there is no use in starting.
+        cx.budget.foresee(1, inner.steps)?;
+        let op = build(cx, &subquery.expr, inner)?;
+        let from = From::Rows(op, inner);
+        Ok(Self { cx, from, range: subquery.range, shift: subquery.shift, edges: Edges::Plain, name: None })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match &self.from {
+            From::Storage(set) => set.len(),
+            From::Rows(op, _) => op.len(),
+        }
+    }
+
+    pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {
+        match &self.from {
+            From::Storage(set) => Ok(Series::new(set.labels(i)?)),
+            From::Rows(op, _) => op.series(i),
+        }
+    }
+
+    /// The metric name of series `i`, for remarks.
+    pub(super) fn metric_name(&self, i: usize) -> Cow<'_, str> {
+        match &self.name {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(self.series(i).map_or_else(
+                |_| String::new(),
+                |s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned(),
+            )),
+        }
+    }
+
+    pub(super) fn one_name(&self) -> bool {
+        match &self.from {
+            From::Storage(_) => self.name.is_some(),
+            From::Rows(op, _) => op.one_name(),
+        }
+    }
+
+    /// Replaces what `out` holds by the samples of series `i`, without staleness markers.
+    pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), QueryError> {
+        match &self.from {
+            From::Storage(set) => {
+                set.read(i, out)?;
+                self.cx.budget.read(out.len())?;
+                drop_stale(out);
+            }
+            From::Rows(op, grid) => {
+                out.clear();
+                let mut row = scratch.take_row();
+                op.row(i, scratch, &mut row)?;
+                for step in row.present.ones() {
+                    match row.sample(step) {
+                        Some(Sample::Float(value)) => out.push_float(grid.time(step), value),
+                        Some(Sample::Histogram(h)) => out.histograms.push((grid.time(step), without_hint(h))),
+                        None => {}
+                    }
+                }
+                scratch.give_row(row);
+                self.cx.budget.read(out.len())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The multiples of `step` after `from` (exclusive) up to `to`.
+fn inner_grid(from: i64, to: i64, step: i64) -> Grid {
+    let step = step.max(1);
+    let start = from.div_euclid(step).saturating_add(1).saturating_mul(step);
+    Grid::range(start, to, step)
+}
+
+/// A subquery may skip or repeat samples, so what they say about resets no longer holds.
+fn without_hint(h: Arc<Histogram>) -> Arc<Histogram> {
+    match h.reset_hint {
+        ResetHint::Reset | ResetHint::NotReset => {
+            Arc::new(Histogram { reset_hint: ResetHint::Unknown, ..Histogram::clone(&h) })
+        }
+        ResetHint::Unknown | ResetHint::Gauge => h,
+    }
+}
+
+fn drop_stale(buffer: &mut SeriesBuf) {
+    if buffer.values.iter().any(|v| is_stale(*v)) {
+        let stale: Vec<bool> = buffer.values.iter().map(|v| is_stale(*v)).collect();
+        let mut keep = stale.iter();
+        buffer.times.retain(|_| !keep.next().copied().unwrap_or(false));
+        buffer.values.retain(|v| !is_stale(*v));
+    }
+    buffer.histograms.retain(|(_, h)| !h.is_stale());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subquery_steps_at_absolute_multiples_inside_the_left_open_window() {
+        assert_eq!(inner_grid(100, 130, 10), Grid::range(110, 130, 10));
+        assert_eq!(inner_grid(95, 130, 10).start, 100);
+        assert_eq!(inner_grid(-15, 10, 10).start, -10);
+        assert_eq!(inner_grid(91, 95, 10).steps, 0);
+    }
+
+    #[test]
+    fn staleness_markers_leave_both_columns() {
+        let mut buffer = SeriesBuf::default();
+        buffer.push_float(1, 1.0);
+        buffer.push_float(2, crate::model::STALE_NAN);
+        buffer.push_float(3, f64::NAN);
+        buffer.histograms.push((4, Arc::new(Histogram::stale())));
+        drop_stale(&mut buffer);
+        assert_eq!(buffer.times, [1, 3]);
+        assert!(buffer.values[1].is_nan() && buffer.histograms.is_empty());
+    }
+}

@@ -1,0 +1,188 @@
+//! Functions over windows.
+
+use super::{
+    context::Context,
+    grid::Grid,
+    merge::{Overlap, distinct},
+    notes::Note,
+    operator::{Op, Operator, Scratch, Series},
+    row::{Row, Sample},
+    scalar::Numbers,
+    source::Source,
+};
+use crate::{
+    model::{Span, SeriesBuf},
+    promql::{
+        QueryError,
+        ast::Edges,
+        functions::window::{Histograms, View, WindowFunction, find_events},
+    },
+};
+
+/// A window function over every series of a range vector.
+pub(super) struct Window<'c> {
+    cx: &'c Context<'c>,
+    source: Source<'c>,
+    function: WindowFunction,
+    args: Vec<Numbers>,
+    grid: Grid,
+    /// Where remarks point.
+    span: Span,
+    name: &'static str,
+}
+
+/// Applies `function` to `source`; series that end up with the same labels are an error.
+pub(super) fn apply<'c>(
+    cx: &'c Context<'c>,
+    (name, function): (&'static str, WindowFunction),
+    source: Source<'c>,
+    args: Vec<Numbers>,
+    grid: Grid,
+    span: Span,
+) -> Result<Op<'c>, QueryError> {
+    if source.edges != Edges::Plain {
+        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
+    }
+    let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
+    let op = unchecked(cx, (name, function), source, args, grid, span);
+    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, |series| series) }
+}
+
+/// Likewise, for a caller who doesn't care about labels.
+pub(super) fn unchecked<'c>(
+    cx: &'c Context<'c>,
+    (name, function): (&'static str, WindowFunction),
+    source: Source<'c>,
+    args: Vec<Numbers>,
+    grid: Grid,
+    span: Span,
+) -> Op<'c> {
+    Box::new(Window { cx, source, function, args, grid, span, name })
+}
+
+/// Indexes of the samples in a window that only moves forwards.
+#[derive(Default)]
+struct Slide {
+    low: usize,
+    high: usize,
+}
+
+impl Slide {
+    /// Moves to `(start, end]`.
+    fn to(&mut self, start: i64, end: i64, time: impl Fn(usize) -> Option<i64>) {
+        while time(self.high).is_some_and(|t| t <= end) {
+            self.high += 1;
+        }
+        while self.low < self.high && time(self.low).is_some_and(|t| t <= start) {
+            self.low += 1;
+        }
+    }
+}
+
+impl Window<'_> {
+    fn args(&self, step: usize) -> [f64; 2] {
+        let mut numbers = self.args.iter().map(|n| n.at(step));
+        [numbers.next().unwrap_or(f64::NAN), numbers.next().unwrap_or(f64::NAN)]
+    }
+
+    fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
+        let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
+        for step in 0..self.grid.steps {
+            let now = self.grid.time(step);
+            let end = self.source.shift.apply(now);
+            let start = end.saturating_sub(self.source.range);
+            floats.to(start, end, |i| buffer.times.get(i).copied());
+            histograms.to(start, end, |i| buffer.histograms.get(i).map(|h| h.0));
+            if floats.low == floats.high && histograms.low == histograms.high {
+                continue;
+            }
+            // An event lies between two samples, and both have to be inside.
+            let position = |i: usize| events.get(i).map(|e| i64::from(*e));
+            inside.to(floats.low as i64, floats.high as i64 - 1, position);
+            let view = View {
+                times: buffer.times.get(floats.low..floats.high).unwrap_or_default(),
+                values: buffer.values.get(floats.low..floats.high).unwrap_or_default(),
+                events: events.get(inside.low..inside.high).unwrap_or_default(),
+                base: floats.low,
+                histograms: buffer.histograms.get(histograms.low..histograms.high).unwrap_or_default(),
+                start,
+                end,
+                now,
+                args: self.args(step),
+            };
+            if let Some(check) = self.function.check
+                && !view.values.is_empty()
+                && let Some(note) = check(&view.args)?
+            {
+                self.cx.notes.add(note, self.span);
+            }
+            if view.histograms.is_empty() {
+                if let Some(value) = (self.function.eval)(&view) {
+                    out.set(step, value);
+                }
+            } else if let Some(sample) = self.with_histograms(i, &view)? {
+                out.put(step, sample);
+            }
+        }
+        Ok(())
+    }
+
+    fn with_histograms(&self, i: usize, view: &View<'_>) -> Result<Option<Sample>, QueryError> {
+        let metric = || self.source.metric_name(i).into_owned();
+        match self.function.histograms {
+            Histograms::Taken(both) => Ok(both(view)),
+            Histograms::Ignored if view.values.is_empty() => Ok(None),
+            Histograms::Ignored => {
+                self.cx.notes.add(Note::HistogramIgnoredInRange(metric()), self.span);
+                Ok((self.function.eval)(view).map(Sample::Float))
+            }
+            Histograms::Unmixed if view.values.is_empty() => {
+                Err(QueryError::Unsupported(format!("{}() of native histograms", self.name)))
+            }
+            Histograms::Unmixed => {
+                self.cx.notes.add(Note::MixedFloatsHistograms(metric()), self.span);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Remarks when a function for counters is applied to what isn't called like one.
+    fn judge_name(&self, i: usize, out: &Row) {
+        if !self.function.wants_counter || !out.present.any() {
+            return;
+        }
+        let name = self.source.metric_name(i);
+        let like_a_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|s| name.ends_with(s));
+        if !name.is_empty() && !like_a_counter {
+            self.cx.notes.add(Note::PossibleNonCounter(name.into_owned()), self.span);
+        }
+    }
+}
+
+impl Operator for Window<'_> {
+    fn len(&self) -> usize {
+        self.source.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        let series = self.source.series(i)?;
+        Ok(if self.function.keeps_name { series } else { series.renamed(self.cx) })
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        let mut buffer = scratch.take_buffer();
+        self.source.read(i, scratch, &mut buffer)?;
+        let mut events = scratch.take_indexes();
+        find_events(self.function.events, &buffer.values, &mut events);
+        out.reset(self.grid.steps);
+        self.slide(i, &buffer, &events, out)?;
+        self.judge_name(i, out);
+        scratch.give_indexes(events);
+        scratch.give_buffer(buffer);
+        Ok(())
+    }
+
+    fn one_name(&self) -> bool {
+        self.source.one_name()
+    }
+}

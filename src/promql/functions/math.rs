@@ -1,0 +1,75 @@
+//! Functions from one float to another.
+
+/// A function of one value.
+pub(crate) type MathFunction = fn(f64) -> f64;
+
+/// The function of this name.
+pub(crate) fn lookup(name: &str) -> Option<MathFunction> {
+    Some(match name {
+        "abs" => f64::abs,
+        "ceil" => f64::ceil,
+        "floor" => f64::floor,
+        "exp" => f64::exp,
+        "sqrt" => f64::sqrt,
+        "ln" => f64::ln,
+        "log2" => f64::log2,
+        "log10" => f64::log10,
+        "sin" => f64::sin,
+        "cos" => f64::cos,
+        "tan" => f64::tan,
+        "asin" => f64::asin,
+        "acos" => f64::acos,
+        "atan" => f64::atan,
+        "sinh" => f64::sinh,
+        "cosh" => f64::cosh,
+        "tanh" => f64::tanh,
+        "asinh" => f64::asinh,
+        "acosh" => f64::acosh,
+        "atanh" => f64::atanh,
+        "rad" => |v| v * std::f64::consts::PI / 180.0,
+        "deg" => |v| v * 180.0 / std::f64::consts::PI,
+        "sgn" => |v| if v < 0.0 { -1.0 } else if v > 0.0 { 1.0 } else { v },
+        _ => return None,
+    })
+}
+
+/// The larger; NaN when either is NaN, unless the other is +Inf.
+pub(crate) fn max(a: f64, b: f64) -> f64 {
+    if a == f64::INFINITY || b == f64::INFINITY {
+        f64::INFINITY
+    } else if a.is_nan() || b.is_nan() {
+        f64::NAN
+    } else {
+        a.max(b)
+    }
+}
+
+/// The smaller; NaN when either is NaN, unless the other is -Inf.
+pub(crate) fn min(a: f64, b: f64) -> f64 {
+    -max(-a, -b)
+}
+
+/// `v` to the nearest multiple of `nearest`, ties upwards.
+pub(crate) fn round(v: f64, nearest: f64) -> f64 {
+    // Dividing by the inverse loses less: 1/0.1 is exactly 10.
+    let inverse = 1.0 / nearest;
+    (v * inverse + 0.5).floor() / inverse
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ties_round_up_and_multiples_stay_exact() {
+        assert_eq!([round(0.5, 1.0), round(-0.5, 1.0), round(2.25, 0.1)], [1.0, 0.0, 2.3]);
+    }
+
+    #[test]
+    fn nan_wins_against_all_but_infinity() {
+        assert!(max(f64::NAN, 1.0).is_nan() && min(1.0, f64::NAN).is_nan());
+        assert_eq!((max(f64::NAN, f64::INFINITY), min(f64::NEG_INFINITY, f64::NAN)), (f64::INFINITY, f64::NEG_INFINITY));
+        assert_eq!(lookup("sgn").unwrap()(-3.0), -1.0);
+        assert!(lookup("sgn").unwrap()(f64::NAN).is_nan());
+    }
+}

@@ -1,0 +1,16 @@
+//! The functions of PromQL as tables: a name and a plain function.
+//!
+//! - [`window`]: over a series' samples in a window (`rate`, `sum_over_time` …),
+//! - [`math`]: from one float to another (`abs`, `sin`, …),
+//! - [`date`]: from a time in seconds to a part of its date (`hour`, …),
+//! - [`buckets`]: over the buckets of a classic histogram.
+//!
+//! Operators look functions up here and never spell one out.
+
+pub(crate) mod buckets;
+pub(crate) mod date;
+pub(crate) mod kahan;
+pub(crate) mod math;
+pub(crate) mod natural;
+pub(crate) mod quantile;
+pub(crate) mod window;

@@ -1,0 +1,180 @@
+//! Functions over the samples of one series in a window.
+//!
+//! A [`View`] is what a function sees: slices of the series' columns, so that moving a window is moving two indexes.
+//! Where walking a whole window at each step would cost too much, the positions of rare events (a counter that falls,
+//! a value that changes) are found once per series, and the view brings those inside the window.
+
+mod order;
+mod over_time;
+mod rate;
+mod regression;
+
+use std::sync::Arc;
+
+use super::super::exec::{Note, row::Sample};
+use crate::{model::Histogram, promql::QueryError};
+
+/// A window over one series.
+pub(crate) struct View<'a> {
+    /// Times of the floats inside, ascending.
+    pub(crate) times: &'a [i64],
+    /// Their values.
+    pub(crate) values: &'a [f64],
+    /// Positions in `values`, from `base` on, where the event happened between this value and the one before it.
+    pub(crate) events: &'a [u32],
+    /// What to subtract from an event's position.
+    pub(crate) base: usize,
+    /// Histograms inside, with their times.
+    pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
+    /// The window is `(start, end]`, in ms.
+    pub(crate) start: i64,
+    /// End of the window in ms.
+    pub(crate) end: i64,
+    /// The evaluation time in ms.
+    pub(crate) now: i64,
+    /// The scalar arguments at this step.
+    pub(crate) args: [f64; 2],
+}
+
+/// What is looked for once per series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Events {
+    /// Nothing.
+    None,
+    /// A value below the one before.
+    Falls,
+    /// A value that isn't the one before.
+    Changes,
+}
+
+/// How a function treats histograms in a window.
+#[derive(Clone, Copy)]
+pub(crate) enum Histograms {
+    /// It works on the floats and remarks that there was more.
+    Ignored,
+    /// It has no answer for a mix.
+    Unmixed,
+    /// It takes both.
+    Taken(fn(&View<'_>) -> Option<Sample>),
+}
+
+/// A function over a window.
+pub(crate) struct WindowFunction {
+    /// Its value where the window has floats and nothing else.
+    pub(crate) eval: fn(&View<'_>) -> Option<f64>,
+    pub(crate) events: Events,
+    pub(crate) histograms: Histograms,
+    /// Whether its values are still the metric's values.
+    pub(crate) keeps_name: bool,
+    /// Whether it is meant for counters only.
+    pub(crate) wants_counter: bool,
+    /// Judges the scalar arguments where there is a window to apply them to.
+    pub(crate) check: Option<fn(&[f64; 2]) -> Result<Option<Note>, QueryError>>,
+}
+
+const PLAIN: WindowFunction = WindowFunction {
+    eval: |_| None,
+    events: Events::None,
+    histograms: Histograms::Ignored,
+    keeps_name: false,
+    wants_counter: false,
+    check: None,
+};
+
+/// The window function of this name.
+pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
+    use Events::{Changes, Falls};
+    use Histograms::{Taken, Unmixed};
+    let ignoring = |eval| WindowFunction { eval, ..PLAIN };
+    let unmixed = |eval| WindowFunction { eval, histograms: Unmixed, ..PLAIN };
+    let taking = |eval, both| WindowFunction { eval, histograms: Taken(both), ..PLAIN };
+    let counter = |eval| WindowFunction { eval, events: Falls, histograms: Unmixed, wants_counter: true, ..PLAIN };
+    Some(match name {
+        "rate" => counter(rate::rate),
+        "increase" => counter(rate::increase),
+        "delta" => unmixed(rate::delta),
+        "irate" => unmixed(rate::irate),
+        "idelta" => unmixed(rate::idelta),
+        "deriv" => ignoring(regression::deriv),
+        "predict_linear" => ignoring(regression::predict_linear),
+        "double_exponential_smoothing" | "holt_winters" => {
+            WindowFunction { check: Some(regression::check_factors), ..ignoring(regression::smoothing) }
+        }
+        "resets" => WindowFunction { events: Falls, ..taking(order::events, order::resets) },
+        "changes" => WindowFunction { events: Changes, ..taking(order::events, order::changes) },
+        "first_over_time" => WindowFunction { keeps_name: true, ..taking(order::first, order::first_of_both) },
+        "last_over_time" => WindowFunction { keeps_name: true, ..taking(order::last, order::last_of_both) },
+        "ts_of_first_over_time" => taking(order::first_time, order::first_time_of_both),
+        "ts_of_last_over_time" => taking(order::last_time, order::last_time_of_both),
+        "count_over_time" => taking(over_time::count, over_time::count_both),
+        "present_over_time" | "absent_over_time" => taking(over_time::present, over_time::present_both),
+        "sum_over_time" => unmixed(over_time::sum),
+        "avg_over_time" => unmixed(over_time::avg),
+        "min_over_time" => ignoring(over_time::min),
+        "max_over_time" => ignoring(over_time::max),
+        "ts_of_min_over_time" => ignoring(over_time::time_of_min),
+        "ts_of_max_over_time" => ignoring(over_time::time_of_max),
+        "stddev_over_time" => ignoring(over_time::stddev),
+        "stdvar_over_time" => ignoring(over_time::stdvar),
+        "mad_over_time" => ignoring(over_time::mad),
+        "quantile_over_time" => {
+            WindowFunction { check: Some(over_time::check_quantile), ..ignoring(over_time::quantile) }
+        }
+        _ => return None,
+    })
+}
+
+/// Puts the positions of `events` into `out`.
+pub(crate) fn find_events(events: Events, values: &[f64], out: &mut Vec<u32>) {
+    out.clear();
+    let happens: fn(f64, f64) -> bool = match events {
+        Events::None => return,
+        Events::Falls => |before, now| now < before,
+        Events::Changes => |before, now| now != before && !(now.is_nan() && before.is_nan()),
+    };
+    let pairs = values.iter().zip(values.iter().skip(1)).zip(1u32..);
+    out.extend(pairs.filter(|((before, now), _)| happens(**before, **now)).map(|(_, i)| i));
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Evaluates a function over one window `(start, end]` given in seconds.
+    pub(in super::super) fn over(
+        name: &str,
+        samples: &[(i64, f64)],
+        (start, end): (i64, i64),
+        args: [f64; 2],
+    ) -> Option<f64> {
+        let function = lookup(name).unwrap();
+        let inside: Vec<_> = samples.iter().filter(|s| s.0 > start && s.0 <= end).collect();
+        let times: Vec<i64> = inside.iter().map(|s| s.0 * 1000).collect();
+        let values: Vec<f64> = inside.iter().map(|s| s.1).collect();
+        let mut events = Vec::new();
+        find_events(function.events, &values, &mut events);
+        (function.eval)(&View {
+            times: &times,
+            values: &values,
+            events: &events,
+            base: 0,
+            histograms: &[],
+            start: start * 1000,
+            end: end * 1000,
+            now: end * 1000,
+            args,
+        })
+    }
+
+    #[test]
+    fn events_are_where_values_fall_or_change() {
+        let values = [1.0, 2.0, 1.0, 1.0, f64::NAN, f64::NAN, 0.0];
+        let mut found = Vec::new();
+        find_events(Events::Falls, &values, &mut found);
+        assert_eq!(found, [2]);
+        find_events(Events::Changes, &values, &mut found);
+        assert_eq!(found, [1, 2, 4, 6]);
+        find_events(Events::Changes, &[], &mut found);
+        assert!(found.is_empty());
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes first, last, and after what.
+
+use std::sync::Arc;
+
+use super::View;
+use crate::{model::Histogram, promql::exec::row::Sample};
+
+/// How often the event happened.
+pub(super) fn events(view: &View<'_>) -> Option<f64> {
+    Some(view.events.len() as f64)
+}
+
+pub(super) fn first(view: &View<'_>) -> Option<f64> {
+    view.values.first().copied()
+}
+
+pub(super) fn last(view: &View<'_>) -> Option<f64> {
+    view.values.last().copied()
+}
+
+pub(super) fn first_time(view: &View<'_>) -> Option<f64> {
+    view.times.first().map(|t| *t as f64 / 1000.0)
+}
+
+pub(super) fn last_time(view: &View<'_>) -> Option<f64> {
+    view.times.last().map(|t| *t as f64 / 1000.0)
+}
+
+fn histogram(sample: &(i64, Arc<Histogram>)) -> Sample {
+    Sample::Histogram(Arc::clone(&sample.1))
+}
+
+pub(super) fn first_of_both(view: &View<'_>) -> Option<Sample> {
+    match (view.times.first(), view.histograms.first()) {
+        (Some(t), Some(h)) if h.0 <= *t => Some(histogram(h)),
+        (None, h) => h.map(histogram),
+        _ => first(view).map(Sample::Float),
+    }
+}
+
+pub(super) fn last_of_both(view: &View<'_>) -> Option<Sample> {
+    match (view.times.last(), view.histograms.last()) {
+        (Some(t), Some(h)) if h.0 >= *t => Some(histogram(h)),
+        (None, h) => h.map(histogram),
+        _ => last(view).map(Sample::Float),
+    }
+}
+
+pub(super) fn first_time_of_both(view: &View<'_>) -> Option<Sample> {
+    let times = [view.times.first().copied(), view.histograms.first().map(|h| h.0)];
+    times.into_iter().flatten().min().map(|t| Sample::Float(t as f64 / 1000.0))
+}
+
+pub(super) fn last_time_of_both(view: &View<'_>) -> Option<Sample> {
+    let times = [view.times.last().copied(), view.histograms.last().map(|h| h.0)];
+    times.into_iter().flatten().max().map(|t| Sample::Float(t as f64 / 1000.0))
+}
+
+enum Value<'a> {
+    Float(f64),
+    Histogram(&'a Histogram),
+}
+
+/// Counts neighbours in time of which `differ` says so; a float beside a histogram always counts.
+fn count_pairs(
+    view: &View<'_>,
+    floats: impl Fn(f64, f64) -> bool,
+    histograms: impl Fn(&Histogram, &Histogram) -> bool,
+) -> Option<Sample> {
+    let mut all: Vec<(i64, Value<'_>)> =
+        view.times.iter().zip(view.values).map(|(t, v)| (*t, Value::Float(*v))).collect();
+    all.extend(view.histograms.iter().map(|(t, h)| (*t, Value::Histogram(h))));
+    all.sort_by_key(|(t, _)| *t);
+    let differ = |(before, now): &(&(i64, Value<'_>), &(i64, Value<'_>))| match (&before.1, &now.1) {
+        (Value::Float(a), Value::Float(b)) => floats(*a, *b),
+        (Value::Histogram(a), Value::Histogram(b)) => histograms(a, b),
+        _ => true,
+    };
+    Some(Sample::Float(all.iter().zip(all.iter().skip(1)).filter(differ).count() as f64))
+}
+
+pub(super) fn changes(view: &View<'_>) -> Option<Sample> {
+    count_pairs(view, |a, b| a != b && !(a.is_nan() && b.is_nan()), |a, b| !a.same_bits(b))
+}
+
+pub(super) fn resets(view: &View<'_>) -> Option<Sample> {
+    count_pairs(view, |a, b| b < a, |a, b| observations(b) < observations(a))
+}
+
+fn observations(h: &Histogram) -> f64 {
+    match &h.counts {
+        crate::model::BucketCounts::Integer { count, .. } => *count as f64,
+        crate::model::BucketCounts::Float { count, .. } => *count,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::over;
+
+    #[test]
+    fn changes_and_resets_are_counted_between_samples_inside_the_window() {
+        let samples = [(1, 1.0), (2, 2.0), (3, 1.0), (4, 1.0), (5, f64::NAN), (6, f64::NAN), (7, 0.0)];
+        assert_eq!(over("changes", &samples, (0, 7), [0.0; 2]), Some(4.0));
+        assert_eq!(over("resets", &samples, (0, 7), [0.0; 2]), Some(1.0));
+        assert_eq!(over("resets", &samples, (2, 7), [0.0; 2]), Some(0.0), "the fall lies at the open edge");
+    }
+
+    #[test]
+    fn the_outermost_samples_and_their_times_are_told() {
+        let samples = [(1, 1.0), (2, 2.0), (3, 3.0)];
+        let of = |name| over(name, &samples, (1, 3), [0.0; 2]).unwrap();
+        assert_eq!((of("first_over_time"), of("last_over_time")), (2.0, 3.0));
+        assert_eq!((of("ts_of_first_over_time"), of("ts_of_last_over_time")), (2.0, 3.0));
+    }
+}

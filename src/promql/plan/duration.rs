@@ -1,0 +1,60 @@
+//! Durations and their arithmetic, down to milliseconds.
+
+use super::lower::QueryTimes;
+use crate::promql::{
+    QueryError,
+    ast::{BinaryOp, DurationExpr, DurationKind},
+};
+
+/// Prometheus holds durations in nanoseconds in an i64; what doesn't fit there is refused (seconds).
+const LONGEST: f64 = (1u64 << 63) as f64 / 1e9;
+
+/// The duration in ms. Only an offset may be zero or negative.
+pub(super) fn resolve(expr: &DurationExpr, times: &QueryTimes<'_>, any_sign: bool) -> Result<i64, QueryError> {
+    if let DurationKind::Millis(ms) = expr.kind
+        && (any_sign || ms > 0)
+    {
+        return Ok(ms);
+    }
+    let refused = |message: &str| Err(times.refused(expr.span, message));
+    let seconds = evaluate(expr, times)?;
+    if !seconds.is_finite() {
+        return refused("duration is NaN or infinite");
+    }
+    if seconds <= 0.0 && !any_sign {
+        return refused("duration must be greater than 0");
+    }
+    if seconds.abs() > LONGEST {
+        return refused("duration is out of range");
+    }
+    Ok((seconds * 1000.0) as i64)
+}
+
+fn evaluate(expr: &DurationExpr, times: &QueryTimes<'_>) -> Result<f64, QueryError> {
+    Ok(match &expr.kind {
+        DurationKind::Millis(ms) => *ms as f64 / 1000.0,
+        DurationKind::Number(n) => *n,
+        DurationKind::Step => times.step_seconds(),
+        DurationKind::Range => times.range_seconds(),
+        DurationKind::Negate(inner) => -evaluate(inner, times)?,
+        DurationKind::Paren(inner) => evaluate(inner, times)?,
+        DurationKind::Extreme { max, lhs, rhs } => {
+            let (a, b) = (evaluate(lhs, times)?, evaluate(rhs, times)?);
+            if *max { a.max(b) } else { a.min(b) }
+        }
+        DurationKind::Binary { op, lhs, rhs } => {
+            let (a, b) = (evaluate(lhs, times)?, evaluate(rhs, times)?);
+            match op {
+                BinaryOp::Add => a + b,
+                BinaryOp::Sub => a - b,
+                BinaryOp::Mul => a * b,
+                BinaryOp::Div if b == 0.0 => return Err(times.refused(expr.span, "division by zero")),
+                BinaryOp::Div => a / b,
+                BinaryOp::Mod if b == 0.0 => return Err(times.refused(expr.span, "modulo by zero")),
+                BinaryOp::Mod => a % b,
+                BinaryOp::Pow => a.powf(b),
+                _ => return Err(times.refused(expr.span, "operator not allowed in a duration")),
+            }
+        }
+    })
+}

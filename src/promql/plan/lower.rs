@@ -1,0 +1,201 @@
+//! From the syntax tree to the plan.
+
+use super::{
+    duration::resolve,
+    node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery},
+};
+use crate::{
+    model::Span,
+    promql::{
+        QueryError,
+        ast::{self, At, Expr, ExprKind},
+        exec::grid::Shift,
+    },
+};
+
+/// Functions whose value depends on the evaluation time itself, whatever their arguments.
+const TIME_DEPENDENT: [&str; 12] = [
+    "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
+    "predict_linear", "time", "timestamp", "start_timestamp",
+];
+
+/// The times of the query, which its text may refer to, and the text itself for positions in errors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct QueryTimes<'q> {
+    pub(crate) text: &'q str,
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// 0 for an instant query.
+    pub(crate) step: i64,
+    /// Step of subqueries that name none, in ms.
+    pub(crate) subquery_step: i64,
+}
+
+impl QueryTimes<'_> {
+    pub(super) fn step_seconds(&self) -> f64 {
+        self.step as f64 / 1000.0
+    }
+
+    pub(super) fn range_seconds(&self) -> f64 {
+        self.end.saturating_sub(self.start) as f64 / 1000.0
+    }
+
+    pub(crate) fn refused(&self, span: Span, message: &str) -> QueryError {
+        QueryError::Parse { at: span.line_column(self.text), message: message.to_owned(), span }
+    }
+}
+
+/// Plans `expr`.
+pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>) -> Result<Node, QueryError> {
+    let lowered = Lower { times }.node(expr)?;
+    Ok(lowered.settle())
+}
+
+/// A node, and whether it is the same at every step.
+struct Lowered {
+    node: Node,
+    invariant: bool,
+}
+
+impl Lowered {
+    /// The node, wrapped if that saves work: literals and windows are never worth it.
+    fn settle(self) -> Node {
+        let Self { node, invariant } = self;
+        match node.kind {
+            Kind::Number(_) | Kind::Text(_) | Kind::Window(..) | Kind::Subquery(_) | Kind::Invariant(_) => node,
+            _ if invariant => Node { span: node.span, kind: Kind::Invariant(Box::new(node)) },
+            _ => node,
+        }
+    }
+}
+
+struct Lower<'a> {
+    times: &'a QueryTimes<'a>,
+}
+
+impl Lower<'_> {
+    fn node(&self, expr: &Expr) -> Result<Lowered, QueryError> {
+        let span = expr.span;
+        let made = |kind, invariant| Ok(Lowered { node: Node { kind, span }, invariant });
+        match &expr.kind {
+            ExprKind::Number(n) => made(Kind::Number(*n), true),
+            ExprKind::String(s) => made(Kind::Text(s.clone()), true),
+            ExprKind::Paren(inner) => self.node(inner),
+            ExprKind::Unary { negate: false, expr } => self.node(expr),
+            ExprKind::Unary { negate: true, expr } => {
+                let inner = self.node(expr)?;
+                if let Kind::Number(n) = inner.node.kind {
+                    return made(Kind::Number(-n), true);
+                }
+                made(Kind::Negate(Box::new(inner.node)), inner.invariant)
+            }
+            ExprKind::Selector(selector) => {
+                let select = self.select(selector)?;
+                let invariant = select.shift.at.is_some();
+                made(Kind::Select(select), invariant)
+            }
+            ExprKind::Range(range) => {
+                let select = self.select(&range.selector)?;
+                let invariant = select.shift.at.is_some();
+                made(Kind::Window(select, resolve(&range.range, self.times, false)?), invariant)
+            }
+            ExprKind::Subquery(subquery) => self.subquery(subquery, span),
+            ExprKind::Call(call) => self.call(call, span),
+            ExprKind::Aggregate(aggregate) => self.aggregate(aggregate, span),
+            ExprKind::Binary(binary) => self.binary(binary, span),
+        }
+    }
+
+    fn shift(&self, shift: &ast::Shift) -> Result<Shift, QueryError> {
+        let offset = shift.offset.as_ref().map_or(Ok(0), |d| resolve(d, self.times, true))?;
+        let at = shift.at.map(|at| match at {
+            At::Time(t) => t,
+            At::Start => self.times.start,
+            At::End => self.times.end,
+        });
+        Ok(Shift { offset, at })
+    }
+
+    fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
+        Ok(Select {
+            matchers: selector.matchers.clone(),
+            shift: self.shift(&selector.shift)?,
+            edges: selector.edges,
+        })
+    }
+
+    fn subquery(&self, subquery: &ast::Subquery, span: Span) -> Result<Lowered, QueryError> {
+        let inner = self.node(&subquery.expr)?;
+        let shift = self.shift(&subquery.shift)?;
+        let step = match &subquery.step {
+            Some(step) => resolve(step, self.times, false)?,
+            None => self.times.subquery_step,
+        };
+        let kind = Kind::Subquery(Subquery {
+            expr: Box::new(inner.settle()),
+            range: resolve(&subquery.range, self.times, false)?,
+            step: step.max(1),
+            shift,
+        });
+        Ok(Lowered { node: Node { kind, span }, invariant: shift.at.is_some() })
+    }
+
+    fn call(&self, call: &ast::Call, span: Span) -> Result<Lowered, QueryError> {
+        let constant = match call.function {
+            "start" => Some(self.times.start as f64 / 1000.0),
+            "end" => Some(self.times.end as f64 / 1000.0),
+            "range" => Some(self.times.range_seconds()),
+            "step" => Some(if self.times.start == self.times.end { 0.0 } else { self.times.step_seconds() }),
+            _ => None,
+        };
+        if let Some(value) = constant {
+            return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
+        }
+        let args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
+        // The time of a sample at a fixed time is as fixed as its value.
+        let fixed_sample_time =
+            call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
+        let invariant = args.iter().all(|a| a.invariant)
+            && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
+        // Inside an invariant node nothing needs to be wrapped again.
+        let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
+        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args }), span }, invariant })
+    }
+
+    fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
+        let expr = self.node(&aggregate.expr)?;
+        let param = aggregate.param.as_ref().map(|p| self.node(p)).transpose()?;
+        let invariant = expr.invariant && param.as_ref().is_none_or(|p| p.invariant);
+        let mut grouping = aggregate.grouping.clone();
+        grouping.sort();
+        grouping.dedup();
+        let settle = |lowered: Lowered| Box::new(if invariant { lowered.node } else { lowered.settle() });
+        let kind = Kind::Aggregate(Aggregate {
+            op: aggregate.op,
+            param: param.map(settle),
+            expr: settle(expr),
+            grouping,
+            without: aggregate.without,
+        });
+        Ok(Lowered { node: Node { kind, span }, invariant })
+    }
+
+    fn binary(&self, binary: &ast::Binary, span: Span) -> Result<Lowered, QueryError> {
+        let (lhs, rhs) = (self.node(&binary.lhs)?, self.node(&binary.rhs)?);
+        let invariant = lhs.invariant && rhs.invariant;
+        if let (Kind::Number(a), Kind::Number(b)) = (&lhs.node.kind, &rhs.node.kind)
+            && let Some(value) = crate::promql::exec::binary::fold(binary.op, *a, *b)
+        {
+            return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
+        }
+        let settle = |lowered: Lowered| Box::new(if invariant { lowered.node } else { lowered.settle() });
+        let kind = Kind::Binary(Binary {
+            op: binary.op,
+            lhs: settle(lhs),
+            rhs: settle(rhs),
+            return_bool: binary.return_bool,
+            matching: binary.matching.clone(),
+        });
+        Ok(Lowered { node: Node { kind, span }, invariant })
+    }
+}
