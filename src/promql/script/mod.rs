@@ -40,7 +40,8 @@ pub struct ScriptOptions {
 
 impl Default for ScriptOptions {
     fn default() -> Self {
-        Self { engine: EngineOptions::default(), variants: true }
+        let engine = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+        Self { engine, variants: true }
     }
 }
 
