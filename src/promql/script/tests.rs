@@ -67,6 +67,9 @@ fn histograms_are_read_with_their_steps() {
     let stepped = points("{{count:1 buckets:[1]}}-{{count:2 buckets:[0 2] counter_reset_hint:gauge}}x1");
     let Point::Histogram(second, true) = &stepped[1] else { panic!("{stepped:?}") };
     assert_eq!((second.count, second.hint, second.positive[&1]), (-1.0, ResetHint::Gauge, -2.0));
+    let finer = points("{{schema:-1 buckets:[1] offset:1}}+{{buckets:[2 2] offset:1}}x1");
+    let Point::Histogram(second, _) = &finer[1] else { panic!("{finer:?}") };
+    assert_eq!(second.positive.iter().map(|b| (*b.0, *b.1)).collect::<Vec<_>>(), [(1, 5.0)]);
     for wrong in [
         "{{sum:1 sum:2}}",
         "{{sum}}",
