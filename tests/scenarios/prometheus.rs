@@ -69,7 +69,7 @@ fn start_prometheus(program: &PathBuf, dir: &Path, config: &Path, address: &str)
         .arg(format!("--config.file={}", config.display()))
         .arg(format!("--storage.tsdb.path={}", dir.join("prometheus").display()))
         .arg(format!("--web.listen-address={address}"))
-        .arg("--enable-feature=exemplar-storage,native-histograms")
+        .arg("--enable-feature=exemplar-storage,native-histograms,metadata-wal-records")
         .arg("--storage.remote.read-sample-limit=0");
     Server::start(&mut command, address, "/-/ready", &dir.join("prometheus.log"))
 }
