@@ -1,9 +1,32 @@
 //! Bytes: how numbers and columns are written and read back.
 //!
-//! Small tools: [`varint`] (LEB128 and zigzag), [`checksum`] (CRC32).
+//! Small tools: [`varint`] (LEB128 and zigzag), [`checksum`] (CRC32), [`bits`] (single bits, most significant first).
+//!
+//! Columns, written once and decoded in one go into plain arrays, each with a tag byte that says how:
+//!
+//! - [`times`]: sample times, regular steps above all;
+//! - [`floats`]: values, as a constant, as scaled decimals, as XOR chain or as they are;
+//! - [`histograms`]: native histograms, the bucket layout stored once for a run of samples;
+//! - [`ints`] and [`pack`]: what the first two rest on: integers as deltas, deltas as bit-packed frames.
+//!
+//! And one form that grows sample by sample: [`gorilla`], the chunks of the memtable, which shares [`xor`] with the
+//! float columns.
+//!
+//! Everything is exact: times are any `i64` (differences wrap), values any 64 bits. Every decoder is total: whatever
+//! the bytes are it answers, and it allocates no more than the caller's sample count (or, for histograms, the
+//! caller's memory limit) allows. Columns don't store their sample count or length; whoever stores columns does.
 
+pub mod bits;
 pub mod checksum;
+mod decimal;
+pub mod floats;
+pub mod gorilla;
+pub mod histograms;
+pub mod ints;
+pub mod pack;
+pub mod times;
 pub mod varint;
+pub mod xor;
 
 /// Why bytes could not be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

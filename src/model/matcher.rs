@@ -1,11 +1,13 @@
 //! Label matchers: `=`, `!=`, `=~`, `!~`.
 //!
-//! Regular expressions match the whole value, as in Prometheus. A missing label is matched as the empty string.
+//! Regular expressions match the whole value, as in Prometheus, and are written in Go's syntax ([`go_regex`]). A missing label is matched as the empty string.
 
 use std::{fmt, sync::Arc};
 
 use regex_automata::meta;
 use regex_syntax::hir::literal;
+
+use super::go_regex;
 
 /// A compiled expression may take this much memory (bytes); beyond it the pattern is refused.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
@@ -42,7 +44,7 @@ pub enum MatcherError {
     /// The value is no regular expression, or one too large.
     #[error("error parsing regexp: {why}: `{pattern}`")]
     Regex {
-        /// The pattern as given.
+        /// The pattern, or the part of it that is wrong.
         pattern: String,
         /// What is wrong with it.
         why: String,
@@ -153,14 +155,15 @@ impl Matcher {
 impl Compiled {
     fn new(pattern: &str) -> Result<Self, MatcherError> {
         let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
-        let anchored = format!("^(?s:{pattern})$");
+        let translated = go_regex(pattern)?;
+        let anchored = format!("^(?s:{translated})$");
         let regex = meta::Builder::new()
             .configure(
                 meta::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT)).hybrid_cache_capacity(REGEX_SIZE_LIMIT),
             )
             .build(&anchored)
             .map_err(|error| refused(reason(&error)))?;
-        let hir = regex_syntax::parse(&format!("(?s:{pattern})")).map_err(|error| refused(error.to_string()))?;
+        let hir = regex_syntax::parse(&format!("(?s:{translated})")).map_err(|error| refused(syntax_reason(&error)))?;
         let mut found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
         let literals = found.is_exact().then(|| strings(&found)).flatten();
         let prefix =
@@ -176,11 +179,19 @@ fn strings(seq: &literal::Seq) -> Option<Vec<String>> {
 
 fn reason(error: &meta::BuildError) -> String {
     match error.syntax_error() {
-        Some(syntax) => syntax.to_string(),
+        Some(syntax) => syntax_reason(syntax),
         None if error.size_limit().is_some() => {
             format!("expression is too large (more than {REGEX_SIZE_LIMIT} bytes compiled)")
         }
         None => error.to_string(),
+    }
+}
+
+fn syntax_reason(error: &regex_syntax::Error) -> String {
+    match error {
+        regex_syntax::Error::Parse(error) => error.kind().to_string(),
+        regex_syntax::Error::Translate(error) => error.kind().to_string(),
+        other => other.to_string(),
     }
 }
 

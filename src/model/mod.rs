@@ -10,6 +10,7 @@ mod histogram;
 mod labels;
 mod matcher;
 mod metadata;
+mod re2;
 mod sample;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
@@ -19,4 +20,5 @@ pub use histogram::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, 
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
+pub use re2::go_regex;
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};

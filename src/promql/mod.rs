@@ -22,6 +22,7 @@ mod parse;
 mod plan;
 mod print;
 mod quote;
+pub mod script;
 mod signature;
 mod value;
 
@@ -32,3 +33,6 @@ pub use error::QueryError;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
+
+#[cfg(test)]
+mod tests;

@@ -82,6 +82,8 @@ fn push_escaped(out: &mut String, c: char, quote: char) {
         '\r' => out.push_str("\\r"),
         '\t' => out.push_str("\\t"),
         '\x0b' => out.push_str("\\v"),
+        // Bytes that are no UTF-8 became this character; the lexer takes it only as an escape.
+        char::REPLACEMENT_CHARACTER if quote == '"' => out.push_str("\\ufffd"),
         c if is_printable(c) => out.push(c),
         c if (c as u32) < 0x80 => out.push_str(&format!("\\x{:02x}", c as u32)),
         c if (c as u32) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", c as u32)),

@@ -57,7 +57,9 @@ impl<'a> Fields<'a> {
     }
 
     /// The next field's number and value; `None` at the end.
-    #[inline]
+    ///
+    /// Inlined always: callers match on the number and the kind at once, and a call would cost more than the rest.
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<(u32, Value<'a>)>, WireError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -112,6 +114,7 @@ impl<'a> Value<'a> {
         match self {
             Self::Varint(value) => out.push(convert(value)),
             Self::Bytes(mut packed) => {
+                out.reserve(packed.len());
                 while !packed.is_empty() {
                     out.push(convert(take_varint(&mut packed)?));
                 }
@@ -136,6 +139,32 @@ impl<'a> Value<'a> {
     }
 }
 
+/// Reads a Sample message of either protocol: time and value. A start timestamp, field 3 of 2.0, must be a number and is
+/// not kept; 1.0 has no such field and skips it (`start` is false).
+#[inline]
+pub(crate) fn sample(message: &[u8], start: bool) -> Result<(i64, f64), WireError> {
+    // As every encoder writes it: both fields, in order, nothing else.
+    if let Some(([0x09, value @ .., 0x10], mut rest)) = message.split_first_chunk::<10>()
+        && let Ok(time) = take_varint(&mut rest)
+        && rest.is_empty()
+    {
+        return Ok((time as i64, f64::from_le_bytes(*value)));
+    }
+    let (mut time, mut value) = (0, 0.0);
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => value = field.double(1)?,
+            2 => time = field.varint(2)? as i64,
+            3 if start => {
+                field.varint(3)?;
+            }
+            _ => {}
+        }
+    }
+    Ok((time, value))
+}
+
 /// The signed number behind a zigzag-coded one: 0, -1, 1, -2, ...
 #[inline]
 pub(crate) fn unzigzag(value: u64) -> i64 {
@@ -149,15 +178,18 @@ pub(crate) fn unzigzag32(value: u64) -> i32 {
     (value >> 1) as i32 ^ -((value & 1) as i32)
 }
 
+/// Lengths and symbol references have one to three bytes: those are read without a loop.
 #[inline]
 fn take_varint(rest: &mut &[u8]) -> Result<u64, WireError> {
-    match rest.split_first() {
-        Some((&byte, after)) if byte < 0x80 => {
-            *rest = after;
-            Ok(u64::from(byte))
-        }
-        _ => take_long_varint(rest),
-    }
+    let low = |byte: u8| u64::from(byte & 0x7f);
+    let (value, after) = match *rest {
+        [a @ ..0x80, after @ ..] => (u64::from(*a), after),
+        [a, b @ ..0x80, after @ ..] => (low(*a) | u64::from(*b) << 7, after),
+        [a, b, c @ ..0x80, after @ ..] => (low(*a) | low(*b) << 7 | u64::from(*c) << 14, after),
+        _ => return take_long_varint(rest),
+    };
+    *rest = after;
+    Ok(value)
 }
 
 fn take_long_varint(rest: &mut &[u8]) -> Result<u64, WireError> {

@@ -1,1 +1,46 @@
-//! storage
+//! The store: one data directory, opened, written to, read from, closed.
+//!
+//! # How the parts meet
+//!
+//! - [`Storage`] is the door: it implements [`Append`](crate::seams::append::Append),
+//!   [`Select`](crate::seams::select::Select) and [`Status`](crate::seams::status::Status).
+//! - The *committer* ([`commit`]) owns the write-ahead log and the active memtable. It takes whatever batches queued
+//!   while the last sync ran, writes and syncs them in one go, applies them to the memtable in log order, and only then
+//!   answers. Log order is memtable order is replay order, so "the last write wins" means the same before and after a
+//!   crash.
+//! - A [`View`](view::View) is what a reader sees: the active memtable, the sealed ones, and the tables. Views are
+//!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
+//! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
+//!   both and the new start of the log with one [manifest](manifest) rewrite.
+//! - [`compact`] merges runs of neighbouring tables, and of index segments, into larger ones.
+//! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
+//!   full, so that replay needs no more memory than normal running.
+//!
+//! # What is synced before what
+//!
+//! 1. A record is synced before its batch is acknowledged.
+//! 2. Tables and segments are synced, then their directories, before the manifest names them.
+//! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
+//!    replaced table is removed.
+
+mod commit;
+mod compact;
+mod counters;
+mod error;
+mod exemplars;
+mod flush;
+mod fingerprints;
+mod layout;
+mod manifest;
+mod merge;
+mod metadata;
+mod options;
+mod recover;
+mod select;
+mod status;
+mod store;
+mod view;
+
+pub use error::OpenError;
+pub use options::{StorageOptions, Threads};
+pub use store::Storage;

@@ -10,7 +10,7 @@
 //!
 //! Memory stays bounded: a window of the file, grown only for a single record whose head is proven.
 
-use std::path::Path;
+use std::{fmt, path::Path};
 
 use super::{
     WalError,
@@ -41,6 +41,18 @@ pub struct Damage {
     pub to: u64,
     /// What is wrong there.
     pub reason: &'static str,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "log segment {}, byte {}", self.segment, self.offset)
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "log segment {}, bytes {} to {}: {}", self.segment, self.from, self.to, self.reason)
+    }
 }
 
 /// What a replay found.

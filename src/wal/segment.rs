@@ -51,6 +51,19 @@ pub fn segments(disk: &dyn Disk, dir: &Path) -> Result<Vec<u64>, WalError> {
     Ok(numbers)
 }
 
+/// Bytes of all segments in `dir`.
+///
+/// # Errors
+/// When the directory can't be listed or a segment can't be opened.
+pub fn size(disk: &dyn Disk, dir: &Path) -> Result<u64, WalError> {
+    let mut bytes = 0;
+    for number in segments(disk, dir)? {
+        let path = path_of(dir, number);
+        bytes += disk.open(&path).map_err(WalError::io(&path, "opening"))?.len();
+    }
+    Ok(bytes)
+}
+
 /// Removes the segments before `number` and syncs the directory; answers how many there were.
 ///
 /// Ascending, so that a crash in between leaves no gap.

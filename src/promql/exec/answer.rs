@@ -8,7 +8,7 @@ use super::{
     drive::for_each_row,
     grid::Grid,
     merge::{Overlap, distinct, same_labelset},
-    operator::{Op, Operator, Scratch, Series, without_metadata},
+    operator::{Op, Scratch, Series, without_metadata},
     row::Row,
     scalar::numbers,
     source::Source,

@@ -78,9 +78,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         }
         ("sort", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, false),
         ("sort_desc", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, true),
-        ("sort_by_label", [arg, names @ ..]) => {
-            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false)
-        }
+        ("sort_by_label", [arg, names @ ..]) => sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false),
         ("sort_by_label_desc", [arg, names @ ..]) => {
             sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), true)
         }
@@ -125,7 +123,11 @@ fn over_window<'c>(
 }
 
 /// One series without labels that has a value at every step.
-pub(super) fn series_of<'c>(cx: &'c Context<'c>, grid: Grid, value: impl Fn(usize) -> f64) -> Result<Op<'c>, QueryError> {
+pub(super) fn series_of<'c>(
+    cx: &'c Context<'c>,
+    grid: Grid,
+    value: impl Fn(usize) -> f64,
+) -> Result<Op<'c>, QueryError> {
     cx.budget.foresee(1, grid.steps)?;
     let mut row = Row::new(grid.steps);
     row.values.iter_mut().enumerate().for_each(|(step, v)| *v = value(step));

@@ -35,9 +35,9 @@ mod window;
 
 pub(crate) use answer::answer;
 pub(crate) use block::Block;
-pub(crate) use build::{build, build_within};
+pub(crate) use build::build_within;
 pub(crate) use context::{Context, Settings};
 pub(crate) use drive::for_each_row;
 pub(crate) use notes::{Note, Notes, general};
-pub(crate) use operator::{Operator, Scratch, Series};
+pub(crate) use operator::{Operator, Series};
 pub(crate) use scalar::{Numbers, numbers};

@@ -52,10 +52,6 @@ impl Bits {
         self.words.iter().any(|w| *w != 0)
     }
 
-    pub(crate) fn all(&self) -> bool {
-        self.count() == self.len
-    }
-
     pub(crate) fn count(&self) -> usize {
         self.words.iter().map(|w| w.count_ones() as usize).sum()
     }
@@ -193,12 +189,6 @@ impl Row {
     pub(crate) fn has_histograms(&self) -> bool {
         !self.histograms.is_empty()
     }
-
-    pub(crate) fn copy_from(&mut self, other: &Self) {
-        self.values.clone_from(&other.values);
-        self.present.clone_from(&other.present);
-        self.histograms.clone_from(&other.histograms);
-    }
 }
 
 #[cfg(test)]
@@ -210,7 +200,6 @@ mod tests {
         for len in [0, 1, 63, 64, 65, 130] {
             let mut bits = Bits::new(len);
             bits.fill();
-            assert!(bits.all());
             assert_eq!(bits.count(), len);
             assert_eq!(bits.ones().collect::<Vec<_>>(), (0..len).collect::<Vec<_>>());
         }

@@ -96,10 +96,10 @@ impl<'c> Source<'c> {
     pub(super) fn metric_name(&self, i: usize) -> Cow<'_, str> {
         match &self.name {
             Some(name) => Cow::Borrowed(name),
-            None => Cow::Owned(self.series(i).map_or_else(
-                |_| String::new(),
-                |s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned(),
-            )),
+            None => Cow::Owned(
+                self.series(i)
+                    .map_or_else(|_| String::new(), |s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned()),
+            ),
         }
     }
 

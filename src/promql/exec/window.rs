@@ -11,7 +11,7 @@ use super::{
     source::Source,
 };
 use crate::{
-    model::{Span, SeriesBuf},
+    model::{SeriesBuf, Span},
     promql::{
         QueryError,
         ast::Edges,

@@ -209,7 +209,11 @@ impl<'a> Lexer<'a> {
                 return self.number();
             }
             c if is_word_start(c) => match self.duration_word() {
-                Some(word) => TokenKind::Context(word),
+                Some(word) => {
+                    // Prometheus wants a number before the colon, and so refuses `[step():1m]`.
+                    self.duration_seen = true;
+                    TokenKind::Context(word)
+                }
                 None => return wrong(),
             },
             c => match arithmetic(c) {

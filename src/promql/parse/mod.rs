@@ -196,4 +196,6 @@ impl<'a> Parser<'a> {
 }
 
 #[cfg(test)]
+mod proptests;
+#[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use crate::{
     promql::{
         ast::{AggregateOp, BinaryOp, Edges, Matching, ValueType},
         exec::grid::Shift,
+        signature::Signature,
     },
 };
 
@@ -94,13 +95,8 @@ impl Node {
             Kind::Number(_) => ValueType::Scalar,
             Kind::Text(_) => ValueType::String,
             Kind::Window(..) | Kind::Subquery(_) => ValueType::Matrix,
-            Kind::Call(call) => match call.function {
-                "scalar" | "time" | "pi" | "min_of" | "max_of" => ValueType::Scalar,
-                _ => ValueType::Vector,
-            },
-            Kind::Binary(b)
-                if b.lhs.value_type() == ValueType::Scalar && b.rhs.value_type() == ValueType::Scalar =>
-            {
+            Kind::Call(call) => Signature::find(call.function).map_or(ValueType::Vector, |s| s.returns),
+            Kind::Binary(b) if b.lhs.value_type() == ValueType::Scalar && b.rhs.value_type() == ValueType::Scalar => {
                 ValueType::Scalar
             }
             Kind::Negate(inner) | Kind::Invariant(inner) => inner.value_type(),

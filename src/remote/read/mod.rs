@@ -115,8 +115,11 @@ mod testing {
         ReadRequest { queries, response_type: ResponseType::Samples }
     }
 
-    /// Series by name: floats, then histograms.
-    pub(super) fn store(series: &[(&str, &[(i64, f64)], &[(i64, Histogram)])]) -> MemorySelect {
+    /// A series' name, floats and histograms.
+    pub(super) type Named<'a> = (&'a str, &'a [(i64, f64)], &'a [(i64, Histogram)]);
+
+    /// A store with these series.
+    pub(super) fn store(series: &[Named<'_>]) -> MemorySelect {
         let mut select = MemorySelect::default();
         for (name, floats, histograms) in series {
             let mut buf = SeriesBuf::default();

@@ -87,7 +87,7 @@ mod tests {
 
     use super::super::{
         chunk::{decode::decode, hex},
-        testing::{query, request, store},
+        testing::{Named, query, request, store},
     };
     use super::*;
     use crate::{
@@ -243,8 +243,7 @@ mod tests {
 
     #[test]
     fn a_failure_in_the_middle_is_an_error_after_the_frames_before_it() {
-        let series: [(&str, &[(i64, f64)], &[_]); 3] =
-            [("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[]), ("c", &[(1, 1.0)], &[])];
+        let series: [Named<'_>; 3] = [("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[]), ("c", &[(1, 1.0)], &[])];
         let mut count = 0;
         let answer = chunks(&request(vec![query(".*", 0, 9)]), &Damaged(store(&series)), &mut |_| {
             count += 1;

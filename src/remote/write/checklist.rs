@@ -445,6 +445,24 @@ fn a_new_series_is_defined_once_a_request_and_known_afterwards() {
 }
 
 #[test]
+fn labels_with_samples_between_them_are_known_by_the_labels_alone() {
+    let append = MemoryAppend::default();
+    for (time, defined) in [(NOW, 1), (NOW + 15_000, 0)] {
+        let mut series = Vec::new();
+        for label in UP {
+            series.extend(series1(&[*label], &[]).encode_to_vec());
+            series.extend(series1(&[], &[(time, 1.0)]).encode_to_vec());
+        }
+        let mut message = vec![0x0a];
+        prost::encoding::encode_varint(series.len() as u64, &mut message);
+        message.extend(series);
+        assert_eq!(write(Protocol::V1, &message, &append), Ok(written(2, 0, 0)));
+        assert_eq!(append.batches().last().unwrap().series.len(), defined);
+    }
+    assert!(Stored::since(&append, 0).floats.iter().all(|f| f.0 == labels(UP)));
+}
+
+#[test]
 fn one_time_twice_counts_twice_and_stands_in_order_for_the_last_to_win() {
     let append = MemoryAppend::default();
     let request = Request2::new().series(UP).sample(NOW, 1.0).sample(NOW, 2.0);

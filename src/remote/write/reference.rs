@@ -30,12 +30,15 @@ struct Expected {
     refused: bool,
 }
 
+/// Label pairs, unless they can't be made out.
+type Pairs = Option<Vec<(String, String)>>;
+
 /// A series in neither protocol's types.
 struct Plain {
-    labels: Option<Vec<(String, String)>>,
+    labels: Pairs,
     samples: Vec<(i64, f64)>,
     histograms: Vec<(i64, Histogram)>,
-    exemplars: Vec<(Option<Vec<(String, String)>>, i64, f64)>,
+    exemplars: Vec<(Pairs, i64, f64)>,
     metadata: Option<(MetricType, String, String)>,
 }
 
@@ -159,9 +162,9 @@ fn expect_v1(message: &v1::WriteRequest) -> Expected {
 
 fn expect_v2(message: &v2::Request) -> Expected {
     let symbol = |at: u32| message.symbols.get(at as usize).cloned();
-    let pairs = |refs: &[u32]| -> Option<Vec<(String, String)>> {
+    let pairs = |refs: &[u32]| -> Pairs {
         let texts = refs.iter().map(|&r| symbol(r)).collect::<Option<Vec<_>>>()?;
-        (refs.len() % 2 == 0).then(|| texts.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
+        refs.len().is_multiple_of(2).then(|| texts.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect())
     };
     let mut expected = Expected::default();
     for series in &message.timeseries {

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::MetricType,
-    remote::wire::{Fields, WireError},
+    remote::wire::{Fields, WireError, sample},
 };
 
 /// Takes an `io.prometheus.write.v2.Request`; on failure the position of the top-level field comes along.
@@ -114,7 +114,7 @@ impl<'m> Walk<'m, '_> {
         while let Some((number, value)) = fields.next()? {
             match number {
                 1 => value.varints(1, &mut self.refs, |symbol| symbol as u32)?,
-                2 => self.parts.samples.push(sample(value.bytes(2)?)?),
+                2 => self.parts.samples.push(sample(value.bytes(2)?, true)?),
                 3 => self.parts.histograms.push(histogram::decode(value.bytes(3)?, Some(17))?),
                 4 => {
                     let exemplar = self.exemplar(value.bytes(4)?)?;
@@ -165,8 +165,10 @@ fn identity<'m>(
     let symbols = labels.symbols;
     key.clear();
     key.extend_from_slice(&(labels.refs.len() as u64).to_le_bytes());
-    for &symbol in labels.refs {
-        key.extend_from_slice(symbols.hash(symbol)?);
+    key.resize(size_of::<u64>() + 16 * labels.refs.len(), 0);
+    let (hashes, _) = key.get_mut(size_of::<u64>()..).unwrap_or_default().as_chunks_mut();
+    for (hash, &symbol) in hashes.iter_mut().zip(labels.refs) {
+        *hash = *symbols.hash(symbol)?;
     }
     if labels.refs.len() % 2 == 1 {
         return Err(Rule::OddSymbols(labels.refs.len()));
@@ -203,22 +205,4 @@ impl SentMetadata {
         }
         Ok(())
     }
-}
-
-#[inline]
-fn sample(message: &[u8]) -> Result<(i64, f64), WireError> {
-    let (mut time, mut value) = (0, 0.0);
-    let mut fields = Fields::new(message);
-    while let Some((number, field)) = fields.next()? {
-        match number {
-            1 => value = field.double(1)?,
-            2 => time = field.varint(2)? as i64,
-            // The start timestamp: must be one, is not kept.
-            3 => {
-                field.varint(3)?;
-            }
-            _ => {}
-        }
-    }
-    Ok((time, value))
 }

@@ -35,10 +35,12 @@ fn behaves(disk: &dyn Disk) {
     drop(disk.create(p("a/two")).unwrap());
     assert!(disk.open(p("a/two")).unwrap().is_empty());
     assert_eq!(disk.open(p("a/two")).unwrap().map().unwrap().as_ref(), b"");
-    assert_eq!(disk.list(p("a")).unwrap(), ["one", "two"], "directories are not listed");
+    assert_eq!(disk.list(p("a")).unwrap(), ["b", "one", "two"]);
+    disk.sync_file(p("a/one")).unwrap();
+    assert_eq!(disk.sync_file(p("a/none")).err().unwrap().kind(), ErrorKind::NotFound);
 
     disk.rename(p("a/one"), p("a/two")).unwrap();
-    assert_eq!(disk.list(p("a")).unwrap(), ["two"]);
+    assert_eq!(disk.list(p("a")).unwrap(), ["b", "two"]);
     disk.rename(p("a/two"), p("a/b/three")).unwrap();
     assert_eq!(disk.open(p("a/b/three")).unwrap().len(), 11);
     let map = file.map().unwrap();
@@ -51,7 +53,7 @@ fn behaves(disk: &dyn Disk) {
     assert_eq!(disk.lock(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
     drop(lock);
     drop(disk.lock(p("LOCK")).unwrap());
-    assert_eq!(disk.list(p("")).unwrap(), ["LOCK"]);
+    assert_eq!(disk.list(p("")).unwrap(), ["LOCK", "a"]);
     assert!(disk.available().unwrap() > 0);
 }
 

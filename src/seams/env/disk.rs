@@ -26,7 +26,11 @@ pub trait Disk: Send + Sync {
     /// Removes a file. Open readers go on reading it.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
-    /// Names of the files (not directories) directly in `dir`, sorted.
+    /// Makes an existing file's bytes survive a crash, whoever wrote them: what a killed process wrote and didn't sync is
+    /// readable after it, but not settled.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+
+    /// Names of the files and directories directly in `dir`, sorted.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
     /// Makes names created, renamed or removed in `dir` survive a crash.

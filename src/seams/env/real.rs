@@ -52,14 +52,14 @@ impl Disk for RealDisk {
         fs::remove_file(self.at(path))
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        File::open(self.at(path))?.sync_data()
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(self.at(dir))? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                // We give our files ASCII names: a name that is no UTF-8 is a stranger's and stays out.
-                names.extend(entry.file_name().into_string());
-            }
+            names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort_unstable();
         Ok(names)

@@ -111,8 +111,11 @@ impl Column {
     }
 }
 
+/// Floats and histograms with their times.
+pub(in super::super) type Samples = (Vec<(i64, f64)>, Vec<(i64, Histogram)>);
+
 /// The samples of a chunk.
-pub(in super::super) fn decode(chunk: &v1::Chunk) -> (Vec<(i64, f64)>, Vec<(i64, Histogram)>) {
+pub(in super::super) fn decode(chunk: &v1::Chunk) -> Samples {
     let (floats, histograms) = match chunk.r#type {
         1 => (decode_xor(&chunk.data), vec![]),
         2 | 3 => (vec![], decode_histograms(&chunk.data, chunk.r#type == 3)),

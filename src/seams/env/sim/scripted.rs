@@ -171,12 +171,24 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.begin(Op::Sync, path)?;
+        let node = state.now.file(path)?;
+        let mut node = node.lock();
+        node.synced = node.bytes.len();
+        Ok(())
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut state = self.state.lock();
         state.begin(Op::List, dir)?;
         state.now.need_dir(dir)?;
-        let inside = state.now.files.keys().filter(|path| parent(path) == dir);
-        Ok(inside.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect())
+        let entries = state.now.files.keys().chain(&state.now.dirs).filter(|path| parent(path) == dir);
+        let mut names: Vec<String> =
+            entries.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

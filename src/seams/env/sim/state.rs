@@ -89,7 +89,8 @@ pub(super) struct Node {
 impl Node {
     fn after(&self, fate: Fate, rng: &mut Rng) -> Self {
         if fate == Fate::Kept {
-            return Self { bytes: self.bytes.clone(), synced: self.bytes.len(), given_up: Vec::new() };
+            // Readable as before, and no more settled than before: the next cut may still take it.
+            return Self { bytes: self.bytes.clone(), synced: self.synced, given_up: self.given_up.clone() };
         }
         let unsynced = self.bytes.len() - self.synced;
         let (kept, zeros) = match fate {

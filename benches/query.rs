@@ -1,0 +1,159 @@
+//! What evaluation costs: rates summed by job and quantiles of classic histograms, without what storage adds.
+
+use std::{hint::black_box, sync::Arc};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use vctsdb::{
+    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
+    promql::{Cancel, Engine, EngineOptions, Query},
+    seams::select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+};
+
+/// Samples are this far apart (ms).
+const SCRAPE: i64 = 15_000;
+/// Time between steps (ms).
+const STEP: i64 = 15_000;
+const STEPS: i64 = 240;
+/// Start of the query (ms), some scrapes after the start of the data.
+const START: i64 = 600_000;
+
+/// Series that share their columns: reading one costs a copy.
+struct Shared {
+    labels: Vec<Labels>,
+    columns: SeriesBuf,
+}
+
+struct Found {
+    labels: Vec<Labels>,
+    columns: SeriesBuf,
+}
+
+impl Shared {
+    fn new(labels: Vec<Labels>) -> Self {
+        let mut columns = SeriesBuf::default();
+        for i in 0..(START + STEPS * STEP) / SCRAPE {
+            // A counter that is reset now and then.
+            columns.push_float(i * SCRAPE, ((i % 97) * 13) as f64);
+        }
+        Self { labels, columns }
+    }
+
+    fn samples(&self) -> u64 {
+        (self.labels.len() * self.columns.times.len()) as u64
+    }
+}
+
+impl Select for Shared {
+    fn select(
+        &self,
+        _: &[Matcher],
+        range: TimeRange,
+        _: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let mut columns = SeriesBuf::default();
+        for (t, v) in self.columns.times.iter().zip(&self.columns.values).filter(|(t, _)| range.contains(**t)) {
+            columns.push_float(*t, *v);
+        }
+        Ok(Arc::new(Found { labels: self.labels.clone(), columns }))
+    }
+
+    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+        Ok(Limited { items: self.labels.clone(), truncated: false })
+    }
+
+    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+        _: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn exemplars(&self, _: &[Vec<Matcher>], _: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
+        Vec::new()
+    }
+}
+
+impl SeriesSet for Found {
+    fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+        self.labels.get(i).cloned().ok_or_else(|| SelectError::Storage(format!("no series {i}")))
+    }
+
+    fn read(&self, _: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        out.times.clone_from(&self.columns.times);
+        out.values.clone_from(&self.columns.values);
+        out.histograms.clear();
+        Ok(())
+    }
+}
+
+fn series(pairs: [(&str, String); 3]) -> Labels {
+    Labels::from_pairs(pairs).unwrap_or_default()
+}
+
+fn bench(c: &mut Criterion) {
+    let requests = Shared::new(
+        (0..1000)
+            .map(|i| {
+                let (job, instance) = (format!("job-{}", i % 10), format!("host-{i}"));
+                series([("__name__", "requests_total".to_owned()), ("job", job), ("instance", instance)])
+            })
+            .collect(),
+    );
+    let bounds = ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "+Inf"];
+    let buckets = Shared::new(
+        (0..1000)
+            .map(|i| {
+                let (le, instance) = (bounds[i % 10].to_owned(), format!("host-{}", i / 10));
+                series([("__name__", "latency_bucket".to_owned()), ("le", le), ("instance", instance)])
+            })
+            .collect(),
+    );
+    let cases = [
+        ("sum by (job) (rate)", &requests, "sum by (job) (rate(requests_total[5m]))"),
+        ("sum by (job) (selector)", &requests, "sum by (job) (requests_total)"),
+        ("avg_over_time", &requests, "avg(avg_over_time(requests_total[5m]))"),
+        ("max_over_time", &requests, "max(max_over_time(requests_total[5m]))"),
+        (
+            "histogram_quantile",
+            &buckets,
+            "histogram_quantile(0.9, sum by (instance, le) (rate(latency_bucket[5m])))",
+        ),
+    ];
+    let mut group = c.benchmark_group("range query, 1000 series, 240 steps");
+    for threads in [1, 2] {
+        let engine = Engine::new(EngineOptions { threads, ..EngineOptions::default() });
+        for (name, data, text) in &cases {
+            group.throughput(Throughput::Elements(data.samples()));
+            let query = Query {
+                text,
+                start: START,
+                end: START + (STEPS - 1) * STEP,
+                step: STEP,
+                lookback: None,
+                timeout: None,
+            };
+            group.bench_function(format!("{name}, threads {threads}"), |b| {
+                b.iter(|| black_box(engine.run(*data, &query, &Cancel::default())));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);

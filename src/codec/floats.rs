@@ -1,0 +1,229 @@
+//! A column of float values, bit for bit.
+//!
+//! ```text
+//! tag 0  constant   8 bytes: the bits of all values
+//! tag 1  decimal    exponent 1, number of exceptions: varint,
+//!                   exceptions: distance from the one before: varint, bits: 8; then an integer column (`ints`)
+//! tag 2  xor        a bit string (`xor`): 64 bits for the first value, then the chain
+//! tag 3  raw        8 bytes a value
+//! ```
+//!
+//! Bits are little-endian, except inside the bit string. In a decimal column value `i` is integer `i` divided by ten to
+//! the exponent (0 to 15), unless it is an exception; the first exception's distance counts from position 0. A column
+//! of no values has no bytes.
+
+use super::{CodecError, decimal, finish, ints, take, take_byte, take_u64, varint, xor};
+
+const CONSTANT: u8 = 0;
+const DECIMAL: u8 = 1;
+const XOR: u8 = 2;
+const RAW: u8 = 3;
+const WHAT: &str = "a float column";
+
+/// Appends the column of `values`, written in the way that turns out smallest.
+pub fn encode(values: &[f64], out: &mut Vec<u8>) {
+    let Some(first) = values.first() else { return };
+    let bits = first.to_bits();
+    if values.iter().all(|v| v.to_bits() == bits) {
+        out.push(CONSTANT);
+        out.extend_from_slice(&bits.to_le_bytes());
+        return;
+    }
+    let decimal = decimal::exponent(values).map(|exponent| encode_decimal(values, exponent));
+    // Below two bits a value the chain can't win anything worth the time of trying it.
+    if let Some(bytes) = decimal.as_ref().filter(|d| d.len() * 4 <= values.len()) {
+        out.extend_from_slice(bytes);
+        return;
+    }
+    let chain = xor::encode(values, vec![XOR]);
+    let raw = 1 + values.len() * 8;
+    let best = match decimal {
+        Some(decimal) if decimal.len() <= chain.len() => decimal,
+        _ => chain,
+    };
+    if best.len() < raw {
+        out.extend_from_slice(&best);
+    } else {
+        out.push(RAW);
+        for value in values {
+            out.extend_from_slice(&value.to_bits().to_le_bytes());
+        }
+    }
+}
+
+fn encode_decimal(values: &[f64], exponent: u8) -> Vec<u8> {
+    let (integers, exceptions) = decimal::convert(values, exponent);
+    let mut out = vec![DECIMAL, exponent];
+    varint::put(&mut out, exceptions.len() as u64);
+    let mut before = 0;
+    for at in exceptions {
+        varint::put(&mut out, (at - before) as u64);
+        out.extend(values.get(at).into_iter().flat_map(|v| v.to_bits().to_le_bytes()));
+        before = at;
+    }
+    ints::encode(&integers, &mut out);
+    out
+}
+
+/// Appends the `count` values of a column to `out`.
+///
+/// # Errors
+/// When the bytes are not such a column; `out` may then hold some values more than before.
+pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    let mut input = bytes;
+    if count == 0 {
+        return finish(input, WHAT);
+    }
+    match take_byte(&mut input, WHAT)? {
+        CONSTANT => {
+            let value = f64::from_bits(take_u64(&mut input, WHAT)?);
+            finish(input, WHAT)?;
+            out.resize(out.len() + count, value);
+            Ok(())
+        }
+        DECIMAL => decode_decimal(input, count, out),
+        XOR => xor::decode(input, count, out),
+        RAW => {
+            let length = count.checked_mul(8).ok_or(CodecError::Truncated(WHAT))?;
+            let (values, _) = take(&mut input, length, WHAT)?.as_chunks::<8>();
+            finish(input, WHAT)?;
+            out.extend(values.iter().map(|b| f64::from_bits(u64::from_le_bytes(*b))));
+            Ok(())
+        }
+        tag => Err(CodecError::Tag { what: WHAT, tag }),
+    }
+}
+
+fn decode_decimal(mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    let exponent = take_byte(&mut input, WHAT)?;
+    let power = decimal::power(exponent).ok_or(CodecError::Range {
+        what: "a decimal exponent",
+        got: u64::from(exponent),
+        limit: 15,
+    })?;
+    let exceptions = varint::get_at_most(&mut input, count, "the number of exceptions")?;
+    let mut listed = input;
+    // A first walk only finds where the integers begin.
+    for _ in 0..exceptions {
+        varint::get(&mut input, WHAT)?;
+        take_u64(&mut input, WHAT)?;
+    }
+    let start = out.len();
+    ints::decode(input, count, |integers| out.extend(integers.iter().map(|i| decimal::to_float(*i, power))))?;
+    let mut at = start;
+    for _ in 0..exceptions {
+        at = at.saturating_add(varint::get_at_most(&mut listed, count, "the position of an exception")?);
+        let bits = take_u64(&mut listed, WHAT)?;
+        let slot = out.get_mut(at).ok_or(CodecError::Range {
+            what: "the position of an exception",
+            got: (at - start) as u64,
+            limit: count as u64 - 1,
+        })?;
+        *slot = f64::from_bits(bits);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::STALE_NAN;
+
+    fn round_trip(values: &[f64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        let mut out = vec![0.5];
+        decode(&bytes, values.len(), &mut out).unwrap();
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&out[1..]), bits(values));
+        bytes
+    }
+
+    #[test]
+    fn each_kind_of_column_is_written_in_its_own_way() {
+        assert_eq!(round_trip(&[]), []);
+        assert_eq!(round_trip(&[STALE_NAN; 500]).len(), 9);
+        let gauge: Vec<f64> = (0..500).map(|i| 20.0 + f64::from(i * 7919 % 50) / 100.0).collect();
+        let bytes = round_trip(&gauge);
+        assert!(bytes[0] == DECIMAL && bytes.len() < 500 * 7 / 8, "{}", bytes.len());
+        let steps: Vec<f64> = (0..500).map(|i| f64::from(i / 30).sqrt()).collect();
+        assert_eq!(round_trip(&steps)[0], XOR);
+        let noise: Vec<f64> = (1..500u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+        assert_eq!(round_trip(&noise)[0], RAW);
+    }
+
+    #[test]
+    fn odd_values_among_decimals_keep_their_bits() {
+        let mut values: Vec<f64> = (0..300).map(|i| f64::from(i) * 10.0).collect();
+        let odd = [
+            f64::NAN,
+            STALE_NAN,
+            -0.0,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            5e-324,
+            f64::from_bits(0xfff8_0000_dead_beef),
+        ];
+        for (i, value) in odd.into_iter().enumerate() {
+            values[i * 40] = value;
+        }
+        let bytes = round_trip(&values);
+        assert!(bytes[0] == DECIMAL && bytes.len() < 150, "{}", bytes.len());
+    }
+
+    #[test]
+    fn a_counter_that_starts_anew_and_ends_stays_small() {
+        let mut values: Vec<f64> = (0..256).map(|i| f64::from(i % 200) * 100.0).collect();
+        values.push(STALE_NAN);
+        assert!(round_trip(&values).len() < 50);
+    }
+
+    #[test]
+    fn a_false_exception_is_refused() {
+        let bytes = [DECIMAL, 0, 1, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2];
+        assert!(matches!(decode(&bytes, 3, &mut Vec::new()), Err(CodecError::Range { got: 3, limit: 2, .. })));
+        assert!(matches!(decode(&[DECIMAL, 16], 3, &mut Vec::new()), Err(CodecError::Range { got: 16, .. })));
+        assert_eq!(decode(&[RAW, 1], usize::MAX, &mut Vec::new()), Err(CodecError::Truncated(WHAT)));
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            any::<u64>().prop_map(f64::from_bits),
+            any::<i64>().prop_map(|i| i as f64),
+            (-100_000i64..100_000, 0i32..6).prop_map(|(i, e)| i as f64 / 10f64.powi(e)),
+            Just(STALE_NAN),
+            Just(-0.0),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn any_bits_come_back(values in prop::collection::vec(value(), 0..400)) {
+            let bytes = round_trip(&values);
+            prop_assert!(bytes.len() <= values.len() * 8 + 1);
+        }
+
+        #[test]
+        fn decimals_with_some_noise_come_back(exponent in 0i32..15, first in -1_000_000i64..1_000_000, steps in prop::collection::vec(-1000i64..1000, 1..400), odd in prop::collection::vec((any::<prop::sample::Index>(), value()), 0..20)) {
+            let mut at = first;
+            let mut values: Vec<f64> = steps.iter().map(|s| { at += s; at as f64 / 10f64.powi(exponent) }).collect();
+            for (i, value) in odd {
+                let i = i.index(values.len());
+                values[i] = value;
+            }
+            round_trip(&values);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(tag in 0u8..5, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
+            let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
+            let mut out = Vec::new();
+            if decode(&bytes, count, &mut out).is_ok() {
+                prop_assert_eq!(out.len(), count);
+            }
+            prop_assert!(out.len() <= count);
+        }
+    }
+}

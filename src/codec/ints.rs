@@ -1,0 +1,262 @@
+//! A column of integers: times, and floats that are decimals in disguise.
+//!
+//! ```text
+//! tag 0  regular   first, step                     value i = first + i * step
+//! tag 1  plain     frames of the n values
+//! tag 2  delta     first, frames of n - 1 differences
+//! tag 3  delta2    first, first difference, frames of n - 2 differences of differences
+//! tag 4  line      first, step, frames of n - 1 distances from first + i * step
+//! ```
+//!
+//! `first`, `step` and the first difference are zigzag varints, frames are those of [`super::pack`], all arithmetic
+//! wraps. A column of no values has no bytes; one of a single value is regular and has no step.
+
+use super::{
+    CodecError, finish,
+    pack::{self, FRAME, Plan},
+    take_byte, varint,
+};
+
+const REGULAR: u8 = 0;
+const PLAIN: u8 = 1;
+const DELTA: u8 = 2;
+const DELTA2: u8 = 3;
+const LINE: u8 = 4;
+const WHAT: &str = "an integer column";
+
+/// Appends the column of `values`, written in the way that turns out smallest.
+pub fn encode(values: &[i64], out: &mut Vec<u8>) {
+    let [first, rest @ ..] = values else { return };
+    let [second, ..] = rest else {
+        out.push(REGULAR);
+        varint::put_signed(out, *first);
+        return;
+    };
+    let step = second.wrapping_sub(*first);
+    if values.windows(2).all(|w| matches!(w, [a, b] if b.wrapping_sub(*a) == step)) {
+        out.push(REGULAR);
+        varint::put_signed(out, *first);
+        varint::put_signed(out, step);
+        return;
+    }
+    let deltas = differences(values);
+    let deltas2 = differences(&deltas);
+    let mean = mean_step(values);
+    let distances: Vec<i64> = line(*first, mean).zip(values).skip(1).map(|(l, v)| v.wrapping_sub(l)).collect();
+    let candidates: [(u8, &[i64]); 4] = [(DELTA, &deltas), (PLAIN, values), (DELTA2, &deltas2), (LINE, &distances)];
+    let planned = candidates.map(|(tag, values)| {
+        let plans: Vec<Plan> = values.chunks(FRAME).map(pack::plan).collect();
+        (plans.iter().map(|p| p.bytes).sum::<usize>(), tag, values, plans)
+    });
+    let Some((_, tag, values, plans)) = planned.into_iter().min_by_key(|p| p.0) else { return };
+    out.push(tag);
+    if tag != PLAIN {
+        varint::put_signed(out, *first);
+    }
+    match tag {
+        DELTA2 => varint::put_signed(out, step),
+        LINE => varint::put_signed(out, mean),
+        _ => {}
+    }
+    for (frame, plan) in values.chunks(FRAME).zip(plans) {
+        pack::encode(frame, plan, out);
+    }
+}
+
+fn differences(values: &[i64]) -> Vec<i64> {
+    values.windows(2).map(|w| if let [a, b] = w { b.wrapping_sub(*a) } else { 0 }).collect()
+}
+
+/// `first`, `first + step`, and so on.
+fn line(first: i64, step: i64) -> impl Iterator<Item = i64> {
+    std::iter::successors(Some(first), move |at| Some(at.wrapping_add(step)))
+}
+
+/// The step that leads from the first value to the last, rounded.
+fn mean_step(values: &[i64]) -> i64 {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return 0 };
+    let steps = values.len().saturating_sub(1).max(1) as i128;
+    let way = i128::from(*last) - i128::from(*first);
+    // The quotient of a 65-bit number by at least 2 fits; by 1 it may wrap, as the line does.
+    ((way + (steps / 2) * way.signum()) / steps) as i64
+}
+
+/// Takes `count` values out of `bytes` and hands them to `sink` in order, up to [`FRAME`] at a time.
+///
+/// # Errors
+/// When the bytes are not such a column. `sink` may have seen some values by then.
+pub fn decode(bytes: &[u8], count: usize, mut sink: impl FnMut(&[i64])) -> Result<(), CodecError> {
+    let mut input = bytes;
+    if count == 0 {
+        return finish(input, WHAT);
+    }
+    let mut frame = [0i64; FRAME];
+    let tag = take_byte(&mut input, WHAT)?;
+    let first = if tag == PLAIN { 0 } else { varint::get_signed(&mut input, WHAT)? };
+    match tag {
+        REGULAR => {
+            let step = if count > 1 { varint::get_signed(&mut input, WHAT)? } else { 0 };
+            finish(input, WHAT)?;
+            let mut at = first;
+            fill(&mut frame, count, |values| {
+                for value in values.iter_mut() {
+                    *value = at;
+                    at = at.wrapping_add(step);
+                }
+                sink(values);
+                Ok(())
+            })?;
+        }
+        PLAIN => fill(&mut frame, count, |values| {
+            pack::decode(&mut input, values)?;
+            sink(values);
+            Ok(())
+        })?,
+        DELTA => {
+            let mut at = first;
+            sink(&[at]);
+            fill(&mut frame, count - 1, |values| {
+                pack::decode(&mut input, values)?;
+                for value in values.iter_mut() {
+                    at = at.wrapping_add(*value);
+                    *value = at;
+                }
+                sink(values);
+                Ok(())
+            })?;
+        }
+        DELTA2 => {
+            let mut step = varint::get_signed(&mut input, WHAT)?;
+            let mut at = first;
+            sink(&[at]);
+            if count > 1 {
+                at = at.wrapping_add(step);
+                sink(&[at]);
+            }
+            fill(&mut frame, count.saturating_sub(2), |values| {
+                pack::decode(&mut input, values)?;
+                for value in values.iter_mut() {
+                    step = step.wrapping_add(*value);
+                    at = at.wrapping_add(step);
+                    *value = at;
+                }
+                sink(values);
+                Ok(())
+            })?;
+        }
+        LINE => {
+            let step = varint::get_signed(&mut input, WHAT)?;
+            let mut at = first;
+            sink(&[at]);
+            fill(&mut frame, count - 1, |values| {
+                pack::decode(&mut input, values)?;
+                for value in values.iter_mut() {
+                    at = at.wrapping_add(step);
+                    *value = value.wrapping_add(at);
+                }
+                sink(values);
+                Ok(())
+            })?;
+        }
+        tag => return Err(CodecError::Tag { what: WHAT, tag }),
+    }
+    finish(input, WHAT)
+}
+
+/// Calls `each` with as many slots of `frame` as the next frame of a column of `count` values has.
+fn fill(
+    frame: &mut [i64; FRAME],
+    count: usize,
+    mut each: impl FnMut(&mut [i64]) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let mut left = count;
+    while left > 0 {
+        let n = left.min(FRAME);
+        let (values, _) = frame.split_at_mut(n);
+        each(values)?;
+        left -= n;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn round_trip(values: &[i64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(values, &mut bytes);
+        let mut out = Vec::new();
+        decode(&bytes, values.len(), |v| out.extend_from_slice(v)).unwrap();
+        assert_eq!(out, values);
+        bytes
+    }
+
+    #[test]
+    fn each_kind_of_column_is_written_in_its_own_way() {
+        let noise = |i: i64| (i * 7919 % 13) * (i * 104_729 % 7) % 16;
+        let tag = |values: Vec<i64>| round_trip(&values)[0];
+        assert_eq!(tag((0..300).map(|i| i * 15_000).collect()), REGULAR);
+        assert_eq!(tag((0..300).map(noise).collect()), PLAIN);
+        assert_eq!(
+            tag((0..300)
+                .scan(0, |at, i| {
+                    *at += 50 + noise(i) * noise(i + 3);
+                    Some(*at)
+                })
+                .collect()),
+            DELTA
+        );
+        assert_eq!(tag((0..300).map(|i| i * i * 50 + noise(i) % 2).collect()), DELTA2);
+        assert_eq!(tag((0..300).map(|i| i * 15_000 + noise(i)).collect()), LINE);
+        assert_eq!(round_trip(&[]), []);
+        assert_eq!(round_trip(&[-1]), [REGULAR, 1]);
+    }
+
+    #[test]
+    fn the_ends_of_the_range_wrap() {
+        round_trip(&[i64::MIN, i64::MAX]);
+        round_trip(&[i64::MAX, i64::MIN, i64::MAX]);
+        round_trip(&[i64::MIN, 0, i64::MAX, 5, i64::MIN, i64::MIN]);
+    }
+
+    #[test]
+    fn left_over_bytes_and_unknown_tags_are_refused() {
+        let mut bytes = round_trip(&[1, 2, 3]);
+        bytes.push(0);
+        assert_eq!(decode(&bytes, 3, |_| {}), Err(CodecError::Trailing { what: WHAT, extra: 1 }));
+        assert_eq!(decode(&[9, 0], 3, |_| {}), Err(CodecError::Tag { what: WHAT, tag: 9 }));
+        assert_eq!(decode(&[0], 0, |_| {}), Err(CodecError::Trailing { what: WHAT, extra: 1 }));
+    }
+
+    proptest! {
+        #[test]
+        fn any_integers_come_back(values in prop::collection::vec(any::<i64>(), 0..400)) {
+            let bytes = round_trip(&values);
+            prop_assert!(bytes.len() <= values.len() * 8 + values.len() / 8 + 32);
+        }
+
+        #[test]
+        fn walks_come_back(first: i64, step in -100_000i64..100_000, noise in prop::collection::vec(-50i64..50, 0..400), gap: Option<(prop::sample::Index, i64)>) {
+            let mut at = first;
+            let mut values: Vec<i64> = noise.iter().map(|n| { at = at.wrapping_add(step + n); at }).collect();
+            if let Some((i, gap)) = gap && !values.is_empty() {
+                let i = i.index(values.len());
+                values[i..].iter_mut().for_each(|v| *v = v.wrapping_add(gap));
+            }
+            round_trip(&values);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(tag in 0u8..6, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
+            let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
+            let mut seen = 0;
+            if decode(&bytes, count, |v| seen += v.len()).is_ok() {
+                prop_assert_eq!(seen, count);
+            }
+            prop_assert!(seen <= count);
+        }
+    }
+}

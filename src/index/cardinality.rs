@@ -1,0 +1,116 @@
+//! Which names and pairs have most series.
+//!
+//! One walk over the union of all dictionaries, with the pairs of the heads mixed in: no pair is counted twice, and
+//! memory holds one entry per label name and the current best few.
+
+use std::{cmp::Reverse, collections::BTreeMap, collections::BinaryHeap, sync::Arc};
+
+use fst::{Streamer, map::OpBuilder};
+
+use super::{IndexError, Segment, head::Head, pair};
+use crate::{model::METRIC_NAME, seams::status::Cardinality};
+
+/// Series per dictionary key.
+pub(super) type Counts = BTreeMap<Vec<u8>, u64>;
+
+/// The pairs of heads.
+pub(super) fn head_counts<'a>(heads: impl IntoIterator<Item = &'a Head>) -> Result<Counts, IndexError> {
+    let mut counts = Counts::new();
+    let mut key = Vec::new();
+    for head in heads {
+        for (pair, postings) in head.each_pair() {
+            pair.key(&mut key);
+            let count = postings.count()?;
+            match counts.get_mut(&key) {
+                Some(total) => *total += count,
+                None => drop(counts.insert(key.clone(), count)),
+            }
+        }
+    }
+    Ok(counts)
+}
+
+/// Adds the counts of `more` to `counts`.
+pub(super) fn add(counts: &mut Counts, more: Counts) {
+    for (key, count) in more {
+        *counts.entry(key).or_default() += count;
+    }
+}
+
+/// The heaviest entries of segments and heads together.
+pub(super) fn summarize(segments: &[Arc<Segment>], mut heads: Counts, limit: usize) -> Result<Cardinality, IndexError> {
+    let mut summary = Summary { limit, ..Summary::default() };
+    let dictionaries: OpBuilder<'_> = segments.iter().map(|segment| segment.dictionary().stream()).collect();
+    let mut union = dictionaries.union();
+    while let Some((key, places)) = union.next() {
+        let mut count = heads.remove(key).unwrap_or(0);
+        for place in places {
+            if let Some(segment) = segments.get(place.index) {
+                count += segment.stored(place.value).count()?;
+            }
+        }
+        summary.take(key, count);
+    }
+    heads.iter().for_each(|(key, count)| summary.take(key, *count));
+    Ok(summary.finish())
+}
+
+#[derive(Default)]
+struct Summary {
+    limit: usize,
+    /// Distinct values and their bytes, per label name.
+    names: BTreeMap<String, (u64, u64)>,
+    metrics: Best,
+    pairs: Best,
+}
+
+impl Summary {
+    fn take(&mut self, key: &[u8], count: u64) {
+        let Some((name, value)) = pair::split_key(key) else { return };
+        match self.names.get_mut(name) {
+            Some((values, bytes)) => {
+                *values += 1;
+                *bytes += value.len() as u64;
+            }
+            None => drop(self.names.insert(name.to_owned(), (1, value.len() as u64))),
+        }
+        if name == METRIC_NAME {
+            self.metrics.offer(self.limit, count, || value.to_owned());
+        }
+        self.pairs.offer(self.limit, count, || format!("{name}={value}"));
+    }
+
+    fn finish(self) -> Cardinality {
+        let (mut values, mut bytes) = (Best::default(), Best::default());
+        for (name, (count, size)) in &self.names {
+            values.offer(self.limit, *count, || name.clone());
+            bytes.offer(self.limit, *size, || name.clone());
+        }
+        Cardinality {
+            series_by_metric: self.metrics.finish(),
+            values_by_label: values.finish(),
+            bytes_by_label: bytes.finish(),
+            series_by_pair: self.pairs.finish(),
+        }
+    }
+}
+
+/// The entries with the largest counts; among equals the first by name.
+#[derive(Default)]
+struct Best(BinaryHeap<(Reverse<u64>, String)>);
+
+impl Best {
+    fn offer(&mut self, limit: usize, count: u64, name: impl FnOnce() -> String) {
+        if limit == 0 || (self.0.len() >= limit && self.0.peek().is_some_and(|(Reverse(worst), _)| *worst > count)) {
+            return;
+        }
+        self.0.push((Reverse(count), name()));
+        if self.0.len() > limit {
+            self.0.pop();
+        }
+    }
+
+    fn finish(self) -> Vec<(String, u64)> {
+        self.0.into_sorted_vec().into_iter().map(|(Reverse(count), name)| (name, count)).collect()
+    }
+}

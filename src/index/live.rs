@@ -1,0 +1,392 @@
+//! The index as storage uses it: active head, sealed heads and segments behind one lock.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use parking_lot::{Mutex, RwLock};
+use roaring::RoaringBitmap;
+
+use super::{IndexError, Segment, cardinality, head::Head, names, part::Part, query};
+use crate::{
+    model::{Labels, Matcher},
+    seams::{append::SeriesId, status::Cardinality},
+};
+
+/// Damage that was worked around is remembered up to this many messages.
+const DAMAGE_KEPT: usize = 100;
+
+/// The series index. All methods can be called from any thread.
+pub struct Index {
+    state: RwLock<State>,
+    damage: Mutex<Vec<String>>,
+}
+
+struct State {
+    active: Head,
+    view: Arc<View>,
+    /// Ids whose definition may not be in the write-ahead log yet.
+    pending: RoaringBitmap,
+    next_id: u64,
+    /// Counts the changes of `view`: a lookup made without the lock is good while it stands.
+    epoch: u64,
+}
+
+/// What doesn't change in place: readers take it along when they leave the lock.
+#[derive(Clone, Default)]
+struct View {
+    sealed: Vec<Arc<Head>>,
+    segments: Vec<Arc<Segment>>,
+}
+
+impl View {
+    fn parts(&self) -> impl Iterator<Item = &dyn Part> {
+        let sealed = self.sealed.iter().map(|head| &**head as &dyn Part);
+        sealed.chain(self.segments.iter().map(|segment| &**segment as &dyn Part))
+    }
+}
+
+/// A series' id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resolved {
+    /// The id.
+    pub id: SeriesId,
+    /// Whether its definition is surely on disk; if not, the batch must carry it.
+    pub durable: bool,
+}
+
+/// The index in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct IndexCounts {
+    /// Series.
+    pub series: u64,
+    /// Label pairs, those of the head and of each segment counted for themselves.
+    pub label_pairs: u64,
+    /// Series not yet in a segment.
+    pub head_series: u64,
+    /// Bytes of memory that the head takes, about.
+    pub head_bytes: u64,
+    /// Bytes of the segments on disk.
+    pub segment_bytes: u64,
+    /// Number of segments.
+    pub segments: u64,
+}
+
+impl Index {
+    /// An index of these segments. New ids start at `next_id`, or behind the largest id of a segment.
+    #[must_use]
+    pub fn new(segments: Vec<Arc<Segment>>, next_id: u64) -> Self {
+        let behind = segments.iter().filter_map(|s| s.ids().max()).map(|id| u64::from(id) + 1).max();
+        let state = State {
+            active: Head::default(),
+            view: Arc::new(View { sealed: Vec::new(), segments }),
+            pending: RoaringBitmap::new(),
+            next_id: next_id.max(behind.unwrap_or(0)),
+            epoch: 0,
+        };
+        Self { state: RwLock::new(state), damage: Mutex::default() }
+    }
+
+    /// The id that the next new series gets.
+    #[must_use]
+    pub fn next_id(&self) -> u64 {
+        self.state.read().next_id
+    }
+
+    /// The id of the series with these labels, a new one if there is none.
+    ///
+    /// Damage in a segment's tables counts as "not there": the series gets a new id, and [`Index::damage`] tells.
+    ///
+    /// # Errors
+    /// When a segment can't be read or no id is left.
+    pub fn resolve(&self, labels: &Labels) -> Result<Resolved, IndexError> {
+        loop {
+            let (view, epoch) = {
+                let state = self.state.read();
+                if let Some(known) = state.known_in_head(labels) {
+                    return Ok(known);
+                }
+                (Arc::clone(&state.view), state.epoch)
+            };
+            if let Some(known) = self.find_stored(&view, labels)? {
+                return Ok(known);
+            }
+            let mut state = self.state.write();
+            if state.epoch != epoch {
+                continue;
+            }
+            if let Some(known) = state.known_in_head(labels) {
+                return Ok(known);
+            }
+            let id = u32::try_from(state.next_id).map_err(|_| IndexError::Exhausted)?;
+            state.active.insert(id, labels)?;
+            state.pending.insert(id);
+            state.next_id += 1;
+            return Ok(Resolved { id: SeriesId(id), durable: false });
+        }
+    }
+
+    /// Looks in the segments, newest first, without the lock.
+    fn find_stored(&self, view: &View, labels: &Labels) -> Result<Option<Resolved>, IndexError> {
+        for segment in view.segments.iter().rev() {
+            match segment.find_id(labels) {
+                Ok(Some(id)) => return Ok(Some(Resolved { id, durable: true })),
+                Ok(None) => {}
+                // A damaged page must not stop every write that contains one of its series: their stored samples can't
+                // be found by label any more, and new ones start under a new id.
+                Err(error) if error.is_damage() => self.note_damage(&error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+
+    fn note_damage(&self, error: &IndexError) {
+        let text = error.to_string();
+        let mut damage = self.damage.lock();
+        if damage.len() < DAMAGE_KEPT && !damage.contains(&text) {
+            damage.push(text);
+        }
+    }
+
+    /// What was found damaged and worked around.
+    #[must_use]
+    pub fn damage(&self) -> Vec<String> {
+        self.damage.lock().clone()
+    }
+
+    /// Notes that the definitions of these series are on disk.
+    pub fn mark_durable(&self, ids: impl IntoIterator<Item = SeriesId>) {
+        let mut ids = ids.into_iter().peekable();
+        if ids.peek().is_some() {
+            let mut state = self.state.write();
+            for id in ids {
+                state.pending.remove(id.0);
+            }
+        }
+    }
+
+    /// Takes a definition that was read from the write-ahead log. Saying the same again changes nothing.
+    ///
+    /// # Errors
+    /// When the head already has other labels under this id, or these labels under another id; the first stays.
+    pub fn define(&self, id: SeriesId, labels: &Labels) -> Result<(), IndexError> {
+        let State { active, view, pending, next_id, .. } = &mut *self.state.write();
+        *next_id = (*next_id).max(u64::from(id.0) + 1);
+        if view.segments.iter().any(|segment| segment.ids().contains(id.0)) {
+            return Ok(());
+        }
+        let conflict = |known| Err(IndexError::Conflict { id, labels: labels.to_string(), known });
+        for head in view.sealed.iter().map(|head| &**head).chain([&*active]) {
+            match (head.find_id(labels), head.labels(id.0)) {
+                (Some(known), _) if known == id.0 => {
+                    pending.remove(id.0);
+                    return Ok(());
+                }
+                (Some(known), _) => return conflict(format!("these are the labels of series {known}")),
+                (None, Some(known)) => return conflict(format!("it is known as {known}")),
+                (None, None) => {}
+            }
+        }
+        active.insert(id.0, labels)
+    }
+
+    /// Gives out no id up to this one any more: it names samples, even if its definition was lost to damage.
+    pub fn reserve(&self, id: SeriesId) {
+        let mut state = self.state.write();
+        state.next_id = state.next_id.max(u64::from(id.0) + 1);
+    }
+
+    /// The series that pass all matchers.
+    ///
+    /// # Errors
+    /// When a segment can't be read or is damaged.
+    pub fn find(&self, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
+        let mut found = RoaringBitmap::new();
+        self.each_part(&mut |part| {
+            found |= query::find(part, matchers)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// The labels of a series; `None` when there is none with this id.
+    ///
+    /// # Errors
+    /// When a segment can't be read or is damaged.
+    pub fn labels(&self, id: SeriesId) -> Result<Option<Labels>, IndexError> {
+        let view = {
+            let state = self.state.read();
+            if let Some(labels) = state.active.labels(id.0) {
+                return Ok(Some(labels));
+            }
+            Arc::clone(&state.view)
+        };
+        if let Some(labels) = view.sealed.iter().find_map(|head| head.labels(id.0)) {
+            return Ok(Some(labels));
+        }
+        for segment in &view.segments {
+            if let Some(labels) = segment.labels(id)? {
+                return Ok(Some(labels));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The labels of many series, in the order of `ids`; each page is decoded once.
+    ///
+    /// # Errors
+    /// When there is no series with one of the ids, or a segment can't be read or is damaged.
+    pub fn labels_of(&self, ids: &[u32]) -> Result<Vec<Labels>, IndexError> {
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        let id_at = |position: usize| ids.get(position).copied().unwrap_or_default();
+        order.sort_unstable_by_key(|position| id_at(*position));
+        let wanted: RoaringBitmap = ids.iter().copied().collect();
+        let mut out: Vec<Option<Labels>> = vec![None; ids.len()];
+        self.each_part(&mut |part| {
+            part.each_labels(&wanted, &mut |id, bytes| {
+                let from = order.partition_point(|position| id_at(*position) < id);
+                let labels = Labels::from_bytes(bytes).ok();
+                for &position in order.iter().skip(from).take_while(|position| id_at(**position) == id) {
+                    if let Some(place) = out.get_mut(position) {
+                        place.clone_from(&labels);
+                    }
+                }
+            })
+        })?;
+        out.into_iter().zip(ids).map(|(labels, id)| labels.ok_or(IndexError::Unknown(*id))).collect()
+    }
+
+    /// Sorted label names, of all series or of those in `filter`.
+    ///
+    /// # Errors
+    /// When a segment can't be read or is damaged.
+    pub fn label_names(&self, filter: Option<&RoaringBitmap>) -> Result<Vec<String>, IndexError> {
+        let mut out = BTreeSet::new();
+        self.each_part(&mut |part| names::names(part, filter, &mut out))?;
+        Ok(out.into_iter().collect())
+    }
+
+    /// Sorted values of label `name`, in all series or in those in `filter`.
+    ///
+    /// # Errors
+    /// When a segment can't be read or is damaged.
+    pub fn label_values(&self, name: &str, filter: Option<&RoaringBitmap>) -> Result<Vec<String>, IndexError> {
+        let mut out = BTreeSet::new();
+        self.each_part(&mut |part| names::values(part, name, filter, &mut out))?;
+        Ok(out.into_iter().collect())
+    }
+
+    /// The names and pairs with most series, at most `limit` in each list.
+    ///
+    /// # Errors
+    /// When a segment can't be read.
+    pub fn cardinality(&self, limit: usize) -> Result<Cardinality, IndexError> {
+        let (mut in_heads, view) = {
+            let state = self.state.read();
+            (cardinality::head_counts([&state.active])?, Arc::clone(&state.view))
+        };
+        cardinality::add(&mut in_heads, cardinality::head_counts(view.sealed.iter().map(|head| &**head))?);
+        cardinality::summarize(&view.segments, in_heads, limit)
+    }
+
+    /// The index in numbers.
+    #[must_use]
+    pub fn counts(&self) -> IndexCounts {
+        let state = self.state.read();
+        let mut counts = IndexCounts::default();
+        for head in state.view.sealed.iter().map(|head| &**head).chain([&state.active]) {
+            counts.head_series += head.len() as u64;
+            counts.head_bytes += head.bytes() as u64;
+            counts.label_pairs += head.pair_count() as u64;
+        }
+        counts.series = counts.head_series;
+        for summary in state.view.segments.iter().map(|segment| segment.summary()) {
+            counts.series += summary.series;
+            counts.label_pairs += summary.pairs;
+            counts.segment_bytes += summary.bytes;
+            counts.segments += 1;
+        }
+        counts
+    }
+
+    /// The ids of all series.
+    #[must_use]
+    pub fn ids(&self) -> RoaringBitmap {
+        let state = self.state.read();
+        state.view.parts().chain([&state.active as &dyn Part]).fold(RoaringBitmap::new(), |ids, part| ids | part.ids())
+    }
+
+    /// The segments, oldest first.
+    #[must_use]
+    pub fn segments(&self) -> Vec<Arc<Segment>> {
+        self.state.read().view.segments.clone()
+    }
+
+    /// Seals the head and answers all series that no segment holds, by ascending id, for [`Segment::write`].
+    ///
+    /// The series stay findable in the sealed head until [`Index::install`] puts a segment in its place; when writing
+    /// that fails, the next snapshot has them again. Series whose definition isn't in the write-ahead log yet are among
+    /// them: a definition too many does no harm.
+    #[must_use]
+    pub fn head_snapshot(&self) -> Vec<(SeriesId, Labels)> {
+        let view = {
+            let mut state = self.state.write();
+            if state.active.len() > 0 {
+                let sealed = Arc::new(std::mem::take(&mut state.active));
+                state.change_view(|view| view.sealed.push(sealed));
+            }
+            Arc::clone(&state.view)
+        };
+        let mut series: Vec<(SeriesId, Labels)> =
+            view.sealed.iter().flat_map(|head| head.series()).map(|(id, labels)| (SeriesId(id), labels)).collect();
+        series.sort_unstable_by_key(|(id, _)| *id);
+        series
+    }
+
+    /// Adds a segment and drops the sealed heads that it holds wholly, in one step: readers see each series all along.
+    pub fn install(&self, segment: Arc<Segment>) {
+        let mut state = self.state.write();
+        state.pending -= segment.ids();
+        if let Some(max) = segment.ids().max() {
+            state.next_id = state.next_id.max(u64::from(max) + 1);
+        }
+        state.change_view(|view| {
+            view.sealed.retain(|head| !head.ids().is_subset(segment.ids()));
+            view.segments.push(segment);
+        });
+    }
+
+    /// Puts a merged segment in the place of the segments it was made of, in one step.
+    pub fn replace(&self, old: &[Arc<Segment>], new: Arc<Segment>) {
+        let mut state = self.state.write();
+        state.change_view(|view| {
+            let is_old = |segment: &Arc<Segment>| old.iter().any(|other| Arc::ptr_eq(other, segment));
+            let at = view.segments.iter().position(is_old).unwrap_or(view.segments.len());
+            view.segments.retain(|segment| !is_old(segment));
+            view.segments.insert(at.min(view.segments.len()), new);
+        });
+    }
+
+    /// Asks every part: the active head under the lock, the others without it.
+    fn each_part(&self, ask: &mut dyn FnMut(&dyn Part) -> Result<(), IndexError>) -> Result<(), IndexError> {
+        let view = {
+            let state = self.state.read();
+            ask(&state.active)?;
+            Arc::clone(&state.view)
+        };
+        view.parts().try_for_each(ask)
+    }
+}
+
+impl State {
+    /// Looks in the active and the sealed heads.
+    fn known_in_head(&self, labels: &Labels) -> Option<Resolved> {
+        let heads = [&self.active].into_iter().chain(self.view.sealed.iter().map(|head| &**head));
+        let id = heads.into_iter().find_map(|head| head.find_id(labels))?;
+        Some(Resolved { id: SeriesId(id), durable: !self.pending.contains(id) })
+    }
+
+    fn change_view(&mut self, change: impl FnOnce(&mut View)) {
+        change(Arc::make_mut(&mut self.view));
+        self.epoch += 1;
+    }
+}

@@ -1,0 +1,28 @@
+//! What the head and a segment have in common.
+
+use std::ops::ControlFlow;
+
+use roaring::RoaringBitmap;
+
+use super::{IndexError, postings::Postings};
+
+/// Takes one value of a label and its postings; says whether to go on.
+pub(super) type ValueVisitor<'a> = dyn FnMut(&str, Postings<'_>) -> Result<ControlFlow<()>, IndexError> + 'a;
+
+/// A set of series with all that is known about them.
+pub(super) trait Part {
+    /// The ids of its series.
+    fn ids(&self) -> &RoaringBitmap;
+
+    /// The series with this label pair, if there are any.
+    fn postings(&self, name: &str, value: &str) -> Option<Postings<'_>>;
+
+    /// Visits the values of `name` that start with `prefix`, in no promised order.
+    fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError>;
+
+    /// The names of its labels, in no promised order.
+    fn names(&self) -> Vec<String>;
+
+    /// Visits the canonical label bytes of those of `ids` that are here.
+    fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError>;
+}

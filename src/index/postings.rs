@@ -1,0 +1,67 @@
+//! The ids of the series that have one label pair, wherever they are kept.
+
+use roaring::RoaringBitmap;
+
+use super::{IndexError, Segment};
+
+/// Postings that need not have been read yet.
+#[derive(Clone, Copy)]
+pub(super) enum Postings<'a> {
+    /// A single series: the most frequent case by far.
+    One(u32),
+    /// A few, ascending.
+    Few(&'a [u32]),
+    /// Many, in memory.
+    Many(&'a RoaringBitmap),
+    /// Stored in a segment, at this offset of its postings.
+    Stored(&'a Segment, u64),
+}
+
+impl Postings<'_> {
+    /// Adds the ids to `gather`.
+    pub(super) fn add_to(self, gather: &mut Gather) -> Result<(), IndexError> {
+        match self {
+            Self::One(id) => gather.ids.push(id),
+            Self::Few(ids) => gather.ids.extend_from_slice(ids),
+            Self::Many(bitmap) => gather.bitmap |= bitmap,
+            Self::Stored(segment, at) => gather.bitmap |= segment.read_postings(at)?,
+        }
+        Ok(())
+    }
+
+    /// Whether one of the ids is in `filter`.
+    pub(super) fn intersects(self, filter: &RoaringBitmap) -> Result<bool, IndexError> {
+        Ok(match self {
+            Self::One(id) => filter.contains(id),
+            Self::Few(ids) => ids.iter().any(|id| filter.contains(*id)),
+            Self::Many(bitmap) => !bitmap.is_disjoint(filter),
+            Self::Stored(segment, at) => !segment.read_postings(at)?.is_disjoint(filter),
+        })
+    }
+
+    /// How many ids there are.
+    pub(super) fn count(self) -> Result<u64, IndexError> {
+        match self {
+            Self::One(_) => Ok(1),
+            Self::Few(ids) => Ok(ids.len() as u64),
+            Self::Many(bitmap) => Ok(bitmap.len()),
+            Self::Stored(segment, at) => segment.count_postings(at),
+        }
+    }
+}
+
+/// A union being made. Single ids wait in a list: sorting them once is cheaper than placing each.
+#[derive(Debug, Default)]
+pub(super) struct Gather {
+    ids: Vec<u32>,
+    bitmap: RoaringBitmap,
+}
+
+impl Gather {
+    /// The union.
+    pub(super) fn finish(mut self) -> RoaringBitmap {
+        self.ids.sort_unstable();
+        self.bitmap.extend(self.ids);
+        self.bitmap
+    }
+}

@@ -1,0 +1,98 @@
+//! From matchers to ids, within one part.
+//!
+//! A matcher that a missing label fails (`job="api"`, `job=~"a.+"`, `job!=""`) is an intersection with the union of the
+//! postings of its values. One that a missing label passes (`job=""`, `job!="api"`, `job=~"a?"`) can't be united from
+//! postings, as a missing label has none: the values that fail it are united and subtracted. Either way the values are
+//! looked up one by one when they are few, else found by a scan of the name's values from the common prefix on.
+//!
+//! The cheapest matchers go first, and what is left of the work stops when nothing is left of the series. When few are
+//! left, their labels are read and matched instead of scanning a dictionary.
+
+use std::ops::ControlFlow;
+
+use roaring::RoaringBitmap;
+
+use super::{IndexError, pair, part::Part, postings::Gather};
+use crate::model::{MatchOp, Matcher};
+
+/// Up to this many series are matched label by label rather than through a scan of values.
+const FEW_SERIES: u64 = 64;
+
+/// The series of `part` that pass all matchers.
+pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
+    let mut ordered: Vec<&Matcher> = matchers.iter().collect();
+    ordered.sort_by_key(|m| (scans(m), m.matches_empty(), std::cmp::Reverse(m.prefix().len())));
+    let mut found: Option<RoaringBitmap> = None;
+    for matcher in ordered {
+        found = Some(match found {
+            Some(found) if found.is_empty() => return Ok(found),
+            Some(found) if scans(matcher) && found.len() <= FEW_SERIES => filter(part, &found, matcher)?,
+            found => narrow(part, found, matcher)?,
+        });
+    }
+    Ok(found.unwrap_or_else(|| part.ids().clone()))
+}
+
+/// Whether the values concerned must be searched for.
+fn scans(matcher: &Matcher) -> bool {
+    !wanted(matcher) || matcher.literals().is_none()
+}
+
+/// Whether the values to unite are those that [`Matcher::selects`] accepts, or the others.
+fn wanted(matcher: &Matcher) -> bool {
+    // Intersecting needs the values that pass, subtracting those that fail; a negative matcher swaps the two.
+    matcher.matches_empty() == matcher.is_negative()
+}
+
+fn narrow(part: &dyn Part, found: Option<RoaringBitmap>, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+    let set = collect(part, matcher)?;
+    Ok(match (found, matcher.matches_empty()) {
+        (None, false) => set,
+        (None, true) => part.ids() - set,
+        (Some(found), false) => found & set,
+        (Some(found), true) => found - set,
+    })
+}
+
+fn collect(part: &dyn Part, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+    let mut gather = Gather::default();
+    let wanted = wanted(matcher);
+    match matcher.literals() {
+        Some(literals) if wanted => {
+            for value in literals.iter().filter(|v| !v.is_empty()) {
+                if let Some(postings) = part.postings(matcher.name(), value) {
+                    postings.add_to(&mut gather)?;
+                }
+            }
+        }
+        _ => {
+            let everything = selects_everything(matcher);
+            if everything && !wanted {
+                return Ok(RoaringBitmap::new());
+            }
+            let prefix = if wanted { matcher.prefix() } else { "" };
+            part.scan(matcher.name(), prefix, &mut |value, postings| {
+                if everything || matcher.selects(value) == wanted {
+                    postings.add_to(&mut gather)?;
+                }
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+    }
+    Ok(gather.finish())
+}
+
+/// Whether every value there can be is selected, without asking each.
+fn selects_everything(matcher: &Matcher) -> bool {
+    matches!(matcher.op(), MatchOp::Regex | MatchOp::NotRegex) && matches!(matcher.value(), ".*" | ".+")
+}
+
+fn filter(part: &dyn Part, found: &RoaringBitmap, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+    let mut passed = RoaringBitmap::new();
+    part.each_labels(found, &mut |id, labels| {
+        if matcher.matches(pair::value_of(labels, matcher.name())) {
+            passed.insert(id);
+        }
+    })?;
+    Ok(passed)
+}

@@ -1,0 +1,296 @@
+//! The part on disk: an immutable file of series. `format` has its layout.
+//!
+//! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
+//! dictionary is mapped; everything else is read in pages, each checked before it is used.
+
+mod cache;
+mod format;
+mod keys;
+mod merge;
+mod pages;
+mod source;
+mod writer;
+
+use std::{ops::ControlFlow, path::Path, sync::Arc};
+
+use fst::{IntoStreamer, Map, Streamer};
+use roaring::RoaringBitmap;
+use xxhash_rust::xxh3::xxh3_64;
+
+use self::{
+    cache::PageCache,
+    format::{Footer, Section},
+    keys::{Bloom, KeyIndex},
+    pages::{Page, PageIndex},
+    source::{Part as FilePart, Source},
+    writer::SegmentWriter,
+};
+use super::{
+    IndexError,
+    pair::{self, SEPARATOR},
+    part::{Part, ValueVisitor},
+    postings::Postings,
+    query,
+};
+use crate::{
+    model::{Labels, Matcher},
+    seams::{append::SeriesId, env::Disk},
+};
+
+/// What a segment holds, in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SegmentSummary {
+    /// Series.
+    pub series: u64,
+    /// Distinct label pairs.
+    pub pairs: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// An open segment.
+pub struct Segment {
+    source: Source,
+    footer: Footer,
+    pages: PageIndex,
+    keys: KeyIndex,
+    bloom: Bloom,
+    ids: RoaringBitmap,
+    dictionary: Map<FilePart>,
+    cache: PageCache,
+}
+
+impl Segment {
+    /// Writes a new segment of series in ascending order of id, and syncs it and its name.
+    ///
+    /// # Errors
+    /// When the disk refuses or ids don't ascend; nothing is left behind then, if the disk lets us.
+    pub fn write(
+        disk: &dyn Disk,
+        path: &Path,
+        series: impl IntoIterator<Item = (SeriesId, Labels)>,
+    ) -> Result<SegmentSummary, IndexError> {
+        SegmentWriter::run(disk, path, |writer| writer.write_all(series))
+    }
+
+    /// Writes a new segment of those series of `segments` that are in `keep`, and syncs it and its name.
+    ///
+    /// Streams: besides the new dictionary and 16 bytes a series only one page per old segment is in memory.
+    ///
+    /// # Errors
+    /// When the disk refuses or an old segment is damaged; nothing is left behind then, if the disk lets us.
+    pub fn merge(
+        disk: &dyn Disk,
+        path: &Path,
+        segments: &[Arc<Self>],
+        keep: &RoaringBitmap,
+    ) -> Result<SegmentSummary, IndexError> {
+        SegmentWriter::run(disk, path, |writer| merge::merge(writer, segments, keep))
+    }
+
+    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read.
+    ///
+    /// # Errors
+    /// When the disk refuses, the file is damaged or of a newer version.
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+        let source = Source::open(disk, path)?;
+        let footer = Footer::read(&source)?;
+        let pages = PageIndex::decode(&source.section(&footer, Section::PageIndex)?, &footer)
+            .ok_or_else(|| source.damaged("the page index", &footer, Section::PageIndex, "it contradicts itself"))?;
+        let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?);
+        let bloom = Bloom::decode(&source.section(&footer, Section::Bloom)?);
+        let ids = RoaringBitmap::deserialize_from(&source.section(&footer, Section::Ids)?[..])
+            .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
+        let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
+            .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
+        Ok(Self { source, footer, pages, keys, bloom, ids, dictionary, cache: PageCache::default() })
+    }
+
+    /// Its numbers.
+    #[must_use]
+    pub fn summary(&self) -> SegmentSummary {
+        SegmentSummary { series: self.footer.series, pairs: self.footer.pairs, bytes: self.source.len() }
+    }
+
+    /// The file's path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.source.path()
+    }
+
+    /// The ids of its series.
+    #[must_use]
+    pub fn ids(&self) -> &RoaringBitmap {
+        &self.ids
+    }
+
+    /// The id of the series with exactly these labels.
+    ///
+    /// # Errors
+    /// When a page can't be read or is damaged.
+    pub fn find_id(&self, labels: &Labels) -> Result<Option<SeriesId>, IndexError> {
+        let hash = xxh3_64(labels.as_bytes());
+        if !self.bloom.may_contain(hash) {
+            return Ok(None);
+        }
+        for id in self.keys.candidates(&self.source, &self.footer, hash)? {
+            let page = self.page_of(id)?;
+            if page.as_ref().and_then(|page| page.labels(id)) == Some(labels.as_bytes()) {
+                return Ok(Some(SeriesId(id)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The labels of a series; `None` when it isn't here.
+    ///
+    /// # Errors
+    /// When its page can't be read or is damaged.
+    pub fn labels(&self, id: SeriesId) -> Result<Option<Labels>, IndexError> {
+        if !self.ids.contains(id.0) {
+            return Ok(None);
+        }
+        let page = self.page_of(id.0)?;
+        match page.as_ref().and_then(|page| page.labels(id.0)) {
+            Some(bytes) => self.check_labels(bytes).map(Some),
+            None => Err(self.source.damaged("the series table", &self.footer, Section::Pages, "a series is missing")),
+        }
+    }
+
+    /// The series with a value of the matcher's label that passes it; with one that a missing label passes, also the
+    /// series without.
+    ///
+    /// # Errors
+    /// When postings can't be read or are damaged.
+    pub fn postings(&self, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+        query::find(self, std::slice::from_ref(matcher))
+    }
+
+    /// The names of its labels, sorted.
+    #[must_use]
+    pub fn label_names(&self) -> Vec<String> {
+        let mut names = Part::names(self);
+        names.sort_unstable();
+        names
+    }
+
+    /// The values of label `name`, sorted.
+    ///
+    /// # Errors
+    /// None at present: the dictionary was checked when the segment was opened.
+    pub fn label_values(&self, name: &str) -> Result<Vec<String>, IndexError> {
+        let mut values = Vec::new();
+        self.scan(name, "", &mut |value, _| {
+            values.push(value.to_owned());
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(values)
+    }
+
+    /// Reads the whole file and checks every byte.
+    ///
+    /// # Errors
+    /// When the disk refuses, and names the first section whose checksum is wrong.
+    pub fn verify(&self) -> Result<(), IndexError> {
+        Footer::read(&self.source)?;
+        Section::ALL.into_iter().try_for_each(|section| self.source.verify(&self.footer, section))
+    }
+
+    /// The postings at `at` of the postings section.
+    pub(super) fn read_postings(&self, at: u64) -> Result<RoaringBitmap, IndexError> {
+        pages::read_postings(&self.source, &self.footer, at)
+    }
+
+    /// How many ids the postings at `at` have.
+    pub(super) fn count_postings(&self, at: u64) -> Result<u64, IndexError> {
+        pages::count_postings(&self.source, &self.footer, at)
+    }
+
+    /// All pairs: dictionary keys and what [`Self::stored`] turns into postings.
+    pub(super) fn dictionary(&self) -> &Map<FilePart> {
+        &self.dictionary
+    }
+
+    /// The postings that a value of the dictionary stands for.
+    pub(super) fn stored(&self, value: u64) -> Postings<'_> {
+        match format::unpack(value) {
+            format::Value::One(id) => Postings::One(id),
+            format::Value::At(at) => Postings::Stored(self, at),
+        }
+    }
+
+    fn page_of(&self, id: u32) -> Result<Option<Arc<Page>>, IndexError> {
+        self.pages.position(id).map(|n| self.page(n)).transpose()
+    }
+
+    /// Page `n`, from the cache or the disk.
+    fn page(&self, n: usize) -> Result<Arc<Page>, IndexError> {
+        if let Some(page) = self.cache.get(n) {
+            return Ok(page);
+        }
+        let page = Arc::new(self.pages.read(&self.source, &self.footer, n)?);
+        self.cache.put(n, &page);
+        Ok(page)
+    }
+
+    fn check_labels(&self, bytes: &[u8]) -> Result<Labels, IndexError> {
+        Labels::from_bytes(bytes)
+            .map_err(|error| self.source.damaged("the series table", &self.footer, Section::Pages, &error.to_string()))
+    }
+}
+
+impl Part for Segment {
+    fn ids(&self) -> &RoaringBitmap {
+        &self.ids
+    }
+
+    fn postings(&self, name: &str, value: &str) -> Option<Postings<'_>> {
+        let mut key = Vec::new();
+        pair::key(name.as_bytes(), value.as_bytes(), &mut key);
+        self.dictionary.get(&key).map(|value| self.stored(value))
+    }
+
+    fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError> {
+        let mut from = Vec::new();
+        pair::key(name.as_bytes(), prefix.as_bytes(), &mut from);
+        // Above every key that starts with `from`, as no value has a byte 0xFF.
+        let to = [&from[..], &[SEPARATOR]].concat();
+        let mut stream = self.dictionary.range().ge(&from).lt(&to).into_stream();
+        while let Some((key, value)) = stream.next() {
+            if let Some((_, text)) = pair::split_key(key)
+                && let ControlFlow::Break(()) = visit(text, self.stored(value))?
+            {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn names(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        let mut above = Vec::new();
+        // From the first key of a name straight to the first key of the next one.
+        while let Some((key, _)) = self.dictionary.range().gt(&above).into_stream().next() {
+            let Some((name, _)) = pair::split_key(key) else { break };
+            names.push(name.to_owned());
+            pair::key(name.as_bytes(), &[SEPARATOR], &mut above);
+        }
+        names
+    }
+
+    fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {
+        let wanted = ids & &self.ids;
+        let mut rest = wanted.iter().peekable();
+        while let Some(&first) = rest.peek() {
+            let (Some(n), Some(page)) = (self.pages.position(first), self.page_of(first)?) else { break };
+            let end = self.pages.first_id(n + 1);
+            let mut entries = page.iter();
+            while let Some(id) = rest.next_if(|id| end.is_none_or(|end| *id < end)) {
+                if let Some((_, labels)) = entries.find(|(other, _)| *other == id) {
+                    visit(id, labels);
+                }
+            }
+        }
+        Ok(())
+    }
+}

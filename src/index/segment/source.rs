@@ -1,0 +1,117 @@
+//! Reading pieces of a segment file.
+
+use std::{
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::format::{Footer, Section};
+use crate::{
+    codec::checksum::crc32,
+    index::IndexError,
+    seams::env::{Disk, DiskFile, Mapped},
+};
+
+/// How much of a section is in memory while it is verified.
+const VERIFY_STEP: usize = 1 << 20;
+
+/// An open segment file.
+pub(super) struct Source {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+}
+
+/// A range of a mapped file.
+#[derive(Clone)]
+pub(in crate::index) struct Part {
+    mapped: Mapped,
+    range: Range<usize>,
+}
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        self.mapped.as_ref().get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl Source {
+    pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+        let file = disk.open(path).map_err(IndexError::io(path, "opening"))?;
+        Ok(Self { file, path: path.to_owned() })
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.file.len()
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `len` bytes at `at` of the file; the caller has checked `len` against the file's length.
+    pub(super) fn read(&self, at: u64, len: usize) -> Result<Vec<u8>, IndexError> {
+        let mut bytes = vec![0; len];
+        self.file.read_at(&mut bytes, at).map_err(IndexError::io(&self.path, "reading"))?;
+        Ok(bytes)
+    }
+
+    /// `len` bytes at `at` of a section, or an error when they would lie outside of it.
+    pub(super) fn read_in(&self, footer: &Footer, section: Section, at: u64, len: u64) -> Result<Vec<u8>, IndexError> {
+        let extent = footer.extent(section);
+        match (at.checked_add(len), usize::try_from(len)) {
+            (Some(end), Ok(len)) if end <= extent.len => self.read(extent.at + at, len),
+            _ => Err(self.damaged_at(section.name(), extent.at.saturating_add(at), "it reaches outside its section")),
+        }
+    }
+
+    /// A whole section, checked.
+    pub(super) fn section(&self, footer: &Footer, section: Section) -> Result<Vec<u8>, IndexError> {
+        let extent = footer.extent(section);
+        let bytes = self.read_in(footer, section, 0, extent.len)?;
+        self.check(section, footer, crc32(&bytes))?;
+        Ok(bytes)
+    }
+
+    /// A whole section as memory, checked.
+    pub(super) fn map_section(&self, footer: &Footer, section: Section) -> Result<Part, IndexError> {
+        let extent = footer.extent(section);
+        let range = usize::try_from(extent.at)
+            .and_then(|start| Ok(start..start.saturating_add(usize::try_from(extent.len)?)))
+            .map_err(|_| self.damaged(section.name(), footer, section, "it is too large for this machine"))?;
+        let mapped = self.file.map().map_err(IndexError::io(&self.path, "mapping"))?;
+        let part = Part { mapped, range };
+        self.check(section, footer, crc32(part.as_ref()))?;
+        Ok(part)
+    }
+
+    /// Reads a section bit by bit and checks it.
+    pub(super) fn verify(&self, footer: &Footer, section: Section) -> Result<(), IndexError> {
+        let extent = footer.extent(section);
+        let mut hasher = crc32fast::Hasher::new();
+        let mut at = 0;
+        while at < extent.len {
+            let step = (extent.len - at).min(VERIFY_STEP as u64);
+            hasher.update(&self.read_in(footer, section, at, step)?);
+            at += step;
+        }
+        self.check(section, footer, hasher.finalize())
+    }
+
+    fn check(&self, section: Section, footer: &Footer, got: u32) -> Result<(), IndexError> {
+        let want = footer.extent(section).crc;
+        if got == want {
+            return Ok(());
+        }
+        let why = format!("its crc is {got:08x}, the footer says {want:08x}");
+        Err(self.damaged(section.name(), footer, section, &why))
+    }
+
+    pub(super) fn damaged(&self, what: &'static str, footer: &Footer, section: Section, why: &str) -> IndexError {
+        self.damaged_at(what, footer.extent(section).at, why)
+    }
+
+    pub(super) fn damaged_at(&self, what: &'static str, at: u64, why: &str) -> IndexError {
+        IndexError::Damaged { path: self.path.clone(), what, at, why: why.to_owned() }
+    }
+}

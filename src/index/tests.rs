@@ -1,0 +1,421 @@
+//! Stories of the whole index, and a naive model that it must agree with.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use proptest::prelude::*;
+use roaring::RoaringBitmap;
+
+use super::*;
+use crate::{
+    model::{Labels, MatchOp, Matcher},
+    seams::{
+        append::SeriesId,
+        env::{Cut, Disk, Op, SimDisk},
+    },
+};
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    Labels::from_pairs(pairs.iter().copied()).unwrap()
+}
+
+fn matcher(op: MatchOp, name: &str, value: &str) -> Matcher {
+    Matcher::new(op, name, value).unwrap()
+}
+
+fn path(n: usize) -> PathBuf {
+    PathBuf::from(format!("{n}.idx"))
+}
+
+fn written(disk: &SimDisk, n: usize, series: Vec<(SeriesId, Labels)>) -> Arc<Segment> {
+    let count = series.len() as u64;
+    let summary = Segment::write(disk, &path(n), series).unwrap();
+    let segment = Segment::open(disk, &path(n)).unwrap();
+    assert_eq!(summary, segment.summary());
+    assert_eq!((summary.series, summary.bytes), (count, disk.read_file(&path(n)).unwrap().len() as u64));
+    Arc::new(segment)
+}
+
+/// A fleet of pods: ten labels, the metric name varying fastest, as scrapes bring them.
+fn realistic(i: usize) -> Labels {
+    let (target, metric) = (i / 200, i % 200);
+    let hash = (target as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    labels(&[
+        ("__name__", &format!("http_server_component_{:02}_requests_seconds_{}", metric / 5, metric % 5)),
+        ("cluster", "production-eu-west-1"),
+        ("container", &format!("container-{}", target % 7)),
+        ("instance", &format!("10.{}.{}.{}:9100", target / 65536 % 256, target / 256 % 256, target % 256)),
+        ("job", &format!("kubernetes-pods-{}", target % 12)),
+        ("le", &format!("{}", [0.005, 0.01, 0.1, 1.0, 10.0][metric % 5])),
+        ("method", ["GET", "POST", "PUT"][metric % 3]),
+        ("namespace", &format!("team-{:02}", target % 40)),
+        ("node", &format!("ip-10-0-{}-{}.eu-west-1.compute.internal", target / 30 % 256, target % 30)),
+        ("pod", &format!("checkout-service-{:010x}-{:05x}", hash >> 24, hash & 0xfffff)),
+    ])
+}
+
+fn resolve_all(index: &Index, series: impl IntoIterator<Item = usize>) {
+    for i in series {
+        index.resolve(&realistic(i)).unwrap();
+    }
+}
+
+#[test]
+fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 7);
+    let (a, b) = (labels(&[("a", "1")]), labels(&[("b", "2")]));
+    let first = index.resolve(&a).unwrap();
+    assert_eq!(first, Resolved { id: SeriesId(7), durable: false });
+    assert_eq!(index.resolve(&a).unwrap(), first, "not durable until it is said to be");
+    index.mark_durable([first.id]);
+    assert_eq!(index.resolve(&a).unwrap(), Resolved { durable: true, ..first });
+    assert_eq!(index.labels(first.id).unwrap(), Some(a.clone()));
+
+    let snapshot = index.head_snapshot();
+    assert_eq!(snapshot, [(SeriesId(7), a.clone())]);
+    let second = index.resolve(&b).unwrap();
+    assert_eq!(second.id, SeriesId(8));
+    assert_eq!(index.find(&[Matcher::equal("a", "1")]).unwrap().iter().collect::<Vec<_>>(), [7], "sealed, not gone");
+    let segment = written(&disk, 1, snapshot);
+    index.install(Arc::clone(&segment));
+    assert_eq!(index.counts().head_series, 1);
+    assert_eq!(index.resolve(&a).unwrap(), Resolved { id: SeriesId(7), durable: true });
+    assert_eq!(index.resolve(&b).unwrap(), second);
+    assert_eq!(index.head_snapshot(), [(SeriesId(8), b.clone())]);
+
+    let again = Index::new(vec![segment], 0);
+    assert_eq!(again.next_id(), 8);
+    again.define(SeriesId(7), &a).unwrap();
+    again.define(SeriesId(20), &b).unwrap();
+    again.define(SeriesId(20), &b).unwrap();
+    assert_eq!(again.counts().head_series, 1, "a definition that a segment has is not taken again");
+    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: true });
+    assert_eq!(again.resolve(&labels(&[])).unwrap().id, SeriesId(21));
+    assert!(matches!(again.define(SeriesId(20), &a), Err(IndexError::Conflict { .. })));
+    assert!(matches!(again.define(SeriesId(22), &b), Err(IndexError::Conflict { .. })));
+    assert_eq!(again.ids().iter().collect::<Vec<_>>(), [7, 20, 21]);
+}
+
+#[test]
+fn a_failed_flush_is_tried_again_with_everything() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    index.resolve(&realistic(0)).unwrap();
+    let snapshot = index.head_snapshot();
+    for op in [Op::Create, Op::Append, Op::Sync, Op::SyncDir] {
+        disk.fail_next(op, "", ErrorKind::StorageFull);
+        assert!(matches!(Segment::write(&disk, &path(1), snapshot.clone()), Err(IndexError::Io { .. })));
+        assert!(disk.list_all().is_empty(), "{op:?} left something behind");
+    }
+    index.resolve(&realistic(1)).unwrap();
+    let snapshot = index.head_snapshot();
+    assert_eq!(snapshot.len(), 2);
+    index.install(written(&disk, 1, snapshot));
+    assert_eq!((index.counts().head_series, index.counts().series), (0, 2));
+    assert!(Segment::open(&disk.restart(Cut::LOST), &path(1)).is_ok(), "a written segment survives a power cut");
+}
+
+#[test]
+fn the_last_id_is_given_out_and_then_none() {
+    let index = Index::new(Vec::new(), u64::from(u32::MAX));
+    assert_eq!(index.resolve(&realistic(0)).unwrap().id, SeriesId(u32::MAX));
+    assert!(matches!(index.resolve(&realistic(1)), Err(IndexError::Exhausted)));
+    assert_eq!(index.resolve(&realistic(0)).unwrap().id, SeriesId(u32::MAX));
+}
+
+#[test]
+fn ids_that_do_not_ascend_are_refused() {
+    let disk = SimDisk::new();
+    let series = [(SeriesId(2), realistic(0)), (SeriesId(2), realistic(1))];
+    let error = Segment::write(&disk, &path(1), series).unwrap_err();
+    assert_eq!(error.to_string(), "1.idx: series 2 can't follow series 2: ids must ascend");
+}
+
+#[test]
+fn threads_that_meet_the_same_series_agree_while_the_head_is_flushed() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    let ids: Vec<Vec<SeriesId>> = std::thread::scope(|scope| {
+        let resolve = || (0..2000).map(|i| index.resolve(&realistic(i)).unwrap().id).collect();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(resolve)).collect();
+        for n in 0..6 {
+            let snapshot = index.head_snapshot();
+            let (count, first) = (snapshot.len() as u64, snapshot.first().cloned());
+            index.install(written(&disk, n, snapshot));
+            if let Some((id, labels)) = first {
+                assert_eq!(index.labels(id).unwrap(), Some(labels));
+            }
+            assert!(index.counts().series >= count);
+        }
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(ids.iter().all(|other| *other == ids[0]));
+    assert_eq!(ids[0].iter().collect::<BTreeSet<_>>().len(), 2000);
+    assert_eq!((index.counts().series, index.next_id()), (2000, 2000));
+}
+
+#[test]
+fn a_segment_of_many_pages_answers_for_each_series() {
+    let disk = SimDisk::new();
+    let all: Vec<(SeriesId, Labels)> = (0..3000).map(|i| (SeriesId(i as u32 * 3 + 5), realistic(i))).collect();
+    let segment = written(&disk, 1, all.clone());
+    for (id, labels) in &all {
+        assert_eq!(segment.find_id(labels).unwrap(), Some(*id));
+        assert_eq!(segment.labels(*id).unwrap().as_ref(), Some(labels));
+        assert_eq!(segment.labels(SeriesId(id.0 + 1)).unwrap(), None);
+    }
+    assert_eq!(segment.find_id(&realistic(3000)).unwrap(), None);
+    assert_eq!(segment.label_names().len(), 10);
+    assert_eq!(segment.label_values("le").unwrap(), ["0.005", "0.01", "0.1", "1", "10"]);
+    assert_eq!(segment.postings(&Matcher::equal("method", "PUT")).unwrap().len(), 990);
+    segment.verify().unwrap();
+
+    let index = Index::new(vec![segment], 0);
+    let ids: Vec<u32> = [5, 8, 9002, 8, 302].to_vec();
+    let got = index.labels_of(&ids).unwrap();
+    assert_eq!(got, [0, 1, 2999, 1, 99].map(realistic));
+    assert!(matches!(index.labels_of(&[5, 6]), Err(IndexError::Unknown(6))));
+}
+
+#[test]
+fn cardinality_counts_each_pair_once_over_all_parts() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    for part in 0..3 {
+        for i in 0..4 {
+            index.resolve(&labels(&[("__name__", "up"), ("job", "x"), ("i", &format!("{part}{i}"))])).unwrap();
+        }
+        index.resolve(&labels(&[("__name__", "down"), ("only", &"v".repeat(part + 1))])).unwrap();
+        if part < 2 {
+            index.install(written(&disk, part, index.head_snapshot()));
+        }
+    }
+    let top = index.cardinality(2).unwrap();
+    let own = |list: &[(&str, u64)]| list.iter().map(|(n, c)| ((*n).to_owned(), *c)).collect::<Vec<_>>();
+    assert_eq!(top.series_by_metric, own(&[("up", 12), ("down", 3)]));
+    assert_eq!(top.series_by_pair, own(&[("__name__=up", 12), ("job=x", 12)]));
+    assert_eq!(top.values_by_label, own(&[("i", 12), ("only", 3)]));
+    assert_eq!(top.bytes_by_label, own(&[("i", 24), ("__name__", 6)]));
+    assert_eq!(index.cardinality(0).unwrap(), Default::default());
+}
+
+#[test]
+fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    for n in 0..3 {
+        resolve_all(&index, n * 500..n * 500 + 500);
+        index.install(written(&disk, n, index.head_snapshot()));
+    }
+    let old = index.segments();
+    let keep: RoaringBitmap = (0..1500).filter(|id| id % 7 != 0).collect();
+    let summary = Segment::merge(&disk, &path(9), &old, &keep).unwrap();
+    assert_eq!(summary.series, keep.len());
+    let merged = Arc::new(Segment::open(&disk, &path(9)).unwrap());
+    merged.verify().unwrap();
+    let whole = written(&disk, 10, keep.iter().map(|id| (SeriesId(id), realistic(id as usize))).collect());
+    assert_eq!(
+        disk.read_file(&path(9)).unwrap(),
+        disk.read_file(&path(10)).unwrap(),
+        "a merge gives the file that writing the same series gives"
+    );
+    index.replace(&old, merged);
+    assert_eq!(index.segments().len(), 1);
+    assert_eq!(index.ids(), keep);
+    assert_eq!(index.labels(SeriesId(8)).unwrap(), Some(realistic(8)));
+    assert_eq!(index.labels(SeriesId(7)).unwrap(), None);
+    assert_eq!(whole.summary().pairs, index.counts().label_pairs);
+    let none = Segment::merge(&disk, &path(11), &old, &RoaringBitmap::new()).unwrap();
+    assert_eq!((none.series, none.pairs), (0, 0));
+    let empty = Segment::open(&disk, &path(11)).unwrap();
+    assert!(empty.find_id(&realistic(0)).unwrap().is_none() && empty.label_names().is_empty());
+}
+
+#[test]
+fn damage_in_a_page_gives_its_series_a_new_id_and_is_told() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    resolve_all(&index, 0..50);
+    index.install(written(&disk, 1, index.head_snapshot()));
+    disk.flip_bit(&path(1), 20, 1).unwrap();
+    let resolved = index.resolve(&realistic(3)).unwrap();
+    assert_eq!(resolved, Resolved { id: SeriesId(50), durable: false });
+    assert_eq!(index.resolve(&realistic(3)).unwrap(), resolved);
+    assert_eq!(index.damage().len(), 1);
+    assert!(index.damage()[0].contains("1.idx: a page of the series table at byte 0 is damaged"));
+    disk.fail_next(Op::Read, "1.idx", ErrorKind::Other);
+    assert!(matches!(index.resolve(&realistic(4)), Err(IndexError::Io { .. })), "an unreadable disk is no damage");
+}
+
+/// Every question that a segment answers, as text; an error's text where it fails.
+fn everything(segment: &Segment) -> Vec<String> {
+    let mut answers = Vec::new();
+    for i in 0..40 {
+        answers.push(format!("{:?}", segment.labels(SeriesId(i))));
+        answers.push(format!("{:?}", segment.find_id(&realistic(i as usize))));
+    }
+    for name in segment.label_names() {
+        let values = segment.label_values(&name).unwrap();
+        for value in &values {
+            answers.push(format!("{name} {value} {:?}", segment.postings(&Matcher::equal(&name, value))));
+        }
+    }
+    answers
+}
+
+#[test]
+fn no_flipped_bit_panics_or_passes_for_the_truth() {
+    let disk = SimDisk::new();
+    let segment = written(&disk, 1, (0..40).map(|i| (SeriesId(i), realistic(i as usize))).collect());
+    let truth = everything(&segment);
+    let len = disk.read_file(&path(1)).unwrap().len() as u64;
+    for at in 0..len {
+        let bit = (at % 8) as u8;
+        disk.flip_bit(&path(1), at, bit).unwrap();
+        match Segment::open(&disk, &path(1)) {
+            Err(error) => {
+                assert!(error.is_damage() || matches!(error, IndexError::Version { .. }), "byte {at}: {error}")
+            }
+            Ok(segment) => {
+                assert!(segment.verify().is_err_and(|e| e.is_damage()), "byte {at} is under no checksum");
+                if at % 3 == 0 {
+                    for (answer, want) in everything(&segment).iter().zip(&truth) {
+                        assert!(answer == want || answer.contains("Damaged"), "byte {at}: {answer} for {want}");
+                    }
+                }
+            }
+        }
+        disk.flip_bit(&path(1), at, bit).unwrap();
+    }
+}
+
+#[test]
+fn a_segment_cut_short_or_of_other_bytes_is_refused() {
+    let disk = SimDisk::new();
+    written(&disk, 1, (0..3).map(|i| (SeriesId(i), realistic(i as usize))).collect());
+    let bytes = disk.read_file(&path(1)).unwrap();
+    for cut in 0..bytes.len() {
+        disk.write_file(Path::new("cut"), &bytes[..cut]);
+        assert!(Segment::open(&disk, Path::new("cut")).is_err_and(|e| e.is_damage()), "cut at {cut}");
+    }
+    proptest!(|(junk in prop::collection::vec(any::<u8>(), 0..600))| {
+        disk.write_file(Path::new("junk"), &junk);
+        prop_assert!(Segment::open(&disk, Path::new("junk")).is_err());
+    });
+}
+
+/// Names with common prefixes, values likewise, and a few odd ones.
+fn some_labels() -> impl Strategy<Value = Labels> {
+    let name = prop::sample::select(vec!["__name__", "a", "ab", "job", "ü"]);
+    let value = prop::sample::select(vec!["1", "10", "x", "xy", "xyz", "y\n", "é", "~"]);
+    prop::collection::btree_map(name, value, 0..5).prop_map(|pairs| Labels::from_pairs(&pairs).unwrap())
+}
+
+fn some_matcher() -> impl Strategy<Value = Matcher> {
+    let name = prop::sample::select(vec!["__name__", "a", "ab", "job", "ü", "none"]);
+    let ops = || prop::sample::select(vec![MatchOp::Equal, MatchOp::NotEqual]);
+    let regexes = || prop::sample::select(vec![MatchOp::Regex, MatchOp::NotRegex]);
+    let literal = prop::sample::select(vec!["", "1", "x", "xy", "q"]);
+    let pattern = prop::sample::select(vec![
+        "", ".*", ".+", "x.*", "x|1", "1|", "xy?", "(x|y).", "[^x]+", "y.", "1.*|x", "é", "none",
+    ]);
+    prop_oneof![
+        (ops(), name.clone(), literal).prop_map(|(op, n, v)| matcher(op, n, v)),
+        (regexes(), name, pattern).prop_map(|(op, n, v)| matcher(op, n, v)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_index_agrees_with_a_naive_model(
+        series in prop::collection::vec((some_labels(), 0..12u8), 0..60),
+        queries in prop::collection::vec(prop::collection::vec(some_matcher(), 0..4), 1..8),
+        filter in prop::collection::btree_set(0..60u32, 0..20),
+        merge: bool,
+    ) {
+        let disk = SimDisk::new();
+        let index = Index::new(Vec::new(), 0);
+        let mut model: BTreeMap<u32, Labels> = BTreeMap::new();
+        for (n, (labels, action)) in series.iter().enumerate() {
+            let known = model.iter().find(|(_, other)| *other == labels).map(|(id, _)| *id);
+            let id = index.resolve(labels).unwrap().id.0;
+            prop_assert_eq!(known.unwrap_or(model.len() as u32), id);
+            model.insert(id, labels.clone());
+            match action {
+                0 => index.install(written(&disk, n, index.head_snapshot())),
+                1 => drop(index.head_snapshot()),
+                _ => {}
+            }
+        }
+        if merge {
+            let old = index.segments();
+            Segment::merge(&disk, &path(999), &old, &RoaringBitmap::full()).unwrap();
+            index.replace(&old, Arc::new(Segment::open(&disk, &path(999)).unwrap()));
+        }
+        for matchers in &queries {
+            let passes = |labels: &Labels| matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default()));
+            let want: Vec<u32> = model.iter().filter(|(_, l)| passes(l)).map(|(id, _)| *id).collect();
+            prop_assert_eq!(index.find(matchers).unwrap().iter().collect::<Vec<_>>(), want, "{:?}", matchers);
+        }
+        let bitmap: RoaringBitmap = filter.iter().copied().collect();
+        for filter in [None, Some(&bitmap)] {
+            let inside = || model.iter().filter(|(id, _)| filter.is_none_or(|f| f.contains(**id))).map(|(_, l)| l);
+            let names: BTreeSet<&str> = inside().flat_map(|l| l.iter().map(|(n, _)| n)).collect();
+            prop_assert_eq!(index.label_names(filter).unwrap(), names.into_iter().collect::<Vec<_>>());
+            for name in ["__name__", "a", "ab", "none"] {
+                let values: BTreeSet<&str> = inside().filter_map(|l| l.get(name)).collect();
+                prop_assert_eq!(index.label_values(name, filter).unwrap(), values.into_iter().collect::<Vec<_>>());
+            }
+        }
+        let ids: Vec<u32> = model.keys().copied().rev().collect();
+        prop_assert_eq!(index.labels_of(&ids).unwrap(), model.values().rev().cloned().collect::<Vec<_>>());
+        prop_assert_eq!(index.counts().series, model.len() as u64);
+    }
+}
+
+#[test]
+fn with_few_wanted_series_names_and_values_come_from_their_labels() {
+    // More values than the scan may look at: it changes over to walking labels, and must not lose or add any.
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    for i in 0..2000 {
+        index.resolve(&labels(&[("id", &format!("{i:04}")), (&format!("n{i:04}"), "x")])).unwrap();
+        if i == 1000 {
+            index.install(written(&disk, 0, index.head_snapshot()));
+        }
+    }
+    let wanted: RoaringBitmap = [3, 999, 1999].into_iter().collect();
+    assert_eq!(index.label_values("id", Some(&wanted)).unwrap(), ["0003", "0999", "1999"]);
+    assert_eq!(index.label_names(Some(&wanted)).unwrap(), ["id", "n0003", "n0999", "n1999"]);
+    assert_eq!(index.label_names(Some(&RoaringBitmap::new())).unwrap(), [""; 0]);
+}
+
+#[test]
+fn the_head_takes_less_than_500_bytes_a_series_and_a_segment_less_than_60() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    let count = 20_000;
+    resolve_all(&index, 0..count);
+    let head = index.counts().head_bytes / count as u64;
+    assert!(head < 500, "{head} bytes a series in the head");
+    let bytes = written(&disk, 1, index.head_snapshot()).summary().bytes / count as u64;
+    assert!(bytes < 60, "{bytes} bytes a series on disk");
+}
+
+#[test]
+fn a_disk_that_can_not_be_read_is_an_error_that_names_the_file() {
+    let disk = SimDisk::new();
+    written(&disk, 1, vec![(SeriesId(1), realistic(1))]);
+    disk.fail_next(Op::Open, "1.idx", ErrorKind::PermissionDenied);
+    let error = Segment::open(&disk, &path(1)).err().unwrap();
+    assert!(error.to_string().starts_with("1.idx: opening failed"), "{error}");
+    let disk: &dyn Disk = &disk;
+    assert!(Segment::open(disk, Path::new("none")).is_err());
+}

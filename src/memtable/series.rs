@@ -1,0 +1,216 @@
+//! One series: its run, its log, and how both become one column again.
+
+use std::sync::Arc;
+
+use super::log::{self, Entry, Log, Value};
+use crate::{
+    codec::gorilla::{self, OpenChunk},
+    model::{Histogram, SeriesBuf, TimeRange},
+};
+
+/// Samples in a closed chunk: an hour of a 15 s scrape. Larger ones would save little more of the 50 bytes that each
+/// costs beside its samples, and make short reads decode more.
+const CHUNK: usize = 240;
+
+/// A full chunk of the run.
+#[derive(Debug, Clone)]
+struct Closed {
+    times: TimeRange,
+    count: usize,
+    bytes: Arc<[u8]>,
+}
+
+/// What only series with more than a few samples, or unruly ones, have.
+#[derive(Debug, Default)]
+struct Rest {
+    closed: Vec<Closed>,
+    /// Memory of the closed chunks' bytes and counters.
+    bytes: usize,
+    log: Log,
+}
+
+/// The samples of one series. Kept small, because there are millions: see the size in the tests.
+#[derive(Debug, Default)]
+pub(super) struct Series {
+    open: OpenChunk,
+    rest: Option<Box<Rest>>,
+}
+
+impl Series {
+    fn log(&self) -> Option<&Log> {
+        self.rest.as_ref().map(|rest| &rest.log)
+    }
+
+    fn log_times(&self) -> Option<TimeRange> {
+        self.log().and_then(Log::times)
+    }
+
+    pub(super) fn push_float(&mut self, time: i64, value: f64) {
+        let newest_in_log = self.log_times().map(|times| times.end);
+        let newer_than_log = newest_in_log.is_none_or(|newest| newest < time);
+        match self.last() {
+            Some((newest, bits)) if newest == time && bits == value.to_bits() && newer_than_log => {}
+            Some((newest, _)) if newest >= time => self.log_mut().push(time, Value::Float(value.to_bits())),
+            _ if newer_than_log => self.append(time, value),
+            _ => self.log_mut().push(time, Value::Float(value.to_bits())),
+        }
+    }
+
+    pub(super) fn push_histogram(&mut self, time: i64, value: Histogram) {
+        self.log_mut().push(time, Value::Histogram(Arc::new(value)));
+    }
+
+    fn log_mut(&mut self) -> &mut Log {
+        &mut self.rest.get_or_insert_default().log
+    }
+
+    /// The newest sample of the run. The open chunk is emptied only to be filled at once, so it has it.
+    fn last(&self) -> Option<(i64, u64)> {
+        self.open.last()
+    }
+
+    fn append(&mut self, time: i64, value: f64) {
+        if self.open.len() >= CHUNK {
+            let full = std::mem::take(&mut self.open);
+            if let (Some(start), Some((end, _))) = (full.first_time(), full.last()) {
+                let bytes: Arc<[u8]> = full.to_bytes().into();
+                let rest = self.rest.get_or_insert_default();
+                rest.bytes += bytes.len() + 2 * size_of::<usize>();
+                rest.closed.push(Closed { times: TimeRange::new(start, end), count: full.len(), bytes });
+            }
+        }
+        self.open.append(time, value);
+    }
+
+    /// Bytes of memory beside the struct itself.
+    pub(super) fn heap(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| {
+            size_of::<Rest>() + rest.closed.capacity() * size_of::<Closed>() + rest.bytes + rest.log.heap()
+        });
+        self.open.heap() + rest
+    }
+
+    /// Number of samples kept, replaced ones included as long as they are.
+    pub(super) fn samples(&self) -> usize {
+        let rest = self.rest.as_ref().map_or(0, |rest| rest.closed.len() * CHUNK + rest.log.len());
+        self.open.len() + rest
+    }
+
+    /// Times of the first and the last sample.
+    pub(super) fn times(&self) -> Option<TimeRange> {
+        let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first()).map(|chunk| chunk.times.start);
+        let run = first_closed
+            .or(self.open.first_time())
+            .zip(self.open.last())
+            .map(|(start, (end, _))| TimeRange::new(start, end));
+        match (run, self.log_times()) {
+            (Some(a), Some(b)) => Some(TimeRange::new(a.start.min(b.start), a.end.max(b.end))),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Copies what a read of `range` needs, so that it can be decoded without the lock.
+    pub(super) fn snapshot(&self, range: TimeRange) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        if let Some(rest) = &self.rest {
+            let inside = rest.closed.iter().filter(|chunk| chunk.times.overlaps(range));
+            snapshot.closed.extend(inside.cloned());
+            rest.log.copy(range, &mut snapshot.log);
+        }
+        if let (Some(start), Some((end, _))) = (self.open.first_time(), self.open.last())
+            && range.overlaps(TimeRange::new(start, end))
+        {
+            snapshot.open = self.open.to_bytes();
+            snapshot.open_count = self.open.len();
+        }
+        snapshot
+    }
+}
+
+/// A copy of part of a series, still compressed.
+#[derive(Debug, Default)]
+pub(super) struct Snapshot {
+    closed: Vec<Closed>,
+    open: Vec<u8>,
+    open_count: usize,
+    log: Vec<Entry>,
+}
+
+impl Snapshot {
+    /// Fills the empty `out` with the samples in `range`.
+    pub(super) fn decode(mut self, range: TimeRange, out: &mut SeriesBuf) {
+        let closed = self.closed.iter().map(|chunk| (&*chunk.bytes, chunk.count));
+        for (bytes, count) in closed.chain([(&*self.open, self.open_count)]) {
+            // These bytes never left memory; were they wrong nevertheless, the samples up to there are what there is.
+            let read = gorilla::decode(bytes, count, &mut out.times, &mut out.values);
+            debug_assert!(read.is_ok(), "a chunk in memory does not decode: {read:?}");
+        }
+        let after = out.times.partition_point(|t| *t <= range.end);
+        out.times.truncate(after);
+        out.values.truncate(after);
+        let before = out.times.partition_point(|t| *t < range.start);
+        out.times.drain(..before);
+        out.values.drain(..before);
+        if !self.log.is_empty() {
+            log::sort(&mut self.log);
+            merge(self.log, out);
+        }
+    }
+}
+
+/// Merges sorted log entries over the run that `out` holds.
+fn merge(log: Vec<Entry>, out: &mut SeriesBuf) {
+    let times = std::mem::take(&mut out.times);
+    let values = std::mem::take(&mut out.values);
+    let mut run = times.into_iter().zip(values).peekable();
+    for (time, value) in log {
+        while let Some((t, v)) = run.next_if(|(t, _)| *t < time) {
+            out.push_float(t, v);
+        }
+        run.next_if(|(t, _)| *t == time);
+        match value {
+            Value::Float(bits) => out.push_float(time, f64::from_bits(bits)),
+            Value::Histogram(histogram) => out.histograms.push((time, histogram)),
+        }
+    }
+    for (t, v) in run {
+        out.push_float(t, v);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_series_is_64_bytes_until_it_has_more_than_a_sample() {
+        let mut series = Series::default();
+        assert_eq!(size_of::<Series>(), 64);
+        series.push_float(1, 1.0);
+        assert_eq!(series.heap(), 0);
+        for t in 2..=5 {
+            series.push_float(t, t as f64);
+        }
+        assert!(series.heap() <= 32, "{}", series.heap());
+    }
+
+    #[test]
+    fn a_value_that_returns_to_what_the_run_says_wins_over_its_replacement() {
+        let mut series = Series::default();
+        let mut out = SeriesBuf::default();
+        for value in [1.0, 2.0, 1.0] {
+            series.push_float(10, value);
+        }
+        series.snapshot(TimeRange::ALL).decode(TimeRange::ALL, &mut out);
+        assert_eq!((out.times, out.values), (vec![10], vec![1.0]));
+    }
+
+    #[test]
+    fn a_resent_newest_sample_is_dropped_at_once() {
+        let mut series = Series::default();
+        for _ in 0..9 {
+            series.push_float(10, f64::NAN);
+        }
+        assert_eq!(series.samples(), 1);
+    }
+}

@@ -1,0 +1,167 @@
+//! The table: shards, a bitmap of its series, and its numbers.
+
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
+
+use parking_lot::RwLock;
+use roaring::RoaringBitmap;
+
+use super::shard::{Change, Shard};
+use crate::{
+    model::{SeriesBuf, TimeRange},
+    seams::append::{FloatSample, HistogramSample, SeriesId},
+};
+
+/// Number of shards; the more, the less a reader and the writer meet.
+const SHARDS: usize = 64;
+/// Neighbouring ids share a shard in groups of `2^GROUP`, so that a scrape, whose series were born together, is applied
+/// with a few lockings and not with one for each sample.
+const GROUP: u32 = 8;
+
+/// Samples in memory. One thread writes, any number read.
+#[derive(Debug)]
+pub struct Memtable {
+    shards: Vec<RwLock<Shard>>,
+    series: RwLock<RoaringBitmap>,
+    bytes: AtomicUsize,
+    samples: AtomicU64,
+    /// First time; above `end` as long as there is no sample.
+    start: AtomicI64,
+    end: AtomicI64,
+}
+
+impl Default for Memtable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Memtable {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            series: RwLock::default(),
+            bytes: AtomicUsize::new(size_of::<Self>() + SHARDS * size_of::<RwLock<Shard>>()),
+            samples: AtomicU64::new(0),
+            start: AtomicI64::new(i64::MAX),
+            end: AtomicI64::new(i64::MIN),
+        }
+    }
+
+    fn shard_number(id: SeriesId) -> usize {
+        (id.0 >> GROUP) as usize % SHARDS
+    }
+
+    fn shard(&self, id: SeriesId) -> Option<&RwLock<Shard>> {
+        self.shards.get(Self::shard_number(id))
+    }
+
+    /// Stores samples, floats first. At equal series and time the later sample wins, be it float or histogram.
+    ///
+    /// Batches must come one after the other: the order of two calls at the same time would be left to chance.
+    pub fn apply(&self, floats: &[FloatSample], histograms: &[HistogramSample]) {
+        for run in floats.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
+            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_float(s.time, s.value));
+        }
+        for run in histograms.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
+            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_histogram(s.time, s.value.clone()));
+        }
+    }
+
+    /// Applies samples that all belong to one shard.
+    fn apply_run<T>(
+        &self,
+        run: &[T],
+        place: impl Fn(&T) -> (SeriesId, i64),
+        push: impl Fn(&mut super::series::Series, &T),
+    ) {
+        let Some(shard) = run.first().and_then(|sample| self.shard(place(sample).0)) else { return };
+        let mut total = Change::default();
+        {
+            let mut shard = shard.write();
+            for sample in run {
+                let (id, time) = place(sample);
+                shard.change(id.0, time, &mut total, |series| push(series, sample));
+            }
+        }
+        if !total.new.is_empty() {
+            self.series.write().extend(total.new);
+        }
+        if let Some(times) = total.times {
+            self.start.fetch_min(times.start, Ordering::Relaxed);
+            self.end.fetch_max(times.end, Ordering::Relaxed);
+        }
+        // Wrapping addition of a negative number takes away.
+        self.bytes.fetch_add(total.bytes as usize, Ordering::Relaxed);
+        self.samples.fetch_add(total.samples as u64, Ordering::Relaxed);
+    }
+
+    /// Bytes of memory, maps and spare room included.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Number of samples; one that replaced another may be counted twice for a while.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.samples.load(Ordering::Relaxed)
+    }
+
+    /// Times of the first and the last sample.
+    #[must_use]
+    pub fn times(&self) -> Option<TimeRange> {
+        let range = TimeRange::new(self.start.load(Ordering::Relaxed), self.end.load(Ordering::Relaxed));
+        (range.start <= range.end).then_some(range)
+    }
+
+    /// Whether there is no sample.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.series.read().is_empty()
+    }
+
+    /// The ids of all series.
+    #[must_use]
+    pub fn series(&self) -> RoaringBitmap {
+        self.series.read().clone()
+    }
+
+    /// The ids of the series whose first and last sample reach into `range`. Looks at every series.
+    #[must_use]
+    pub fn series_in(&self, range: TimeRange) -> RoaringBitmap {
+        if self.times().is_none_or(|times| !times.overlaps(range)) {
+            return RoaringBitmap::new();
+        }
+        let mut inside = RoaringBitmap::new();
+        for shard in &self.shards {
+            let shard = shard.read();
+            let series = shard.map.iter().filter(|(_, s)| s.times().is_some_and(|times| times.overlaps(range)));
+            inside.extend(series.map(|(id, _)| id));
+        }
+        inside
+    }
+
+    /// Whether the series has a sample.
+    #[must_use]
+    pub fn contains(&self, id: SeriesId) -> bool {
+        self.shard(id).is_some_and(|shard| shard.read().map.contains(id.0))
+    }
+
+    /// The ids of all series, ascending.
+    #[must_use]
+    pub fn ids(&self) -> Vec<SeriesId> {
+        self.series.read().iter().map(SeriesId).collect()
+    }
+
+    /// Replaces what `out` holds by the samples of series `id` in `range`.
+    pub fn read(&self, id: SeriesId, range: TimeRange, out: &mut SeriesBuf) {
+        out.clear();
+        let Some(shard) = self.shard(id) else { return };
+        let snapshot = shard.read().map.get(id.0).map(|series| series.snapshot(range));
+        if let Some(snapshot) = snapshot {
+            snapshot.decode(range, out);
+        }
+    }
+}

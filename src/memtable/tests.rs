@@ -1,0 +1,185 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use proptest::prelude::*;
+
+use super::Memtable;
+use crate::{
+    model::{BucketCounts, Histogram, STALE_NAN, SeriesBuf, TimeRange},
+    seams::append::{FloatSample, HistogramSample, SeriesId},
+};
+
+fn float(series: u32, time: i64, value: f64) -> FloatSample {
+    FloatSample { series: SeriesId(series), time, value }
+}
+
+fn histogram(count: u64) -> Histogram {
+    let mut histogram = Histogram::stale();
+    histogram.sum = count as f64;
+    histogram.counts = BucketCounts::Integer { count, zero: count, positive: vec![1], negative: Vec::new() };
+    histogram
+}
+
+fn read(table: &Memtable, id: u32, range: TimeRange) -> SeriesBuf {
+    let mut out = SeriesBuf::default();
+    out.push_float(1, 1.0);
+    table.read(SeriesId(id), range, &mut out);
+    out
+}
+
+#[test]
+fn an_empty_table_has_nothing() {
+    let table = Memtable::new();
+    assert!(table.is_empty() && table.times().is_none() && table.series().is_empty() && table.ids().is_empty());
+    assert!(read(&table, 7, TimeRange::ALL).is_empty());
+    assert!(!table.contains(SeriesId(7)));
+}
+
+#[test]
+fn many_chunks_read_as_one_and_only_in_range() {
+    let table = Memtable::new();
+    for t in 0..2000 {
+        table.apply(&[float(3, t * 15_000, t as f64)], &[]);
+    }
+    assert_eq!(read(&table, 3, TimeRange::ALL).times, (0..2000).map(|t| t * 15_000).collect::<Vec<_>>());
+    let some = read(&table, 3, TimeRange::new(300 * 15_000 - 1, 900 * 15_000));
+    assert_eq!((some.times.first(), some.values.last(), some.len()), (Some(&(300 * 15_000)), Some(&900.0), 601));
+    assert!(read(&table, 3, TimeRange::new(5, 4)).is_empty());
+    assert_eq!((table.samples(), table.times()), (2000, Some(TimeRange::new(0, 1999 * 15_000))));
+}
+
+#[test]
+fn the_last_written_kind_holds_a_millisecond() {
+    let table = Memtable::new();
+    let sample = HistogramSample { series: SeriesId(1), time: 10, value: histogram(5) };
+    table.apply(&[float(1, 10, 1.0), float(1, 20, 2.0)], std::slice::from_ref(&sample));
+    let out = read(&table, 1, TimeRange::ALL);
+    assert_eq!((out.times, out.histograms.len()), (vec![20], 1));
+    table.apply(&[float(1, 10, 1.0)], &[]);
+    let out = read(&table, 1, TimeRange::ALL);
+    assert_eq!((out.times, out.histograms.len()), (vec![10, 20], 0));
+}
+
+#[test]
+fn a_million_series_of_five_samples_would_fit_into_150_bytes_each() {
+    const SERIES: u32 = 100_000;
+    let bytes_with = |samples: i64| {
+        let table = Memtable::new();
+        for t in 0..samples {
+            let batch: Vec<_> =
+                (0..SERIES).map(|id| float(id, 1_700_000_000_000 + t * 60_000, f64::from(id * 7) + t as f64)).collect();
+            table.apply(&batch, &[]);
+        }
+        table.bytes() / SERIES as usize
+    };
+    assert!(bytes_with(1) < 100, "{}", bytes_with(1));
+    assert!(bytes_with(5) < 150, "{}", bytes_with(5));
+}
+
+#[test]
+fn readers_see_whole_samples_while_a_writer_writes() {
+    let table = Arc::new(Memtable::new());
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for t in 0..5000 {
+                // Every third sample comes late.
+                let time = if t % 3 == 2 { t - 2_000 } else { t };
+                table.apply(&[float(1, time, time as f64), float(70_000, time, time as f64)], &[]);
+            }
+        });
+        while !writer.is_finished() {
+            for id in [1, 70_000] {
+                let out = read(&table, id, TimeRange::ALL);
+                assert!(out.times.is_sorted_by(|a, b| a < b));
+                assert!(out.times.iter().zip(&out.values).all(|(t, v)| *t as f64 == *v));
+            }
+        }
+    });
+    assert_eq!(table.ids(), [SeriesId(1), SeriesId(70_000)]);
+}
+
+#[derive(Debug, Clone)]
+enum Value {
+    Float(u64),
+    Histogram(u64),
+}
+
+fn sample() -> impl Strategy<Value = (u32, i64, Value)> {
+    let id = prop_oneof![0u32..3, Just(300), Just(u32::MAX)];
+    let time = prop_oneof![0i64..60, (0i64..600).prop_map(|t| t * 1000), any::<i64>()];
+    let value = prop_oneof![
+        4 => (0u64..4).prop_map(|v| Value::Float((v as f64).to_bits())),
+        1 => any::<u64>().prop_map(Value::Float),
+        1 => Just(Value::Float(STALE_NAN.to_bits())),
+        1 => (0u64..3).prop_map(Value::Histogram),
+    ];
+    (id, time, value)
+}
+
+/// Batches as (ordered part, wild part): without the former no chunk would ever fill up.
+fn batches() -> impl Strategy<Value = Vec<Vec<(u32, i64, Value)>>> {
+    let ordered = (0u32..3, 0i64..100_000, 1usize..300).prop_map(|(id, start, n)| {
+        (0..n as i64).map(|i| (id, start + i * 500, Value::Float((i as f64).to_bits()))).collect::<Vec<_>>()
+    });
+    let wild = prop::collection::vec(sample(), 0..80);
+    prop::collection::vec(prop_oneof![ordered, wild], 0..12)
+}
+
+type Model = BTreeMap<u32, BTreeMap<i64, Value>>;
+/// Times with the bits of a float, or with the count of a histogram.
+type Points = Vec<(i64, u64)>;
+
+fn expected(model: &Model, id: u32, range: TimeRange) -> (Points, Points) {
+    let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+    for (time, value) in model.get(&id).into_iter().flatten().filter(|(t, _)| range.contains(**t)) {
+        match value {
+            Value::Float(bits) => floats.push((*time, *bits)),
+            Value::Histogram(count) => histograms.push((*time, *count)),
+        }
+    }
+    (floats, histograms)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_order_of_writes_reads_like_a_sorted_map(batches in batches(), ranges in prop::collection::vec((0i64..100_000, 0i64..50_000), 3)) {
+        let table = Memtable::new();
+        let mut model = Model::new();
+        for batch in &batches {
+            let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+            for (id, time, value) in batch {
+                match value {
+                    Value::Float(bits) => floats.push(float(*id, *time, f64::from_bits(*bits))),
+                    Value::Histogram(count) => {
+                        histograms.push(HistogramSample { series: SeriesId(*id), time: *time, value: histogram(*count) });
+                    }
+                }
+            }
+            for kind in [false, true] {
+                for (id, time, value) in batch.iter().filter(|s| matches!(s.2, Value::Histogram(_)) == kind) {
+                    model.entry(*id).or_default().insert(*time, value.clone());
+                }
+            }
+            table.apply(&floats, &histograms);
+        }
+        let ids: Vec<u32> = model.keys().copied().collect();
+        prop_assert_eq!(table.series().iter().collect::<Vec<_>>(), ids.clone());
+        let times = || model.values().flat_map(BTreeMap::keys).copied();
+        prop_assert_eq!(table.times(), times().min().zip(times().max()).map(|(a, b)| TimeRange::new(a, b)));
+        let held: usize = model.values().map(BTreeMap::len).sum();
+        prop_assert!(table.samples() >= held as u64);
+        let ranges = ranges.iter().map(|(start, len)| TimeRange::new(*start, start + len)).chain([TimeRange::ALL]);
+        for range in ranges {
+            for id in ids.iter().copied().chain([4]) {
+                let out = read(&table, id, range);
+                let (floats, histograms) = expected(&model, id, range);
+                let bits = out.times.iter().copied().zip(out.values.iter().map(|v| v.to_bits())).collect::<Vec<_>>();
+                prop_assert_eq!(bits, floats);
+                let counts = out.histograms.iter().map(|(t, h)| (*t, h.sum as u64)).collect::<Vec<_>>();
+                prop_assert_eq!(counts, histograms);
+                prop_assert!(out.is_empty() || table.series_in(range).contains(id));
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a script has loaded so far.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{command::Load, histogram::FloatHistogram, nhcb, series::Point};
+use crate::{
+    model::{Labels, ResetHint, SeriesBuf, is_stale},
+    seams::select::fake::MemorySelect,
+};
+
+/// Samples as loaded, and as the engine sees them.
+#[derive(Default)]
+pub(super) struct Store {
+    series: BTreeMap<Labels, BTreeMap<i64, Point>>,
+    start_times: bool,
+    select: MemorySelect,
+}
+
+impl Store {
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(super) fn load(&mut self, load: &Load) -> Result<(), String> {
+        self.start_times |= load.start_times;
+        let native = if load.with_nhcb { nhcb::convert(&load.series)? } else { vec![] };
+        for (labels, points) in load.series.iter().chain(&native) {
+            let samples = self.series.entry(labels.clone()).or_default();
+            let present = (0i64..).zip(points).filter(|p| *p.1 != Point::Omitted);
+            samples.extend(present.map(|(i, point)| (i.saturating_mul(load.step), point.clone())));
+        }
+        self.select.series = self.series.iter().map(|(labels, samples)| (labels.clone(), columns(samples))).collect();
+        Ok(())
+    }
+
+    /// What was loaded that can't be stored.
+    pub(super) fn unsupported(&self) -> Option<&'static str> {
+        self.start_times.then_some("start timestamps are not supported yet")
+    }
+
+    pub(super) fn select(&self) -> &MemorySelect {
+        &self.select
+    }
+}
+
+fn columns(samples: &BTreeMap<i64, Point>) -> SeriesBuf {
+    let mut buf = SeriesBuf::default();
+    let mut before: Option<&FloatHistogram> = None;
+    for (time, point) in samples {
+        match point {
+            Point::Omitted => {}
+            Point::Float(value) => {
+                buf.push_float(*time, *value);
+                before = None;
+            }
+            Point::Histogram(histogram, _) => {
+                let hint = stored_hint(before, histogram);
+                let stored = FloatHistogram { hint, ..(**histogram).clone() };
+                buf.histograms.push((*time, Arc::new(stored.to_model())));
+                before = Some(histogram);
+            }
+        }
+    }
+    buf
+}
+
+/// The reset hint that Prometheus' storage answers with: it compares each histogram with the one before and knows
+/// nothing about the first.
+fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
+    let before = before.filter(|b| (b.hint == ResetHint::Gauge) == (now.hint == ResetHint::Gauge));
+    match (now.hint, before) {
+        (ResetHint::Gauge, _) => ResetHint::Gauge,
+        (ResetHint::Reset, _) => ResetHint::Reset,
+        (_, None) => ResetHint::Unknown,
+        (_, Some(_)) if is_stale(now.sum) => ResetHint::NotReset,
+        (_, Some(before)) if is_stale(before.sum) => ResetHint::Unknown,
+        (_, Some(before)) if now.count < before.count => ResetHint::Reset,
+        (_, Some(before)) if now.schema != before.schema || now.zero_threshold != before.zero_threshold => {
+            ResetHint::Unknown
+        }
+        (_, Some(before)) => {
+            let shrunk = |old: &BTreeMap<i32, f64>, new: &BTreeMap<i32, f64>| {
+                old.iter().any(|(i, count)| new.get(i).copied().unwrap_or(0.0) < *count)
+            };
+            let reset = now.custom_values != before.custom_values
+                || now.zero < before.zero
+                || shrunk(&before.positive, &now.positive)
+                || shrunk(&before.negative, &now.negative);
+            if reset { ResetHint::Reset } else { ResetHint::NotReset }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Group commit: batches queue, one writer takes them all, writes and syncs them in one go, and answers.
+//!
+//! The writer alone touches the log and appends to the active memtable, so their orders are the same. It also seals
+//! the memtable, between two commits, and opens a new log segment at that very point: a segment never holds samples of
+//! two memtables.
+//!
+//! When the log can't be written (disk full, say) the batches at hand are refused, nothing of them is kept, and the
+//! segment is abandoned at its last synced byte; the next batch tries a new segment, so writing resumes by itself.
+
+use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+
+use parking_lot::{Condvar, Mutex};
+use tokio::sync::oneshot;
+
+use super::{layout, store::Shared, view::Sealed};
+use crate::{
+    memtable::Memtable,
+    seams::{
+        append::{AppendError, Batch},
+        env::Disk,
+    },
+    wal::{self, WalError, WalWriter},
+};
+
+/// When senders should try again after a refusal.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+/// How often the writer looks at the memtable's age when nothing is written.
+const IDLE_CHECK: Duration = Duration::from_secs(5);
+
+/// A batch on its way to the log.
+pub(super) struct Pending {
+    record: Vec<u8>,
+    batch: Batch,
+    answer: oneshot::Sender<Result<(), AppendError>>,
+}
+
+#[derive(Default)]
+struct QueueState {
+    pending: VecDeque<Pending>,
+    bytes: usize,
+    closed: bool,
+}
+
+/// Batches waiting for the writer.
+#[derive(Default)]
+pub(super) struct Queue {
+    state: Mutex<QueueState>,
+    filled: Condvar,
+}
+
+fn unavailable(reason: impl Into<String>) -> AppendError {
+    AppendError::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
+}
+
+impl Queue {
+    /// Takes a batch in; the answer comes when it is on disk.
+    pub(super) fn submit(
+        &self,
+        batch: Batch,
+        limit: usize,
+    ) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
+        let mut record = Vec::new();
+        wal::record::encode(&batch, &mut record);
+        let (answer, receiver) = oneshot::channel();
+        let mut state = self.state.lock();
+        if state.closed {
+            return Err(unavailable("the server is shutting down"));
+        }
+        // A single batch is always let in: its size has been limited by the protocol.
+        if !state.pending.is_empty() && state.bytes + record.len() > limit {
+            return Err(unavailable("the disk can't keep up with the writes that are waiting already"));
+        }
+        state.bytes += record.len();
+        state.pending.push_back(Pending { record, batch, answer });
+        drop(state);
+        self.filled.notify_one();
+        Ok(receiver)
+    }
+
+    /// All waiting batches, oldest first; may be none.
+    fn take(&self) -> Vec<Pending> {
+        let mut state = self.state.lock();
+        state.bytes = 0;
+        state.pending.drain(..).collect()
+    }
+
+    /// Waits for batches, some time at most. Answers whether the queue is closed and empty.
+    fn wait(&self) -> bool {
+        let mut state = self.state.lock();
+        if state.pending.is_empty() && !state.closed {
+            self.filled.wait_for(&mut state, IDLE_CHECK);
+        }
+        state.closed && state.pending.is_empty()
+    }
+
+    /// Refuses batches from now on; those inside are still written.
+    pub(super) fn close(&self) {
+        self.state.lock().closed = true;
+        self.filled.notify_all();
+    }
+}
+
+/// Owns the log's end.
+pub(super) struct Committer {
+    /// The segment being written; `None` before the first write and after a failed one.
+    writer: Option<WalWriter>,
+    /// Number of the newest segment before `writer`, and how many of its bytes count.
+    newest: Option<(u64, u64)>,
+    /// When the active memtable got its first sample (ms).
+    active_since: Option<i64>,
+}
+
+impl Committer {
+    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count.
+    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>) -> Self {
+        Self { writer: None, newest, active_since }
+    }
+
+    /// Writes, syncs and applies everything that waits.
+    pub(super) fn commit_waiting(&mut self, shared: &Shared) {
+        let pending = shared.queue.take();
+        if !pending.is_empty() {
+            match self.write(shared, &pending) {
+                Ok(()) => self.apply(shared, pending),
+                Err(error) => {
+                    tracing::error!(%error, batches = pending.len(), "writing the log failed; the batches are refused");
+                    self.abandon(&*shared.disk);
+                    shared.counters.refused.inc_by(pending.len() as u64);
+                    for p in pending {
+                        // A caller that has gone away needs no answer, here and below.
+                        let _ = p.answer.send(Err(unavailable(error.to_string())));
+                    }
+                }
+            }
+        }
+        self.seal_when_due(shared);
+    }
+
+    fn write(&mut self, shared: &Shared, pending: &[Pending]) -> Result<(), WalError> {
+        let writer = self.writer(shared)?;
+        for p in pending {
+            writer.append(&p.record)?;
+        }
+        let began = std::time::Instant::now();
+        writer.commit(&*shared.disk)?;
+        shared.counters.syncs.observe(began.elapsed().as_secs_f64());
+        Ok(())
+    }
+
+    /// The segment to write to, a new one if the last is full, failed, or there is none.
+    fn writer(&mut self, shared: &Shared) -> Result<&mut WalWriter, WalError> {
+        if let Some(writer) = self.writer.take() {
+            self.newest = Some((writer.number(), writer.valid_len()));
+            if writer.valid_len() < shared.options.wal_segment_bytes {
+                return Ok(self.writer.insert(writer));
+            }
+        }
+        let number = self.next_number();
+        let previous = self.newest.map(|(_, valid)| valid);
+        let writer = WalWriter::create(&*shared.disk, Path::new(layout::WAL), number, previous)?;
+        Ok(self.writer.insert(writer))
+    }
+
+    fn next_number(&self) -> u64 {
+        self.newest.map_or(1, |(number, _)| number + 1)
+    }
+
+    /// Leaves the segment where its last good commit ended. One that never had a good commit is removed, so that its
+    /// number, and what its header says about the segment before, can be written again.
+    fn abandon(&mut self, disk: &dyn Disk) {
+        let Some(writer) = self.writer.take() else { return };
+        let (number, valid) = (writer.number(), writer.valid_len());
+        drop(writer);
+        if valid > 0 || disk.remove(&wal::path_of(Path::new(layout::WAL), number)).is_err() {
+            self.newest = Some((number, valid));
+        }
+    }
+
+    fn apply(&mut self, shared: &Shared, pending: Vec<Pending>) {
+        let view = shared.view.load();
+        self.active_since.get_or_insert_with(|| shared.clock.now());
+        for Pending { batch, answer, .. } in pending {
+            view.active.apply(&batch.floats, &batch.histograms);
+            shared.index.mark_durable(batch.series.iter().map(|(id, _)| *id));
+            shared.known.insert(batch.fingerprints);
+            shared.counters.samples.inc_by((batch.floats.len() + batch.histograms.len()) as u64);
+            if !batch.exemplars.is_empty() {
+                shared.exemplars.lock().add(batch.exemplars);
+            }
+            if !batch.metadata.is_empty() {
+                shared.metadata.lock().add(batch.metadata);
+            }
+            let _ = answer.send(Ok(()));
+        }
+    }
+
+    /// Swaps in a fresh memtable when the active one is large or old enough.
+    fn seal_when_due(&mut self, shared: &Shared) {
+        let view = shared.view.load();
+        let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
+        let due = view.active.bytes() >= shared.options.memtable_bytes || aged;
+        if due && view.sealed.len() < shared.options.sealed_limit {
+            self.seal(shared);
+        }
+    }
+
+    /// Seals the active memtable: what is written from now on goes to a new log segment and a new memtable.
+    pub(super) fn seal(&mut self, shared: &Shared) {
+        if shared.view.load().active.is_empty() {
+            return;
+        }
+        self.abandon(&*shared.disk);
+        // Whether or not the next segment can be created now, it will have this number or a later one.
+        let wal_end = self.next_number();
+        shared.change_view(|view| {
+            let memtable = std::mem::replace(&mut view.active, Arc::new(Memtable::new()));
+            view.sealed.push(Sealed { memtable, wal_end });
+        });
+        self.active_since = None;
+        shared.work.notify();
+    }
+}
+
+/// The writer's loop; ends when the queue is closed and empty.
+pub(super) fn run(shared: &Shared) {
+    while !shared.queue.wait() {
+        shared.committer.lock().commit_waiting(shared);
+    }
+}
+
+/// Why a batch can't be taken now, if it can't.
+pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
+    let view = shared.view.load();
+    let full = view.sealed.len() >= shared.options.sealed_limit && view.active.bytes() >= shared.options.memtable_bytes;
+    if full { Err(unavailable("memory for new samples is full until the disk has taken older ones")) } else { Ok(()) }
+}

@@ -1,0 +1,80 @@
+//! Why a store can't be opened, and why work inside an open one failed.
+
+use std::io;
+
+use crate::{index::IndexError, sst::SstError, wal::WalError};
+
+/// Why a data directory can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has it open.
+    #[error("the data directory is in use by another vctsdb; stop that one or choose another --data-dir")]
+    Locked,
+    /// It holds files that vctsdb didn't write.
+    #[error("the directory holds {found:?} but no vctsdb MANIFEST; choose an empty directory or the right one")]
+    NotOurs {
+        /// The first foreign name.
+        found: String,
+    },
+    /// It was written by a newer vctsdb.
+    #[error("the data directory has format {found}, this vctsdb reads up to {known}; use a newer vctsdb")]
+    Newer {
+        /// Format in the directory.
+        found: u32,
+        /// Newest format this program knows.
+        known: u32,
+    },
+    /// Both copies of the manifest are damaged.
+    #[error("MANIFEST is damaged ({0}); restore it from a backup: without it nothing says which files are live")]
+    Manifest(String),
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A file that the manifest names can't be opened, and not because its bytes are wrong.
+    #[error("{0}")]
+    File(String),
+    /// The log can't be read.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+    /// Flushing what the log held failed.
+    #[error("flushing replayed data failed: {0}")]
+    Flush(#[from] StorageError),
+}
+
+/// Why a flush or compaction failed; it is tried again later.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The operating system refused something.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What it said.
+        source: io::Error,
+    },
+    /// A table can't be written or read.
+    #[error(transparent)]
+    Sst(#[from] SstError),
+    /// The index can't be written or read.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The log can't be written.
+    #[error(transparent)]
+    Wal(#[from] WalError),
+}
+
+/// Names what was tried when the operating system refuses it.
+pub(super) trait Tried<T> {
+    fn tried(self, what: &'static str) -> Result<T, StorageError>;
+}
+
+impl<T> Tried<T> for io::Result<T> {
+    fn tried(self, what: &'static str) -> Result<T, StorageError> {
+        self.map_err(|source| StorageError::Io { what, source })
+    }
+}

@@ -1,0 +1,136 @@
+//! From memory to disk: a sealed memtable becomes a table, the index head a segment, and the log starts later.
+
+use std::{io, path::Path, sync::Arc};
+
+use super::{
+    error::{StorageError, Tried},
+    layout,
+    manifest::FileEntry,
+    store::Shared,
+    view::LiveTable,
+};
+use crate::{
+    index::Segment,
+    memtable::Memtable,
+    model::{SeriesBuf, TimeRange},
+    seams::{append::SeriesId, env::Disk},
+    sst::{Table, TableWriter},
+    wal,
+};
+
+/// Flushes the oldest sealed memtable. Answers whether there was one.
+pub(super) fn flush_oldest(shared: &Shared) -> Result<bool, StorageError> {
+    let _one_at_a_time = shared.flushing.lock();
+    let Some(sealed) = shared.view.load().sealed.first().cloned() else { return Ok(false) };
+    persist(shared, &sealed.memtable, sealed.wal_end, |view| {
+        view.sealed.remove(0);
+    })?;
+    remove_old_log(shared, sealed.wal_end);
+    Ok(true)
+}
+
+/// Writes `memtable` and the index head to disk, commits them and `wal_start` to the manifest, and installs the table
+/// in the same view in which `retire` takes the memtable out.
+pub(super) fn persist(
+    shared: &Shared,
+    memtable: &Memtable,
+    wal_start: u64,
+    retire: impl FnOnce(&mut super::view::View),
+) -> Result<(), StorageError> {
+    let began = std::time::Instant::now();
+    let table = write_table(shared, memtable)?;
+    let head = shared.index.head_snapshot();
+    let segment = write_segment(shared, head)?;
+
+    let mut manifest = shared.manifest.lock();
+    let mut next = manifest.clone();
+    next.wal_start = next.wal_start.max(wal_start);
+    next.next_series = shared.index.next_id();
+    next.tables.extend(table.iter().map(|t| FileEntry { number: t.number, set_aside: false }));
+    next.segments.extend(segment.iter().map(|(number, _)| FileEntry { number: *number, set_aside: false }));
+    next.store(&*shared.disk)?;
+    *manifest = next;
+
+    if let Some((number, segment)) = segment {
+        shared.index.install(segment.clone());
+        shared.segments.lock().push((number, segment));
+    }
+    shared.change_view(|view| {
+        view.tables.extend(table.clone());
+        retire(view);
+    });
+    drop(manifest);
+    shared.counters.flushes.observe(began.elapsed().as_secs_f64());
+    tracing::info!(
+        samples = memtable.samples(),
+        bytes = table.as_ref().map_or(0, |t| t.table.summary().bytes),
+        "flushed a memtable"
+    );
+    Ok(())
+}
+
+fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<Arc<LiveTable>>, StorageError> {
+    let series = memtable.series();
+    if series.is_empty() {
+        return Ok(None);
+    }
+    let (number, path) = shared.new_file(layout::table);
+    let written = (|| {
+        let mut writer = TableWriter::create(&shared.disk, &path)?;
+        let mut samples = SeriesBuf::default();
+        for id in series {
+            memtable.read(SeriesId(id), TimeRange::ALL, &mut samples);
+            if !samples.is_empty() {
+                writer.append(SeriesId(id), &samples)?;
+            }
+        }
+        writer.finish()?;
+        shared.disk.sync_dir(Path::new(layout::TABLES)).tried("syncing the tables directory")?;
+        Ok(Table::open(&shared.disk, &path)?)
+    })();
+    let table = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
+    Ok(Some(Arc::new(LiveTable { number, table })))
+}
+
+fn write_segment(
+    shared: &Shared,
+    head: Vec<(SeriesId, crate::model::Labels)>,
+) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
+    if head.is_empty() {
+        return Ok(None);
+    }
+    let (number, path) = shared.new_file(layout::segment);
+    let written = (|| {
+        Segment::write(&*shared.disk, &path, head)?;
+        shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
+        Ok(Segment::open(&*shared.disk, &path)?)
+    })();
+    let segment = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
+    Ok(Some((number, Arc::new(segment))))
+}
+
+/// Removes a file that nothing names. Failing to is no harm: the next start removes it.
+pub(super) fn discard(disk: &dyn Disk, path: &Path) {
+    match disk.remove(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%error, path = %path.display(), "removing an unneeded file failed");
+        }
+        _ => {}
+    }
+}
+
+/// Removes log segments before `start`; damaged ones move to the quarantine instead.
+fn remove_old_log(shared: &Shared, start: u64) {
+    let dir = Path::new(layout::WAL);
+    let mut damaged = shared.damaged_log.lock();
+    for number in damaged.extract_if(.., |number| *number < start) {
+        let path = wal::path_of(dir, number);
+        let Some(name) = path.file_name() else { continue };
+        if let Err(error) = shared.disk.rename(&path, &Path::new(layout::QUARANTINE).join(name)) {
+            tracing::warn!(%error, path = %path.display(), "moving a damaged log segment to quarantine failed");
+        }
+    }
+    if let Err(error) = wal::remove_before(&*shared.disk, dir, start) {
+        tracing::warn!(%error, "removing flushed log segments failed; the next flush or start tries again");
+    }
+}

@@ -1,0 +1,39 @@
+//! Names in a data directory.
+//!
+//! ```text
+//! LOCK             held by the process that has the directory open
+//! MANIFEST         what is live (see `manifest`)
+//! MANIFEST.new     the next manifest until it is renamed
+//! wal/NNNNNNNN.wal log segments
+//! tables/NNNNNNNN.table
+//! index/NNNNNNNN.index
+//! quarantine/      damaged log segments, kept for inspection
+//! ```
+
+use std::path::{Path, PathBuf};
+
+pub(super) const LOCK: &str = "LOCK";
+pub(super) const MANIFEST: &str = "MANIFEST";
+pub(super) const MANIFEST_NEW: &str = "MANIFEST.new";
+pub(super) const WAL: &str = "wal";
+pub(super) const TABLES: &str = "tables";
+pub(super) const INDEX: &str = "index";
+pub(super) const QUARANTINE: &str = "quarantine";
+
+/// The directories a data directory has.
+pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];
+
+/// The path of table `number`.
+pub(super) fn table(number: u64) -> PathBuf {
+    Path::new(TABLES).join(format!("{number:08}.table"))
+}
+
+/// The path of index segment `number`.
+pub(super) fn segment(number: u64) -> PathBuf {
+    Path::new(INDEX).join(format!("{number:08}.index"))
+}
+
+/// The number in a file name that [`table`] or [`segment`] made.
+pub(super) fn file_number(name: &str) -> Option<u64> {
+    name.strip_suffix(".table").or_else(|| name.strip_suffix(".index"))?.parse().ok()
+}

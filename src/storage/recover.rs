@@ -1,0 +1,232 @@
+//! Opening a data directory: what the manifest names is opened, the rest of the log is replayed.
+//!
+//! A damaged table or index segment is set aside, reported and counted, and the rest is served. A file that can't be
+//! read for another reason (no permission, too many open files) fails the open: it may be well tomorrow.
+
+use std::{io, path::Path, sync::Arc};
+
+use super::{
+    commit::Committer,
+    error::{OpenError, StorageError, Tried},
+    flush, layout,
+    manifest::{FileEntry, Manifest},
+    options::StorageOptions,
+    store::{Shared, is_ours},
+    view::{LiveTable, View},
+};
+use crate::{
+    index::{Index, Segment},
+    memtable::Memtable,
+    model::TimeRange,
+    seams::env::{Clock, Disk, DiskLock},
+    sst::Table,
+    wal,
+};
+
+/// What the manifest names, opened.
+pub(super) struct Opened {
+    pub(super) manifest: Manifest,
+    pub(super) index: Index,
+    pub(super) view: View,
+    pub(super) segments: Vec<(u64, Arc<Segment>)>,
+    pub(super) next_file: u64,
+    pub(super) damage: Vec<String>,
+}
+
+fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { what: what.into(), source }
+}
+
+/// Takes the directory's lock, after a look that it is ours or empty: nothing is written to somebody else's files.
+pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
+    disk.create_dir(Path::new("")).map_err(io_error("creating the data directory"))?;
+    let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
+    if !names.iter().any(|name| name == layout::MANIFEST)
+        && let Some(found) = names.into_iter().find(|name| !is_ours(Path::new(name)))
+    {
+        return Err(OpenError::NotOurs { found });
+    }
+    disk.lock(Path::new(layout::LOCK)).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked,
+        _ => io_error("locking the data directory")(error),
+    })
+}
+
+/// Opens everything.
+pub(super) fn open(
+    disk: Arc<dyn Disk>,
+    clock: Arc<dyn Clock>,
+    options: StorageOptions,
+) -> Result<Shared, OpenError> {
+    let manifest = match Manifest::load(&*disk)? {
+        Some(manifest) => manifest,
+        None => create(&*disk)?,
+    };
+    // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
+    // names may go until it is settled.
+    disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
+    let opened = open_files(&disk, manifest)?;
+    remove_leftovers(&*disk, &opened.manifest)?;
+    let mut shared = Shared::parts(disk, clock, options, opened);
+    replay(&mut shared)?;
+    Ok(shared)
+}
+
+/// Makes an empty directory a data directory.
+fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
+    for dir in layout::DIRECTORIES {
+        disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
+    }
+    disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
+    let manifest = Manifest { next_file: 1, wal_start: 1, ..Manifest::default() };
+    manifest.store(disk)?;
+    Ok(manifest)
+}
+
+fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, OpenError> {
+    let mut damage = Vec::new();
+    let (mut tables, mut segments) = (Vec::new(), Vec::new());
+    for entry in &mut manifest.tables {
+        let path = layout::table(entry.number);
+        let opened = Table::open(disk, &path);
+        let table = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
+        tables.extend(table.map(|table| Arc::new(LiveTable { number: entry.number, table })));
+    }
+    for entry in &mut manifest.segments {
+        let path = layout::segment(entry.number);
+        let opened = Segment::open(&**disk, &path);
+        let segment = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
+        segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
+    }
+    let numbers = [layout::TABLES, layout::INDEX].map(|dir| disk.list(Path::new(dir)));
+    let mut next_file = manifest.next_file;
+    for names in numbers {
+        let names = names.map_err(io_error("listing tables/ and index/"))?;
+        next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
+    }
+    let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
+    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables };
+    Ok(Opened { manifest, index, view, segments, next_file, damage })
+}
+
+/// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.
+fn unless_damaged<T, E: std::error::Error>(
+    entry: &mut FileEntry,
+    opened: Result<T, E>,
+    path: &Path,
+    is_damage: impl Fn(&E) -> bool,
+    damage: &mut Vec<String>,
+) -> Result<Option<T>, OpenError> {
+    match opened {
+        Ok(_) if entry.set_aside => {
+            damage.push(format!("{} was damaged before and stays set aside", path.display()));
+            Ok(None)
+        }
+        Ok(file) => Ok(Some(file)),
+        Err(error) if is_damage(&error) => {
+            tracing::error!(%error, path = %path.display(), "a damaged file is set aside; its samples are not served");
+            damage.push(error.to_string());
+            entry.set_aside = true;
+            Ok(None)
+        }
+        Err(error) => Err(OpenError::File(error.to_string())),
+    }
+}
+
+/// Removes what an interrupted flush or merge left: files that the manifest doesn't name.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+    for (dir, live) in [(layout::TABLES, &manifest.tables), (layout::INDEX, &manifest.segments)] {
+        for name in disk.list(Path::new(dir)).map_err(io_error(format!("listing {dir}/")))? {
+            let number = layout::file_number(&name);
+            if number.is_some_and(|number| !live.iter().any(|f| f.number == number)) {
+                flush::discard(disk, &Path::new(dir).join(name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Replays the log into the memtable, flushing it whenever it is full.
+fn replay(shared: &mut Shared) -> Result<(), OpenError> {
+    let start = shared.manifest.lock().wal_start;
+    let began = std::time::Instant::now();
+    let mut undecodable = Vec::new();
+    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
+        if let Err(why) = apply(shared, payload) {
+            undecodable.push((position.segment, format!("{position}: {why}")));
+        }
+        let view = shared.view.load_full();
+        if view.active.bytes() >= shared.options.memtable_bytes {
+            // The segment being read stays: replaying its first part again changes nothing.
+            flush_replayed(shared, &view, position.segment)?;
+        }
+        Ok::<_, OpenError>(())
+    })?;
+    settle_log(&*shared.disk, start)?;
+    let mut damage = shared.damage.lock();
+    let mut damaged_log = shared.damaged_log.lock();
+    for found in &visited.damage {
+        tracing::error!(damage = %found, "the log is damaged; the rest of it was replayed");
+        damage.push(found.to_string());
+        damaged_log.push(found.segment);
+    }
+    for (segment, found) in undecodable {
+        tracing::error!(damage = %found, "a log record has a good checksum but no meaning");
+        damage.push(found);
+        damaged_log.push(segment);
+    }
+    if !damage.is_empty() {
+        let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
+        if !nameless.is_empty() {
+            let lost = format!("{} series have samples but lost their labels with a damaged record or segment", nameless.len());
+            tracing::error!("{lost}");
+            damage.push(lost);
+        }
+    }
+    damaged_log.sort_unstable();
+    damaged_log.dedup();
+    shared.counters.damage.set(damage.len() as i64);
+    drop((damage, damaged_log));
+    let active = !shared.view.load().active.is_empty();
+    let newest = visited.last.or((start > 1).then_some((start - 1, 0)));
+    shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
+    if visited.records > 0 {
+        tracing::info!(
+            records = visited.records,
+            bytes = visited.bytes,
+            torn_bytes = visited.torn_bytes,
+            seconds = began.elapsed().as_secs_f64(),
+            "replayed the log"
+        );
+    }
+    Ok(())
+}
+
+/// Syncs the replayed log. A killed process leaves records that can be read but would not survive a power cut, and from
+/// now on acknowledged writes rest on the series they define.
+fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
+    let dir = Path::new(layout::WAL);
+    for number in wal::segments(disk, dir)?.into_iter().filter(|number| *number >= start) {
+        let path = wal::path_of(dir, number);
+        disk.sync_file(&path).map_err(io_error(format!("syncing {}", path.display())))?;
+    }
+    disk.sync_dir(dir).map_err(io_error("syncing wal/"))
+}
+
+fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
+    let batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
+    for (id, labels) in &batch.series {
+        shared.index.define(*id, labels).map_err(|error| error.to_string())?;
+    }
+    let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series)).max();
+    used.into_iter().for_each(|id| shared.index.reserve(id));
+    shared.view.load().active.apply(&batch.floats, &batch.histograms);
+    shared.exemplars.lock().add(batch.exemplars);
+    shared.metadata.lock().add(batch.metadata);
+    Ok(())
+}
+
+fn flush_replayed(shared: &Shared, view: &View, segment: u64) -> Result<(), StorageError> {
+    flush::persist(shared, &view.active, segment, |view| view.active = Arc::new(Memtable::new()))?;
+    shared.disk.sync_dir(Path::new("")).tried("syncing the data directory")
+}

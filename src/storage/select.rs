@@ -1,0 +1,179 @@
+//! The store's reading side.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::{
+    store::{Shared, Storage},
+    view::View,
+};
+use crate::{
+    index::IndexError,
+    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
+    seams::{
+        append::SeriesId,
+        select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+    },
+    sst::SstError,
+};
+
+impl From<IndexError> for SelectError {
+    fn from(error: IndexError) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+impl From<SstError> for SelectError {
+    fn from(error: SstError) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+/// Series found, with the view they were found in.
+struct StoredSeries {
+    shared: Arc<Shared>,
+    view: Arc<View>,
+    range: TimeRange,
+    ids: Vec<u32>,
+    /// Labels by position, where they had to be loaded for sorting anyway.
+    labels: Option<Vec<Labels>>,
+}
+
+impl SeriesSet for StoredSeries {
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+        if let Some(labels) = self.labels.as_ref().and_then(|all| all.get(i)) {
+            return Ok(labels.clone());
+        }
+        let id = self.id(i)?;
+        self.shared
+            .index
+            .labels(id)?
+            .ok_or_else(|| SelectError::Storage(format!("series {} has no labels in the index", id.0)))
+    }
+
+    fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        Ok(self.view.read(self.id(i)?, self.range, out)?)
+    }
+}
+
+impl StoredSeries {
+    fn id(&self, i: usize) -> Result<SeriesId, SelectError> {
+        let id = self.ids.get(i).ok_or_else(|| SelectError::Storage(format!("no series at position {i}")))?;
+        Ok(SeriesId(*id))
+    }
+}
+
+impl Shared {
+    /// The series that pass any of `selectors` and may have samples in `range`; `None` for "all of the index".
+    fn found(&self, selectors: &[Vec<Matcher>], range: TimeRange) -> Result<Option<RoaringBitmap>, SelectError> {
+        let matched = if selectors.is_empty() {
+            None
+        } else {
+            let mut any = RoaringBitmap::new();
+            for selector in selectors {
+                any |= self.index.find(selector)?;
+            }
+            Some(any)
+        };
+        if range == TimeRange::ALL {
+            return Ok(matched);
+        }
+        let in_time = self.view.load().series_in(range);
+        Ok(Some(match matched {
+            Some(matched) => matched & in_time,
+            None => in_time,
+        }))
+    }
+}
+
+fn cut<T>(mut items: Vec<T>, limit: usize) -> Limited<T> {
+    let truncated = limit > 0 && items.len() > limit;
+    if truncated {
+        items.truncate(limit);
+    }
+    Limited { items, truncated }
+}
+
+impl Select for Storage {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let view = self.shared.view.load_full();
+        let found = self.shared.index.find(matchers)? & view.series_in(range);
+        let mut ids: Vec<u32> = found.iter().collect();
+        let mut labels = None;
+        if hints.sorted {
+            let mut pairs: Vec<(Labels, u32)> = self.shared.index.labels_of(&ids)?.into_iter().zip(ids).collect();
+            pairs.sort_unstable();
+            let (sorted, by_labels) = pairs.into_iter().unzip();
+            (labels, ids) = (Some(sorted), by_labels);
+        }
+        Ok(Arc::new(StoredSeries { shared: self.shared.clone(), view, range, ids, labels }))
+    }
+
+    fn series(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<Labels>, SelectError> {
+        let found = match self.shared.found(selectors, range)? {
+            Some(found) => found,
+            None => self.shared.index.find(&[])?,
+        };
+        let ids: Vec<u32> = found.iter().collect();
+        let mut labels = self.shared.index.labels_of(&ids)?;
+        labels.sort_unstable();
+        Ok(cut(labels, limit))
+    }
+
+    fn label_names(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        let found = self.shared.found(selectors, range)?;
+        Ok(cut(self.shared.index.label_names(found.as_ref())?, limit))
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        let found = self.shared.found(selectors, range)?;
+        Ok(cut(self.shared.index.label_values(name, found.as_ref())?, limit))
+    }
+
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        let mut matched = RoaringBitmap::new();
+        for selector in selectors {
+            matched |= self.shared.index.find(selector)?;
+        }
+        let found = self.shared.exemplars.lock().find(range, |series| matched.contains(series.0));
+        let ids: Vec<u32> = found.keys().map(|id| id.0).collect();
+        let labels = self.shared.index.labels_of(&ids)?;
+        let mut answer: Vec<_> = labels.into_iter().zip(found.into_values()).collect();
+        answer.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(answer)
+    }
+
+    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
+        self.shared.metadata.lock().get(family)
+    }
+}

@@ -1,0 +1,336 @@
+//! The open store: its shared state, its threads, and its writing side.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex};
+
+use super::{
+    commit::{self, Committer, Queue},
+    compact,
+    counters::{COUNTERS, Counters},
+    error::{OpenError, StorageError},
+    exemplars::Exemplars,
+    fingerprints::Fingerprints,
+    flush,
+    manifest::Manifest,
+    metadata::MetadataTable,
+    options::{StorageOptions, Threads},
+    recover,
+    view::View,
+};
+use crate::{
+    index::{Index, Segment},
+    model::Labels,
+    seams::{
+        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+        env::{Clock, Disk, DiskLock},
+    },
+};
+
+/// How long a failed flush or merge waits before it is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// An open data directory.
+///
+/// Dropping it without [`Storage::close`] stops its threads and loses nothing acknowledged: the next open replays the
+/// log.
+pub struct Storage {
+    pub(super) shared: Arc<Shared>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    _lock: Box<dyn DiskLock>,
+}
+
+/// Everything the store's threads and callers share.
+pub(super) struct Shared {
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) options: StorageOptions,
+    pub(super) index: Index,
+    /// What readers see; replaced whole by [`Shared::change_view`].
+    pub(super) view: ArcSwap<View>,
+    /// Held while a new view is made from the current one.
+    view_change: Mutex<()>,
+    pub(super) known: Fingerprints,
+    pub(super) exemplars: Mutex<Exemplars>,
+    pub(super) metadata: Mutex<MetadataTable>,
+    pub(super) queue: Queue,
+    /// The log's end; locked by whoever commits.
+    pub(super) committer: Mutex<Committer>,
+    /// What is live on disk; held from deciding on a change until it is synced and visible.
+    pub(super) manifest: Mutex<Manifest>,
+    /// Number of the next table or segment.
+    next_file: Mutex<u64>,
+    /// Open index segments by number, in the manifest's order.
+    pub(super) segments: Mutex<Vec<(u64, Arc<Segment>)>>,
+    pub(super) flushing: Mutex<()>,
+    pub(super) compacting: Mutex<()>,
+    /// Log segments found damaged at replay: they go to quarantine instead of being removed.
+    pub(super) damaged_log: Mutex<Vec<u64>>,
+    /// What was found damaged, for people.
+    pub(super) damage: Mutex<Vec<String>>,
+    pub(super) work: Work,
+    pub(super) counters: &'static Counters,
+}
+
+/// Wakes the background threads.
+#[derive(Default)]
+pub(super) struct Work {
+    state: Mutex<WorkState>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct WorkState {
+    round: u64,
+    stopped: bool,
+}
+
+impl Work {
+    /// There is something to flush or merge.
+    pub(super) fn notify(&self) {
+        self.state.lock().round += 1;
+        self.changed.notify_all();
+    }
+
+    /// Ends the background threads after what they are doing.
+    pub(super) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn stopped(&self) -> bool {
+        self.state.lock().stopped
+    }
+
+    /// Waits until there is more to do than at `seen`, at most `pause` if that is given.
+    fn wait(&self, seen: &mut u64, pause: Option<Duration>) {
+        let mut state = self.state.lock();
+        if state.stopped {
+            return;
+        }
+        match pause {
+            Some(pause) => {
+                self.changed.wait_for(&mut state, pause);
+            }
+            None if state.round == *seen => self.changed.wait(&mut state),
+            None => {}
+        }
+        *seen = state.round;
+    }
+}
+
+impl Shared {
+    /// Installs a changed copy of the current view.
+    pub(super) fn change_view(&self, change: impl FnOnce(&mut View)) {
+        let _one_at_a_time = self.view_change.lock();
+        let mut view = View::clone(&self.view.load());
+        change(&mut view);
+        self.view.store(Arc::new(view));
+    }
+
+    /// A number that no file has yet, and its path.
+    pub(super) fn new_file(&self, path: impl Fn(u64) -> PathBuf) -> (u64, PathBuf) {
+        let mut next = self.next_file.lock();
+        let number = *next;
+        *next += 1;
+        (number, path(number))
+    }
+
+    pub(super) fn parts(
+        disk: Arc<dyn Disk>,
+        clock: Arc<dyn Clock>,
+        options: StorageOptions,
+        opened: recover::Opened,
+    ) -> Self {
+        Self {
+            known: Fingerprints::new(options.known_series),
+            exemplars: Mutex::new(Exemplars::new(options.exemplars)),
+            metadata: Mutex::new(MetadataTable::new(options.metadata)),
+            index: opened.index,
+            view: ArcSwap::from_pointee(opened.view),
+            view_change: Mutex::default(),
+            queue: Queue::default(),
+            committer: Mutex::new(Committer::new(None, None)),
+            next_file: Mutex::new(opened.next_file),
+            manifest: Mutex::new(opened.manifest),
+            segments: Mutex::new(opened.segments),
+            flushing: Mutex::default(),
+            compacting: Mutex::default(),
+            damaged_log: Mutex::default(),
+            damage: Mutex::new(opened.damage),
+            work: Work::default(),
+            counters: &COUNTERS,
+            disk,
+            clock,
+            options,
+        }
+    }
+}
+
+impl Storage {
+    /// Opens the data directory on `disk`, making it one if it is empty.
+    ///
+    /// # Errors
+    /// When another process has it, it isn't ours or from a newer version, what is live can't be told, or the operating
+    /// system refuses. Damage in single files is no error: see [`Status`](crate::seams::status::Status).
+    pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Self, OpenError> {
+        let lock = recover::lock(&*disk)?;
+        let threads = options.threads;
+        let shared = Arc::new(recover::open(disk, clock, options)?);
+        let storage = Self { shared, threads: Mutex::default(), _lock: lock };
+        if threads == Threads::Background {
+            storage.start_threads().map_err(|source| OpenError::Io { what: "starting a thread".to_owned(), source })?;
+        }
+        Ok(storage)
+    }
+
+    fn start_threads(&self) -> std::io::Result<()> {
+        let start = |name: &str, body: fn(&Shared)| {
+            let shared = self.shared.clone();
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || body(&shared))
+        };
+        let threads = [("commit", commit::run as fn(&Shared)), ("flush", flush_loop), ("compact", compact_loop)];
+        for (name, body) in threads {
+            self.threads.lock().push(start(name, body)?);
+        }
+        self.shared.work.notify();
+        Ok(())
+    }
+
+    /// Seals the active memtable and flushes all sealed ones.
+    ///
+    /// # Errors
+    /// When the disk refuses; nothing is lost, a later flush tries again.
+    pub fn flush(&self) -> Result<(), StorageError> {
+        self.shared.committer.lock().seal(&self.shared);
+        while flush::flush_oldest(&self.shared)? {}
+        Ok(())
+    }
+
+    /// Merges tables and index segments until there is no run left to merge.
+    ///
+    /// # Errors
+    /// When the disk refuses or a table is damaged; nothing is lost.
+    pub fn compact(&self) -> Result<(), StorageError> {
+        while compact::compact_once(&self.shared)? {}
+        Ok(())
+    }
+
+    /// Takes no more writes, finishes those inside, and flushes all memory, so that the next open has nothing to replay.
+    ///
+    /// # Errors
+    /// When flushing fails; the log then still has what was acknowledged.
+    pub fn close(&self) -> Result<(), StorageError> {
+        self.stop();
+        self.shared.committer.lock().commit_waiting(&self.shared);
+        self.flush()
+    }
+
+    /// Stops the threads; the committer finishes what waits.
+    fn stop(&self) {
+        self.shared.queue.close();
+        self.shared.work.stop();
+        for thread in self.threads.lock().drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a storage thread panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Storage {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn flush_loop(shared: &Shared) {
+    let mut seen = 0;
+    while !shared.work.stopped() {
+        let pause = match flush::flush_oldest(shared) {
+            Ok(true) => {
+                shared.work.notify();
+                continue;
+            }
+            Ok(false) => None,
+            Err(error) => {
+                shared.counters.flush_failures.inc();
+                tracing::error!(%error, "flushing failed, trying again");
+                Some(RETRY_PAUSE)
+            }
+        };
+        shared.work.wait(&mut seen, pause);
+    }
+}
+
+fn compact_loop(shared: &Shared) {
+    let mut seen = 0;
+    while !shared.work.stopped() {
+        match compact::compact_once(shared) {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => {
+                shared.counters.compaction_failures.inc();
+                tracing::error!(%error, "merging tables failed, trying again after the next flush");
+            }
+        }
+        shared.work.wait(&mut seen, None);
+    }
+}
+
+impl Append for Storage {
+    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        self.shared.known.get(fingerprint)
+    }
+
+    fn series(
+        &self,
+        labels: &Labels,
+        fingerprint: Option<Fingerprint>,
+        batch: &mut Batch,
+    ) -> Result<SeriesId, AppendError> {
+        let resolved = self.shared.index.resolve(labels).map_err(|error| match error {
+            crate::index::IndexError::Exhausted => AppendError::SeriesExhausted,
+            other => AppendError::Storage(other.to_string()),
+        })?;
+        if resolved.durable {
+            self.shared.known.insert(fingerprint.map(|f| (f, resolved.id)));
+        } else {
+            batch.series.push((resolved.id, labels.clone()));
+            batch.fingerprints.extend(fingerprint.map(|f| (f, resolved.id)));
+        }
+        Ok(resolved.id)
+    }
+
+    fn append(&self, batch: Batch) -> Appending<'_> {
+        if batch.is_empty() {
+            return Box::pin(std::future::ready(Ok(())));
+        }
+        let submitted = commit::refuse_when_full(&self.shared)
+            .and_then(|()| self.shared.queue.submit(batch, self.shared.options.queue_bytes));
+        let answer = match submitted {
+            Ok(answer) => answer,
+            Err(refusal) => return Box::pin(std::future::ready(Err(refusal))),
+        };
+        if self.shared.options.threads == Threads::Manual {
+            self.shared.committer.lock().commit_waiting(&self.shared);
+        }
+        Box::pin(async move {
+            answer.await.unwrap_or_else(|_| {
+                Err(AppendError::Storage("the writer stopped before it answered".to_owned()))
+            })
+        })
+    }
+}
+
+/// Whether `path` names something the store itself puts at the top of a data directory.
+pub(super) fn is_ours(path: &Path) -> bool {
+    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW};
+    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || [LOCK, MANIFEST, MANIFEST_NEW].contains(&name))
+}

@@ -1,0 +1,15 @@
+//! Scenarios, all in one binary: one link instead of many.
+
+mod scenarios {
+    mod docs;
+    mod http_client;
+    mod layers;
+    mod power_cut;
+    mod process;
+    mod prometheus;
+    mod promql_scripts;
+    mod sender;
+    mod storage_faults;
+    mod storage_model;
+    mod store;
+}

@@ -1,0 +1,80 @@
+//! PromQL test scripts: our own in `tests/data/promql`, and Prometheus' own where `PROMQLTEST_DIR` points to them.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
+
+use vctsdb::promql::{
+    parse,
+    script::{self, Report, ScriptOptions},
+};
+
+/// Names the folder with Prometheus' scripts (`promql/promqltest/testdata` of its sources).
+const UPSTREAM: &str = "PROMQLTEST_DIR";
+
+fn scripts(folder: &Path) -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
+    let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+    paths.retain(|p| p.extension().is_some_and(|e| e == "test"));
+    paths.sort();
+    assert!(!paths.is_empty(), "no scripts in {}", folder.display());
+    let name = |p: &Path| p.file_name().unwrap().to_string_lossy().into_owned();
+    paths.iter().map(|p| (name(p), fs::read_to_string(p).unwrap())).collect()
+}
+
+fn upstream() -> Option<PathBuf> {
+    let folder = env::var_os(UPSTREAM).map(PathBuf::from);
+    if folder.is_none() {
+        eprintln!("skipped: {UPSTREAM} is not set, so Prometheus' own scripts were not run");
+    }
+    folder
+}
+
+fn run_all(folder: &Path) -> Vec<Report> {
+    let options = ScriptOptions::default();
+    let reports: Vec<Report> = scripts(folder).iter().map(|(name, text)| script::run(text, name, &options)).collect();
+    let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
+    for report in &reports {
+        println!("{report}");
+        for remark in &report.unsupported {
+            println!("{}:{}: {}", report.name, remark.line, remark.message);
+        }
+    }
+    let (passed, failed, unsupported) = (sum(|r| r.passed), sum(|r| r.failed.len()), sum(|r| r.unsupported.len()));
+    println!("all of {}: {passed} passed, {failed} failed, {unsupported} unsupported", folder.display());
+    reports
+}
+
+#[test]
+fn our_scripts_answer_as_written() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/promql");
+    for report in run_all(&folder) {
+        assert!(report.failed.is_empty(), "{report}");
+        assert!(report.unsupported.is_empty(), "{}: {:?}", report.name, report.unsupported);
+        assert!(report.passed > 0, "{} evaluates nothing", report.name);
+    }
+}
+
+#[test]
+fn upstream_scripts_answer_as_written_where_supported() {
+    let Some(folder) = upstream() else { return };
+    let failed: usize = run_all(&folder).iter().map(|r| r.failed.len()).sum();
+    assert_eq!(failed, 0, "see the lines above");
+}
+
+#[test]
+fn every_upstream_expression_parses_and_prints_to_itself() {
+    let Some(folder) = upstream() else { return };
+    let mut count = 0;
+    for (name, text) in scripts(&folder) {
+        for (line, expr, _) in script::expressions(&text) {
+            let tree = parse(&expr).unwrap_or_else(|e| panic!("{name}:{line}: {expr}: {e}"));
+            let printed = tree.to_string();
+            let again = parse(&printed).unwrap_or_else(|e| panic!("{name}:{line}: {printed}: {e}"));
+            assert_eq!(again.to_string(), printed, "{name}:{line}");
+            count += 1;
+        }
+    }
+    assert!(count > 1000, "only {count} expressions found in {}", folder.display());
+}

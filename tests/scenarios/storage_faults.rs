@@ -1,0 +1,216 @@
+//! Full disks, failing calls, damage, and directories that are not for us.
+
+use std::{io::ErrorKind, path::Path, sync::Arc};
+
+use vctsdb::{
+    model::TimeRange,
+    seams::{
+        append::AppendError,
+        env::{Cut, Disk, Op, SimDisk, TestClock},
+        status::Status,
+    },
+    storage::{OpenError, Storage, StorageOptions},
+};
+
+use super::store::{Model, Sample, Value, apply, open, options, read, series, write};
+
+fn request(round: i64) -> Vec<Sample> {
+    (0..20).map(|s| (series(s), round * 1_000, Value::Float((round as f64).to_bits()))).collect()
+}
+
+fn filled(rounds: i64) -> (SimDisk, Storage, Model) {
+    let disk = SimDisk::new();
+    let storage = open(&disk).unwrap();
+    let mut model = Model::new();
+    for round in 0..rounds {
+        write(&storage, &request(round)).unwrap();
+        apply(&mut model, &request(round));
+    }
+    (disk, storage, model)
+}
+
+#[test]
+fn a_full_disk_refuses_writes_serves_reads_and_takes_writes_again_when_space_returns() {
+    let (disk, storage, mut model) = filled(10);
+    disk.set_capacity(Some(disk.used() + 10));
+    let refused = (10..15).filter(|round| write(&storage, &request(*round)).is_err()).count();
+    assert_eq!(refused, 5);
+    let Err(AppendError::Unavailable { retry_after, .. }) = write(&storage, &request(15)) else {
+        panic!("a full disk is no permanent refusal")
+    };
+    assert!(!retry_after.is_zero());
+    assert!(storage.flush().is_err(), "no room for a table either");
+    assert_eq!(read(&storage, TimeRange::ALL), model, "nothing of the refused requests shows");
+
+    disk.set_capacity(None);
+    write(&storage, &request(20)).unwrap();
+    apply(&mut model, &request(20));
+    storage.flush().unwrap();
+    assert_eq!(read(&storage, TimeRange::ALL), model);
+    drop(storage);
+    assert_eq!(read(&open(&disk.restart(Cut::LOST)).unwrap(), TimeRange::ALL), model);
+}
+
+#[test]
+fn a_request_whose_sync_failed_is_refused_and_never_comes_back() {
+    let (disk, storage, mut model) = filled(3);
+    for (op, kind) in [(Op::Sync, ErrorKind::Other), (Op::Append, ErrorKind::StorageFull), (Op::Sync, ErrorKind::Other)] {
+        disk.fail_next(op, "wal/", kind);
+        write(&storage, &request(90)).unwrap_err();
+        write(&storage, &request(4)).unwrap();
+        apply(&mut model, &request(4));
+    }
+    drop(storage);
+    for cut in [Cut::KILL, Cut::LOST, Cut::torn(3)] {
+        assert_eq!(read(&open(&disk.restart(cut)).unwrap(), TimeRange::ALL), model);
+    }
+}
+
+#[test]
+fn a_failed_flush_or_merge_at_any_operation_loses_nothing_and_can_be_repeated() {
+    for op in [Op::Create, Op::Append, Op::Sync, Op::Rename, Op::SyncDir, Op::Open, Op::Read] {
+        for path in ["tables/", "index/", "MANIFEST", ""] {
+            let (disk, storage, mut model) = filled(6);
+            storage.flush().unwrap();
+            for round in 6..9 {
+                write(&storage, &request(round)).unwrap();
+                apply(&mut model, &request(round));
+                storage.flush().unwrap();
+            }
+            write(&storage, &request(30)).unwrap();
+            apply(&mut model, &request(30));
+            disk.fail_next(op, path, ErrorKind::Other);
+            let _ = storage.flush();
+            disk.fail_next(op, path, ErrorKind::Other);
+            let _ = storage.compact();
+            disk.clear_faults();
+            let context = format!("{op:?} on {path:?}");
+            storage.flush().unwrap_or_else(|e| panic!("{context}: {e}"));
+            storage.compact().unwrap_or_else(|e| panic!("{context}: {e}"));
+            assert_eq!(read(&storage, TimeRange::ALL), model, "{context}");
+            drop(storage);
+            assert_eq!(read(&open(&disk.restart(Cut::LOST)).unwrap(), TimeRange::ALL), model, "{context}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_table_is_set_aside_and_the_rest_is_served() {
+    let (disk, storage, _) = filled(4);
+    storage.flush().unwrap();
+    let late: Vec<Sample> = (0..5).map(|s| (series(s), 99_000, Value::Float(9))).collect();
+    write(&storage, &late).unwrap();
+    storage.flush().unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let disk = disk.restart(Cut::LOST);
+    let table = disk.list_all().into_iter().find(|p| p.starts_with("tables")).unwrap();
+    let length = disk.read_file(&table).unwrap().len() as u64;
+    disk.flip_bit(&table, length - 3, 2).unwrap();
+
+    let storage = open(&disk).unwrap();
+    let mut served = Model::new();
+    apply(&mut served, &late);
+    assert_eq!(read(&storage, TimeRange::ALL), served);
+    let damage = storage.status().damage;
+    assert!(damage.len() == 1 && damage[0].contains(table.to_str().unwrap()), "{damage:?}");
+    write(&storage, &request(200)).unwrap();
+    storage.close().unwrap();
+    drop(storage);
+    let storage = open(&disk).unwrap();
+    assert_eq!(storage.status().damage.len(), 1, "still reported after another start");
+    assert!(disk.read_file(&table).is_ok(), "nothing was deleted");
+}
+
+#[test]
+fn a_damaged_log_record_is_reported_kept_in_quarantine_and_the_rest_replays() {
+    let (disk, storage, model) = filled(12);
+    drop(storage);
+    let disk = disk.restart(Cut::LOST);
+    let log = disk.list_all().into_iter().find(|p| p.starts_with("wal")).unwrap();
+    let length = disk.read_file(&log).unwrap().len() as u64;
+    disk.flip_bit(&log, length - 200, 0).unwrap();
+
+    let storage = open(&disk).unwrap();
+    assert!(!storage.status().damage.is_empty());
+    let found = read(&storage, TimeRange::ALL);
+    let rounds: std::collections::BTreeSet<i64> = found.values().flat_map(|s| s.keys().copied()).collect();
+    assert_eq!((found.len(), rounds.len()), (model.len(), 11), "one record is lost");
+    storage.close().unwrap();
+    let kept = disk.list_all().into_iter().filter(|p| p.starts_with("quarantine")).count();
+    assert_eq!(kept, 1, "{:?}", disk.list_all());
+}
+
+#[test]
+fn samples_whose_definition_was_damaged_are_reported_and_never_given_to_another_series() {
+    let (disk, storage, _) = filled(4);
+    drop(storage);
+    let disk = disk.restart(Cut::LOST);
+    let log = disk.list_all().into_iter().find(|p| p.starts_with("wal")).unwrap();
+    disk.flip_bit(&log, 100, 0).unwrap();
+    let storage = open(&disk).unwrap();
+    assert!(read(&storage, TimeRange::ALL).is_empty());
+    let damage = storage.status().damage;
+    assert!(damage.iter().any(|d| d.starts_with("20 series")), "{damage:?}");
+    let other = [(series(40), 7_000, Value::Float(1))];
+    write(&storage, &other).unwrap();
+    let mut want = Model::new();
+    apply(&mut want, &other);
+    assert_eq!(read(&storage, TimeRange::ALL), want);
+}
+
+#[test]
+fn replay_needs_no_more_memory_than_running() {
+    let disk = SimDisk::new();
+    let roomy = StorageOptions { memtable_bytes: 64 << 20, ..options() };
+    let clock = Arc::new(TestClock::at(0));
+    let storage = Storage::open(Arc::new(disk.clone()), clock, roomy).unwrap();
+    let mut model = Model::new();
+    for round in 0..400 {
+        write(&storage, &request(round * 7_919 % 1_000)).unwrap();
+        apply(&mut model, &request(round * 7_919 % 1_000));
+    }
+    let before = storage.status();
+    drop(storage);
+    assert!(before.memtable_bytes > 3 * options().memtable_bytes as u64, "{before:?}");
+    let storage = open(&disk.restart(Cut::KILL)).unwrap();
+    let after = storage.status();
+    assert!(after.tables > 0 && after.memtable_bytes < 2 * options().memtable_bytes as u64, "{after:?}");
+    assert_eq!(read(&storage, TimeRange::ALL), model);
+}
+
+#[test]
+fn a_directory_that_is_not_ours_in_use_or_from_the_future_is_refused_untouched() {
+    let foreign = SimDisk::new();
+    foreign.create_dir(Path::new("photos")).unwrap();
+    assert!(matches!(open(&foreign), Err(OpenError::NotOurs { found }) if found == "photos"));
+    assert_eq!(foreign.list(Path::new("")).unwrap(), ["photos"]);
+
+    let (disk, storage, _) = filled(1);
+    assert!(matches!(open(&disk), Err(OpenError::Locked)));
+    drop(storage);
+
+    let mut newer = disk.read_file(Path::new("MANIFEST")).unwrap();
+    let half = newer.len() / 2;
+    for copy in newer.chunks_mut(half) {
+        copy[8] = 200;
+        let end = copy.len() - 4;
+        let crc = crc32fast::hash(&copy[..end]).to_le_bytes();
+        copy[end..].copy_from_slice(&crc);
+    }
+    disk.write_file(Path::new("MANIFEST"), &newer);
+    assert!(matches!(open(&disk), Err(OpenError::Newer { found: 200, .. })));
+}
+
+#[test]
+fn one_damaged_copy_of_the_manifest_does_no_harm_and_is_mended() {
+    let (disk, storage, model) = filled(3);
+    storage.close().unwrap();
+    drop(storage);
+    let whole = disk.read_file(Path::new("MANIFEST")).unwrap();
+    for at in 0..whole.len() as u64 {
+        disk.flip_bit(Path::new("MANIFEST"), at, (at % 8) as u8).unwrap();
+        assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), model, "byte {at}");
+        assert_eq!(disk.read_file(Path::new("MANIFEST")).unwrap(), whole, "written anew");
+    }
+}

@@ -1,0 +1,82 @@
+//! The store against a naive model, under random appends, flushes, merges and restarts.
+
+use proptest::prelude::*;
+use vctsdb::{
+    model::TimeRange,
+    seams::env::{Cut, SimDisk},
+};
+
+use super::store::{Model, Sample, Value, apply, histogram, open, read, series, write};
+
+#[derive(Debug, Clone)]
+enum Step {
+    Write(Vec<Sample>),
+    Flush,
+    Compact,
+    Close,
+    Crash,
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        6 => (-100i64..100).prop_map(|v| Value::Float((v as f64 / 10.0).to_bits())),
+        2 => any::<u64>().prop_map(Value::Float),
+        1 => (0i64..50).prop_map(|seed| Value::Histogram(histogram(seed))),
+    ]
+}
+
+/// Mostly in order, sometimes late, sometimes at the very same time as before, sometimes absurd.
+fn time() -> impl Strategy<Value = i64> {
+    prop_oneof![12 => (0i64..400).prop_map(|t| t * 15_000), 2 => -50i64..50, 1 => any::<i64>()]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let sample = (0usize..12, time(), value()).prop_map(|(s, t, v)| (series(s), t, v));
+    prop_oneof![
+        10 => proptest::collection::vec(sample, 1..40).prop_map(Step::Write),
+        2 => Just(Step::Flush),
+        1 => Just(Step::Compact),
+        1 => Just(Step::Close),
+        1 => Just(Step::Crash),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_holds_what_the_model_holds(
+        steps in proptest::collection::vec(step(), 1..40),
+        from in time(),
+        to in time(),
+    ) {
+        let mut disk = SimDisk::new();
+        let mut storage = open(&disk).unwrap();
+        let mut model = Model::new();
+        for step in steps {
+            match step {
+                Step::Write(samples) => {
+                    write(&storage, &samples).unwrap();
+                    apply(&mut model, &samples);
+                }
+                Step::Flush => storage.flush().unwrap(),
+                Step::Compact => storage.compact().unwrap(),
+                Step::Close | Step::Crash => {
+                    if matches!(step, Step::Close) {
+                        storage.close().unwrap();
+                    }
+                    drop(storage);
+                    disk = disk.restart(Cut::LOST);
+                    storage = open(&disk).unwrap();
+                }
+            }
+        }
+        prop_assert_eq!(&read(&storage, TimeRange::ALL), &model);
+        let range = TimeRange::new(from.min(to), from.max(to));
+        for samples in model.values_mut() {
+            samples.retain(|t, _| range.contains(*t));
+        }
+        model.retain(|_, samples| !samples.is_empty());
+        prop_assert_eq!(&read(&storage, range), &model);
+    }
+}

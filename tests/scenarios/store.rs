@@ -1,0 +1,112 @@
+//! A store on a simulated disk, driven by hand, and the naive model it is held against.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use vctsdb::{
+    model::{BucketCounts, BucketSpan, Histogram, Labels, MatchOp, Matcher, SeriesBuf, TimeRange},
+    seams::{
+        append::{Append, AppendError, Batch, FloatSample, HistogramSample},
+        env::{SimDisk, TestClock},
+        select::{Select, SelectHints},
+    },
+    storage::{OpenError, Storage, StorageOptions, Threads},
+};
+
+/// A value in the model: a float's bits or a histogram.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Float(u64),
+    Histogram(Histogram),
+}
+
+/// One write.
+pub(crate) type Sample = (Labels, i64, Value);
+/// Everything stored: per series, by time.
+pub(crate) type Model = BTreeMap<Labels, BTreeMap<i64, Value>>;
+
+pub(crate) fn options() -> StorageOptions {
+    StorageOptions {
+        memtable_bytes: 16 << 10,
+        wal_segment_bytes: 4 << 10,
+        compaction_fan_in: 3,
+        threads: Threads::Manual,
+        ..StorageOptions::default()
+    }
+}
+
+pub(crate) fn open(disk: &SimDisk) -> Result<Storage, OpenError> {
+    Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options())
+}
+
+pub(crate) fn series(number: usize) -> Labels {
+    let (name, host) = (format!("metric_{}", number % 3), format!("host-{number}"));
+    Labels::from_pairs([("__name__", name.as_str()), ("host", host.as_str()), ("job", "test")]).unwrap()
+}
+
+pub(crate) fn histogram(seed: i64) -> Histogram {
+    let seed = seed.unsigned_abs() % 1_000;
+    Histogram {
+        schema: (seed % 9) as i32,
+        sum: seed as f64 * 0.5,
+        zero_threshold: 1e-128,
+        positive_spans: vec![BucketSpan { offset: 0, length: 2 }],
+        counts: BucketCounts::Integer {
+            count: 2 * seed + 1,
+            zero: 1,
+            positive: vec![seed as i64, 0],
+            negative: vec![],
+        },
+        ..Histogram::stale()
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Writes one request.
+pub(crate) fn write(storage: &Storage, samples: &[Sample]) -> Result<(), AppendError> {
+    let mut batch = Batch::default();
+    for (labels, time, value) in samples {
+        let series = Append::series(storage, labels, None, &mut batch)?;
+        match value {
+            Value::Float(bits) => {
+                batch.floats.push(FloatSample { series, time: *time, value: f64::from_bits(*bits) });
+            }
+            Value::Histogram(value) => {
+                batch.histograms.push(HistogramSample { series, time: *time, value: value.clone() });
+            }
+        }
+    }
+    block_on(storage.append(batch))
+}
+
+/// Does the same to the model. Within a request histograms come after floats.
+pub(crate) fn apply(model: &mut Model, samples: &[Sample]) {
+    for histograms in [false, true] {
+        for (labels, time, value) in samples {
+            if matches!(value, Value::Histogram(_)) == histograms {
+                model.entry(labels.clone()).or_default().insert(*time, value.clone());
+            }
+        }
+    }
+}
+
+/// Everything the store has in `range`.
+pub(crate) fn read(storage: &Storage, range: TimeRange) -> Model {
+    let all = [Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
+    let set = storage.select(&all, range, &SelectHints { sorted: true, ..SelectHints::default() }).unwrap();
+    let mut found = Model::new();
+    let mut buf = SeriesBuf::default();
+    for i in 0..set.len() {
+        set.read(i, &mut buf).unwrap();
+        let times = buf.times.iter().copied().zip(buf.values.iter().map(|v| Value::Float(v.to_bits())));
+        let histograms = buf.histograms.iter().map(|(t, h)| (*t, Value::Histogram((**h).clone())));
+        let samples: BTreeMap<i64, Value> = times.chain(histograms).collect();
+        assert_eq!(samples.len(), buf.len(), "a time stands twice");
+        if !samples.is_empty() {
+            assert!(found.insert(set.labels(i).unwrap(), samples).is_none(), "a series stands twice");
+        }
+    }
+    found
+}
