@@ -19,7 +19,7 @@ use tokio::{
 pub(crate) struct Stall<S> {
     stream: S,
     patience: Duration,
-    /// Runs while `stalled`.
+    /// Runs while `stalled`, that is since the last write that went through.
     deadline: Pin<Box<Sleep>>,
     stalled: bool,
 }
@@ -33,7 +33,6 @@ impl<S> Stall<S> {
     /// Passes on what a write said; when it said "wait", not for ever.
     fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.stalled = false;
             return written;
         }
         if !self.stalled {
@@ -58,6 +57,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.stalled &= written.is_pending();
         self.watch(cx, written)
     }
 
@@ -67,6 +67,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.stalled &= written.is_pending();
         self.watch(cx, written)
     }
 

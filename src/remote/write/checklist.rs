@@ -83,6 +83,42 @@ fn bodies_beyond_the_limits_are_refused() {
 }
 
 #[test]
+fn floods_of_empty_messages_are_refused_before_they_fill_the_memory() {
+    let append = MemoryAppend::default();
+    let inside = |number: u8, empty: u8, count: usize| {
+        let mut message = vec![number];
+        prost::encoding::encode_varint(2 * count as u64, &mut message);
+        message.extend([empty, 0].repeat(count));
+        message
+    };
+    // Samples and histograms in one series, then symbols.
+    for (protocol, message, floods) in [
+        (Protocol::V1, inside(0x0a, 0x12, (4 << 20) + 1), true),
+        (Protocol::V1, inside(0x0a, 0x22, (4 << 16) + 1), true),
+        (Protocol::V2, inside(0x2a, 0x1a, (4 << 16) + 1), true),
+        (Protocol::V2, [0x22, 0].repeat((4 << 20) + 1), true),
+        (Protocol::V1, inside(0x0a, 0x12, 4 << 18), false),
+    ] {
+        let answer = write(protocol, &message, &append);
+        let refused = answer == Err(WriteError::Malformed(Malformed::TooMany));
+        assert_eq!(refused, floods, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_series_with_too_many_labels_is_refused_and_the_rest_stored() {
+    let append = MemoryAppend::default();
+    let names: Vec<String> = (0..300).map(|i| format!("n{i}")).collect();
+    let many: Vec<(&str, &str)> = names.iter().map(|n| (n.as_str(), "v")).chain(UP.iter().copied()).collect();
+    let request = Request2::new().series(&many).sample(NOW, 1.0).series(UP).sample(NOW, 1.0);
+    let (stored, message) = rejected(request.write(&append));
+    assert_eq!(stored, written(1, 0, 0));
+    assert!(message.contains("more than the 256 labels allowed"), "{message}");
+    let answer = write1(&[series1(&many, &[(NOW, 1.0)]), series1(UP, &[(NOW, 1.0)])], &append);
+    assert_eq!(rejected(answer).0, written(1, 0, 0));
+}
+
+#[test]
 fn an_empty_message_writes_nothing_and_succeeds() {
     let append = MemoryAppend::default();
     assert_eq!(write(Protocol::V1, b"", &append), Ok(written(0, 0, 0)));

@@ -10,7 +10,7 @@ use super::{
     histogram::admit,
     labels::{Pair, Source, describe, series_labels},
     refusals::Refusals,
-    rule::{MAX_EXEMPLAR, Rule},
+    rule::{EXEMPLAR, HISTOGRAM, MAX_EXEMPLAR, MAX_SAMPLES, Rule},
 };
 use crate::{
     model::{Exemplar, Histogram, Labels, Metadata, MetricType},
@@ -19,11 +19,12 @@ use crate::{
 };
 
 /// What a TimeSeries message holds besides its labels.
-#[derive(Default)]
 pub(super) struct Parts {
-    pub(super) samples: Vec<(i64, f64)>,
-    pub(super) histograms: Vec<(i64, Histogram)>,
-    pub(super) exemplars: Vec<SentExemplar>,
+    samples: Vec<(i64, f64)>,
+    histograms: Vec<(i64, Histogram)>,
+    exemplars: Vec<SentExemplar>,
+    /// How many more samples the request may hold.
+    left: usize,
 }
 
 /// An exemplar whose labels may be broken.
@@ -45,6 +46,7 @@ pub(super) struct Described<'m> {
 #[derive(Debug)]
 pub(super) enum Stop {
     Malformed(WireError),
+    TooMany,
     Store(AppendError),
 }
 
@@ -55,6 +57,41 @@ impl From<WireError> for Stop {
 }
 
 impl Parts {
+    pub(super) fn new() -> Self {
+        Self { samples: Vec::new(), histograms: Vec::new(), exemplars: Vec::new(), left: MAX_SAMPLES }
+    }
+
+    #[inline]
+    pub(super) fn sample(&mut self, sample: (i64, f64)) -> Result<(), Stop> {
+        self.spend(1)?;
+        self.samples.push(sample);
+        Ok(())
+    }
+
+    pub(super) fn histogram(&mut self, histogram: (i64, Histogram)) -> Result<(), Stop> {
+        self.spend(HISTOGRAM)?;
+        self.histograms.push(histogram);
+        Ok(())
+    }
+
+    pub(super) fn exemplar(&mut self, exemplar: SentExemplar) -> Result<(), Stop> {
+        self.spend(EXEMPLAR)?;
+        self.exemplars.push(exemplar);
+        Ok(())
+    }
+
+    /// Counts something that takes memory against what one request may hold.
+    #[inline]
+    pub(super) fn spend(&mut self, samples: usize) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(samples).ok_or(Stop::TooMany)?;
+        Ok(())
+    }
+
+    pub(super) fn has_histograms(&self) -> bool {
+        !self.histograms.is_empty()
+    }
+
+    /// Makes room for the next message; what was spent stays spent.
     pub(super) fn clear(&mut self) {
         self.samples.clear();
         self.histograms.clear();
@@ -80,7 +117,21 @@ pub(super) struct Intake<'m, 's> {
     defined: HashMap<Fingerprint, SeriesId>,
     described: HashSet<Metadata>,
     pairs: Vec<Pair<'m>>,
-    broken: Vec<Rule>,
+    broken: Broken,
+}
+
+/// What broke a rule under one label set.
+#[derive(Default)]
+struct Broken {
+    first: Option<Rule>,
+    count: u64,
+}
+
+impl Broken {
+    fn add(&mut self, rule: Rule) {
+        self.first.get_or_insert(rule);
+        self.count += 1;
+    }
 }
 
 impl<'m, 's> Intake<'m, 's> {
@@ -95,7 +146,7 @@ impl<'m, 's> Intake<'m, 's> {
             defined: HashMap::new(),
             described: HashSet::new(),
             pairs: Vec::new(),
-            broken: Vec::new(),
+            broken: Broken::default(),
         }
     }
 
@@ -113,7 +164,7 @@ impl<'m, 's> Intake<'m, 's> {
         parts: &mut Parts,
         described: Option<Described<'m>>,
     ) -> Result<(), Stop> {
-        let native = !parts.histograms.is_empty();
+        let native = parts.has_histograms();
         self.leave_out_broken(parts);
         let series = match self.look_up(fingerprint) {
             Some(series) => Some(series),
@@ -127,16 +178,12 @@ impl<'m, 's> Intake<'m, 's> {
             self.previous = Some((fingerprint, series));
             self.keep(series, parts);
         }
-        if !self.broken.is_empty() {
-            self.refuse_broken(source)?;
-        }
-        Ok(())
+        self.refuse_broken(source)
     }
 
     /// Refuses everything under a label set that can't be read.
     pub(super) fn refuse(&mut self, source: &impl Source<'m>, rule: Rule) -> Result<(), Stop> {
-        self.broken.clear();
-        self.broken.push(rule);
+        self.broken = Broken { first: Some(rule), count: 1 };
         self.refuse_broken(source)
     }
 
@@ -164,7 +211,7 @@ impl<'m, 's> Intake<'m, 's> {
         match labels {
             Ok(labels) => Ok(Some(labels)),
             Err(rule) => {
-                self.refusals.add(|| describe(&self.pairs), &[rule]);
+                self.refusals.add(|| describe(&self.pairs), &rule, 1);
                 Ok(None)
             }
         }
@@ -187,11 +234,11 @@ impl<'m, 's> Intake<'m, 's> {
     #[inline]
     fn leave_out_broken(&mut self, parts: &mut Parts) {
         let Self { latest, ref mut broken, .. } = *self;
-        broken.clear();
+        *broken = Broken::default();
         let mut too_late = |what, time| {
             let late = time > latest;
             if late {
-                broken.push(Rule::Future { what, time, latest });
+                broken.add(Rule::Future { what, time, latest });
             }
             late
         };
@@ -201,14 +248,14 @@ impl<'m, 's> Intake<'m, 's> {
         parts.histograms.retain_mut(|(time, histogram)| match admit(histogram) {
             Ok(()) => true,
             Err(why) => {
-                broken.push(Rule::Histogram { time: *time, why });
+                broken.add(Rule::Histogram { time: *time, why });
                 false
             }
         });
         parts.exemplars.retain(|e| match exemplar_rule(e) {
             None => true,
             Some(rule) => {
-                broken.push(rule);
+                broken.add(rule);
                 false
             }
         });
@@ -232,11 +279,13 @@ impl<'m, 's> Intake<'m, 's> {
     }
 
     /// Words what `broken` holds, under the labels of `source` as far as they can be read.
+    #[inline]
     fn refuse_broken(&mut self, source: &impl Source<'m>) -> Result<(), Stop> {
+        let Broken { first: Some(rule), count } = &self.broken else { return Ok(()) };
         self.pairs.clear();
         // Broken labels are named by a rule in `broken` already, or the series would not be known.
         let _named = source.pairs(&mut self.pairs)?;
-        self.refusals.add(|| describe(&self.pairs), &self.broken);
+        self.refusals.add(|| describe(&self.pairs), rule, *count);
         Ok(())
     }
 }

@@ -146,6 +146,9 @@ pub enum Malformed {
         /// What is wrong there.
         source: WireError,
     },
+    /// It holds more than any sender puts into one request.
+    #[error("the request holds more than {} samples or what weighs as much; send smaller ones", rule::MAX_SAMPLES)]
+    TooMany,
 }
 
 impl WriteError {
@@ -202,6 +205,7 @@ pub async fn receive(
         };
         taken.map_err(|(field, stop)| match stop {
             Stop::Malformed(source) => Malformed::Message { message: protocol.message(), field, source }.into(),
+            Stop::TooMany => Malformed::TooMany.into(),
             Stop::Store(error) => WriteError::from(error),
         })?;
         intake.finish()

@@ -15,10 +15,9 @@ pub(super) struct Refusals {
 }
 
 impl Refusals {
-    /// Adds what was refused of one series: one entry for each rule broken.
-    pub(super) fn add(&mut self, series: impl FnOnce() -> String, rules: &[Rule]) {
-        let Some(rule) = rules.first() else { return };
-        self.count += rules.len() as u64;
+    /// Adds what was refused of one series: the first rule broken, and how many parts broke one.
+    pub(super) fn add(&mut self, series: impl FnOnce() -> String, rule: &Rule, parts: u64) {
+        self.count += parts;
         if self.first.len() < SPELLED_OUT {
             let mut rule = rule.to_string();
             if rule.len() > RULE_BYTES {
@@ -50,11 +49,11 @@ mod tests {
     fn the_first_few_are_named_and_the_others_counted() {
         let mut refusals = Refusals::default();
         assert_eq!(refusals.message(), None);
-        refusals.add(|| "{a=\"1\"}".into(), &[Rule::NoName]);
+        refusals.add(|| "{a=\"1\"}".into(), &Rule::NoName, 1);
         let want = "1 refused, the rest was stored: series {a=\"1\"}: it has no metric name (label __name__)";
         assert_eq!(refusals.message().as_deref(), Some(want));
         for _ in 0..5000 {
-            refusals.add(|| "{b=\"2\"}".into(), &[Rule::NoName, Rule::NoName]);
+            refusals.add(|| "{b=\"2\"}".into(), &Rule::NoName, 2);
         }
         let message = refusals.message().unwrap();
         assert!(message.starts_with("10001 refused") && message.ends_with("; and 9997 more"), "{message}");
@@ -64,7 +63,7 @@ mod tests {
     fn the_message_stays_short_whatever_was_sent() {
         let mut refusals = Refusals::default();
         for _ in 0..50 {
-            refusals.add(|| "x".repeat(200), &[Rule::NotUtf8("é".repeat(1000))]);
+            refusals.add(|| "x".repeat(200), &Rule::NotUtf8("é".repeat(1000)), 1);
         }
         assert!(refusals.message().unwrap().len() < 4 * 530 + 100);
     }

@@ -1,6 +1,7 @@
 //! The rules that a well-formed request can break, and the limits behind some of them.
 //!
-//! The limits are far beyond what monitoring needs; they keep a single series from weighing on every index page.
+//! The limits are far beyond what monitoring needs. Those on a series keep a single one from weighing on every index
+//! page; the one on a request keeps empty messages of two bytes each from becoming gigabytes in memory.
 
 use crate::model::{HistogramError, LabelsError};
 
@@ -12,6 +13,15 @@ pub(super) const MAX_NAME: usize = 1 << 10;
 pub(super) const MAX_VALUE: usize = 64 << 10;
 /// Bytes of all names and values of a series.
 pub(super) const MAX_SERIES: usize = 256 << 10;
+/// Samples of one request; what takes more memory counts for several. A body of 32 MiB full of honest samples has half
+/// of it.
+pub(super) const MAX_SAMPLES: usize = 4 << 20;
+/// A histogram counts for so many samples.
+pub(super) const HISTOGRAM: usize = 16;
+/// An exemplar or a metadata entry counts for so many samples.
+pub(super) const EXEMPLAR: usize = 8;
+/// A symbol counts for so many samples.
+pub(super) const SYMBOL: usize = 1;
 /// Characters of all names and values of an exemplar, as OpenMetrics has it.
 pub(super) const MAX_EXEMPLAR: usize = 128;
 
@@ -24,8 +34,8 @@ pub(super) enum Rule {
     NotUtf8(String),
     #[error("it has no metric name (label __name__)")]
     NoName,
-    #[error("it has {0} labels, more than the limit of {MAX_LABELS}")]
-    ManyLabels(usize),
+    #[error("it has more than the {MAX_LABELS} labels allowed")]
+    ManyLabels,
     #[error("a label name has {0} bytes, more than the limit of {MAX_NAME}")]
     LongName(usize),
     #[error("the value of label {name:?} has {bytes} bytes, more than the limit of {MAX_VALUE}")]

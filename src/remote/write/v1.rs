@@ -6,7 +6,7 @@ use super::{
     histogram,
     intake::{Intake, Parts, SentExemplar, Stop},
     labels::{Pair, Source, label_set},
-    rule::Rule,
+    rule::{EXEMPLAR, MAX_LABELS, Rule},
 };
 use crate::{
     model::MetricType,
@@ -15,14 +15,17 @@ use crate::{
 
 /// Takes a `prometheus.WriteRequest`; on failure the position of the top-level field comes along.
 pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
-    let mut walk = Walk { keys: Keys::get(), parts: Parts::default(), scattered: Vec::new(), pairs: Vec::new() };
+    let mut walk = Walk { keys: Keys::get(), parts: Parts::new(), scattered: Vec::new(), pairs: Vec::new() };
     let mut fields = Fields::new(message);
     for position in 0.. {
         let at = |stop| (position, stop);
         let Some((number, value)) = fields.next().map_err(|error| at(error.into()))? else { break };
         match number {
             1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, intake)).map_err(at)?,
-            3 => value.bytes(3).and_then(|entry| metadata(entry, intake)).map_err(|error| at(error.into()))?,
+            3 => {
+                walk.parts.spend(EXEMPLAR).map_err(at)?;
+                value.bytes(3).and_then(|entry| metadata(entry, intake)).map_err(|error| at(error.into()))?;
+            }
             _ => {}
         }
     }
@@ -55,12 +58,12 @@ impl<'m> Walk<'m> {
                     in_a_row &= end == 0 || end == at;
                     end = message.len() - fields.left();
                 }
-                2 => self.parts.samples.push(sample(value.bytes(2)?, false)?),
+                2 => self.parts.sample(sample(value.bytes(2)?, false)?)?,
                 3 => {
                     let exemplar = self.exemplar(value.bytes(3)?)?;
-                    self.parts.exemplars.push(exemplar);
+                    self.parts.exemplar(exemplar)?;
                 }
-                4 => self.parts.histograms.push(histogram::decode(value.bytes(4)?, None)?),
+                4 => self.parts.histogram(histogram::decode(value.bytes(4)?, None)?)?,
                 _ => {}
             }
         }
@@ -132,7 +135,10 @@ impl<'m> Source<'m> for LabelFields<'m> {
         let mut fields = Fields::new(self.0);
         while let Some((number, value)) = fields.next()? {
             if number == 1 {
-                out.push(label(value.bytes(1)?)?);
+                let pair = label(value.bytes(1)?)?;
+                if out.len() <= MAX_LABELS {
+                    out.push(pair);
+                }
             }
         }
         Ok(Ok(()))

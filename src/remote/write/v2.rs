@@ -9,32 +9,38 @@ use super::{
     histogram,
     intake::{Described, Intake, Parts, SentExemplar, Stop},
     labels::{Pair, Source, label_set},
-    rule::Rule,
+    rule::{MAX_LABELS, Rule, SYMBOL},
 };
 use crate::{
     model::MetricType,
-    remote::wire::{Fields, WireError, sample},
+    remote::wire::{Fields, Value, WireError, sample},
 };
 
 /// Takes an `io.prometheus.write.v2.Request`; on failure the position of the top-level field comes along.
 pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
     let keys = Keys::get();
     let mut symbols = Symbols::default();
-    let mut series = Vec::new();
-    let mut fields = Fields::new(message);
-    // Nothing says that the symbols stand in front.
-    for position in 0.. {
-        let at = |error: WireError| (position, error.into());
-        let Some((number, value)) = fields.next().map_err(at)? else { break };
-        match number {
-            4 => symbols.push(value.bytes(4).map_err(at)?, keys),
-            5 => series.push((position, value.bytes(5).map_err(at)?)),
-            _ => {}
+    let mut parts = Parts::new();
+    // Symbols first: nothing says that they stand in front.
+    each_field(message, |number, value| {
+        if number == 4 {
+            parts.spend(SYMBOL)?;
+            symbols.push(value.bytes(4)?, keys);
         }
-    }
-    let mut walk = Walk { keys, symbols: &symbols, parts: Parts::default(), refs: Vec::new(), key: Vec::new() };
-    for (position, message) in series {
-        walk.series(message, intake).map_err(|stop| (position, stop))?;
+        Ok(())
+    })?;
+    let mut walk = Walk { keys, symbols: &symbols, parts, refs: Vec::new(), key: Vec::new() };
+    each_field(message, |number, value| if number == 5 { walk.series(value.bytes(5)?, intake) } else { Ok(()) })
+}
+
+fn each_field<'m>(
+    message: &'m [u8],
+    mut visit: impl FnMut(u32, Value<'m>) -> Result<(), Stop>,
+) -> Result<(), (usize, Stop)> {
+    let mut fields = Fields::new(message);
+    for position in 0.. {
+        let Some((number, value)) = fields.next().map_err(|error| (position, error.into()))? else { break };
+        visit(number, value).map_err(|stop| (position, stop))?;
     }
     Ok(())
 }
@@ -81,7 +87,7 @@ impl<'m> Source<'m> for References<'m, '_> {
 impl<'m> References<'m, '_> {
     fn collect(&self, out: &mut Vec<Pair<'m>>) -> Result<(), Rule> {
         let (pairs, odd) = self.refs.as_chunks::<2>();
-        for &[name, value] in pairs {
+        for &[name, value] in pairs.iter().take(MAX_LABELS + 1) {
             out.push((self.symbols.get(name)?, self.symbols.get(value)?));
         }
         if odd.is_empty() { Ok(()) } else { Err(Rule::OddSymbols(self.refs.len())) }
@@ -114,18 +120,18 @@ impl<'m> Walk<'m, '_> {
         while let Some((number, value)) = fields.next()? {
             match number {
                 1 => value.varints(1, &mut self.refs, |symbol| symbol as u32)?,
-                2 => self.parts.samples.push(sample(value.bytes(2)?, true)?),
-                3 => self.parts.histograms.push(histogram::decode(value.bytes(3)?, Some(17))?),
+                2 => self.parts.sample(sample(value.bytes(2)?, true)?)?,
+                3 => self.parts.histogram(histogram::decode(value.bytes(3)?, Some(17))?)?,
                 4 => {
                     let exemplar = self.exemplar(value.bytes(4)?)?;
-                    self.parts.exemplars.push(exemplar);
+                    self.parts.exemplar(exemplar)?;
                 }
                 5 => metadata.merge(value.bytes(5)?)?,
                 _ => {}
             }
         }
         let source = References { refs: &self.refs, symbols: self.symbols };
-        let native = !self.parts.histograms.is_empty();
+        let native = self.parts.has_histograms();
         match identity(&mut self.key, &source, &metadata, native) {
             Ok(described) => intake.series(self.keys.v2(&self.key), &source, &mut self.parts, described),
             Err(rule) => intake.refuse(&source, rule),
@@ -143,7 +149,7 @@ impl<'m> Walk<'m, '_> {
                 _ => {}
             }
         }
-        let mut pairs = Vec::with_capacity(refs.len() / 2);
+        let mut pairs = Vec::new();
         let source = References { refs: &refs, symbols: self.symbols };
         let labels = source.collect(&mut pairs).and_then(|()| label_set(&pairs));
         Ok(SentExemplar { labels, value, time })
@@ -163,6 +169,9 @@ fn identity<'m>(
     native: bool,
 ) -> Result<Option<Described<'m>>, Rule> {
     let symbols = labels.symbols;
+    if labels.refs.len() > 2 * MAX_LABELS {
+        return Err(Rule::ManyLabels);
+    }
     key.clear();
     key.extend_from_slice(&(labels.refs.len() as u64).to_le_bytes());
     key.resize(size_of::<u64>() + 16 * labels.refs.len(), 0);
