@@ -78,3 +78,46 @@ fn every_upstream_expression_parses_and_prints_to_itself() {
     }
     assert!(count > 1000, "only {count} expressions found in {}", folder.display());
 }
+
+/// Line numbers (from 0) of the expected series and scalars of a script.
+fn expected_lines(text: &str) -> Vec<usize> {
+    let mut inside = false;
+    let mut lines = vec![];
+    for (i, line) in text.lines().enumerate() {
+        let word = line.split_whitespace().next().unwrap_or_default();
+        match word {
+            "eval" => inside = true,
+            "" | "load" => inside = false,
+            "expect" => {}
+            _ if inside => lines.push(i),
+            _ => {}
+        }
+    }
+    lines
+}
+
+fn with_line(text: &str, at: usize, line: &str) -> String {
+    let lines = text.lines().enumerate().map(|(i, old)| if i == at { line } else { old });
+    lines.filter(|l| *l != "(drop)").collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn an_altered_or_missing_expectation_fails() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/promql");
+    let options = ScriptOptions { variants: false, ..ScriptOptions::default() };
+    let mut altered = 0;
+    for (name, text) in scripts(&folder) {
+        for at in expected_lines(&text) {
+            let line = text.lines().nth(at).unwrap();
+            let (before, last) = line.rsplit_once(' ').unwrap();
+            let other = if last.ends_with(|c: char| c.is_ascii_digit()) { "-77" } else { "77" };
+            for wrong in [format!("{before} {other}"), "(drop)".to_owned(), format!("{line} 1")] {
+                let report = script::run(&with_line(&text, at, &wrong), &name, &options);
+                // A scalar that is not expected any more leaves an expectation of no series.
+                assert_eq!(report.failed.len(), 1, "{name}:{}: {line:?} as {wrong:?}: {report}", at + 1);
+                altered += 1;
+            }
+        }
+    }
+    assert!(altered > 300, "only {altered} lines altered");
+}
