@@ -13,6 +13,11 @@ use vctsdb::promql::{
 /// Names the folder with Prometheus' scripts (`promql/promqltest/testdata` of its sources).
 const UPSTREAM: &str = "PROMQLTEST_DIR";
 
+/// Upstream evaluations that answer otherwise here, and why. They are expected to stay that way: one that passes
+/// should leave the list.
+const KNOWN_DIFFERENCES: [(&str, usize, &str); 1] =
+    [("aggregators.test", 481, "bytes of a string that are no UTF-8 become U+FFFD, and the error message shows that")];
+
 fn scripts(folder: &Path) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display()));
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
@@ -59,8 +64,18 @@ fn our_scripts_answer_as_written() {
 #[test]
 fn upstream_scripts_answer_as_written_where_supported() {
     let Some(folder) = upstream() else { return };
-    let failed: usize = run_all(&folder).iter().map(|r| r.failed.len()).sum();
-    assert_eq!(failed, 0, "see the lines above");
+    let mut known = KNOWN_DIFFERENCES.to_vec();
+    let mut failed = vec![];
+    for report in run_all(&folder) {
+        for remark in &report.failed {
+            match known.iter().position(|k| k.0 == report.name && k.1 == remark.line) {
+                Some(at) => println!("known: {}:{}: {}", report.name, remark.line, known.remove(at).2),
+                None => failed.push(format!("{}:{}", report.name, remark.line)),
+            }
+        }
+    }
+    assert_eq!(failed, [""; 0], "see the lines above");
+    assert_eq!(known, [], "these pass now");
 }
 
 #[test]
