@@ -10,8 +10,11 @@ use crate::{
     seams::select::fake::MemorySelect,
 };
 
+/// Labels.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A store of series written as `name{label="value"}` labels with samples at multiples of `every` seconds.
-fn store(every: i64, series: &[(&[(&str, &str)], &[f64])]) -> MemorySelect {
+fn store(every: i64, series: &[(Pairs<'_>, &[f64])]) -> MemorySelect {
     let mut out = MemorySelect::default();
     for (labels, values) in series {
         let mut buffer = SeriesBuf::default();
@@ -69,13 +72,16 @@ fn failure(data: &MemorySelect, text: &str) -> String {
 }
 
 fn requests() -> MemorySelect {
-    store(60, &[
-        (&[("__name__", "requests_total"), ("job", "a"), ("i", "0")], &[0.0, 60.0, 120.0, 180.0, 240.0]),
-        (&[("__name__", "requests_total"), ("job", "a"), ("i", "1")], &[0.0, 120.0, 240.0, 360.0, 480.0]),
-        (&[("__name__", "requests_total"), ("job", "b"), ("i", "0")], &[10.0, 10.0, 10.0, 10.0, 10.0]),
-        (&[("__name__", "limit"), ("job", "a")], &[5.0, 5.0, 5.0, 5.0, 5.0]),
-        (&[("__name__", "limit"), ("job", "b")], &[2.0, 2.0, 2.0, 2.0, 2.0]),
-    ])
+    store(
+        60,
+        &[
+            (&[("__name__", "requests_total"), ("job", "a"), ("i", "0")], &[0.0, 60.0, 120.0, 180.0, 240.0]),
+            (&[("__name__", "requests_total"), ("job", "a"), ("i", "1")], &[0.0, 120.0, 240.0, 360.0, 480.0]),
+            (&[("__name__", "requests_total"), ("job", "b"), ("i", "0")], &[10.0, 10.0, 10.0, 10.0, 10.0]),
+            (&[("__name__", "limit"), ("job", "a")], &[5.0, 5.0, 5.0, 5.0, 5.0]),
+            (&[("__name__", "limit"), ("job", "b")], &[2.0, 2.0, 2.0, 2.0, 2.0]),
+        ],
+    )
 }
 
 #[test]
@@ -167,15 +173,18 @@ fn series_that_take_turns_match_as_one() {
 
 #[test]
 fn set_operations_work_step_by_step() {
-    let data = store(60, &[
-        (&[("__name__", "x"), ("i", "0")], &[1.0, 2.0, 3.0]),
-        (&[("__name__", "x"), ("i", "1")], &[4.0, 5.0, 6.0]),
-        (&[("__name__", "y"), ("i", "0")], &[0.0, 9.0, 0.0]),
-    ]);
-    assert_eq!(matrix(&data, &over("x and (y > 0)", 0, 120, 60)), [(
-        r#"{__name__="x", i="0"}"#.into(),
-        vec![(60, 2.0)]
-    )]);
+    let data = store(
+        60,
+        &[
+            (&[("__name__", "x"), ("i", "0")], &[1.0, 2.0, 3.0]),
+            (&[("__name__", "x"), ("i", "1")], &[4.0, 5.0, 6.0]),
+            (&[("__name__", "y"), ("i", "0")], &[0.0, 9.0, 0.0]),
+        ],
+    );
+    assert_eq!(
+        matrix(&data, &over("x and (y > 0)", 0, 120, 60)),
+        [(r#"{__name__="x", i="0"}"#.into(), vec![(60, 2.0)])]
+    );
     let left = matrix(&data, &over("x unless (y > 0)", 0, 120, 60));
     assert_eq!(left[0].1, [(0, 1.0), (120, 3.0)]);
     assert_eq!(left[1].1, [(0, 4.0), (60, 5.0), (120, 6.0)]);
@@ -221,12 +230,15 @@ fn a_subquery_runs_on_absolute_multiples_of_its_step() {
 
 #[test]
 fn classic_histograms_have_quantiles_and_say_when_they_were_repaired() {
-    let bucket = |le: &'static str, i: &'static str, v: f64| {
-        (vec![("__name__", "h_bucket"), ("le", le), ("i", i)], vec![v])
-    };
+    let bucket =
+        |le: &'static str, i: &'static str, v: f64| (vec![("__name__", "h_bucket"), ("le", le), ("i", i)], vec![v]);
     let all = [
-        bucket("1", "0", 4.0), bucket("2", "0", 8.0), bucket("+Inf", "0", 10.0),
-        bucket("1", "1", 4.0), bucket("2", "1", 3.0), bucket("+Inf", "1", 4.0),
+        bucket("1", "0", 4.0),
+        bucket("2", "0", 8.0),
+        bucket("+Inf", "0", 10.0),
+        bucket("1", "1", 4.0),
+        bucket("2", "1", 3.0),
+        bucket("+Inf", "1", 4.0),
     ];
     let slices: Vec<_> = all.iter().map(|(l, v)| (l.as_slice(), v.as_slice())).collect();
     let data = store(60, &slices);
@@ -236,9 +248,10 @@ fn classic_histograms_have_quantiles_and_say_when_they_were_repaired() {
     assert!(told[0].contains("needed to be fixed for monotonicity"), "{told:?}");
     assert!(told[0].contains("from buckets 2 to 2, with a max diff of 1, over 1 samples"), "{told:?}");
     assert_eq!(vector(&data, "histogram_fraction(0, 1, h_bucket{i=\"0\"})", 0)[0].1, 0.4);
-    assert_eq!(remarks(&data, &at("histogram_quantile(2, h_bucket{i=\"0\"})", 0)), [
-        "quantile value should be between 0 and 1, got 2"
-    ]);
+    assert_eq!(
+        remarks(&data, &at("histogram_quantile(2, h_bucket{i=\"0\"})", 0)),
+        ["quantile value should be between 0 and 1, got 2"]
+    );
 }
 
 #[test]
@@ -290,9 +303,10 @@ fn a_range_query_refuses_windows_and_strings() {
 
 #[test]
 fn a_rate_of_what_is_not_called_a_counter_is_remarked() {
-    assert_eq!(remarks(&requests(), &at("rate(limit[2m])", 120)), [
-        "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"limit\""
-    ]);
+    assert_eq!(
+        remarks(&requests(), &at("rate(limit[2m])", 120)),
+        ["metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"limit\""]
+    );
     assert!(remarks(&requests(), &at("rate(requests_total[2m])", 120)).is_empty());
     let query = over("sort(limit)", 0, 60, 60);
     assert!(remarks(&requests(), &query)[0].starts_with("sort is ineffective for range queries"));
@@ -338,12 +352,31 @@ fn the_deepest_expression_is_evaluated_on_a_small_stack() {
 }
 
 const EXPRESSIONS: [&str; 26] = [
-    "x", "x offset 7s", "rate(x[30s])", "increase(x[45s] offset 10s)", "delta(x[20s])", "irate(x[40s])",
-    "sum by (i) (x)", "avg(x)", "stddev(x)", "quantile(0.3, x)", "topk(2, x)", "bottomk by (j) (1, x)",
-    "count_values(\"v\", round(x, 50))", "x + on (i, j) group_left () x", "x > 5 and on (i) x{j=\"0\"}",
-    "x unless on (i) (x > 50)", "(x > 50) or x * 2", "max_over_time(x[25s:10s])",
-    "sum_over_time(rate(x[20s])[1m:7s])", "changes(x[50s])", "resets(x[50s])", "deriv(x[50s])",
-    "predict_linear(x[50s], 60)", "avg_over_time(x[33s])", "absent(x{i=\"0\"} > 80)",
+    "x",
+    "x offset 7s",
+    "rate(x[30s])",
+    "increase(x[45s] offset 10s)",
+    "delta(x[20s])",
+    "irate(x[40s])",
+    "sum by (i) (x)",
+    "avg(x)",
+    "stddev(x)",
+    "quantile(0.3, x)",
+    "topk(2, x)",
+    "bottomk by (j) (1, x)",
+    "count_values(\"v\", round(x, 50))",
+    "x + on (i, j) group_left () x",
+    "x > 5 and on (i) x{j=\"0\"}",
+    "x unless on (i) (x > 50)",
+    "(x > 50) or x * 2",
+    "max_over_time(x[25s:10s])",
+    "sum_over_time(rate(x[20s])[1m:7s])",
+    "changes(x[50s])",
+    "resets(x[50s])",
+    "deriv(x[50s])",
+    "predict_linear(x[50s], 60)",
+    "avg_over_time(x[33s])",
+    "absent(x{i=\"0\"} > 80)",
     "scalar(sum(x)) + avg_over_time(x[1m] @ 50)",
 ];
 

@@ -16,11 +16,7 @@ use crate::{
     },
 };
 
-pub(super) fn run<'c>(
-    input: &Input<'_, 'c>,
-    a: &Aggregate,
-    label: &str,
-) -> Result<Box<dyn Operator + 'c>, QueryError> {
+pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     let leaves_label_out = a.without && a.grouping.iter().any(|g| g == label);
     let mut index: HashMap<Labels, usize> = HashMap::new();

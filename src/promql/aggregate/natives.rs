@@ -47,8 +47,7 @@ impl Natives {
             let native = Native::from_model(h);
             let hints = (native.hint == ResetHint::Reset, native.hint == ResetHint::NotReset);
             let Some(cell) = self.cells.get_mut(&(group, step)) else {
-                let total =
-                    if self.mean { Total::Mean(NativeMean::of(native)) } else { Total::Sum(native) };
+                let total = if self.mean { Total::Mean(NativeMean::of(native)) } else { Total::Sum(native) };
                 self.cells.insert((group, step), Cell { total, hints, incompatible: false });
                 continue;
             };

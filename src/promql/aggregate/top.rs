@@ -135,12 +135,7 @@ fn collect<'c>(input: &Input<'_, 'c>, picked: &[Picks]) -> Result<Box<dyn Operat
 }
 
 /// Judges the parameter; `false` when it asks for nothing at any step.
-fn is_wanted(
-    input: &Input<'_, '_>,
-    op: AggregateOp,
-    param: &Numbers,
-    span: Span,
-) -> Result<bool, QueryError> {
+fn is_wanted(input: &Input<'_, '_>, op: AggregateOp, param: &Numbers, span: Span) -> Result<bool, QueryError> {
     let steps = input.grid.steps;
     let failed = |text: String| Err(QueryError::Execution(text));
     let has_nan = param.iter(steps).any(f64::is_nan);

@@ -60,7 +60,9 @@ pub(super) fn ask<'c>(
     if let Question::Quantiles(_, qs) = &question
         && qs.iter().any(|q| q.iter(grid.steps).any(|v| v.to_bits() != q.at(0).to_bits()))
     {
-        return Err(QueryError::Unsupported("histogram_quantiles() with a quantile that changes by the step".to_owned()));
+        return Err(QueryError::Unsupported(
+            "histogram_quantiles() with a quantile that changes by the step".to_owned(),
+        ));
     }
     let mut index: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<Histogram> = Vec::new();

@@ -9,6 +9,7 @@ use super::{
     operator::Op,
     repeat::Repeat,
     select::Selector,
+    smoothed::Smoothed,
 };
 use crate::promql::{
     QueryError,
@@ -31,8 +32,8 @@ pub(crate) fn build_within<'c>(
 ) -> Result<Op<'c>, QueryError> {
     cx.budget.check()?;
     match &node.kind {
-        Kind::Select(select) if select.edges != Edges::Plain => {
-            Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()))
+        Kind::Select(select) if select.edges == Edges::Smoothed => {
+            Ok(Box::new(Smoothed::new(cx, select, grid, function, node.span)?))
         }
         Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, false)?)),
         Kind::Call(c) => call(cx, c, node.span, grid),

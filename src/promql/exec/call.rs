@@ -64,7 +64,8 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
                 arg,
                 Box::new(move |step, v| {
                     let (low, high) = (low.at(step), high.at(step));
-                    (!(high < low)).then(|| math::max(low, math::min(high, v)))
+                    let crossed = high < low;
+                    (!crossed).then(|| math::max(low, math::min(high, v)))
                 }),
             )
         }
@@ -78,9 +79,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         }
         ("sort", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, false),
         ("sort_desc", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, true),
-        ("sort_by_label", [arg, names @ ..]) => {
-            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false)
-        }
+        ("sort_by_label", [arg, names @ ..]) => sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false),
         ("sort_by_label_desc", [arg, names @ ..]) => {
             sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), true)
         }
@@ -136,7 +135,7 @@ fn over_window<'c>(
         let presence = window::unchecked(cx, function, source, scalars, grid, span);
         return absent(cx, &presence, range, grid);
     }
-    window::apply(cx, function, source, scalars, grid, span)
+    window::apply(cx, (call.function, function), source, scalars, grid, span)
 }
 
 /// A number told by native histograms; floats tell none.
@@ -146,7 +145,11 @@ fn of_histogram<'c>(cx: &'c Context<'c>, inner: Op<'c>, f: fn(&Native) -> f64) -
 }
 
 /// One series without labels that has a value at every step.
-pub(super) fn series_of<'c>(cx: &'c Context<'c>, grid: Grid, value: impl Fn(usize) -> f64) -> Result<Op<'c>, QueryError> {
+pub(super) fn series_of<'c>(
+    cx: &'c Context<'c>,
+    grid: Grid,
+    value: impl Fn(usize) -> f64,
+) -> Result<Op<'c>, QueryError> {
     cx.budget.foresee(1, grid.steps)?;
     let mut row = Row::new(grid.steps);
     row.values.iter_mut().enumerate().for_each(|(step, v)| *v = value(step));

@@ -29,6 +29,7 @@ mod repeat;
 pub(crate) mod row;
 mod scalar;
 mod select;
+mod smoothed;
 mod sort;
 mod source;
 mod window;

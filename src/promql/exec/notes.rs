@@ -63,7 +63,10 @@ struct Fixes {
 
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<BTreeMap<(bool, String), (Span, Option<Fixes>)>>);
+pub(crate) struct Notes(Mutex<BTreeMap<Key, (Span, Option<Fixes>)>>);
+
+/// Whether it is an info, and its words.
+type Key = (bool, String);
 
 impl Notes {
     /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the
@@ -71,12 +74,9 @@ impl Notes {
     pub(crate) fn add(&self, note: Note, span: Span) {
         let key = (note.is_info(), note.message());
         let fixes = match note {
-            Note::ForcedMonotonicity(m) => Some(Fixes {
-                times: (m.time, m.time),
-                bounds: m.bounds,
-                difference: m.difference,
-                count: 1,
-            }),
+            Note::ForcedMonotonicity(m) => {
+                Some(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
+            }
             _ => None,
         };
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -157,9 +157,9 @@ impl Note {
             Self::MixedClassicNative(metric) => {
                 of_metric("vector contains a mix of classic and native histograms", metric)
             }
-            Self::PossibleNonCounter(metric) => format!(
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}"
-            ),
+            Self::PossibleNonCounter(metric) => {
+                format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}")
+            }
             Self::HistogramIgnoredInAggregation(name) => format!("ignored histogram in {name} aggregation"),
             Self::HistogramIgnoredInRange(metric) => format!(
                 "ignored histograms in a range containing both floats and histograms for metric name {metric:?}"
@@ -263,14 +263,17 @@ mod tests {
         notes.add(Note::PossibleNonCounter("x".into()), Span::new(1, 2));
         let all = notes.finish();
         let told: Vec<_> = all.iter().map(|a| (a.severity, a.message.as_str(), a.span)).collect();
-        assert_eq!(told, [
-            (
-                Severity::Info,
-                "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\"",
-                Some(Span::new(1, 2))
-            ),
-            (Severity::Warning, "quantile value should be between 0 and 1, got 2", Some(Span::new(5, 6))),
-        ]);
+        assert_eq!(
+            told,
+            [
+                (
+                    Severity::Info,
+                    "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"x\"",
+                    Some(Span::new(1, 2))
+                ),
+                (Severity::Warning, "quantile value should be between 0 and 1, got 2", Some(Span::new(5, 6))),
+            ]
+        );
     }
 
     #[test]

@@ -7,10 +7,7 @@ use super::{
     merge::{Overlap, distinct},
     operator::{Op, Series},
 };
-use crate::{
-    model::METRIC_NAME,
-    promql::QueryError,
-};
+use crate::{model::METRIC_NAME, promql::QueryError};
 
 /// Sets label `target` to `replacement`, with the groups of `pattern` filled in, where the whole of `source` matches.
 pub(super) fn replace<'c>(

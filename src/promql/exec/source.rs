@@ -47,7 +47,8 @@ impl<'c> Source<'c> {
         }
     }
 
-    fn storage(
+    /// The samples of a selector in windows of `range` ms.
+    pub(super) fn storage(
         cx: &'c Context<'c>,
         select: &plan::Select,
         range: i64,
@@ -92,14 +93,24 @@ impl<'c> Source<'c> {
         }
     }
 
+    /// The times `(from, to]` that are looked at for the window `(start, end]`.
+    pub(super) fn reach(&self, start: i64, end: i64) -> (i64, i64) {
+        let lookback = self.cx.settings.lookback;
+        match self.edges {
+            Edges::Plain => (start, end),
+            Edges::Anchored => (start.saturating_sub(lookback), end),
+            Edges::Smoothed => (start.saturating_sub(lookback), end.saturating_add(lookback)),
+        }
+    }
+
     /// The metric name of series `i`, for remarks.
     pub(super) fn metric_name(&self, i: usize) -> Cow<'_, str> {
         match &self.name {
             Some(name) => Cow::Borrowed(name),
-            None => Cow::Owned(self.series(i).map_or_else(
-                |_| String::new(),
-                |s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned(),
-            )),
+            None => Cow::Owned(
+                self.series(i)
+                    .map_or_else(|_| String::new(), |s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned()),
+            ),
         }
     }
 

@@ -64,11 +64,7 @@ impl Mean {
     }
 
     pub(crate) fn value(&self) -> f64 {
-        if self.incremental {
-            self.acc.total()
-        } else {
-            self.acc.sum / self.count + self.acc.lost / self.count
-        }
+        if self.incremental { self.acc.total() } else { self.acc.sum / self.count + self.acc.lost / self.count }
     }
 }
 

@@ -28,7 +28,15 @@ pub(crate) fn lookup(name: &str) -> Option<MathFunction> {
         "atanh" => f64::atanh,
         "rad" => |v| v * std::f64::consts::PI / 180.0,
         "deg" => |v| v * 180.0 / std::f64::consts::PI,
-        "sgn" => |v| if v < 0.0 { -1.0 } else if v > 0.0 { 1.0 } else { v },
+        "sgn" => |v| {
+            if v < 0.0 {
+                -1.0
+            } else if v > 0.0 {
+                1.0
+            } else {
+                v
+            }
+        },
         _ => return None,
     })
 }
@@ -68,7 +76,10 @@ mod tests {
     #[test]
     fn nan_wins_against_all_but_infinity() {
         assert!(max(f64::NAN, 1.0).is_nan() && min(1.0, f64::NAN).is_nan());
-        assert_eq!((max(f64::NAN, f64::INFINITY), min(f64::NEG_INFINITY, f64::NAN)), (f64::INFINITY, f64::NEG_INFINITY));
+        assert_eq!(
+            (max(f64::NAN, f64::INFINITY), min(f64::NEG_INFINITY, f64::NAN)),
+            (f64::INFINITY, f64::NEG_INFINITY)
+        );
         assert_eq!(lookup("sgn").unwrap()(-3.0), -1.0);
         assert!(lookup("sgn").unwrap()(f64::NAN).is_nan());
     }

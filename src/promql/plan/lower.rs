@@ -15,8 +15,18 @@ use crate::{
 
 /// Functions whose value depends on the evaluation time itself, whatever their arguments.
 const TIME_DEPENDENT: [&str; 12] = [
-    "days_in_month", "day_of_month", "day_of_week", "day_of_year", "hour", "minute", "month", "year",
-    "predict_linear", "time", "timestamp", "start_timestamp",
+    "days_in_month",
+    "day_of_month",
+    "day_of_week",
+    "day_of_year",
+    "hour",
+    "minute",
+    "month",
+    "year",
+    "predict_linear",
+    "time",
+    "timestamp",
+    "start_timestamp",
 ];
 
 /// The times of the query, which its text may refer to, and the text itself for positions in errors.
@@ -117,11 +127,7 @@ impl Lower<'_> {
     }
 
     fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
-        Ok(Select {
-            matchers: selector.matchers.clone(),
-            shift: self.shift(&selector.shift)?,
-            edges: selector.edges,
-        })
+        Ok(Select { matchers: selector.matchers.clone(), shift: self.shift(&selector.shift)?, edges: selector.edges })
     }
 
     fn subquery(&self, subquery: &ast::Subquery, span: Span) -> Result<Lowered, QueryError> {
@@ -155,8 +161,8 @@ impl Lower<'_> {
         // The time of a sample at a fixed time is as fixed as its value.
         let fixed_sample_time =
             call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
-        let invariant = args.iter().all(|a| a.invariant)
-            && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
+        let invariant =
+            args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
         Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args }), span }, invariant })

@@ -96,9 +96,7 @@ impl Node {
             Kind::Text(_) => ValueType::String,
             Kind::Window(..) | Kind::Subquery(_) => ValueType::Matrix,
             Kind::Call(call) => Signature::find(call.function).map_or(ValueType::Vector, |s| s.returns),
-            Kind::Binary(b)
-                if b.lhs.value_type() == ValueType::Scalar && b.rhs.value_type() == ValueType::Scalar =>
-            {
+            Kind::Binary(b) if b.lhs.value_type() == ValueType::Scalar && b.rhs.value_type() == ValueType::Scalar => {
                 ValueType::Scalar
             }
             Kind::Negate(inner) | Kind::Invariant(inner) => inner.value_type(),

@@ -64,17 +64,16 @@ fn columns(samples: &BTreeMap<i64, Point>) -> SeriesBuf {
     buf
 }
 
-/// The reset hint that Prometheus' storage answers with: it compares each histogram with the one before and knows
-/// nothing about the first.
+/// The reset hint that Prometheus' storage answers with: it compares each histogram with the one before, and starts a new
+/// chunk at a reset; it says nothing about the first of a chunk.
 fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
     let before = before.filter(|b| (b.hint == ResetHint::Gauge) == (now.hint == ResetHint::Gauge));
     match (now.hint, before) {
         (ResetHint::Gauge, _) => ResetHint::Gauge,
-        (ResetHint::Reset, _) => ResetHint::Reset,
-        (_, None) => ResetHint::Unknown,
+        (ResetHint::Reset, _) | (_, None) => ResetHint::Unknown,
         (_, Some(_)) if is_stale(now.sum) => ResetHint::NotReset,
         (_, Some(before)) if is_stale(before.sum) => ResetHint::Unknown,
-        (_, Some(before)) if now.count < before.count => ResetHint::Reset,
+        (_, Some(before)) if now.count < before.count => ResetHint::Unknown,
         (_, Some(before)) if now.schema != before.schema || now.zero_threshold != before.zero_threshold => {
             ResetHint::Unknown
         }
@@ -86,7 +85,7 @@ fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHi
                 || now.zero < before.zero
                 || shrunk(&before.positive, &now.positive)
                 || shrunk(&before.negative, &now.negative);
-            if reset { ResetHint::Reset } else { ResetHint::NotReset }
+            if reset { ResetHint::Unknown } else { ResetHint::NotReset }
         }
     }
 }

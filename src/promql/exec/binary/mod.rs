@@ -76,9 +76,8 @@ fn with_scalar<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let scalar = Arc::new(scalar);
     let factor = Arc::clone(&scalar);
-    let changed = |f: fn(&Native, f64) -> Sample| {
-        Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))))
-    };
+    let changed =
+        |f: fn(&Native, f64) -> Sample| Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))));
     let histograms = match b.op {
         BinaryOp::Mul => changed(|h, by| op::apply_scalar(h, BinaryOp::Mul, by)),
         BinaryOp::Div if !swapped => changed(|h, by| op::apply_scalar(h, BinaryOp::Div, by)),

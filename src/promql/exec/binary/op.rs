@@ -107,8 +107,7 @@ pub(super) struct Outcome {
 /// The operator on two samples of vectors.
 pub(super) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
     let value = |sample, holds| Outcome { value: Some((sample, holds)), notes: Vec::new() };
-    let incompatible =
-        |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, text(op), r)] };
+    let incompatible = |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, text(op), r)] };
     match (l, r) {
         (Sample::Float(a), Sample::Float(b)) => match (arithmetic(op), comparison(op)) {
             (Some(f), _) => value(Sample::Float(f(*a, *b)), true),

@@ -52,8 +52,7 @@ pub(super) fn build<'c>(
     let many = Side::load(cx, many, &signatures.many, grid)?;
     let one = Side::load(cx, one, &signatures.one, grid)?;
     let held = (many.rows.len() + one.rows.len()) * grid.steps;
-    let mut out =
-        Output { cx, matched, grid, index: HashMap::new(), results: Vec::new(), known: HashMap::new() };
+    let mut out = Output { cx, matched, grid, index: HashMap::new(), results: Vec::new(), known: HashMap::new() };
     for step in 0..grid.steps {
         if step % 64 == 0 {
             cx.budget.check()?;
@@ -71,12 +70,7 @@ pub(super) fn build<'c>(
 }
 
 impl Side {
-    fn load(
-        cx: &Context<'_>,
-        op: &dyn Operator,
-        series: &[(Series, usize)],
-        grid: Grid,
-    ) -> Result<Self, QueryError> {
+    fn load(cx: &Context<'_>, op: &dyn Operator, series: &[(Series, usize)], grid: Grid) -> Result<Self, QueryError> {
         cx.budget.foresee(series.len(), grid.steps)?;
         let mut rows = Vec::with_capacity(series.len());
         for_each_row(cx, op, grid.steps, &mut |_, row| {
@@ -178,13 +172,7 @@ impl Output<'_, '_> {
     }
 
     /// The number of the result series of a pair.
-    fn result(
-        &mut self,
-        i: Option<usize>,
-        j: Option<usize>,
-        many: &Side,
-        one: &Side,
-    ) -> Result<usize, QueryError> {
+    fn result(&mut self, i: Option<usize>, j: Option<usize>, many: &Side, one: &Side) -> Result<usize, QueryError> {
         if let Some(known) = self.known.get(&(i, j)) {
             return Ok(*known);
         }

@@ -219,7 +219,9 @@ impl Native {
             self.positive.clear();
             self.negative.clear();
         }
-        self.for_each(|k| *k = Kahan { sum: k.sum / divisor, lost: if divisor == 0.0 { 0.0 } else { k.lost / divisor } });
+        self.for_each(|k| {
+            *k = Kahan { sum: k.sum / divisor, lost: if divisor == 0.0 { 0.0 } else { k.lost / divisor } }
+        });
         if divisor < 0.0 {
             self.hint = ResetHint::Gauge;
         }
@@ -272,7 +274,10 @@ impl NativeMean {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::float::tests::{custom, exponential}, *};
+    use super::{
+        super::float::tests::{custom, exponential},
+        *,
+    };
 
     fn listed(h: &Native) -> Vec<(i32, f64)> {
         h.positive.iter().map(|c| (c.index, c.count.total())).collect()

@@ -98,12 +98,7 @@ impl Native {
             positive_spans,
             negative_spans,
             custom_values: self.custom.clone(),
-            counts: BucketCounts::Float {
-                count: self.count.total(),
-                zero: self.zero.total(),
-                positive,
-                negative,
-            },
+            counts: BucketCounts::Float { count: self.count.total(), zero: self.zero.total(), positive, negative },
         }
     }
 
@@ -266,6 +261,9 @@ pub(super) mod tests {
 
     #[test]
     fn a_histogram_is_written_with_its_bounds() {
-        assert_eq!(exponential(0, 1.0, &[2.0, 0.0, 3.0]).to_string(), "{count:6, sum:5, [-0.001,0.001]:1, (0.5,1]:2, (2,4]:3}");
+        assert_eq!(
+            exponential(0, 1.0, &[2.0, 0.0, 3.0]).to_string(),
+            "{count:6, sum:5, [-0.001,0.001]:1, (0.5,1]:2, (2,4]:3}"
+        );
     }
 }

@@ -62,7 +62,10 @@ impl Native {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::float::tests::{custom, exponential}, *};
+    use super::{
+        super::float::tests::{custom, exponential},
+        *,
+    };
 
     #[test]
     fn a_count_that_fell_is_a_reset_and_growth_is_none() {

@@ -46,7 +46,13 @@ fn kept_unbounded(b: Bucket, at: f64, keep: Keep) -> Kept {
 fn middle(low: f64, high: f64, positive: bool, linear: bool) -> f64 {
     match (low.is_infinite(), high.is_infinite()) {
         (true, true) => 0.0,
-        (true, false) => if high > 0.0 { high / 2.0 } else { high },
+        (true, false) => {
+            if high > 0.0 {
+                high / 2.0
+            } else {
+                high
+            }
+        }
         (false, true) => low,
         (false, false) if linear => (low + high) / 2.0,
         (false, false) => (low * high).abs().sqrt() * if positive { 1.0 } else { -1.0 },

@@ -128,9 +128,17 @@ mod tests {
     fn each_aggregate_matches_a_count_by_hand() {
         let values = [2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0];
         let expected = [
-            ("count_over_time", 8.0), ("sum_over_time", 40.0), ("avg_over_time", 5.0), ("min_over_time", 2.0),
-            ("max_over_time", 9.0), ("stddev_over_time", 2.0), ("stdvar_over_time", 4.0), ("mad_over_time", 0.5),
-            ("quantile_over_time", 4.5), ("present_over_time", 1.0), ("ts_of_max_over_time", 8.0),
+            ("count_over_time", 8.0),
+            ("sum_over_time", 40.0),
+            ("avg_over_time", 5.0),
+            ("min_over_time", 2.0),
+            ("max_over_time", 9.0),
+            ("stddev_over_time", 2.0),
+            ("stdvar_over_time", 4.0),
+            ("mad_over_time", 0.5),
+            ("quantile_over_time", 4.5),
+            ("present_over_time", 1.0),
+            ("ts_of_max_over_time", 8.0),
             ("ts_of_min_over_time", 1.0),
         ];
         for (name, value) in expected {

@@ -46,11 +46,7 @@ fn extrapolated(view: &View<'_>, counter: bool, per_second: bool) -> Option<f64>
 /// Edges are reached when a sample is near; otherwise the series is taken to begin or end half an average distance
 /// beyond its outermost sample. `to_zero` tells, for a counter, how long before its first sample it must have been 0:
 /// it can't have begun before.
-pub(super) fn extrapolation(
-    view: &View<'_>,
-    times: &[i64],
-    to_zero: impl Fn(f64) -> Option<f64>,
-) -> Option<f64> {
+pub(super) fn extrapolation(view: &View<'_>, times: &[i64], to_zero: impl Fn(f64) -> Option<f64>) -> Option<f64> {
     let (first, last) = (*times.first()?, *times.last()?);
     let mut to_start = seconds(first.saturating_sub(view.start));
     let mut to_end = seconds(view.end.saturating_sub(last));
