@@ -8,7 +8,7 @@ use super::{
     map,
     operator::Op,
     repeat::Repeat,
-    select::Selector,
+    select::{Give, Selector},
     smoothed::Smoothed,
 };
 use crate::promql::{
@@ -35,7 +35,7 @@ pub(crate) fn build_within<'c>(
         Kind::Select(select) if select.edges == Edges::Smoothed => {
             Ok(Box::new(Smoothed::new(cx, select, grid, function, node.span)?))
         }
-        Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, false)?)),
+        Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, Give::Values)?)),
         Kind::Call(c) => call(cx, c, node.span, grid),
         Kind::Aggregate(a) => aggregate(cx, a, node.span, grid),
         Kind::Binary(b) => binary::build(cx, b, node.span, grid),
