@@ -211,7 +211,7 @@ mod tests {
         );
         assert_eq!(tag((0..300).map(|i| i * i * 50 + noise(i) % 2).collect()), DELTA2);
         assert_eq!(tag((0..300).map(|i| i * 15_000 + noise(i)).collect()), LINE);
-        assert_eq!(round_trip(&[]), []);
+        assert!(round_trip(&[]).is_empty());
         assert_eq!(round_trip(&[-1]), [REGULAR, 1]);
     }
 
