@@ -84,11 +84,8 @@ async fn our_own_metrics_are_stored_and_marked_stale_at_the_end() {
 #[tokio::test]
 async fn the_dashboard_asks_for_metrics_that_exist() {
     let server = Server::start(some_series(1)).await;
-    // What exists only once something happened.
-    server.get("/api/v1/query?query=up").await;
-    server.get("/api/v1/query?query=(").await;
-    server.ask(hyper::Method::POST, "/api/v1/write", &[], b"x").await;
-    server.ask(hyper::Method::POST, "/api/v1/read", &[], b"x").await;
+    // Requests are counted by route once there was one.
+    server.get("/-/healthy").await;
     let text = server.get("/metrics").await.text();
     let dashboard: Value = serde_json::from_str(include_str!("../../../grafana/dashboards/vctsdb.json")).unwrap();
     let mut queries = 0;
