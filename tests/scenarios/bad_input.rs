@@ -44,7 +44,8 @@ fn post(server: &Server, headers: &[(&str, &str)], body: &[u8]) -> Response {
 #[test]
 fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
     let (_dir, server) = started();
-    let series = |labels: &[u8], sample: &[u8]| snappy(&[&[0x0a, (labels.len() + sample.len()) as u8], labels, sample].concat());
+    let series =
+        |labels: &[u8], sample: &[u8]| snappy(&[&[0x0a, (labels.len() + sample.len()) as u8], labels, sample].concat());
     let name = b"\x0a\x0d\x0a\x08__name__\x12\x01x";
     let sample = |millis: i64| {
         let mut bytes = vec![0x12, 0x0b, 0x10];
@@ -81,7 +82,11 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
     let v2 = [("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"), WRITE[1]];
     let answer = post(&server, &v2, &symbols);
     assert_eq!(answer.status, 400, "bad symbol references: {}", answer.text());
-    assert!(answer.headers.to_lowercase().contains("x-prometheus-remote-write-samples-written: 0"), "{}", answer.headers);
+    assert!(
+        answer.headers.to_lowercase().contains("x-prometheus-remote-write-samples-written: 0"),
+        "{}",
+        answer.headers
+    );
     assert_eq!(post(&server, &WRITE, &vec![0; 33 << 20]).status, 413);
     assert_eq!(get(&server.address, "/api/v1/write").unwrap().status, 405);
     assert_eq!(request(&server.address, "POST", "/api/v1/read", &WRITE, b"garbage").unwrap().status, 400);
@@ -101,7 +106,12 @@ fn bad_queries_get_prometheus_errors() {
         (query("{}"), 400, "bad_data", "at least one non-empty matcher"),
         (query("kept{a=~\"(\"}"), 400, "bad_data", "error parsing regexp"),
         (query(&"(".repeat(2_000)), 400, "bad_data", "parse error"),
-        (query("kept * on() {__name__=~\"kept\"} + on() group_left() kept") + "&time=soon", 400, "bad_data", "\"time\""),
+        (
+            query("kept * on() {__name__=~\"kept\"} + on() group_left() kept") + "&time=soon",
+            400,
+            "bad_data",
+            "\"time\"",
+        ),
         (range("5", "1", "1"), 400, "bad_data", "end timestamp must not be before start time"),
         (range("1", "5", "0"), 400, "bad_data", "zero or negative query resolution step"),
         (range("x", "5", "1"), 400, "bad_data", "\"start\""),
