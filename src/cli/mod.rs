@@ -123,7 +123,8 @@ mod tests {
             &["--memory", "1KB"],
             &["--no-such-flag"],
             &["query"],
-            &["query", "up", "--start", "1"],
+            &["query", "up", "--end", "1"],
+            &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
         ] {

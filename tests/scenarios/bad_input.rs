@@ -62,7 +62,8 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
     let huge_field = snappy(&[0x0a, 0xff, 0xff, 0xff, 0xff, 0x7f, 1, 2, 3]);
     let duplicate = [&name[..], name].concat();
     let far_future = series(name, &sample(now() + 86_400_000));
-    let cases: [(&str, &[(&str, &str)], Vec<u8>, u16); 9] = [
+    type Headers<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(&str, Headers, Vec<u8>, u16); 9] = [
         ("no snappy", &WRITE, b"garbage".to_vec(), 400),
         ("a lying snappy length", &WRITE, lying_length, 400),
         ("truncated snappy", &WRITE, snappy(&[7; 1_000])[..20].to_vec(), 400),
