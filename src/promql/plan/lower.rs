@@ -130,16 +130,12 @@ impl Lower<'_> {
     }
 
     fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
-<<<<<<< HEAD
-        Ok(Select { matchers: selector.matchers.clone(), shift: self.shift(&selector.shift)?, edges: selector.edges })
-=======
         Ok(Select {
             matchers: selector.matchers.clone(),
             shift: self.shift(&selector.shift)?,
             edges: selector.edges,
             stats_only: false,
         })
->>>>>>> engine
     }
 
     fn subquery(&self, subquery: &ast::Subquery, span: Span) -> Result<Lowered, QueryError> {
