@@ -44,12 +44,7 @@ impl Shared {
 }
 
 impl Select for Shared {
-    fn select(
-        &self,
-        _: &[Matcher],
-        range: TimeRange,
-        _: &SelectHints,
-    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+    fn select(&self, _: &[Matcher], range: TimeRange, _: &SelectHints) -> Result<Arc<dyn SeriesSet>, SelectError> {
         let mut columns = SeriesBuf::default();
         for (t, v) in self.columns.times.iter().zip(&self.columns.values).filter(|(t, _)| range.contains(**t)) {
             columns.push_float(*t, *v);
@@ -128,11 +123,7 @@ fn bench(c: &mut Criterion) {
         ("sum by (job) (selector)", &requests, "sum by (job) (requests_total)"),
         ("avg_over_time", &requests, "avg(avg_over_time(requests_total[5m]))"),
         ("max_over_time", &requests, "max(max_over_time(requests_total[5m]))"),
-        (
-            "histogram_quantile",
-            &buckets,
-            "histogram_quantile(0.9, sum by (instance, le) (rate(latency_bucket[5m])))",
-        ),
+        ("histogram_quantile", &buckets, "histogram_quantile(0.9, sum by (instance, le) (rate(latency_bucket[5m])))"),
     ];
     let mut group = c.benchmark_group("range query, 1000 series, 240 steps");
     for threads in [1, 2] {

@@ -1,5 +1,7 @@
 //! Scenarios, all in one binary: one link instead of many.
 
+// Said once more, so that lints know that all of this is tests.
+#[cfg(test)]
 mod scenarios {
     mod docs;
     mod http_client;

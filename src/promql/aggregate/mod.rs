@@ -2,6 +2,7 @@
 //!
 //! - [`group`]: which series belong together,
 //! - [`fold`]: what folds value by value (`sum`, `avg`, `max`, …),
+//! - [`natives`]: the same for native histograms,
 //! - [`quantile`]: what needs all values of a step at once,
 //! - [`top`]: what picks some of the series (`topk`, `limitk`, …),
 //! - [`count_values`]: what makes labels of values.
@@ -11,6 +12,7 @@
 mod count_values;
 mod fold;
 mod group;
+mod natives;
 mod quantile;
 mod top;
 

@@ -40,7 +40,8 @@ pub(crate) fn build_within<'c>(
         Kind::Binary(b) => binary::build(cx, b, node.span, grid),
         Kind::Negate(inner) => {
             let inner = build(cx, inner, grid)?;
-            map::apply(cx, inner, map::Change::Pure(|v| -v), map::Histograms::Unsupported("the negative"), true)
+            let negative = map::Histograms::Changed(Box::new(|_, h| Some(binary::scaled(h, -1.0))));
+            map::apply(cx, inner, map::Change::Pure(|v| -v), negative, true)
         }
         Kind::Invariant(inner) => {
             let inner = build_within(cx, inner, grid.first(), function)?;

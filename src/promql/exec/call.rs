@@ -11,7 +11,7 @@ use super::{
     notes::Note,
     operator::{Op, Series},
     relabel,
-    row::Row,
+    row::{Row, Sample},
     scalar::numbers,
     select::{Selector, seconds},
     sort::{Key, sort},
@@ -23,7 +23,7 @@ use crate::{
     promql::{
         QueryError,
         ast::ValueType,
-        functions::{date, math, window as windows},
+        functions::{date, math, native::Native, window as windows},
         plan::{Call, Kind, Node},
     },
 };
@@ -88,6 +88,21 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         ("label_join", [arg, target, separator, sources @ ..]) => {
             relabel::join(cx, inner(arg)?, text(target), text(separator), &texts(sources))
         }
+        ("histogram_count", [arg]) => of_histogram(cx, inner(arg)?, |h| h.count.total()),
+        ("histogram_sum", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total()),
+        ("histogram_avg", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total() / h.count.total()),
+        ("histogram_stdvar", [arg]) => of_histogram(cx, inner(arg)?, Native::variance),
+        ("histogram_stddev", [arg]) => of_histogram(cx, inner(arg)?, |h| h.variance().sqrt()),
+        ("histogram_quantiles", [arg, label, qs @ ..]) => {
+            let mut quantiles = Vec::with_capacity(qs.len());
+            for node in qs {
+                let q = numbers(cx, node, grid)?;
+                judge_quantile(cx, node, q.iter(grid.steps));
+                quantiles.push(q);
+            }
+            let question = Question::Quantiles(text(label).to_owned(), quantiles);
+            buckets::ask(cx, inner(arg)?, question, grid, arg.span)
+        }
         ("histogram_quantile", [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
             judge_quantile(cx, q, q_numbers.iter(grid.steps));
@@ -116,10 +131,16 @@ fn over_window<'c>(
     let span = call.args.first().map_or(range.span, |a| a.span);
     if call.function == "absent_over_time" {
         // It asks for presence anywhere, so equal labels are no concern.
-        let presence = window::unchecked(cx, (call.function, function), source, scalars, grid, span);
+        let presence = window::unchecked(cx, function, source, scalars, grid, span);
         return absent(cx, &presence, range, grid);
     }
-    window::apply(cx, (call.function, function), source, scalars, grid, span)
+    window::apply(cx, function, source, scalars, grid, span)
+}
+
+/// A number told by native histograms; floats tell none.
+fn of_histogram<'c>(cx: &'c Context<'c>, inner: Op<'c>, f: fn(&Native) -> f64) -> Result<Op<'c>, QueryError> {
+    let change = move |_: usize, h: &Native| Some(Sample::Float(f(h)));
+    map::apply(cx, inner, Change::Stepwise(Box::new(|_, _| None)), Histograms::Changed(Box::new(change)), true)
 }
 
 /// One series without labels that has a value at every step.

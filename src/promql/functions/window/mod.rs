@@ -4,6 +4,7 @@
 //! Where walking a whole window at each step would cost too much, the positions of rare events (a counter that falls,
 //! a value that changes) are found once per series, and the view brings those inside the window.
 
+mod native;
 mod order;
 mod over_time;
 mod rate;
@@ -11,7 +12,10 @@ mod regression;
 
 use std::sync::Arc;
 
-use super::super::exec::{Note, row::Sample};
+use super::{
+    super::exec::{Note, row::Sample},
+    native::Native,
+};
 use crate::{model::Histogram, promql::QueryError};
 
 /// A window over one series.
@@ -26,6 +30,10 @@ pub(crate) struct View<'a> {
     pub(crate) base: usize,
     /// Histograms inside, with their times.
     pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
+    /// The same, laid out for calculation.
+    pub(crate) natives: &'a [Native],
+    /// For each of them, whether it is reset after the one before it in the series.
+    pub(crate) resets: &'a [bool],
     /// The window is `(start, end]`, in ms.
     pub(crate) start: i64,
     /// End of the window in ms.
@@ -47,15 +55,25 @@ pub(crate) enum Events {
     Changes,
 }
 
+/// Where a function for histograms leaves its remarks.
+pub(crate) struct Remarks<'a> {
+    /// The metric's name.
+    pub(crate) metric: &'a dyn Fn() -> String,
+    pub(crate) add: &'a dyn Fn(Note),
+}
+
+/// A function over a window with histograms.
+pub(crate) type NativeFunction = fn(&View<'_>, &Remarks<'_>) -> Option<Sample>;
+
 /// How a function treats histograms in a window.
 #[derive(Clone, Copy)]
 pub(crate) enum Histograms {
     /// It works on the floats and remarks that there was more.
     Ignored,
-    /// It has no answer for a mix.
-    Unmixed,
+    /// It has no answer for a mix, and this one for histograms alone.
+    Unmixed(NativeFunction),
     /// It takes both.
-    Taken(fn(&View<'_>) -> Option<Sample>),
+    Taken(NativeFunction),
 }
 
 /// A function over a window.
@@ -86,15 +104,15 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
     use Events::{Changes, Falls};
     use Histograms::{Taken, Unmixed};
     let ignoring = |eval| WindowFunction { eval, ..PLAIN };
-    let unmixed = |eval| WindowFunction { eval, histograms: Unmixed, ..PLAIN };
+    let unmixed = |eval, native| WindowFunction { eval, histograms: Unmixed(native), ..PLAIN };
     let taking = |eval, both| WindowFunction { eval, histograms: Taken(both), ..PLAIN };
-    let counter = |eval| WindowFunction { eval, events: Falls, histograms: Unmixed, wants_counter: true, ..PLAIN };
+    let counter = |eval, native| WindowFunction { events: Falls, wants_counter: true, ..unmixed(eval, native) };
     Some(match name {
-        "rate" => counter(rate::rate),
-        "increase" => counter(rate::increase),
-        "delta" => unmixed(rate::delta),
-        "irate" => unmixed(rate::irate),
-        "idelta" => unmixed(rate::idelta),
+        "rate" => counter(rate::rate, native::rate),
+        "increase" => counter(rate::increase, native::increase),
+        "delta" => unmixed(rate::delta, native::delta),
+        "irate" => taking(rate::irate, native::irate),
+        "idelta" => taking(rate::idelta, native::idelta),
         "deriv" => ignoring(regression::deriv),
         "predict_linear" => ignoring(regression::predict_linear),
         "double_exponential_smoothing" | "holt_winters" => {
@@ -108,8 +126,8 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         "ts_of_last_over_time" => taking(order::last_time, order::last_time_of_both),
         "count_over_time" => taking(over_time::count, over_time::count_both),
         "present_over_time" | "absent_over_time" => taking(over_time::present, over_time::present_both),
-        "sum_over_time" => unmixed(over_time::sum),
-        "avg_over_time" => unmixed(over_time::avg),
+        "sum_over_time" => unmixed(over_time::sum, native::sum),
+        "avg_over_time" => unmixed(over_time::avg, native::avg),
         "min_over_time" => ignoring(over_time::min),
         "max_over_time" => ignoring(over_time::max),
         "ts_of_min_over_time" => ignoring(over_time::time_of_min),
@@ -159,6 +177,8 @@ pub(super) mod tests {
             events: &events,
             base: 0,
             histograms: &[],
+            natives: &[],
+            resets: &[],
             start: start * 1000,
             end: end * 1000,
             now: end * 1000,
