@@ -17,10 +17,12 @@ use super::harness::{NOW, Server, some_series};
 use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
     seams::{
+        env::{RealDisk, TestClock},
         select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
     server::{Deadlines, Stores, scrape_self},
+    storage::{Storage, StorageOptions},
 };
 
 #[tokio::test]
@@ -99,6 +101,10 @@ async fn our_own_metrics_are_stored_and_marked_stale_at_the_end() {
 #[tokio::test]
 async fn the_dashboard_asks_for_metrics_that_exist() {
     let server = Server::start(some_series(1)).await;
+    // The store counts for itself once there is one.
+    let directory = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::new(directory.path().to_owned()));
+    let storage = Storage::open(disk, Arc::new(TestClock::at(NOW)), StorageOptions::default()).unwrap();
     // Requests are counted by route once there was one.
     server.get("/-/healthy").await;
     let text = server.get("/metrics").await.text();
@@ -117,6 +123,7 @@ async fn the_dashboard_asks_for_metrics_that_exist() {
         }
     }
     assert!(queries > 10);
+    storage.close().unwrap();
 }
 
 /// Takes its time for each series and counts those that were read.
