@@ -20,11 +20,16 @@ use crate::{
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
-    runtime()?.block_on(serve(Config::new(flags)))
+    let runtime = runtime()?;
+    let served = runtime.block_on(serve(Config::new(flags)));
+    // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving
+    // it behind is safe, and waiting for it is what a person who stops a server doesn't want.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let signals = stop_signals()?;
+    let mut signals = std::pin::pin!(stop_signals()?);
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
     let listener = TcpListener::bind(&config.listen).await.map_err(cannot_listen)?;
@@ -42,7 +47,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let opened = tokio::task::spawn_blocking(move || {
         Storage::open(Arc::new(RealDisk::new(opening.data_dir)), clock, opening.storage)
     });
-    let storage = match opened.await {
+    let opened = tokio::select! {
+        opened = opened => opened,
+        () = &mut signals => {
+            tracing::info!("stopped while the store was opening");
+            return Ok(());
+        }
+    };
+    let storage = match opened {
         Ok(Ok(storage)) => Arc::new(storage),
         Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
