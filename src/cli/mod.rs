@@ -124,6 +124,7 @@ mod tests {
             &["--no-such-flag"],
             &["query"],
             &["query", "up", "--end", "1"],
+            &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
         ] {

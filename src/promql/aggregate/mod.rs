@@ -19,7 +19,7 @@ mod top;
 use super::{
     QueryError,
     ast::AggregateOp,
-    exec::{Context, Numbers, Operator, build_within, grid::Grid, numbers},
+    exec::{Context, Numbers, Operator, build_within, grid::Grid, is_label_name, numbers},
     plan::{Aggregate, Kind},
 };
 use crate::model::Span;
@@ -42,7 +42,7 @@ pub(crate) fn aggregate<'c>(
     match a.op {
         AggregateOp::CountValues => {
             let label = match a.param.as_ref().map(|p| &p.kind) {
-                Some(Kind::Text(label)) if !label.is_empty() => label,
+                Some(Kind::Text(label)) if is_label_name(label) => label,
                 Some(Kind::Text(label)) => {
                     return Err(QueryError::Execution(format!("invalid label name {label:?}")));
                 }

@@ -7,13 +7,14 @@ use super::{
     build::{build, build_within},
     context::Context,
     grid::Grid,
+    info::info,
     map::{self, Change, Histograms},
     notes::Note,
     operator::{Op, Series},
     relabel,
     row::{Row, Sample},
     scalar::numbers,
-    select::{Selector, seconds},
+    select::{Give, Selector, seconds},
     sort::{Key, sort},
     source::Source,
     window,
@@ -64,7 +65,8 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
                 arg,
                 Box::new(move |step, v| {
                     let (low, high) = (low.at(step), high.at(step));
-                    (!(high < low)).then(|| math::max(low, math::min(high, v)))
+                    let crossed = high < low;
+                    (!crossed).then(|| math::max(low, math::min(high, v)))
                 }),
             )
         }
@@ -85,6 +87,11 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         ("label_replace", [arg, target, replacement, source, pattern]) => {
             relabel::replace(cx, inner(arg)?, [target, replacement, source, pattern].map(text))
         }
+        ("info", [arg]) => info(cx, &inner(arg)?, arg, None, grid),
+        ("info", [arg, labels]) => match &labels.kind {
+            Kind::Select(select) => info(cx, &inner(arg)?, arg, Some(select), grid),
+            _ => Err(QueryError::Execution("expected label selectors as second argument to info()".to_owned())),
+        },
         ("label_join", [arg, target, separator, sources @ ..]) => {
             relabel::join(cx, inner(arg)?, text(target), text(separator), &texts(sources))
         }
@@ -134,7 +141,7 @@ fn over_window<'c>(
         let presence = window::unchecked(cx, function, source, scalars, grid, span);
         return absent(cx, &presence, range, grid);
     }
-    window::apply(cx, function, source, scalars, grid, span)
+    window::apply(cx, (call.function, function), source, scalars, grid, span)
 }
 
 /// A number told by native histograms; floats tell none.
@@ -168,7 +175,7 @@ pub(super) fn vector<'c>(cx: &'c Context<'c>, scalar: &Node, grid: Grid) -> Resu
 fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
     match &arg.kind {
         Kind::Select(select) => {
-            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", true)?);
+            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", Give::Times)?);
             map::apply(cx, times, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
         }
         _ => {

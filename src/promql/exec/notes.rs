@@ -63,7 +63,10 @@ struct Fixes {
 
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<BTreeMap<(bool, String), (Span, Option<Fixes>)>>);
+pub(crate) struct Notes(Mutex<BTreeMap<Key, (Span, Option<Fixes>)>>);
+
+/// Whether it is an info, and its words.
+type Key = (bool, String);
 
 impl Notes {
     /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the

@@ -17,7 +17,7 @@ use crate::{
         ast::Edges,
         functions::{
             native::Native,
-            window::{Histograms, Remarks, View, WindowFunction, find_events},
+            window::{ANCHORED, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, find_events},
         },
     },
 };
@@ -36,14 +36,19 @@ pub(super) struct Window<'c> {
 /// Applies `function` to `source`; series that end up with the same labels are an error.
 pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
-    function: WindowFunction,
+    (name, function): (&str, WindowFunction),
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     span: Span,
 ) -> Result<Op<'c>, QueryError> {
-    if source.edges != Edges::Plain {
-        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
+    let refused = |modifier: &str, those: &str| {
+        Err(QueryError::Execution(format!("{modifier} modifier can only be used with: {those} - not with {name}")))
+    };
+    match source.edges {
+        Edges::Anchored if function.anchored.is_none() => return refused("anchored", ANCHORED),
+        Edges::Smoothed if function.smoothed.is_none() => return refused("smoothed", SMOOTHED),
+        _ => {}
     }
     let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
     let op = unchecked(cx, function, source, args, grid, span);
@@ -94,8 +99,9 @@ impl Window<'_> {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
             let start = end.saturating_sub(self.source.range);
-            floats.to(start, end, |i| buffer.times.get(i).copied());
-            histograms.to(start, end, |i| buffer.histograms.get(i).map(|h| h.0));
+            let (from, to) = self.source.reach(start, end);
+            floats.to(from, to, |i| buffer.times.get(i).copied());
+            histograms.to(from, to, |i| buffer.histograms.get(i).map(|h| h.0));
             if floats.low == floats.high && histograms.low == histograms.high {
                 continue;
             }
@@ -121,7 +127,11 @@ impl Window<'_> {
             {
                 self.cx.notes.add(note, self.span);
             }
-            if view.histograms.is_empty() {
+            if let Some(extended) = self.extended() {
+                if let Some(sample) = self.with_remarks(i, &view, extended) {
+                    out.put(step, sample);
+                }
+            } else if view.histograms.is_empty() {
                 if let Some(value) = (self.function.eval)(&view) {
                     out.set(step, value);
                 }
@@ -143,19 +153,31 @@ impl Window<'_> {
         (natives, resets)
     }
 
+    /// The function for windows that reach beyond their edges.
+    fn extended(&self) -> Option<NativeFunction> {
+        match self.source.edges {
+            Edges::Plain => None,
+            Edges::Anchored => self.function.anchored,
+            Edges::Smoothed => self.function.smoothed,
+        }
+    }
+
+    fn with_remarks(&self, i: usize, view: &View<'_>, function: NativeFunction) -> Option<Sample> {
+        let metric = || self.source.metric_name(i).into_owned();
+        function(view, &Remarks { metric: &metric, add: &|note| self.cx.notes.add(note, self.span) })
+    }
+
     fn with_histograms(&self, i: usize, view: &View<'_>) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
         let add = |note| self.cx.notes.add(note, self.span);
         match self.function.histograms {
-            Histograms::Taken(both) => both(view, &Remarks { metric: &metric, add: &add }),
+            Histograms::Taken(both) => self.with_remarks(i, view, both),
             Histograms::Ignored if view.values.is_empty() => None,
             Histograms::Ignored => {
                 add(Note::HistogramIgnoredInRange(metric()));
                 (self.function.eval)(view).map(Sample::Float)
             }
-            Histograms::Unmixed(native) if view.values.is_empty() => {
-                native(view, &Remarks { metric: &metric, add: &add })
-            }
+            Histograms::Unmixed(native) if view.values.is_empty() => self.with_remarks(i, view, native),
             Histograms::Unmixed(_) => {
                 add(Note::MixedFloatsHistograms(metric()));
                 None

@@ -116,7 +116,7 @@ impl Native {
         let in_buckets: f64 = buckets.iter().map(|b| b.count).sum();
         let has_nan = self.sum.total().is_nan();
         let total = if has_nan { in_buckets } else { observations };
-        let capped = |rank: Option<f64>| rank.filter(|r| !(*r > total)).unwrap_or(total);
+        let capped = |rank: Option<f64>| rank.map_or(total, |r| if r > total { total } else { r });
         let note = (has_nan && in_buckets < observations).then(|| Note::FractionLeavesNanOut(metric.to_owned()));
         ((capped(rank_of(upper)) - capped(rank_of(lower))) / observations, note)
     }

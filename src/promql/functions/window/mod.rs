@@ -4,11 +4,16 @@
 //! Where walking a whole window at each step would cost too much, the positions of rare events (a counter that falls,
 //! a value that changes) are found once per series, and the view brings those inside the window.
 
+mod edges;
+mod extended_native;
 mod native;
 mod order;
 mod over_time;
 mod rate;
 mod regression;
+
+pub(crate) use edges::with_edges;
+pub(crate) use extended_native::interpolate as interpolate_native;
 
 use std::sync::Arc;
 
@@ -87,8 +92,15 @@ pub(crate) struct WindowFunction {
     /// Whether it is meant for counters only.
     pub(crate) wants_counter: bool,
     /// Judges the scalar arguments where there is a window to apply them to.
-    pub(crate) check: Option<fn(&[f64; 2]) -> Result<Option<Note>, QueryError>>,
+    pub(crate) check: Option<Check>,
+    /// The function for a window whose last sample before it stands at its start.
+    pub(crate) anchored: Option<NativeFunction>,
+    /// The function for a window with interpolated values at both edges.
+    pub(crate) smoothed: Option<NativeFunction>,
 }
+
+/// Judges scalar arguments.
+pub(crate) type Check = fn(&[f64; 2]) -> Result<Option<Note>, QueryError>;
 
 const PLAIN: WindowFunction = WindowFunction {
     eval: |_| None,
@@ -97,7 +109,14 @@ const PLAIN: WindowFunction = WindowFunction {
     keeps_name: false,
     wants_counter: false,
     check: None,
+    anchored: None,
+    smoothed: None,
 };
+
+/// Functions that take `anchored` windows.
+pub(crate) const ANCHORED: &str = "changes, delta, increase, rate, resets";
+/// Functions that take `smoothed` windows.
+pub(crate) const SMOOTHED: &str = "delta, increase, rate";
 
 /// The window function of this name.
 pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
@@ -108,9 +127,21 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
     let taking = |eval, both| WindowFunction { eval, histograms: Taken(both), ..PLAIN };
     let counter = |eval, native| WindowFunction { events: Falls, wants_counter: true, ..unmixed(eval, native) };
     Some(match name {
-        "rate" => counter(rate::rate, native::rate),
-        "increase" => counter(rate::increase, native::increase),
-        "delta" => unmixed(rate::delta, native::delta),
+        "rate" => WindowFunction {
+            anchored: Some(edges::anchored_rate),
+            smoothed: Some(edges::smoothed_rate),
+            ..counter(rate::rate, native::rate)
+        },
+        "increase" => WindowFunction {
+            anchored: Some(edges::anchored_increase),
+            smoothed: Some(edges::smoothed_increase),
+            ..counter(rate::increase, native::increase)
+        },
+        "delta" => WindowFunction {
+            anchored: Some(edges::anchored_delta),
+            smoothed: Some(edges::smoothed_delta),
+            ..unmixed(rate::delta, native::delta)
+        },
         "irate" => taking(rate::irate, native::irate),
         "idelta" => taking(rate::idelta, native::idelta),
         "deriv" => ignoring(regression::deriv),
@@ -118,8 +149,12 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         "double_exponential_smoothing" | "holt_winters" => {
             WindowFunction { check: Some(regression::check_factors), ..ignoring(regression::smoothing) }
         }
-        "resets" => WindowFunction { events: Falls, ..taking(order::events, order::resets) },
-        "changes" => WindowFunction { events: Changes, ..taking(order::events, order::changes) },
+        "resets" => {
+            WindowFunction { events: Falls, anchored: Some(edges::resets), ..taking(order::events, order::resets) }
+        }
+        "changes" => {
+            WindowFunction { events: Changes, anchored: Some(edges::changes), ..taking(order::events, order::changes) }
+        }
         "first_over_time" => WindowFunction { keeps_name: true, ..taking(order::first, order::first_of_both) },
         "last_over_time" => WindowFunction { keeps_name: true, ..taking(order::last, order::last_of_both) },
         "ts_of_first_over_time" => taking(order::first_time, order::first_time_of_both),
@@ -140,6 +175,11 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         }
         _ => return None,
     })
+}
+
+/// The value at `t` on the line between two samples.
+pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), t: i64) -> f64 {
+    edges::interpolate(before, after, t, false)
 }
 
 /// Puts the positions of `events` into `out`.

@@ -16,7 +16,11 @@ fn sample(h: Native) -> Option<Sample> {
 }
 
 /// Remarks what a combination brought up; `None` when there was none.
-fn told(result: Result<Combined, Incompatible>, what: &'static str, remarks: &Remarks<'_>) -> Option<Combined> {
+pub(super) fn told(
+    result: Result<Combined, Incompatible>,
+    what: &'static str,
+    remarks: &Remarks<'_>,
+) -> Option<Combined> {
     match result {
         Ok(combined) => {
             if combined.bounds_reconciled {
@@ -65,7 +69,8 @@ fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<N
     if counter && view.natives.iter().any(is_gauge) {
         (remarks.add)(Note::NotCounter((remarks.metric)()));
     }
-    if !counter && !(is_gauge(first) && is_gauge(last)) {
+    let both_gauges = is_gauge(first) && is_gauge(last);
+    if !counter && !both_gauges {
         (remarks.add)(Note::NotGauge((remarks.metric)()));
     }
     // After a reset right behind it, the layout of the first histogram doesn't matter.
