@@ -128,10 +128,12 @@ impl FloatHistogram {
         }
     }
 
-    /// Adds `sign` times `other`, whose buckets must be those of `self` or none.
+    /// Adds `sign` times `other`, whose buckets must be as fine as those of `self`, or finer, or none.
     pub(super) fn add(&mut self, other: &Self, sign: f64) -> Result<(), String> {
         let empty = other.positive.is_empty() && other.negative.is_empty() && other.zero == 0.0;
-        let alike = self.schema == other.schema && self.custom_values == other.custom_values;
+        let exponential = !self.has_custom_buckets() && !other.has_custom_buckets();
+        let coarser = other.schema.checked_sub(self.schema).filter(|by| exponential && (0..=16).contains(by));
+        let alike = coarser.is_some() || (self.schema == other.schema && self.custom_values == other.custom_values);
         if !empty && (!alike || self.zero_threshold != other.zero_threshold) {
             return Err(format!("{self} and {other} differ in layout, so a series can't step from one by the other"));
         }
@@ -145,7 +147,9 @@ impl FloatHistogram {
         self.zero += sign * other.zero;
         for (mine, theirs) in [(&mut self.positive, &other.positive), (&mut self.negative, &other.negative)] {
             for (index, count) in theirs {
-                *mine.entry(*index).or_default() += sign * count;
+                // Each step of the schema joins two buckets, those with an odd and the next even index.
+                let index = coarser.map_or(*index, |by| (index.wrapping_sub(1) >> by).wrapping_add(1));
+                *mine.entry(index).or_default() += sign * count;
             }
         }
         Ok(())

@@ -64,8 +64,7 @@ impl Classic {
         let mut positive = BTreeMap::new();
         let mut before = 0.0;
         for (index, (bound, cumulative)) in (0..).zip(&self.buckets) {
-            // Negated, so that NaN is refused as well.
-            if !(*cumulative >= before) {
+            if cumulative.is_nan() || *cumulative < before {
                 return Err(format!("the bucket up to {bound} has {cumulative}, less than the one before ({before})"));
             }
             positive.insert(index, cumulative - before);

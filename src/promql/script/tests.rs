@@ -67,6 +67,9 @@ fn histograms_are_read_with_their_steps() {
     let stepped = points("{{count:1 buckets:[1]}}-{{count:2 buckets:[0 2] counter_reset_hint:gauge}}x1");
     let Point::Histogram(second, true) = &stepped[1] else { panic!("{stepped:?}") };
     assert_eq!((second.count, second.hint, second.positive[&1]), (-1.0, ResetHint::Gauge, -2.0));
+    let finer = points("{{schema:-1 buckets:[1] offset:1}}+{{buckets:[2 2] offset:1}}x1");
+    let Point::Histogram(second, _) = &finer[1] else { panic!("{finer:?}") };
+    assert_eq!(second.positive.iter().map(|b| (*b.0, *b.1)).collect::<Vec<_>>(), [(1, 5.0)]);
     for wrong in [
         "{{sum:1 sum:2}}",
         "{{sum}}",
@@ -179,12 +182,12 @@ fn classic_histograms_become_native_ones() {
 }
 
 #[test]
-fn stored_histograms_know_whether_the_counter_was_reset() {
+fn stored_histograms_have_the_hints_of_prometheus_storage() {
     let mut store = store::Store::default();
     let script = "load 1m\n m {{count:1 buckets:[1]}} {{count:2 buckets:[2]}} {{count:2 buckets:[1 1]}} {{count:9 counter_reset_hint:gauge}} 1 {{count:9}}";
     let Ok(Outcome::Load(load)) = command::commands(script).remove(0).outcome else { panic!() };
     store.load(&load).unwrap();
     let hints: Vec<_> = store.select().series[&labels("m")].histograms.iter().map(|h| h.1.reset_hint).collect();
-    use ResetHint::{Gauge, NotReset, Reset, Unknown};
-    assert_eq!(hints, [Unknown, NotReset, Reset, Gauge, Unknown]);
+    use ResetHint::{Gauge, NotReset, Unknown};
+    assert_eq!(hints, [Unknown, NotReset, Unknown, Gauge, Unknown]);
 }
