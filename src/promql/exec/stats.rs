@@ -37,8 +37,8 @@ mod tests {
             let counts = BucketCounts::Float { count, zero: count, positive: vec![], negative: vec![] };
             (time, Arc::new(Histogram { sum: count, counts, ..Histogram::stale() }))
         };
-        let mut buffer = SeriesBuf::default();
-        buffer.histograms = vec![sample(1, 5.0), sample(2, 6.0), sample(3, 1.0)];
+        let histograms = vec![sample(1, 5.0), sample(2, 6.0), sample(3, 1.0)];
+        let mut buffer = SeriesBuf { histograms, ..SeriesBuf::default() };
         drop_buckets(&mut buffer);
         let hints: Vec<_> = buffer.histograms.iter().map(|(_, h)| h.reset_hint).collect();
         assert_eq!(hints, [ResetHint::Unknown, ResetHint::NotReset, ResetHint::Reset]);
