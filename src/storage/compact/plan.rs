@@ -115,7 +115,8 @@ impl Planner {
     }
 }
 
-/// The first run of at least `fan_in` neighbours of the lowest possible tier, together at most `limit` large.
+/// The first run of neighbours with at least `fan_in` of the lowest possible tier and none of a higher one, together at
+/// most `limit` large.
 ///
 /// A file's tier is the logarithm of its size to the base of the fan-in, so that bytes are rewritten once per tier.
 pub(in crate::storage) fn pick(sizes: &[u64], fan_in: usize, limit: u64) -> Option<std::ops::Range<usize>> {
@@ -123,16 +124,18 @@ pub(in crate::storage) fn pick(sizes: &[u64], fan_in: usize, limit: u64) -> Opti
     let tier = |size: u64| (size.max(SMALLEST) / SMALLEST).ilog(fan_in as u64);
     let highest = sizes.iter().map(|s| tier(*s)).max()?;
     for wanted in 0..=highest {
-        let (mut start, mut total) = (0, 0u64);
+        let (mut start, mut total, mut like) = (0, 0u64, 0);
         for (i, size) in sizes.iter().enumerate() {
+            let one = usize::from(tier(*size) == wanted);
             if tier(*size) > wanted || total.saturating_add(*size) > limit {
-                (start, total) = if tier(*size) > wanted { (i + 1, 0) } else { (i, *size) };
+                (start, total, like) = if tier(*size) > wanted { (i + 1, 0, 0) } else { (i, *size, one) };
                 continue;
             }
             total += size;
+            like += one;
             let next = sizes.get(i + 1);
             let last_of_run = next.is_none_or(|s| tier(*s) > wanted || total.saturating_add(*s) > limit);
-            if i + 1 - start >= fan_in && last_of_run {
+            if like >= fan_in && last_of_run {
                 return Some(start..i + 1);
             }
         }
