@@ -6,6 +6,7 @@ mod scenarios {
     mod docs;
     mod http_client;
     mod layers;
+    mod lifecycle;
     mod power_cut;
     mod process;
     mod prometheus;
