@@ -365,10 +365,14 @@ impl Simulation {
             97 if !self.faulty => {
                 self.upkeep("close", Storage::close);
                 self.storage = None;
-                if self.disk.is_dead() {
-                    self.crash();
-                } else {
-                    self.open();
+                let opened = Storage::open(Arc::new(self.disk.clone()), self.clock.clone(), self.options.clone());
+                match opened {
+                    Ok(storage) => self.storage = Some(storage),
+                    Err(error) if self.disk.is_dead() => {
+                        self.note(format!("  lost power while opening: {error}"));
+                        self.crash();
+                    }
+                    Err(error) => panic!("opening after a close failed: {error}"),
                 }
             }
             _ if !self.faulty => self.check(),
