@@ -62,7 +62,11 @@ pub mod fake {
     impl Admin for RecordingAdmin {
         fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, AdminError> {
             let text = |matchers: &Vec<Matcher>| {
-                matchers.iter().map(|m| format!("{} {:?} {}", m.name(), m.op(), m.value())).collect::<Vec<_>>().join(", ")
+                matchers
+                    .iter()
+                    .map(|m| format!("{} {:?} {}", m.name(), m.op(), m.value()))
+                    .collect::<Vec<_>>()
+                    .join(", ")
             };
             self.deletes.lock().push((selectors.iter().map(text).collect(), range, dry_run));
             Ok(self.answer)

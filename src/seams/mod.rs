@@ -2,7 +2,7 @@
 //!
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`append`]: how ingest formats hand over samples.
-//! - [`admin`]: deleting.
+//! - [`admin`]: how stored samples are taken away again.
 //! - [`status`]: how the store tells how it is doing.
 //! - [`env`]: how storage reaches files and the time.
 //!

@@ -126,9 +126,10 @@ impl Manifest {
             (Ok(manifest), Ok(_)) => Ok(Some(manifest)),
             (Ok(manifest), Err(why)) | (Err(why), Ok(manifest)) => {
                 tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
-                manifest
-                    .store(disk)
-                    .map_err(|e| OpenError::Io { what: "rewriting MANIFEST".to_owned(), source: std::io::Error::other(e) })?;
+                manifest.store(disk).map_err(|e| OpenError::Io {
+                    what: "rewriting MANIFEST".to_owned(),
+                    source: std::io::Error::other(e),
+                })?;
                 Ok(Some(manifest))
             }
             (Err(why), Err(_)) => Err(why),

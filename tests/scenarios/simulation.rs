@@ -275,7 +275,8 @@ impl Simulation {
 
     fn crash(&mut self) {
         let seed = self.dice.roll(u64::MAX);
-        let (name, cut) = [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(seed))][self.dice.roll(3) as usize];
+        let (name, cut) =
+            [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(seed))][self.dice.roll(3) as usize];
         self.note(format!("crash, unsynced {name}"));
         self.disk.clear_faults();
         self.disk.set_capacity(None);
@@ -404,9 +405,11 @@ fn difference(found: &Model, want: &Model) -> String {
     for labels in found.keys().chain(want.keys().filter(|labels| !found.contains_key(*labels))) {
         let (f, w) = (found.get(labels).unwrap_or(&none), want.get(labels).unwrap_or(&none));
         let times = f.keys().chain(w.keys().filter(|t| !f.contains_key(t)));
-        lines.extend(times.filter(|t| f.get(t) != w.get(t)).map(|t| {
-            format!("{labels} at {t}: found {:?}, expected {:?}", f.get(t), w.get(t))
-        }));
+        lines.extend(
+            times
+                .filter(|t| f.get(t) != w.get(t))
+                .map(|t| format!("{labels} at {t}: found {:?}, expected {:?}", f.get(t), w.get(t))),
+        );
     }
     lines.truncate(20);
     lines.join("\n")

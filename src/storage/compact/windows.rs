@@ -85,7 +85,11 @@ mod tests {
             let place = calendar.place(calendar.now - age_hours * HOUR);
             (place.end - place.start + 1) / HOUR
         };
-        assert_eq!([0, 3, 40, 24 * 10, 24 * 60].map(width), [2, 2, 72, 72, 2_592], "as the borders fall: 18 days contain both ages of days");
+        assert_eq!(
+            [0, 3, 40, 24 * 10, 24 * 60].map(width),
+            [2, 2, 72, 72, 2_592],
+            "as the borders fall: 18 days contain both ages of days"
+        );
         assert!(width(24 * 900) >= 108 * 24);
     }
 
