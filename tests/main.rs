@@ -8,11 +8,13 @@ mod scenarios {
     mod grafana;
     mod http_client;
     mod layers;
+    mod lifecycle;
     mod power_cut;
     mod process;
     mod prometheus;
     mod promql_scripts;
     mod sender;
+    mod simulation;
     mod storage_faults;
     mod storage_model;
     mod store;

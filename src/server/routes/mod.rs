@@ -1,5 +1,6 @@
 //! The routes: for each group a file that parses parameters, does the work and answers.
 
+mod admin;
 mod exemplars;
 mod health;
 mod lists;
@@ -43,6 +44,8 @@ pub(crate) enum Route {
     RuntimeInfo,
     Tsdb,
     WalReplay,
+    DeleteSeries,
+    CleanTombstones,
     Write,
     Read,
 }
@@ -51,6 +54,7 @@ const GET: &[Method] = &[Method::GET];
 const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const POST: &[Method] = &[Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
@@ -80,6 +84,8 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
+    ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
     ("/api/v1/write", POST, Route::Write),
     ("/api/v1/read", POST, Route::Read),
 ];
@@ -139,6 +145,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
+        Route::DeleteSeries => admin::delete_series(params, state).await,
+        Route::CleanTombstones => admin::clean_tombstones(state).await,
         Route::Landing
         | Route::Healthy
         | Route::Ready
