@@ -22,7 +22,7 @@ pub(super) struct Counters {
     /// Bytes of tables that were merged into others.
     pub(super) compacted_bytes: IntCounter,
     pub(super) compaction_failures: IntCounter,
-    /// Damaged files and parts of files found at the last start.
+    /// Damaged files and parts of files known of.
     pub(super) damage: IntGauge,
 }
 
@@ -39,7 +39,7 @@ impl Counters {
             flush_failures: counter("vctsdb_flush_failures_total", "Flushes that failed and were tried again."),
             compacted_bytes: counter("vctsdb_compaction_read_bytes_total", "Bytes of tables merged into others."),
             compaction_failures: counter("vctsdb_compaction_failures_total", "Merges that failed."),
-            damage: gauge("vctsdb_storage_damage", "Damaged files, or parts of files, found at the last start."),
+            damage: gauge("vctsdb_storage_damage", "Damaged files, or parts of files, known of."),
         }
     }
 }

@@ -26,6 +26,7 @@
 mod commit;
 mod compact;
 mod counters;
+mod damage;
 mod error;
 mod exemplars;
 mod flush;

@@ -60,7 +60,10 @@ pub(super) fn open(
 ) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => manifest,
-        None => create(&*disk)?,
+        None => {
+            refuse_orphans(&*disk)?;
+            create(&*disk)?
+        }
     };
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
@@ -70,6 +73,20 @@ pub(super) fn open(
     let mut shared = Shared::parts(disk, clock, options, opened);
     replay(&mut shared)?;
     Ok(shared)
+}
+
+/// Without a manifest every file would be one that nothing names, and go: that is a directory to repair, not a new one.
+fn refuse_orphans(disk: &dyn Disk) -> Result<(), OpenError> {
+    for dir in [layout::TABLES, layout::INDEX, layout::WAL] {
+        let names = match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names.map_err(io_error(format!("listing {dir}/")))?,
+        };
+        if let Some(name) = names.first() {
+            return Err(OpenError::NoManifest { found: format!("{dir}/{name}") });
+        }
+    }
+    Ok(())
 }
 
 /// Makes an empty directory a data directory.

@@ -35,7 +35,7 @@ impl Status for Storage {
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             index_bytes: index.segment_bytes,
             times,
-            damage: shared.damage.lock().clone(),
+            damage: shared.all_damage(),
         }
     }
 

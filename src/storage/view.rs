@@ -49,7 +49,7 @@ impl View {
         found
     }
 
-    /// Replaces what `out` holds by the series' samples in `range`.
+    /// Replaces what `out` holds by the series' samples in `range`. Damaged blocks are left out; their tables tell.
     pub(super) fn read(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
@@ -59,9 +59,9 @@ impl View {
                 continue;
             }
             if out.is_empty() {
-                table.read(series, range, out)?;
+                table.read_around(series, range, out)?;
             } else {
-                table.read(series, range, &mut part)?;
+                table.read_around(series, range, &mut part)?;
                 merge_over(out, &part, &mut scratch);
             }
         }

@@ -27,6 +27,8 @@ pub enum Op {
     Sync,
     /// Renaming a file.
     Rename,
+    /// Giving a file a second name.
+    Link,
     /// Removing a file.
     Remove,
     /// Listing a directory.
@@ -230,7 +232,10 @@ impl State {
 
     /// Bytes in all named files.
     pub(super) fn used(&self) -> u64 {
-        self.now.files.values().map(|node| node.lock().bytes.len() as u64).sum()
+        // Two names of one file take its bytes once.
+        let mut seen = BTreeSet::new();
+        let once = self.now.files.values().filter(|node| seen.insert(Arc::as_ptr(node)));
+        once.map(|node| node.lock().bytes.len() as u64).sum()
     }
 
     /// Bytes that still fit.
@@ -257,11 +262,17 @@ impl State {
         }
         let dirs: BTreeSet<PathBuf> = tree.dirs.iter().filter(|dir| tree.reaches(dir)).cloned().collect();
         let mut rng = Rng::new(cut.data);
+        // Names of one file stay names of one file.
+        let mut survivors: BTreeMap<*const Mutex<Node>, NodeRef> = BTreeMap::new();
+        let mut survivor = |node: &NodeRef| {
+            let fresh = || Arc::new(Mutex::new(node.lock().after(cut.data, &mut rng)));
+            Arc::clone(survivors.entry(Arc::as_ptr(node)).or_insert_with(fresh))
+        };
         let files = tree
             .files
             .iter()
             .filter(|(path, _)| tree.reaches(path))
-            .map(|(path, node)| (path.clone(), Arc::new(Mutex::new(node.lock().after(cut.data, &mut rng)))))
+            .map(|(path, node)| (path.clone(), survivor(node)))
             .collect();
         let tree = Tree { files, dirs };
         Self { now: tree.clone(), durable: tree, capacity: self.capacity, ..Self::default() }
