@@ -27,6 +27,9 @@ pub enum OpenError {
     /// Both copies of the manifest are damaged.
     #[error("both copies in MANIFEST are damaged ({0}); `vctsdb repair` can rebuild it from the files it named")]
     Manifest(String),
+    /// There is nothing of ours.
+    #[error("there is no vctsdb data directory here")]
+    NoData,
     /// There is data, but no manifest.
     #[error("MANIFEST is missing, but there is {found}; put it back, or have `vctsdb repair` rebuild it")]
     NoManifest {

@@ -13,6 +13,8 @@
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
 //!   both and the new start of the log with one [manifest](manifest) rewrite.
 //! - [`compact`] merges runs of neighbouring tables, and of index segments, into larger ones.
+//! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
+//! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
 //!   full, so that replay needs no more memory than normal running.
 //!
@@ -23,6 +25,7 @@
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
+mod care;
 mod commit;
 mod compact;
 mod counters;
@@ -37,11 +40,14 @@ mod merge;
 mod metadata;
 mod options;
 mod recover;
+mod reserve;
 mod select;
+mod snapshot;
 mod status;
 mod store;
 mod view;
 
-pub use error::OpenError;
+pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};
+pub use error::{OpenError, StorageError};
 pub use options::{StorageOptions, Threads};
 pub use store::Storage;

@@ -34,6 +34,8 @@ pub struct StorageOptions {
     pub compaction_fan_in: usize,
     /// Tables from this size on are not merged further.
     pub table_bytes: u64,
+    /// Space kept in the file `RESERVE` for flushing on a full disk, and the free space below which writes are refused.
+    pub reserve_bytes: u64,
     /// Who does the work.
     pub threads: Threads,
 }
@@ -51,6 +53,7 @@ impl Default for StorageOptions {
             metadata: 50_000,
             compaction_fan_in: 4,
             table_bytes: 4 << 30,
+            reserve_bytes: 0,
             threads: Threads::Background,
         }
     }
@@ -67,6 +70,7 @@ impl StorageOptions {
         Self {
             memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
             queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
+            reserve_bytes: super::reserve::RESERVE_BYTES,
             known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),
             ..Self::default()
         }

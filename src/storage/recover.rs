@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub(super) damage: Vec<String>,
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io { what: what.into(), source }
 }
 
