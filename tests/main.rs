@@ -3,6 +3,8 @@
 // Said once more, so that lints know that all of this is tests.
 #[cfg(test)]
 mod scenarios {
+    mod bit_rot;
+    mod care;
     mod docs;
     mod http_client;
     mod layers;

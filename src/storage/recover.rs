@@ -65,6 +65,15 @@ pub(super) fn open(
             create(&*disk)?
         }
     };
+    // Copying tools tend to leave out empty directories.
+    for dir in layout::DIRECTORIES {
+        match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
+            }
+            listed => drop(listed.map_err(io_error(format!("listing {dir}/")))?),
+        }
+    }
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
