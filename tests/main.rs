@@ -13,6 +13,7 @@ mod scenarios {
     mod prometheus;
     mod promql_scripts;
     mod sender;
+    mod simulation;
     mod storage_faults;
     mod storage_model;
     mod store;

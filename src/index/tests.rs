@@ -224,7 +224,7 @@ fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
         disk.read_file(&path(10)).unwrap(),
         "a merge gives the file that writing the same series gives"
     );
-    index.replace(&old, merged);
+    index.replace(&old, Some(merged));
     assert_eq!(index.segments().len(), 1);
     assert_eq!(index.ids(), keep);
     assert_eq!(index.labels(SeriesId(8)).unwrap(), Some(realistic(8)));
@@ -357,7 +357,7 @@ proptest! {
         if merge {
             let old = index.segments();
             Segment::merge(&disk, &path(999), &old, &RoaringBitmap::full()).unwrap();
-            index.replace(&old, Arc::new(Segment::open(&disk, &path(999)).unwrap()));
+            index.replace(&old, Some(Arc::new(Segment::open(&disk, &path(999)).unwrap())));
         }
         for matchers in &queries {
             let passes = |labels: &Labels| matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default()));

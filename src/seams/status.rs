@@ -28,6 +28,10 @@ pub struct StoreStatus {
     pub index_bytes: u64,
     /// First and last sample time there is.
     pub times: Option<TimeRange>,
+    /// Samples before this time have been dropped, or will be and are not shown any more.
+    pub line: Option<i64>,
+    /// Deletes that some table still has to be cleaned of.
+    pub tombstones: u64,
     /// What was found damaged and set aside, in words, one entry per file or part of a file.
     pub damage: Vec<String>,
 }

@@ -66,6 +66,15 @@ pub enum StorageError {
         /// What it said.
         source: io::Error,
     },
+    /// The store is closing.
+    #[error("the store is closing")]
+    Stopped,
+    /// There are so many tombstones that the manifest would become unwieldy.
+    #[error("deletes not yet applied to the files take {bytes} bytes already; clean tombstones first")]
+    TooManyDeletes {
+        /// Bytes of all tombstones.
+        bytes: usize,
+    },
     /// A table can't be written or read.
     #[error(transparent)]
     Sst(#[from] SstError),

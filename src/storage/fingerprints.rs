@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 
 use parking_lot::RwLock;
+use roaring::RoaringBitmap;
 
 use crate::seams::append::{Fingerprint, SeriesId};
 
@@ -36,6 +37,8 @@ type Map = HashMap<Fingerprint, SeriesId, std::hash::BuildHasherDefault<Passthro
 struct Generations {
     young: Map,
     old: Map,
+    /// Series that have left the index; their ids are never taken in again.
+    retired: RoaringBitmap,
 }
 
 /// Fingerprint → series, at most twice `capacity / 2` entries.
@@ -63,17 +66,40 @@ impl Fingerprints {
     pub(super) fn insert(&self, entries: impl IntoIterator<Item = (Fingerprint, SeriesId)>) {
         let mut generations = self.generations.write();
         for (fingerprint, id) in entries {
+            if generations.retired.contains(id.0) {
+                continue;
+            }
             if generations.young.len() >= self.per_generation {
                 generations.old = std::mem::take(&mut generations.young);
             }
             generations.young.insert(fingerprint, id);
         }
     }
+
+    /// Forgets these series for good.
+    pub(super) fn retire(&self, ids: &RoaringBitmap) {
+        let mut generations = self.generations.write();
+        generations.young.retain(|_, id| !ids.contains(id.0));
+        generations.old.retain(|_, id| !ids.contains(id.0));
+        generations.retired |= ids;
+        generations.retired.optimize();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_retired_series_is_forgotten_for_good() {
+        let known = Fingerprints::new(20);
+        known.insert([(7, SeriesId(7)), (8, SeriesId(8))]);
+        known.retire(&[7].into());
+        known.insert([(7, SeriesId(7))]);
+        assert_eq!((known.get(7), known.get(8)), (None, Some(SeriesId(8))));
+        known.insert([(7, SeriesId(9))]);
+        assert_eq!(known.get(7), Some(SeriesId(9)));
+    }
 
     #[test]
     fn entries_in_use_stay_and_the_rest_is_forgotten() {

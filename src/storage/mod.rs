@@ -12,7 +12,9 @@
 //!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
 //!   both and the new start of the log with one [manifest](manifest) rewrite.
-//! - [`compact`] merges runs of neighbouring tables, and of index segments, into larger ones.
+//! - [`compact`] merges tables by time windows that grow with age; [`retention`] drops tables whose samples have expired;
+//!   [`sweep`] merges index segments and takes series without samples out of the index.
+//! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
@@ -30,6 +32,7 @@ mod commit;
 mod compact;
 mod counters;
 mod damage;
+mod delete;
 mod error;
 mod exemplars;
 mod flush;
@@ -41,10 +44,14 @@ mod metadata;
 mod options;
 mod recover;
 mod reserve;
+mod retention;
 mod select;
 mod snapshot;
 mod status;
 mod store;
+mod sweep;
+mod tombstones;
+mod trim;
 mod view;
 
 pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};

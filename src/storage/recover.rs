@@ -9,7 +9,7 @@ use super::{
     commit::Committer,
     error::{OpenError, StorageError, Tried},
     flush, layout,
-    manifest::{FileEntry, Manifest},
+    manifest::Manifest,
     options::StorageOptions,
     store::{Shared, is_ours},
     view::{LiveTable, View},
@@ -104,7 +104,7 @@ fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
         disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
     }
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
-    let manifest = Manifest { next_file: 1, wal_start: 1, ..Manifest::default() };
+    let manifest = Manifest::default();
     manifest.store(disk)?;
     Ok(manifest)
 }
@@ -115,13 +115,14 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
     for entry in &mut manifest.tables {
         let path = layout::table(entry.number);
         let opened = Table::open(disk, &path);
-        let table = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
-        tables.extend(table.map(|table| Arc::new(LiveTable { number: entry.number, table })));
+        let table = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
+        let (number, windowed, settled) = (entry.number, entry.windowed, entry.settled);
+        tables.extend(table.map(|t| Arc::new(LiveTable { number, table: Arc::new(t), windowed, settled })));
     }
     for entry in &mut manifest.segments {
         let path = layout::segment(entry.number);
         let opened = Segment::open(&**disk, &path);
-        let segment = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
+        let segment = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
         segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
     }
     let numbers = [layout::TABLES, layout::INDEX].map(|dir| disk.list(Path::new(dir)));
@@ -131,20 +132,21 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
         next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
     }
     let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
-    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables };
+    let deletes = manifest.deletes.clone();
+    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, deletes };
     Ok(Opened { manifest, index, view, segments, next_file, damage })
 }
 
 /// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.
 fn unless_damaged<T, E: std::error::Error>(
-    entry: &mut FileEntry,
+    set_aside: &mut bool,
     opened: Result<T, E>,
     path: &Path,
     is_damage: impl Fn(&E) -> bool,
     damage: &mut Vec<String>,
 ) -> Result<Option<T>, OpenError> {
     match opened {
-        Ok(_) if entry.set_aside => {
+        Ok(_) if *set_aside => {
             damage.push(format!("{} was damaged before and stays set aside", path.display()));
             Ok(None)
         }
@@ -152,7 +154,7 @@ fn unless_damaged<T, E: std::error::Error>(
         Err(error) if is_damage(&error) => {
             tracing::error!(%error, path = %path.display(), "a damaged file is set aside; its samples are not served");
             damage.push(error.to_string());
-            entry.set_aside = true;
+            *set_aside = true;
             Ok(None)
         }
         Err(error) => Err(OpenError::File(error.to_string())),
@@ -161,10 +163,12 @@ fn unless_damaged<T, E: std::error::Error>(
 
 /// Removes what an interrupted flush or merge left: files that the manifest doesn't name.
 fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
-    for (dir, live) in [(layout::TABLES, &manifest.tables), (layout::INDEX, &manifest.segments)] {
+    let tables: Vec<u64> = manifest.tables.iter().map(|f| f.number).collect();
+    let segments: Vec<u64> = manifest.segments.iter().map(|f| f.number).collect();
+    for (dir, live) in [(layout::TABLES, tables), (layout::INDEX, segments)] {
         for name in disk.list(Path::new(dir)).map_err(io_error(format!("listing {dir}/")))? {
             let number = layout::file_number(&name);
-            if number.is_some_and(|number| !live.iter().any(|f| f.number == number)) {
+            if number.is_some_and(|number| !live.contains(&number)) {
                 flush::discard(disk, &Path::new(dir).join(name));
             }
         }
@@ -240,12 +244,13 @@ fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
 }
 
 fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
-    let batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
+    let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
     for (id, labels) in &batch.series {
         shared.index.define(*id, labels).map_err(|error| error.to_string())?;
     }
     let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series)).max();
     used.into_iter().for_each(|id| shared.index.reserve(id));
+    shared.drop_expired(&mut batch);
     shared.view.load().active.apply(&batch.floats, &batch.histograms);
     shared.exemplars.lock().add(batch.exemplars);
     shared.metadata.lock().add(batch.metadata);

@@ -47,12 +47,12 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
     }
     // While it is held nothing that it names is removed.
     let manifest = shared.manifest.lock();
-    let tables = manifest.tables.iter().map(|entry| (entry, layout::table(entry.number)));
-    let segments = manifest.segments.iter().map(|entry| (entry, layout::segment(entry.number)));
-    for (entry, path) in tables.chain(segments) {
+    let tables = manifest.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
+    let segments = manifest.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
+    for (set_aside, path) in tables.chain(segments) {
         match disk.link(&path, &dir.join(&path)) {
             // It is missing here too, and marked so in both manifests.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && entry.set_aside => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && set_aside => {}
             linked => linked.tried("linking a file into the snapshot")?,
         }
     }

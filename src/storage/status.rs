@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{layout, store::Storage};
+use super::{
+    layout,
+    store::{Shared, Storage},
+};
 use crate::{
     model::TimeRange,
     seams::{
@@ -11,6 +14,13 @@ use crate::{
     },
     wal,
 };
+
+/// Bytes of tables, index and log.
+pub(super) fn disk_bytes(shared: &Shared) -> u64 {
+    let tables: u64 = shared.view.load().tables.iter().map(|t| t.table.summary().bytes).sum();
+    let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
+    tables + shared.index.counts().segment_bytes + log
+}
 
 impl Status for Storage {
     fn status(&self) -> StoreStatus {
@@ -35,6 +45,8 @@ impl Status for Storage {
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             index_bytes: index.segment_bytes,
             times,
+            line: Some(shared.line()).filter(|line| *line > i64::MIN),
+            tombstones: view.deletes.tombstones.len() as u64,
             damage: shared.all_damage(),
         }
     }

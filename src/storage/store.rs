@@ -1,14 +1,19 @@
 //! The open store: its shared state, its threads, and its writing side.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64},
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
+use roaring::RoaringBitmap;
 
 use super::{
     commit::{self, Committer, Queue},
@@ -36,6 +41,8 @@ use crate::{
 
 /// How long a failed flush or merge waits before it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often retention and window ends are looked at when nothing is flushed.
+const IDLE_PAUSE: Duration = Duration::from_secs(60);
 
 /// An open data directory.
 ///
@@ -71,6 +78,15 @@ pub(super) struct Shared {
     pub(super) segments: Mutex<Vec<(u64, Arc<Segment>)>>,
     pub(super) flushing: Mutex<()>,
     pub(super) compacting: Mutex<()>,
+    pub(super) deleting: Mutex<()>,
+    /// Numbers of tables that turned out damaged while they were merged.
+    pub(super) unmergeable: Mutex<BTreeSet<u64>>,
+    /// Retention by size has dropped samples before this time.
+    pub(super) floor: AtomicI64,
+    /// The index may have series without samples.
+    pub(super) ghosts: AtomicBool,
+    /// Series that have left the index since the store was opened.
+    pub(super) retired: Mutex<RoaringBitmap>,
     /// Log segments found damaged at replay: they go to quarantine instead of being removed.
     pub(super) damaged_log: Mutex<Vec<u64>>,
     /// What was found damaged, for people.
@@ -106,7 +122,7 @@ impl Work {
         self.changed.notify_all();
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.state.lock().stopped
     }
 
@@ -165,10 +181,16 @@ impl Shared {
             queue: Queue::default(),
             committer: Mutex::new(Committer::new(None, None)),
             next_file: Mutex::new(opened.next_file),
+            floor: AtomicI64::new(opened.manifest.floor),
+            // Only a look at all series could tell; the first merge of the index takes it.
+            ghosts: AtomicBool::new(true),
+            retired: Mutex::default(),
+            unmergeable: Mutex::default(),
             manifest: Mutex::new(opened.manifest),
             segments: Mutex::new(opened.segments),
             flushing: Mutex::default(),
             compacting: Mutex::default(),
+            deleting: Mutex::default(),
             damaged_log: Mutex::default(),
             damage: Mutex::new(opened.damage),
             reserve: Reserve::new(options.reserve_bytes),
@@ -223,7 +245,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Merges tables and index segments until there is no run left to merge.
+    /// Drops what has expired, and merges tables and index segments until there is no run left to merge.
     ///
     /// # Errors
     /// When the disk refuses or a table is damaged; nothing is lost.
@@ -285,13 +307,13 @@ fn compact_loop(shared: &Shared) {
     while !shared.work.stopped() {
         match compact::compact_once(shared) {
             Ok(true) => continue,
-            Ok(false) => {}
+            Ok(false) | Err(StorageError::Stopped) => {}
             Err(error) => {
                 shared.counters.compaction_failures.inc();
                 tracing::error!(%error, "merging tables failed, trying again after the next flush");
             }
         }
-        shared.work.wait(&mut seen, None);
+        shared.work.wait(&mut seen, Some(IDLE_PAUSE));
     }
 }
 
@@ -319,7 +341,8 @@ impl Append for Storage {
         Ok(resolved.id)
     }
 
-    fn append(&self, batch: Batch) -> Appending<'_> {
+    fn append(&self, mut batch: Batch) -> Appending<'_> {
+        self.shared.drop_expired(&mut batch);
         if batch.is_empty() {
             return Box::pin(std::future::ready(Ok(())));
         }

@@ -19,7 +19,7 @@ use crate::{
     storage::{
         error::OpenError,
         layout,
-        manifest::{FileEntry, Manifest},
+        manifest::Manifest,
         recover::{self, io_error},
     },
     wal,
@@ -121,16 +121,15 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
         to.create_dir(Path::new(dir)).map_err(target("creating directories"))?;
     }
     let mut done = Copied::default();
-    let mut copied_manifest = manifest.clone();
-    for entry in &mut copied_manifest.tables {
+    for entry in &manifest.tables {
         let path = layout::table(entry.number);
-        copy_entry(from, to, entry, &path, &mut done, || {
+        copy_entry(from, to, entry.set_aside, &path, &mut done, || {
             Table::open(to, &path).and_then(|table| table.verify()).map_err(|error| error.to_string())
         })?;
     }
-    for entry in &mut copied_manifest.segments {
+    for entry in &manifest.segments {
         let path = layout::segment(entry.number);
-        copy_entry(from, to, entry, &path, &mut done, || {
+        copy_entry(from, to, entry.set_aside, &path, &mut done, || {
             Segment::open(&**to, &path).and_then(|segment| segment.verify()).map_err(|error| error.to_string())
         })?;
     }
@@ -142,8 +141,8 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
     for dir in layout::DIRECTORIES {
         to.sync_dir(Path::new(dir)).map_err(target("syncing directories"))?;
     }
-    copied_manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
-    done.removed = prune(&**to, &copied_manifest, &log).map_err(CopyError::Target)?;
+    manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
+    done.removed = prune(&**to, &manifest, &log).map_err(CopyError::Target)?;
     Ok(done)
 }
 
@@ -151,7 +150,7 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
 fn copy_entry(
     from: &Arc<dyn Disk>,
     to: &Arc<dyn Disk>,
-    entry: &FileEntry,
+    set_aside: bool,
     path: &Path,
     done: &mut Copied,
     check: impl FnOnce() -> Result<(), String>,
@@ -168,7 +167,7 @@ fn copy_entry(
         && let Err(why) = check()
     {
         done.damage.push(why);
-    } else if entry.set_aside {
+    } else if set_aside {
         done.damage.push(format!("{}: it was found damaged earlier and is set aside", path.display()));
     }
     Ok(())
@@ -246,8 +245,8 @@ fn prune(disk: &dyn Disk, manifest: &Manifest, log: &[u64]) -> Result<u64, OpenE
         removed += 1;
         disk.remove(path).map_err(io_error(format!("removing {}", path.display())))
     };
-    for (dir, named) in [(layout::TABLES, &manifest.tables), (layout::INDEX, &manifest.segments)] {
-        for (_, name) in inspect::unnamed(disk, dir, named)? {
+    for (dir, named) in inspect::named(manifest) {
+        for (_, name) in inspect::unnamed(disk, dir, &named)? {
             remove(&Path::new(dir).join(name))?;
         }
     }

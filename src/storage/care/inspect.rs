@@ -9,7 +9,7 @@ use crate::{
     storage::{
         error::OpenError,
         layout,
-        manifest::FileEntry,
+        manifest::Manifest,
         recover::{self, io_error},
     },
     wal::{self, ReplayReport},
@@ -37,9 +37,16 @@ pub(super) fn names(disk: &dyn Disk, dir: &str) -> Result<Vec<String>, OpenError
 }
 
 /// Names of tables or segments in `dir` that `named` doesn't have.
-pub(super) fn unnamed(disk: &dyn Disk, dir: &str, named: &[FileEntry]) -> Result<Vec<(u64, String)>, OpenError> {
+pub(super) fn unnamed(disk: &dyn Disk, dir: &str, named: &[u64]) -> Result<Vec<(u64, String)>, OpenError> {
     let files = names(disk, dir)?.into_iter().filter_map(|name| Some((layout::file_number(&name)?, name)));
-    Ok(files.filter(|(number, _)| !named.iter().any(|entry| entry.number == *number)).collect())
+    Ok(files.filter(|(number, _)| !named.contains(number)).collect())
+}
+
+/// The directories of tables and segments, each with the numbers that the manifest names.
+pub(super) fn named(manifest: &Manifest) -> [(&'static str, Vec<u64>); 2] {
+    let tables = manifest.tables.iter().map(|entry| entry.number).collect();
+    let segments = manifest.segments.iter().map(|entry| entry.number).collect();
+    [(layout::TABLES, tables), (layout::INDEX, segments)]
 }
 
 /// What the log holds.

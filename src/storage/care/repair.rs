@@ -25,7 +25,7 @@ use crate::{
         damage,
         error::OpenError,
         flush, layout,
-        manifest::{FileEntry, Manifest},
+        manifest::{FileEntry, Manifest, TableEntry},
         options::StorageOptions,
         recover::{self, io_error},
     },
@@ -123,12 +123,15 @@ impl Work<'_> {
             Err(other) => return Err(other),
         };
         let disk = &**self.disk;
-        let entries = |dir: &str| -> Result<Vec<FileEntry>, OpenError> {
+        let numbers = |dir: &str| -> Result<Vec<u64>, OpenError> {
             let mut found: Vec<u64> = inspect::unnamed(disk, dir, &[])?.into_iter().map(|(number, _)| number).collect();
             found.sort_unstable();
-            Ok(found.into_iter().map(|number| FileEntry { number, set_aside: false }).collect())
+            Ok(found)
         };
-        let (tables, segments) = (entries(layout::TABLES)?, entries(layout::INDEX)?);
+        let table = |number| TableEntry { number, set_aside: false, windowed: false, settled: 0 };
+        let tables: Vec<TableEntry> = numbers(layout::TABLES)?.into_iter().map(table).collect();
+        let segment = |number| FileEntry { number, set_aside: false };
+        let segments: Vec<FileEntry> = numbers(layout::INDEX)?.into_iter().map(segment).collect();
         let wal_start = wal::segments(disk, Path::new(layout::WAL))?.first().copied().unwrap_or(1);
         let next_series = self.next_series(&tables, &segments);
         self.done(format!(
@@ -138,13 +141,14 @@ impl Work<'_> {
         ));
         self.lost(
             "MANIFEST: the order of the tables is taken from their numbers; where one time of a series was written twice, \
-             the older value may be back",
+             the older value may be back, and so may samples that were deleted and not yet cleaned away",
         );
-        Ok((Manifest { next_file: self.next_file, next_series, wal_start, tables, segments }, true))
+        let rebuilt = Manifest { next_file: self.next_file, next_series, wal_start, tables, segments, ..Manifest::default() };
+        Ok((rebuilt, true))
     }
 
     /// The first id above those that any file uses.
-    fn next_series(&self, tables: &[FileEntry], segments: &[FileEntry]) -> u64 {
+    fn next_series(&self, tables: &[TableEntry], segments: &[FileEntry]) -> u64 {
         let in_tables = tables.iter().filter_map(|entry| Table::open(self.disk, &layout::table(entry.number)).ok());
         let in_segments =
             segments.iter().filter_map(|entry| Segment::open(&**self.disk, &layout::segment(entry.number)).ok());
@@ -152,7 +156,7 @@ impl Work<'_> {
         used.flatten().max().map_or(0, |id| u64::from(id) + 1)
     }
 
-    fn tables(&mut self, entries: &[FileEntry]) -> Result<Vec<FileEntry>, OpenError> {
+    fn tables(&mut self, entries: &[TableEntry]) -> Result<Vec<TableEntry>, OpenError> {
         let mut kept = Vec::new();
         for entry in entries {
             kept.extend(self.table(*entry)?);
@@ -160,7 +164,7 @@ impl Work<'_> {
         Ok(kept)
     }
 
-    fn table(&mut self, entry: FileEntry) -> Result<Option<FileEntry>, OpenError> {
+    fn table(&mut self, entry: TableEntry) -> Result<Option<TableEntry>, OpenError> {
         let path = layout::table(entry.number);
         let shown = path.display();
         let mut losses = Vec::new();
@@ -169,7 +173,8 @@ impl Work<'_> {
                 let mut errors = Vec::new();
                 table.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
                 if errors.is_empty() {
-                    return Ok(Some(self.kept(entry, &path)));
+                    self.say_kept(entry.set_aside, &path);
+                    return Ok(Some(TableEntry { set_aside: false, ..entry }));
                 }
                 losses.extend(table.holes().iter().map(damage::block));
                 if losses.is_empty() {
@@ -205,7 +210,7 @@ impl Work<'_> {
         }
         let into = new.display();
         self.done(format!("{shown}: {} samples saved into {into}; moved to quarantine/", saved.samples));
-        Ok(Some(FileEntry { number, set_aside: false }))
+        Ok(Some(TableEntry { number, set_aside: false, ..entry }))
     }
 
     fn segments(&mut self, entries: &[FileEntry]) -> Result<Vec<FileEntry>, OpenError> {
@@ -224,7 +229,8 @@ impl Work<'_> {
                 let mut errors = Vec::new();
                 segment.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
                 if errors.is_empty() {
-                    return Ok(Some(self.kept(entry, &path)));
+                    self.say_kept(entry.set_aside, &path);
+                    return Ok(Some(FileEntry { set_aside: false, ..entry }));
                 }
                 self.done(format!("{shown}: {}", errors.join("; ")));
             }
@@ -254,12 +260,10 @@ impl Work<'_> {
         Ok(Some(FileEntry { number, set_aside: false }))
     }
 
-    /// An entry whose file is whole.
-    fn kept(&mut self, entry: FileEntry, path: &Path) -> FileEntry {
-        if entry.set_aside {
+    fn say_kept(&mut self, set_aside: bool, path: &Path) {
+        if set_aside {
             self.done(format!("{}: it was set aside and is whole; it is served again", path.display()));
         }
-        FileEntry { set_aside: false, ..entry }
     }
 
     fn is_missing(&self, path: &Path) -> Result<bool, OpenError> {

@@ -13,7 +13,7 @@ use crate::{
         damage,
         error::OpenError,
         layout,
-        manifest::{FileEntry, Manifest},
+        manifest::Manifest,
     },
 };
 
@@ -109,7 +109,7 @@ fn segments(disk: &Arc<dyn Disk>, manifest: &Manifest, seen: &mut Verified) -> R
     let mut labelled = RoaringBitmap::new();
     for entry in &manifest.segments {
         let path = layout::segment(entry.number);
-        note_set_aside(*entry, &path, seen);
+        note_set_aside(entry.set_aside, &path, seen);
         let segment = match Segment::open(&**disk, &path) {
             Ok(segment) => segment,
             Err(error) if error.is_damage() => {
@@ -150,7 +150,7 @@ fn tables(
 ) -> Result<(), OpenError> {
     for entry in &manifest.tables {
         let path = layout::table(entry.number);
-        note_set_aside(*entry, &path, seen);
+        note_set_aside(entry.set_aside, &path, seen);
         let table = match Table::open(disk, &path) {
             Ok(table) => table,
             Err(error) if error.is_damage() => {
@@ -177,15 +177,15 @@ fn tables(
     Ok(())
 }
 
-fn note_set_aside(entry: FileEntry, path: &Path, seen: &mut Verified) {
-    if entry.set_aside {
+fn note_set_aside(set_aside: bool, path: &Path, seen: &mut Verified) {
+    if set_aside {
         seen.find(path, "it was found damaged at an earlier start and is set aside: nothing in it is served");
     }
 }
 
 fn note_others(disk: &dyn Disk, manifest: &Manifest, seen: &mut Verified) -> Result<(), OpenError> {
-    for (dir, named) in [(layout::TABLES, &manifest.tables), (layout::INDEX, &manifest.segments)] {
-        for (_, name) in inspect::unnamed(disk, dir, named)? {
+    for (dir, named) in inspect::named(manifest) {
+        for (_, name) in inspect::unnamed(disk, dir, &named)? {
             seen.notes.push(format!("{dir}/{name} is left over from an interrupted flush or merge; the next start removes it"));
         }
     }
