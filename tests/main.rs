@@ -3,9 +3,11 @@
 // Said once more, so that lints know that all of this is tests.
 #[cfg(test)]
 mod scenarios {
+    mod bad_input;
     mod bit_rot;
     mod care;
     mod docs;
+    mod grafana;
     mod http_client;
     mod layers;
     mod power_cut;

@@ -10,6 +10,7 @@ mod logs;
 mod query;
 mod serve;
 mod table;
+mod when;
 
 use std::process::ExitCode;
 
@@ -24,7 +25,7 @@ Examples:
   vctsdb query 'rate(http_requests_total[5m])'   ask the running server
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
-  vctsdb query up --start 2026-01-01T00:00:00Z --end 2026-01-01T01:00:00Z --step 5m
+  vctsdb query up --start -1h --step 5m
 
 Prometheus sends to it with:
   remote_write:
@@ -141,7 +142,8 @@ mod tests {
             &["--memory", "1KB"],
             &["--no-such-flag"],
             &["query"],
-            &["query", "up", "--start", "1"],
+            &["query", "up", "--end", "1"],
+            &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
             &["verify"],

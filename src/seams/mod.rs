@@ -4,7 +4,7 @@
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting.
 //! - [`status`]: how the store tells how it is doing.
-//! - [`env`]: how storage reaches files and the time.
+//! - [`mod@env`]: how storage reaches files and the time.
 //!
 //! Each has a fake beside it, so that an engine is tested on vectors in memory and storage on a disk whose power can
 //! be cut.

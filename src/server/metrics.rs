@@ -49,9 +49,8 @@ static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
 });
 /// By kind: instant or range.
-pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
-    histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"])
-});
+pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> =
+    LazyLock::new(|| histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"]));
 /// By error type.
 pub(crate) static QUERY_FAILURES: LazyLock<IntCounterVec> =
     LazyLock::new(|| counters("vctsdb_query_failures_total", "Queries without an answer, by reason.", &["reason"]));
@@ -80,6 +79,35 @@ pub(crate) static READS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_self_scrapes_total", "Times our own metrics were to be stored, by result.", &["result"])
 });
+
+/// Makes the metrics whose label values are known from the start. A counter that begins at 0 shows its first event as an
+/// increase; one that appears with it doesn't.
+pub(crate) fn prepare() {
+    for (counters, values) in [
+        (&QUERY_FAILURES, &["parse", "execution", "unsupported", "timeout", "canceled", "storage"][..]),
+        (&WRITTEN, &["float", "histogram", "exemplar"]),
+        (&READS, &["samples", "chunks"]),
+        (&SELF_SCRAPES, &["stored", "failed"]),
+    ] {
+        for value in values {
+            counters.with_label_values(&[*value]);
+        }
+    }
+    for version in ["1.0", "2.0"] {
+        WRITES.with_label_values(&[version, "204"]);
+    }
+    for kind in ["instant", "range"] {
+        QUERY_SECONDS.with_label_values(&[kind]);
+    }
+    for lazy in [&QUERY_SAMPLES, &WRITE_BYTES] {
+        LazyLock::force(lazy);
+    }
+    for going in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {
+        LazyLock::force(&going.0);
+    }
+    LazyLock::force(&WRITE_SECONDS);
+    LazyLock::force(&STORE);
+}
 
 /// Counts an answered request.
 pub(crate) fn observe_request(route: &'static str, status: StatusCode, took: Duration) {

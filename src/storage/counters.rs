@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter, IntGauge};
+use prometheus::{Histogram, IntCounter};
 
-use crate::telemetry::{SECONDS, counter, gauge, histogram};
+use crate::telemetry::{SECONDS, counter, histogram};
 
 /// The process' storage counters.
 pub(super) static COUNTERS: LazyLock<Counters> = LazyLock::new(Counters::new);
@@ -34,8 +34,6 @@ pub(super) struct Counters {
     pub(super) dropped_bytes: IntCounter,
     /// Samples deleted on request.
     pub(super) deleted: IntCounter,
-    /// Damaged files and parts of files known of.
-    pub(super) damage: IntGauge,
 }
 
 impl Counters {
@@ -63,7 +61,6 @@ impl Counters {
             dropped_bytes: counter("vctsdb_retention_dropped_bytes_total", "Bytes of tables dropped by retention."),
             deleted: counter("vctsdb_storage_samples_deleted_total", "Samples deleted on request."),
             compaction_failures: counter("vctsdb_compaction_failures_total", "Merges that failed."),
-            damage: gauge("vctsdb_storage_damage", "Damaged files, or parts of files, known of."),
         }
     }
 }

@@ -48,7 +48,6 @@ impl Shared {
                 all.push(text);
             }
         }
-        self.counters.damage.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
         all
     }
 }

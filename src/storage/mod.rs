@@ -11,7 +11,7 @@
 //! - A [`View`](view::View) is what a reader sees: the active memtable, the sealed ones, and the tables. Views are
 //!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
-//!   both and the new start of the log with one [manifest](manifest) rewrite.
+//!   both and the new start of the log with one [manifest] rewrite.
 //! - [`compact`] merges tables by time windows that grow with age; [`retention`] drops tables whose samples have expired;
 //!   [`sweep`] merges index segments and takes series without samples out of the index.
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
@@ -35,8 +35,8 @@ mod damage;
 mod delete;
 mod error;
 mod exemplars;
-mod flush;
 mod fingerprints;
+mod flush;
 mod layout;
 mod manifest;
 mod merge;

@@ -7,7 +7,11 @@ use crate::{
     model::Labels,
     promql::{
         QueryError,
-        exec::{Block, Operator, Series, for_each_row, row::Row},
+        exec::{
+            Block, Operator, Series, for_each_row,
+            row::{Row, Sample},
+        },
+        functions::native::Native,
         plan::Aggregate,
     },
 };
@@ -21,22 +25,22 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
     let mut known: HashMap<(Labels, u64), usize> = HashMap::new();
     let mut held = 0;
     for_each_row(cx, input.inner, steps, &mut |i, row| {
-        if row.has_histograms() && row.drop_histograms() {
-            return Err(QueryError::Unsupported("count_values of native histograms".to_owned()));
-        }
         if !row.present.any() {
             return Ok(());
         }
         let base = group_labels(&input.inner.series(i)?.labels, &a.grouping, a.without).filtered(|n| n != label);
         for step in row.present.ones() {
-            let Some(value) = row.float(step) else { continue };
-            let key = (base.clone(), value.to_bits());
-            let number = match known.get(&key) {
+            let Some(sample) = row.sample(step) else { continue };
+            let key = match &sample {
+                Sample::Float(value) => Some((base.clone(), value.to_bits())),
+                Sample::Histogram(_) => None,
+            };
+            let number = match key.as_ref().and_then(|key| known.get(key)) {
                 Some(number) => *number,
                 None => {
                     let mut labels = base.builder();
                     if !leaves_label_out {
-                        labels.set(label, &text(value));
+                        labels.set(label, &text(&sample));
                     }
                     let labels = labels.build();
                     let next = counts.len();
@@ -46,7 +50,7 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
                         held += steps;
                         counts.push((labels, Row::new(steps)));
                     }
-                    known.insert(key, number);
+                    known.extend(key.map(|key| (key, number)));
                     number
                 }
             };
@@ -65,7 +69,11 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
     Ok(Box::new(block))
 }
 
-/// A value as a label: plain decimals.
-fn text(value: f64) -> String {
-    if value.is_infinite() { if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned() } else { format!("{value}") }
+/// A value as a label: floats in plain decimals.
+fn text(sample: &Sample) -> String {
+    match sample {
+        Sample::Float(v) if v.is_infinite() => if *v > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
+        Sample::Float(v) => v.to_string(),
+        Sample::Histogram(h) => Native::from_model(h).to_string(),
+    }
 }

@@ -17,7 +17,8 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::{
         MatrixSeries, QueryError, Value, VectorSample,
-        ast::ValueType,
+        ast::{Edges, ValueType},
+        functions::window::{self, View},
         plan::{Kind, Node},
     },
 };
@@ -72,12 +73,11 @@ fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorS
         }
         Ok(())
     })?;
-    if cx.settings.delayed_name_removal {
-        let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
-        all.sort_unstable_by_key(|labels| labels.as_bytes());
-        if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
-            return Err(same_labelset());
-        }
+    // Operators keep labels distinct; names that go only now may make some equal.
+    let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
+    all.sort_unstable_by_key(|labels| labels.as_bytes());
+    if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+        return Err(same_labelset());
     }
     Ok(out)
 }
@@ -93,6 +93,9 @@ fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixS
         Ok(())
     })?;
     out.sort_by(|a, b| a.labels.cmp(&b.labels));
+    if out.windows(2).any(|pair| matches!(pair, [a, b] if a.labels == b.labels)) {
+        return Err(same_labelset());
+    }
     Ok(out)
 }
 
@@ -114,17 +117,43 @@ fn samples(row: &Row, grid: Grid) -> SeriesBuf {
     samples
 }
 
+/// The samples of an anchored or smoothed window, values at its edges included.
+fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<SeriesBuf, QueryError> {
+    let smoothed = source.edges == Edges::Smoothed;
+    if !samples.histograms.is_empty() {
+        let modifier = if smoothed { "smoothed" } else { "anchored" };
+        return Err(QueryError::Execution(format!("{modifier} modifier is not supported with histograms")));
+    }
+    let end = source.shift.apply(grid.start);
+    let view = View {
+        times: &samples.times,
+        values: &samples.values,
+        events: &[],
+        base: 0,
+        histograms: &[],
+        natives: &[],
+        resets: &[],
+        start: end.saturating_sub(source.range),
+        end,
+        now: grid.start,
+        args: [f64::NAN; 2],
+    };
+    let mut out = SeriesBuf::default();
+    window::with_edges(&view, smoothed).unwrap_or_default().into_iter().for_each(|(t, v)| out.push_float(t, v));
+    Ok(out)
+}
+
 /// A range vector as it is: all samples in the window.
 fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
     let source = Source::new(cx, node, grid, "")?;
-    if source.edges != crate::promql::ast::Edges::Plain {
-        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
-    }
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     for i in 0..source.len() {
         cx.budget.check()?;
         let mut samples = SeriesBuf::default();
         source.read(i, &mut scratch, &mut samples)?;
+        if source.edges != Edges::Plain {
+            samples = with_edges(&source, &samples, grid)?;
+        }
         if !samples.is_empty() {
             cx.budget.hold(samples.len())?;
             out.push(MatrixSeries { labels: cleaned(source.series(i)?).labels, samples });
