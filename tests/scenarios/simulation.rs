@@ -7,7 +7,7 @@
 //!
 //! A failing run prints its seed. `SIM_SEED` begins at that seed, `SIM_RUNS` says how many seeds to run from there.
 
-use std::{io::ErrorKind, sync::Arc};
+use std::{collections::BTreeSet, io::ErrorKind, sync::Arc};
 
 use vctsdb::{
     model::{Labels, MatchOp, Matcher, TimeRange},
@@ -42,10 +42,28 @@ impl Dice {
 }
 
 /// A change that was tried and not acknowledged: after a crash it may be found done, wholly.
+#[derive(Clone)]
 enum Doubt {
-    None,
+    /// Until a later write is acknowledged: that one's log says where the log before it ends.
     Write(Vec<Sample>),
-    Delete(Vec<Matcher>, TimeRange),
+    /// The samples it would have taken that were not written again since.
+    Delete(BTreeSet<(Labels, i64)>),
+}
+
+impl Doubt {
+    fn resolve(&self, model: &mut Model) {
+        match self {
+            Self::Write(samples) => apply(model, samples),
+            Self::Delete(gone) => {
+                for (labels, time) in gone {
+                    if let Some(samples) = model.get_mut(labels) {
+                        samples.remove(time);
+                    }
+                }
+            }
+        }
+        model.retain(|_, samples| !samples.is_empty());
+    }
 }
 
 struct Simulation {
@@ -55,7 +73,7 @@ struct Simulation {
     disk: SimDisk,
     storage: Option<Storage>,
     model: Model,
-    doubt: Doubt,
+    doubts: Vec<Doubt>,
     /// Whether calls may fail at the moment.
     faulty: bool,
     log: Vec<String>,
@@ -64,7 +82,7 @@ struct Simulation {
 impl Simulation {
     fn new(seed: u64) -> Self {
         let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
-        (0..8).for_each(|_| drop(dice.roll(2)));
+        (0..8).for_each(|_| assert!(dice.roll(2) < 2));
         let retention_time = [None, None, Some(30 * HOUR), Some(HOUR)][dice.roll(4) as usize];
         let retention_size = [None, None, None, Some(40_000)][dice.roll(4) as usize];
         let options = StorageOptions {
@@ -84,7 +102,7 @@ impl Simulation {
             disk: SimDisk::new(),
             storage: None,
             model: Model::new(),
-            doubt: Doubt::None,
+            doubts: Vec::new(),
             faulty: false,
             log: Vec::new(),
         };
@@ -157,14 +175,27 @@ impl Simulation {
             Ok(()) => {
                 apply(&mut self.model, &samples);
                 self.expire();
+                self.doubts.retain(|doubt| matches!(doubt, Doubt::Delete(_)));
+                for doubt in &mut self.doubts {
+                    if let Doubt::Delete(gone) = doubt {
+                        samples.iter().for_each(|(labels, time, _)| drop(gone.take(&(labels.clone(), *time))));
+                    }
+                }
             }
             Err(error) if self.disk.is_dead() => {
                 self.note(format!("  lost power: {error}"));
-                self.doubt = Doubt::Write(samples);
+                self.doubts.push(Doubt::Write(samples));
             }
             Err(error) => {
-                assert!(self.faulty || error.to_string().contains("retention"), "{error}");
                 self.note(format!("  refused: {error}"));
+                let text = error.to_string();
+                if text.contains("memory for new samples is full") {
+                    // Nobody flushes here unless told to.
+                    self.upkeep("flush", Storage::flush);
+                } else {
+                    assert!(self.faulty, "{error}");
+                    self.doubts.push(Doubt::Write(samples));
+                }
             }
         }
     }
@@ -199,22 +230,19 @@ impl Simulation {
             Ok(told) => {
                 assert_eq!((told.series, told.samples), (touched, samples), "what a delete took");
                 self.model = after;
-                self.settle();
+                self.doubts.retain(|doubt| matches!(doubt, Doubt::Write(_)));
             }
             Err(error) => {
                 self.note(format!("  failed: {error}"));
                 assert!(self.faulty || self.disk.is_dead(), "{error}");
                 // If the manifest arrived all the same, only a crash brings that to light; the next successful change of the
                 // manifest takes it back.
-                self.doubt = Doubt::Delete(matchers, range);
+                let all = |model: &Model| -> BTreeSet<(Labels, i64)> {
+                    model.iter().flat_map(|(l, samples)| samples.keys().map(|t| (l.clone(), *t))).collect()
+                };
+                let left = all(&after);
+                self.doubts.push(Doubt::Delete(all(&self.model).difference(&left).cloned().collect()));
             }
-        }
-    }
-
-    /// A change of the manifest succeeded: whatever failed to change it before has no effect any more.
-    fn settle(&mut self) {
-        if !self.disk.is_dead() {
-            self.doubt = Doubt::None;
         }
     }
 
@@ -264,17 +292,22 @@ impl Simulation {
         self.open();
         self.expire();
         let found = read(self.storage(), TimeRange::ALL);
-        let mut other = self.model.clone();
-        match std::mem::replace(&mut self.doubt, Doubt::None) {
-            Doubt::None => {}
-            Doubt::Write(samples) => apply(&mut other, &samples),
-            Doubt::Delete(matchers, range) => bury(&mut other, &matchers, range, |_| {}),
+        let doubts = std::mem::take(&mut self.doubts);
+        // Nothing, or one delete, or one write, or both: a log that continues ends the one before.
+        let deletes = doubts.iter().filter(|d| matches!(d, Doubt::Delete(_))).map(Some).chain([None]);
+        let writes = doubts.iter().filter(|d| matches!(d, Doubt::Write(_))).map(Some).chain([None]);
+        let stories = deletes.flat_map(|delete| writes.clone().map(move |write| (delete, write)));
+        let line = self.line();
+        let true_story = stories.filter_map(|(delete, write)| {
+            let mut model = self.model.clone();
+            delete.into_iter().chain(write).for_each(|doubt| doubt.resolve(&mut model));
+            model.values_mut().for_each(|samples| *samples = samples.split_off(&line));
+            model.retain(|_, samples| !samples.is_empty());
+            (model == found).then_some(model)
+        });
+        if let Some(model) = { true_story }.next() {
+            self.model = model;
         }
-        if found != self.model {
-            self.note("  what was in doubt has happened");
-            self.model = other;
-        }
-        self.expire();
         self.check();
     }
 
