@@ -52,6 +52,10 @@ pub struct Flags {
     )]
     pub listen: String,
 
+    /// Allow snapshots and deletes over HTTP (/api/v1/admin/tsdb/…) to everybody who can reach the address.
+    #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", help_heading = "HTTP")]
+    pub admin_api: bool,
+
     /// Samples further ahead of this machine's clock are refused.
     #[arg(long = "remote-write.max-ahead", env = "VCTSDB_REMOTE_WRITE_MAX_AHEAD", default_value = "10m",
           value_name = "DURATION", value_parser = duration, help_heading = "Remote write")]
@@ -160,6 +164,7 @@ impl Config {
                 instance: flags.listen.clone(),
                 max_queries: usize::from(flags.max_concurrency),
                 max_ahead: flags.max_ahead,
+                admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),
                 flags: flags.listed(memory, max_samples),
             },
@@ -203,6 +208,7 @@ impl Flags {
             ("query.timeout", format_duration(ms(self.query_timeout))),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
+            ("web.enable-admin-api", self.admin_api.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()

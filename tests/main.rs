@@ -6,6 +6,7 @@ mod scenarios {
     mod bad_input;
     mod bit_rot;
     mod care;
+    mod command_line;
     mod docs;
     mod grafana;
     mod http_client;

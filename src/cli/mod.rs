@@ -1,8 +1,7 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one or look after a data
-//! directory ([`care`]). Exit codes
-//! are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
+//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one or look after a
+//! data directory ([`care`]). Exit codes are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
 
 mod care;
 mod client;

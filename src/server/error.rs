@@ -25,6 +25,9 @@ pub(crate) enum ApiError {
     /// It took too long.
     #[error("{0}")]
     Timeout(String),
+    /// Not offered here, or not now.
+    #[error("{0}")]
+    Unavailable(String),
     /// Our fault.
     #[error("{0}")]
     Internal(String),
@@ -64,6 +67,7 @@ impl ApiError {
             // The number nginx gave to "client closed request"; only the access metrics ever see it.
             Self::Canceled(_) => (Some("canceled"), StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
             Self::Timeout(_) => (Some("timeout"), StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unavailable(_) => (Some("unavailable"), StatusCode::SERVICE_UNAVAILABLE),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
             Self::NotReady { .. } | Self::Busy => (None, StatusCode::SERVICE_UNAVAILABLE),

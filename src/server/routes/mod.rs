@@ -1,5 +1,6 @@
 //! The routes: for each group a file that parses parameters, does the work and answers.
 
+mod admin;
 mod exemplars;
 mod health;
 mod lists;
@@ -9,6 +10,7 @@ mod remote_read;
 mod remote_write;
 mod selectors;
 mod status;
+mod storage;
 
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ pub(crate) enum Route {
     RuntimeInfo,
     Tsdb,
     WalReplay,
+    Storage,
+    Snapshot,
     Write,
     Read,
 }
@@ -51,6 +55,7 @@ const GET: &[Method] = &[Method::GET];
 const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const POST: &[Method] = &[Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
@@ -80,6 +85,8 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/status/storage", GET, Route::Storage),
+    ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
     ("/api/v1/write", POST, Route::Write),
     ("/api/v1/read", POST, Route::Read),
 ];
@@ -139,6 +146,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
+        Route::Storage => storage::storage(state).await,
+        Route::Snapshot => admin::snapshot(params, state).await,
         Route::Landing
         | Route::Healthy
         | Route::Ready

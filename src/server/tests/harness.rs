@@ -15,7 +15,7 @@ use tokio::{
 use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
-    seams::{append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus},
+    seams::{admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus},
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
 
@@ -35,6 +35,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) state: Arc<State>,
     pub(super) append: Arc<MemoryAppend>,
+    pub(super) admin: Arc<RecordingAdmin>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -105,6 +106,7 @@ impl Server {
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
+            admin_api: true,
             deadlines,
             flags: vec![("data-dir".to_owned(), "./data".to_owned())],
         };
@@ -114,12 +116,12 @@ impl Server {
         let running = tokio::spawn(run(listener, state.clone(), async {
             let _ = stopped.await;
         }));
-        Self { address, state, append: Arc::default(), stop, running }
+        Self { address, state, append: Arc::default(), admin: Arc::default(), stop, running }
     }
 
     pub(super) fn ready(&self, select: MemorySelect) {
         let status = Arc::new(FixedStatus::default());
-        self.state.ready(Stores { select: Arc::new(select), append: self.append.clone(), status });
+        self.state.ready(Stores { select: Arc::new(select), append: self.append.clone(), status, admin: self.admin.clone() });
     }
 
     /// Stops it and waits until every request is answered.
