@@ -8,6 +8,7 @@ mod scenarios {
     mod care;
     mod command_line;
     mod docs;
+    mod formats;
     mod grafana;
     mod http_client;
     mod layers;
