@@ -12,6 +12,7 @@ mod scenarios {
     mod grafana;
     mod http_client;
     mod layers;
+    mod lifecycle;
     mod power_cut;
     mod process;
     mod prometheus;

@@ -2,7 +2,7 @@
 //!
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`append`]: how ingest formats hand over samples.
-//! - [`admin`]: deleting.
+//! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
 //! - [`mod@env`]: how storage reaches files and the time.
 //!

@@ -291,6 +291,11 @@ impl Simulation {
         }
         self.open();
         self.expire();
+        if name == "killed" && self.doubts.iter().any(|doubt| matches!(doubt, Doubt::Write(_))) {
+            // A record whose sync failed can be read until the power goes and not afterwards, sync or no sync: the store
+            // can't see that. What was refused may then vanish again, so it is taken out of the log here.
+            self.storage().flush().unwrap();
+        }
         let found = read(self.storage(), TimeRange::ALL);
         let doubts = std::mem::take(&mut self.doubts);
         // Nothing, or one delete, or one write, or both: a log that continues ends the one before.

@@ -47,6 +47,8 @@ pub(crate) enum Route {
     WalReplay,
     Storage,
     Snapshot,
+    DeleteSeries,
+    CleanTombstones,
     Write,
     Read,
 }
@@ -87,6 +89,8 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
     ("/api/v1/status/storage", GET, Route::Storage),
     ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
+    ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
+    ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
     ("/api/v1/write", POST, Route::Write),
     ("/api/v1/read", POST, Route::Read),
 ];
@@ -146,6 +150,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
+        Route::DeleteSeries => admin::delete_series(params, state).await,
+        Route::CleanTombstones => admin::clean_tombstones(state).await,
         Route::Storage => storage::storage(state).await,
         Route::Snapshot => admin::snapshot(params, state).await,
         Route::Landing

@@ -15,7 +15,9 @@ use tokio::{
 use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
-    seams::{admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus},
+    seams::{
+        admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus,
+    },
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
 
@@ -98,15 +100,26 @@ impl Server {
         server
     }
 
+    /// A server whose store may be changed over HTTP.
+    pub(super) async fn administered() -> Self {
+        let server = Self::with(Deadlines::default(), true).await;
+        server.ready(some_series(1));
+        server
+    }
+
     /// A server that has no store yet.
     pub(super) async fn opening(deadlines: Deadlines) -> Self {
+        Self::with(deadlines, false).await
+    }
+
+    async fn with(deadlines: Deadlines, admin_api: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServerOptions {
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
-            admin_api: true,
+            admin_api,
             deadlines,
             flags: vec![("data-dir".to_owned(), "./data".to_owned())],
         };
