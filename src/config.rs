@@ -221,7 +221,10 @@ impl Flags {
             ("query.timeout", format_duration(ms(self.query_timeout))),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
             ("retention.size", self.retention_size.map_or_else(|| "off".to_owned(), |bytes| bytes.to_string())),
-            ("retention.time", if self.retention_time.is_zero() { "off".to_owned() } else { format_duration(ms(self.retention_time)) }),
+            (
+                "retention.time",
+                if self.retention_time.is_zero() { "off".to_owned() } else { format_duration(ms(self.retention_time)) },
+            ),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
             ("web.enable-admin-api", self.admin_api.to_string()),
         ]

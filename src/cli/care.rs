@@ -163,7 +163,9 @@ fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
     let snapshot = dir.join("snapshots").join(name);
     if !snapshot.is_dir() {
         let (shown, dir) = (snapshot.display(), dir.display());
-        return Err(Failure::Said(format!("{server} made {name}, but {shown} is not there: is {dir} its data directory?")));
+        return Err(Failure::Said(format!(
+            "{server} made {name}, but {shown} is not there: is {dir} its data directory?"
+        )));
     }
     Ok(snapshot)
 }

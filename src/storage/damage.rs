@@ -20,7 +20,8 @@ pub(super) fn times(range: TimeRange) -> String {
 /// What a damaged block means.
 pub(super) fn block(hole: &Hole) -> String {
     let Hole { at, len, first, last, samples, times: range, why } = hole;
-    let series = if first == last { format!("series {}", first.0) } else { format!("series {} to {}", first.0, last.0) };
+    let series =
+        if first == last { format!("series {}", first.0) } else { format!("series {} to {}", first.0, last.0) };
     format!("{why}; bytes {at} to {} held {samples} samples of {series} {}", at + u64::from(*len), times(*range))
 }
 
@@ -61,6 +62,9 @@ impl View {
         };
         let holes = |table: &Table| table.holes().into_iter().filter(concerned).collect::<Vec<_>>();
         let damaged = self.tables.iter().filter(|live| !live.table.is_whole());
-        damaged.flat_map(|live| holes(&live.table)).map(|hole| format!("samples are missing: {}", block(&hole))).collect()
+        damaged
+            .flat_map(|live| holes(&live.table))
+            .map(|hole| format!("samples are missing: {}", block(&hole)))
+            .collect()
     }
 }

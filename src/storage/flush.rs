@@ -51,7 +51,12 @@ pub(super) fn persist(
     // Memory was flushed before each delete, so what is flushed now was written after all of them.
     let settled = next.deletes.newest;
     let table = table.map(|(number, table)| Arc::new(LiveTable { number, table, windowed: false, settled }));
-    next.tables.extend(table.iter().map(|t| TableEntry { number: t.number, set_aside: false, windowed: false, settled }));
+    next.tables.extend(table.iter().map(|t| TableEntry {
+        number: t.number,
+        set_aside: false,
+        windowed: false,
+        settled,
+    }));
     next.segments.extend(segment.iter().map(|(number, _)| FileEntry { number: *number, set_aside: false }));
     next.store(&*shared.disk)?;
     *manifest = next;

@@ -130,9 +130,10 @@ impl Manifest {
         let Some(Read { manifest, damaged_copy }) = Self::read(disk)? else { return Ok(None) };
         if let Some(why) = damaged_copy {
             tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
-            manifest
-                .store(disk)
-                .map_err(|e| OpenError::Io { what: "rewriting MANIFEST".to_owned(), source: std::io::Error::other(e) })?;
+            manifest.store(disk).map_err(|e| OpenError::Io {
+                what: "rewriting MANIFEST".to_owned(),
+                source: std::io::Error::other(e),
+            })?;
         }
         Ok(Some(manifest))
     }

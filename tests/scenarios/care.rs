@@ -357,7 +357,8 @@ fn a_full_disk_refuses_writes_early_flushes_with_the_reserve_and_recovers_by_its
     disk.set_capacity(Some(8 << 20));
     let options = StorageOptions { reserve_bytes: RESERVE, memtable_bytes: 64 << 20, ..options() };
     let storage = Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options).unwrap();
-    let held = |disk: &SimDisk| disk.read_file(Path::new("RESERVE")).map(|bytes| bytes.len() as u64).unwrap_or_default();
+    let held =
+        |disk: &SimDisk| disk.read_file(Path::new("RESERVE")).map(|bytes| bytes.len() as u64).unwrap_or_default();
     assert_eq!(held(&disk), RESERVE);
     let mut model = Model::new();
     for round in 0..10 {

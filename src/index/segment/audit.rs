@@ -61,7 +61,12 @@ impl Segment {
         }
         let checks = [
             (ids == self.ids, "the id bitmap", Section::Ids, "its ids are not those of the series table"),
-            (ids.len() == self.footer.series, "the series table", Section::Pages, "the footer has another number of series"),
+            (
+                ids.len() == self.footer.series,
+                "the series table",
+                Section::Pages,
+                "the footer has another number of series",
+            ),
             (
                 self.dictionary.len() as u64 == self.footer.pairs,
                 "the dictionary",
@@ -150,7 +155,8 @@ fn read_whole(
     for n in 0..pages.len() {
         match pages.read(&source, &footer, n) {
             Ok(page) => {
-                let readable = page.iter().filter_map(|(id, bytes)| Some((SeriesId(id), Labels::from_bytes(bytes).ok()?)));
+                let readable =
+                    page.iter().filter_map(|(id, bytes)| Some((SeriesId(id), Labels::from_bytes(bytes).ok()?)));
                 let after = series.last().map(|(id, _)| *id);
                 series.extend(readable.filter(|(id, _)| after.is_none_or(|after| after < *id)));
             }

@@ -108,7 +108,17 @@ impl Segment {
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
         let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
             .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
-        Ok(Self { source, footer, pages, keys, bloom, ids, dictionary, cache: PageCache::default(), holes: Holes::default() })
+        Ok(Self {
+            source,
+            footer,
+            pages,
+            keys,
+            bloom,
+            ids,
+            dictionary,
+            cache: PageCache::default(),
+            holes: Holes::default(),
+        })
     }
 
     /// Its numbers.

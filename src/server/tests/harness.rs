@@ -16,7 +16,8 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
     seams::{
-        admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus,
+        admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect,
+        status::fake::FixedStatus,
     },
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
@@ -134,7 +135,12 @@ impl Server {
 
     pub(super) fn ready(&self, select: MemorySelect) {
         let status = Arc::new(FixedStatus::default());
-        self.state.ready(Stores { select: Arc::new(select), append: self.append.clone(), status, admin: self.admin.clone() });
+        self.state.ready(Stores {
+            select: Arc::new(select),
+            append: self.append.clone(),
+            status,
+            admin: self.admin.clone(),
+        });
     }
 
     /// Stops it and waits until every request is answered.

@@ -55,7 +55,9 @@ pub enum CopyError {
     #[error("the target: {0}")]
     Target(#[source] OpenError),
     /// Restoring into a directory that holds something.
-    #[error("the target holds {found:?}; a backup is restored into an empty directory only, so that nothing is mixed or lost")]
+    #[error(
+        "the target holds {found:?}; a backup is restored into an empty directory only, so that nothing is mixed or lost"
+    )]
     NotEmpty {
         /// The first name in it.
         found: String,
@@ -113,7 +115,8 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
         move |error| CopyError::Target(io_error(what)(error))
     };
     let read = Manifest::read(&**from).map_err(CopyError::Source)?;
-    let no_manifest = || CopyError::Source(OpenError::NoManifest { found: "no finished snapshot or backup".to_owned() });
+    let no_manifest =
+        || CopyError::Source(OpenError::NoManifest { found: "no finished snapshot or backup".to_owned() });
     let manifest = read.ok_or_else(no_manifest)?.manifest;
     // Refuses to write over what a newer version or a damaged disk left there.
     Manifest::read(&**to).map_err(CopyError::Target)?;
@@ -192,17 +195,25 @@ fn copy_file(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, path: &Path, done: &mut C
     }
     let mut writer = to.create(&new).map_err(writing)?;
     let mut want = crc32fast::Hasher::new();
-    each_chunk(&*source, |chunk| {
-        want.update(chunk);
-        writer.append(chunk).map_err(writing)
-    }, reading)?;
+    each_chunk(
+        &*source,
+        |chunk| {
+            want.update(chunk);
+            writer.append(chunk).map_err(writing)
+        },
+        reading,
+    )?;
     writer.sync().map_err(writing)?;
     let mut got = crc32fast::Hasher::new();
     let written = to.open(&new).map_err(writing)?;
-    each_chunk(&*written, |chunk| {
-        got.update(chunk);
-        Ok(())
-    }, writing)?;
+    each_chunk(
+        &*written,
+        |chunk| {
+            got.update(chunk);
+            Ok(())
+        },
+        writing,
+    )?;
     let (got, want) = (got.finalize(), want.finalize());
     if got != want {
         return Err(CopyError::Differs { file: shown.to_string(), got, want });

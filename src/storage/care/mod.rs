@@ -12,6 +12,6 @@ mod inspect;
 mod repair;
 mod verify;
 
-pub use copy::{CopyError, Copied, backup, restore};
+pub use copy::{Copied, CopyError, backup, restore};
 pub use repair::{Repaired, repair};
 pub use verify::{Finding, Verified, verify};

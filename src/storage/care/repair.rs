@@ -143,7 +143,8 @@ impl Work<'_> {
             "MANIFEST: the order of the tables is taken from their numbers; where one time of a series was written twice, \
              the older value may be back, and so may samples that were deleted and not yet cleaned away",
         );
-        let rebuilt = Manifest { next_file: self.next_file, next_series, wal_start, tables, segments, ..Manifest::default() };
+        let rebuilt =
+            Manifest { next_file: self.next_file, next_series, wal_start, tables, segments, ..Manifest::default() };
         Ok((rebuilt, true))
     }
 
@@ -190,14 +191,12 @@ impl Work<'_> {
         }
         let number = self.new_number();
         let new = layout::table(number);
-        let saved = if self.dry_run {
-            survey(self.disk, &path)
-        } else {
-            salvage(self.disk, &path, &new)
-        };
+        let saved = if self.dry_run { survey(self.disk, &path) } else { salvage(self.disk, &path, &new) };
         let saved = saved.map_err(refused)?;
         if losses.is_empty() {
-            losses.extend(saved.gaps.iter().map(|gap| format!("{shown}: bytes {} to {} are no block", gap.start, gap.end)));
+            losses.extend(
+                saved.gaps.iter().map(|gap| format!("{shown}: bytes {} to {} are no block", gap.start, gap.end)),
+            );
             losses.extend(saved.unknown.iter().map(|rest| {
                 format!("{shown}: blocks that were damaged too may have stood in bytes {} to {}", rest.start, rest.end)
             }));

@@ -9,12 +9,7 @@ use crate::{
     index::Segment,
     seams::env::Disk,
     sst::Table,
-    storage::{
-        damage,
-        error::OpenError,
-        layout,
-        manifest::Manifest,
-    },
+    storage::{damage, error::OpenError, layout, manifest::Manifest},
 };
 
 /// Something wrong.
@@ -186,7 +181,9 @@ fn note_set_aside(set_aside: bool, path: &Path, seen: &mut Verified) {
 fn note_others(disk: &dyn Disk, manifest: &Manifest, seen: &mut Verified) -> Result<(), OpenError> {
     for (dir, named) in inspect::named(manifest) {
         for (_, name) in inspect::unnamed(disk, dir, &named)? {
-            seen.notes.push(format!("{dir}/{name} is left over from an interrupted flush or merge; the next start removes it"));
+            seen.notes.push(format!(
+                "{dir}/{name} is left over from an interrupted flush or merge; the next start removes it"
+            ));
         }
     }
     let kept = inspect::names(disk, layout::QUARANTINE)?.len();
