@@ -51,7 +51,7 @@ pub struct Flags {
     #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", help_heading = "Storage")]
     pub retention_size: Option<Bytes>,
 
-    /// Let clients delete stored samples through /api/v1/admin/tsdb.
+    /// Let everybody who reaches the address make snapshots and delete samples, through /api/v1/admin/tsdb.
     #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", help_heading = "HTTP")]
     pub admin_api: bool,
 

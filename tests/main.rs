@@ -4,7 +4,11 @@
 #[cfg(test)]
 mod scenarios {
     mod bad_input;
+    mod bit_rot;
+    mod care;
+    mod command_line;
     mod docs;
+    mod formats;
     mod grafana;
     mod http_client;
     mod layers;

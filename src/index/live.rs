@@ -197,14 +197,14 @@ impl Index {
         state.next_id = state.next_id.max(u64::from(id.0) + 1);
     }
 
-    /// The series that pass all matchers.
+    /// The series that pass all matchers. Series whose labels are lost to damage are left out.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged.
+    /// When a segment can't be read.
     pub fn find(&self, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
         let mut found = RoaringBitmap::new();
         self.each_part(&mut |part| {
-            found |= query::find(part, matchers)?;
+            found |= part.with_labels(query::find(part, matchers)?)?;
             Ok(())
         })?;
         Ok(found)

@@ -1,4 +1,4 @@
-//! Administration: taking stored samples away again.
+//! Administration: taking stored samples away again, and keeping copies of them.
 
 use crate::model::{Matcher, TimeRange};
 
@@ -36,6 +36,13 @@ pub trait Admin: Send + Sync {
     /// # Errors
     /// When stored data can't be read or the disk refuses; what was rewritten stays so.
     fn clean_tombstones(&self) -> Result<(), AdminError>;
+
+    /// Makes a snapshot of everything acknowledged so far and answers its name. With `skip_head` what is in memory only
+    /// is left out, which saves writing it to disk now.
+    ///
+    /// # Errors
+    /// When the disk refuses; there is no snapshot then.
+    fn snapshot(&self, skip_head: bool) -> Result<String, AdminError>;
 }
 
 pub mod fake {
@@ -57,6 +64,8 @@ pub mod fake {
         pub cleanings: Mutex<usize>,
         /// What deletes answer.
         pub answer: Deleted,
+        /// The snapshots asked for: whether each was to skip the head.
+        pub snapshots: Mutex<Vec<bool>>,
     }
 
     impl Admin for RecordingAdmin {
@@ -75,6 +84,12 @@ pub mod fake {
         fn clean_tombstones(&self) -> Result<(), AdminError> {
             *self.cleanings.lock() += 1;
             Ok(())
+        }
+
+        fn snapshot(&self, skip_head: bool) -> Result<String, AdminError> {
+            let mut made = self.snapshots.lock();
+            made.push(skip_head);
+            Ok(format!("20200913T122640Z-{:016x}", made.len()))
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How the store is doing: what `/api/v1/status/tsdb` and `/metrics` show.
 
-use super::select::SelectError;
+use super::{detail::StorageDetail, select::SelectError};
 use crate::model::TimeRange;
 
 /// The store in numbers.
@@ -54,6 +54,9 @@ pub trait Status: Send + Sync {
     /// The current numbers.
     fn status(&self) -> StoreStatus;
 
+    /// The store file by file.
+    fn detail(&self) -> StorageDetail;
+
     /// The heaviest names, at most `limit` in each list.
     ///
     /// # Errors
@@ -64,13 +67,15 @@ pub trait Status: Send + Sync {
 pub mod fake {
     //! A [`Status`] that says what it was given, for tests of the layers above.
 
-    use super::{Cardinality, SelectError, Status, StoreStatus};
+    use super::{Cardinality, SelectError, Status, StorageDetail, StoreStatus};
 
     /// Fixed numbers.
     #[derive(Debug, Clone, Default)]
     pub struct FixedStatus {
         /// The numbers.
         pub status: StoreStatus,
+        /// The same, file by file.
+        pub detail: StorageDetail,
         /// The lists, cut at the limit when asked.
         pub cardinality: Cardinality,
     }
@@ -78,6 +83,10 @@ pub mod fake {
     impl Status for FixedStatus {
         fn status(&self) -> StoreStatus {
             self.status.clone()
+        }
+
+        fn detail(&self) -> StorageDetail {
+            self.detail.clone()
         }
 
         fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError> {

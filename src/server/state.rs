@@ -28,7 +28,7 @@ pub struct ServerOptions {
     pub max_queries: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
-    /// Whether stored samples may be deleted over HTTP.
+    /// Whether `/api/v1/admin/…` may be used.
     pub admin_api: bool,
     /// How long to wait for clients.
     pub deadlines: Deadlines,
@@ -45,7 +45,7 @@ pub struct Stores {
     pub append: Arc<dyn Append>,
     /// Telling how it is.
     pub status: Arc<dyn Status>,
-    /// Taking samples away again.
+    /// Changing and copying what there is.
     pub admin: Arc<dyn Admin>,
 }
 

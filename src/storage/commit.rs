@@ -162,7 +162,7 @@ impl Committer {
         Ok(self.writer.insert(writer))
     }
 
-    fn next_number(&self) -> u64 {
+    pub(super) fn next_number(&self) -> u64 {
         self.newest.map_or(1, |(number, _)| number + 1)
     }
 
@@ -262,12 +262,16 @@ fn refuse_retired(shared: &Shared, pending: &mut Vec<Pending>) {
 /// The writer's loop; ends when the queue is closed and empty.
 pub(super) fn run(shared: &Shared) {
     while !shared.queue.wait() {
+        shared.reserve.keep(&*shared.disk);
         shared.committer.lock().commit_waiting(shared);
     }
 }
 
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
+    if let Some(reason) = shared.reserve.refusal(&*shared.disk) {
+        return Err(unavailable(reason));
+    }
     let view = shared.view.load();
     let backlog = view.backlog();
     if backlog >= shared.options.backlog_limit {

@@ -124,4 +124,8 @@ impl Admin for Storage {
     fn clean_tombstones(&self) -> Result<(), AdminError> {
         Ok(Storage::clean_tombstones(self)?)
     }
+
+    fn snapshot(&self, skip_head: bool) -> Result<String, AdminError> {
+        Ok(Storage::snapshot(self, skip_head)?)
+    }
 }

@@ -136,6 +136,25 @@ pub(super) fn discard(disk: &dyn Disk, path: &Path) {
     }
 }
 
+/// Makes the log begin after all that it has, once nothing in memory rests on it: damaged segments that no flush would take
+/// along go to the quarantine.
+pub(super) fn end_log(shared: &Shared) -> Result<(), StorageError> {
+    let view = shared.view.load();
+    if !view.active.is_empty() || !view.sealed.is_empty() {
+        return Ok(());
+    }
+    let start = shared.committer.lock().next_number();
+    let mut manifest = shared.manifest.lock();
+    let mut next = manifest.clone();
+    next.wal_start = next.wal_start.max(start);
+    next.next_series = shared.index.next_id();
+    next.store(&*shared.disk)?;
+    *manifest = next;
+    drop(manifest);
+    remove_old_log(shared, start);
+    Ok(())
+}
+
 /// Removes log segments before `start`; damaged ones move to the quarantine instead.
 fn remove_old_log(shared: &Shared, start: u64) {
     let dir = Path::new(layout::WAL);

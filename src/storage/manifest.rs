@@ -98,6 +98,20 @@ impl Default for Manifest {
     }
 }
 
+/// A manifest as it was read.
+pub(super) struct Read {
+    pub(super) manifest: Manifest,
+    /// Which copy is damaged, and how.
+    pub(super) damaged_copy: Option<String>,
+}
+
+fn reason(error: OpenError) -> String {
+    match error {
+        OpenError::Manifest(why) => why,
+        other => other.to_string(),
+    }
+}
+
 impl Manifest {
     /// Drops the tombstones that nothing heeds any more. `view` has this manifest's tables.
     pub(super) fn forget_heeded(&mut self, view: &View) {
@@ -111,8 +125,21 @@ impl Manifest {
         }
     }
 
-    /// Reads the manifest; `None` when there is no such file.
+    /// Reads the manifest and writes it anew if one of its copies is damaged; `None` when there is no such file.
     pub(super) fn load(disk: &dyn Disk) -> Result<Option<Self>, OpenError> {
+        let Some(Read { manifest, damaged_copy }) = Self::read(disk)? else { return Ok(None) };
+        if let Some(why) = damaged_copy {
+            tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
+            manifest.store(disk).map_err(|e| OpenError::Io {
+                what: "rewriting MANIFEST".to_owned(),
+                source: std::io::Error::other(e),
+            })?;
+        }
+        Ok(Some(manifest))
+    }
+
+    /// Reads the manifest and changes nothing; `None` when there is no such file.
+    pub(super) fn read(disk: &dyn Disk) -> Result<Option<Read>, OpenError> {
         let io = |source| OpenError::Io { what: "reading MANIFEST".to_owned(), source };
         let file = match disk.open(Path::new(layout::MANIFEST)) {
             Ok(file) => file,
@@ -123,14 +150,14 @@ impl Manifest {
         let bytes: &[u8] = mapped.as_ref();
         let (first, second) = bytes.split_at(bytes.len() / 2);
         match (Self::decode(first), Self::decode(second)) {
-            (Ok(manifest), Ok(_)) => Ok(Some(manifest)),
-            (Ok(manifest), Err(why)) | (Err(why), Ok(manifest)) => {
-                tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
-                manifest.store(disk).map_err(|e| OpenError::Io {
-                    what: "rewriting MANIFEST".to_owned(),
-                    source: std::io::Error::other(e),
-                })?;
-                Ok(Some(manifest))
+            (Ok(manifest), Ok(_)) => Ok(Some(Read { manifest, damaged_copy: None })),
+            // A newer program's manifest is not damaged, whatever became of its other copy.
+            (Err(newer @ OpenError::Newer { .. }), _) | (_, Err(newer @ OpenError::Newer { .. })) => Err(newer),
+            (Ok(manifest), Err(why)) => {
+                Ok(Some(Read { manifest, damaged_copy: Some(format!("the second copy: {}", reason(why))) }))
+            }
+            (Err(why), Ok(manifest)) => {
+                Ok(Some(Read { manifest, damaged_copy: Some(format!("the first copy: {}", reason(why))) }))
             }
             (Err(why), Err(_)) => Err(why),
         }
@@ -138,7 +165,12 @@ impl Manifest {
 
     /// Makes this manifest the one that counts.
     pub(super) fn store(&self, disk: &dyn Disk) -> Result<(), StorageError> {
-        let new = Path::new(layout::MANIFEST_NEW);
+        self.store_in(disk, Path::new(""))
+    }
+
+    /// Makes this manifest the one of the data directory `dir` below this one.
+    pub(super) fn store_in(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+        let new = &dir.join(layout::MANIFEST_NEW);
         match disk.remove(new) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(error).tried("removing an unfinished MANIFEST.new");
@@ -149,8 +181,8 @@ impl Manifest {
         let mut writer = disk.create(new).tried("creating MANIFEST.new")?;
         writer.append(&[&copy[..], &copy[..]].concat()).tried("writing MANIFEST.new")?;
         writer.sync().tried("syncing MANIFEST.new")?;
-        disk.rename(new, Path::new(layout::MANIFEST)).tried("renaming MANIFEST.new to MANIFEST")?;
-        disk.sync_dir(Path::new("")).tried("syncing the data directory")
+        disk.rename(new, &dir.join(layout::MANIFEST)).tried("renaming MANIFEST.new to MANIFEST")?;
+        disk.sync_dir(dir).tried("syncing the data directory")
     }
 
     fn encode(&self) -> Result<Vec<u8>, StorageError> {

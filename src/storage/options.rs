@@ -40,6 +40,8 @@ pub struct StorageOptions {
     pub retention_time: Option<i64>,
     /// The oldest samples are dropped when tables, index and log together are larger than this.
     pub retention_size: Option<u64>,
+    /// Space kept in the file `RESERVE` for flushing on a full disk, and the free space below which writes are refused.
+    pub reserve_bytes: u64,
     /// Who does the work.
     pub threads: Threads,
 }
@@ -60,6 +62,7 @@ impl Default for StorageOptions {
             backlog_limit: 64,
             retention_time: None,
             retention_size: None,
+            reserve_bytes: 0,
             threads: Threads::Background,
         }
     }
@@ -76,6 +79,7 @@ impl StorageOptions {
         Self {
             memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
             queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
+            reserve_bytes: super::reserve::RESERVE_BYTES,
             known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),
             ..Self::default()
         }

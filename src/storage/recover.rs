@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub(super) damage: Vec<String>,
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io { what: what.into(), source }
 }
 
@@ -56,8 +56,20 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
 pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => manifest,
-        None => create(&*disk)?,
+        None => {
+            refuse_orphans(&*disk)?;
+            create(&*disk)?
+        }
     };
+    // Copying tools tend to leave out empty directories.
+    for dir in layout::DIRECTORIES {
+        match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
+            }
+            listed => drop(listed.map_err(io_error(format!("listing {dir}/")))?),
+        }
+    }
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
@@ -66,6 +78,20 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     let mut shared = Shared::parts(disk, clock, options, opened);
     replay(&mut shared)?;
     Ok(shared)
+}
+
+/// Without a manifest every file would be one that nothing names, and go: that is a directory to repair, not a new one.
+fn refuse_orphans(disk: &dyn Disk) -> Result<(), OpenError> {
+    for dir in [layout::TABLES, layout::INDEX, layout::WAL] {
+        let names = match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names.map_err(io_error(format!("listing {dir}/")))?,
+        };
+        if let Some(name) = names.first() {
+            return Err(OpenError::NoManifest { found: format!("{dir}/{name}") });
+        }
+    }
+    Ok(())
 }
 
 /// Makes an empty directory a data directory.

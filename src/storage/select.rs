@@ -57,6 +57,15 @@ impl SeriesSet for StoredSeries {
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
         Ok(self.view.read(self.id(i)?, self.range, out)?)
     }
+
+    fn warnings(&self) -> Vec<String> {
+        if self.view.tables.iter().all(|live| live.table.is_whole()) {
+            return Vec::new();
+        }
+        let mut ids = self.ids.clone();
+        ids.sort_unstable();
+        self.view.warnings(&ids, self.range)
+    }
 }
 
 impl StoredSeries {

@@ -27,6 +27,7 @@ use super::{
     metadata::MetadataTable,
     options::{StorageOptions, Threads},
     recover,
+    reserve::Reserve,
     view::View,
 };
 use crate::{
@@ -90,6 +91,7 @@ pub(super) struct Shared {
     pub(super) damaged_log: Mutex<Vec<u64>>,
     /// What was found damaged, for people.
     pub(super) damage: Mutex<Vec<String>>,
+    pub(super) reserve: Reserve,
     pub(super) work: Work,
     pub(super) counters: &'static Counters,
 }
@@ -150,6 +152,11 @@ impl Shared {
         self.view.store(Arc::new(view));
     }
 
+    /// Flushes the oldest sealed memtable, with the help of the reserve on a full disk. Answers whether there was one.
+    fn flush_oldest(&self) -> Result<bool, StorageError> {
+        self.reserve.with_room(&*self.disk, || flush::flush_oldest(self))
+    }
+
     /// A number that no file has yet, and its path.
     pub(super) fn new_file(&self, path: impl Fn(u64) -> PathBuf) -> (u64, PathBuf) {
         let mut next = self.next_file.lock();
@@ -186,6 +193,7 @@ impl Shared {
             deleting: Mutex::default(),
             damaged_log: Mutex::default(),
             damage: Mutex::new(opened.damage),
+            reserve: Reserve::new(options.reserve_bytes),
             work: Work::default(),
             counters: &COUNTERS,
             disk,
@@ -205,6 +213,7 @@ impl Storage {
         let lock = recover::lock(&*disk)?;
         let threads = options.threads;
         let shared = Arc::new(recover::open(disk, clock, options)?);
+        shared.reserve.keep(&*shared.disk);
         let storage = Self { shared, threads: Mutex::default(), _lock: lock };
         if threads == Threads::Background {
             storage.start_threads().map_err(|source| OpenError::Io { what: "starting a thread".to_owned(), source })?;
@@ -231,7 +240,8 @@ impl Storage {
     /// When the disk refuses; nothing is lost, a later flush tries again.
     pub fn flush(&self) -> Result<(), StorageError> {
         self.shared.committer.lock().seal(&self.shared);
-        while flush::flush_oldest(&self.shared)? {}
+        while self.shared.flush_oldest()? {}
+        self.shared.reserve.keep(&*self.shared.disk);
         Ok(())
     }
 
@@ -275,8 +285,9 @@ impl Drop for Storage {
 fn flush_loop(shared: &Shared) {
     let mut seen = 0;
     while !shared.work.stopped() {
-        let pause = match flush::flush_oldest(shared) {
+        let pause = match shared.flush_oldest() {
             Ok(true) => {
+                shared.reserve.keep(&*shared.disk);
                 shared.work.notify();
                 continue;
             }
@@ -354,6 +365,7 @@ impl Append for Storage {
 
 /// Whether `path` names something the store itself puts at the top of a data directory.
 pub(super) fn is_ours(path: &Path) -> bool {
-    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW};
-    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || [LOCK, MANIFEST, MANIFEST_NEW].contains(&name))
+    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS};
+    let files = [LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS];
+    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || files.contains(&name))
 }

@@ -44,8 +44,13 @@ pub(super) fn note_dropped(shared: &Shared) {
 /// Merges a run of segments of like size, or rewrites one that has many series without samples. Answers whether it did.
 pub(super) fn compact_segments(shared: &Shared) -> Result<bool, StorageError> {
     let live = shared.segments.lock().clone();
-    let sizes: Vec<u64> = live.iter().map(|(_, s)| s.summary().series * SEGMENT_BYTES_PER_SERIES).collect();
-    let run = pick(&sizes, shared.options.compaction_fan_in, u64::MAX).or_else(|| {
+    // A damaged segment stays as it is until it is repaired; neighbours on both sides of it are merged apart.
+    let mut whole = live.split(|(_, s)| !s.is_whole());
+    let run = whole.find_map(|stretch| {
+        let sizes: Vec<u64> = stretch.iter().map(|(_, s)| s.summary().series * SEGMENT_BYTES_PER_SERIES).collect();
+        stretch.get(pick(&sizes, shared.options.compaction_fan_in, u64::MAX)?)
+    });
+    let run = run.or_else(|| {
         let unused = shared.ghosts.swap(false, Ordering::Relaxed).then(|| unused(shared, &union(&live)))?;
         if unused.is_empty() {
             return None;
@@ -53,11 +58,11 @@ pub(super) fn compact_segments(shared: &Shared) -> Result<bool, StorageError> {
         note_dropped(shared);
         let many = |(_, s): &(u64, Arc<Segment>)| {
             let gone = s.ids().intersection_len(&unused);
-            gone > 0 && gone.saturating_mul(WORTHWHILE) >= s.ids().len()
+            s.is_whole() && gone > 0 && gone.saturating_mul(WORTHWHILE) >= s.ids().len()
         };
-        live.iter().position(many).map(|i| i..i + 1)
+        live.iter().find(|entry| many(entry)).map(std::slice::from_ref)
     });
-    match run.and_then(|run| live.get(run)) {
+    match run {
         Some(run) => merge(shared, run).map(|()| true),
         None => Ok(false),
     }

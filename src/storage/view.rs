@@ -98,7 +98,7 @@ impl View {
         self.tables.iter().filter(|live| !live.windowed).count()
     }
 
-    /// Replaces what `out` holds by the series' samples in `range`.
+    /// Replaces what `out` holds by the series' samples in `range`. Damaged blocks are left out; their tables tell.
     pub(super) fn read(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
@@ -120,10 +120,10 @@ impl View {
                 continue;
             }
             if out.is_empty() {
-                table.read(series, range, out)?;
+                table.read_around(series, range, out)?;
                 self.deletes.hide(live.settled, series, out);
             } else {
-                table.read(series, range, &mut part)?;
+                table.read_around(series, range, &mut part)?;
                 self.deletes.hide(live.settled, series, &mut part);
                 merge_over(out, &part, &mut scratch);
             }

@@ -41,6 +41,20 @@ pub(crate) async fn clean_tombstones(state: &State) -> Result<Response, ApiError
     Ok(respond::no_content())
 }
 
+/// `/api/v1/admin/tsdb/snapshot`: makes a snapshot and answers its name.
+pub(crate) async fn snapshot(params: Params, state: &State) -> Result<Response, ApiError> {
+    allowed(state)?;
+    let skip_head = match params.get("skip_head") {
+        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
+        other => return Err(ApiError::invalid("skip_head", format!("\"{other}\" is neither true nor false"))),
+    };
+    let admin = state.stores()?.admin.clone();
+    let pass = state.lookups.enter(state.engine.options().timeout).await?;
+    let name = blocking(pass, move || Ok(admin.snapshot(skip_head)?)).await?;
+    Ok(success_json(&json!({"name": name})))
+}
+
 fn allowed(state: &State) -> Result<(), ApiError> {
     if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable("admin APIs disabled".to_owned())) }
 }

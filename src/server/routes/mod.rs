@@ -10,6 +10,7 @@ mod remote_read;
 mod remote_write;
 mod selectors;
 mod status;
+mod storage;
 
 use std::sync::Arc;
 
@@ -44,6 +45,8 @@ pub(crate) enum Route {
     RuntimeInfo,
     Tsdb,
     WalReplay,
+    Storage,
+    Snapshot,
     DeleteSeries,
     CleanTombstones,
     Write,
@@ -84,6 +87,8 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/status/storage", GET, Route::Storage),
+    ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
     ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
     ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
     ("/api/v1/write", POST, Route::Write),
@@ -147,6 +152,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::Tsdb => status::tsdb(params, state).await,
         Route::DeleteSeries => admin::delete_series(params, state).await,
         Route::CleanTombstones => admin::clean_tombstones(state).await,
+        Route::Storage => storage::storage(state).await,
+        Route::Snapshot => admin::snapshot(params, state).await,
         Route::Landing
         | Route::Healthy
         | Route::Ready

@@ -117,8 +117,8 @@ impl Cursor<'_> {
     /// Remembers a table that can't be read through.
     fn note_damage(&self, error: &SstError) {
         if error.is_damage() && self.shared.unmergeable.lock().insert(self.live.number) {
+            // The table itself knows its damaged blocks and reports them.
             tracing::error!(%error, "a damaged table stays out of merges");
-            self.shared.damage.lock().push(error.to_string());
         }
     }
 }

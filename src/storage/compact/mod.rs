@@ -69,7 +69,7 @@ fn compact_tables(shared: &Shared) -> Result<bool, StorageError> {
             times: live.table.summary().times,
             bytes: live.table.summary().bytes,
             windowed: live.windowed,
-            stuck: stuck.contains(&live.number),
+            stuck: stuck.contains(&live.number) || !live.table.is_whole(),
         };
         view.tables.iter().map(facts).collect()
     };
