@@ -175,7 +175,11 @@ impl Simulation {
             Ok(()) => {
                 apply(&mut self.model, &samples);
                 self.expire();
-                self.doubts.retain(|doubt| matches!(doubt, Doubt::Delete(_)));
+                let line = self.line();
+                if samples.iter().any(|(_, time, _)| *time >= line) {
+                    // Samples that have all expired don't reach the log.
+                    self.doubts.retain(|doubt| matches!(doubt, Doubt::Delete(_)));
+                }
                 for doubt in &mut self.doubts {
                     if let Doubt::Delete(gone) = doubt {
                         samples.iter().for_each(|(labels, time, _)| drop(gone.take(&(labels.clone(), *time))));

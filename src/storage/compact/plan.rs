@@ -90,24 +90,29 @@ impl Planner {
         None
     }
 
-    /// Tables of narrower windows, unless they are few beside what has been merged here before: a late sample isn't
-    /// worth rewriting weeks for.
+    /// Tables of narrower windows, unless they are little beside one of them or beside what has been merged here before:
+    /// a late sample isn't worth rewriting weeks for.
     fn eager(&self, level: u32, run: &[(usize, &Facts)]) -> Option<std::ops::Range<usize>> {
         if !(1..=EAGER).contains(&level) {
             return None;
         }
         let narrow = |t: &Facts| fits(level - 1, t.times);
         let merged: u64 = run.iter().filter(|(_, t)| !narrow(t)).map(|(_, t)| t.bytes).sum();
-        let (mut start, mut total) = (0, 0u64);
+        let worthwhile = |total: u64, largest: u64| {
+            let fan_in = self.fan_in as u64;
+            total.saturating_mul(fan_in) >= merged && (total - largest).saturating_mul(fan_in) >= largest
+        };
+        let (mut start, mut total, mut largest) = (0, 0u64, 0);
         for (i, (_, t)) in run.iter().enumerate() {
             if !narrow(t) || total.saturating_add(t.bytes) > self.limit {
-                (start, total) = if narrow(t) { (i, t.bytes) } else { (i + 1, 0) };
+                (start, total, largest) = if narrow(t) { (i, t.bytes, t.bytes) } else { (i + 1, 0, 0) };
                 continue;
             }
             total += t.bytes;
+            largest = largest.max(t.bytes);
             let next = run.get(i + 1).map(|(_, t)| t);
             let ends = next.is_none_or(|t| !narrow(t) || total.saturating_add(t.bytes) > self.limit);
-            if ends && i > start && total.saturating_mul(self.fan_in as u64) >= merged {
+            if ends && i > start && worthwhile(total, largest) {
                 return Some(start..i + 1);
             }
         }
