@@ -43,7 +43,13 @@ pub struct Flags {
     pub memory: Option<Bytes>,
 
     /// Address to serve on. There is no login: think before choosing one that others can reach.
-    #[arg(long, env = "VCTSDB_LISTEN", default_value = "127.0.0.1:9201", value_name = "HOST:PORT", help_heading = "HTTP")]
+    #[arg(
+        long,
+        env = "VCTSDB_LISTEN",
+        default_value = "127.0.0.1:9201",
+        value_name = "HOST:PORT",
+        help_heading = "HTTP"
+    )]
     pub listen: String,
 
     /// Samples further ahead of this machine's clock are refused.
@@ -77,13 +83,24 @@ pub struct Flags {
     pub self_scrape: Duration,
 
     /// What to log: error, warn, info, debug, trace, or filters such as vctsdb::storage=debug,info.
-    #[arg(long = "log.level", env = "VCTSDB_LOG_LEVEL", default_value = "info", value_name = "FILTER",
-          help_heading = "Observation")]
+    #[arg(
+        long = "log.level",
+        env = "VCTSDB_LOG_LEVEL",
+        default_value = "info",
+        value_name = "FILTER",
+        help_heading = "Observation"
+    )]
     pub log_level: String,
 
     /// How log lines look.
-    #[arg(long = "log.format", env = "VCTSDB_LOG_FORMAT", default_value = "text", value_enum, value_name = "FORMAT",
-          help_heading = "Observation")]
+    #[arg(
+        long = "log.format",
+        env = "VCTSDB_LOG_FORMAT",
+        default_value = "text",
+        value_enum,
+        value_name = "FORMAT",
+        help_heading = "Observation"
+    )]
     pub log_format: LogFormat,
 }
 

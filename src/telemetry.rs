@@ -9,7 +9,8 @@ use prometheus::{
 };
 
 /// Bounds for durations, in seconds: from a cached lookup to a query at its timeout.
-pub const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+pub const SECONDS: &[f64] =
+    &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
 
 /// The content type of [`text`].
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -50,7 +51,8 @@ pub fn float_gauge(name: &str, help: &str) -> Gauge {
 
 /// A gauge that is 1 and says something in its labels.
 pub fn info(name: &str, help: &str, labels: &[(&str, &str)]) {
-    let options = labels.iter().fold(Opts::new(name, help), |options, (name, value)| options.const_label(*name, *value));
+    let options =
+        labels.iter().fold(Opts::new(name, help), |options, (name, value)| options.const_label(*name, *value));
     registered(name, IntGauge::with_opts(options)).set(1);
 }
 
@@ -82,7 +84,6 @@ pub fn text(families: &[MetricFamily]) -> Vec<u8> {
     out
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +91,9 @@ mod tests {
     #[test]
     fn what_is_registered_comes_out_as_text() {
         counter("vctsdb_test_events_total", "Events of a test.").inc_by(3);
-        histograms("vctsdb_test_seconds", "Durations of a test.", SECONDS, &["kind"]).with_label_values(&["a"]).observe(0.3);
+        histograms("vctsdb_test_seconds", "Durations of a test.", SECONDS, &["kind"])
+            .with_label_values(&["a"])
+            .observe(0.3);
         let text = String::from_utf8(text(&gather())).unwrap();
         assert!(text.contains("# TYPE vctsdb_test_events_total counter\nvctsdb_test_events_total 3\n"), "{text}");
         assert!(text.contains("vctsdb_test_seconds_bucket{kind=\"a\",le=\"0.5\"} 1\n"), "{text}");

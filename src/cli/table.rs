@@ -42,8 +42,11 @@ fn row(name: String, sample: &Value) -> Option<[String; 3]> {
 fn series(item: &Value) -> String {
     let Some(labels) = item.get("metric").and_then(Value::as_object) else { return String::new() };
     let name = labels.get("__name__").and_then(Value::as_str).unwrap_or_default();
-    let pairs: Vec<String> =
-        labels.iter().filter(|(label, _)| *label != "__name__").map(|(label, value)| format!("{label}={value}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .filter(|(label, _)| *label != "__name__")
+        .map(|(label, value)| format!("{label}={value}"))
+        .collect();
     if pairs.is_empty() && !name.is_empty() { name.to_owned() } else { format!("{name}{{{}}}", pairs.join(", ")) }
 }
 

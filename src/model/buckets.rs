@@ -225,9 +225,6 @@ mod tests {
             ..float(CUSTOM_BUCKETS_SCHEMA, 0.0, (0, &[1.0, 2.0, 3.0]), (0, &[]))
         };
         let buckets: Vec<_> = histogram.buckets().iter().map(|b| (b.lower, b.upper, b.lower_inclusive)).collect();
-        assert_eq!(
-            buckets,
-            [(f64::NEG_INFINITY, 1.0, true), (1.0, 2.0, false), (2.0, f64::INFINITY, false)]
-        );
+        assert_eq!(buckets, [(f64::NEG_INFINITY, 1.0, true), (1.0, 2.0, false), (2.0, f64::INFINITY, false)]);
     }
 }

@@ -5,10 +5,7 @@
 use hyper::{StatusCode, header::RETRY_AFTER};
 
 use super::{Response, body::Body, json, respond};
-use crate::{
-    promql::QueryError,
-    seams::select::SelectError,
-};
+use crate::{promql::QueryError, seams::select::SelectError};
 
 /// Seconds after which a client that met a server not ready, or full, should try again.
 const RETRY_AFTER_SECONDS: u64 = 5;

@@ -49,9 +49,8 @@ static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
 });
 /// By kind: instant or range.
-pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
-    histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"])
-});
+pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> =
+    LazyLock::new(|| histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"]));
 /// By error type.
 pub(crate) static QUERY_FAILURES: LazyLock<IntCounterVec> =
     LazyLock::new(|| counters("vctsdb_query_failures_total", "Queries without an answer, by reason.", &["reason"]));

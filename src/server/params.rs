@@ -3,13 +3,13 @@
 //! A parameter may be given several times. Where one value is wanted the first counts, and the form's come before the
 //! URL's, as in Prometheus.
 
-use hyper::{
-    Method, Request,
-    body::Incoming,
-    header::CONTENT_TYPE,
-};
+use hyper::{Method, Request, body::Incoming, header::CONTENT_TYPE};
 
-use super::{error::ApiError, limits::{Deadlines, MAX_FORM_BYTES}, read_body};
+use super::{
+    error::ApiError,
+    limits::{Deadlines, MAX_FORM_BYTES},
+    read_body,
+};
 
 mod time;
 
@@ -82,9 +82,9 @@ impl Params {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": invalid syntax")));
         }
-        let limit: i64 = text.parse().map_err(|_| {
-            ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": value out of range"))
-        })?;
+        let limit: i64 = text
+            .parse()
+            .map_err(|_| ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": value out of range")))?;
         usize::try_from(limit).map_err(|_| ApiError::invalid("limit", "limit must be non-negative"))
     }
 }

@@ -19,9 +19,8 @@ pub(crate) async fn read_body(
     limit: usize,
     deadlines: &Deadlines,
 ) -> Result<Vec<u8>, ApiError> {
-    let too_large = || {
-        ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"))
-    };
+    let too_large =
+        || ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"));
     let mut incoming = request.into_body();
     let announced = incoming.size_hint().lower();
     if announced > limit as u64 {

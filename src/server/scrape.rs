@@ -4,12 +4,7 @@
 //! and `instance`, beside the series `up`. Series that are no longer there, and at the end all of them, get a
 //! staleness marker.
 
-use std::{
-    collections::HashSet,
-    future::Future,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use prometheus::proto::{Metric, MetricFamily, MetricType as ProtoType};
 use tokio::time::MissedTickBehavior;
@@ -112,12 +107,7 @@ fn describe(family: &MetricFamily) -> Metadata {
         ProtoType::HISTOGRAM => MetricType::Histogram,
         ProtoType::UNTYPED => MetricType::Unknown,
     };
-    Metadata {
-        family: family.name().to_owned(),
-        metric_type,
-        help: family.help().to_owned(),
-        unit: String::new(),
-    }
+    Metadata { family: family.name().to_owned(), metric_type, help: family.help().to_owned(), unit: String::new() }
 }
 
 /// Series being gathered.

@@ -241,8 +241,7 @@ mod tests {
             samples.push_float(t * 1000, t as f64);
             samples.histograms.push((100_000_000 + t * 1000, histogram.clone()));
         }
-        let series =
-            |name| MatrixSeries { labels: labels(name), samples: samples.clone() };
+        let series = |name| MatrixSeries { labels: labels(name), samples: samples.clone() };
         let mut answer = Answer::new(Value::Matrix(vec![series("a"), series("b")]), Some(b"{}".to_vec()));
         let (mut whole, mut piece) = (Vec::new(), Vec::new());
         loop {

@@ -69,9 +69,10 @@ impl Manifest {
             (Ok(manifest), Ok(_)) => Ok(Some(manifest)),
             (Ok(manifest), Err(why)) | (Err(why), Ok(manifest)) => {
                 tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
-                manifest
-                    .store(disk)
-                    .map_err(|e| OpenError::Io { what: "rewriting MANIFEST".to_owned(), source: std::io::Error::other(e) })?;
+                manifest.store(disk).map_err(|e| OpenError::Io {
+                    what: "rewriting MANIFEST".to_owned(),
+                    source: std::io::Error::other(e),
+                })?;
                 Ok(Some(manifest))
             }
             (Err(why), Err(_)) => Err(why),
@@ -163,9 +164,7 @@ impl Reader<'_> {
 
     fn files(&mut self) -> Option<Vec<FileEntry>> {
         let count = self.u32()?;
-        (0..count)
-            .map(|_| Some(FileEntry { number: self.u64()?, set_aside: self.take::<1>()? != [0] }))
-            .collect()
+        (0..count).map(|_| Some(FileEntry { number: self.u64()?, set_aside: self.take::<1>()? != [0] })).collect()
     }
 }
 

@@ -53,11 +53,7 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
 }
 
 /// Opens everything.
-pub(super) fn open(
-    disk: Arc<dyn Disk>,
-    clock: Arc<dyn Clock>,
-    options: StorageOptions,
-) -> Result<Shared, OpenError> {
+pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => manifest,
         None => create(&*disk)?,
@@ -178,7 +174,10 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     if !damage.is_empty() {
         let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
         if !nameless.is_empty() {
-            let lost = format!("{} series have samples but lost their labels with a damaged record or segment", nameless.len());
+            let lost = format!(
+                "{} series have samples but lost their labels with a damaged record or segment",
+                nameless.len()
+            );
             tracing::error!("{lost}");
             damage.push(lost);
         }

@@ -322,9 +322,9 @@ impl Append for Storage {
             self.shared.committer.lock().commit_waiting(&self.shared);
         }
         Box::pin(async move {
-            answer.await.unwrap_or_else(|_| {
-                Err(AppendError::Storage("the writer stopped before it answered".to_owned()))
-            })
+            answer
+                .await
+                .unwrap_or_else(|_| Err(AppendError::Storage("the writer stopped before it answered".to_owned())))
         })
     }
 }

@@ -74,7 +74,12 @@ fn power_lost_after_any_disk_operation_loses_nothing_acknowledged() {
     check(&disk.restart(Cut::LOST), acknowledged, "after a clean close");
 
     for cut_after in 0..operations {
-        let cuts = [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(cut_after)), ("torn", Cut::torn(!cut_after))];
+        let cuts = [
+            ("lost", Cut::LOST),
+            ("killed", Cut::KILL),
+            ("torn", Cut::torn(cut_after)),
+            ("torn", Cut::torn(!cut_after)),
+        ];
         for (name, cut) in cuts {
             let disk = SimDisk::new();
             disk.cut_power_after(cut_after);

@@ -40,7 +40,8 @@ impl Server {
 
     /// SIGTERM, and waits for the end. Answers whether it ended with code 0 in time.
     pub(crate) fn terminate(&mut self) -> bool {
-        let signalled = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().is_ok_and(|s| s.success());
+        let signalled =
+            Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().is_ok_and(|s| s.success());
         let ended = eventually(Duration::from_secs(30), || matches!(self.child.try_wait(), Ok(Some(_))));
         signalled && ended && self.child.wait().is_ok_and(|status| status.success())
     }
@@ -85,7 +86,10 @@ pub(crate) fn peer(variable: &str, name: &str) -> Option<PathBuf> {
     let in_path = || std::env::split_paths(&std::env::var_os("PATH")?).map(|dir| dir.join(name)).find(|p| p.is_file());
     let found = named.or_else(in_path);
     if found.is_none() {
-        assert!(std::env::var_os("VCTSDB_REQUIRE_PEERS").is_none(), "{name} is required and neither {variable} nor PATH has it");
+        assert!(
+            std::env::var_os("VCTSDB_REQUIRE_PEERS").is_none(),
+            "{name} is required and neither {variable} nor PATH has it"
+        );
         // Not with a macro: the test harness would keep it to itself.
         let _ = writeln!(std::io::stderr(), "SKIPPED: {name} is not there; put it on PATH or name it in {variable}");
     }

@@ -82,7 +82,8 @@ fn data(address: &str, path: &str) -> Value {
 
 /// Series by their labels, so that the order of an instant vector doesn't count.
 fn by_labels(data: &Value) -> Vec<(String, Value)> {
-    let Some(list) = data["result"].as_array().filter(|_| data["resultType"] != "scalar" && data["resultType"] != "string")
+    let Some(list) =
+        data["result"].as_array().filter(|_| data["resultType"] != "scalar" && data["resultType"] != "string")
     else {
         return vec![(String::new(), data["result"].clone())];
     };
@@ -174,7 +175,8 @@ fn answers_are_equal_and_survive_a_kill(message: &str) {
     let time = (now() * 1_000.0) as i64 - 1_000;
     write_one(&address, "only_here", time, 42.5).unwrap();
     let read_back = || {
-        let found = data(&world.prometheus.address, &format!("/api/v1/query?query=only_here&time={}", time as f64 / 1e3));
+        let found =
+            data(&world.prometheus.address, &format!("/api/v1/query?query=only_here&time={}", time as f64 / 1e3));
         found["result"][0]["value"][1] == "42.5"
     };
     assert!(eventually(Duration::from_secs(10), read_back), "remote read");

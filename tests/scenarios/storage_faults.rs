@@ -54,7 +54,8 @@ fn a_full_disk_refuses_writes_serves_reads_and_takes_writes_again_when_space_ret
 #[test]
 fn a_request_whose_sync_failed_is_refused_and_never_comes_back() {
     let (disk, storage, mut model) = filled(3);
-    for (op, kind) in [(Op::Sync, ErrorKind::Other), (Op::Append, ErrorKind::StorageFull), (Op::Sync, ErrorKind::Other)] {
+    for (op, kind) in [(Op::Sync, ErrorKind::Other), (Op::Append, ErrorKind::StorageFull), (Op::Sync, ErrorKind::Other)]
+    {
         disk.fail_next(op, "wal/", kind);
         write(&storage, &request(90)).unwrap_err();
         write(&storage, &request(4)).unwrap();

@@ -109,7 +109,8 @@ mod tests {
         ] {
             assert_eq!(parse_duration(text), Ok(nanos), "{text}");
         }
-        for text in ["", "x", "5", "m", "1m1h", "1s1s", "-5m", "5 m", "1.5h", "300y", "ü"].iter().filter(|t| **t != "5") {
+        for text in ["", "x", "5", "m", "1m1h", "1s1s", "-5m", "5 m", "1.5h", "300y", "ü"].iter().filter(|t| **t != "5")
+        {
             assert_eq!(parse_duration(text), Err(format!("cannot parse \"{text}\" to a valid duration")));
         }
         for text in ["1e30", "inf", "NaN"] {

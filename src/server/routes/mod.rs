@@ -97,11 +97,7 @@ fn label_name(path: &str) -> Option<&str> {
 }
 
 /// Answers a request for `route`.
-pub(crate) async fn answer(
-    route: Route,
-    request: Request<Incoming>,
-    state: Arc<State>,
-) -> Result<Response, ApiError> {
+pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     match route {
         Route::Landing => Ok(health::landing(&state)),
         Route::Healthy => Ok(health::healthy()),
@@ -143,9 +139,13 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
-        Route::Landing | Route::Healthy | Route::Ready | Route::Metrics | Route::WalReplay | Route::Write | Route::Read => {
-            Err(ApiError::Internal("this route needs no store".to_owned()))
-        }
+        Route::Landing
+        | Route::Healthy
+        | Route::Ready
+        | Route::Metrics
+        | Route::WalReplay
+        | Route::Write
+        | Route::Read => Err(ApiError::Internal("this route needs no store".to_owned())),
     }
 }
 

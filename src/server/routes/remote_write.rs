@@ -54,11 +54,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError>
     headers.get(&name).map(|value| value.to_str().map_err(|_| unsupported())).transpose()
 }
 
-async fn store(
-    protocol: Protocol,
-    request: Request<Incoming>,
-    state: &State,
-) -> Result<(Response, Written), ApiError> {
+async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
     // Without an announced length the body may turn out as large as allowed.
     let announced = request.body().size_hint().upper().unwrap_or(u64::MAX);

@@ -2,9 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{
-    Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking,
-};
+use crate::server::{Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking};
 
 /// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
 /// use; our own version is in `revision`.

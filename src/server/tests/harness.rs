@@ -15,9 +15,7 @@ use tokio::{
 use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
-    seams::{
-        append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus,
-    },
+    seams::{append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus},
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
 
@@ -72,7 +70,9 @@ pub(super) fn some_series(count: usize) -> MemorySelect {
     for i in 0..count {
         let mut samples = SeriesBuf::default();
         samples.push_float(NOW, i as f64);
-        select.series.insert(labels(&[("__name__", "up"), ("instance", &format!("host-{i:05}")), ("job", "a")]), samples);
+        select
+            .series
+            .insert(labels(&[("__name__", "up"), ("instance", &format!("host-{i:05}")), ("job", "a")]), samples);
     }
     select
 }

@@ -62,10 +62,7 @@ async fn metadata_is_listed_by_family() {
     assert_eq!(data(&server, "metadata").await, json!({"a": [entry("one"), entry("two")], "b": [entry("three")]}));
     assert_eq!(data(&server, "metadata?limit=1").await, json!({"a": [entry("one"), entry("two")]}));
     assert_eq!(data(&server, "metadata?limit=0").await, json!({}));
-    assert_eq!(
-        data(&server, "metadata?limit_per_metric=1").await,
-        json!({"a": [entry("one")], "b": [entry("three")]})
-    );
+    assert_eq!(data(&server, "metadata?limit_per_metric=1").await, json!({"a": [entry("one")], "b": [entry("three")]}));
     assert_eq!(data(&server, "metadata?metric=b").await, json!({"b": [entry("three")]}));
 }
 

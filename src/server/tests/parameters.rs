@@ -53,7 +53,10 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     ("series", "no match[] parameter provided"),
     ("series?match[]={}", "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"),
-    ("series?match[]={a=~%22.*%22}", "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"),
+    (
+        "series?match[]={a=~%22.*%22}",
+        "invalid parameter \"match[]\": match[] must contain at least one non-empty matcher",
+    ),
     (
         "series?match[]=up&start=x",
         "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp",

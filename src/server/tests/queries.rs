@@ -6,11 +6,7 @@ use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::harness::{NOW, Server, some_series};
-use crate::{
-    model::is_stale,
-    seams::select::fake::MemorySelect,
-    server::scrape_self,
-};
+use crate::{model::is_stale, seams::select::fake::MemorySelect, server::scrape_self};
 
 #[tokio::test]
 async fn an_instant_query_answers_a_vector() {
@@ -72,7 +68,8 @@ async fn our_own_metrics_are_stored_and_marked_stale_at_the_end() {
     let batches = server.append.batches();
     let [first, last] = &batches[..] else { panic!("{} batches", batches.len()) };
     let up = first.floats.iter().find(|sample| {
-        server.append.labels(sample.series).unwrap().to_string() == r#"{__name__="up", instance="test:9201", job="vctsdb"}"#
+        server.append.labels(sample.series).unwrap().to_string()
+            == r#"{__name__="up", instance="test:9201", job="vctsdb"}"#
     });
     assert_eq!(up.map(|sample| (sample.time, sample.value)), Some((NOW, 1.0)));
     assert!(first.metadata.iter().any(|metadata| metadata.family == "process_resident_memory_bytes"));

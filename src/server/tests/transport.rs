@@ -42,10 +42,7 @@ async fn pages_of_other_origins_may_read_answers() {
         assert_eq!(answer.status, status);
         assert_eq!(answer.header("access-control-allow-origin"), Some("http://grafana.example"));
         assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST, OPTIONS"));
-        assert_eq!(
-            answer.header("access-control-allow-headers"),
-            Some("Accept, Authorization, Content-Type, Origin")
-        );
+        assert_eq!(answer.header("access-control-allow-headers"), Some("Accept, Authorization, Content-Type, Origin"));
         assert_eq!(answer.header("access-control-expose-headers"), Some("Date"));
         assert_eq!(answer.header("vary"), Some("Origin"));
     }

@@ -185,8 +185,7 @@ impl Disk for SimDisk {
         state.begin(Op::List, dir)?;
         state.now.need_dir(dir)?;
         let entries = state.now.files.keys().chain(&state.now.dirs).filter(|path| parent(path) == dir);
-        let mut names: Vec<String> =
-            entries.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
+        let mut names: Vec<String> = entries.filter_map(|path| path.file_name()?.to_str().map(str::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
     }
