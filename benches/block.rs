@@ -2,12 +2,7 @@
 //!
 //! First prints what a sample of each shape takes, then times encoding and decoding.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    missing_docs,
-    reason = "a bench reports to people and may fail loudly"
-)]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports to people and may fail loudly")]
 
 use std::{hint::black_box, iter::zip, path::Path, sync::Arc};
 

@@ -113,7 +113,8 @@ fn bench(c: &mut Criterion) {
     let buckets = Shared::new(
         (0..1000)
             .map(|i| {
-                let (le, instance) = (bounds[i % 10].to_owned(), format!("host-{}", i / 10));
+                let (le, instance) =
+                    (bounds.get(i % 10).copied().unwrap_or_default().to_owned(), format!("host-{}", i / 10));
                 series([("__name__", "latency_bucket".to_owned()), ("le", le), ("instance", instance)])
             })
             .collect(),

@@ -3,7 +3,9 @@
 // Said once more, so that lints know that all of this is tests.
 #[cfg(test)]
 mod scenarios {
+    mod bad_input;
     mod docs;
+    mod grafana;
     mod http_client;
     mod layers;
     mod power_cut;

@@ -8,6 +8,7 @@ mod logs;
 mod query;
 mod serve;
 mod table;
+mod when;
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ Examples:
   vctsdb                                         serve on 127.0.0.1:9201, data in ./data
   vctsdb --data-dir /var/lib/vctsdb --listen 0.0.0.0:9201
   vctsdb query 'rate(http_requests_total[5m])'   ask the running server
-  vctsdb query up --start 2026-01-01T00:00:00Z --end 2026-01-01T01:00:00Z --step 5m
+  vctsdb query up --start -1h --step 5m
 
 Prometheus sends to it with:
   remote_write:
@@ -122,7 +123,8 @@ mod tests {
             &["--memory", "1KB"],
             &["--no-such-flag"],
             &["query"],
-            &["query", "up", "--start", "1"],
+            &["query", "up", "--end", "1"],
+            &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
         ] {

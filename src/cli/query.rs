@@ -5,7 +5,10 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::{Failure, client, runtime, table};
+use super::{Failure, client, runtime, table, when};
+
+/// Without --step, a range is asked for at about so many times: a screenful.
+const ROWS: f64 = 60.0;
 
 /// How the answer is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,19 +30,19 @@ pub(super) struct QueryFlags {
     #[arg(long, env = "VCTSDB_SERVER", default_value = "http://127.0.0.1:9201", value_name = "URL")]
     server: String,
 
-    /// Evaluate at this time, in seconds since 1970 or RFC 3339 [default: now].
+    /// Evaluate at this time: -5m for five minutes ago, seconds since 1970, or RFC 3339 [default: now].
     #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"], allow_hyphen_values = true)]
     time: Option<String>,
 
     /// Evaluate from this time on …
-    #[arg(long, value_name = "TIME", requires_all = ["end", "step"], allow_hyphen_values = true)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     start: Option<String>,
 
-    /// … to this time …
+    /// … to this time [default: now] …
     #[arg(long, value_name = "TIME", requires = "start", allow_hyphen_values = true)]
     end: Option<String>,
 
-    /// … every so often: seconds, or a duration such as 5m.
+    /// … every so often: seconds, or a duration such as 5m [default: a sixtieth of the range].
     #[arg(long, value_name = "DURATION", requires = "start")]
     step: Option<String>,
 
@@ -50,11 +53,8 @@ pub(super) struct QueryFlags {
 
 /// Asks and prints.
 pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
-    let range = flags.start.is_some();
-    let path = if range { "/api/v1/query_range" } else { "/api/v1/query" };
-    let given = [("time", &flags.time), ("start", &flags.start), ("end", &flags.end), ("step", &flags.step)];
-    let given = given.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    let form: Vec<_> = std::iter::once(("query", flags.expr.as_str())).chain(given).collect();
+    let (path, parameters) = parameters(flags)?;
+    let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (status, body) = runtime()?.block_on(client::post(&flags.server, path, &form))?;
     let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
         let text = String::from_utf8_lossy(&body);
@@ -75,6 +75,26 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
         Output::Table => out.write_all(table::render(answer.get("data").unwrap_or(&Value::Null)).as_bytes())?,
     }
     Ok(out.flush()?)
+}
+
+/// Names and values of a form.
+type Parameters = Vec<(&'static str, String)>;
+
+/// The path and the parameters that say what the flags do.
+fn parameters(flags: &QueryFlags) -> Result<(&'static str, Parameters), Failure> {
+    let now = when::now();
+    let mut parameters = vec![("query", flags.expr.clone())];
+    let Some(start) = &flags.start else {
+        if let Some(time) = &flags.time {
+            parameters.push(("time", when::parse(time, now)?.to_string()));
+        }
+        return Ok(("/api/v1/query", parameters));
+    };
+    let start = when::parse(start, now)?;
+    let end = flags.end.as_deref().map_or(Ok(now), |end| when::parse(end, now))?;
+    let step = flags.step.clone().unwrap_or_else(|| ((end - start) / ROWS).ceil().max(1.0).to_string());
+    parameters.extend([("start", start.to_string()), ("end", end.to_string()), ("step", step)]);
+    Ok(("/api/v1/query_range", parameters))
 }
 
 /// The error, and where it has a position, the line of the query with a mark below it.

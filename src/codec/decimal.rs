@@ -33,6 +33,11 @@ fn to_integer(value: f64, power: f64) -> Option<i64> {
     (to_float(integer, power).to_bits() == value.to_bits()).then_some(integer)
 }
 
+/// The smallest exponent and its integer for a single value.
+pub(super) fn single(value: f64) -> Option<(u8, i64)> {
+    (0u8..).zip(POWERS).find_map(|(exponent, power)| Some((exponent, to_integer(value, power)?)))
+}
+
 /// The exponent that suits most of a sample of `values`, if one suits half of them.
 pub(super) fn exponent(values: &[f64]) -> Option<u8> {
     let step = values.len().div_ceil(SAMPLED).max(1);

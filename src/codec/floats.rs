@@ -6,10 +6,11 @@
 //!                   exceptions: distance from the one before: varint, bits: 8; then an integer column (`ints`)
 //! tag 2  xor        a bit string (`xor`): 64 bits for the first value, then the chain
 //! tag 3  raw        8 bytes a value
+//! tag 4  short      constant, as a decimal: exponent 1, integer: zigzag varint
 //! ```
 //!
-//! Bits are little-endian, except inside the bit string. In a decimal column value `i` is integer `i` divided by ten to
-//! the exponent (0 to 15), unless it is an exception; the first exception's distance counts from position 0. A column
+//! Bits are little-endian, except inside the bit string. A decimal is an integer divided by ten to the exponent (0 to
+//! 15). In a decimal column value `i` is integer `i` so divided, unless it is an exception; the first exception's distance counts from position 0. A column
 //! of no values has no bytes.
 
 use super::{CodecError, decimal, finish, ints, take, take_byte, take_u64, varint, xor};
@@ -18,6 +19,7 @@ const CONSTANT: u8 = 0;
 const DECIMAL: u8 = 1;
 const XOR: u8 = 2;
 const RAW: u8 = 3;
+const SHORT: u8 = 4;
 const WHAT: &str = "a float column";
 
 /// Appends the column of `values`, written in the way that turns out smallest.
@@ -25,8 +27,7 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
     let Some(first) = values.first() else { return };
     let bits = first.to_bits();
     if values.iter().all(|v| v.to_bits() == bits) {
-        out.push(CONSTANT);
-        out.extend_from_slice(&bits.to_le_bytes());
+        encode_constant(*first, out);
         return;
     }
     let decimal = decimal::exponent(values).map(|exponent| encode_decimal(values, exponent));
@@ -48,6 +49,18 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
         for value in values {
             out.extend_from_slice(&value.to_bits().to_le_bytes());
         }
+    }
+}
+
+fn encode_constant(value: f64, out: &mut Vec<u8>) {
+    if let Some((exponent, integer)) = decimal::single(value)
+        && varint::len(varint::zigzag(integer)) < 7
+    {
+        out.extend_from_slice(&[SHORT, exponent]);
+        varint::put_signed(out, integer);
+    } else {
+        out.push(CONSTANT);
+        out.extend_from_slice(&value.to_bits().to_le_bytes());
     }
 }
 
@@ -75,8 +88,13 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
         return finish(input, WHAT);
     }
     match take_byte(&mut input, WHAT)? {
-        CONSTANT => {
-            let value = f64::from_bits(take_u64(&mut input, WHAT)?);
+        tag @ (CONSTANT | SHORT) => {
+            let value = if tag == SHORT {
+                let power = take_power(&mut input)?;
+                decimal::to_float(varint::get_signed(&mut input, WHAT)?, power)
+            } else {
+                f64::from_bits(take_u64(&mut input, WHAT)?)
+            };
             finish(input, WHAT)?;
             out.resize(out.len() + count, value);
             Ok(())
@@ -95,12 +113,7 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
 }
 
 fn decode_decimal(mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
-    let exponent = take_byte(&mut input, WHAT)?;
-    let power = decimal::power(exponent).ok_or(CodecError::Range {
-        what: "a decimal exponent",
-        got: u64::from(exponent),
-        limit: 15,
-    })?;
+    let power = take_power(&mut input)?;
     let exceptions = varint::get_at_most(&mut input, count, "the number of exceptions")?;
     let mut listed = input;
     // A first walk only finds where the integers begin.
@@ -124,6 +137,13 @@ fn decode_decimal(mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<
     Ok(())
 }
 
+/// Takes an exponent and answers with its power of ten.
+fn take_power(input: &mut &[u8]) -> Result<f64, CodecError> {
+    let exponent = take_byte(input, WHAT)?;
+    let wrong = CodecError::Range { what: "a decimal exponent", got: u64::from(exponent), limit: 15 };
+    decimal::power(exponent).ok_or(wrong)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -145,6 +165,9 @@ mod tests {
     fn each_kind_of_column_is_written_in_its_own_way() {
         assert!(round_trip(&[]).is_empty());
         assert_eq!(round_trip(&[STALE_NAN; 500]).len(), 9);
+        assert_eq!(round_trip(&[-0.0]).len(), 9);
+        assert_eq!(round_trip(&[1.0; 500]), [SHORT, 0, 2]);
+        assert_eq!(round_trip(&[0.25]), [SHORT, 2, 50]);
         let gauge: Vec<f64> = (0..500).map(|i| 20.0 + f64::from(i * 7919 % 50) / 100.0).collect();
         let bytes = round_trip(&gauge);
         assert!(bytes[0] == DECIMAL && bytes.len() < 500 * 7 / 8, "{}", bytes.len());
@@ -217,7 +240,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_answered(tag in 0u8..5, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
+        fn any_bytes_are_answered(tag in 0u8..6, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
             let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
             let mut out = Vec::new();
             if decode(&bytes, count, &mut out).is_ok() {

@@ -44,11 +44,14 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     let mean = mean_step(values);
     let distances: Vec<i64> = line(*first, mean).zip(values).skip(1).map(|(l, v)| v.wrapping_sub(l)).collect();
     let candidates: [(u8, &[i64]); 4] = [(DELTA, &deltas), (PLAIN, values), (DELTA2, &deltas2), (LINE, &distances)];
-    let planned = candidates.map(|(tag, values)| {
+    // Planning sorts every frame; so only those that look nearly as good as the best are planned.
+    let estimated = candidates.map(|(tag, values)| (tag, values, estimate(values)));
+    let least = estimated.iter().map(|e| e.2).min().unwrap_or(0);
+    let planned = estimated.into_iter().filter(|(_, _, bits)| *bits <= least + least / 8).map(|(tag, values, _)| {
         let plans: Vec<Plan> = values.chunks(FRAME).map(pack::plan).collect();
         (plans.iter().map(|p| p.bytes).sum::<usize>(), tag, values, plans)
     });
-    let Some((_, tag, values, plans)) = planned.into_iter().min_by_key(|p| p.0) else { return };
+    let Some((_, tag, values, plans)) = planned.min_by_key(|p| p.0) else { return };
     out.push(tag);
     if tag != PLAIN {
         varint::put_signed(out, *first);
@@ -61,6 +64,17 @@ pub fn encode(values: &[i64], out: &mut Vec<u8>) {
     for (frame, plan) in values.chunks(FRAME).zip(plans) {
         pack::encode(frame, plan, out);
     }
+}
+
+/// Roughly how many bits the frames of `values` need: those of each value's distance to a middle one.
+fn estimate(values: &[i64]) -> u64 {
+    let frame_bits = |frame: &[i64]| -> u64 {
+        let at = |i: usize| frame.get(i).copied().unwrap_or(0);
+        let [a, b, c] = [at(0), at(frame.len() / 2), at(frame.len().saturating_sub(1))];
+        let middle = a.max(b).min(a.min(b).max(c));
+        frame.iter().map(|v| u64::from(64 - v.wrapping_sub(middle).unsigned_abs().leading_zeros())).sum()
+    };
+    values.chunks(FRAME).map(frame_bits).sum()
 }
 
 fn differences(values: &[i64]) -> Vec<i64> {

@@ -164,4 +164,17 @@ impl Memtable {
             snapshot.decode(range, out);
         }
     }
+
+    /// Bytes and samples counted anew, to hold the running numbers against.
+    #[cfg(test)]
+    pub(super) fn recount(&self) -> (usize, u64) {
+        let mut bytes = size_of::<Self>() + SHARDS * size_of::<RwLock<Shard>>();
+        let mut samples = 0;
+        for shard in &self.shards {
+            let shard = shard.read();
+            bytes += shard.map.memory() + shard.map.iter().map(|(_, series)| series.heap()).sum::<usize>();
+            samples += shard.map.iter().map(|(_, series)| series.samples() as u64).sum::<u64>();
+        }
+        (bytes, samples)
+    }
 }

@@ -169,6 +169,7 @@ proptest! {
         prop_assert_eq!(table.times(), times().min().zip(times().max()).map(|(a, b)| TimeRange::new(a, b)));
         let held: usize = model.values().map(BTreeMap::len).sum();
         prop_assert!(table.samples() >= held as u64);
+        prop_assert_eq!((table.bytes(), table.samples()), table.recount());
         let ranges = ranges.iter().map(|(start, len)| TimeRange::new(*start, start + len)).chain([TimeRange::ALL]);
         for range in ranges {
             for id in ids.iter().copied().chain([4]) {

@@ -10,8 +10,11 @@ use crate::{
     seams::select::fake::MemorySelect,
 };
 
+/// Labels.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 /// A store of series written as `name{label="value"}` labels with samples at multiples of `every` seconds.
-fn store(every: i64, series: &[(&[(&str, &str)], &[f64])]) -> MemorySelect {
+fn store(every: i64, series: &[(Pairs<'_>, &[f64])]) -> MemorySelect {
     let mut out = MemorySelect::default();
     for (labels, values) in series {
         let mut buffer = SeriesBuf::default();

@@ -1,7 +1,7 @@
 //! Remote write 1.0 and 2.0 and remote read, as Prometheus speaks them, without the HTTP around them.
 //!
-//! - [`write`] takes the body of a write request: [`write::negotiate`] judges its headers, [`write::receive`] walks it
-//!   and hands one batch to [`Append`](crate::seams::append::Append).
+//! - [`write`](mod@write) takes the body of a write request: [`write::negotiate`] judges its headers, [`write::receive`]
+//!   walks it and hands one batch to [`Append`](crate::seams::append::Append).
 //! - [`read`] decodes a read request and answers it from a [`Select`](crate::seams::select::Select): all at once
 //!   ([`read::samples`]) or as a stream of frames with encoded chunks ([`read::chunks`]).
 //! - [`proto`] has the messages as generated types. Reads use them; writes, the hot path, walk the bytes themselves

@@ -3,7 +3,7 @@
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`status`]: how the store tells how it is doing.
-//! - [`env`]: how storage reaches files and the time.
+//! - [`mod@env`]: how storage reaches files and the time.
 //!
 //! Each has a fake beside it, so that an engine is tested on vectors in memory and storage on a disk whose power can
 //! be cut.

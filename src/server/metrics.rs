@@ -80,6 +80,35 @@ pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_self_scrapes_total", "Times our own metrics were to be stored, by result.", &["result"])
 });
 
+/// Makes the metrics whose label values are known from the start. A counter that begins at 0 shows its first event as an
+/// increase; one that appears with it doesn't.
+pub(crate) fn prepare() {
+    for (counters, values) in [
+        (&QUERY_FAILURES, &["parse", "execution", "unsupported", "timeout", "canceled", "storage"][..]),
+        (&WRITTEN, &["float", "histogram", "exemplar"]),
+        (&READS, &["samples", "chunks"]),
+        (&SELF_SCRAPES, &["stored", "failed"]),
+    ] {
+        for value in values {
+            counters.with_label_values(&[*value]);
+        }
+    }
+    for version in ["1.0", "2.0"] {
+        WRITES.with_label_values(&[version, "204"]);
+    }
+    for kind in ["instant", "range"] {
+        QUERY_SECONDS.with_label_values(&[kind]);
+    }
+    for lazy in [&QUERY_SAMPLES, &WRITE_BYTES] {
+        LazyLock::force(lazy);
+    }
+    for going in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {
+        LazyLock::force(&going.0);
+    }
+    LazyLock::force(&WRITE_SECONDS);
+    LazyLock::force(&STORE);
+}
+
 /// Counts an answered request.
 pub(crate) fn observe_request(route: &'static str, status: StatusCode, took: Duration) {
     REQUESTS.with_label_values(&[route, status.as_str()]).inc();

@@ -11,6 +11,7 @@ use std::{
 use super::{
     error::ApiError,
     limits::{Deadlines, MAX_BODIES_BYTES, MAX_LOOKUPS, MAX_REMOTE_READS},
+    metrics,
     work::{Gate, Room},
 };
 use crate::{
@@ -73,6 +74,7 @@ impl State {
     /// A server without a store yet.
     pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, options: ServerOptions) -> Self {
         let started = clock.now();
+        metrics::prepare();
         Self {
             queries: Gate::new(options.max_queries),
             lookups: Gate::new(MAX_LOOKUPS),

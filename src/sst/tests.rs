@@ -358,6 +358,37 @@ proptest! {
     }
 
     #[test]
+    fn an_end_that_lies_under_right_checksums_is_answered(
+        index in prop::collection::vec(any::<u8>(), 0..200),
+        numbers in prop::collection::vec(prop_oneof![0u64..300, any::<u64>()], 5),
+        bitmap in prop::collection::vec(any::<u8>(), 0..50),
+        true_lengths: bool,
+    ) {
+        use crate::codec::checksum::crc32;
+        let disk = SimDisk::new();
+        let index = &index[..index.len() / 40 * 40];
+        let mut footer = super::footer::Footer {
+            index_at: numbers[0],
+            index_len: numbers[1],
+            bitmap_len: numbers[2],
+            series: numbers[3],
+            samples: numbers[4],
+            times: TimeRange::ALL,
+            index_crc: crc32(index),
+            bitmap_crc: crc32(&bitmap),
+        };
+        if true_lengths {
+            (footer.index_at, footer.index_len, footer.bitmap_len) = (0, index.len() as u64, bitmap.len() as u64);
+        }
+        let bytes = [index, &bitmap, &footer.encode()].concat();
+        disk.write_file(Path::new("bad"), &bytes);
+        if let Ok(table) = open(&disk, "bad") {
+            let _ = table.verify();
+            prop_assert!(table.scan().all(|series| series.is_err()));
+        }
+    }
+
+    #[test]
     fn any_bytes_in_place_of_a_table_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let disk = SimDisk::new();
         disk.write_file(Path::new("bad"), &bytes);

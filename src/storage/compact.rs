@@ -34,21 +34,26 @@ pub(super) fn compact_once(shared: &Shared) -> Result<bool, StorageError> {
     Ok(compact_tables(shared)? || compact_segments(shared)?)
 }
 
-/// The first run of at least `fan_in` neighbours of the lowest possible tier, together at most `limit` large.
+/// The first run of neighbours of at most one tier, `fan_in` of them of that very tier, together at most `limit` large;
+/// the lowest tier that has one.
 fn pick(sizes: &[u64], fan_in: usize, limit: u64) -> Option<Range<usize>> {
     let fan_in = fan_in.max(2);
     let tier = |size: u64| (size.max(SMALLEST) / SMALLEST).ilog(fan_in as u64);
     let highest = sizes.iter().map(|s| tier(*s)).max()?;
     for wanted in 0..=highest {
-        let (mut start, mut total) = (0, 0u64);
+        let (mut start, mut total, mut of_tier) = (0, 0u64, 0);
         for (i, size) in sizes.iter().enumerate() {
             if tier(*size) > wanted || total + size > limit {
-                (start, total) = if tier(*size) > wanted { (i + 1, 0) } else { (i, *size) };
+                (start, total, of_tier) = (i, 0, 0);
+            }
+            if tier(*size) > wanted {
+                start = i + 1;
                 continue;
             }
             total += size;
+            of_tier += usize::from(tier(*size) == wanted);
             let last_of_run = sizes.get(i + 1).is_none_or(|s| tier(*s) > wanted || total + s > limit);
-            if i + 1 - start >= fan_in && last_of_run {
+            if of_tier >= fan_in && last_of_run {
                 return Some(start..i + 1);
             }
         }

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter, IntGauge};
+use prometheus::{Histogram, IntCounter};
 
-use crate::telemetry::{SECONDS, counter, gauge, histogram};
+use crate::telemetry::{SECONDS, counter, histogram};
 
 /// The process' storage counters.
 pub(super) static COUNTERS: LazyLock<Counters> = LazyLock::new(Counters::new);
@@ -22,8 +22,6 @@ pub(super) struct Counters {
     /// Bytes of tables that were merged into others.
     pub(super) compacted_bytes: IntCounter,
     pub(super) compaction_failures: IntCounter,
-    /// Damaged files and parts of files found at the last start.
-    pub(super) damage: IntGauge,
 }
 
 impl Counters {
@@ -39,7 +37,6 @@ impl Counters {
             flush_failures: counter("vctsdb_flush_failures_total", "Flushes that failed and were tried again."),
             compacted_bytes: counter("vctsdb_compaction_read_bytes_total", "Bytes of tables merged into others."),
             compaction_failures: counter("vctsdb_compaction_failures_total", "Merges that failed."),
-            damage: gauge("vctsdb_storage_damage", "Damaged files, or parts of files, found at the last start."),
         }
     }
 }

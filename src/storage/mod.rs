@@ -11,7 +11,7 @@
 //! - A [`View`](view::View) is what a reader sees: the active memtable, the sealed ones, and the tables. Views are
 //!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
-//!   both and the new start of the log with one [manifest](manifest) rewrite.
+//!   both and the new start of the log with one [manifest] rewrite.
 //! - [`compact`] merges runs of neighbouring tables, and of index segments, into larger ones.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
 //!   full, so that replay needs no more memory than normal running.

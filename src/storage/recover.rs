@@ -184,7 +184,6 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     }
     damaged_log.sort_unstable();
     damaged_log.dedup();
-    shared.counters.damage.set(damage.len() as i64);
     drop((damage, damaged_log));
     let active = !shared.view.load().active.is_empty();
     let newest = visited.last.or((start > 1).then_some((start - 1, 0)));

@@ -7,7 +7,7 @@
 //! - [`WalWriter`] appends to one segment: [`WalWriter::append`] frames into memory, [`WalWriter::commit`] writes all
 //!   that in one go and syncs. After an error the segment is never written again: storage opens the next one, whose
 //!   header says up to where the one before is good.
-//! - [`replay`] streams frames in order, a window at a time. A torn tail is dropped; damage before it costs the records
+//! - [`replay()`] streams frames in order, a window at a time. A torn tail is dropped; damage before it costs the records
 //!   it hit, is reported, and the rest replays.
 //! - [`segments`] and [`remove_before`] let storage see and drop what tables hold by now.
 

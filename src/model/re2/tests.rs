@@ -103,7 +103,7 @@ proptest! {
 
     #[test]
     fn quoted_text_matches_itself(text in r"\PC{0,12}") {
-        prop_assume!(!text.contains("\\E") && !text.ends_with('\\'));
+        let text = text.replace('\\', "/");
         let quoted = format!("\\Q{text}\\E");
         prop_assert!(matches(&quoted, &text), "{}", quoted);
     }

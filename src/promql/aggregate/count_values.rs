@@ -7,7 +7,11 @@ use crate::{
     model::Labels,
     promql::{
         QueryError,
-        exec::{Block, Operator, Series, for_each_row, row::Row},
+        exec::{
+            Block, Operator, Series, for_each_row,
+            row::{Row, Sample},
+        },
+        functions::native::Native,
         plan::Aggregate,
     },
 };
@@ -21,22 +25,23 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
     let mut known: HashMap<(Labels, u64), usize> = HashMap::new();
     let mut held = 0;
     for_each_row(cx, input.inner, steps, &mut |i, row| {
-        if row.has_histograms() && row.drop_histograms() {
-            return Err(QueryError::Unsupported("count_values of native histograms".to_owned()));
-        }
         if !row.present.any() {
             return Ok(());
         }
         let base = group_labels(&input.inner.series(i)?.labels, &a.grouping, a.without).filtered(|n| n != label);
         for step in row.present.ones() {
-            let Some(value) = row.float(step) else { continue };
-            let key = (base.clone(), value.to_bits());
-            let number = match known.get(&key) {
+            let (bits, text) = match row.sample(step) {
+                Some(Sample::Float(value)) => (Some(value.to_bits()), text(value)),
+                Some(Sample::Histogram(h)) => (None, Native::from_model(&h).to_string()),
+                None => continue,
+            };
+            let key = bits.map(|bits| (base.clone(), bits));
+            let number = match key.as_ref().and_then(|key| known.get(key)) {
                 Some(number) => *number,
                 None => {
                     let mut labels = base.builder();
                     if !leaves_label_out {
-                        labels.set(label, &text(value));
+                        labels.set(label, &text);
                     }
                     let labels = labels.build();
                     let next = counts.len();
@@ -46,7 +51,7 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
                         held += steps;
                         counts.push((labels, Row::new(steps)));
                     }
-                    known.insert(key, number);
+                    known.extend(key.map(|key| (key, number)));
                     number
                 }
             };

@@ -1,6 +1,6 @@
 //! Aggregations that fold one value after the other into a cell per group and step.
 
-use super::{Groups, Input, name};
+use super::{Groups, Input, name, natives::Natives};
 use crate::promql::{
     QueryError,
     ast::AggregateOp,
@@ -194,49 +194,43 @@ fn fold<'c, F: Fold>(
     let held = groups.len() * steps;
     cx.budget.hold(held)?;
     let mut cells: Vec<Accumulator<F>> = (0..groups.len()).map(|_| Accumulator::new(steps)).collect();
+    let mut natives = Natives::new(op == AggregateOp::Avg);
     for_each_row(cx, input.inner, steps, &mut |i, row| {
-        if row.has_histograms() {
-            without_histograms(input, op, row)?;
+        let group = groups.of(i);
+        let Some(cell) = cells.get_mut(group) else { return Ok(()) };
+        cell.drops_name |= groups.drops_name(i) && row.present.any();
+        match op {
+            _ if !row.has_histograms() => {}
+            // Counting takes histograms as they are.
+            AggregateOp::Count | AggregateOp::Group => {}
+            AggregateOp::Sum | AggregateOp::Avg => {
+                let before = natives.len();
+                natives.add(input, group, i, row);
+                cx.budget.hold(natives.len() - before)?;
+                row.drop_histograms();
+            }
+            _ => {
+                if row.drop_histograms() {
+                    cx.notes.add(Note::HistogramIgnoredInAggregation(name(op)), input.span);
+                }
+            }
         }
-        if let Some(group) = cells.get_mut(groups.of(i))
-            && row.present.any()
-        {
-            group.add(row);
-            group.drops_name |= groups.drops_name(i);
-        }
+        cell.add(row);
         Ok(())
     })?;
-    cx.budget.release(held);
+    cx.budget.release(held + natives.len());
     let mut block = Block::new(cx, steps);
     let mut row = Row::new(steps);
-    for (labels, group) in groups.labels.iter().zip(cells) {
+    for (number, (labels, group)) in groups.labels.iter().zip(cells).enumerate() {
         row.reset(steps);
         row.values.iter_mut().zip(&group.cells).for_each(|(v, cell)| *v = F::value(cell));
         row.present = group.seen;
+        natives.finish(input, number, &mut row);
         if row.present.any() {
             block.push(Series { labels: labels.clone(), drop_name: group.drops_name }, &row)?;
         }
     }
     Ok(Box::new(block))
-}
-
-/// Counting takes histograms as they are; the others can't, or can't yet.
-fn without_histograms(input: &Input<'_, '_>, op: AggregateOp, row: &mut Row) -> Result<(), QueryError> {
-    match op {
-        AggregateOp::Count | AggregateOp::Group => Ok(()),
-        AggregateOp::Sum | AggregateOp::Avg => {
-            if row.drop_histograms() {
-                return Err(QueryError::Unsupported(format!("{} of native histograms", name(op))));
-            }
-            Ok(())
-        }
-        _ => {
-            if row.drop_histograms() {
-                input.cx.notes.add(Note::HistogramIgnoredInAggregation(name(op)), input.span);
-            }
-            Ok(())
-        }
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! - [`group`]: which series belong together,
 //! - [`fold`]: what folds value by value (`sum`, `avg`, `max`, …),
+//! - [`natives`]: the same for native histograms,
 //! - [`quantile`]: what needs all values of a step at once,
 //! - [`top`]: what picks some of the series (`topk`, `limitk`, …),
 //! - [`count_values`]: what makes labels of values.
@@ -11,13 +12,14 @@
 mod count_values;
 mod fold;
 mod group;
+mod natives;
 mod quantile;
 mod top;
 
 use super::{
     QueryError,
     ast::AggregateOp,
-    exec::{Context, Numbers, Operator, build_within, grid::Grid, numbers},
+    exec::{Context, Numbers, Operator, build_within, grid::Grid, is_label_name, numbers},
     plan::{Aggregate, Kind},
 };
 use crate::model::Span;
@@ -40,7 +42,7 @@ pub(crate) fn aggregate<'c>(
     match a.op {
         AggregateOp::CountValues => {
             let label = match a.param.as_ref().map(|p| &p.kind) {
-                Some(Kind::Text(label)) if !label.is_empty() => label,
+                Some(Kind::Text(label)) if is_label_name(label) => label,
                 Some(Kind::Text(label)) => {
                     return Err(QueryError::Execution(format!("invalid label name {label:?}")));
                 }

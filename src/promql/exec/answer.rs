@@ -17,7 +17,8 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::{
         MatrixSeries, QueryError, Value, VectorSample,
-        ast::ValueType,
+        ast::{Edges, ValueType},
+        functions::window::{self, View},
         plan::{Kind, Node},
     },
 };
@@ -114,17 +115,43 @@ fn samples(row: &Row, grid: Grid) -> SeriesBuf {
     samples
 }
 
+/// The samples of an anchored or smoothed window, values at its edges included.
+fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<SeriesBuf, QueryError> {
+    let smoothed = source.edges == Edges::Smoothed;
+    if !samples.histograms.is_empty() {
+        let modifier = if smoothed { "smoothed" } else { "anchored" };
+        return Err(QueryError::Execution(format!("{modifier} modifier is not supported with histograms")));
+    }
+    let end = source.shift.apply(grid.start);
+    let view = View {
+        times: &samples.times,
+        values: &samples.values,
+        events: &[],
+        base: 0,
+        histograms: &[],
+        natives: &[],
+        resets: &[],
+        start: end.saturating_sub(source.range),
+        end,
+        now: grid.start,
+        args: [f64::NAN; 2],
+    };
+    let mut out = SeriesBuf::default();
+    window::with_edges(&view, smoothed).unwrap_or_default().into_iter().for_each(|(t, v)| out.push_float(t, v));
+    Ok(out)
+}
+
 /// A range vector as it is: all samples in the window.
 fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
     let source = Source::new(cx, node, grid, "")?;
-    if source.edges != crate::promql::ast::Edges::Plain {
-        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
-    }
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     for i in 0..source.len() {
         cx.budget.check()?;
         let mut samples = SeriesBuf::default();
         source.read(i, &mut scratch, &mut samples)?;
+        if source.edges != Edges::Plain {
+            samples = with_edges(&source, &samples, grid)?;
+        }
         if !samples.is_empty() {
             cx.budget.hold(samples.len())?;
             out.push(MatrixSeries { labels: cleaned(source.series(i)?).labels, samples });

@@ -1,29 +1,32 @@
-//! Classic histograms: functions over the series that differ in `le` only.
+//! Quantiles and fractions of histograms: classic ones, whose series differ in `le` only, and native ones.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     context::Context,
     merge::{Overlap, distinct},
-    notes::{Monotonicity, Note},
+    notes::{Monotonicity, Note, general},
     operator::{Op, Operator, Scratch, Series},
     row::Row,
     scalar::Numbers,
 };
 use crate::{
-    model::{BUCKET_LABEL, Labels, METRIC_NAME, Span},
+    model::{self, BUCKET_LABEL, Labels, METRIC_NAME, Span},
     promql::{
         QueryError,
         exec::grid::Grid,
-        functions::buckets::{Bucket, fraction, quantile},
+        functions::{
+            buckets::{Bucket, fraction, quantile},
+            native::Native,
+        },
     },
 };
 
 /// What is asked of a histogram.
 pub(super) enum Question {
     Quantile(Numbers),
-    /// The quantile, told in a label.
-    LabelledQuantile(Numbers, String, String),
+    /// Several, told apart by this label.
+    Quantiles(String, Vec<Numbers>),
     /// Observations between the two.
     Fraction(Numbers, Numbers),
 }
@@ -54,6 +57,13 @@ pub(super) fn ask<'c>(
     grid: Grid,
     span: Span,
 ) -> Result<Op<'c>, QueryError> {
+    if let Question::Quantiles(_, qs) = &question
+        && qs.iter().any(|q| q.iter(grid.steps).any(|v| v.to_bits() != q.at(0).to_bits()))
+    {
+        return Err(QueryError::Unsupported(
+            "histogram_quantiles() with a quantile that changes by the step".to_owned(),
+        ));
+    }
     let mut index: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<Histogram> = Vec::new();
     for i in 0..inner.len() {
@@ -95,53 +105,68 @@ impl Buckets<'_> {
         if self.cx.settings.delayed_name_removal { series.labels.get(METRIC_NAME).unwrap_or_default() } else { "" }
     }
 
-    fn answer(&self, histogram: &Histogram, step: usize, buckets: &mut Vec<Bucket>) -> f64 {
+    /// How many output series each histogram has.
+    fn width(&self) -> usize {
         match &self.question {
-            Question::Fraction(lower, upper) => fraction(lower.at(step), upper.at(step), buckets),
-            Question::Quantile(q) | Question::LabelledQuantile(q, ..) => {
-                let (value, fix) = quantile(q.at(step), buckets);
-                if let Some(fix) = fix {
-                    let note = Note::ForcedMonotonicity(Monotonicity {
-                        metric: self.metric(&histogram.series).to_owned(),
-                        time: self.grid.time(step),
-                        bounds: fix.bounds,
-                        difference: fix.difference,
-                    });
-                    self.cx.notes.add(note, self.span);
-                }
-                value
-            }
+            Question::Quantiles(_, qs) => qs.len(),
+            Question::Quantile(_) | Question::Fraction(..) => 1,
         }
     }
-}
 
-impl Operator for Buckets<'_> {
-    fn len(&self) -> usize {
-        self.histograms.len()
+    /// The histogram of output series `i`, and which of its answers that is.
+    fn locate(&self, i: usize) -> Option<(&Histogram, usize)> {
+        let width = self.width().max(1);
+        Some((self.histograms.get(i / width)?, i % width))
     }
 
-    fn series(&self, i: usize) -> Result<Series, QueryError> {
-        let Some(histogram) = self.histograms.get(i) else { return Ok(Series::new(Labels::empty())) };
-        let mut series = histogram.series.clone().renamed(self.cx);
-        if let Question::LabelledQuantile(_, name, value) = &self.question {
-            series.labels = series.labels.builder().set(name, value).build();
+    /// The quantile asked for; `None` when the question is another.
+    fn q(&self, part: usize, step: usize) -> Option<f64> {
+        match &self.question {
+            Question::Quantile(q) => Some(q.at(step)),
+            Question::Quantiles(_, qs) => qs.get(part).map(|q| q.at(step)),
+            Question::Fraction(..) => None,
         }
-        Ok(series)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
-        let steps = self.grid.steps;
-        out.reset(steps);
-        let Some(histogram) = self.histograms.get(i) else { return Ok(()) };
+    fn of_classic(&self, metric: &str, part: usize, step: usize, buckets: &mut Vec<Bucket>) -> f64 {
+        if let Question::Fraction(lower, upper) = &self.question {
+            return fraction(lower.at(step), upper.at(step), buckets);
+        }
+        let (value, fix) = quantile(self.q(part, step).unwrap_or(f64::NAN), buckets);
+        if let Some(fix) = fix {
+            let note = Note::ForcedMonotonicity(Monotonicity {
+                metric: metric.to_owned(),
+                time: self.grid.time(step),
+                bounds: fix.bounds,
+                difference: fix.difference,
+            });
+            self.cx.notes.add(note, self.span);
+        }
+        value
+    }
+
+    fn of_native(&self, metric: &str, part: usize, step: usize, native: &Native) -> f64 {
+        let (value, note) = match &self.question {
+            Question::Fraction(lower, upper) => native.fraction(lower.at(step), upper.at(step), metric),
+            _ => native.quantile(self.q(part, step).unwrap_or(f64::NAN), metric),
+        };
+        if let Some(note) = note {
+            self.cx.notes.add(note, self.span);
+        }
+        value
+    }
+
+    /// Reads the series of a histogram: classic buckets and native samples by step.
+    fn read(&self, histogram: &Histogram, scratch: &mut Scratch) -> Result<Read, QueryError> {
         let mut row = scratch.take_row();
-        let mut counts: Vec<Vec<Bucket>> = Vec::new();
-        for (member, bound) in
-            histogram.buckets.iter().map(|(m, b)| (*m, Some(*b))).chain(histogram.others.iter().map(|m| (*m, None)))
-        {
+        let mut read = Read { counts: vec![Vec::new(); self.grid.steps], natives: Vec::new() };
+        let with = histogram.buckets.iter().map(|(member, bound)| (*member, Some(*bound)));
+        let without = histogram.others.iter().map(|member| (*member, None));
+        for (member, bound) in with.chain(without) {
             self.inner.row(member, scratch, &mut row)?;
-            if row.drop_histograms() {
-                return Err(QueryError::Unsupported("quantiles and fractions of native histograms".to_owned()));
-            }
+            let steps = row.present.ones();
+            read.natives.extend(steps.filter_map(|step| Some((step, Arc::clone(row.histogram(step)?)))));
+            row.drop_histograms();
             let Some(bound) = bound else {
                 if row.present.any() {
                     let value = self.inner.series(member)?.labels.get(BUCKET_LABEL).unwrap_or_default().to_owned();
@@ -150,16 +175,59 @@ impl Operator for Buckets<'_> {
                 }
                 continue;
             };
-            counts.resize_with(steps, Vec::new);
             for step in row.present.ones() {
-                if let (Some(buckets), Some(count)) = (counts.get_mut(step), row.float(step)) {
-                    buckets.push(Bucket { bound, count });
+                if let (Some(buckets), Some(count)) = (read.counts.get_mut(step), row.values.get(step)) {
+                    buckets.push(Bucket { bound, count: *count });
                 }
             }
         }
         scratch.give_row(row);
-        for (step, buckets) in counts.iter_mut().enumerate().filter(|(_, b)| !b.is_empty()) {
-            out.set(step, self.answer(histogram, step, buckets));
+        Ok(read)
+    }
+}
+
+/// What the series of a histogram hold.
+struct Read {
+    counts: Vec<Vec<Bucket>>,
+    natives: Vec<(usize, Arc<model::Histogram>)>,
+}
+
+/// A number as the value of a label: with a point or an exponent, always.
+fn label_value(v: f64) -> String {
+    let text = general(v);
+    if !v.is_finite() || text.contains(['.', 'e']) { text } else { format!("{text}.0") }
+}
+
+impl Operator for Buckets<'_> {
+    fn len(&self) -> usize {
+        self.histograms.len() * self.width()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        let Some((histogram, part)) = self.locate(i) else { return Ok(Series::new(Labels::empty())) };
+        let mut series = histogram.series.clone().renamed(self.cx);
+        if let (Question::Quantiles(name, _), Some(q)) = (&self.question, self.q(part, 0)) {
+            series.labels = series.labels.builder().set(name, &label_value(q)).build();
+        }
+        Ok(series)
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        out.reset(self.grid.steps);
+        let Some((histogram, part)) = self.locate(i) else { return Ok(()) };
+        let mut read = self.read(histogram, scratch)?;
+        let metric = self.metric(&histogram.series);
+        for (step, native) in &read.natives {
+            match read.counts.get_mut(*step) {
+                Some(buckets) if !buckets.is_empty() => {
+                    self.cx.notes.add(Note::MixedClassicNative(metric.to_owned()), self.span);
+                    buckets.clear();
+                }
+                _ => out.set(*step, self.of_native(metric, part, *step, &Native::from_model(native))),
+            }
+        }
+        for (step, buckets) in read.counts.iter_mut().enumerate().filter(|(_, b)| !b.is_empty()) {
+            out.set(step, self.of_classic(metric, part, step, buckets));
         }
         Ok(())
     }

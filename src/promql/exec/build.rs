@@ -8,7 +8,8 @@ use super::{
     map,
     operator::Op,
     repeat::Repeat,
-    select::Selector,
+    select::{Give, Selector},
+    smoothed::Smoothed,
 };
 use crate::promql::{
     QueryError,
@@ -31,16 +32,17 @@ pub(crate) fn build_within<'c>(
 ) -> Result<Op<'c>, QueryError> {
     cx.budget.check()?;
     match &node.kind {
-        Kind::Select(select) if select.edges != Edges::Plain => {
-            Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()))
+        Kind::Select(select) if select.edges == Edges::Smoothed => {
+            Ok(Box::new(Smoothed::new(cx, select, grid, function, node.span)?))
         }
-        Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, false)?)),
+        Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, Give::Values)?)),
         Kind::Call(c) => call(cx, c, node.span, grid),
         Kind::Aggregate(a) => aggregate(cx, a, node.span, grid),
         Kind::Binary(b) => binary::build(cx, b, node.span, grid),
         Kind::Negate(inner) => {
             let inner = build(cx, inner, grid)?;
-            map::apply(cx, inner, map::Change::Pure(|v| -v), map::Histograms::Unsupported("the negative"), true)
+            let negative = map::Histograms::Changed(Box::new(|_, h| Some(binary::scaled(h, -1.0))));
+            map::apply(cx, inner, map::Change::Pure(|v| -v), negative, true)
         }
         Kind::Invariant(inner) => {
             let inner = build_within(cx, inner, grid.first(), function)?;

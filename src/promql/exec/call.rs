@@ -7,13 +7,14 @@ use super::{
     build::{build, build_within},
     context::Context,
     grid::Grid,
+    info::info,
     map::{self, Change, Histograms},
     notes::Note,
     operator::{Op, Series},
     relabel,
-    row::Row,
+    row::{Row, Sample},
     scalar::numbers,
-    select::{Selector, seconds},
+    select::{Give, Selector, seconds},
     sort::{Key, sort},
     source::Source,
     window,
@@ -23,7 +24,7 @@ use crate::{
     promql::{
         QueryError,
         ast::ValueType,
-        functions::{date, math, window as windows},
+        functions::{date, math, native::Native, window as windows},
         plan::{Call, Kind, Node},
     },
 };
@@ -64,7 +65,8 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
                 arg,
                 Box::new(move |step, v| {
                     let (low, high) = (low.at(step), high.at(step));
-                    (!(high < low)).then(|| math::max(low, math::min(high, v)))
+                    let crossed = high < low;
+                    (!crossed).then(|| math::max(low, math::min(high, v)))
                 }),
             )
         }
@@ -85,8 +87,28 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         ("label_replace", [arg, target, replacement, source, pattern]) => {
             relabel::replace(cx, inner(arg)?, [target, replacement, source, pattern].map(text))
         }
+        ("info", [arg]) => info(cx, &inner(arg)?, arg, None, grid),
+        ("info", [arg, labels]) => match &labels.kind {
+            Kind::Select(select) => info(cx, &inner(arg)?, arg, Some(select), grid),
+            _ => Err(QueryError::Execution("expected label selectors as second argument to info()".to_owned())),
+        },
         ("label_join", [arg, target, separator, sources @ ..]) => {
             relabel::join(cx, inner(arg)?, text(target), text(separator), &texts(sources))
+        }
+        ("histogram_count", [arg]) => of_histogram(cx, inner(arg)?, |h| h.count.total()),
+        ("histogram_sum", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total()),
+        ("histogram_avg", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total() / h.count.total()),
+        ("histogram_stdvar", [arg]) => of_histogram(cx, inner(arg)?, Native::variance),
+        ("histogram_stddev", [arg]) => of_histogram(cx, inner(arg)?, |h| h.variance().sqrt()),
+        ("histogram_quantiles", [arg, label, qs @ ..]) => {
+            let mut quantiles = Vec::with_capacity(qs.len());
+            for node in qs {
+                let q = numbers(cx, node, grid)?;
+                judge_quantile(cx, node, q.iter(grid.steps));
+                quantiles.push(q);
+            }
+            let question = Question::Quantiles(text(label).to_owned(), quantiles);
+            buckets::ask(cx, inner(arg)?, question, grid, arg.span)
         }
         ("histogram_quantile", [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
@@ -116,10 +138,16 @@ fn over_window<'c>(
     let span = call.args.first().map_or(range.span, |a| a.span);
     if call.function == "absent_over_time" {
         // It asks for presence anywhere, so equal labels are no concern.
-        let presence = window::unchecked(cx, (call.function, function), source, scalars, grid, span);
+        let presence = window::unchecked(cx, function, source, scalars, grid, span);
         return absent(cx, &presence, range, grid);
     }
     window::apply(cx, (call.function, function), source, scalars, grid, span)
+}
+
+/// A number told by native histograms; floats tell none.
+fn of_histogram<'c>(cx: &'c Context<'c>, inner: Op<'c>, f: fn(&Native) -> f64) -> Result<Op<'c>, QueryError> {
+    let change = move |_: usize, h: &Native| Some(Sample::Float(f(h)));
+    map::apply(cx, inner, Change::Stepwise(Box::new(|_, _| None)), Histograms::Changed(Box::new(change)), true)
 }
 
 /// One series without labels that has a value at every step.
@@ -147,7 +175,7 @@ pub(super) fn vector<'c>(cx: &'c Context<'c>, scalar: &Node, grid: Grid) -> Resu
 fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
     match &arg.kind {
         Kind::Select(select) => {
-            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", true)?);
+            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", Give::Times)?);
             map::apply(cx, times, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
         }
         _ => {

@@ -5,9 +5,12 @@ use super::{
     merge::{Overlap, distinct},
     notes::Note,
     operator::{Op, Operator, Scratch, Series},
-    row::Row,
+    row::{Row, Sample},
 };
-use crate::{model::Span, promql::QueryError};
+use crate::{
+    model::Span,
+    promql::{QueryError, functions::native::Native},
+};
 
 /// What happens to a float.
 pub(super) enum Change<'c> {
@@ -19,24 +22,26 @@ pub(super) enum Change<'c> {
     Replaced(Box<dyn Fn(usize) -> f64 + Sync + 'c>),
 }
 
+/// From a step and a histogram to a sample.
+pub(super) type HistogramChange<'c> = Box<dyn Fn(usize, &Native) -> Option<Sample> + Sync + 'c>;
+
 /// What happens to a histogram.
-#[derive(Debug, Clone)]
-pub(super) enum Histograms {
+pub(super) enum Histograms<'c> {
     /// It is left out.
     Dropped,
     /// It is left out with a remark.
     Remarked(Note, Span),
     /// It passes as it is.
     Kept,
-    /// This can't be computed yet.
-    Unsupported(&'static str),
+    /// It becomes this.
+    Changed(HistogramChange<'c>),
 }
 
 struct Map<'c> {
     cx: &'c Context<'c>,
     inner: Op<'c>,
     change: Change<'c>,
-    histograms: Histograms,
+    histograms: Histograms<'c>,
     renames: bool,
 }
 
@@ -45,7 +50,7 @@ pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
     inner: Op<'c>,
     change: Change<'c>,
-    histograms: Histograms,
+    histograms: Histograms<'c>,
     renames: bool,
 ) -> Result<Op<'c>, QueryError> {
     let stays_distinct = !renames || inner.one_name() || cx.settings.delayed_name_removal;
@@ -70,6 +75,7 @@ impl Operator for Map<'_> {
             out.values.iter_mut().enumerate().for_each(|(step, v)| *v = f(step));
             return Ok(());
         }
+        let mut changed: Vec<(usize, Sample)> = Vec::new();
         if out.has_histograms() {
             match &self.histograms {
                 Histograms::Kept => {}
@@ -79,10 +85,12 @@ impl Operator for Map<'_> {
                         self.cx.notes.add(note.clone(), *span);
                     }
                 }
-                Histograms::Unsupported(what) => {
-                    if out.drop_histograms() {
-                        return Err(QueryError::Unsupported(format!("{what} of native histograms")));
+                Histograms::Changed(change) => {
+                    for step in out.present.ones() {
+                        let Some(h) = out.histogram(step) else { continue };
+                        changed.extend(change(step, &Native::from_model(h)).map(|sample| (step, sample)));
                     }
+                    out.drop_histograms();
                 }
             }
         }
@@ -101,6 +109,7 @@ impl Operator for Map<'_> {
             }
             Change::Replaced(_) => {}
         }
+        changed.into_iter().for_each(|(step, sample)| out.put(step, sample));
         Ok(())
     }
 

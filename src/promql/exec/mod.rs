@@ -1,6 +1,6 @@
 //! Operators: from a plan to rows.
 //!
-//! An [`Operator`](operator::Operator) has a known number of output series. It tells the labels of each on demand, so
+//! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so
 //! that what nobody asks for is never materialised, and computes each one's [`Row`](row::Row), its values over the
 //! whole step grid, on demand too, in any order and from any thread. So selectors, window functions and everything
 //! element-wise hold nothing, and [`drive`] can split the series among threads: each takes pieces of consecutive series,
@@ -20,6 +20,7 @@ mod call;
 mod context;
 mod drive;
 pub(crate) mod grid;
+mod info;
 mod map;
 mod merge;
 mod notes;
@@ -29,8 +30,10 @@ mod repeat;
 pub(crate) mod row;
 mod scalar;
 mod select;
+mod smoothed;
 mod sort;
 mod source;
+mod stats;
 mod window;
 
 pub(crate) use answer::answer;
@@ -40,4 +43,5 @@ pub(crate) use context::{Context, Settings};
 pub(crate) use drive::for_each_row;
 pub(crate) use notes::{Note, Notes, general};
 pub(crate) use operator::{Operator, Series};
+pub(crate) use relabel::is_label_name;
 pub(crate) use scalar::{Numbers, numbers};

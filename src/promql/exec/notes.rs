@@ -25,6 +25,19 @@ pub(crate) enum Note {
     /// Left type, operator, right type.
     IncompatibleTypes(&'static str, &'static str, &'static str),
     ForcedMonotonicity(Monotonicity),
+    /// The metric.
+    NotCounter(String),
+    NotGauge(String),
+    MixedBucketSchemas(String),
+    /// The operator.
+    IncompatibleBuckets(&'static str),
+    /// What was computed: addition, subtraction or aggregation.
+    HintsCollide(&'static str),
+    BoundsReconciled(&'static str),
+    /// Metric name, may be empty.
+    QuantileIsNan(String),
+    QuantileIsSkewed(String),
+    FractionLeavesNanOut(String),
 }
 
 /// Where classic buckets had to be forced to ascend.
@@ -50,7 +63,10 @@ struct Fixes {
 
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<BTreeMap<(bool, String), (Span, Option<Fixes>)>>);
+pub(crate) struct Notes(Mutex<BTreeMap<Key, (Span, Option<Fixes>)>>);
+
+/// Whether it is an info, and its words.
+type Key = (bool, String);
 
 impl Notes {
     /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the
@@ -112,6 +128,10 @@ impl Note {
                 | Self::HistogramIgnoredInRange(_)
                 | Self::IncompatibleTypes(..)
                 | Self::ForcedMonotonicity(_)
+                | Self::BoundsReconciled(_)
+                | Self::QuantileIsNan(_)
+                | Self::QuantileIsSkewed(_)
+                | Self::FractionLeavesNanOut(_)
         )
     }
 
@@ -154,6 +174,27 @@ impl Note {
                 "input to histogram_quantile needed to be fixed for monotonicity (see \
                  https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile)",
                 &m.metric,
+            ),
+            Self::NotCounter(metric) => format!("this native histogram metric is not a counter: {metric:?}"),
+            Self::NotGauge(metric) => format!("this native histogram metric is not a gauge: {metric:?}"),
+            Self::MixedBucketSchemas(metric) => format!(
+                "vector contains a mix of histograms with exponential and custom buckets schemas for metric name \
+                 {metric:?}"
+            ),
+            Self::IncompatibleBuckets(op) => {
+                format!("incompatible bucket layout encountered for binary operator {op}")
+            }
+            Self::HintsCollide(what) => format!("conflicting counter resets during histogram {what}"),
+            Self::BoundsReconciled(what) => format!("mismatched custom buckets were reconciled during {what}"),
+            Self::QuantileIsNan(metric) => {
+                of_metric("input to histogram_quantile has NaN observations, result is NaN", metric)
+            }
+            Self::QuantileIsSkewed(metric) => {
+                of_metric("input to histogram_quantile has NaN observations, result is skewed higher", metric)
+            }
+            Self::FractionLeavesNanOut(metric) => of_metric(
+                "input to histogram_fraction has NaN observations, which are excluded from all fractions",
+                metric,
             ),
         }
     }

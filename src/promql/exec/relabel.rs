@@ -17,7 +17,7 @@ pub(super) fn replace<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let refused = || QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"));
     let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| refused())?;
-    if target.is_empty() {
+    if !is_label_name(target) {
         let text = format!("invalid destination label name in label_replace(): {target}");
         return Err(QueryError::Execution(text));
     }
@@ -58,10 +58,10 @@ pub(super) fn join<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let refused =
         |which, name| Err(QueryError::Execution(format!("invalid {which} label name in label_join(): {name}")));
-    if let Some(name) = sources.iter().find(|name| name.is_empty()) {
+    if let Some(name) = sources.iter().find(|name| !is_label_name(name)) {
         return refused("source", *name);
     }
-    if target.is_empty() {
+    if !is_label_name(target) {
         return refused("destination", target);
     }
     distinct(cx, inner, Overlap::Refuse, |series| {
@@ -69,6 +69,11 @@ pub(super) fn join<'c>(
         let joined = values.join(separator);
         set(series, target, &joined)
     })
+}
+
+/// Any text names a label but the empty one, and one that was written with bytes that are no text.
+pub(crate) fn is_label_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(char::REPLACEMENT_CHARACTER)
 }
 
 /// A name that is set on purpose stays.

@@ -7,6 +7,7 @@ use super::{
     grid::{Grid, Shift},
     operator::{Operator, Scratch, Series},
     row::Row,
+    stats::drop_buckets,
 };
 use crate::{
     model::{SeriesBuf, TimeRange, is_stale},
@@ -37,8 +38,18 @@ pub(super) struct Selector<'c> {
     grid: Grid,
     shift: Shift,
     one_name: bool,
-    /// Whether to give the samples' times, in seconds, instead of their values.
-    times: bool,
+    give: Give,
+    stats_only: bool,
+}
+
+/// What a selector gives of its samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Give {
+    Values,
+    /// Their times in seconds.
+    Times,
+    /// Likewise, where histograms have no meaning.
+    FloatTimes,
 }
 
 impl<'c> Selector<'c> {
@@ -47,13 +58,21 @@ impl<'c> Selector<'c> {
         select: &plan::Select,
         grid: Grid,
         function: &str,
-        times: bool,
+        give: Give,
     ) -> Result<Self, QueryError> {
         let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
         let from = first.saturating_sub(cx.settings.lookback);
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last, hint_step, function)?;
-        Ok(Self { cx, set, grid, shift: select.shift, one_name: select.metric_name().is_some(), times })
+        Ok(Self {
+            cx,
+            set,
+            grid,
+            shift: select.shift,
+            one_name: select.metric_name().is_some(),
+            give,
+            stats_only: select.stats_only,
+        })
     }
 
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
@@ -64,7 +83,7 @@ impl<'c> Selector<'c> {
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.times { seconds(time) } else { *value });
+                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
             }
         }
     }
@@ -83,13 +102,17 @@ impl<'c> Selector<'c> {
                     && let Some((_, sample)) = buffer.histograms.get(i)
                     && !sample.is_stale()
                 {
-                    if self.times { out.set(step, seconds(time)) } else { out.set_histogram(step, Arc::clone(sample)) }
+                    if self.give != Give::Values {
+                        out.set(step, seconds(time))
+                    } else {
+                        out.set_histogram(step, Arc::clone(sample))
+                    }
                 }
             } else if let Some((i, time)) = float
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.times { seconds(time) } else { *value });
+                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
             }
         }
     }
@@ -136,6 +159,14 @@ impl Operator for Selector<'_> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
         self.cx.budget.read(buffer.len())?;
+        if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
+            let labels = self.set.labels(i)?;
+            let text = format!("this should be an info metric, with float samples: {labels}");
+            return Err(QueryError::Execution(text));
+        }
+        if self.stats_only {
+            drop_buckets(&mut buffer);
+        }
         out.reset(self.grid.steps);
         if buffer.histograms.is_empty() {
             self.fill(&buffer, out);

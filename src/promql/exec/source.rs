@@ -9,6 +9,7 @@ use super::{
     operator::{Op, Scratch, Series},
     row::Sample,
     select::find,
+    stats::drop_buckets,
 };
 use crate::{
     model::{Histogram, METRIC_NAME, ResetHint, SeriesBuf, is_stale},
@@ -32,7 +33,8 @@ pub(super) struct Source<'c> {
 }
 
 enum From<'c> {
-    Storage(Arc<dyn SeriesSet>),
+    /// A selector's series, and whether histograms are needed without their buckets.
+    Storage(Arc<dyn SeriesSet>, bool),
     /// A subquery; its inner expression over its own grid.
     Rows(Op<'c>, Grid),
 }
@@ -47,7 +49,8 @@ impl<'c> Source<'c> {
         }
     }
 
-    fn storage(
+    /// The samples of a selector in windows of `range` ms.
+    pub(super) fn storage(
         cx: &'c Context<'c>,
         select: &plan::Select,
         range: i64,
@@ -65,7 +68,14 @@ impl<'c> Source<'c> {
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
         let name = select.metric_name().map(str::to_owned);
-        Ok(Self { cx, from: From::Storage(set), range, shift: select.shift, edges: select.edges, name })
+        Ok(Self {
+            cx,
+            from: From::Storage(set, select.stats_only),
+            range,
+            shift: select.shift,
+            edges: select.edges,
+            name,
+        })
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
@@ -80,15 +90,25 @@ impl<'c> Source<'c> {
 
     pub(super) fn len(&self) -> usize {
         match &self.from {
-            From::Storage(set) => set.len(),
+            From::Storage(set, _) => set.len(),
             From::Rows(op, _) => op.len(),
         }
     }
 
     pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {
         match &self.from {
-            From::Storage(set) => Ok(Series::new(set.labels(i)?)),
+            From::Storage(set, _) => Ok(Series::new(set.labels(i)?)),
             From::Rows(op, _) => op.series(i),
+        }
+    }
+
+    /// The times `(from, to]` that are looked at for the window `(start, end]`.
+    pub(super) fn reach(&self, start: i64, end: i64) -> (i64, i64) {
+        let lookback = self.cx.settings.lookback;
+        match self.edges {
+            Edges::Plain => (start, end),
+            Edges::Anchored => (start.saturating_sub(lookback), end),
+            Edges::Smoothed => (start.saturating_sub(lookback), end.saturating_add(lookback)),
         }
     }
 
@@ -105,7 +125,7 @@ impl<'c> Source<'c> {
 
     pub(super) fn one_name(&self) -> bool {
         match &self.from {
-            From::Storage(_) => self.name.is_some(),
+            From::Storage(..) => self.name.is_some(),
             From::Rows(op, _) => op.one_name(),
         }
     }
@@ -113,10 +133,13 @@ impl<'c> Source<'c> {
     /// Replaces what `out` holds by the samples of series `i`, without staleness markers.
     pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), QueryError> {
         match &self.from {
-            From::Storage(set) => {
+            From::Storage(set, stats_only) => {
                 set.read(i, out)?;
                 self.cx.budget.read(out.len())?;
                 drop_stale(out);
+                if *stats_only {
+                    drop_buckets(out);
+                }
             }
             From::Rows(op, grid) => {
                 out.clear();

@@ -15,7 +15,10 @@ use crate::{
     promql::{
         QueryError,
         ast::Edges,
-        functions::window::{Histograms, View, WindowFunction, find_events},
+        functions::{
+            native::Native,
+            window::{ANCHORED, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, find_events},
+        },
     },
 };
 
@@ -28,36 +31,40 @@ pub(super) struct Window<'c> {
     grid: Grid,
     /// Where remarks point.
     span: Span,
-    name: &'static str,
 }
 
 /// Applies `function` to `source`; series that end up with the same labels are an error.
 pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
-    (name, function): (&'static str, WindowFunction),
+    (name, function): (&str, WindowFunction),
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     span: Span,
 ) -> Result<Op<'c>, QueryError> {
-    if source.edges != Edges::Plain {
-        return Err(QueryError::Unsupported("a selector that is anchored or smoothed".to_owned()));
+    let refused = |modifier: &str, those: &str| {
+        Err(QueryError::Execution(format!("{modifier} modifier can only be used with: {those} - not with {name}")))
+    };
+    match source.edges {
+        Edges::Anchored if function.anchored.is_none() => return refused("anchored", ANCHORED),
+        Edges::Smoothed if function.smoothed.is_none() => return refused("smoothed", SMOOTHED),
+        _ => {}
     }
     let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
-    let op = unchecked(cx, (name, function), source, args, grid, span);
+    let op = unchecked(cx, function, source, args, grid, span);
     if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, |series| series) }
 }
 
 /// Likewise, for a caller who doesn't care about labels.
 pub(super) fn unchecked<'c>(
     cx: &'c Context<'c>,
-    (name, function): (&'static str, WindowFunction),
+    function: WindowFunction,
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     span: Span,
 ) -> Op<'c> {
-    Box::new(Window { cx, source, function, args, grid, span, name })
+    Box::new(Window { cx, source, function, args, grid, span })
 }
 
 /// Indexes of the samples in a window that only moves forwards.
@@ -87,12 +94,14 @@ impl Window<'_> {
 
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
+        let (natives, resets) = self.natives(buffer);
         for step in 0..self.grid.steps {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
             let start = end.saturating_sub(self.source.range);
-            floats.to(start, end, |i| buffer.times.get(i).copied());
-            histograms.to(start, end, |i| buffer.histograms.get(i).map(|h| h.0));
+            let (from, to) = self.source.reach(start, end);
+            floats.to(from, to, |i| buffer.times.get(i).copied());
+            histograms.to(from, to, |i| buffer.histograms.get(i).map(|h| h.0));
             if floats.low == floats.high && histograms.low == histograms.high {
                 continue;
             }
@@ -105,6 +114,8 @@ impl Window<'_> {
                 events: events.get(inside.low..inside.high).unwrap_or_default(),
                 base: floats.low,
                 histograms: buffer.histograms.get(histograms.low..histograms.high).unwrap_or_default(),
+                natives: natives.get(histograms.low..histograms.high).unwrap_or_default(),
+                resets: resets.get(histograms.low..histograms.high).unwrap_or_default(),
                 start,
                 end,
                 now,
@@ -116,39 +127,68 @@ impl Window<'_> {
             {
                 self.cx.notes.add(note, self.span);
             }
-            if view.histograms.is_empty() {
+            if let Some(extended) = self.extended() {
+                if let Some(sample) = self.with_remarks(i, &view, extended) {
+                    out.put(step, sample);
+                }
+            } else if view.histograms.is_empty() {
                 if let Some(value) = (self.function.eval)(&view) {
                     out.set(step, value);
                 }
-            } else if let Some(sample) = self.with_histograms(i, &view)? {
+            } else if let Some(sample) = self.with_histograms(i, &view) {
                 out.put(step, sample);
             }
         }
         Ok(())
     }
 
-    fn with_histograms(&self, i: usize, view: &View<'_>) -> Result<Option<Sample>, QueryError> {
+    /// The series' histograms laid out for calculation, each once however many windows it is in.
+    fn natives(&self, buffer: &SeriesBuf) -> (Vec<Native>, Vec<bool>) {
+        if matches!(self.function.histograms, Histograms::Ignored) {
+            return (Vec::new(), Vec::new());
+        }
+        let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();
+        let resets = natives.iter().zip(natives.iter().skip(1)).map(|(before, now)| now.is_reset_after(before));
+        let resets = natives.first().map(|_| false).into_iter().chain(resets).collect();
+        (natives, resets)
+    }
+
+    /// The function for windows that reach beyond their edges.
+    fn extended(&self) -> Option<NativeFunction> {
+        match self.source.edges {
+            Edges::Plain => None,
+            Edges::Anchored => self.function.anchored,
+            Edges::Smoothed => self.function.smoothed,
+        }
+    }
+
+    fn with_remarks(&self, i: usize, view: &View<'_>, function: NativeFunction) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
+        function(view, &Remarks { metric: &metric, add: &|note| self.cx.notes.add(note, self.span) })
+    }
+
+    fn with_histograms(&self, i: usize, view: &View<'_>) -> Option<Sample> {
+        let metric = || self.source.metric_name(i).into_owned();
+        let add = |note| self.cx.notes.add(note, self.span);
         match self.function.histograms {
-            Histograms::Taken(both) => Ok(both(view)),
-            Histograms::Ignored if view.values.is_empty() => Ok(None),
+            Histograms::Taken(both) => self.with_remarks(i, view, both),
+            Histograms::Ignored if view.values.is_empty() => None,
             Histograms::Ignored => {
-                self.cx.notes.add(Note::HistogramIgnoredInRange(metric()), self.span);
-                Ok((self.function.eval)(view).map(Sample::Float))
+                add(Note::HistogramIgnoredInRange(metric()));
+                (self.function.eval)(view).map(Sample::Float)
             }
-            Histograms::Unmixed if view.values.is_empty() => {
-                Err(QueryError::Unsupported(format!("{}() of native histograms", self.name)))
-            }
-            Histograms::Unmixed => {
-                self.cx.notes.add(Note::MixedFloatsHistograms(metric()), self.span);
-                Ok(None)
+            Histograms::Unmixed(native) if view.values.is_empty() => self.with_remarks(i, view, native),
+            Histograms::Unmixed(_) => {
+                add(Note::MixedFloatsHistograms(metric()));
+                None
             }
         }
     }
 
     /// Remarks when a function for counters is applied to what isn't called like one.
     fn judge_name(&self, i: usize, out: &Row) {
-        if !self.function.wants_counter || !out.present.any() {
+        let has_float = out.present.ones().any(|step| out.histogram(step).is_none());
+        if !self.function.wants_counter || !has_float {
             return;
         }
         let name = self.source.metric_name(i);

@@ -142,7 +142,7 @@ pub(crate) fn fraction(lower: f64, upper: f64, buckets: &mut Vec<Bucket>) -> f64
         }
         None
     };
-    let capped = |rank: Option<f64>| rank.filter(|r| !(*r > count)).unwrap_or(count);
+    let capped = |rank: Option<f64>| rank.map_or(count, |r| if r > count { count } else { r });
     (capped(rank_of(upper)) - capped(rank_of(lower))) / count
 }
 

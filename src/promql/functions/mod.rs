@@ -3,7 +3,8 @@
 //! - [`window`]: over a series' samples in a window (`rate`, `sum_over_time` …),
 //! - [`math`]: from one float to another (`abs`, `sin`, …),
 //! - [`date`]: from a time in seconds to a part of its date (`hour`, …),
-//! - [`buckets`]: over the buckets of a classic histogram.
+//! - [`buckets`]: over the buckets of a classic histogram,
+//! - [`native`]: native histograms as values.
 //!
 //! Operators look functions up here and never spell one out.
 
@@ -11,6 +12,7 @@ pub(crate) mod buckets;
 pub(crate) mod date;
 pub(crate) mod kahan;
 pub(crate) mod math;
+pub(crate) mod native;
 pub(crate) mod natural;
 pub(crate) mod quantile;
 pub(crate) mod window;

@@ -33,6 +33,15 @@ const MAX_LENGTH: usize = 1 << 24;
 
 /// Parses and checks a query.
 ///
+/// ```
+/// use vctsdb::promql::parse;
+///
+/// let expr = parse("sum(rate(requests{job='api'}[300]))by(path)")?;
+/// assert_eq!(expr.to_string(), r#"sum by (path) (rate(requests{job="api"}[5m]))"#);
+/// assert_eq!(parse("up[5m").unwrap_err().to_string(), "1:6: parse error: unclosed left bracket");
+/// # Ok::<(), vctsdb::promql::QueryError>(())
+/// ```
+///
 /// # Errors
 /// With line and column of the first thing that is wrong.
 pub fn parse(text: &str) -> Result<Expr, QueryError> {

@@ -3,6 +3,7 @@
 use super::{
     duration::resolve,
     node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery},
+    stats,
 };
 use crate::{
     model::Span,
@@ -58,7 +59,9 @@ impl QueryTimes<'_> {
 /// Plans `expr`.
 pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>) -> Result<Node, QueryError> {
     let lowered = Lower { times }.node(expr)?;
-    Ok(lowered.settle())
+    let mut node = lowered.settle();
+    stats::mark(&mut node);
+    Ok(node)
 }
 
 /// A node, and whether it is the same at every step.
@@ -127,7 +130,12 @@ impl Lower<'_> {
     }
 
     fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
-        Ok(Select { matchers: selector.matchers.clone(), shift: self.shift(&selector.shift)?, edges: selector.edges })
+        Ok(Select {
+            matchers: selector.matchers.clone(),
+            shift: self.shift(&selector.shift)?,
+            edges: selector.edges,
+            stats_only: false,
+        })
     }
 
     fn subquery(&self, subquery: &ast::Subquery, span: Span) -> Result<Lowered, QueryError> {

@@ -12,6 +12,7 @@
 mod duration;
 mod lower;
 mod node;
+mod stats;
 
 pub(crate) use lower::{QueryTimes, lower};
 pub(crate) use node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery};

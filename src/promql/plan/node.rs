@@ -41,6 +41,8 @@ pub(crate) struct Select {
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) shift: Shift,
     pub(crate) edges: Edges,
+    /// Of native histograms only counts and sums are needed.
+    pub(crate) stats_only: bool,
 }
 
 /// A subquery: `expr` at every multiple of `step` inside the window.

@@ -47,6 +47,7 @@ impl Asker<'_> {
         let eval = self.eval;
         if eval.is_range() {
             let Some(answer) = self.ask(&eval.expr, eval.start, eval.end, eval.step)? else { return Ok(()) };
+            self.annotations(&eval.expr, &answer)?;
             return Ok(compare::compare(eval, &answer.value)?);
         }
         // A range vector's grid ends where the query is evaluated.
@@ -69,11 +70,13 @@ impl Asker<'_> {
     fn instant(&self, expr: &str, time: i64, variants: bool) -> Result<(), Trouble> {
         let eval = self.eval;
         let Some(answer) = self.ask(expr, time, time, 0)? else { return Ok(()) };
+        self.annotations(expr, &answer)?;
         compare::compare(eval, &answer.value)?;
         let depends_on_query = ["start()", "end()", "range()", "step()"].iter().any(|f| expr.contains(f));
         if !variants || eval.grid.is_some() || eval.string.is_some() || eval.ordered || depends_on_query {
             return Ok(());
         }
+        // Remarks may differ here: the other steps, and the fact that it is a range query, can cause some.
         let around = (time.saturating_sub(AROUND), time.saturating_add(AROUND));
         let in_range = |message| Trouble::Wrong(format!("as a range query: {message}"));
         let Some(answer) = self.ask(expr, around.0, around.1, AROUND)? else { return Ok(()) };
@@ -107,7 +110,6 @@ impl Asker<'_> {
             let got = &answer.value;
             return Err(Trouble::Wrong(format!("expected the error {expected}, got the answer {got:?}")));
         }
-        self.annotations(expr, &answer)?;
         Ok(Some(answer))
     }
 

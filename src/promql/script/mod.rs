@@ -8,9 +8,9 @@
 //!   {job="a"} 0.16666666666666666
 //! ```
 //!
-//! [`command`] splits a script into commands, reading series ([`series`]) and native histograms ([`histogram`]) on the
-//! way. [`store`] holds what was loaded and gives a [`MemorySelect`](crate::seams::select::fake::MemorySelect);
-//! [`evaluate`] asks the engine and [`compare`] holds the answer against what the script expects.
+//! `command` splits a script into commands, reading series (`series`) and native histograms (`histogram`) on the
+//! way. `store` holds what was loaded and gives a [`MemorySelect`](crate::seams::select::fake::MemorySelect);
+//! `evaluate` asks the engine and `compare` holds the answer against what the script expects.
 //!
 //! As in Prometheus, an instant query is asked in several ways that must all give the same: by itself, as the middle
 //! step of a range query, and with every selector pinned to the evaluation time by `@` while evaluated at other times.

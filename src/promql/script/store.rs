@@ -64,29 +64,30 @@ fn columns(samples: &BTreeMap<i64, Point>) -> SeriesBuf {
     buf
 }
 
-/// The reset hint that Prometheus' storage answers with: it compares each histogram with the one before and knows
-/// nothing about the first.
+/// The reset hint that Prometheus' storage answers with: whatever was given, it is "no reset" where the storage itself
+/// compared a histogram with the one before, and unknown where it had to begin a new chunk, after a reset as well.
 fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
-    let before = before.filter(|b| (b.hint == ResetHint::Gauge) == (now.hint == ResetHint::Gauge));
-    match (now.hint, before) {
-        (ResetHint::Gauge, _) => ResetHint::Gauge,
-        (ResetHint::Reset, _) => ResetHint::Reset,
-        (_, None) => ResetHint::Unknown,
-        (_, Some(_)) if is_stale(now.sum) => ResetHint::NotReset,
-        (_, Some(before)) if is_stale(before.sum) => ResetHint::Unknown,
-        (_, Some(before)) if now.count < before.count => ResetHint::Reset,
-        (_, Some(before)) if now.schema != before.schema || now.zero_threshold != before.zero_threshold => {
-            ResetHint::Unknown
-        }
-        (_, Some(before)) => {
-            let shrunk = |old: &BTreeMap<i32, f64>, new: &BTreeMap<i32, f64>| {
-                old.iter().any(|(i, count)| new.get(i).copied().unwrap_or(0.0) < *count)
-            };
-            let reset = now.custom_values != before.custom_values
-                || now.zero < before.zero
-                || shrunk(&before.positive, &now.positive)
-                || shrunk(&before.negative, &now.negative);
-            if reset { ResetHint::Reset } else { ResetHint::NotReset }
-        }
+    if now.hint == ResetHint::Gauge {
+        return ResetHint::Gauge;
     }
+    match before.filter(|b| b.hint != ResetHint::Gauge && now.hint != ResetHint::Reset) {
+        Some(before) if continues(before, now) => ResetHint::NotReset,
+        _ => ResetHint::Unknown,
+    }
+}
+
+/// Whether `now` can go on in the chunk that ends with `before`.
+fn continues(before: &FloatHistogram, now: &FloatHistogram) -> bool {
+    let grown = |old: &BTreeMap<i32, f64>, new: &BTreeMap<i32, f64>| {
+        old.iter().all(|(i, count)| new.get(i).copied().unwrap_or(0.0) >= *count)
+    };
+    is_stale(now.sum)
+        || (!is_stale(before.sum)
+            && now.count >= before.count
+            && now.schema == before.schema
+            && now.zero_threshold == before.zero_threshold
+            && now.custom_values == before.custom_values
+            && now.zero >= before.zero
+            && grown(&before.positive, &now.positive)
+            && grown(&before.negative, &now.negative))
 }

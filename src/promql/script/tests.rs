@@ -182,12 +182,12 @@ fn classic_histograms_become_native_ones() {
 }
 
 #[test]
-fn stored_histograms_know_whether_the_counter_was_reset() {
+fn stored_histograms_have_the_hints_of_prometheus_storage() {
     let mut store = store::Store::default();
     let script = "load 1m\n m {{count:1 buckets:[1]}} {{count:2 buckets:[2]}} {{count:2 buckets:[1 1]}} {{count:9 counter_reset_hint:gauge}} 1 {{count:9}}";
     let Ok(Outcome::Load(load)) = command::commands(script).remove(0).outcome else { panic!() };
     store.load(&load).unwrap();
     let hints: Vec<_> = store.select().series[&labels("m")].histograms.iter().map(|h| h.1.reset_hint).collect();
-    use ResetHint::{Gauge, NotReset, Reset, Unknown};
-    assert_eq!(hints, [Unknown, NotReset, Reset, Gauge, Unknown]);
+    use ResetHint::{Gauge, NotReset, Unknown};
+    assert_eq!(hints, [Unknown, NotReset, Unknown, Gauge, Unknown]);
 }

@@ -44,11 +44,7 @@ mod v1;
 mod v2;
 
 #[cfg(test)]
-mod checklist;
-#[cfg(test)]
-mod reference;
-#[cfg(test)]
-mod testing;
+mod tests;
 
 use std::time::Duration;
 

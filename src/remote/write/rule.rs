@@ -13,8 +13,8 @@ pub(super) const MAX_NAME: usize = 1 << 10;
 pub(super) const MAX_VALUE: usize = 64 << 10;
 /// Bytes of all names and values of a series.
 pub(super) const MAX_SERIES: usize = 256 << 10;
-/// Samples of one request; what takes more memory counts for several. A body of 32 MiB full of honest samples has half
-/// of it.
+/// Samples of one request; what takes more memory counts for several. A body of 32 MiB full of honest samples has
+/// less than half of it.
 pub(super) const MAX_SAMPLES: usize = 4 << 20;
 /// A histogram counts for so many samples.
 pub(super) const HISTOGRAM: usize = 16;

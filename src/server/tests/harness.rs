@@ -64,6 +64,18 @@ pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
 }
 
+/// Few series, but more bytes of labels than the buffers between client and server hold.
+pub(super) fn many_bytes() -> MemorySelect {
+    let mut select = some_series(0);
+    let mut samples = SeriesBuf::default();
+    samples.push_float(NOW, 1.0);
+    for i in 0..400 {
+        let long = format!("{i:0>65000}");
+        select.series.insert(labels(&[("__name__", "up"), ("long", &long)]), samples.clone());
+    }
+    select
+}
+
 /// A store with `count` series `up` of one sample at [`NOW`].
 pub(super) fn some_series(count: usize) -> MemorySelect {
     let mut select = MemorySelect::default();

@@ -4,5 +4,6 @@ mod harness;
 mod lookups;
 mod parameters;
 mod queries;
+mod reads;
 mod transport;
 mod writes;

@@ -13,7 +13,10 @@ mod pairs;
 mod sets;
 mod stepwise;
 
+use std::sync::Arc;
+
 pub(crate) use op::fold;
+pub(super) use op::scaled;
 
 use super::{
     build::build as operator,
@@ -22,6 +25,7 @@ use super::{
     map::{self, Change, Histograms},
     notes::Note,
     operator::Op,
+    row::Sample,
     scalar::{Numbers, numbers},
 };
 use crate::{
@@ -29,6 +33,7 @@ use crate::{
     promql::{
         QueryError,
         ast::{BinaryOp, Cardinality, ValueType},
+        functions::native::Native,
         plan::Binary,
     },
 };
@@ -69,10 +74,15 @@ fn with_scalar<'c>(
     swapped: bool,
     span: Span,
 ) -> Result<Op<'c>, QueryError> {
+    let scalar = Arc::new(scalar);
+    let factor = Arc::clone(&scalar);
+    let changed =
+        |f: fn(&Native, f64) -> Sample| Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))));
     let histograms = match b.op {
-        BinaryOp::Mul => Histograms::Unsupported("the product"),
-        BinaryOp::Div if !swapped => Histograms::Unsupported("the quotient"),
-        BinaryOp::TrimLower | BinaryOp::TrimUpper if !swapped => Histograms::Unsupported("a part"),
+        BinaryOp::Mul => changed(|h, by| op::apply_scalar(h, BinaryOp::Mul, by)),
+        BinaryOp::Div if !swapped => changed(|h, by| op::apply_scalar(h, BinaryOp::Div, by)),
+        BinaryOp::TrimUpper if !swapped => changed(|h, at| op::apply_scalar(h, BinaryOp::TrimUpper, at)),
+        BinaryOp::TrimLower if !swapped => changed(|h, at| op::apply_scalar(h, BinaryOp::TrimLower, at)),
         op if swapped => Histograms::Remarked(Note::IncompatibleTypes("float", op::text(op), "histogram"), span),
         op => Histograms::Remarked(Note::IncompatibleTypes("histogram", op::text(op), "float"), span),
     };
@@ -83,10 +93,14 @@ fn with_scalar<'c>(
         };
         return map::apply(cx, vector, Change::Stepwise(change), histograms, true);
     }
-    let Some(holds) = op::comparison(b.op) else {
+    let b_op = b.op;
+    let Some(holds) = op::comparison(b_op) else {
         // What only histograms can do leaves no float.
-        cx.notes.add(Note::IncompatibleTypes("float", op::text(b.op), "float"), span);
-        return map::apply(cx, vector, Change::Stepwise(Box::new(|_, _| None)), histograms, false);
+        let refused = move |_: usize, _: f64| {
+            cx.notes.add(Note::IncompatibleTypes("float", op::text(b_op), "float"), span);
+            None
+        };
+        return map::apply(cx, vector, Change::Stepwise(Box::new(refused)), histograms, false);
     };
     let compare = move |step: usize, v: f64| {
         let s = scalar.at(step);

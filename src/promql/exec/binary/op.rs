@@ -1,9 +1,14 @@
 //! What operators do to two values.
 
-use crate::promql::{
-    QueryError,
-    ast::BinaryOp,
-    exec::{notes::Note, row::Sample},
+use std::sync::Arc;
+
+use crate::{
+    model::ResetHint,
+    promql::{
+        ast::BinaryOp,
+        exec::{notes::Note, row::Sample},
+        functions::native::{Combined, Incompatible, Native},
+    },
 };
 
 /// The operator as it is written.
@@ -66,33 +71,86 @@ pub(crate) fn fold(op: BinaryOp, a: f64, b: f64) -> Option<f64> {
     }
 }
 
-/// The operator on two samples of vectors: the value, and whether a comparison holds.
-/// `Err(Ok(note))` tells why there is no value.
-pub(super) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Result<(Sample, bool), Result<Note, QueryError>> {
-    let unsupported = |what: &str| Err(Err(QueryError::Unsupported(format!("{what} of native histograms"))));
-    let incompatible = |l, r| Err(Ok(Note::IncompatibleTypes(l, text(op), r)));
+/// A histogram as a sample.
+fn sample(h: Native) -> Sample {
+    Sample::Histogram(Arc::new(h.compact().to_model()))
+}
+
+/// `h` times `factor`, every bucket kept.
+pub(crate) fn scaled(h: &Native, factor: f64) -> Sample {
+    let mut h = h.clone();
+    h.multiply(factor);
+    Sample::Histogram(Arc::new(h.to_model()))
+}
+
+/// One of the operators that take a histogram and a number.
+pub(super) fn apply_scalar(h: &Native, op: BinaryOp, number: f64) -> Sample {
+    let mut h = h.clone();
+    match op {
+        BinaryOp::Mul => h.multiply(number),
+        BinaryOp::Div => h.divide(number),
+        BinaryOp::TrimUpper => h.keep_below(number),
+        BinaryOp::TrimLower => h.keep_above(number),
+        _ => {}
+    }
+    sample(h)
+}
+
+/// What came of an operator on two samples.
+pub(super) struct Outcome {
+    /// The value, and whether a comparison holds.
+    pub(super) value: Option<(Sample, bool)>,
+    /// What is to be said.
+    pub(super) notes: Vec<Note>,
+}
+
+/// The operator on two samples of vectors.
+pub(super) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
+    let value = |sample, holds| Outcome { value: Some((sample, holds)), notes: Vec::new() };
+    let incompatible = |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, text(op), r)] };
     match (l, r) {
         (Sample::Float(a), Sample::Float(b)) => match (arithmetic(op), comparison(op)) {
-            (Some(f), _) => Ok((Sample::Float(f(*a, *b)), true)),
-            (None, Some(holds)) => Ok((Sample::Float(*a), holds(*a, *b))),
+            (Some(f), _) => value(Sample::Float(f(*a, *b)), true),
+            (None, Some(holds)) => value(Sample::Float(*a), holds(*a, *b)),
             (None, None) => incompatible("float", "float"),
         },
-        (Sample::Histogram(a), Sample::Histogram(b)) => match op {
-            BinaryOp::Equal => Ok((l.clone(), a.same_bits(b))),
-            BinaryOp::NotEqual => Ok((l.clone(), !a.same_bits(b))),
-            BinaryOp::Add => unsupported("the sum"),
-            BinaryOp::Sub => unsupported("the difference"),
-            _ => incompatible("histogram", "histogram"),
-        },
-        (Sample::Float(_), Sample::Histogram(_)) => match op {
-            BinaryOp::Mul => unsupported("the product"),
-            _ => incompatible("float", "histogram"),
-        },
-        (Sample::Histogram(_), Sample::Float(_)) => match op {
-            BinaryOp::Mul => unsupported("the product"),
-            BinaryOp::Div => unsupported("the quotient"),
-            BinaryOp::TrimLower | BinaryOp::TrimUpper => unsupported("a part"),
+        (Sample::Histogram(a), Sample::Histogram(b)) => {
+            let (mut a, b) = (Native::from_model(a), Native::from_model(b));
+            match op {
+                BinaryOp::Equal => value(l.clone(), a.says_the_same(&b)),
+                BinaryOp::NotEqual => value(l.clone(), !a.says_the_same(&b)),
+                BinaryOp::Add => {
+                    let combined = a.add(&b);
+                    combination(op, a, combined, "addition")
+                }
+                BinaryOp::Sub => {
+                    let combined = a.subtract(&b);
+                    a.hint = ResetHint::Gauge;
+                    combination(op, a, combined, "subtraction")
+                }
+                _ => incompatible("histogram", "histogram"),
+            }
+        }
+        (Sample::Float(number), Sample::Histogram(h)) if op == BinaryOp::Mul => {
+            value(apply_scalar(&Native::from_model(h), op, *number), true)
+        }
+        (Sample::Float(_), Sample::Histogram(_)) => incompatible("float", "histogram"),
+        (Sample::Histogram(h), Sample::Float(number)) => match op {
+            BinaryOp::Mul | BinaryOp::Div | BinaryOp::TrimLower | BinaryOp::TrimUpper => {
+                value(apply_scalar(&Native::from_model(h), op, *number), true)
+            }
             _ => incompatible("histogram", "float"),
         },
+    }
+}
+
+fn combination(op: BinaryOp, h: Native, combined: Result<Combined, Incompatible>, what: &'static str) -> Outcome {
+    match combined {
+        Ok(combined) => {
+            let collision = combined.hints_collide.then_some(Note::HintsCollide(what));
+            let reconciled = combined.bounds_reconciled.then_some(Note::BoundsReconciled(what));
+            Outcome { value: Some((sample(h), true)), notes: collision.into_iter().chain(reconciled).collect() }
+        }
+        Err(Incompatible) => Outcome { value: None, notes: vec![Note::IncompatibleBuckets(text(op))] },
     }
 }

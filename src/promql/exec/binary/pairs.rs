@@ -116,7 +116,7 @@ impl Operator for Chosen<'_> {
 
 impl Pairs<'_> {
     /// Makes `left` the result.
-    fn combine(&self, left: &mut Row, right: &Row) -> Result<(), QueryError> {
+    fn combine(&self, left: &mut Row, right: &Row) {
         left.present.and(&right.present);
         if left.has_histograms() || right.has_histograms() {
             return self.combine_mixed(left, right);
@@ -135,12 +135,11 @@ impl Pairs<'_> {
                 }
             }
         } else {
-            return self.combine_mixed(left, right);
+            self.combine_mixed(left, right);
         }
-        Ok(())
     }
 
-    fn combine_mixed(&self, left: &mut Row, right: &Row) -> Result<(), QueryError> {
+    fn combine_mixed(&self, left: &mut Row, right: &Row) {
         let steps: Vec<usize> = left.present.ones().collect();
         for step in steps {
             let (Some(l), Some(r)) = (left.sample(step), right.sample(step)) else { continue };
@@ -148,15 +147,14 @@ impl Pairs<'_> {
                 *cell = None;
             }
             left.present.clear(step);
-            match op::apply(self.matched.op, &l, &r) {
-                Ok((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
-                Ok((sample, true)) => left.put(step, sample),
-                Ok((_, false)) => {}
-                Err(Ok(note)) => self.cx.notes.add(note, self.matched.span),
-                Err(Err(error)) => return Err(error),
+            let outcome = op::apply(self.matched.op, &l, &r);
+            outcome.notes.into_iter().for_each(|note| self.cx.notes.add(note, self.matched.span));
+            match outcome.value {
+                Some((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
+                Some((sample, true)) => left.put(step, sample),
+                Some((_, false)) | None => {}
             }
         }
-        Ok(())
     }
 }
 
@@ -181,7 +179,7 @@ impl Operator for Pairs<'_> {
         // Nothing on one side means nothing at all.
         if out.present.any() {
             right.0.row(right.1, scratch, &mut other)?;
-            self.combine(out, &other)?;
+            self.combine(out, &other);
         }
         scratch.give_row(other);
         Ok(())

@@ -139,14 +139,9 @@ impl Output<'_, '_> {
         met: &mut [HashSet<usize>],
     ) -> Result<(), QueryError> {
         let (l, r) = if self.matched.swapped() { (of_one, of_many) } else { (of_many, of_one) };
-        let (sample, holds) = match op::apply(self.matched.op, l, r) {
-            Ok(result) => result,
-            Err(Ok(note)) => {
-                self.cx.notes.add(note, self.matched.span);
-                return Ok(());
-            }
-            Err(Err(error)) => return Err(error),
-        };
+        let outcome = op::apply(self.matched.op, l, r);
+        outcome.notes.into_iter().for_each(|note| self.cx.notes.add(note, self.matched.span));
+        let Some((sample, holds)) = outcome.value else { return Ok(()) };
         let result = self.result(i, j, many, one)?;
         if let Some(met) = met.get_mut(signature) {
             if self.matched.one_to_one() && !met.is_empty() {

@@ -4,14 +4,23 @@
 //! Where walking a whole window at each step would cost too much, the positions of rare events (a counter that falls,
 //! a value that changes) are found once per series, and the view brings those inside the window.
 
+mod edges;
+mod extended_native;
+mod native;
 mod order;
 mod over_time;
 mod rate;
 mod regression;
 
+pub(crate) use edges::with_edges;
+pub(crate) use extended_native::interpolate as interpolate_native;
+
 use std::sync::Arc;
 
-use super::super::exec::{Note, row::Sample};
+use super::{
+    super::exec::{Note, row::Sample},
+    native::Native,
+};
 use crate::{model::Histogram, promql::QueryError};
 
 /// A window over one series.
@@ -26,6 +35,10 @@ pub(crate) struct View<'a> {
     pub(crate) base: usize,
     /// Histograms inside, with their times.
     pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
+    /// The same, laid out for calculation.
+    pub(crate) natives: &'a [Native],
+    /// For each of them, whether it is reset after the one before it in the series.
+    pub(crate) resets: &'a [bool],
     /// The window is `(start, end]`, in ms.
     pub(crate) start: i64,
     /// End of the window in ms.
@@ -47,15 +60,25 @@ pub(crate) enum Events {
     Changes,
 }
 
+/// Where a function for histograms leaves its remarks.
+pub(crate) struct Remarks<'a> {
+    /// The metric's name.
+    pub(crate) metric: &'a dyn Fn() -> String,
+    pub(crate) add: &'a dyn Fn(Note),
+}
+
+/// A function over a window with histograms.
+pub(crate) type NativeFunction = fn(&View<'_>, &Remarks<'_>) -> Option<Sample>;
+
 /// How a function treats histograms in a window.
 #[derive(Clone, Copy)]
 pub(crate) enum Histograms {
     /// It works on the floats and remarks that there was more.
     Ignored,
-    /// It has no answer for a mix.
-    Unmixed,
+    /// It has no answer for a mix, and this one for histograms alone.
+    Unmixed(NativeFunction),
     /// It takes both.
-    Taken(fn(&View<'_>) -> Option<Sample>),
+    Taken(NativeFunction),
 }
 
 /// A function over a window.
@@ -69,8 +92,15 @@ pub(crate) struct WindowFunction {
     /// Whether it is meant for counters only.
     pub(crate) wants_counter: bool,
     /// Judges the scalar arguments where there is a window to apply them to.
-    pub(crate) check: Option<fn(&[f64; 2]) -> Result<Option<Note>, QueryError>>,
+    pub(crate) check: Option<Check>,
+    /// The function for a window whose last sample before it stands at its start.
+    pub(crate) anchored: Option<NativeFunction>,
+    /// The function for a window with interpolated values at both edges.
+    pub(crate) smoothed: Option<NativeFunction>,
 }
+
+/// Judges scalar arguments.
+pub(crate) type Check = fn(&[f64; 2]) -> Result<Option<Note>, QueryError>;
 
 const PLAIN: WindowFunction = WindowFunction {
     eval: |_| None,
@@ -79,37 +109,60 @@ const PLAIN: WindowFunction = WindowFunction {
     keeps_name: false,
     wants_counter: false,
     check: None,
+    anchored: None,
+    smoothed: None,
 };
+
+/// Functions that take `anchored` windows.
+pub(crate) const ANCHORED: &str = "changes, delta, increase, rate, resets";
+/// Functions that take `smoothed` windows.
+pub(crate) const SMOOTHED: &str = "delta, increase, rate";
 
 /// The window function of this name.
 pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
     use Events::{Changes, Falls};
     use Histograms::{Taken, Unmixed};
     let ignoring = |eval| WindowFunction { eval, ..PLAIN };
-    let unmixed = |eval| WindowFunction { eval, histograms: Unmixed, ..PLAIN };
+    let unmixed = |eval, native| WindowFunction { eval, histograms: Unmixed(native), ..PLAIN };
     let taking = |eval, both| WindowFunction { eval, histograms: Taken(both), ..PLAIN };
-    let counter = |eval| WindowFunction { eval, events: Falls, histograms: Unmixed, wants_counter: true, ..PLAIN };
+    let counter = |eval, native| WindowFunction { events: Falls, wants_counter: true, ..unmixed(eval, native) };
     Some(match name {
-        "rate" => counter(rate::rate),
-        "increase" => counter(rate::increase),
-        "delta" => unmixed(rate::delta),
-        "irate" => unmixed(rate::irate),
-        "idelta" => unmixed(rate::idelta),
+        "rate" => WindowFunction {
+            anchored: Some(edges::anchored_rate),
+            smoothed: Some(edges::smoothed_rate),
+            ..counter(rate::rate, native::rate)
+        },
+        "increase" => WindowFunction {
+            anchored: Some(edges::anchored_increase),
+            smoothed: Some(edges::smoothed_increase),
+            ..counter(rate::increase, native::increase)
+        },
+        "delta" => WindowFunction {
+            anchored: Some(edges::anchored_delta),
+            smoothed: Some(edges::smoothed_delta),
+            ..unmixed(rate::delta, native::delta)
+        },
+        "irate" => taking(rate::irate, native::irate),
+        "idelta" => taking(rate::idelta, native::idelta),
         "deriv" => ignoring(regression::deriv),
         "predict_linear" => ignoring(regression::predict_linear),
         "double_exponential_smoothing" | "holt_winters" => {
             WindowFunction { check: Some(regression::check_factors), ..ignoring(regression::smoothing) }
         }
-        "resets" => WindowFunction { events: Falls, ..taking(order::events, order::resets) },
-        "changes" => WindowFunction { events: Changes, ..taking(order::events, order::changes) },
+        "resets" => {
+            WindowFunction { events: Falls, anchored: Some(edges::resets), ..taking(order::events, order::resets) }
+        }
+        "changes" => {
+            WindowFunction { events: Changes, anchored: Some(edges::changes), ..taking(order::events, order::changes) }
+        }
         "first_over_time" => WindowFunction { keeps_name: true, ..taking(order::first, order::first_of_both) },
         "last_over_time" => WindowFunction { keeps_name: true, ..taking(order::last, order::last_of_both) },
         "ts_of_first_over_time" => taking(order::first_time, order::first_time_of_both),
         "ts_of_last_over_time" => taking(order::last_time, order::last_time_of_both),
         "count_over_time" => taking(over_time::count, over_time::count_both),
         "present_over_time" | "absent_over_time" => taking(over_time::present, over_time::present_both),
-        "sum_over_time" => unmixed(over_time::sum),
-        "avg_over_time" => unmixed(over_time::avg),
+        "sum_over_time" => unmixed(over_time::sum, native::sum),
+        "avg_over_time" => unmixed(over_time::avg, native::avg),
         "min_over_time" => ignoring(over_time::min),
         "max_over_time" => ignoring(over_time::max),
         "ts_of_min_over_time" => ignoring(over_time::time_of_min),
@@ -122,6 +175,11 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         }
         _ => return None,
     })
+}
+
+/// The value at `t` on the line between two samples.
+pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), t: i64) -> f64 {
+    edges::interpolate(before, after, t, false)
 }
 
 /// Puts the positions of `events` into `out`.
@@ -159,6 +217,8 @@ pub(super) mod tests {
             events: &events,
             base: 0,
             histograms: &[],
+            natives: &[],
+            resets: &[],
             start: start * 1000,
             end: end * 1000,
             now: end * 1000,

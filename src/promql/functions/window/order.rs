@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use super::View;
-use crate::{model::Histogram, promql::exec::row::Sample};
+use super::{Remarks, View};
+use crate::{
+    model::Histogram,
+    promql::{exec::row::Sample, functions::native::Native},
+};
 
 /// How often the event happened.
 pub(super) fn events(view: &View<'_>) -> Option<f64> {
@@ -30,7 +33,7 @@ fn histogram(sample: &(i64, Arc<Histogram>)) -> Sample {
     Sample::Histogram(Arc::clone(&sample.1))
 }
 
-pub(super) fn first_of_both(view: &View<'_>) -> Option<Sample> {
+pub(super) fn first_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     match (view.times.first(), view.histograms.first()) {
         (Some(t), Some(h)) if h.0 <= *t => Some(histogram(h)),
         (None, h) => h.map(histogram),
@@ -38,7 +41,7 @@ pub(super) fn first_of_both(view: &View<'_>) -> Option<Sample> {
     }
 }
 
-pub(super) fn last_of_both(view: &View<'_>) -> Option<Sample> {
+pub(super) fn last_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     match (view.times.last(), view.histograms.last()) {
         (Some(t), Some(h)) if h.0 >= *t => Some(histogram(h)),
         (None, h) => h.map(histogram),
@@ -46,30 +49,30 @@ pub(super) fn last_of_both(view: &View<'_>) -> Option<Sample> {
     }
 }
 
-pub(super) fn first_time_of_both(view: &View<'_>) -> Option<Sample> {
+pub(super) fn first_time_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     let times = [view.times.first().copied(), view.histograms.first().map(|h| h.0)];
     times.into_iter().flatten().min().map(|t| Sample::Float(t as f64 / 1000.0))
 }
 
-pub(super) fn last_time_of_both(view: &View<'_>) -> Option<Sample> {
+pub(super) fn last_time_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     let times = [view.times.last().copied(), view.histograms.last().map(|h| h.0)];
     times.into_iter().flatten().max().map(|t| Sample::Float(t as f64 / 1000.0))
 }
 
 enum Value<'a> {
     Float(f64),
-    Histogram(&'a Histogram),
+    Histogram(&'a Native),
 }
 
 /// Counts neighbours in time of which `differ` says so; a float beside a histogram always counts.
 fn count_pairs(
     view: &View<'_>,
     floats: impl Fn(f64, f64) -> bool,
-    histograms: impl Fn(&Histogram, &Histogram) -> bool,
+    histograms: impl Fn(&Native, &Native) -> bool,
 ) -> Option<Sample> {
     let mut all: Vec<(i64, Value<'_>)> =
         view.times.iter().zip(view.values).map(|(t, v)| (*t, Value::Float(*v))).collect();
-    all.extend(view.histograms.iter().map(|(t, h)| (*t, Value::Histogram(h))));
+    all.extend(view.histograms.iter().zip(view.natives).map(|((t, _), h)| (*t, Value::Histogram(h))));
     all.sort_by_key(|(t, _)| *t);
     let differ = |(before, now): &(&(i64, Value<'_>), &(i64, Value<'_>))| match (&before.1, &now.1) {
         (Value::Float(a), Value::Float(b)) => floats(*a, *b),
@@ -79,19 +82,12 @@ fn count_pairs(
     Some(Sample::Float(all.iter().zip(all.iter().skip(1)).filter(differ).count() as f64))
 }
 
-pub(super) fn changes(view: &View<'_>) -> Option<Sample> {
-    count_pairs(view, |a, b| a != b && !(a.is_nan() && b.is_nan()), |a, b| !a.same_bits(b))
+pub(super) fn changes(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+    count_pairs(view, |a, b| a != b && !(a.is_nan() && b.is_nan()), |a, b| !a.says_the_same(b))
 }
 
-pub(super) fn resets(view: &View<'_>) -> Option<Sample> {
-    count_pairs(view, |a, b| b < a, |a, b| observations(b) < observations(a))
-}
-
-fn observations(h: &Histogram) -> f64 {
-    match &h.counts {
-        crate::model::BucketCounts::Integer { count, .. } => *count as f64,
-        crate::model::BucketCounts::Float { count, .. } => *count,
-    }
+pub(super) fn resets(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+    count_pairs(view, |a, b| b < a, |a, b| b.is_reset_after(a))
 }
 
 #[cfg(test)]

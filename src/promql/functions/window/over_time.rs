@@ -1,6 +1,6 @@
 //! Aggregates over time.
 
-use super::View;
+use super::{Remarks, View};
 use crate::promql::{
     QueryError,
     exec::{Note, row::Sample},
@@ -14,7 +14,7 @@ pub(super) fn count(view: &View<'_>) -> Option<f64> {
     Some(view.values.len() as f64)
 }
 
-pub(super) fn count_both(view: &View<'_>) -> Option<Sample> {
+pub(super) fn count_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     Some(Sample::Float((view.values.len() + view.histograms.len()) as f64))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn present(_: &View<'_>) -> Option<f64> {
     Some(1.0)
 }
 
-pub(super) fn present_both(_: &View<'_>) -> Option<Sample> {
+pub(super) fn present_both(_: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     Some(Sample::Float(1.0))
 }
 

@@ -1,6 +1,6 @@
 //! A disk in memory whose power can be cut.
 //!
-//! [`SimDisk`] is the [`Disk`] and the handle that scripts it; clones are the same disk. What it promises about a crash
+//! [`SimDisk`] is the [`Disk`](super::Disk) and the handle that scripts it; clones are the same disk. What it promises about a crash
 //! is as little as POSIX does:
 //!
 //! - bytes survive up to the last successful sync of their file; what was appended since may be gone, torn or there;

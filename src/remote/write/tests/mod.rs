@@ -1,4 +1,12 @@
-//! What the tests of this module share: requests built from generated types, and a readable view of what was stored.
+//! The cases of the receiver compliance suite that don't depend on HTTP, the rules beyond it, and the walk held against
+//! a second reading of the protocols. Here is what these tests share: requests built from generated types, and a
+//! readable view of what was stored.
+
+mod bodies;
+mod messages;
+mod reference;
+mod samples;
+mod series;
 
 use std::{
     future::Future,
@@ -18,16 +26,20 @@ use crate::{
     seams::append::fake::MemoryAppend,
 };
 
+/// A series' labels.
+const UP: &[(&str, &str)] = &[("__name__", "up"), ("job", "test")];
+/// An exemplar's labels.
+const TRACE: &[(&str, &str)] = &[("trace_id", "abc123")];
 /// The time at which tests write, in ms.
-pub(super) const NOW: i64 = 1_700_000_000_000;
+const NOW: i64 = 1_700_000_000_000;
 
 /// Writes an encoded message; the fake store answers at once.
-pub(super) fn write(protocol: Protocol, message: &[u8], append: &MemoryAppend) -> Result<Written, WriteError> {
+fn write(protocol: Protocol, message: &[u8], append: &MemoryAppend) -> Result<Written, WriteError> {
     write_body(protocol, &snappy::deflate(message).unwrap(), append)
 }
 
 /// Writes a body as it is.
-pub(super) fn write_body(protocol: Protocol, body: &[u8], append: &MemoryAppend) -> Result<Written, WriteError> {
+fn write_body(protocol: Protocol, body: &[u8], append: &MemoryAppend) -> Result<Written, WriteError> {
     let limits = WriteLimits::default();
     let future = pin!(receive(protocol, body, NOW, &limits, append));
     match future.poll(&mut Context::from_waker(Waker::noop())) {
@@ -38,16 +50,16 @@ pub(super) fn write_body(protocol: Protocol, body: &[u8], append: &MemoryAppend)
 
 /// Everything stored, in order, with labels instead of ids and bits instead of floats.
 #[derive(Debug, Default, Clone, PartialEq)]
-pub(super) struct Stored {
-    pub(super) floats: Vec<(Labels, i64, u64)>,
-    pub(super) histograms: Vec<(Labels, i64, Histogram)>,
-    pub(super) exemplars: Vec<(Labels, Labels, i64, u64)>,
-    pub(super) metadata: Vec<Metadata>,
+struct Stored {
+    floats: Vec<(Labels, i64, u64)>,
+    histograms: Vec<(Labels, i64, Histogram)>,
+    exemplars: Vec<(Labels, Labels, i64, u64)>,
+    metadata: Vec<Metadata>,
 }
 
 impl Stored {
     /// What the batches from number `skip` on hold.
-    pub(super) fn since(append: &MemoryAppend, skip: usize) -> Self {
+    fn since(append: &MemoryAppend, skip: usize) -> Self {
         let mut stored = Self::default();
         let labels = |id| append.labels(id).unwrap();
         for batch in append.batches().into_iter().skip(skip) {
@@ -63,16 +75,16 @@ impl Stored {
 }
 
 /// Builds 2.0 requests.
-pub(super) struct Request2 {
-    pub(super) message: v2::Request,
+struct Request2 {
+    message: v2::Request,
 }
 
 impl Request2 {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self { message: v2::Request { symbols: vec![String::new()], timeseries: vec![] } }
     }
 
-    pub(super) fn symbol(&mut self, text: &str) -> u32 {
+    fn symbol(&mut self, text: &str) -> u32 {
         let symbols = &mut self.message.symbols;
         let at = symbols.iter().position(|s| s == text).unwrap_or_else(|| {
             symbols.push(text.to_owned());
@@ -81,50 +93,50 @@ impl Request2 {
         at as u32
     }
 
-    pub(super) fn refs(&mut self, labels: &[(&str, &str)]) -> Vec<u32> {
+    fn refs(&mut self, labels: &[(&str, &str)]) -> Vec<u32> {
         labels.iter().flat_map(|(name, value)| [self.symbol(name), self.symbol(value)]).collect()
     }
 
     /// Adds a series without samples; the other methods add to it.
-    pub(super) fn series(mut self, labels: &[(&str, &str)]) -> Self {
+    fn series(mut self, labels: &[(&str, &str)]) -> Self {
         let labels_refs = self.refs(labels);
         self.message.timeseries.push(v2::TimeSeries { labels_refs, ..Default::default() });
         self
     }
 
-    pub(super) fn last(&mut self) -> &mut v2::TimeSeries {
+    fn last(&mut self) -> &mut v2::TimeSeries {
         self.message.timeseries.last_mut().unwrap()
     }
 
-    pub(super) fn sample(mut self, timestamp: i64, value: f64) -> Self {
+    fn sample(mut self, timestamp: i64, value: f64) -> Self {
         self.last().samples.push(v2::Sample { value, timestamp, start_timestamp: 0 });
         self
     }
 
-    pub(super) fn histogram(mut self, histogram: v2::Histogram) -> Self {
+    fn histogram(mut self, histogram: v2::Histogram) -> Self {
         self.last().histograms.push(histogram);
         self
     }
 
-    pub(super) fn exemplar(mut self, labels: &[(&str, &str)], timestamp: i64, value: f64) -> Self {
+    fn exemplar(mut self, labels: &[(&str, &str)], timestamp: i64, value: f64) -> Self {
         let labels_refs = self.refs(labels);
         self.last().exemplars.push(v2::Exemplar { labels_refs, value, timestamp });
         self
     }
 
-    pub(super) fn metadata(mut self, metric_type: i32, help: &str, unit: &str) -> Self {
+    fn metadata(mut self, metric_type: i32, help: &str, unit: &str) -> Self {
         let (help_ref, unit_ref) = (self.symbol(help), self.symbol(unit));
         self.last().metadata = Some(v2::Metadata { r#type: metric_type, help_ref, unit_ref });
         self
     }
 
-    pub(super) fn write(&self, append: &MemoryAppend) -> Result<Written, WriteError> {
+    fn write(&self, append: &MemoryAppend) -> Result<Written, WriteError> {
         write(Protocol::V2, &self.message.encode_to_vec(), append)
     }
 }
 
 /// A 1.0 series.
-pub(super) fn series1(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> v1::TimeSeries {
+fn series1(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> v1::TimeSeries {
     let label = |&(name, value): &(&str, &str)| v1::Label { name: name.into(), value: value.into() };
     v1::TimeSeries {
         labels: labels.iter().map(label).collect(),
@@ -134,18 +146,18 @@ pub(super) fn series1(labels: &[(&str, &str)], samples: &[(i64, f64)]) -> v1::Ti
 }
 
 /// Writes 1.0 series.
-pub(super) fn write1(series: &[v1::TimeSeries], append: &MemoryAppend) -> Result<Written, WriteError> {
+fn write1(series: &[v1::TimeSeries], append: &MemoryAppend) -> Result<Written, WriteError> {
     let message = v1::WriteRequest { timeseries: series.to_vec(), metadata: vec![] };
     write(Protocol::V1, &message.encode_to_vec(), append)
 }
 
 /// So many samples, histograms and exemplars.
-pub(super) fn written(samples: u64, histograms: u64, exemplars: u64) -> Written {
+fn written(samples: u64, histograms: u64, exemplars: u64) -> Written {
     Written { samples, histograms, exemplars }
 }
 
 /// What a partial write stored, with the message that says why not all of it.
-pub(super) fn rejected(answer: Result<Written, WriteError>) -> (Written, String) {
+fn rejected(answer: Result<Written, WriteError>) -> (Written, String) {
     match answer {
         Err(WriteError::Rejected { written, message }) => (written, message),
         other => panic!("expected a partial write, got {other:?}"),
@@ -153,6 +165,6 @@ pub(super) fn rejected(answer: Result<Written, WriteError>) -> (Written, String)
 }
 
 /// A label set.
-pub(super) fn labels(pairs: &[(&str, &str)]) -> Labels {
+fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
 }

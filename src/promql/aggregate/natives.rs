@@ -1,0 +1,99 @@
+//! Sums and means of native histograms, beside those of floats.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::Input;
+use crate::{
+    model::{METRIC_NAME, ResetHint},
+    promql::{
+        exec::{Note, row::Row},
+        functions::native::{Combined, Incompatible, Native, NativeMean},
+    },
+};
+
+enum Total {
+    Sum(Native),
+    Mean(NativeMean),
+}
+
+/// What a group has at one step.
+struct Cell {
+    total: Total,
+    /// Whether any histogram said it was reset, and any that it wasn't.
+    hints: (bool, bool),
+    /// Exponential and custom buckets met: there is no answer.
+    incompatible: bool,
+}
+
+/// The histograms of an aggregation, by group and step. Most aggregations have none.
+pub(super) struct Natives {
+    mean: bool,
+    cells: BTreeMap<(usize, usize), Cell>,
+}
+
+impl Natives {
+    pub(super) fn new(mean: bool) -> Self {
+        Self { mean, cells: BTreeMap::new() }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// Adds the histograms of input series `i`.
+    pub(super) fn add(&mut self, input: &Input<'_, '_>, group: usize, i: usize, row: &Row) {
+        for step in row.present.ones() {
+            let Some(h) = row.histogram(step) else { continue };
+            let native = Native::from_model(h);
+            let hints = (native.hint == ResetHint::Reset, native.hint == ResetHint::NotReset);
+            let Some(cell) = self.cells.get_mut(&(group, step)) else {
+                let total = if self.mean { Total::Mean(NativeMean::of(native)) } else { Total::Sum(native) };
+                self.cells.insert((group, step), Cell { total, hints, incompatible: false });
+                continue;
+            };
+            if cell.incompatible {
+                continue;
+            }
+            cell.hints = (cell.hints.0 || hints.0, cell.hints.1 || hints.1);
+            let combined = match &mut cell.total {
+                Total::Sum(sum) => sum.add(&native),
+                Total::Mean(mean) => mean.add(&native),
+            };
+            match combined {
+                Ok(Combined { bounds_reconciled: true, .. }) => {
+                    input.cx.notes.add(Note::BoundsReconciled("aggregation"), input.span);
+                }
+                Ok(_) => {}
+                Err(Incompatible) => {
+                    cell.incompatible = true;
+                    let series = input.inner.series(i);
+                    let metric = series.map(|s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned());
+                    input.cx.notes.add(Note::MixedBucketSchemas(metric.unwrap_or_default()), input.span);
+                }
+            }
+        }
+    }
+
+    /// Puts the results of `group` into its row, which has the floats already. A step with both has no answer.
+    pub(super) fn finish(&mut self, input: &Input<'_, '_>, group: usize, row: &mut Row) {
+        let later = self.cells.split_off(&(group + 1, 0));
+        for ((_, step), cell) in std::mem::replace(&mut self.cells, later) {
+            if row.present.get(step) {
+                input.cx.notes.add(Note::MixedFloatsHistogramsAggregation, input.span);
+                row.present.clear(step);
+                continue;
+            }
+            if cell.hints == (true, true) {
+                input.cx.notes.add(Note::HintsCollide("aggregation"), input.span);
+            }
+            if cell.incompatible {
+                continue;
+            }
+            let total = match cell.total {
+                Total::Sum(sum) => sum,
+                Total::Mean(mean) => mean.value(),
+            };
+            row.set_histogram(step, Arc::new(total.compact().to_model()));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Native histograms in windows with a value at their very edges.
+
+use std::sync::Arc;
+
+use super::{
+    Remarks, View,
+    edges::{Change, edges},
+    native::told,
+};
+use crate::{
+    model::ResetHint,
+    promql::{
+        exec::{Note, row::Sample},
+        functions::native::Native,
+    },
+};
+
+/// The histogram at `t` between two others. A counter that was reset between them started from nothing.
+pub(crate) fn interpolate(
+    (t1, h1): (i64, &Native),
+    (t2, h2): (i64, &Native),
+    t: i64,
+    counter: bool,
+    remarks: &Remarks<'_>,
+) -> Option<Native> {
+    let mut result = h2.clone();
+    if t == t1 || t == t2 {
+        return Some(if t == t1 { h1.clone() } else { result });
+    }
+    let share = (t - t1) as f64 / (t2 - t1) as f64;
+    if counter && h2.is_reset_after(h1) {
+        result.multiply(share);
+        return Some(result);
+    }
+    told(result.subtract(h1), "subtraction", remarks)?;
+    result.multiply(share);
+    told(result.add(h1), "addition", remarks)?;
+    Some(result)
+}
+
+pub(super) fn change(view: &View<'_>, remarks: &Remarks<'_>, how: Change) -> Option<Sample> {
+    let times: Vec<i64> = view.histograms.iter().map(|h| h.0).collect();
+    let (first, last) = edges(&times, view, how.smoothed)?;
+    let at = |i: usize| Some((*times.get(i)?, view.natives.get(i)?));
+    let inside = view.natives.get(first..=last)?;
+    let custom = inside.first()?.is_custom();
+    if inside.iter().any(|h| h.is_custom() != custom) {
+        (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+        return None;
+    }
+    if how.counter && inside.iter().any(|h| h.hint == ResetHint::Gauge) {
+        (remarks.add)(Note::NotCounter((remarks.metric)()));
+    }
+    let starts_before = how.smoothed && at(first)?.0 < view.start;
+    let left = match at(first)? {
+        sample if starts_before => interpolate(sample, at(first + 1)?, view.start, how.counter, remarks)?,
+        (_, h) => h.clone(),
+    };
+    let right = match at(last)? {
+        sample if how.smoothed && last > 0 && sample.0 > view.end => {
+            interpolate(at(last - 1)?, sample, view.end, how.counter, remarks)?
+        }
+        (_, h) => h.clone(),
+    };
+    if !how.counter && (left.hint != ResetHint::Gauge || right.hint != ResetHint::Gauge) {
+        (remarks.add)(Note::NotGauge((remarks.metric)()));
+    }
+    let mut result = right.clone();
+    told(result.subtract(&left), "subtraction", remarks)?;
+    if how.counter {
+        let mut before = &left;
+        let mut next = first + 1;
+        // A reset that the left value was interpolated across is in that value already.
+        if starts_before && at(first + 1)?.1.is_reset_after(at(first)?.1) {
+            before = at(first + 1)?.1;
+            next += 1;
+        }
+        if next <= last {
+            for h in view.natives.get(next..last)?.iter().chain([&right]) {
+                if h.is_reset_after(before) {
+                    told(result.add(before), "addition", remarks)?;
+                }
+                before = h;
+            }
+        }
+    }
+    if how.per_second {
+        result.divide(view.end.saturating_sub(view.start) as f64 / 1000.0);
+    }
+    result.hint = ResetHint::Gauge;
+    Some(Sample::Histogram(Arc::new(result.compact().to_model())))
+}

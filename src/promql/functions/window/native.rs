@@ -1,0 +1,180 @@
+//! The same over native histograms.
+
+use std::sync::Arc;
+
+use super::{Remarks, View, rate::extrapolation};
+use crate::{
+    model::ResetHint,
+    promql::{
+        exec::{Note, row::Sample},
+        functions::native::{Combined, Incompatible, Native, NativeMean},
+    },
+};
+
+fn sample(h: Native) -> Option<Sample> {
+    Some(Sample::Histogram(Arc::new(h.compact().to_model())))
+}
+
+/// Remarks what a combination brought up; `None` when there was none.
+pub(super) fn told(
+    result: Result<Combined, Incompatible>,
+    what: &'static str,
+    remarks: &Remarks<'_>,
+) -> Option<Combined> {
+    match result {
+        Ok(combined) => {
+            if combined.bounds_reconciled {
+                (remarks.add)(Note::BoundsReconciled(what));
+            }
+            Some(combined)
+        }
+        Err(Incompatible) => {
+            (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+            None
+        }
+    }
+}
+
+pub(super) fn rate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    extrapolated(view, remarks, true, true)
+}
+
+pub(super) fn increase(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    extrapolated(view, remarks, true, false)
+}
+
+pub(super) fn delta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    extrapolated(view, remarks, false, false)
+}
+
+fn extrapolated(view: &View<'_>, remarks: &Remarks<'_>, counter: bool, per_second: bool) -> Option<Sample> {
+    let mut result = difference(view, remarks, counter)?;
+    let times: Vec<i64> = view.histograms.iter().map(|h| h.0).collect();
+    let (first, risen) = (view.natives.first()?.count.total(), result.count.total());
+    let mut factor = extrapolation(view, &times, |sampled| {
+        (counter && risen > 0.0 && first >= 0.0).then(|| sampled * (first / risen))
+    })?;
+    if per_second {
+        factor /= view.end.saturating_sub(view.start) as f64 / 1000.0;
+    }
+    result.multiply(factor);
+    result.hint = ResetHint::Gauge;
+    sample(result)
+}
+
+/// The last histogram minus the first, with what had been reached before each reset added again.
+fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<Native> {
+    let [first, middle @ .., last] = view.natives else { return None };
+    let is_gauge = |h: &Native| h.hint == ResetHint::Gauge;
+    if counter && view.natives.iter().any(is_gauge) {
+        (remarks.add)(Note::NotCounter((remarks.metric)()));
+    }
+    let both_gauges = is_gauge(first) && is_gauge(last);
+    if !counter && !both_gauges {
+        (remarks.add)(Note::NotGauge((remarks.metric)()));
+    }
+    // After a reset right behind it, the layout of the first histogram doesn't matter.
+    let second_is_reset = counter && view.resets.get(1).copied().unwrap_or(false);
+    let from = if second_is_reset { Native::empty_like(view.natives.get(1)?) } else { first.clone() };
+    let custom = from.is_custom();
+    let mixed = last.is_custom() != custom || (counter && middle.iter().any(|h| h.is_custom() != custom));
+    if mixed {
+        (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+        return None;
+    }
+    let mut result = last.clone();
+    told(result.subtract(&from), "subtraction", remarks)?;
+    if counter {
+        let before = std::iter::once(&from).chain(middle);
+        for (before, _) in before.zip(view.resets.iter().skip(1)).filter(|(_, reset)| **reset) {
+            told(result.add(before), "addition", remarks)?;
+        }
+    }
+    result.hint = ResetHint::Gauge;
+    Some(result.compact())
+}
+
+/// A float or a histogram and its time.
+enum Last<'a> {
+    Float(f64),
+    Histogram(&'a Native),
+}
+
+/// The last two samples of either kind, the later one last.
+fn last_two<'a>(view: &'a View<'_>) -> Option<[(i64, Last<'a>); 2]> {
+    let floats = view.times.iter().zip(view.values).rev().take(2).map(|(t, v)| (*t, Last::Float(*v)));
+    let natives = view.histograms.iter().zip(view.natives).rev().take(2).map(|((t, _), h)| (*t, Last::Histogram(h)));
+    let mut all: Vec<_> = floats.chain(natives).collect();
+    all.sort_by_key(|(t, _)| std::cmp::Reverse(*t));
+    let mut all = all.into_iter();
+    let (last, before) = (all.next()?, all.next()?);
+    (last.0 != before.0).then_some([before, last])
+}
+
+pub(super) fn irate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    instant(view, remarks, true)
+}
+
+pub(super) fn idelta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    instant(view, remarks, false)
+}
+
+fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample> {
+    let [(t1, before), (t2, last)] = last_two(view)?;
+    let seconds = (t2 - t1) as f64 / 1000.0;
+    let (before, last) = match (before, last) {
+        (Last::Float(a), Last::Float(b)) if rate => {
+            return Some(Sample::Float(if b < a { b } else { b - a } / seconds));
+        }
+        (Last::Float(a), Last::Float(b)) => return Some(Sample::Float(b - a)),
+        (Last::Histogram(a), Last::Histogram(b)) => (a, b),
+        _ => {
+            (remarks.add)(Note::MixedFloatsHistograms((remarks.metric)()));
+            return None;
+        }
+    };
+    let gauges = [before, last].iter().filter(|h| h.hint == ResetHint::Gauge).count();
+    if rate && gauges > 0 {
+        (remarks.add)(Note::NotCounter((remarks.metric)()));
+    }
+    if !rate && gauges < 2 {
+        (remarks.add)(Note::NotGauge((remarks.metric)()));
+    }
+    let mut result = last.clone();
+    if !rate || !last.is_reset_after(before) {
+        told(result.subtract(before), "subtraction", remarks)?;
+    }
+    if rate {
+        result.divide(seconds);
+    }
+    result.hint = ResetHint::Gauge;
+    sample(result)
+}
+
+/// Remarks when some histograms of an aggregation say they were reset and others that they weren't.
+fn judge_hints(natives: &[Native], remarks: &Remarks<'_>) {
+    let has = |hint| natives.iter().any(|h| h.hint == hint);
+    if has(ResetHint::Reset) && has(ResetHint::NotReset) {
+        (remarks.add)(Note::HintsCollide("aggregation"));
+    }
+}
+
+pub(super) fn sum(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    let (first, rest) = view.natives.split_first()?;
+    let mut sum = first.clone();
+    for other in rest {
+        told(sum.add(other), "aggregation", remarks)?;
+    }
+    judge_hints(view.natives, remarks);
+    Some(Sample::Histogram(Arc::new(sum.to_model())))
+}
+
+pub(super) fn avg(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+    let (first, rest) = view.natives.split_first()?;
+    let mut mean = NativeMean::of(first.clone());
+    for other in rest {
+        told(mean.add(other), "aggregation", remarks)?;
+    }
+    judge_hints(view.natives, remarks);
+    Some(Sample::Histogram(Arc::new(mean.value().to_model())))
+}
