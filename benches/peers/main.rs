@@ -21,8 +21,8 @@
 //! 4. `restart`: in another fresh directory, the load again, SIGKILL right after the last acknowledgement, and the
 //!    time until the server gives a right answer; then all samples are counted.
 //!
-//! Shared machines change speed from minute to minute: a fixed piece of work ([`measure::yardstick`]) is timed beside
-//! each load, speeds are divided by it, and ratios are taken within a run before their median is reported.
+//! Shared machines change speed from minute to minute: a fixed piece of work ([`measure::beside_yardstick`]) is timed
+//! beside each load, speeds are divided by it, and ratios are taken within a run before their median is reported.
 
 #![expect(clippy::print_stdout, reason = "its table is what this program is for")]
 #![expect(clippy::indexing_slicing, reason = "a benchmark may stop at a mistake of its own; its Drop ends the servers")]

@@ -5,6 +5,7 @@ use std::{
     hint::black_box,
     os::unix::fs::MetadataExt,
     path::Path,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -31,6 +32,12 @@ pub(crate) fn cpu_seconds(pid: u32) -> Fallible<f64> {
     let (_, rest) = stat.rsplit_once(')').ok_or("/proc/PID/stat without a name")?;
     let ticks: f64 = rest.split_whitespace().skip(11).take(2).filter_map(|n| n.parse::<f64>().ok()).sum();
     Ok(ticks / TICKS)
+}
+
+/// Whether a process has ended and only waits for its parent to look.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    fs::read_to_string(format!("/proc/{pid}/stat"))
+        .map_or(true, |stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')))
 }
 
 /// Resident memory in MiB.
@@ -91,20 +98,44 @@ pub(crate) fn wait_idle(pid: u32) -> Fallible<f64> {
     Ok(before)
 }
 
-/// Seconds that a fixed piece of work takes now, the best of a few tries: arithmetic, and walks through 8 MiB.
-pub(crate) fn yardstick() -> f64 {
-    let mut words = vec![0_u64; 1 << 20];
-    let mut piece = || {
-        let began = Instant::now();
-        let mut x = 88_172_645_463_325_252_u64;
-        for _ in 0..1 << 20 {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            words[x as usize & ((1 << 20) - 1)] ^= x;
-        }
-        black_box(&words);
-        began.elapsed().as_secs_f64()
-    };
-    (0..15).map(|_| piece()).fold(f64::INFINITY, f64::min)
+/// Nanoseconds that this thread has been on a CPU.
+fn thread_time() -> f64 {
+    let stat = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    stat.split(' ').next().and_then(|n| n.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// CPU milliseconds that a fixed piece of work takes now: arithmetic, and walks through 8 MiB.
+fn piece(words: &mut [u64]) -> f64 {
+    let began = thread_time();
+    let mut x = 88_172_645_463_325_252_u64;
+    for _ in 0..1 << 20 {
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        words[x as usize & ((1 << 20) - 1)] ^= x;
+    }
+    black_box(words);
+    (thread_time() - began) / 1e6
+}
+
+/// Does `work` and says what the fixed piece of work took beside it: the mean of pieces done a few times a second.
+pub(crate) fn beside_yardstick<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let yardstick = scope.spawn(|| {
+            let mut words = vec![0; 1 << 20];
+            // The first one also pays for the memory.
+            piece(&mut words);
+            let (mut sum, mut pieces) = (0.0, 0.0);
+            while !done.load(Ordering::Relaxed) {
+                sum += piece(&mut words);
+                pieces += 1.0;
+                std::thread::sleep(Duration::from_millis(150));
+            }
+            sum / pieces
+        });
+        let result = work();
+        done.store(true, Ordering::Relaxed);
+        (result, yardstick.join().unwrap_or(f64::NAN))
+    })
 }

@@ -91,7 +91,7 @@ pub(crate) const ALL: &[Query] = &[
     q(Range, r#"count(node_load1 > 10) or vector(0)"#),
     q(Range, r#"sum by (instance) (node_load1) / count by (instance) (node_cpu_seconds_total{mode="idle"})"#),
     q(Endpoint("labels"), r#"{job="node"}"#),
-    q(Endpoint("label/instance/values"), "up"),
+    q(Endpoint("label/instance/values"), "node_load1"),
     q(Endpoint("label/__name__/values"), r#"{job="node"}"#),
     q(Endpoint("series"), r#"{instance="HOST"}"#),
     q(Endpoint("series"), "node_filesystem_avail_bytes"),

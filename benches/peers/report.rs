@@ -17,6 +17,7 @@ pub(crate) enum Figure {
     Yardstick,
     Ingest,
     IngestSettled,
+    IngestStopped,
     Wall,
     P50,
     P99,
@@ -34,9 +35,10 @@ pub(crate) enum Figure {
 }
 
 /// The rows in their order: what it is, and digits after the point.
-const ROWS: [(Figure, &str, usize); 17] = [
+const ROWS: [(Figure, &str, usize); 18] = [
     (Figure::Ingest, "samples per CPU second, until the last acknowledgement", 0),
     (Figure::IngestSettled, "samples per CPU second, until idle", 0),
+    (Figure::IngestStopped, "samples per CPU second, of its life, until stopped with all data in its place", 0),
     (Figure::Wall, "samples per second", 0),
     (Figure::P50, "request p50 (ms)", 2),
     (Figure::P99, "request p99 (ms)", 2),
@@ -51,7 +53,7 @@ const ROWS: [(Figure, &str, usize); 17] = [
     (Figure::Missing, "SIGKILL: acknowledged samples missing", 0),
     (Figure::PeakBeforeKill, "SIGKILL: peak RSS before (MiB)", 1),
     (Figure::PeakAfterKill, "SIGKILL: peak RSS after, with all samples counted (MiB)", 1),
-    (Figure::Yardstick, "fixed work beside the load (ms)", 2),
+    (Figure::Yardstick, "fixed work beside the load (CPU ms)", 2),
 ];
 
 /// What all runs found.
@@ -132,7 +134,9 @@ impl Report {
     fn comparable(&self, run: usize, kind: Kind, figure: Figure) -> Option<f64> {
         let value = self.value(run, kind, figure)?;
         match figure {
-            Figure::Ingest | Figure::IngestSettled => Some(value * self.value(run, kind, Figure::Yardstick)?),
+            Figure::Ingest | Figure::IngestSettled | Figure::IngestStopped => {
+                Some(value * self.value(run, kind, Figure::Yardstick)?)
+            }
             _ => Some(value),
         }
     }

@@ -69,15 +69,14 @@ pub(crate) fn measure(
 fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &mut Found) -> Fallible<Server> {
     let server = program.start(dir)?;
     let before = measure::cpu_seconds(server.pid())?;
-    let yardstick = measure::yardstick();
-    let loaded = load::send(spool, &server.address)?;
+    let (loaded, yardstick) = measure::beside_yardstick(|| load::send(spool, &server.address));
+    let loaded = loaded?;
     let cpu = measure::cpu_seconds(server.pid())? - before;
     let memory = measure::memory(server.pid())?;
-    let yardstick = f64::midpoint(yardstick, measure::yardstick());
     let settled = measure::wait_idle(server.pid())? - before;
     let samples = fleet.samples() as f64;
     found.figures.extend([
-        (Figure::Yardstick, yardstick * 1e3),
+        (Figure::Yardstick, yardstick),
         (Figure::Ingest, samples / cpu),
         (Figure::IngestSettled, samples / settled),
         (Figure::Wall, samples / loaded.seconds),
@@ -92,7 +91,7 @@ fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &m
 
 /// Restarts the server gracefully, waits until nothing more happens to its files, and measures them.
 fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &mut Found) -> Fallible<Server> {
-    server.stop()?;
+    found.figures.push((Figure::IngestStopped, fleet.samples() as f64 / server.stop()?));
     let server = program.start(dir)?;
     if program.kind == Kind::VictoriaMetrics {
         http::get(&server.address, "/internal/force_merge")?;

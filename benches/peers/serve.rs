@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Fallible, http};
+use crate::{Fallible, http, measure};
 
 /// Who.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,12 +132,12 @@ impl Server {
         let _ = self.child.wait();
     }
 
-    /// SIGTERM, and waits for the end.
-    pub(crate) fn stop(mut self) -> Fallible<()> {
+    /// SIGTERM, and waits for the end. Answers the CPU seconds that the process has used in its life.
+    pub(crate) fn stop(self) -> Fallible<f64> {
         let pid = self.pid().to_string();
         Command::new("kill").args(["-TERM", &pid]).status()?;
-        if eventually(Duration::from_secs(180), || matches!(self.child.try_wait(), Ok(Some(_)))) {
-            return Ok(());
+        if eventually(Duration::from_secs(180), || measure::has_ended(self.pid())) {
+            return measure::cpu_seconds(self.pid());
         }
         Err("the server did not end within 3 minutes of SIGTERM".into())
     }
