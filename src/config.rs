@@ -170,9 +170,21 @@ impl Config {
     /// The same, listening at `address`: a port of 0 or a name has become a real one.
     #[must_use]
     pub fn at(mut self, address: SocketAddr) -> Self {
-        self.server.instance = address.to_string();
+        self.server.instance = if address.ip().is_unspecified() {
+            // "All addresses" is none that anybody could be pointed to.
+            format!("{}:{}", host_name(), address.port())
+        } else {
+            address.to_string()
+        };
         self
     }
+}
+
+/// What this machine calls itself.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".to_owned() } else { name.to_owned() }
 }
 
 impl Flags {
@@ -199,4 +211,40 @@ impl Flags {
 
 fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        use clap::Parser;
+
+        #[derive(Parser)]
+        struct Only {
+            #[command(flatten)]
+            flags: Flags,
+        }
+        Config::new(&Only::parse_from(["vctsdb", "--memory", "64MiB", "--query.timeout", "1m30s"]).flags)
+    }
+
+    #[test]
+    fn flags_reach_the_domains_they_are_for() {
+        let config = config();
+        assert_eq!(config.engine.timeout, Duration::from_secs(90));
+        assert_eq!(config.engine.lookback, 300_000);
+        assert_eq!(config.engine.max_samples, (32 << 20) / BYTES_PER_SAMPLE, "half of the memory");
+        assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
+        let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
+        assert_eq!(flag("memory"), Some("64MiB"));
+        assert_eq!(flag("query.timeout"), Some("1m30s"));
+    }
+
+    #[test]
+    fn an_address_that_means_all_is_told_as_the_host_name() {
+        let at = |address: &str| config().at(address.parse().unwrap()).server.instance;
+        assert_eq!(at("127.0.0.1:9201"), "127.0.0.1:9201");
+        assert!(!at("0.0.0.0:9201").starts_with("0.0.0.0"));
+        assert!(at("[::]:9201").ends_with(":9201"));
+    }
 }

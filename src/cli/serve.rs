@@ -1,6 +1,6 @@
 //! `vctsdb` without a subcommand: the server, from its first line to its last sync.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, io::Write, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -20,11 +20,16 @@ use crate::{
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
-    runtime()?.block_on(serve(Config::new(flags)))
+    let runtime = runtime()?;
+    let served = runtime.block_on(serve(Config::new(flags)));
+    // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving
+    // it behind is safe, and waiting for it is what a person who stops a server doesn't want.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let signals = stop_signals()?;
+    let mut signals = std::pin::pin!(stop_signals()?);
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
     let listener = TcpListener::bind(&config.listen).await.map_err(cannot_listen)?;
@@ -42,7 +47,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let opened = tokio::task::spawn_blocking(move || {
         Storage::open(Arc::new(RealDisk::new(opening.data_dir)), clock, opening.storage)
     });
-    let storage = match opened.await {
+    let opened = tokio::select! {
+        opened = opened => opened,
+        () = &mut signals => {
+            tracing::info!("stopped while the store was opening");
+            return Ok(());
+        }
+    };
+    let storage = match opened {
         Ok(Ok(storage)) => Arc::new(storage),
         Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
@@ -100,17 +112,20 @@ fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the one thing the server has to say to the person who started it")]
+/// The one thing the server has to say to the person who started it.
 fn say_where(config: &Config) {
+    let (version, directory) = (env!("CARGO_PKG_VERSION"), config.data_dir.display());
     let url = format!("http://{}", config.server.instance);
-    println!("vctsdb {} keeps its data in {}", env!("CARGO_PKG_VERSION"), config.data_dir.display());
-    println!();
-    println!("  Prometheus (prometheus.yml):");
-    println!("    remote_write:");
-    println!("      - url: {url}/api/v1/write");
-    println!("    remote_read:");
-    println!("      - url: {url}/api/v1/read");
-    println!("  Grafana: a data source of type Prometheus with the URL {url}");
-    println!("  Here: vctsdb query --server {url} 'up'");
-    println!();
+    let text = format!(
+        "vctsdb {version} keeps its data in {directory}\n\n\
+         \x20 Prometheus (prometheus.yml):\n\
+         \x20   remote_write:\n\
+         \x20     - url: {url}/api/v1/write\n\
+         \x20   remote_read:\n\
+         \x20     - url: {url}/api/v1/read\n\
+         \x20 Grafana: a data source of type Prometheus with the URL {url}\n\
+         \x20 Here: vctsdb query --server {url} 'up'\n\n"
+    );
+    // Nobody may be reading, and that is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

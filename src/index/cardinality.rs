@@ -13,28 +13,24 @@ use crate::{model::METRIC_NAME, seams::status::Cardinality};
 /// Series per dictionary key.
 pub(super) type Counts = BTreeMap<Vec<u8>, u64>;
 
-/// The pairs of heads.
-pub(super) fn head_counts<'a>(heads: impl IntoIterator<Item = &'a Head>) -> Result<Counts, IndexError> {
-    let mut counts = Counts::new();
-    let mut key = Vec::new();
-    for head in heads {
-        for (pair, postings) in head.each_pair() {
-            pair.key(&mut key);
-            let count = postings.count()?;
-            match counts.get_mut(&key) {
-                Some(total) => *total += count,
-                None => drop(counts.insert(key.clone(), count)),
-            }
-        }
+/// Adds the pairs of a head to `out`, in any order: this runs under the head's lock, sorting doesn't.
+pub(super) fn list(head: &Head, out: &mut Vec<(Vec<u8>, u64)>) -> Result<(), IndexError> {
+    out.reserve(head.pair_count());
+    for (pair, postings) in head.each_pair() {
+        let mut key = Vec::with_capacity(pair.bytes.len());
+        pair.key(&mut key);
+        out.push((key, postings.count()?));
     }
-    Ok(counts)
+    Ok(())
 }
 
-/// Adds the counts of `more` to `counts`.
-pub(super) fn add(counts: &mut Counts, more: Counts) {
-    for (key, count) in more {
+/// Sums up what [`list`] gave.
+pub(super) fn sum(listed: Vec<(Vec<u8>, u64)>) -> Counts {
+    let mut counts = Counts::new();
+    for (key, count) in listed {
         *counts.entry(key).or_default() += count;
     }
+    counts
 }
 
 /// The heaviest entries of segments and heads together.

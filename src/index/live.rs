@@ -280,12 +280,14 @@ impl Index {
     /// # Errors
     /// When a segment can't be read.
     pub fn cardinality(&self, limit: usize) -> Result<Cardinality, IndexError> {
-        let (mut in_heads, view) = {
+        let mut listed = Vec::new();
+        let view = {
             let state = self.state.read();
-            (cardinality::head_counts([&state.active])?, Arc::clone(&state.view))
+            cardinality::list(&state.active, &mut listed)?;
+            Arc::clone(&state.view)
         };
-        cardinality::add(&mut in_heads, cardinality::head_counts(view.sealed.iter().map(|head| &**head))?);
-        cardinality::summarize(&view.segments, in_heads, limit)
+        view.sealed.iter().try_for_each(|head| cardinality::list(head, &mut listed))?;
+        cardinality::summarize(&view.segments, cardinality::sum(listed), limit)
     }
 
     /// The index in numbers.

@@ -419,3 +419,53 @@ fn a_disk_that_can_not_be_read_is_an_error_that_names_the_file() {
     let disk: &dyn Disk = &disk;
     assert!(Segment::open(disk, Path::new("none")).is_err());
 }
+
+#[test]
+fn a_power_cut_at_any_operation_of_a_write_or_merge_leaves_a_whole_segment_or_an_error() {
+    let story = |disk: &SimDisk| -> Result<Vec<PathBuf>, IndexError> {
+        let mut done = Vec::new();
+        for n in 0..2 {
+            let series: Vec<_> = (n * 3..n * 3 + 3).map(|i| (SeriesId(i), realistic(i as usize))).collect();
+            if Segment::write(disk, &path(n as usize), series).is_err() {
+                return Ok(done);
+            }
+            done.push(path(n as usize));
+        }
+        let old = [Arc::new(Segment::open(disk, &path(0))?), Arc::new(Segment::open(disk, &path(1))?)];
+        if Segment::merge(disk, &path(2), &old, &RoaringBitmap::full()).is_ok() {
+            done.push(path(2));
+        }
+        Ok(done)
+    };
+    let disk = SimDisk::new();
+    assert_eq!(story(&disk).unwrap().len(), 3);
+    let total = disk.ops();
+    let mut finished = BTreeSet::new();
+    for ops in 0..=total {
+        for cut in [Cut::LOST, Cut::KILL, Cut::torn(ops), Cut::torn(ops + 100)] {
+            let disk = SimDisk::new();
+            disk.cut_power_after(ops);
+            let done = story(&disk).unwrap();
+            finished.insert(done.len());
+            let after = disk.restart(cut);
+            for path in &done {
+                Segment::open(&after, path).unwrap().verify().unwrap();
+            }
+        }
+    }
+    assert_eq!(finished, [0, 1, 2, 3].into());
+}
+
+#[test]
+fn a_segment_on_the_machines_disk_is_mapped_and_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let disk = crate::seams::env::RealDisk::new(dir.path().to_owned());
+    let series = (0..500).map(|i| (SeriesId(i), realistic(i as usize)));
+    Segment::write(&disk, &path(1), series).unwrap();
+    let segment = Segment::open(&disk, &path(1)).unwrap();
+    segment.verify().unwrap();
+    disk.remove(&path(1)).unwrap();
+    assert_eq!(segment.find_id(&realistic(321)).unwrap(), Some(SeriesId(321)));
+    assert_eq!(segment.postings(&matcher(MatchOp::Regex, "method", "P.+T|x.*")).unwrap().len(), 332);
+    assert_eq!(Segment::open(&disk, &path(1)).err().map(|e| e.is_damage()), Some(true), "gone is gone");
+}

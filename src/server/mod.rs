@@ -37,7 +37,7 @@ pub use listen::run;
 pub use scrape::scrape_self;
 pub use state::{ServerOptions, State, Stores};
 
-use receive::read_body;
+use receive::{discard, read_body};
 
 /// What a route answers.
 pub(crate) type Response = hyper::Response<body::Body>;

@@ -52,8 +52,8 @@ pub(crate) async fn read_body(
 /// Reads what a client still sends and throws it away, for a short time.
 ///
 /// A connection closed with bytes unread is reset, and the reset can overtake the answer. A sender of remote writes
-/// would then see a broken connection and retry the same body for ever, instead of a 413.
-async fn discard(mut incoming: Incoming) {
+/// would then see a broken connection and retry the same body for ever, instead of a 413 or 415.
+pub(crate) async fn discard(mut incoming: Incoming) {
     let drained = timeout(DISCARD_TIMEOUT, async { while let Some(Ok(_)) = incoming.frame().await {} });
     // Those who take longer have had their chance.
     let _ = drained.await;

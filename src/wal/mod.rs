@@ -26,4 +26,6 @@ pub use segment::{path_of, remove_before, segments, size};
 pub use writer::WalWriter;
 
 #[cfg(test)]
+mod model_tests;
+#[cfg(test)]
 mod tests;

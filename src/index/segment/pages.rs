@@ -21,6 +21,8 @@ const MAX_PAGE_BYTES: u32 = 256 << 20;
 const LEVEL: i32 = 3;
 const INDEX_ENTRY: usize = 16;
 const POSTINGS_HEAD: u64 = 12;
+/// How much is read at first, in the hope that it is all.
+const POSTINGS_GUESS: u64 = 512;
 
 thread_local! {
     /// Making one takes longer than decoding a page with it.
@@ -193,24 +195,38 @@ pub(super) fn encode_postings(ids: &mut RoaringBitmap) -> std::io::Result<Vec<u8
 }
 
 pub(super) fn count_postings(source: &Source, footer: &Footer, at: u64) -> Result<u64, IndexError> {
-    Ok(postings_head(source, footer, at)?.0.into())
-}
-
-fn postings_head(source: &Source, footer: &Footer, at: u64) -> Result<(u32, u32, u32), IndexError> {
     let head = source.read_in(footer, Section::Postings, at, POSTINGS_HEAD)?;
-    let mut rest = &head[..];
-    match (u32_of(&mut rest), u32_of(&mut rest), u32_of(&mut rest)) {
-        (Some(count), Some(len), Some(crc)) => Ok((count, len, crc)),
-        _ => Err(source.damaged("the postings section", footer, Section::Postings, "it is too short")),
+    match split_postings(&head) {
+        Some((head, _)) => Ok(head.count.into()),
+        None => Err(source.damaged("the postings section", footer, Section::Postings, "it is too short")),
     }
 }
 
 pub(super) fn read_postings(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
-    let (count, len, crc) = postings_head(source, footer, at)?;
-    let bitmap = source.read_in(footer, Section::Postings, at + POSTINGS_HEAD, u64::from(len))?;
     let damaged = |why: &str| source.damaged_at("a postings list", footer.extent(Section::Postings).at + at, why);
-    if crc32_of(&[&count.to_le_bytes(), &len.to_le_bytes(), &bitmap]) != crc {
+    // Most lists are short: one read gets head and all.
+    let guess = footer.extent(Section::Postings).len.saturating_sub(at).clamp(POSTINGS_HEAD, POSTINGS_GUESS);
+    let mut bytes = source.read_in(footer, Section::Postings, at, guess)?;
+    let (head, read) = split_postings(&bytes).ok_or_else(|| damaged("it is too short"))?;
+    if read.len() < head.len as usize {
+        bytes = source.read_in(footer, Section::Postings, at, POSTINGS_HEAD + u64::from(head.len))?;
+    }
+    let (head, read) = split_postings(&bytes).ok_or_else(|| damaged("it is too short"))?;
+    let bitmap = read.get(..head.len as usize).ok_or_else(|| damaged("it is too short"))?;
+    if crc32_of(&[&head.count.to_le_bytes(), &head.len.to_le_bytes(), bitmap]) != head.crc {
         return Err(damaged("its checksum is wrong"));
     }
-    RoaringBitmap::deserialize_from(&bitmap[..]).map_err(|error| damaged(&error.to_string()))
+    RoaringBitmap::deserialize_from(bitmap).map_err(|error| damaged(&error.to_string()))
+}
+
+struct PostingsHead {
+    count: u32,
+    len: u32,
+    crc: u32,
+}
+
+fn split_postings(bytes: &[u8]) -> Option<(PostingsHead, &[u8])> {
+    let mut rest = bytes;
+    let head = PostingsHead { count: u32_of(&mut rest)?, len: u32_of(&mut rest)?, crc: u32_of(&mut rest)? };
+    Some((head, rest))
 }

@@ -13,14 +13,17 @@ use hyper::{
 
 use crate::{
     remote::write::{Protocol, WriteError, WriteLimits, Written, negotiate, receive},
-    server::{Response, State, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
+    server::{Response, State, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
 };
 
 /// Stores the request's samples.
 pub(crate) async fn write(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     let protocol = match negotiate(text(request.headers(), CONTENT_TYPE)?, text(request.headers(), CONTENT_ENCODING)?) {
         Ok(protocol) => protocol,
-        Err(error) => return Ok(respond::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.to_string())),
+        Err(error) => {
+            discard(request.into_body()).await;
+            return Ok(respond::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, error.to_string()));
+        }
     };
     let (mut response, written) = match store(protocol, request, &state).await {
         Ok(answer) => answer,

@@ -1,12 +1,27 @@
 //! Queries end to end, and our own metrics.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::StatusCode;
-use serde_json::{Value, json};
+use serde_json::json;
+use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::harness::{NOW, Server, some_series};
-use crate::{model::is_stale, seams::select::fake::MemorySelect, server::scrape_self};
+use crate::{
+    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
+    seams::{
+        select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+        status::fake::FixedStatus,
+    },
+    server::{Deadlines, Stores, scrape_self},
+};
 
 #[tokio::test]
 async fn an_instant_query_answers_a_vector() {
@@ -78,4 +93,107 @@ async fn our_own_metrics_are_stored_and_marked_stale_at_the_end() {
     };
     assert_eq!(series(&first.floats), series(&last.floats));
     assert!(last.floats.iter().all(|sample| is_stale(sample.value)));
+}
+
+/// Takes its time for each series and counts those that were read.
+struct Slow {
+    series: MemorySelect,
+    reads: Arc<AtomicUsize>,
+}
+
+struct SlowSet {
+    series: Arc<dyn SeriesSet>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl SeriesSet for SlowSet {
+    fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+        self.series.labels(i)
+    }
+
+    fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        std::thread::sleep(Duration::from_millis(2));
+        self.series.read(i, out)
+    }
+}
+
+impl Select for Slow {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let series = self.series.select(matchers, range, hints)?;
+        Ok(Arc::new(SlowSet { series, reads: self.reads.clone() }))
+    }
+
+    fn series(&self, s: &[Vec<Matcher>], range: TimeRange, limit: usize) -> Result<Limited<Labels>, SelectError> {
+        self.series.series(s, range, limit)
+    }
+
+    fn label_names(&self, s: &[Vec<Matcher>], range: TimeRange, limit: usize) -> Result<Limited<String>, SelectError> {
+        self.series.label_names(s, range, limit)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        s: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        self.series.label_values(name, s, range, limit)
+    }
+
+    fn exemplars(&self, s: &[Vec<Matcher>], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        self.series.exemplars(s, range)
+    }
+
+    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
+        self.series.metadata(family)
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_stops_its_query() {
+    const SERIES: usize = 5000;
+    let server = Server::opening(Deadlines::default()).await;
+    let reads = Arc::new(AtomicUsize::new(0));
+    let select = Arc::new(Slow { series: some_series(SERIES), reads: reads.clone() });
+    server.state.ready(Stores { select, append: server.append.clone(), status: Arc::new(FixedStatus::default()) });
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /api/v1/query?query=sum(up) HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+    while reads.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(stream);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let after_a_while = reads.load(Ordering::SeqCst);
+    assert!(after_a_while < SERIES, "the query was too quick to be stopped");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(reads.load(Ordering::SeqCst), after_a_while, "nobody waits for the rest");
+}
+
+#[tokio::test]
+async fn queries_wait_for_their_turn_and_not_for_ever() {
+    let server = Server::opening(Deadlines::default()).await;
+    let select = Arc::new(Slow { series: some_series(600), reads: Arc::default() });
+    server.state.ready(Stores { select, append: server.append.clone(), status: Arc::new(FixedStatus::default()) });
+    // The server lets two in; each takes more than a second.
+    let slow = || server.get("/api/v1/query?query=sum(up)");
+    let late = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        server.get("/api/v1/query?query=1&timeout=100ms").await
+    };
+    let (first, second, late) = tokio::join!(slow(), slow(), late);
+    assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(late.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(late.json()["errorType"], "timeout");
+    assert_eq!(late.json()["error"], "query timed out in query queue");
 }

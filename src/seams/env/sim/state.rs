@@ -1,7 +1,7 @@
 //! What is on the simulated disk, settled and unsettled.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     io::{self, ErrorKind},
     ops::Range,
     path::{Path, PathBuf},
@@ -47,7 +47,7 @@ impl Op {
 pub enum Fate {
     /// All are lost.
     Lost,
-    /// All survive, as they also do when only the process is killed.
+    /// All are still there, but no more settled than before: only the process was killed.
     Kept,
     /// Some survive, by the seed: of a file's bytes a prefix, perhaps followed by zeros; of a directory's changes the
     /// first few.
@@ -66,7 +66,8 @@ pub struct Cut {
 impl Cut {
     /// Nothing unsynced survives.
     pub const LOST: Self = Self { data: Fate::Lost, names: Fate::Lost };
-    /// The process dies, the machine stays up: everything survives.
+    /// The process dies, the machine stays up: the next start sees everything, but what was not synced then, and is not
+    /// synced now, may still go with the next cut.
     pub const KILL: Self = Self { data: Fate::Kept, names: Fate::Kept };
 
     /// Some of everything survives.
@@ -241,30 +242,56 @@ impl State {
 
     /// The disk as the next start finds it.
     pub(super) fn after(&self, cut: Cut) -> Self {
+        let mut copy = Copier { fate: cut.data, rng: Rng::new(cut.data), done: HashMap::new() };
+        if cut.names == Fate::Kept {
+            // Nothing happened to the names: all are there, and no more settled than before.
+            let now = copy.tree(&self.now);
+            let durable = copy.tree(&self.durable);
+            let unsettled = |(dir, changes): (&PathBuf, &Vec<Change>)| {
+                (dir.clone(), changes.iter().map(|change| copy.change(change)).collect())
+            };
+            let pending = self.pending.iter().map(unsettled).collect();
+            return Self { now, durable, pending, capacity: self.capacity, ..Self::default() };
+        }
         let mut tree = self.durable.clone();
         let mut rng = Rng::new(cut.names);
         for changes in self.pending.values() {
-            let settled = match cut.names {
-                Fate::Lost => 0,
-                Fate::Kept => changes.len(),
-                Fate::Torn(_) => rng.below(changes.len() + 1),
-            };
+            let settled = if cut.names == Fate::Lost { 0 } else { rng.below(changes.len() + 1) };
             changes.iter().take(settled).for_each(|change| tree.apply(change.clone()));
         }
-        if cut.names == Fate::Kept {
-            // The order among directories was lost above; nothing was lost, so the present is the answer.
-            tree = self.now.clone();
-        }
-        let dirs: BTreeSet<PathBuf> = tree.dirs.iter().filter(|dir| tree.reaches(dir)).cloned().collect();
-        let mut rng = Rng::new(cut.data);
-        let files = tree
-            .files
-            .iter()
-            .filter(|(path, _)| tree.reaches(path))
-            .map(|(path, node)| (path.clone(), Arc::new(Mutex::new(node.lock().after(cut.data, &mut rng)))))
-            .collect();
-        let tree = Tree { files, dirs };
+        let reached = tree.clone();
+        tree.dirs.retain(|dir| reached.reaches(dir));
+        tree.files.retain(|path, _| reached.reaches(path));
+        let tree = copy.tree(&tree);
         Self { now: tree.clone(), durable: tree, capacity: self.capacity, ..Self::default() }
+    }
+}
+
+/// Copies files as a cut leaves them; a file with several names stays one.
+struct Copier {
+    fate: Fate,
+    rng: Rng,
+    done: HashMap<*const Mutex<Node>, NodeRef>,
+}
+
+impl Copier {
+    fn node(&mut self, node: &NodeRef) -> NodeRef {
+        let (fate, rng) = (self.fate, &mut self.rng);
+        let copy = || Arc::new(Mutex::new(node.lock().after(fate, rng)));
+        Arc::clone(self.done.entry(Arc::as_ptr(node)).or_insert_with(copy))
+    }
+
+    fn tree(&mut self, tree: &Tree) -> Tree {
+        let files = tree.files.iter().map(|(path, node)| (path.clone(), self.node(node))).collect();
+        Tree { files, dirs: tree.dirs.clone() }
+    }
+
+    fn change(&mut self, change: &Change) -> Change {
+        match change {
+            Change::Put(path, node) => Change::Put(path.clone(), self.node(node)),
+            Change::Move(from, to, node) => Change::Move(from.clone(), to.clone(), self.node(node)),
+            Change::Drop(_) | Change::Dir(_) => change.clone(),
+        }
     }
 }
 

@@ -153,3 +153,24 @@ fn scripted_failures_hit_the_named_call_once() {
     disk.write_file(p("d/b"), b"there");
     assert_eq!(disk.restart(Cut::LOST).read_file(p("d/b")).unwrap(), b"there");
 }
+
+#[test]
+fn after_a_kill_everything_is_there_and_the_next_power_cut_may_still_take_it() {
+    let disk = SimDisk::new();
+    drop(written(&disk, "settled", b"abc", b"def"));
+    disk.sync_dir(p("")).unwrap();
+    drop(written(&disk, "new", b"xyz", b""));
+    disk.rename(p("settled"), p("renamed")).unwrap();
+    let killed = disk.restart(Cut::KILL);
+    assert_eq!(killed.list_all(), [p("new"), p("renamed")]);
+    assert_eq!(killed.read_file(p("renamed")).unwrap(), b"abcdef");
+    let lost = killed.restart(Cut::LOST);
+    assert_eq!(lost.list_all(), [p("settled")]);
+    assert_eq!(lost.read_file(p("settled")).unwrap(), b"abc");
+    let killed = disk.restart(Cut::KILL).restart(Cut::KILL);
+    killed.sync_file(p("renamed")).unwrap();
+    killed.sync_dir(p("")).unwrap();
+    let lost = killed.restart(Cut::LOST);
+    assert_eq!(lost.list_all(), [p("new"), p("renamed")]);
+    assert_eq!(lost.read_file(p("renamed")).unwrap(), b"abcdef");
+}
