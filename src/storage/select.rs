@@ -83,10 +83,10 @@ impl Shared {
         if range == TimeRange::ALL {
             return Ok(matched);
         }
-        let in_time = self.view.load().series_in(range);
+        let view = self.view.load();
         Ok(Some(match matched {
-            Some(matched) => matched & in_time,
-            None => in_time,
+            Some(matched) => view.candidates_in(&matched, range),
+            None => view.series_in(range),
         }))
     }
 }
@@ -107,7 +107,7 @@ impl Select for Storage {
         hints: &SelectHints,
     ) -> Result<Arc<dyn SeriesSet>, SelectError> {
         let view = self.shared.view.load_full();
-        let found = self.shared.index.find(matchers)? & view.series_in(range);
+        let found = view.candidates_in(&self.shared.index.find(matchers)?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
         if hints.sorted {
