@@ -68,8 +68,11 @@ fn measure_all(flags: &Flags) -> Fallible<()> {
         for turn in 0..programs.len() {
             let program = &programs[(turn + run) % programs.len()];
             eprintln!("run {} of {}: {}", run + 1, flags.runs, program.kind.name());
-            let found = run::measure(program, flags, &fleet, &spool, scratch.path())?;
-            report.add(run, program.kind, found);
+            match run::measure(program, flags, &fleet, &spool, scratch.path()) {
+                Ok(found) => report.add(run, program.kind, found),
+                // What the others show is worth a table nevertheless.
+                Err(error) => println!("run {} of {} failed: {error}\n", run + 1, program.kind.name()),
+            }
         }
     }
     report.print();

@@ -41,7 +41,7 @@ pub(crate) const ALL: &[Query] = &[
     q(Instant, "count(up)"),
     q(Instant, "sum(node_memory_MemAvailable_bytes)"),
     q(Instant, "sum by (cluster, mountpoint) (node_filesystem_avail_bytes)"),
-    q(Instant, "topk(5, node_load1)"),
+    q(Instant, "topk(5, node_memory_Active_bytes)"),
     other_in_victoria_metrics(
         Instant,
         r#"topk(10, sum by (instance) (rate(node_cpu_seconds_total{mode!="idle"}[5m])))"#,
@@ -71,7 +71,7 @@ pub(crate) const ALL: &[Query] = &[
     q(Range, "avg by (cluster) (node_load5)"),
     other_in_victoria_metrics(Range, "sum(rate(node_network_receive_bytes_total[5m]))"),
     other_in_victoria_metrics(Range, "sum by (mode) (rate(node_cpu_seconds_total[5m]))"),
-    q(Range, "topk(5, node_load15)"),
+    q(Range, "topk(5, node_memory_Active_bytes)"),
     q(Range, "quantile(0.9, node_hwmon_temp_celsius)"),
     q(Range, r#"max by (sensor) (max_over_time(node_hwmon_temp_celsius{cluster="us-east-1"}[10m]))"#),
     other_in_victoria_metrics(

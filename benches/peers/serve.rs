@@ -109,7 +109,10 @@ impl Program {
         let flag = if self.kind == Kind::VictoriaMetrics { "-version" } else { "--version" };
         let output = Command::new(&self.path).arg(flag).output();
         let first = |bytes: &[u8]| String::from_utf8_lossy(bytes).lines().next().unwrap_or_default().to_owned();
-        output.map(|o| if o.stdout.is_empty() { first(&o.stderr) } else { first(&o.stdout) }).unwrap_or_default()
+        let said = output.map(|o| if o.stdout.is_empty() { first(&o.stderr) } else { first(&o.stdout) });
+        said.ok()
+            .filter(|s| !s.is_empty())
+            .unwrap_or_else(|| format!("{}, which names no version", self.path.display()))
     }
 }
 
