@@ -15,7 +15,8 @@
 //!
 //! 1. [`load`] sends the requests over four connections, as a sender with four shards would.
 //! 2. `size`: we wait until the server is idle, read its memory, end it gracefully, start it again, wait until it is
-//!    idle, and add up its directory. VictoriaMetrics is asked for a forced merge first, its best case. Prometheus keeps
+//!    idle, and add up its directory. VictoriaMetrics is asked for a forced merge first, its best case, and its
+//!    saved caches don't count. Prometheus keeps
 //!    two hours in its head and log by design; nothing can be asked of it.
 //! 3. `query`: every question of [`queries`] on that restarted server, once cold and then repeated, result caches off.
 //! 4. `restart`: in another fresh directory, the load again, SIGKILL right after the last acknowledgement, and the
