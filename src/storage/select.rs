@@ -117,10 +117,10 @@ impl Shared {
         if range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(matched);
         }
-        let in_time = view.series_in(self.visible(range));
+        let range = self.visible(range);
         Ok(Some(match matched {
-            Some(matched) => matched & in_time,
-            None => in_time,
+            Some(matched) => view.candidates_in(&matched, range),
+            None => view.series_in(range),
         }))
     }
 }
@@ -143,7 +143,7 @@ impl Select for Storage {
         let segments = self.shared.index.segments();
         let view = self.shared.view.load_full();
         let range = self.shared.visible(range);
-        let found = self.shared.index.find(matchers)? & view.series_in(range);
+        let found = view.candidates_in(&self.shared.index.find(matchers)?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
         if hints.sorted {

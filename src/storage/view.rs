@@ -74,18 +74,34 @@ impl View {
         found
     }
 
+    /// Those of `candidates` that may have samples in `range`: for a few series of many much less work than
+    /// [`View::series_in`].
+    pub(super) fn candidates_in(&self, candidates: &RoaringBitmap, range: TimeRange) -> RoaringBitmap {
+        let mut found = self.active.candidates_in(candidates, range);
+        for sealed in &self.sealed {
+            found |= sealed.memtable.candidates_in(candidates, range);
+        }
+        self.each_shown(range, |series| found |= candidates & series);
+        found
+    }
+
     /// The series that may have samples in `range` in tables.
     pub(super) fn stored_in(&self, range: TimeRange) -> RoaringBitmap {
         let mut found = RoaringBitmap::new();
+        self.each_shown(range, |series| found |= series);
+        found
+    }
+
+    /// Hands over, table by table, the series that may have samples in `range` which no tombstone hides.
+    fn each_shown(&self, range: TimeRange, mut each: impl FnMut(&RoaringBitmap)) {
         for live in self.tables.iter().filter(|t| t.table.summary().times.overlaps(range)) {
             let times = live.table.summary().times;
             let asked = TimeRange::new(times.start.max(range.start), times.end.min(range.end));
             match self.deletes.shown(live.settled, live.table.series(), asked) {
-                Some(shown) => found |= shown,
-                None => found |= live.table.series(),
+                Some(shown) => each(&shown),
+                None => each(live.table.series()),
             }
         }
-        found
     }
 
     /// Whether deleted samples are to be taken out of this table.
