@@ -168,6 +168,10 @@ impl Index {
 
     /// Takes a definition that was read from the write-ahead log. Saying the same again changes nothing.
     ///
+    /// The series counts as one whose definition may not be on disk: a record that could be read after a failed sync and
+    /// a killed process may be gone after the next power cut, whatever is synced in between, so that the next batch that
+    /// uses the series defines it again.
+    ///
     /// # Errors
     /// When the head already has other labels under this id, or these labels under another id; the first stays.
     pub fn define(&self, id: SeriesId, labels: &Labels) -> Result<(), IndexError> {
@@ -179,16 +183,15 @@ impl Index {
         let conflict = |known| Err(IndexError::Conflict { id, labels: labels.to_string(), known });
         for head in view.sealed.iter().map(|head| &**head).chain([&*active]) {
             match (head.find_id(labels), head.labels(id.0)) {
-                (Some(known), _) if known == id.0 => {
-                    pending.remove(id.0);
-                    return Ok(());
-                }
+                (Some(known), _) if known == id.0 => return Ok(()),
                 (Some(known), _) => return conflict(format!("these are the labels of series {known}")),
                 (None, Some(known)) => return conflict(format!("it is known as {known}")),
                 (None, None) => {}
             }
         }
-        active.insert(id.0, labels)
+        active.insert(id.0, labels)?;
+        pending.insert(id.0);
+        Ok(())
     }
 
     /// Gives out no id up to this one any more: it names samples, even if its definition was lost to damage.

@@ -94,7 +94,7 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     again.define(SeriesId(20), &b).unwrap();
     again.define(SeriesId(20), &b).unwrap();
     assert_eq!(again.counts().head_series, 1, "a definition that a segment has is not taken again");
-    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: true });
+    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: false });
     assert_eq!(again.resolve(&labels(&[])).unwrap().id, SeriesId(21));
     assert!(matches!(again.define(SeriesId(20), &a), Err(IndexError::Conflict { .. })));
     assert!(matches!(again.define(SeriesId(22), &b), Err(IndexError::Conflict { .. })));
