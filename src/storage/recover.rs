@@ -216,7 +216,7 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     damaged_log.dedup();
     drop((damage, damaged_log));
     let active = !shared.view.load().active.is_empty();
-    let newest = visited.last.or((start > 1).then_some((start - 1, 0)));
+    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
     shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
     if visited.records > 0 {
         tracing::info!(
