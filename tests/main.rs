@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod scenarios {
     mod bad_input;
+    mod differential;
     mod docs;
     mod grafana;
     mod http_client;
