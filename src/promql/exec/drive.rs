@@ -213,7 +213,7 @@ mod tests {
         }
 
         fn row(&self, i: usize, _: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
-            if i % 97 == 0 {
+            if i.is_multiple_of(97) {
                 std::thread::sleep(Duration::from_micros(300));
             }
             if self.fails_at.is_some_and(|at| i >= at) {
