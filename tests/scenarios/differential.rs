@@ -69,8 +69,14 @@ fn whens(random: &mut Random) -> [When; 2] {
 
 /// How our answer differs from Prometheus', which is asked again where it does; `Err` where it is not sure itself.
 fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Option<Difference>, ()> {
-    let theirs = peers.ask_prometheus(expr, when);
-    let ours = peers.ask_vctsdb(expr, when);
+    let ask_prometheus = || {
+        let mut answer = peers.ask_prometheus(expr, when);
+        known::modernise(&mut answer.1);
+        answer
+    };
+    let theirs = ask_prometheus();
+    let mut ours = peers.ask_vctsdb(expr, when);
+    known::age(&mut ours.1);
     tally.questions += 1;
     tally.succeeded += u64::from(theirs.0 == 200);
     tally.with_remarks += u64::from(!theirs.1["warnings"].is_null() || !theirs.1["infos"].is_null());
@@ -84,7 +90,7 @@ fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Opt
         });
         found = differs.then(|| Difference::Answer(format!("order: {:?}\n   ours: {:?}", order(&theirs.1), order(&ours.1))));
     }
-    if found.is_some() && (0..ASK_AGAIN).any(|_| difference(&theirs, &peers.ask_prometheus(expr, when)).is_some()) {
+    if found.is_some() && (0..ASK_AGAIN).any(|_| difference(&theirs, &ask_prometheus()).is_some()) {
         return Err(());
     }
     Ok(found)
@@ -112,7 +118,8 @@ fn one(peers: &Peers, node: &Node, when: When, seed: u64, tally: &mut Tally) {
             let tries = if tally.wrong.len() < SHOWN { SHRINK_TRIES } else { 0 };
             let small = shrink(node.clone(), tries, still).to_string();
             let found = asked(peers, &small, when, &mut Tally::default());
-            tally.wrong.push(format!("seed {seed}, {when:?}\n   of: {text}\n {small}\n   {found:?}"));
+            let found = found.map_or_else(|()| "undecided".to_owned(), |found| format!("{found:?}"));
+            tally.wrong.push(format!("{small}\n   {found}\n   seed {seed}, {when:?}, found as {text}"));
         }
     }
 }

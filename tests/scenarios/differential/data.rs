@@ -198,9 +198,8 @@ impl Shape {
     }
 
     fn custom(random: &mut Random) -> Self {
-        let bounds: [&[f64]; 2] = [&[0.5, 1.0, 2.0, 5.0], &[1.0, 2.0, 10.0]];
-        let custom_values = random.pick(&bounds).to_vec();
-        Self { schema: -53, custom_values, negative: false, changes: 0, ..Self::of_counter(random) }
+        // All alike: unlike 3.14, Prometheus 3.5 can't calculate with histograms of differing custom bounds.
+        Self { schema: -53, custom_values: vec![0.5, 1.0, 2.0, 5.0], negative: false, changes: 0, ..Self::of_counter(random) }
     }
 }
 

@@ -56,24 +56,34 @@ pub(super) fn find(cx: &Context<'_>, matched: &Matched, signatures: &Signatures)
     Some(pairs)
 }
 
+/// Both sides of an operation.
+pub(super) struct Sides<'c> {
+    pub(super) many: Op<'c>,
+    pub(super) one: Op<'c>,
+    /// Rows that can't change the result need not be computed: they bring no remark.
+    pub(super) quiet: bool,
+}
+
 struct Pairs<'c> {
     cx: &'c Context<'c>,
     matched: Matched,
     pairs: Vec<Pair>,
-    many: Op<'c>,
-    one: Op<'c>,
+    sides: Sides<'c>,
 }
 
 pub(super) fn build<'c>(
     cx: &'c Context<'c>,
     matched: Matched,
     mut pairs: Vec<Pair>,
-    many: Op<'c>,
-    one: Op<'c>,
+    mut sides: Sides<'c>,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
+    if !sides.quiet {
+        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid)?;
+        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid)?;
+    }
     if matched.one_to_one() {
-        return Ok(Box::new(Pairs { cx, matched, pairs, many, one }));
+        return Ok(Box::new(Pairs { cx, matched, pairs, sides }));
     }
     // Each row of the "one" side is needed several times.
     let mut used: Vec<usize> = pairs.iter().map(|p| p.one).collect();
@@ -83,14 +93,32 @@ pub(super) fn build<'c>(
         pair.one = used.binary_search(&pair.one).unwrap_or_default();
     }
     let mut block = Block::new(cx, grid.steps);
-    let chosen = Chosen { inner: one, chosen: used };
+    let chosen = Chosen { inner: &*sides.one, chosen: used };
     super::super::drive::for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))?;
-    Ok(Box::new(Pairs { cx, matched, pairs, many, one: Box::new(block) }))
+    sides.one = Box::new(block);
+    Ok(Box::new(Pairs { cx, matched, pairs, sides }))
+}
+
+/// Computes the rows without a partner, for the remarks and errors that they bring.
+fn listen(
+    cx: &Context<'_>,
+    side: &dyn Operator,
+    paired: impl Iterator<Item = usize>,
+    grid: Grid,
+) -> Result<(), QueryError> {
+    let mut alone = vec![true; side.len()];
+    paired.for_each(|i| {
+        if let Some(alone) = alone.get_mut(i) {
+            *alone = false;
+        }
+    });
+    let chosen = (0..side.len()).filter(|i| alone.get(*i).copied().unwrap_or_default()).collect();
+    super::super::drive::for_each_row(cx, &Chosen { inner: side, chosen }, grid.steps, &mut |_, _| Ok(()))
 }
 
 /// Some of the series of an operator.
-struct Chosen<'c> {
-    inner: Op<'c>,
+struct Chosen<'a> {
+    inner: &'a dyn Operator,
     chosen: Vec<usize>,
 }
 
@@ -171,13 +199,13 @@ impl Operator for Pairs<'_> {
         let Some(pair) = self.pairs.get(i) else { return Ok(()) };
         let mut other = scratch.take_row();
         let (left, right) = if self.matched.swapped() {
-            ((&self.one, pair.one), (&self.many, pair.many))
+            ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
         } else {
-            ((&self.many, pair.many), (&self.one, pair.one))
+            ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
         };
         left.0.row(left.1, scratch, out)?;
         // Nothing on one side means nothing at all.
-        if out.present.any() {
+        if out.present.any() || !self.sides.quiet {
             right.0.row(right.1, scratch, &mut other)?;
             self.combine(out, &other);
         }
