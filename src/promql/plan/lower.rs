@@ -173,7 +173,8 @@ impl Lower<'_> {
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
-        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args }), span }, invariant })
+        let spans = call.args.iter().map(|a| a.span).collect();
+        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
     }
 
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
@@ -188,6 +189,7 @@ impl Lower<'_> {
             op: aggregate.op,
             param: param.map(settle),
             expr: settle(expr),
+            expr_span: aggregate.expr.span,
             grouping,
             without: aggregate.without,
         });

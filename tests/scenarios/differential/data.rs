@@ -17,6 +17,10 @@ const INTERVAL: i64 = 15_000;
 /// Last time of the data in ms.
 pub(crate) const END: i64 = BEGIN + SLOTS * INTERVAL;
 
+/// What the buckets of native histograms hold at least. Only later versions of Prometheus than 3.5 extrapolate no further
+/// than to where a histogram must have been empty; this keeps that point outside of all windows.
+const BASE: u64 = 100;
+
 const STALE: u64 = 0x7ff0_0000_0000_0002;
 
 enum Point {
@@ -194,7 +198,7 @@ impl Shape {
     }
 
     fn of_gauge(random: &mut Random) -> Self {
-        Self { float: true, gauge: true, resets: 30, ..Self::of_counter(random) }
+        Self { float: true, gauge: true, resets: 10, ..Self::of_counter(random) }
     }
 
     fn custom(random: &mut Random) -> Self {
@@ -245,15 +249,15 @@ impl State {
             zero: 0,
             sum: 0.0,
             offset: if custom { 0 } else { random.below(5) as i32 - 2 },
-            positive: vec![0; positive as usize],
-            negative: vec![0; negative as usize],
+            positive: vec![2 * BASE; positive as usize],
+            negative: vec![2 * BASE; negative as usize],
         }
     }
 
     fn step(&mut self, shape: &Shape, random: &mut Random) -> Histogram {
         if random.percent(shape.resets) {
-            self.positive.fill(0);
-            self.negative.fill(0);
+            self.positive.fill(BASE);
+            self.negative.fill(BASE);
             (self.zero, self.sum) = (0, 0.0);
         }
         if random.percent(shape.changes) {

@@ -69,6 +69,7 @@ struct Pairs<'c> {
     matched: Matched,
     pairs: Vec<Pair>,
     sides: Sides<'c>,
+    grid: Grid,
 }
 
 pub(super) fn build<'c>(
@@ -83,7 +84,7 @@ pub(super) fn build<'c>(
         listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid)?;
     }
     if matched.one_to_one() {
-        return Ok(Box::new(Pairs { cx, matched, pairs, sides }));
+        return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }));
     }
     // Each row of the "one" side is needed several times.
     let mut used: Vec<usize> = pairs.iter().map(|p| p.one).collect();
@@ -96,7 +97,7 @@ pub(super) fn build<'c>(
     let chosen = Chosen { inner: &*sides.one, chosen: used };
     super::super::drive::for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))?;
     sides.one = Box::new(block);
-    Ok(Box::new(Pairs { cx, matched, pairs, sides }))
+    Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }))
 }
 
 /// Computes the rows without a partner, for the remarks and errors that they bring.
@@ -144,10 +145,10 @@ impl Operator for Chosen<'_> {
 
 impl Pairs<'_> {
     /// Makes `left` the result.
-    fn combine(&self, left: &mut Row, right: &Row) {
+    fn combine(&self, left: &mut Row, right: &Row, series: usize) {
         left.present.and(&right.present);
         if left.has_histograms() || right.has_histograms() {
-            return self.combine_mixed(left, right);
+            return self.combine_mixed(left, right, series);
         }
         let both = left.values.iter_mut().zip(&right.values);
         if let Some(f) = op::arithmetic(self.matched.op) {
@@ -163,11 +164,11 @@ impl Pairs<'_> {
                 }
             }
         } else {
-            self.combine_mixed(left, right);
+            self.combine_mixed(left, right, series);
         }
     }
 
-    fn combine_mixed(&self, left: &mut Row, right: &Row) {
+    fn combine_mixed(&self, left: &mut Row, right: &Row, series: usize) {
         let steps: Vec<usize> = left.present.ones().collect();
         for step in steps {
             let (Some(l), Some(r)) = (left.sample(step), right.sample(step)) else { continue };
@@ -176,7 +177,7 @@ impl Pairs<'_> {
             }
             left.present.clear(step);
             let outcome = op::apply(self.matched.op, &l, &r);
-            outcome.notes.into_iter().for_each(|note| self.cx.notes.add(note, self.matched.span));
+            self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), series);
             match outcome.value {
                 Some((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
                 Some((sample, true)) => left.put(step, sample),
@@ -207,7 +208,7 @@ impl Operator for Pairs<'_> {
         // Nothing on one side means nothing at all.
         if out.present.any() || !self.sides.quiet {
             right.0.row(right.1, scratch, &mut other)?;
-            self.combine(out, &other);
+            self.combine(out, &other, pair.many);
         }
         scratch.give_row(other);
         Ok(())
