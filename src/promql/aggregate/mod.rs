@@ -56,7 +56,7 @@ pub(crate) fn aggregate<'c>(
         }
         AggregateOp::Quantile => {
             let groups = Groups::new(cx, &*inner, a)?;
-            quantile::run(&input, &groups, &param, param_span)
+            quantile::run(&input, &groups, &param, (param_span, span))
         }
         op => {
             let groups = Groups::new(cx, &*inner, a)?;

@@ -35,6 +35,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         return over_window(cx, call, function, grid);
     }
     let inner = |node: &Node| build_within(cx, node, grid, call.function);
+    let whole = span;
     let span_of = |i: usize| call.spans.get(i).copied().unwrap_or(span);
     let args = call.args.as_slice();
     if let (Some(f), [vector]) = (math::lookup(call.function), args) {
@@ -107,7 +108,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
             let mut quantiles = Vec::with_capacity(qs.len());
             for (node, span) in qs.iter().zip(call.spans.iter().skip(2)) {
                 let q = numbers(cx, node, grid)?;
-                judge_quantile(cx, *span, q.iter(grid.steps));
+                judge_quantile(cx, (*span, whole), q.iter(grid.steps));
                 quantiles.push(q);
             }
             let question = Question::Quantiles(text(label).to_owned(), quantiles);
@@ -115,7 +116,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         }
         ("histogram_quantile", [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
-            judge_quantile(cx, span_of(0), q_numbers.iter(grid.steps));
+            judge_quantile(cx, (span_of(0), whole), q_numbers.iter(grid.steps));
             buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, span_of(1))
         }
         ("histogram_fraction", [lower, upper, arg]) => {
@@ -206,9 +207,9 @@ fn sorted<'c>(
     sort(cx, inner, grid, key, descending)
 }
 
-fn judge_quantile(cx: &Context<'_>, span: Span, values: impl Iterator<Item = f64>) {
+fn judge_quantile(cx: &Context<'_>, (span, whole): (Span, Span), values: impl Iterator<Item = f64>) {
     for q in values.filter(|q| !(0.0..=1.0).contains(q)) {
-        cx.notes.add(Note::InvalidQuantile(q), span);
+        cx.notes.add_of(Note::InvalidQuantile(q), span, whole);
     }
 }
 

@@ -171,9 +171,11 @@ impl Lower<'_> {
             call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
         let invariant =
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
+        // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
+        let place = |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
+        let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
-        let spans = call.args.iter().map(|a| a.span).collect();
         Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
     }
 

@@ -59,7 +59,7 @@ pub(crate) struct Subquery {
 pub(crate) struct Call {
     pub(crate) function: &'static str,
     pub(crate) args: Vec<Node>,
-    /// Where the arguments stand, the parentheses around them included.
+    /// Where remarks say that the arguments stand.
     pub(crate) spans: Vec<Span>,
 }
 

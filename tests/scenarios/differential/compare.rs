@@ -36,7 +36,7 @@ pub(crate) fn difference(theirs: &(u16, Value), ours: &(u16, Value)) -> Option<D
     let (rows, our_rows) = (by_labels(data), by_labels(our_data));
     for (i, (label, row)) in rows.iter().enumerate() {
         let Some((our_label, our_row)) = our_rows.get(i) else { return differ("missing", label.clone(), String::new()) };
-        if label != our_label {
+        if !close_text(label, our_label) {
             return differ("labels", label.clone(), our_label.clone());
         }
         if let Some((a, b)) = first_difference(row, our_row) {
@@ -106,7 +106,9 @@ fn first_difference(a: &Value, b: &Value) -> Option<(String, String)> {
             if x.len() != y.len() {
                 return differ();
             }
-            x.iter().find_map(|(k, v)| y.get(k).map_or_else(differ, |w| first_difference(v, w)))
+            // Labels were compared before.
+            let values = x.iter().filter(|(k, _)| *k != "metric");
+            values.map(|(k, v)| (v, y.get(k))).find_map(|(v, w)| w.map_or_else(differ, |w| first_difference(v, w)))
         }
         (Value::String(x), Value::String(y)) if x != y => match (x.parse::<f64>(), y.parse::<f64>()) {
             (Ok(x), Ok(y)) if close(x, y) => None,
@@ -115,6 +117,18 @@ fn first_difference(a: &Value, b: &Value) -> Option<(String, String)> {
         _ if a == b => None,
         _ => differ(),
     }
+}
+
+/// Equal labels, but for the last digits of numbers: `count_values` makes labels of values.
+fn close_text(a: &str, b: &str) -> bool {
+    let words = |text: &str| -> Vec<String> {
+        text.split(|c: char| !(c.is_ascii_alphanumeric() || "+-.".contains(c))).map(str::to_owned).collect()
+    };
+    let (a, b) = (words(a), words(b));
+    let same = |(a, b): (&String, &String)| {
+        a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if close(a, b))
+    };
+    a.len() == b.len() && a.iter().zip(&b).all(same)
 }
 
 fn close(a: f64, b: f64) -> bool {
