@@ -7,6 +7,7 @@ mod scenarios {
     mod bit_rot;
     mod care;
     mod command_line;
+    mod differential;
     mod docs;
     mod formats;
     mod grafana;

@@ -79,7 +79,7 @@ fn scale(fraction: f64, exponent: i64) -> f64 {
 }
 
 impl Histogram {
-    /// All listed buckets by ascending bounds, empty ones included; the zero bucket only when it counts something.
+    /// All listed buckets by ascending bounds, empty ones included; the zero bucket only when its count is above zero.
     #[must_use]
     pub fn buckets(&self) -> Vec<Bucket> {
         let (zero, positive, negative) = match &self.counts {
@@ -95,7 +95,8 @@ impl Histogram {
             buckets.push(Bucket { lower, upper, lower_inclusive: true, upper_inclusive: false, count });
         }
         buckets.reverse();
-        if zero != 0.0 {
+        // As in Prometheus, which shows no zero bucket of a negated histogram.
+        if zero > 0.0 {
             let (lower, upper) = (-self.zero_threshold, self.zero_threshold);
             buckets.push(Bucket { lower, upper, lower_inclusive: true, upper_inclusive: true, count: zero });
         }

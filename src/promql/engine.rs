@@ -117,7 +117,7 @@ impl Engine {
             };
             if let Some(name) = refused {
                 let text = "for range query, must be Scalar or instant Vector";
-                return Err(times.refused(expr.span, &format!("invalid expression type \"{name}\" {text}")));
+                return Err(QueryError::Type(format!("invalid expression type \"{name}\" {text}")));
             }
         }
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));

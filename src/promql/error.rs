@@ -15,6 +15,9 @@ pub enum QueryError {
         /// The offending part.
         span: Span,
     },
+    /// The query's type is none that a range query can have.
+    #[error("{0}")]
+    Type(String),
     /// The query can't be evaluated on this data.
     #[error("{0}")]
     Execution(String),

@@ -297,7 +297,7 @@ fn a_range_query_refuses_windows_and_strings() {
     for (text, name) in [("limit[5m]", "range vector"), (r#""s""#, "string")] {
         let error = ask(&requests(), &over(text, 0, 60, 60)).unwrap_err();
         let expected = format!("invalid expression type \"{name}\" for range query, must be Scalar or instant Vector");
-        assert!(matches!(&error, QueryError::Parse { message, .. } if *message == expected), "{error}");
+        assert!(matches!(&error, QueryError::Type(message) if *message == expected), "{error}");
     }
 }
 

@@ -57,7 +57,7 @@ impl ApiError {
     /// A query that failed. Parse errors name the parameter that held it.
     pub(crate) fn query(parameter: &str, error: QueryError) -> Self {
         match error {
-            QueryError::Parse { .. } => Self::invalid(parameter, error),
+            QueryError::Parse { .. } | QueryError::Type(_) => Self::invalid(parameter, error),
             error => error.into(),
         }
     }
@@ -109,7 +109,7 @@ impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
         let text = error.to_string();
         match error {
-            QueryError::Parse { .. } => Self::BadData(text),
+            QueryError::Parse { .. } | QueryError::Type(_) => Self::BadData(text),
             QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution(text),
             QueryError::Timeout(_) => Self::Timeout(text),
             QueryError::Canceled(_) => Self::Canceled(text),

@@ -14,10 +14,10 @@ pub(super) fn run<'c>(
     input: &Input<'_, 'c>,
     groups: &Groups,
     q: &Numbers,
-    q_span: Span,
+    (q_span, span): (Span, Span),
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    judge(q, steps, |note| cx.notes.add(note, q_span));
+    judge(q, steps, |note| cx.notes.add_of(note, q_span, span));
     // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
     let mut rows = Block::new(cx, steps);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
@@ -64,7 +64,12 @@ pub(super) fn run<'c>(
 /// Remarks on parameters outside 0 and 1: the outermost ones stand for all.
 fn judge(q: &Numbers, steps: usize, mut remark: impl FnMut(Note)) {
     if q.iter(steps).any(f64::is_nan) {
-        return remark(Note::InvalidQuantile(f64::NAN));
+        remark(Note::InvalidQuantile(f64::NAN));
+        // Beside NaN only infinities are extremes.
+        [f64::INFINITY, f64::NEG_INFINITY].into_iter().filter(|v| q.iter(steps).any(|q| q == *v)).for_each(|v| {
+            remark(Note::InvalidQuantile(v));
+        });
+        return;
     }
     let max = q.iter(steps).fold(f64::NEG_INFINITY, f64::max);
     let min = q.iter(steps).fold(f64::INFINITY, f64::min);

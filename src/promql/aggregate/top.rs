@@ -47,6 +47,8 @@ pub(super) fn run<'c>(
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     if !is_wanted(input, op, param, param_span)? {
+        // For the remarks and errors that it brings.
+        for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
         return Ok(Box::new(Block::new(cx, steps)));
     }
     cx.budget.foresee(groups.len().saturating_mul(LIST_CELLS), steps)?;

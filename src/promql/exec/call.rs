@@ -35,6 +35,8 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         return over_window(cx, call, function, grid);
     }
     let inner = |node: &Node| build_within(cx, node, grid, call.function);
+    let whole = span;
+    let span_of = |i: usize| call.spans.get(i).copied().unwrap_or(span);
     let args = call.args.as_slice();
     if let (Some(f), [vector]) = (math::lookup(call.function), args) {
         return map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true);
@@ -104,22 +106,22 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
         ("histogram_stddev", [arg]) => of_histogram(cx, inner(arg)?, |h| h.variance().sqrt()),
         ("histogram_quantiles", [arg, label, qs @ ..]) => {
             let mut quantiles = Vec::with_capacity(qs.len());
-            for node in qs {
+            for (node, span) in qs.iter().zip(call.spans.iter().skip(2)) {
                 let q = numbers(cx, node, grid)?;
-                judge_quantile(cx, node, q.iter(grid.steps));
+                judge_quantile(cx, (*span, whole), q.iter(grid.steps));
                 quantiles.push(q);
             }
             let question = Question::Quantiles(text(label).to_owned(), quantiles);
-            buckets::ask(cx, inner(arg)?, question, grid, arg.span)
+            buckets::ask(cx, inner(arg)?, question, grid, span_of(0))
         }
         ("histogram_quantile", [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
-            judge_quantile(cx, q, q_numbers.iter(grid.steps));
-            buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, arg.span)
+            judge_quantile(cx, (span_of(0), whole), q_numbers.iter(grid.steps));
+            buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, span_of(1))
         }
         ("histogram_fraction", [lower, upper, arg]) => {
             let question = Question::Fraction(numbers(cx, lower, grid)?, numbers(cx, upper, grid)?);
-            buckets::ask(cx, inner(arg)?, question, grid, arg.span)
+            buckets::ask(cx, inner(arg)?, question, grid, span_of(2))
         }
         _ => Err(QueryError::Unsupported(format!("{}()", call.function))),
     }
@@ -137,7 +139,11 @@ fn over_window<'c>(
     let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
     let scalars = scalars.collect::<Result<Vec<_>, _>>()?;
     let source = Source::new(cx, range, grid, call.function)?;
-    let span = call.args.first().map_or(range.span, |a| a.span);
+    let span = match call.args.first().map(|a| &a.kind) {
+        // Prometheus replaces a subquery by its samples, which stand nowhere in the text.
+        Some(Kind::Subquery(_)) => Span::new(0, 0),
+        _ => call.spans.first().copied().unwrap_or(range.span),
+    };
     if call.function == "absent_over_time" {
         // It asks for presence anywhere, so equal labels are no concern.
         let presence = window::unchecked(cx, function, source, scalars, grid, span);
@@ -201,9 +207,9 @@ fn sorted<'c>(
     sort(cx, inner, grid, key, descending)
 }
 
-fn judge_quantile(cx: &Context<'_>, node: &Node, values: impl Iterator<Item = f64>) {
+fn judge_quantile(cx: &Context<'_>, (span, whole): (Span, Span), values: impl Iterator<Item = f64>) {
     for q in values.filter(|q| !(0.0..=1.0).contains(q)) {
-        cx.notes.add(Note::InvalidQuantile(q), node.span);
+        cx.notes.add_of(Note::InvalidQuantile(q), span, whole);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Annotations, in Prometheus' words.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, PoisonError},
 };
 
@@ -63,7 +63,14 @@ struct Fixes {
 
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
-pub(crate) struct Notes(Mutex<BTreeMap<Key, (Span, Option<Fixes>)>>);
+pub(crate) struct Notes {
+    all: Mutex<BTreeMap<Key, (Place, Option<Fixes>)>>,
+    /// By part of the query and time: the number of the series they are about, and the remarks.
+    last: Mutex<HashMap<(Span, i64), (usize, Vec<Note>)>>,
+}
+
+/// Where the part ends that a remark comes from, and the place it names.
+type Place = (u32, Span);
 
 /// Whether it is an info, and its words.
 type Key = (bool, String);
@@ -72,6 +79,13 @@ impl Notes {
     /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the
     /// later part.
     pub(crate) fn add(&self, note: Note, span: Span) {
+        self.add_of(note, span, span);
+    }
+
+    /// Likewise, where the remark is about a parameter at `span` of the part at `whole`. That part comes after all that
+    /// it is made of.
+    pub(crate) fn add_of(&self, note: Note, span: Span, whole: Span) {
+        let place = (whole.end, span);
         let key = (note.is_info(), note.message());
         let fixes = match note {
             Note::ForcedMonotonicity(m) => {
@@ -79,9 +93,9 @@ impl Notes {
             }
             _ => None,
         };
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = all.entry(key).or_insert((span, None));
-        entry.0 = entry.0.max(span);
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let entry = all.entry(key).or_insert((place, None));
+        entry.0 = entry.0.max(place);
         if let Some(new) = fixes {
             entry.1 = Some(match entry.1.take() {
                 None => new,
@@ -95,12 +109,30 @@ impl Notes {
         }
     }
 
+    /// Likewise, but of all such remarks at one time only those about the last series are kept: a binary operator of
+    /// Prometheus remembers no more.
+    pub(crate) fn add_last(&self, notes: Vec<Note>, span: Span, time: i64, series: usize) {
+        if notes.is_empty() {
+            return;
+        }
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = last.entry((span, time)).or_insert((series, Vec::new()));
+        if slot.1.is_empty() || slot.0 <= series {
+            *slot = (series, notes);
+        }
+    }
+
     pub(crate) fn finish(self) -> Annotations {
+        let mut last: Vec<_> = {
+            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            last.drain().map(|((span, _), (_, notes))| (span, notes)).collect()
+        };
+        last.drain(..).for_each(|(span, notes)| notes.into_iter().for_each(|note| self.add(note, span)));
         let mut out = Annotations::default();
-        let all = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_by(|a, b| (a.1.0, &a.0).cmp(&(b.1.0, &b.0)));
-        for ((info, mut message), (span, fixes)) in all {
+        all.sort_by(|a, b| (a.1.0.1, &a.0).cmp(&(b.1.0.1, &b.0)));
+        for ((info, mut message), ((_, span), fixes)) in all {
             if let Some(f) = fixes {
                 message.push_str(&format!(
                     ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",

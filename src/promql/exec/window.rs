@@ -125,8 +125,7 @@ impl Window<'_> {
                 args: self.args(step),
             };
             if let Some(check) = self.function.check
-                && !view.values.is_empty()
-                && let Some(note) = check(&view.args)?
+                && let Some(note) = check(&view)?
             {
                 self.cx.notes.add(note, self.span);
             }

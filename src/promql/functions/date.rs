@@ -17,6 +17,10 @@ pub(crate) struct Moment {
     pub(crate) day_of_year: u32,
 }
 
+/// Eras of 400 years from the first day that can be told to the year 0.
+const ERAS_BEFORE_0: i64 = 730_692_556;
+/// From the first of March of that year to the Unix epoch.
+const SECONDS_BEFORE_1970: u64 = (ERAS_BEFORE_0 as u64 * 146_097 + 719_468) * 86_400;
 const DAYS_BEFORE: [u32; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
 
 fn is_leap(year: i64) -> bool {
@@ -33,18 +37,27 @@ fn days_in_month(year: i64, month: u32) -> u32 {
 }
 
 impl Moment {
+    /// The moment of a sample's value. What is no 64-bit number of seconds (NaN, infinities) is the lowest one, as in
+    /// Prometheus on common machines.
+    fn from_float(seconds: f64) -> Self {
+        // 2^63; the negative of it is in range.
+        const LIMIT: f64 = 9_223_372_036_854_775_808.0;
+        Self::from_seconds(if (-LIMIT..LIMIT).contains(&seconds) { seconds as i64 } else { i64::MIN })
+    }
+
     /// The moment `seconds` after the Unix epoch, on the Gregorian calendar.
     pub(crate) fn from_seconds(seconds: i64) -> Self {
-        let (days, in_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400) as u32);
-        // Counting years from March puts the leap day last; eras of 400 years all have 146,097 days.
-        let since = days + 719_468;
-        let (era, in_era) = (since.div_euclid(146_097), since.rem_euclid(146_097));
+        // Counting from a March so long ago that all but the lowest numbers are positive; those wrap, as in Prometheus.
+        let since = (seconds as u64).wrapping_add(SECONDS_BEFORE_1970);
+        let (days, in_day) = ((since / 86_400) as i64, (since % 86_400) as u32);
+        // Years that begin in March put the leap day last; eras of 400 years all have 146,097 days.
+        let (era, in_era) = (days / 146_097, days % 146_097);
         let year_of_era = (in_era - in_era / 1_460 + in_era / 36_524 - in_era / 146_096) / 365;
         let in_year = (in_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100)) as u32;
         let from_march = (5 * in_year + 2) / 153;
         let day = in_year - (153 * from_march + 2) / 5 + 1;
         let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
+        let year = year_of_era + (era - ERAS_BEFORE_0) * 400 + i64::from(month <= 2);
         let before = DAYS_BEFORE.get(month as usize - 1).copied().unwrap_or(0);
         let leap = u32::from(month > 2 && is_leap(year));
         Self {
@@ -54,7 +67,8 @@ impl Moment {
             hour: in_day / 3600,
             minute: in_day / 60 % 60,
             second: in_day % 60,
-            weekday: (days + 4).rem_euclid(7) as u32,
+            // The first day was a Wednesday.
+            weekday: ((days + 3) % 7) as u32,
             day_of_year: before + leap + day,
         }
     }
@@ -66,7 +80,7 @@ pub(crate) type DateFunction = fn(f64) -> f64;
 /// The date function of this name.
 pub(crate) fn lookup(name: &str) -> Option<DateFunction> {
     fn of(seconds: f64) -> Moment {
-        Moment::from_seconds(seconds as i64)
+        Moment::from_float(seconds)
     }
     Some(match name {
         "days_in_month" => |s| f64::from(days_in_month(of(s).year, of(s).month)),
@@ -119,5 +133,7 @@ mod tests {
         let days = lookup("days_in_month").unwrap();
         assert_eq!((days(951_782_400.0), days(0.0)), (29.0, 31.0));
         assert_eq!(lookup("hour").unwrap()(7_200.9), 2.0);
+        // What is no time is the lowest one.
+        assert_eq!(["month", "day_of_month", "hour"].map(|f| lookup(f).unwrap()(f64::NAN)), [12.0, 4.0, 8.0]);
     }
 }

@@ -171,9 +171,12 @@ impl Lower<'_> {
             call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
         let invariant =
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
+        // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
+        let place = |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
+        let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
-        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args }), span }, invariant })
+        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
     }
 
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
@@ -188,6 +191,7 @@ impl Lower<'_> {
             op: aggregate.op,
             param: param.map(settle),
             expr: settle(expr),
+            expr_span: aggregate.expr.span,
             grouping,
             without: aggregate.without,
         });

@@ -59,6 +59,8 @@ pub(crate) struct Subquery {
 pub(crate) struct Call {
     pub(crate) function: &'static str,
     pub(crate) args: Vec<Node>,
+    /// Where remarks say that the arguments stand.
+    pub(crate) spans: Vec<Span>,
 }
 
 /// An aggregation.
@@ -67,6 +69,8 @@ pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
     pub(crate) param: Option<Box<Node>>,
     pub(crate) expr: Box<Node>,
+    /// Where `expr` stands, the parentheses around it included.
+    pub(crate) expr_span: Span,
     /// Sorted.
     pub(crate) grouping: Vec<String>,
     pub(crate) without: bool,

@@ -179,7 +179,7 @@ fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: 
         Ok(answer) => metrics::QUERY_SAMPLES.inc_by(answer.stats.samples),
         Err(error) => {
             let reason = match error {
-                QueryError::Parse { .. } => "parse",
+                QueryError::Parse { .. } | QueryError::Type(_) => "parse",
                 QueryError::Execution(_) => "execution",
                 QueryError::Unsupported(_) => "unsupported",
                 QueryError::Timeout(_) => "timeout",

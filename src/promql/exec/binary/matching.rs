@@ -17,7 +17,7 @@ use crate::{
             grid::Grid,
             operator::{Op, Operator, Series, without_metadata},
         },
-        plan::Binary,
+        plan::{Binary, Kind, Node},
     },
 };
 
@@ -102,6 +102,15 @@ impl Matched {
     }
 }
 
+/// Whether evaluating `node` can bring nothing but its rows: no remark, no error of its own.
+fn is_quiet(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Select(_) => true,
+        Kind::Negate(inner) | Kind::Invariant(inner) => is_quiet(inner),
+        _ => false,
+    }
+}
+
 /// The operator for matched vectors.
 pub(super) fn build<'c>(
     cx: &'c Context<'c>,
@@ -115,7 +124,10 @@ pub(super) fn build<'c>(
     let (many, one) = if matched.swapped() { (rhs, lhs) } else { (lhs, rhs) };
     let signatures = Signatures::new(cx, &*many, &*one, &matched.matching)?;
     match pairs::find(cx, &matched, &signatures) {
-        Some(found) => pairs::build(cx, matched, found, many, one, grid),
+        Some(found) => {
+            let sides = pairs::Sides { many, one, quiet: is_quiet(&b.lhs) && is_quiet(&b.rhs) };
+            pairs::build(cx, matched, found, sides, grid)
+        }
         None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid),
     }
 }

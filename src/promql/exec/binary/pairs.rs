@@ -56,24 +56,35 @@ pub(super) fn find(cx: &Context<'_>, matched: &Matched, signatures: &Signatures)
     Some(pairs)
 }
 
+/// Both sides of an operation.
+pub(super) struct Sides<'c> {
+    pub(super) many: Op<'c>,
+    pub(super) one: Op<'c>,
+    /// Rows that can't change the result need not be computed: they bring no remark.
+    pub(super) quiet: bool,
+}
+
 struct Pairs<'c> {
     cx: &'c Context<'c>,
     matched: Matched,
     pairs: Vec<Pair>,
-    many: Op<'c>,
-    one: Op<'c>,
+    sides: Sides<'c>,
+    grid: Grid,
 }
 
 pub(super) fn build<'c>(
     cx: &'c Context<'c>,
     matched: Matched,
     mut pairs: Vec<Pair>,
-    many: Op<'c>,
-    one: Op<'c>,
+    mut sides: Sides<'c>,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
+    if !sides.quiet {
+        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid)?;
+        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid)?;
+    }
     if matched.one_to_one() {
-        return Ok(Box::new(Pairs { cx, matched, pairs, many, one }));
+        return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }));
     }
     // Each row of the "one" side is needed several times.
     let mut used: Vec<usize> = pairs.iter().map(|p| p.one).collect();
@@ -83,14 +94,32 @@ pub(super) fn build<'c>(
         pair.one = used.binary_search(&pair.one).unwrap_or_default();
     }
     let mut block = Block::new(cx, grid.steps);
-    let chosen = Chosen { inner: one, chosen: used };
+    let chosen = Chosen { inner: &*sides.one, chosen: used };
     super::super::drive::for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))?;
-    Ok(Box::new(Pairs { cx, matched, pairs, many, one: Box::new(block) }))
+    sides.one = Box::new(block);
+    Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }))
+}
+
+/// Computes the rows without a partner, for the remarks and errors that they bring.
+fn listen(
+    cx: &Context<'_>,
+    side: &dyn Operator,
+    paired: impl Iterator<Item = usize>,
+    grid: Grid,
+) -> Result<(), QueryError> {
+    let mut alone = vec![true; side.len()];
+    paired.for_each(|i| {
+        if let Some(alone) = alone.get_mut(i) {
+            *alone = false;
+        }
+    });
+    let chosen = (0..side.len()).filter(|i| alone.get(*i).copied().unwrap_or_default()).collect();
+    super::super::drive::for_each_row(cx, &Chosen { inner: side, chosen }, grid.steps, &mut |_, _| Ok(()))
 }
 
 /// Some of the series of an operator.
-struct Chosen<'c> {
-    inner: Op<'c>,
+struct Chosen<'a> {
+    inner: &'a dyn Operator,
     chosen: Vec<usize>,
 }
 
@@ -116,10 +145,10 @@ impl Operator for Chosen<'_> {
 
 impl Pairs<'_> {
     /// Makes `left` the result.
-    fn combine(&self, left: &mut Row, right: &Row) {
+    fn combine(&self, left: &mut Row, right: &Row, series: usize) {
         left.present.and(&right.present);
         if left.has_histograms() || right.has_histograms() {
-            return self.combine_mixed(left, right);
+            return self.combine_mixed(left, right, series);
         }
         let both = left.values.iter_mut().zip(&right.values);
         if let Some(f) = op::arithmetic(self.matched.op) {
@@ -135,11 +164,11 @@ impl Pairs<'_> {
                 }
             }
         } else {
-            self.combine_mixed(left, right);
+            self.combine_mixed(left, right, series);
         }
     }
 
-    fn combine_mixed(&self, left: &mut Row, right: &Row) {
+    fn combine_mixed(&self, left: &mut Row, right: &Row, series: usize) {
         let steps: Vec<usize> = left.present.ones().collect();
         for step in steps {
             let (Some(l), Some(r)) = (left.sample(step), right.sample(step)) else { continue };
@@ -148,7 +177,7 @@ impl Pairs<'_> {
             }
             left.present.clear(step);
             let outcome = op::apply(self.matched.op, &l, &r);
-            outcome.notes.into_iter().for_each(|note| self.cx.notes.add(note, self.matched.span));
+            self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), series);
             match outcome.value {
                 Some((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
                 Some((sample, true)) => left.put(step, sample),
@@ -171,15 +200,15 @@ impl Operator for Pairs<'_> {
         let Some(pair) = self.pairs.get(i) else { return Ok(()) };
         let mut other = scratch.take_row();
         let (left, right) = if self.matched.swapped() {
-            ((&self.one, pair.one), (&self.many, pair.many))
+            ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
         } else {
-            ((&self.many, pair.many), (&self.one, pair.one))
+            ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
         };
         left.0.row(left.1, scratch, out)?;
         // Nothing on one side means nothing at all.
-        if out.present.any() {
+        if out.present.any() || !self.sides.quiet {
             right.0.row(right.1, scratch, &mut other)?;
-            self.combine(out, &other);
+            self.combine(out, &other, pair.many);
         }
         scratch.give_row(other);
         Ok(())

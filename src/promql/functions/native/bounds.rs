@@ -1,5 +1,7 @@
 //! Which values a bucket covers.
 
+use crate::model::exponential_bound;
+
 /// A bucket with its bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Bucket {
@@ -22,19 +24,7 @@ impl Bucket {
 
 /// Upper bound of exponential bucket `index`: `2^(index · 2^-schema)`.
 pub(super) fn upper(schema: i32, index: i32) -> f64 {
-    let index = i64::from(index);
-    let (exponent, fraction) = if schema <= 0 {
-        (index << (-schema).min(31), 0.0)
-    } else {
-        let per_power = 1i64 << schema.min(31);
-        (index.div_euclid(per_power), index.rem_euclid(per_power) as f64 / per_power as f64)
-    };
-    if exponent == 1024 && fraction == 0.0 {
-        // The last bucket of finite values; infinite ones have the next to themselves.
-        return f64::MAX;
-    }
-    let exponent = exponent.clamp(-2000, 2000) as f64;
-    fraction.exp2() * exponent.exp2()
+    exponential_bound(i64::from(index), schema)
 }
 
 /// Bounds of exponential bucket `index` on the positive side.

@@ -104,7 +104,7 @@ pub(crate) struct WindowFunction {
 }
 
 /// Judges scalar arguments.
-pub(crate) type Check = fn(&[f64; 2]) -> Result<Option<Note>, QueryError>;
+pub(crate) type Check = fn(&View<'_>) -> Result<Option<Note>, QueryError>;
 
 const PLAIN: WindowFunction = WindowFunction {
     eval: |_| None,

@@ -110,9 +110,9 @@ pub(super) fn quantile(view: &View<'_>) -> Option<f64> {
     Some(quantile::quantile(q, &mut view.values.to_vec()))
 }
 
-pub(super) fn check_quantile(args: &[f64; 2]) -> Result<Option<Note>, QueryError> {
-    let [q, _] = *args;
-    Ok((!(0.0..=1.0).contains(&q)).then_some(Note::InvalidQuantile(q)))
+pub(super) fn check_quantile(view: &View<'_>) -> Result<Option<Note>, QueryError> {
+    let [q, _] = view.args;
+    Ok((!view.values.is_empty() && !(0.0..=1.0).contains(&q)).then_some(Note::InvalidQuantile(q)))
 }
 
 #[cfg(test)]

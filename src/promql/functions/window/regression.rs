@@ -36,8 +36,8 @@ pub(super) fn predict_linear(view: &View<'_>) -> Option<f64> {
     line(view, view.now).map(|(slope, value)| slope * ahead + value)
 }
 
-pub(super) fn check_factors(args: &[f64; 2]) -> Result<Option<Note>, QueryError> {
-    let [smoothing, trend] = *args;
+pub(super) fn check_factors(view: &View<'_>) -> Result<Option<Note>, QueryError> {
+    let [smoothing, trend] = view.args;
     let refused = |name, short, got: f64| {
         Err(QueryError::Execution(format!("invalid {name} factor. Expected: 0 < {short} < 1, got: {got:.6}")))
     };
@@ -98,8 +98,9 @@ mod tests {
 
     #[test]
     fn factors_outside_zero_and_one_are_refused() {
-        let text = check_factors(&[1.5, 0.5]).unwrap_err().to_string();
+        let refused = |args| check_factors(&View { args, ..View::default() }).unwrap_err().to_string();
+        let text = refused([1.5, 0.5]);
         assert_eq!(text, "invalid smoothing factor. Expected: 0 < sf < 1, got: 1.500000");
-        assert!(check_factors(&[0.5, 0.0]).unwrap_err().to_string().contains("trend factor"));
+        assert!(refused([0.5, 0.0]).contains("trend factor"));
     }
 }

@@ -1,0 +1,75 @@
+//! A real Prometheus and a real vctsdb with the same data.
+
+use std::{path::Path, process::Command};
+
+use serde_json::Value;
+
+use crate::scenarios::{
+    http_client::{escape, get, request},
+    process::{Server, free_address, vctsdb},
+};
+
+/// Both servers.
+pub(crate) struct Peers {
+    prometheus: Server,
+    vctsdb: Server,
+    _dir: tempfile::TempDir,
+}
+
+/// When to evaluate: at one time (then `step` is 0), or on a grid. In ms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct When {
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    pub(crate) step: i64,
+}
+
+impl Peers {
+    /// Starts both on empty folders and writes the same request to them.
+    pub(crate) fn start(prometheus: &Path, data: &[u8]) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let address = free_address();
+        let config = dir.path().join("prometheus.yml");
+        std::fs::write(&config, "storage: {tsdb: {out_of_order_time_window: 1h}}\n").unwrap();
+        let mut command = Command::new(prometheus);
+        command
+            .arg(format!("--config.file={}", config.display()))
+            .arg(format!("--storage.tsdb.path={}", dir.path().join("prometheus").display()))
+            .arg(format!("--web.listen-address={address}"))
+            .args(["--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y"])
+            .arg("--enable-feature=promql-experimental-functions,promql-duration-expr,native-histograms");
+        let prometheus = Server::start(&mut command, &address, "/-/ready", &dir.path().join("prometheus.log"));
+        let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "off"]);
+        let body = snap::raw::Encoder::new().compress_vec(data).unwrap();
+        let headers = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
+        for address in [&prometheus.address, &vctsdb.address] {
+            let answer = request(address, "POST", "/api/v1/write", &headers, &body).unwrap();
+            assert!(matches!(answer.status, 200 | 204), "{address}: {} {}", answer.status, answer.text());
+        }
+        Self { prometheus, vctsdb, _dir: dir }
+    }
+
+    pub(crate) fn ask_prometheus(&self, expr: &str, when: When) -> (u16, Value) {
+        ask(&self.prometheus.address, expr, when)
+    }
+
+    pub(crate) fn ask_vctsdb(&self, expr: &str, when: When) -> (u16, Value) {
+        ask(&self.vctsdb.address, expr, when)
+    }
+}
+
+fn ask(address: &str, expr: &str, When { start, end, step }: When) -> (u16, Value) {
+    let (expr, seconds) = (escape(expr), |ms: i64| ms as f64 / 1000.0);
+    let path = if step == 0 {
+        format!("/api/v1/query?query={expr}&time={}", seconds(start))
+    } else {
+        format!(
+            "/api/v1/query_range?query={expr}&start={}&end={}&step={}",
+            seconds(start),
+            seconds(end),
+            seconds(step)
+        )
+    };
+    let answer = get(address, &path).unwrap_or_else(|error| panic!("{address}{path}: {error}"));
+    (answer.status, answer.json())
+}
