@@ -12,6 +12,7 @@ mod scenarios {
     mod process;
     mod prometheus;
     mod promql_scripts;
+    mod receiver;
     mod sender;
     mod storage_faults;
     mod storage_model;
