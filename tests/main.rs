@@ -5,6 +5,7 @@
 mod scenarios {
     mod bad_input;
     mod docs;
+    mod extras;
     mod grafana;
     mod http_client;
     mod layers;

@@ -20,6 +20,7 @@
 //!
 //! 1. A record is synced before its batch is acknowledged.
 //! 2. Tables and segments are synced, then their directories, before the manifest names them.
+//!    So are exemplars and metadata ([`extras`]).
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
@@ -28,6 +29,7 @@ mod compact;
 mod counters;
 mod error;
 mod exemplars;
+mod extras;
 mod fingerprints;
 mod flush;
 mod layout;

@@ -2,8 +2,10 @@
 //!
 //! [`suite`] follows the public receiver compliance suite test by test, but expects each case's intended answer: a
 //! success is exactly 204 with exact counts, twice, because a retry must change nothing; a refusal is exactly 400 or
-//! 415. [`negotiation`] has the rules about headers, [`partial`] those about requests of which only a part can be kept.
+//! 415. [`negotiation`] has the rules about headers, [`partial`] those about requests of which only a part can be kept;
+//! [`durable`] restarts the server.
 
+mod durable;
 mod messages;
 mod negotiation;
 mod partial;
@@ -30,7 +32,7 @@ type Counts = [u64; 3];
 
 /// A running server that is written to.
 struct Receiver {
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     server: Server,
 }
 
@@ -55,7 +57,7 @@ impl Receiver {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-        Self { _dir: dir, server }
+        Self { dir, server }
     }
 
     fn post(&self, headers: &[(&str, &str)], body: &[u8]) -> Response {

@@ -37,11 +37,14 @@ fn bad_references_cost_their_series_and_nothing_else() {
     let mut exemplar = good("kept_3").exemplar(&[], t, 1.0);
     exemplar.last().exemplars[0].labels_refs = vec![1, 99];
     receiver.refuses("an exemplar's label out of range", &exemplar, [1, 0, 0]);
-    let no_symbols = v2::Request { symbols: vec![], timeseries: vec![v2::TimeSeries {
-        labels_refs: vec![0, 1],
-        samples: vec![v2::Sample { value: 1.0, timestamp: t, start_timestamp: 0 }],
-        ..Default::default()
-    }] };
+    let no_symbols = v2::Request {
+        symbols: vec![],
+        timeseries: vec![v2::TimeSeries {
+            labels_refs: vec![0, 1],
+            samples: vec![v2::Sample { value: 1.0, timestamp: t, start_timestamp: 0 }],
+            ..Default::default()
+        }],
+    };
     let answer = receiver.post(&super::V2, &snappy(&no_symbols.encode_to_vec()));
     assert_eq!((answer.status, stated(&answer)), (400, [Some(0); 3]), "{}", answer.text());
     assert_eq!(receiver.samples("{__name__=~\"kept_.*\"}"), 4);

@@ -64,7 +64,8 @@ fn floats_of_any_name_and_value_are_stored_and_nameless_ones_are_not() {
         assert!(message.contains("__name__"), "{message}");
     }
 
-    let four = (0..3).fold(of("many_0").sample(t, 0.0), |r, i| r.and(&labels(&format!("many_{}", i + 1))).sample(t, 1.0));
+    let four =
+        (0..3).fold(of("many_0").sample(t, 0.0), |r, i| r.and(&labels(&format!("many_{}", i + 1))).sample(t, 1.0));
     receiver.stores("four series", &four, [4, 0, 0]);
     let none = Request2::of(&[("a", "1")]).sample(t, 1.0).and(&[("a", "2")]).sample(t, 1.0);
     receiver.refuses("all nameless", &none, [0; 3]);
@@ -141,7 +142,8 @@ fn histograms_come_with_metadata_and_exemplars() {
     receiver.stores("two with metadata", &two, [0, 2, 0]);
     receiver.stores("exemplar", &of("h_3").histogram(mixed(t)).exemplar(&TRACE, t, 0.5), [0, 1, 1]);
     receiver.stores("both", &described("h_4").exemplar(&TRACE, t, 0.5), [0, 1, 1]);
-    let complex = described("h_5").exemplar(&TRACE, t, 0.5).and(&labels("h_6")).histogram(mixed(t)).metadata(3, "H.", "");
+    let complex =
+        described("h_5").exemplar(&TRACE, t, 0.5).and(&labels("h_6")).histogram(mixed(t)).metadata(3, "H.", "");
     receiver.stores("two histograms, two metadata, one exemplar", &complex, [0, 2, 1]);
     receiver.stores("custom buckets", &of("h_7").histogram(custom(t)).exemplar(&TRACE, t, 0.3), [0, 1, 1]);
     let six = [("__name__", "h_8"), ("a", "1"), ("b", "2"), ("c", "3"), ("d", "4"), ("e", "5")];
@@ -238,7 +240,8 @@ fn combinations_are_stored_with_exact_counts() {
     receiver.stores("now, an hour ago, an exemplar between", &backwards, [2, 0, 1]);
     assert_eq!(receiver.samples("c_5"), 2);
 
-    let odd = [("__name__", "odd_🚀_total"), ("quote", "\"a\""), ("lines", "a\nb\tc"), ("backslash", "\\"), ("é", "🎉")];
+    let odd =
+        [("__name__", "odd_🚀_total"), ("quote", "\"a\""), ("lines", "a\nb\tc"), ("backslash", "\\"), ("é", "🎉")];
     let odd = Request2::of(&odd).sample(t, 1.0).metadata(1, "\"🚀\"\n", "µs").exemplar(&[("🔑", "\"v\"\n")], t, 1.0);
     receiver.stores("special characters everywhere", &odd, [1, 0, 1]);
     let series = receiver.data("/api/v1/series?match[]=%7B%22odd_%F0%9F%9A%80_total%22%7D");
