@@ -2,7 +2,10 @@
 //!
 //! The request is what a Prometheus sends: 2,000 series with one sample each and a dozen labels, all known to the
 //! store. The store behind it only looks fingerprints up, so the figure is the protocol's own share; 2.0 carries
-//! metadata with every series, as senders do.
+//! metadata with every series, as senders do. "on disk" goes on into a real store in a temporary directory, up to the
+//! synced log and the memtable: one scrape after the other, each with its own time.
+
+#![expect(clippy::expect_used, reason = "a benchmark that can't be set up has nothing to measure")]
 
 use std::{
     collections::HashMap,
@@ -10,10 +13,11 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
     hint::black_box,
     pin::pin,
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use parking_lot::RwLock;
 use prost::Message;
 use vctsdb::{
@@ -22,7 +26,11 @@ use vctsdb::{
         proto::{v1, v2},
         write::{Protocol, WriteLimits, Written, receive},
     },
-    seams::append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+    seams::{
+        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+        env::{RealDisk, SystemClock},
+    },
+    storage::{Storage, StorageOptions},
 };
 
 const SERIES: usize = 2000;
@@ -85,10 +93,10 @@ fn labels(i: usize) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn request_v1() -> Vec<u8> {
+fn request_v1(time: i64) -> Vec<u8> {
     let series = |i| v1::TimeSeries {
         labels: labels(i).into_iter().map(|(name, value)| v1::Label { name, value }).collect(),
-        samples: vec![v1::Sample { value: i as f64 * 1.5, timestamp: NOW + i as i64 }],
+        samples: vec![v1::Sample { value: i as f64 * 1.5, timestamp: time + i as i64 }],
         ..Default::default()
     };
     v1::WriteRequest { timeseries: (0..SERIES).map(series).collect(), metadata: vec![] }.encode_to_vec()
@@ -125,7 +133,7 @@ fn write(protocol: Protocol, body: &[u8], door: &Door) -> Written {
 fn ingest(c: &mut Criterion) {
     let mut group = c.benchmark_group("ingest");
     group.throughput(Throughput::Elements(SERIES as u64));
-    for (name, protocol, message) in [("1.0", Protocol::V1, request_v1()), ("2.0", Protocol::V2, request_v2())] {
+    for (name, protocol, message) in [("1.0", Protocol::V1, request_v1(NOW)), ("2.0", Protocol::V2, request_v2())] {
         let body = snap::raw::Encoder::new().compress_vec(&message).unwrap_or_default();
         let door = Door::default();
         assert_eq!(write(protocol, &body, &door).samples, SERIES as u64);
@@ -140,5 +148,29 @@ fn ingest(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, ingest);
+fn on_disk(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let disk = Arc::new(RealDisk::new(dir.path().join("data")));
+    let options = StorageOptions { known_series: 10 * SERIES, ..StorageOptions::default() };
+    let storage = Storage::open(disk, Arc::new(SystemClock), options).expect("a fresh directory opens");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let limits = WriteLimits::default();
+    let mut time = NOW;
+    let mut group = c.benchmark_group("on disk");
+    group.throughput(Throughput::Elements(SERIES as u64));
+    group.bench_function("1.0 known series", |b| {
+        b.iter_batched(
+            || {
+                time += 15_000;
+                snap::raw::Encoder::new().compress_vec(&request_v1(time)).unwrap_or_default()
+            },
+            |body| runtime.block_on(receive(Protocol::V1, &body, i64::MAX, &limits, &storage)).expect("it is stored"),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+    storage.close().expect("the store closes");
+}
+
+criterion_group!(benches, ingest, on_disk);
 criterion_main!(benches);

@@ -111,10 +111,9 @@ fn bench(c: &mut Criterion) {
     );
     let bounds = ["0.1", "0.2", "0.5", "1", "2", "5", "10", "20", "50", "+Inf"];
     let buckets = Shared::new(
-        (0..1000)
-            .map(|i| {
-                let (le, instance) =
-                    (bounds.get(i % 10).copied().unwrap_or_default().to_owned(), format!("host-{}", i / 10));
+        (0..100)
+            .flat_map(|host| bounds.map(|le| (le.to_owned(), format!("host-{host}"))))
+            .map(|(le, instance)| {
                 series([("__name__", "latency_bucket".to_owned()), ("le", le), ("instance", instance)])
             })
             .collect(),

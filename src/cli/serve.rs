@@ -1,6 +1,6 @@
 //! `vctsdb` without a subcommand: the server, from its first line to its last sync.
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, io::Write, sync::Arc};
 
 use tokio::{
     net::TcpListener,
@@ -112,17 +112,20 @@ fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
     })
 }
 
-#[expect(clippy::print_stdout, reason = "the one thing the server has to say to the person who started it")]
+/// The one thing the server has to say to the person who started it.
 fn say_where(config: &Config) {
+    let (version, directory) = (env!("CARGO_PKG_VERSION"), config.data_dir.display());
     let url = format!("http://{}", config.server.instance);
-    println!("vctsdb {} keeps its data in {}", env!("CARGO_PKG_VERSION"), config.data_dir.display());
-    println!();
-    println!("  Prometheus (prometheus.yml):");
-    println!("    remote_write:");
-    println!("      - url: {url}/api/v1/write");
-    println!("    remote_read:");
-    println!("      - url: {url}/api/v1/read");
-    println!("  Grafana: a data source of type Prometheus with the URL {url}");
-    println!("  Here: vctsdb query --server {url} 'up'");
-    println!();
+    let text = format!(
+        "vctsdb {version} keeps its data in {directory}\n\n\
+         \x20 Prometheus (prometheus.yml):\n\
+         \x20   remote_write:\n\
+         \x20     - url: {url}/api/v1/write\n\
+         \x20   remote_read:\n\
+         \x20     - url: {url}/api/v1/read\n\
+         \x20 Grafana: a data source of type Prometheus with the URL {url}\n\
+         \x20 Here: vctsdb query --server {url} 'up'\n\n"
+    );
+    // Nobody may be reading, and that is no reason not to serve.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
+
 use super::{QueryError, QueryStats};
+use crate::model::Matcher;
 
 /// Where a query was when it ran out of time or was stopped, in Prometheus' words.
 const PLACE: &str = "expression evaluation";
@@ -43,6 +46,8 @@ pub(crate) struct Budget<'q> {
     peak: AtomicU64,
     series: AtomicU64,
     samples: AtomicU64,
+    /// The selector that found most series, and how many: what to narrow when the query costs too much.
+    heaviest: Mutex<(usize, String)>,
 }
 
 impl<'q> Budget<'q> {
@@ -50,7 +55,8 @@ impl<'q> Budget<'q> {
         let zero = || AtomicU64::new(0);
         // A timeout beyond what the clock can express is none.
         let deadline = Instant::now().checked_add(timeout);
-        Self { cancel, deadline, max_samples, held: zero(), peak: zero(), series: zero(), samples: zero() }
+        let heaviest = Mutex::default();
+        Self { cancel, deadline, max_samples, held: zero(), peak: zero(), series: zero(), samples: zero(), heaviest }
     }
 
     /// Fails when the query was stopped or its time is over. Called once per row.
@@ -68,7 +74,7 @@ impl<'q> Budget<'q> {
     pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryError> {
         let now = self.held.fetch_add(samples as u64, Ordering::Relaxed).saturating_add(samples as u64);
         self.peak.fetch_max(now, Ordering::Relaxed);
-        if now > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+        if now > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
     }
 
     /// Gives back room.
@@ -80,7 +86,7 @@ impl<'q> Budget<'q> {
     pub(crate) fn foresee(&self, rows: usize, steps: usize) -> Result<(), QueryError> {
         let cells = (rows as u64).saturating_mul(steps as u64);
         let sum = self.held.load(Ordering::Relaxed).saturating_add(cells);
-        if sum > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+        if sum > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
     }
 
     /// Notes `samples` read for one series, which its thread keeps for a moment.
@@ -88,12 +94,33 @@ impl<'q> Budget<'q> {
         self.samples.fetch_add(samples as u64, Ordering::Relaxed);
         let now = self.held.load(Ordering::Relaxed).saturating_add(samples as u64);
         self.peak.fetch_max(now, Ordering::Relaxed);
-        if now > self.max_samples { Err(too_many_samples()) } else { Ok(()) }
+        if now > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
     }
 
-    /// Notes `series` selected.
-    pub(crate) fn selected(&self, series: usize) {
+    /// Notes `series` found by a selector with these matchers.
+    pub(crate) fn selected(&self, series: usize, matchers: &[Matcher]) {
         self.series.fetch_add(series as u64, Ordering::Relaxed);
+        let mut heaviest = self.heaviest.lock();
+        if series > heaviest.0 {
+            let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
+            *heaviest = (series, format!("{{{}}}", matchers.join(",")));
+        }
+    }
+
+    /// Prometheus' words for it, and what helps.
+    fn too_many_samples(&self) -> QueryError {
+        let (series, selector) = self.heaviest.lock().clone();
+        let narrow = if series > 0 {
+            format!(
+                "; most series, {series}, come from {selector}: narrow it, or ask for a shorter range or larger step"
+            )
+        } else {
+            "; ask for a shorter range or larger step".to_owned()
+        };
+        QueryError::Execution(format!(
+            "query processing would load too many samples into memory in query execution (limit {}{narrow})",
+            self.max_samples
+        ))
     }
 
     /// What it cost so far.
@@ -104,10 +131,6 @@ impl<'q> Budget<'q> {
             peak_samples: self.peak.load(Ordering::Relaxed),
         }
     }
-}
-
-fn too_many_samples() -> QueryError {
-    QueryError::Execution("query processing would load too many samples into memory in query execution".to_owned())
 }
 
 #[cfg(test)]

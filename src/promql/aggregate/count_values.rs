@@ -30,18 +30,17 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
         }
         let base = group_labels(&input.inner.series(i)?.labels, &a.grouping, a.without).filtered(|n| n != label);
         for step in row.present.ones() {
-            let (bits, text) = match row.sample(step) {
-                Some(Sample::Float(value)) => (Some(value.to_bits()), text(value)),
-                Some(Sample::Histogram(h)) => (None, Native::from_model(&h).to_string()),
-                None => continue,
+            let Some(sample) = row.sample(step) else { continue };
+            let key = match &sample {
+                Sample::Float(value) => Some((base.clone(), value.to_bits())),
+                Sample::Histogram(_) => None,
             };
-            let key = bits.map(|bits| (base.clone(), bits));
             let number = match key.as_ref().and_then(|key| known.get(key)) {
                 Some(number) => *number,
                 None => {
                     let mut labels = base.builder();
                     if !leaves_label_out {
-                        labels.set(label, &text);
+                        labels.set(label, &text(&sample));
                     }
                     let labels = labels.build();
                     let next = counts.len();
@@ -70,7 +69,11 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
     Ok(Box::new(block))
 }
 
-/// A value as a label: plain decimals.
-fn text(value: f64) -> String {
-    if value.is_infinite() { if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned() } else { format!("{value}") }
+/// A value as a label: floats in plain decimals.
+fn text(sample: &Sample) -> String {
+    match sample {
+        Sample::Float(v) if v.is_infinite() => if *v > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
+        Sample::Float(v) => v.to_string(),
+        Sample::Histogram(h) => Native::from_model(h).to_string(),
+    }
 }

@@ -144,8 +144,10 @@ impl Fold for Stddev {
     }
 }
 
-/// The cells of one group.
+/// The cells of one group, from the first to the last step at which it has a value: a group that lived for a moment
+/// takes room for a moment.
 struct Accumulator<F: Fold> {
+    start: usize,
     cells: Vec<F::Cell>,
     seen: Bits,
     drops_name: bool,
@@ -153,11 +155,36 @@ struct Accumulator<F: Fold> {
 
 impl<F: Fold> Accumulator<F> {
     fn new(steps: usize) -> Self {
-        Self { cells: vec![F::first(0.0); steps], seen: Bits::new(steps), drops_name: false }
+        Self { start: 0, cells: Vec::new(), seen: Bits::new(steps), drops_name: false }
+    }
+
+    /// How many cells a row asks for that aren't there yet.
+    fn missing(&self, row: &Row) -> usize {
+        let Some((first, last)) = row.present.bounds() else { return 0 };
+        let (start, end) = if self.cells.is_empty() { (first, first) } else { (self.start, self.end()) };
+        start.saturating_sub(first) + (last + 1).saturating_sub(end)
+    }
+
+    fn end(&self) -> usize {
+        self.start + self.cells.len()
     }
 
     fn add(&mut self, row: &Row) {
-        for (step, (cell, value)) in self.cells.iter_mut().zip(&row.values).enumerate() {
+        let Some((first, last)) = row.present.bounds() else { return };
+        if self.cells.is_empty() {
+            self.start = first;
+        }
+        let before = self.start.saturating_sub(first);
+        if before > 0 {
+            self.cells.splice(0..0, std::iter::repeat_n(F::first(0.0), before));
+            self.start = first;
+        }
+        if last >= self.end() {
+            self.cells.resize(last + 1 - self.start, F::first(0.0));
+        }
+        let cells = self.cells.iter_mut().skip(first - self.start);
+        let values = row.values.iter().enumerate().take(last + 1).skip(first);
+        for (cell, (step, value)) in cells.zip(values) {
             if row.present.get(step) {
                 if self.seen.get(step) { F::next(cell, *value) } else { *cell = F::first(*value) }
             }
@@ -190,9 +217,7 @@ fn fold<'c, F: Fold>(
     groups: &Groups,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    cx.budget.foresee(groups.len(), steps)?;
-    let held = groups.len() * steps;
-    cx.budget.hold(held)?;
+    let mut held = 0;
     let mut cells: Vec<Accumulator<F>> = (0..groups.len()).map(|_| Accumulator::new(steps)).collect();
     let mut natives = Natives::new(op == AggregateOp::Avg);
     for_each_row(cx, input.inner, steps, &mut |i, row| {
@@ -215,6 +240,9 @@ fn fold<'c, F: Fold>(
                 }
             }
         }
+        let missing = cell.missing(row);
+        cx.budget.hold(missing)?;
+        held += missing;
         cell.add(row);
         Ok(())
     })?;
@@ -223,7 +251,8 @@ fn fold<'c, F: Fold>(
     let mut row = Row::new(steps);
     for (number, (labels, group)) in groups.labels.iter().zip(cells).enumerate() {
         row.reset(steps);
-        row.values.iter_mut().zip(&group.cells).for_each(|(v, cell)| *v = F::value(cell));
+        let values = row.values.iter_mut().skip(group.start);
+        values.zip(&group.cells).for_each(|(v, cell)| *v = F::value(cell));
         row.present = group.seen;
         natives.finish(input, number, &mut row);
         if row.present.any() {
@@ -253,6 +282,24 @@ mod tests {
         assert_eq!((of::<Sum>(&values), of::<Avg>(&values), of::<Count>(&values)), (40.0, 5.0, 8.0));
         assert_eq!((of::<Min>(&values), of::<Max>(&values), of::<Group>(&values)), (2.0, 9.0, 1.0));
         assert_eq!((of::<Stdvar>(&values), of::<Stddev>(&values)), (4.0, 2.0));
+    }
+
+    #[test]
+    fn a_group_takes_room_from_its_first_to_its_last_value() {
+        let mut group = Accumulator::<Sum>::new(100);
+        let mut add = |steps: &[usize]| {
+            let mut row = Row::new(100);
+            steps.iter().for_each(|step| row.set(*step, *step as f64));
+            let missing = group.missing(&row);
+            group.add(&row);
+            (missing, group.start, group.cells.len())
+        };
+        assert_eq!(add(&[50]), (1, 50, 1));
+        assert_eq!(add(&[]), (0, 50, 1));
+        assert_eq!(add(&[48, 52]), (4, 48, 5));
+        assert_eq!(add(&[10]), (38, 10, 43));
+        let sums: Vec<f64> = group.seen.ones().map(|step| Sum::value(&group.cells[step - 10])).collect();
+        assert_eq!(sums, [10.0, 48.0, 50.0, 52.0]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::{Groups, Input};
 use crate::{
-    model::Span,
+    model::{Labels, Span},
     promql::{
         QueryError,
         exec::{Block, Note, Numbers, Operator, Series, for_each_row, row::Row},
@@ -18,44 +18,46 @@ pub(super) fn run<'c>(
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     judge(q, steps, |note| cx.notes.add(note, q_span));
-    cx.budget.foresee(groups.len(), steps)?;
-    // All values of each group and step: a quantile can't do with less.
-    let mut values: Vec<Vec<f64>> = vec![Vec::new(); groups.len() * steps];
+    // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
+    let mut rows = Block::new(cx, steps);
+    let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
     let mut drops_name = vec![false; groups.len()];
-    let mut held = 0;
     for_each_row(cx, input.inner, steps, &mut |i, row| {
         if row.has_histograms() && row.drop_histograms() {
             cx.notes.add(Note::HistogramIgnoredInAggregation("quantile"), input.span);
         }
-        let count = row.present.count();
-        cx.budget.hold(count)?;
-        held += count;
         let group = groups.of(i);
-        if let Some(drops) = drops_name.get_mut(group) {
-            *drops |= groups.drops_name(i) && count > 0;
-        }
-        let cells = values.get_mut(group * steps..(group + 1) * steps).unwrap_or_default();
-        for step in row.present.ones() {
-            if let (Some(cell), Some(value)) = (cells.get_mut(step), row.values.get(step)) {
-                cell.push(*value);
-            }
+        if let (true, Some(members), Some(drops)) =
+            (row.present.any(), members.get_mut(group), drops_name.get_mut(group))
+        {
+            members.push(rows.len());
+            *drops |= groups.drops_name(i);
+            rows.push(Series::new(Labels::empty()), row)?;
         }
         Ok(())
     })?;
     let mut block = Block::new(cx, steps);
     let mut row = Row::new(steps);
-    for (group, (labels, drop_name)) in groups.labels.iter().zip(drops_name).enumerate() {
+    let mut values: Vec<Vec<f64>> = vec![Vec::new(); steps];
+    for ((labels, members), drop_name) in groups.labels.iter().zip(members).zip(drops_name) {
         cx.budget.check()?;
+        values.iter_mut().for_each(Vec::clear);
+        for member in members {
+            rows.copy(member, &mut row);
+            for step in row.present.ones() {
+                if let (Some(cell), Some(value)) = (values.get_mut(step), row.values.get(step)) {
+                    cell.push(*value);
+                }
+            }
+        }
         row.reset(steps);
-        let cells = values.get_mut(group * steps..(group + 1) * steps).unwrap_or_default();
-        for (step, cell) in cells.iter_mut().enumerate().filter(|(_, c)| !c.is_empty()) {
+        for (step, cell) in values.iter_mut().enumerate().filter(|(_, c)| !c.is_empty()) {
             row.set(step, quantile(q.at(step), cell));
         }
         if row.present.any() {
             block.push(Series { labels: labels.clone(), drop_name }, &row)?;
         }
     }
-    cx.budget.release(held);
     Ok(Box::new(block))
 }
 

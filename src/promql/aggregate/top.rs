@@ -17,6 +17,11 @@ use crate::{
     },
 };
 
+/// An empty list of picks takes as much room as this many samples.
+const LIST_CELLS: usize = size_of::<Picks>() / size_of::<f64>();
+/// A pick takes as much room as this many samples.
+const PICK_CELLS: usize = size_of::<Pick>() / size_of::<f64>();
+
 /// A series picked at one step.
 #[derive(Debug, Clone)]
 struct Pick {
@@ -44,7 +49,7 @@ pub(super) fn run<'c>(
     if !is_wanted(input, op, param, param_span)? {
         return Ok(Box::new(Block::new(cx, steps)));
     }
-    cx.budget.foresee(groups.len(), steps)?;
+    cx.budget.foresee(groups.len().saturating_mul(LIST_CELLS), steps)?;
     let mut picked: Vec<Picks> = vec![Picks::new(); groups.len() * steps];
     let loses: Loses = match op {
         AggregateOp::Bottomk => |a, b| a.is_nan() || a > b,
@@ -83,7 +88,7 @@ pub(super) fn run<'c>(
                     continue;
                 }
             }
-            held += 1;
+            held += PICK_CELLS;
         }
         cx.budget.hold(held - before)
     })?;

@@ -73,12 +73,11 @@ fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorS
         }
         Ok(())
     })?;
-    if cx.settings.delayed_name_removal {
-        let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
-        all.sort_unstable_by_key(|labels| labels.as_bytes());
-        if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
-            return Err(same_labelset());
-        }
+    // Operators keep labels distinct; names that go only now may make some equal.
+    let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
+    all.sort_unstable_by_key(|labels| labels.as_bytes());
+    if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+        return Err(same_labelset());
     }
     Ok(out)
 }
@@ -94,6 +93,9 @@ fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixS
         Ok(())
     })?;
     out.sort_by(|a, b| a.labels.cmp(&b.labels));
+    if out.windows(2).any(|pair| matches!(pair, [a, b] if a.labels == b.labels)) {
+        return Err(same_labelset());
+    }
     Ok(out)
 }
 

@@ -51,6 +51,8 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
     match (call.function, args) {
         ("vector", [scalar]) => vector(cx, scalar, grid),
         ("absent", [arg]) => absent(cx, &inner(arg)?, arg, grid),
+        // No start timestamps are stored, so none are known.
+        ("start_timestamp", [_]) => Ok(Box::new(Block::new(cx, grid.steps))),
         ("timestamp", [arg]) => timestamp(cx, arg, grid),
         ("round", [arg]) => {
             map::apply(cx, inner(arg)?, Change::Pure(|v| math::round(v, 1.0)), Histograms::Dropped, true)

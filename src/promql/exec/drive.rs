@@ -1,8 +1,12 @@
 //! Running through all rows of an operator, on several threads when there is enough to do.
 
-use std::sync::{
-    Condvar, Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{
+        Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use super::{
@@ -16,8 +20,12 @@ use crate::promql::QueryError;
 const PIECE_CELLS: usize = 1 << 15;
 /// At most this many rows make a piece.
 const PIECE_ROWS: usize = 64;
-/// Fewer rows than this are not worth a thread.
-const MIN_ROWS: usize = 32;
+/// What reading a series costs, in cells.
+const READ_CELLS: usize = 256;
+/// Less than this many cells are not worth a thread.
+const MIN_CELLS: usize = 1 << 16;
+/// A thread may be this many pieces per thread ahead of the one that is folded next; then it waits.
+const AHEAD: usize = 4;
 /// Stack of a worker; rows nest as deep as expressions do.
 const STACK: usize = 4 << 20;
 
@@ -34,7 +42,7 @@ pub(crate) fn for_each_row(
     let rows = op.len();
     let piece = (PIECE_CELLS / steps.max(1)).clamp(1, PIECE_ROWS);
     let threads = cx.settings.threads.min(rows.div_ceil(piece));
-    if threads < 2 || rows < MIN_ROWS {
+    if threads < 2 || rows.saturating_mul(steps.saturating_add(READ_CELLS)) < MIN_CELLS {
         let (mut scratch, mut row) = (Scratch::default(), Row::default());
         for i in 0..rows {
             cx.budget.check()?;
@@ -43,9 +51,11 @@ pub(crate) fn for_each_row(
         }
         return Ok(());
     }
-    let turn = Turn { state: Mutex::new(State { next: 0, fold, failed: None }), changed: Condvar::new() };
+    let state = State { next: 0, waiting: BTreeMap::new(), spare: Vec::new(), fold, failed: None };
+    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * threads };
     let (taken, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
+        let _alarm = Alarm { stop: &stop, moved: &order.moved };
         let mut scratch = Scratch::default();
         let mut computed: Vec<Row> = Vec::new();
         loop {
@@ -56,7 +66,7 @@ pub(crate) fn for_each_row(
             }
             computed.resize_with(range.len().max(computed.len()), Row::default);
             let mut failed = None;
-            // After a failure pieces are still taken and passed on empty, so that whoever waits for its turn gets it.
+            // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
             if !stop.load(Ordering::Relaxed) {
                 for (i, row) in range.clone().zip(&mut computed) {
                     let done = cx.budget.check().and_then(|()| op.row(i, &mut scratch, row));
@@ -66,7 +76,7 @@ pub(crate) fn for_each_row(
                     }
                 }
             }
-            turn.pass(number, range, &mut computed, failed, &stop);
+            computed = order.hand_over(number, Piece { range, rows: computed, failed }, &stop);
         }
     };
     std::thread::scope(|scope| {
@@ -80,7 +90,7 @@ pub(crate) fn for_each_row(
         }
         work();
     });
-    match turn.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
+    match order.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -88,49 +98,164 @@ pub(crate) fn for_each_row(
 
 type Fold<'f> = &'f mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send);
 
+/// Rows computed by one thread in one go.
+struct Piece {
+    range: Range<usize>,
+    /// At least as many as the range has.
+    rows: Vec<Row>,
+    /// The row that could not be computed, and why; those before it are there.
+    failed: Option<(usize, QueryError)>,
+}
+
 struct State<'f> {
-    /// The piece whose rows come next.
+    /// The piece that is folded next.
     next: usize,
+    /// Pieces that came before their turn.
+    waiting: BTreeMap<usize, Piece>,
+    /// Rows to be used again.
+    spare: Vec<Vec<Row>>,
     fold: Fold<'f>,
     failed: Option<QueryError>,
 }
 
-/// Hands pieces over in order.
-struct Turn<'f> {
+/// Puts pieces in order.
+struct Order<'f> {
     state: Mutex<State<'f>>,
-    changed: Condvar,
+    moved: Condvar,
+    ahead: usize,
 }
 
-impl Turn<'_> {
-    /// Waits until all pieces before `number` are folded, then folds this one. `failed` is the row that could not be
-    /// computed; those before it are folded all the same, for one of them may fail there.
-    fn pass(
-        &self,
-        number: usize,
-        range: std::ops::Range<usize>,
-        rows: &mut [Row],
-        failed: Option<(usize, QueryError)>,
-        stop: &AtomicBool,
-    ) {
+impl Order<'_> {
+    /// Takes piece `number` and folds what is due; answers rows to go on with.
+    fn hand_over(&self, number: usize, piece: Piece, stop: &AtomicBool) -> Vec<Row> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        while state.next != number {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.waiting.insert(number, piece);
+        let before = state.next;
+        while let Some(piece) = state.take_next() {
+            state.fold(piece);
         }
-        if state.failed.is_none() {
-            let end = failed.as_ref().map_or(range.end, |(i, _)| *i);
-            let mut error = None;
-            for (i, row) in (range.start..end).zip(rows) {
-                if let Err(e) = (state.fold)(i, row) {
-                    error = Some(e);
-                    break;
-                }
-            }
-            state.failed = error.or(failed.map(|(_, e)| e));
-            if state.failed.is_some() {
-                stop.store(true, Ordering::Relaxed);
-            }
+        if state.failed.is_some() {
+            stop.store(true, Ordering::Relaxed);
         }
-        state.next += 1;
-        self.changed.notify_all();
+        if state.next != before {
+            self.moved.notify_all();
+        }
+        // Whoever has the next piece never waits here, so this ends.
+        while number >= state.next.saturating_add(self.ahead) && !stop.load(Ordering::Relaxed) {
+            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        state.spare.pop().unwrap_or_default()
+    }
+}
+
+/// Lets nobody wait for a thread that panicked; the panic itself goes on to whoever asked for the rows.
+struct Alarm<'a> {
+    stop: &'a AtomicBool,
+    moved: &'a Condvar,
+}
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.stop.store(true, Ordering::Relaxed);
+            self.moved.notify_all();
+        }
+    }
+}
+
+impl State<'_> {
+    fn take_next(&mut self) -> Option<Piece> {
+        let next = self.next;
+        self.waiting.remove(&next)
+    }
+
+    /// Folds a piece. Rows before one that failed are folded all the same, for one of them may fail there.
+    fn fold(&mut self, mut piece: Piece) {
+        if self.failed.is_none() {
+            let end = piece.failed.as_ref().map_or(piece.range.end, |(i, _)| *i);
+            let rows = (piece.range.start..end).zip(&mut piece.rows);
+            let error = rows.map(|(i, row)| (self.fold)(i, row)).find_map(Result::err);
+            self.failed = error.or(piece.failed.map(|(_, e)| e));
+        }
+        self.spare.push(piece.rows);
+        self.next += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        model::Labels,
+        promql::{
+            Cancel,
+            budget::Budget,
+            exec::{Notes, Series, Settings},
+        },
+        seams::select::fake::MemorySelect,
+    };
+
+    /// Row `i` holds `i`; some rows take longer, and one may fail.
+    struct Numbers {
+        rows: usize,
+        fails_at: Option<usize>,
+    }
+
+    impl Operator for Numbers {
+        fn len(&self) -> usize {
+            self.rows
+        }
+
+        fn series(&self, _: usize) -> Result<Series, QueryError> {
+            Ok(Series::new(Labels::empty()))
+        }
+
+        fn row(&self, i: usize, _: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+            if i.is_multiple_of(97) {
+                std::thread::sleep(Duration::from_micros(300));
+            }
+            if self.fails_at.is_some_and(|at| i >= at) {
+                return Err(QueryError::Execution(format!("row {i}")));
+            }
+            out.reset(1);
+            out.set(0, i as f64);
+            Ok(())
+        }
+    }
+
+    fn run(op: &Numbers, threads: usize) -> (Vec<(usize, f64)>, Result<(), QueryError>) {
+        let (cancel, select) = (Cancel::default(), MemorySelect::default());
+        let cx = Context {
+            select: &select,
+            settings: Settings { lookback: 1, threads, delayed_name_removal: false },
+            budget: Budget::new(&cancel, Duration::from_secs(60), 1000),
+            notes: Notes::default(),
+        };
+        let mut seen = Vec::new();
+        let result = for_each_row(&cx, op, 1, &mut |i, row| {
+            seen.push((i, row.float(0).unwrap()));
+            Ok(())
+        });
+        (seen, result)
+    }
+
+    #[test]
+    fn rows_arrive_in_series_order_whatever_the_threads() {
+        for threads in [1, 2, 7] {
+            let (seen, result) = run(&Numbers { rows: 3000, fails_at: None }, threads);
+            assert!(result.is_ok());
+            assert!(seen.iter().enumerate().all(|(i, s)| *s == (i, i as f64)) && seen.len() == 3000);
+        }
+    }
+
+    #[test]
+    fn the_first_error_in_series_order_wins() {
+        for threads in [1, 2, 7] {
+            let (seen, result) = run(&Numbers { rows: 3000, fails_at: Some(1234) }, threads);
+            assert_eq!(result.unwrap_err().to_string(), "row 1234");
+            assert_eq!(seen.len(), 1234);
+        }
     }
 }

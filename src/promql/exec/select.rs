@@ -27,7 +27,7 @@ pub(super) fn find(
     let range = TimeRange::new(from.saturating_add(1), to);
     let hints = SelectHints { step, function: function.to_owned(), sorted: false };
     let set = cx.select.select(&select.matchers, range, &hints)?;
-    cx.budget.selected(set.len());
+    cx.budget.selected(set.len(), &select.matchers);
     Ok(set)
 }
 

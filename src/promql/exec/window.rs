@@ -17,7 +17,9 @@ use crate::{
         ast::Edges,
         functions::{
             native::Native,
-            window::{ANCHORED, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, find_events},
+            window::{
+                ANCHORED, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, find_events,
+            },
         },
     },
 };
@@ -95,6 +97,7 @@ impl Window<'_> {
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
+        let mut extremes = self.function.beats.map(Extremes::new);
         for step in 0..self.grid.steps {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
@@ -132,7 +135,8 @@ impl Window<'_> {
                     out.put(step, sample);
                 }
             } else if view.histograms.is_empty() {
-                if let Some(value) = (self.function.eval)(&view) {
+                let extreme = extremes.as_mut().and_then(|e| e.slide(&buffer.values, floats.low, floats.high));
+                if let Some(value) = extreme.or_else(|| (self.function.eval)(&view)) {
                     out.set(step, value);
                 }
             } else if let Some(sample) = self.with_histograms(i, &view) {

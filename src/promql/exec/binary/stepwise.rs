@@ -39,6 +39,15 @@ struct Output<'a, 'c> {
     results: Vec<(Series, Row)>,
     /// The result of each pair of input series met so far; `None` stands for a filled-in partner.
     known: HashMap<(Option<usize>, Option<usize>), usize>,
+    met: Met,
+}
+
+/// What was matched at the step at hand.
+#[derive(Default)]
+struct Met {
+    signatures: HashSet<usize>,
+    /// Signatures with the results they led to.
+    results: HashSet<(usize, usize)>,
 }
 
 pub(super) fn build<'c>(
@@ -52,7 +61,15 @@ pub(super) fn build<'c>(
     let many = Side::load(cx, many, &signatures.many, grid)?;
     let one = Side::load(cx, one, &signatures.one, grid)?;
     let held = (many.rows.len() + one.rows.len()) * grid.steps;
-    let mut out = Output { cx, matched, grid, index: HashMap::new(), results: Vec::new(), known: HashMap::new() };
+    let mut out = Output {
+        cx,
+        matched,
+        grid,
+        index: HashMap::new(),
+        results: Vec::new(),
+        known: HashMap::new(),
+        met: Met::default(),
+    };
     for step in 0..grid.steps {
         if step % 64 == 0 {
             cx.budget.check()?;
@@ -108,7 +125,8 @@ impl Output<'_, '_> {
             }
             *slot = Some((i, sample));
         }
-        let mut met: Vec<HashSet<usize>> = vec![HashSet::new(); signatures];
+        self.met.signatures.clear();
+        self.met.results.clear();
         for (i, signature, sample) in many.at(step) {
             let found = partner.get(signature).cloned().flatten();
             let (j, other) = match (found, matching.fill_right) {
@@ -116,13 +134,13 @@ impl Output<'_, '_> {
                 (None, Some(fill)) => (None, Sample::Float(fill)),
                 (None, None) => continue,
             };
-            self.pair(step, (Some(i), &sample), (j, &other), signature, (many, one), &mut met)?;
+            self.pair(step, (Some(i), &sample), (j, &other), signature, (many, one))?;
         }
         if let Some(fill) = matching.fill_left {
             for (j, signature, sample) in one.at(step) {
-                if met.get(signature).is_some_and(HashSet::is_empty) {
+                if !self.met.signatures.contains(&signature) {
                     let filled = Sample::Float(fill);
-                    self.pair(step, (None, &filled), (Some(j), &sample), signature, (many, one), &mut met)?;
+                    self.pair(step, (None, &filled), (Some(j), &sample), signature, (many, one))?;
                 }
             }
         }
@@ -136,25 +154,23 @@ impl Output<'_, '_> {
         (j, of_one): (Option<usize>, &Sample),
         signature: usize,
         (many, one): (&Side, &Side),
-        met: &mut [HashSet<usize>],
     ) -> Result<(), QueryError> {
         let (l, r) = if self.matched.swapped() { (of_one, of_many) } else { (of_many, of_one) };
         let outcome = op::apply(self.matched.op, l, r);
         outcome.notes.into_iter().for_each(|note| self.cx.notes.add(note, self.matched.span));
         let Some((sample, holds)) = outcome.value else { return Ok(()) };
         let result = self.result(i, j, many, one)?;
-        if let Some(met) = met.get_mut(signature) {
-            if self.matched.one_to_one() && !met.is_empty() {
-                return Err(QueryError::Execution(
-                    "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
-                        .to_owned(),
-                ));
-            }
-            if !met.insert(result) {
-                return Err(QueryError::Execution(
-                    "multiple matches for labels: grouping labels must ensure unique matches".to_owned(),
-                ));
-            }
+        let is_first = self.met.signatures.insert(signature);
+        if self.matched.one_to_one() && !is_first {
+            return Err(QueryError::Execution(
+                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)"
+                    .to_owned(),
+            ));
+        }
+        if !self.met.results.insert((signature, result)) {
+            return Err(QueryError::Execution(
+                "multiple matches for labels: grouping labels must ensure unique matches".to_owned(),
+            ));
         }
         let sample = match (self.matched.return_bool, holds) {
             (true, _) => Sample::Float(f64::from(u8::from(holds))),

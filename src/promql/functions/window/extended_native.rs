@@ -27,7 +27,7 @@ pub(crate) fn interpolate(
     if t == t1 || t == t2 {
         return Some(if t == t1 { h1.clone() } else { result });
     }
-    let share = (t - t1) as f64 / (t2 - t1) as f64;
+    let share = t.saturating_sub(t1) as f64 / t2.saturating_sub(t1) as f64;
     if counter && h2.is_reset_after(h1) {
         result.multiply(share);
         return Some(result);

@@ -6,6 +6,7 @@
 
 mod edges;
 mod extended_native;
+mod extremes;
 mod native;
 mod order;
 mod over_time;
@@ -14,6 +15,7 @@ mod regression;
 
 pub(crate) use edges::with_edges;
 pub(crate) use extended_native::interpolate as interpolate_native;
+pub(crate) use extremes::Extremes;
 
 use std::sync::Arc;
 
@@ -87,6 +89,8 @@ pub(crate) struct WindowFunction {
     pub(crate) eval: fn(&View<'_>) -> Option<f64>,
     pub(crate) events: Events,
     pub(crate) histograms: Histograms,
+    /// For the extremes: whether the first value beats the second. Those are found without looking at a whole window.
+    pub(crate) beats: Option<fn(f64, f64) -> bool>,
     /// Whether its values are still the metric's values.
     pub(crate) keeps_name: bool,
     /// Whether it is meant for counters only.
@@ -106,6 +110,7 @@ const PLAIN: WindowFunction = WindowFunction {
     eval: |_| None,
     events: Events::None,
     histograms: Histograms::Ignored,
+    beats: None,
     keeps_name: false,
     wants_counter: false,
     check: None,
@@ -163,8 +168,8 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         "present_over_time" | "absent_over_time" => taking(over_time::present, over_time::present_both),
         "sum_over_time" => unmixed(over_time::sum, native::sum),
         "avg_over_time" => unmixed(over_time::avg, native::avg),
-        "min_over_time" => ignoring(over_time::min),
-        "max_over_time" => ignoring(over_time::max),
+        "min_over_time" => WindowFunction { beats: Some(|a, b| a < b), ..ignoring(over_time::min) },
+        "max_over_time" => WindowFunction { beats: Some(|a, b| a > b), ..ignoring(over_time::max) },
         "ts_of_min_over_time" => ignoring(over_time::time_of_min),
         "ts_of_max_over_time" => ignoring(over_time::time_of_max),
         "stddev_over_time" => ignoring(over_time::stddev),

@@ -121,7 +121,7 @@ pub(super) fn idelta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
 
 fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample> {
     let [(t1, before), (t2, last)] = last_two(view)?;
-    let seconds = (t2 - t1) as f64 / 1000.0;
+    let seconds = t2.saturating_sub(t1) as f64 / 1000.0;
     let (before, last) = match (before, last) {
         (Last::Float(a), Last::Float(b)) if rate => {
             return Some(Sample::Float(if b < a { b } else { b - a } / seconds));

@@ -77,7 +77,7 @@ fn last_two(view: &View<'_>) -> Option<((i64, f64), (i64, f64))> {
 pub(super) fn irate(view: &View<'_>) -> Option<f64> {
     let ((t1, v1), (t2, v2)) = last_two(view)?;
     let rise = if v2 < v1 { v2 } else { v2 - v1 };
-    Some(rise / seconds(t2 - t1))
+    Some(rise / seconds(t2.saturating_sub(t1)))
 }
 
 pub(super) fn idelta(view: &View<'_>) -> Option<f64> {
