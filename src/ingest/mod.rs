@@ -18,7 +18,7 @@ mod intake;
 
 use std::time::Duration;
 
-pub use intake::{Intake, Stop};
+pub use intake::{Intake, Pair, Stop};
 
 use crate::seams::append::{Append, AppendError};
 
