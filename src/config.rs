@@ -223,7 +223,10 @@ impl Flags {
         let format = self.log_format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         [
             ("data-dir", self.data_dir.to_string_lossy().into_owned()),
-            ("external-label", self.external_labels().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(",")),
+            (
+                "external-label",
+                self.external_labels().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(","),
+            ),
             ("listen", self.listen.clone()),
             ("log.format", format),
             ("log.level", self.log_level.clone()),
@@ -256,7 +259,18 @@ mod tests {
             #[command(flatten)]
             flags: Flags,
         }
-        Config::new(&Only::parse_from(["vctsdb", "--memory", "64MiB", "--query.timeout", "1m30s", "--external-label", "dc=a=b"]).flags)
+        Config::new(
+            &Only::parse_from([
+                "vctsdb",
+                "--memory",
+                "64MiB",
+                "--query.timeout",
+                "1m30s",
+                "--external-label",
+                "dc=a=b",
+            ])
+            .flags,
+        )
     }
 
     #[test]

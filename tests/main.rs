@@ -7,15 +7,20 @@ mod scenarios {
     mod docs;
     mod extras;
     mod grafana;
+    mod hostile;
     mod http_client;
+    mod import;
     mod layers;
     mod power_cut;
     mod process;
     mod prometheus;
     mod promql_scripts;
+    mod read_back;
     mod receiver;
     mod sender;
     mod storage_faults;
     mod storage_model;
     mod store;
+    mod thanos;
+    mod vmagent;
 }

@@ -204,7 +204,8 @@ impl<'b> Line<'b> {
                 Fault::at(at, format!("{word:?} is no time in whole milliseconds{hint}"))
             })?,
             Clock::Seconds => {
-                let seconds: f64 = word.parse().map_err(|_| Fault::at(at, format!("{word:?} is no time in seconds")))?;
+                let seconds: f64 =
+                    word.parse().map_err(|_| Fault::at(at, format!("{word:?} is no time in seconds")))?;
                 let ms = (seconds * 1000.0).round();
                 // Beyond this a float doesn't know its milliseconds any more.
                 if ms.is_nan() || ms.abs() >= (1i64 << 53) as f64 {

@@ -22,10 +22,7 @@ mod line;
 use std::collections::BTreeMap;
 
 use self::line::{Clock, Fault, sample};
-use super::{
-    Format, Intake, Stop,
-    intake::Pair,
-};
+use super::{Format, Intake, Stop, intake::Pair};
 use crate::model::{Metadata, MetricType};
 
 /// The text format.

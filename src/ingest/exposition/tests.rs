@@ -70,12 +70,10 @@ fn samples_have_labels_in_any_spelling_values_of_any_kind_and_maybe_a_time() {
 #[test]
 fn one_series_in_many_lines_keeps_its_order() {
     let found = stored("a{x=\"1\"} 1 10\nb 5 10\na{x=\"1\"} 2 20\na{x=\"1\",} 3 20\n");
-    assert_eq!(found.iter().map(|s| (s.1, f64::from_bits(s.2))).collect::<Vec<_>>(), [
-        (10, 1.0),
-        (10, 5.0),
-        (20, 2.0),
-        (20, 3.0)
-    ]);
+    assert_eq!(
+        found.iter().map(|s| (s.1, f64::from_bits(s.2))).collect::<Vec<_>>(),
+        [(10, 1.0), (10, 5.0), (20, 2.0), (20, 3.0)]
+    );
     assert_eq!(found[0].0, found[3].0, "spelled differently, the same series");
 }
 

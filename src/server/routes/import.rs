@@ -35,9 +35,7 @@ pub(crate) async fn import(
     let _room = state.bodies.enter(room).await?;
     let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
     let imported = match encoding::decode(&body, &content_encoding, limits.decoded) {
-        Ok(decoded) => {
-            receive(format, &decoded, &content_type, state.clock.now(), &limits, &*stores.append).await
-        }
+        Ok(decoded) => receive(format, &decoded, &content_type, state.clock.now(), &limits, &*stores.append).await,
         Err(error) => Err(error),
     };
     match imported {
