@@ -8,6 +8,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 use clap::{Args, ValueEnum};
 
 use crate::{
+    model::Labels,
     promql::{EngineOptions, format_duration, parse_duration},
     server::{Deadlines, ServerOptions},
     storage::StorageOptions,
@@ -70,6 +71,12 @@ pub struct Flags {
           value_name = "DURATION", value_parser = duration, help_heading = "Remote write")]
     pub max_ahead: Duration,
 
+    /// A label that names this server, as name=value; may be given several times. Series get it in remote reads and in
+    /// federation, not in storage.
+    #[arg(long = "external-label", env = "VCTSDB_EXTERNAL_LABEL", value_name = "NAME=VALUE", value_parser = external_label,
+          help_heading = "Remote read")]
+    pub external_labels: Vec<(String, String)>,
+
     /// A query may take this long.
     #[arg(long = "query.timeout", env = "VCTSDB_QUERY_TIMEOUT", default_value = "2m", value_name = "DURATION",
           value_parser = duration, help_heading = "Queries")]
@@ -115,6 +122,19 @@ pub struct Flags {
         help_heading = "Observation"
     )]
     pub log_format: LogFormat,
+}
+
+/// A label's name and value.
+fn external_label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected name=value")?;
+    let classic = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if name.is_empty() || !classic || name.starts_with(|c: char| c.is_ascii_digit()) || name.starts_with("__") {
+        return Err(format!("{name:?} can't be an external label: expected letters, digits and _, not __ in front"));
+    }
+    if value.is_empty() {
+        return Err("a label without a value is no label".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// A duration that must not be nothing.
@@ -179,6 +199,7 @@ impl Config {
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),
+                external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
@@ -206,11 +227,24 @@ fn host_name() -> String {
 }
 
 impl Flags {
+    /// All external labels; of a name given twice the last.
+    fn external_labels(&self) -> Labels {
+        let mut builder = Labels::empty().builder();
+        for (name, value) in &self.external_labels {
+            builder.set(name, value);
+        }
+        builder.build()
+    }
+
     /// Names and values as they are in effect.
     fn listed(&self, memory: Bytes, max_samples: u64) -> Vec<(String, String)> {
         let format = self.log_format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         [
             ("data-dir", self.data_dir.to_string_lossy().into_owned()),
+            (
+                "external-label",
+                self.external_labels().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(","),
+            ),
             ("listen", self.listen.clone()),
             ("log.format", format),
             ("log.level", self.log_level.clone()),
@@ -249,7 +283,18 @@ mod tests {
             #[command(flatten)]
             flags: Flags,
         }
-        Config::new(&Only::parse_from(["vctsdb", "--memory", "64MiB", "--query.timeout", "1m30s"]).flags)
+        Config::new(
+            &Only::parse_from([
+                "vctsdb",
+                "--memory",
+                "64MiB",
+                "--query.timeout",
+                "1m30s",
+                "--external-label",
+                "dc=a=b",
+            ])
+            .flags,
+        )
     }
 
     #[test]
@@ -262,6 +307,16 @@ mod tests {
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!(flag("memory"), Some("64MiB"));
         assert_eq!(flag("query.timeout"), Some("1m30s"));
+        assert_eq!(flag("external-label"), Some("dc=a=b"));
+        assert_eq!(config.server.external_labels.get("dc"), Some("a=b"));
+    }
+
+    #[test]
+    fn an_external_label_has_a_classic_name_and_a_value() {
+        assert!(external_label("dc=eu-1").is_ok());
+        for bad in ["dc", "dc=", "=x", "__name__=x", "1a=x", "a.b=x"] {
+            assert!(external_label(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -9,18 +9,25 @@ mod scenarios {
     mod command_line;
     mod differential;
     mod docs;
+    mod extras;
     mod formats;
     mod grafana;
+    mod hostile;
     mod http_client;
+    mod import;
     mod layers;
     mod lifecycle;
     mod power_cut;
     mod process;
     mod prometheus;
     mod promql_scripts;
+    mod read_back;
+    mod receiver;
     mod sender;
     mod simulation;
     mod storage_faults;
     mod storage_model;
     mod store;
+    mod thanos;
+    mod vmagent;
 }

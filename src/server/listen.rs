@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     State,
+    idle::{Idlers, Seat},
     limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS},
     metrics, router,
     stall::Stall,
@@ -25,17 +26,18 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// When it returns no request is being answered any more, so the store may be closed.
 pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let idlers = Arc::new(Idlers::default());
     // Each connection holds a receiver while it lives: a message tells it to finish, `closed` tells us that all have.
     let (stop, stopping) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &places, &idlers) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = serve(stream, state.clone(), stopping.clone());
+                let connection = serve(stream, state.clone(), idlers.enter(), stopping.clone());
                 tokio::spawn(async move {
                     let _place = place;
                     connection.await;
@@ -59,18 +61,34 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 
 type Place = tokio::sync::OwnedSemaphorePermit;
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, Place)> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    idlers: &Idlers,
+) -> std::io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
+    if places.available_permits() == 0 {
+        // Where nobody is idle the next request to be answered makes room.
+        idlers.evict();
+    }
+    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
     // Answers are written in large pieces; waiting to fill packets would only delay their ends.
     stream.set_nodelay(true)?;
     Ok((stream, place))
 }
 
-async fn serve(stream: TcpStream, state: Arc<State>, mut stopping: watch::Receiver<()>) {
+async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let _open = metrics::CONNECTIONS.guard();
     let deadlines = state.options.deadlines;
-    let service = service_fn(move |request| router::serve(request, state.clone()));
+    let service = service_fn(|request| {
+        seat.busy();
+        let answering = router::serve(request, state.clone());
+        async {
+            let answer = answering.await;
+            seat.idle();
+            answer
+        }
+    });
     let io = TokioIo::new(Stall::new(stream, deadlines.write_stall));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -82,6 +100,13 @@ async fn serve(stream: TcpStream, state: Arc<State>, mut stopping: watch::Receiv
     let ended = tokio::select! {
         ended = &mut connection => ended,
         _ = stopping.changed() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+        used = seat.evicted() => {
+            if !used {
+                return;
+            }
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -130,6 +130,7 @@ struct Store {
     damaged: IntGauge,
     first: Gauge,
     last: Gauge,
+    lowest: Gauge,
 }
 
 static STORE: LazyLock<Store> = LazyLock::new(|| {
@@ -148,6 +149,10 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
         damaged: gauge("vctsdb_damaged_parts", "Files or parts of files found damaged and set aside."),
         first: float_gauge("vctsdb_first_sample_timestamp_seconds", "Time of the oldest sample."),
         last: float_gauge("vctsdb_last_sample_timestamp_seconds", "Time of the newest sample."),
+        lowest: float_gauge(
+            "prometheus_tsdb_lowest_timestamp_seconds",
+            "Time of the oldest sample, under the name that the Thanos sidecar asks for.",
+        ),
     }
 });
 
@@ -169,6 +174,8 @@ pub(crate) fn observe_store(status: &StoreStatus) {
     ] {
         gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
+    // Without samples Prometheus has the end of time here.
+    store.lowest.set(status.times.map_or(i64::MAX, |times| times.start) as f64 / 1000.0);
     if let Some(times) = status.times {
         store.first.set(times.start as f64 / 1000.0);
         store.last.set(times.end as f64 / 1000.0);

@@ -15,6 +15,7 @@ mod body;
 mod compress;
 mod envelope;
 mod error;
+mod idle;
 mod json;
 mod limits;
 mod listen;

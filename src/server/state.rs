@@ -15,6 +15,7 @@ use super::{
     work::{Gate, Room},
 };
 use crate::{
+    model::Labels,
     promql::Engine,
     seams::{admin::Admin, append::Append, env::Clock, select::Select, status::Status},
 };
@@ -32,6 +33,8 @@ pub struct ServerOptions {
     pub admin_api: bool,
     /// How long to wait for clients.
     pub deadlines: Deadlines,
+    /// Labels that name this server to those who read from several: added to series in remote reads and federation.
+    pub external_labels: Labels,
     /// Flags and their values, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
 }

@@ -5,7 +5,7 @@
 //! [`TableScan`].
 //!
 //! A damaged block doesn't take the table with it: [`Table::read_around`] leaves it out and [`Table::holes`] tells,
-//! [`Table::audit`] finds them all, and [`salvage`] makes a new table of what is whole.
+//! [`Table::audit`] finds them all, and [`salvage()`] makes a new table of what is whole.
 //!
 //! # Pieces and blocks
 //!

@@ -1,6 +1,8 @@
-//! Exemplars in memory, a bounded number of them: the oldest leave first.
+//! Exemplars in memory, a bounded number of them: the oldest leave first. `extras` brings them to disk.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
+
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     model::{Exemplar, TimeRange},
@@ -10,42 +12,58 @@ use crate::{
 /// The newest exemplars, in order of arrival.
 pub(super) struct Exemplars {
     ring: VecDeque<(SeriesId, Exemplar)>,
-    /// How many of each series are in the ring.
-    counts: HashMap<SeriesId, usize>,
+    /// A hash of each exemplar in the ring. 128 bits: two different ones never share it in practice, and if they did,
+    /// one exemplar would be missing.
+    inside: HashSet<u128>,
     capacity: usize,
+    /// Grows with every change.
+    changes: u64,
+    /// What `changes` was when everything was last saved.
+    saved: u64,
+}
+
+fn identity(series: SeriesId, exemplar: &Exemplar) -> u128 {
+    let mut hash = Xxh3::new();
+    hash.update(&series.0.to_le_bytes());
+    hash.update(&exemplar.time.to_le_bytes());
+    hash.update(&exemplar.value.to_bits().to_le_bytes());
+    hash.update(exemplar.labels.as_bytes());
+    hash.digest128()
 }
 
 impl Exemplars {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { ring: VecDeque::new(), counts: HashMap::new(), capacity }
+        Self { ring: VecDeque::new(), inside: HashSet::new(), capacity, changes: 0, saved: 0 }
     }
 
-    /// Adds exemplars; one that repeats its series' newest is dropped.
+    /// Adds exemplars; one that is there already, because its sender or the log repeats it, changes nothing.
     pub(super) fn add(&mut self, exemplars: impl IntoIterator<Item = (SeriesId, Exemplar)>) {
+        if self.capacity == 0 {
+            return;
+        }
         for (series, exemplar) in exemplars {
-            // A retry repeats whole requests: looking back a request's length finds it.
-            let repeated = self.counts.contains_key(&series)
-                && self.ring.iter().rev().take(4_096).any(|(s, e)| {
-                    *s == series
-                        && e.time == exemplar.time
-                        && e.value.to_bits() == exemplar.value.to_bits()
-                        && e.labels == exemplar.labels
-                });
-            if repeated || self.capacity == 0 {
+            if !self.inside.insert(identity(series, &exemplar)) {
                 continue;
             }
             if self.ring.len() >= self.capacity
-                && let Some((gone, _)) = self.ring.pop_front()
-                && let Some(count) = self.counts.get_mut(&gone)
+                && let Some((gone, exemplar)) = self.ring.pop_front()
             {
-                *count -= 1;
-                if *count == 0 {
-                    self.counts.remove(&gone);
-                }
+                self.inside.remove(&identity(gone, &exemplar));
             }
-            *self.counts.entry(series).or_default() += 1;
             self.ring.push_back((series, exemplar));
+            self.changes += 1;
         }
+    }
+
+    /// All exemplars, and the state to pass to [`Exemplars::saved`] once they are on disk; `None` when nothing changed
+    /// since the last time.
+    pub(super) fn unsaved(&self) -> (Vec<(SeriesId, Exemplar)>, Option<u64>) {
+        (self.ring.iter().cloned().collect(), (self.changes != self.saved).then_some(self.changes))
+    }
+
+    /// Notes that everything up to `state` is on disk.
+    pub(super) fn saved(&mut self, state: Option<u64>) {
+        self.saved = state.unwrap_or(self.saved);
     }
 
     /// Exemplars in `range` of the series that `wanted` accepts, by time.
@@ -82,5 +100,23 @@ mod tests {
         let found = ring.find(TimeRange::ALL, |_| true);
         assert_eq!(found[&SeriesId(1)].iter().map(|e| e.time).collect::<Vec<_>>(), [2, 3, 4]);
         assert!(ring.find(TimeRange::new(3, 3), |s| s == SeriesId(2)).is_empty());
+        ring.add([(SeriesId(1), exemplar(0))]);
+        assert_eq!(ring.find(TimeRange::new(0, 0), |_| true).len(), 1, "what has left may come again");
+    }
+
+    #[test]
+    fn only_changes_need_saving() {
+        let mut ring = Exemplars::new(3);
+        assert_eq!(ring.unsaved(), (vec![], None));
+        ring.add([(SeriesId(1), exemplar(4))]);
+        let (all, state) = ring.unsaved();
+        assert_eq!(all.len(), 1);
+        ring.add([(SeriesId(1), exemplar(5))]);
+        ring.saved(state);
+        let (all, state) = ring.unsaved();
+        assert!(all.len() == 2 && state.is_some(), "what came after the look is not saved");
+        ring.saved(state);
+        ring.add([(SeriesId(1), exemplar(5))]);
+        assert_eq!(ring.unsaved().1, None);
     }
 }

@@ -4,7 +4,7 @@ use std::{io, path::Path, sync::Arc};
 
 use super::{
     error::{StorageError, Tried},
-    layout,
+    extras, layout,
     manifest::{FileEntry, TableEntry},
     store::Shared,
     sweep,
@@ -43,6 +43,7 @@ pub(super) fn persist(
     let table = write_table(shared, memtable)?;
     let head = shared.index.head_snapshot();
     let segment = write_segment(shared, head)?;
+    extras::save(shared)?;
 
     let mut manifest = shared.manifest.lock();
     let mut next = manifest.clone();

@@ -4,6 +4,8 @@
 //! LOCK             held by the process that has the directory open
 //! MANIFEST         what is live (see `manifest`)
 //! MANIFEST.new     the next manifest until it is renamed
+//! EXTRAS           exemplars and metadata (see `extras`)
+//! EXTRAS.new       the next EXTRAS until it is renamed
 //! wal/NNNNNNNN.wal log segments
 //! tables/NNNNNNNN.table
 //! index/NNNNNNNN.index
@@ -17,6 +19,8 @@ use std::path::{Path, PathBuf};
 pub(super) const LOCK: &str = "LOCK";
 pub(super) const MANIFEST: &str = "MANIFEST";
 pub(super) const MANIFEST_NEW: &str = "MANIFEST.new";
+pub(super) const EXTRAS: &str = "EXTRAS";
+pub(super) const EXTRAS_NEW: &str = "EXTRAS.new";
 pub(super) const WAL: &str = "wal";
 pub(super) const TABLES: &str = "tables";
 pub(super) const INDEX: &str = "index";

@@ -24,6 +24,7 @@
 //!
 //! 1. A record is synced before its batch is acknowledged.
 //! 2. Tables and segments are synced, then their directories, before the manifest names them.
+//!    So are exemplars and metadata ([`extras`]).
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
@@ -35,6 +36,7 @@ mod damage;
 mod delete;
 mod error;
 mod exemplars;
+mod extras;
 mod fingerprints;
 mod flush;
 mod layout;

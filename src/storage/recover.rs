@@ -8,7 +8,7 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     commit::Committer,
     error::{OpenError, StorageError, Tried},
-    flush, layout,
+    extras, flush, layout,
     manifest::Manifest,
     options::StorageOptions,
     store::{Shared, is_ours},
@@ -76,6 +76,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     let opened = open_files(&disk, manifest)?;
     remove_leftovers(&*disk, &opened.manifest)?;
     let mut shared = Shared::parts(disk, clock, options, opened);
+    extras::load(&shared)?;
     replay(&mut shared)?;
     Ok(shared)
 }
@@ -246,7 +247,8 @@ fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
     for (id, labels) in &batch.series {
         shared.index.define(*id, labels).map_err(|error| error.to_string())?;
     }
-    let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series)).max();
+    let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series));
+    let used = used.chain(batch.exemplars.iter().map(|e| e.0)).max();
     used.into_iter().for_each(|id| shared.index.reserve(id));
     shared.drop_expired(&mut batch);
     shared.view.load().active.apply(&batch.floats, &batch.histograms);

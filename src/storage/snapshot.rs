@@ -56,6 +56,11 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
             linked => linked.tried("linking a file into the snapshot")?,
         }
     }
+    match disk.link(Path::new(layout::EXTRAS), &dir.join(layout::EXTRAS)) {
+        // Nobody has sent exemplars or metadata.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        linked => linked.tried("linking EXTRAS into the snapshot")?,
+    }
     for sub in layout::DIRECTORIES {
         disk.sync_dir(&dir.join(sub)).tried("syncing the snapshot's directories")?;
     }

@@ -7,7 +7,7 @@ const LAYERS: [&[&str]; 9] = [
     &["cli"],
     &["config"],
     &["server"],
-    &["promql", "remote"],
+    &["promql", "remote", "ingest"],
     &["storage"],
     &["wal", "memtable", "sst", "index"],
     &["codec"],

@@ -70,9 +70,11 @@ impl From<SelectError> for ReadError {
     }
 }
 
-/// Calls `visit` with each series that has samples for `query`, in label order when `sorted`.
+/// Calls `visit` with each series that has samples for `query`, in label order when `sorted`. Series get the labels of
+/// `external` that they don't have.
 fn each_series(
     query: &Query,
+    external: &Labels,
     select: &dyn Select,
     sorted: bool,
     mut visit: impl FnMut(&Labels, &SeriesBuf) -> Result<(), ReadError>,
@@ -84,13 +86,38 @@ fn each_series(
     hints.sorted = sorted;
     let set = select.select(&query.matchers, query.range, &hints)?;
     let mut buf = SeriesBuf::default();
-    for i in 0..set.len() {
+    let mut visit_at = |i, labels: Option<Labels>| -> Result<(), ReadError> {
         set.read(i, &mut buf)?;
-        if !buf.is_empty() {
-            visit(&set.labels(i)?, &buf)?;
+        if buf.is_empty() {
+            return Ok(());
         }
+        match labels {
+            Some(labels) => visit(&labels, &buf),
+            None => visit(&with_external(set.labels(i)?, external), &buf),
+        }
+    };
+    if external.is_empty() || !sorted {
+        return (0..set.len()).try_for_each(|i| visit_at(i, None));
     }
-    Ok(())
+    // A label that all get can change their order: `a` stands before `a, b`, but with `c` added behind it.
+    let mut all = Vec::with_capacity(set.len());
+    for i in 0..set.len() {
+        all.push((with_external(set.labels(i)?, external), i));
+    }
+    all.sort_unstable();
+    all.into_iter().try_for_each(|(labels, i)| visit_at(i, Some(labels)))
+}
+
+/// `labels`, and those of `external` that it doesn't have.
+fn with_external(labels: Labels, external: &Labels) -> Labels {
+    if external.is_empty() {
+        return labels;
+    }
+    let mut builder = labels.builder();
+    for (name, value) in external.iter().filter(|(name, _)| labels.get(name).is_none()) {
+        builder.set(name, value);
+    }
+    builder.build()
 }
 
 #[cfg(test)]
@@ -112,7 +139,7 @@ mod testing {
 
     /// A request for one query after the other.
     pub(super) fn request(queries: Vec<Query>) -> ReadRequest {
-        ReadRequest { queries, response_type: ResponseType::Samples }
+        ReadRequest { queries, response_type: ResponseType::Samples, external_labels: Labels::empty() }
     }
 
     /// A series' name, floats and histograms.

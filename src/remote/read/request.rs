@@ -4,7 +4,7 @@ use prost::Message;
 
 use super::ReadError;
 use crate::{
-    model::{MatchOp, Matcher, TimeRange},
+    model::{Labels, MatchOp, Matcher, TimeRange},
     remote::{
         proto::v1,
         snappy,
@@ -64,6 +64,25 @@ pub struct ReadRequest {
     pub queries: Vec<Query>,
     /// The form of the answer: the first of those the client accepts that we know.
     pub response_type: ResponseType,
+    /// Labels that every series of the answer gets unless it has its own.
+    pub external_labels: Labels,
+}
+
+impl ReadRequest {
+    /// Answers as a server whose every series carries `labels`, though none is stored with them.
+    ///
+    /// As Prometheus does: a matcher that asks for an external label's value asks for series without that label of
+    /// their own, and the answer's series get the labels they don't have.
+    #[must_use]
+    pub fn with_external_labels(mut self, labels: &Labels) -> Self {
+        for matcher in self.queries.iter_mut().flat_map(|query| &mut query.matchers) {
+            if matcher.op() == MatchOp::Equal && labels.get(matcher.name()) == Some(matcher.value()) {
+                *matcher = Matcher::equal(matcher.name(), "");
+            }
+        }
+        self.external_labels = labels.clone();
+        self
+    }
 }
 
 /// Reads a request from `body`, a snappy block.
@@ -79,7 +98,7 @@ pub fn decode(body: &[u8], limits: &ReadLimits) -> Result<ReadRequest, ReadError
     let message = v1::ReadRequest::decode(&bytes[..]).map_err(|error| ReadError::Message(error.to_string()))?;
     let response_type = response_type(&message.accepted_response_types)?;
     let queries = message.queries.into_iter().map(query).collect::<Result<_, _>>()?;
-    Ok(ReadRequest { queries, response_type })
+    Ok(ReadRequest { queries, response_type, external_labels: Labels::empty() })
 }
 
 /// Counts queries and matchers before anything is built from them: an empty one is two bytes on the wire.
@@ -178,6 +197,16 @@ mod tests {
         let query = v1::Query { hints: Some(hints), ..Default::default() };
         let request = decode_message(&v1::ReadRequest { queries: vec![query], ..Default::default() }).unwrap();
         assert_eq!(request.queries[0].hints, SelectHints { step: 15, function: "rate".into(), sorted: false });
+    }
+
+    #[test]
+    fn a_matcher_for_an_external_label_asks_for_series_without_it() {
+        let external = Labels::from_pairs([("a", "b.c"), ("z", "1")]).unwrap();
+        let with = |kind, value| with_matcher(kind, value).unwrap().with_external_labels(&external);
+        assert_eq!(with(0, "b.c").queries[0].matchers, [Matcher::equal("a", "")]);
+        assert_eq!(with(0, "other").queries[0].matchers, [Matcher::equal("a", "other")]);
+        assert_eq!(with(2, "b.c").queries[0].matchers, [Matcher::new(MatchOp::Regex, "a", "b.c").unwrap()]);
+        assert_eq!(with(0, "other").external_labels, external);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub fn samples(request: &ReadRequest, select: &dyn Select, limits: &ReadLimits) 
     let mut count = 0u64;
     for query in &request.queries {
         let (mut result, mut series) = (Vec::new(), Vec::new());
-        each_series(query, select, false, |labels, buf| {
+        each_series(query, &request.external_labels, select, false, |labels, buf| {
             count += buf.len() as u64;
             if count > limits.samples {
                 let limit = limits.samples;

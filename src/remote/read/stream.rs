@@ -32,7 +32,7 @@ pub fn chunks(
     sink: &mut dyn FnMut(Vec<u8>) -> Result<(), SinkClosed>,
 ) -> Result<(), ReadError> {
     for (position, query) in (0..).zip(&request.queries) {
-        each_series(query, select, true, |labels, buf| {
+        each_series(query, &request.external_labels, select, true, |labels, buf| {
             let mut frame = Frame::new(position, labels);
             for chunk in Chunks::of(buf) {
                 frame.chunk_bytes += chunk.data.len();
@@ -143,6 +143,28 @@ mod tests {
         let found = frames(vec![query(".*", 0, 9), nothing, query("b", 0, 9), query("b", 9, 0)], &select);
         let order: Vec<_> = found.iter().map(|f| (f.query_index, name(f))).collect();
         assert_eq!(order, [(0, "a"), (0, "b"), (2, "b")]);
+    }
+
+    #[test]
+    fn external_labels_are_added_where_absent_and_series_stay_sorted() {
+        let mut select = MemorySelect::default();
+        let mut buf = SeriesBuf::default();
+        buf.push_float(1, 1.0);
+        let own: [&[(&str, &str)]; 3] = [&[("a", "1")], &[("a", "1"), ("b", "2")], &[("a", "1"), ("c", "own")]];
+        for pairs in own {
+            let named = pairs.iter().copied().chain([("__name__", "up")]);
+            select.series.insert(Labels::from_pairs(named).unwrap(), buf.clone());
+        }
+        let external = Labels::from_pairs([("c", "all")]).unwrap();
+        let asked = request(vec![query("up", 0, 9)]).with_external_labels(&external);
+        let mut found = Vec::new();
+        chunks(&asked, &select, &mut |frame| {
+            let labels = unframe(&frame).chunked_series[0].labels.clone();
+            found.push(labels.into_iter().skip(1).map(|l| format!("{}={}", l.name, l.value)).collect::<Vec<_>>());
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(found, [vec!["a=1", "b=2", "c=all"], vec!["a=1", "c=all"], vec!["a=1", "c=own"]]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 mod admin;
 mod exemplars;
+mod federate;
 mod health;
+mod import;
 mod lists;
 mod metadata;
 mod query;
@@ -18,6 +20,7 @@ use hyper::{Method, Request, body::Incoming};
 use serde_json::json;
 
 use super::{Response, State, envelope::success_json, error::ApiError, params::Params};
+use crate::ingest;
 
 /// What a path leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +54,9 @@ pub(crate) enum Route {
     CleanTombstones,
     Write,
     Read,
+    /// The ingest format posted to this path.
+    Import(&'static str),
+    Federate,
 }
 
 const GET: &[Method] = &[Method::GET];
@@ -93,12 +99,14 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
     ("/api/v1/write", POST, Route::Write),
     ("/api/v1/read", POST, Route::Read),
+    ("/federate", GET, Route::Federate),
 ];
 
 /// The route of a path, with its pattern and methods.
 pub(crate) fn find(path: &str) -> Option<(&'static str, &'static [Method], Route)> {
     let pattern = if label_name(path).is_some() { LABEL_VALUES } else { path };
-    ROUTES.iter().find(|(known, ..)| *known == pattern).copied()
+    let import = || ingest::format_at(path).map(|format| (format.path(), POST, Route::Import(format.path())));
+    ROUTES.iter().find(|(known, ..)| *known == pattern).copied().or_else(import)
 }
 
 /// The still encoded name in `/api/v1/label/<name>/values`.
@@ -116,6 +124,7 @@ pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<
         Route::Metrics => health::metrics(state).await,
         Route::Write => remote_write::write(request, state).await,
         Route::Read => remote_read::read(request, state).await,
+        Route::Import(path) => import::import(path, request, state).await,
         Route::WalReplay => Ok(success_json(&json!({"min": 0, "max": 0, "current": 0}))),
         // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
@@ -127,6 +136,7 @@ pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<
 
 async fn answer_with_store(route: Route, request: Request<Incoming>, state: &State) -> Result<Response, ApiError> {
     let path = request.uri().path().to_owned();
+    let names = federate::Names::accepted(request.headers());
     let params = Params::read(request, &state.options.deadlines).await?;
     match route {
         Route::Query => query::instant(params, state).await,
@@ -137,6 +147,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,
         Route::Series => lists::series(params, state).await,
         Route::Metadata => metadata::families(params, state).await,
+        Route::Federate => federate::federate(params, names, state).await,
         // vctsdb scrapes nothing and evaluates no rules; these answer what a Prometheus without either answers.
         Route::Rules => Ok(success_json(&json!({"groups": []}))),
         Route::Alerts => Ok(success_json(&json!({"alerts": []}))),
@@ -145,7 +156,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         }
         Route::Alertmanagers => Ok(success_json(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))),
         Route::ScrapePools => Ok(success_json(&json!({"scrapePools": []}))),
-        Route::Config => Ok(status::config()),
+        Route::Config => Ok(status::config(state)),
         Route::Flags => Ok(status::flags(state)),
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
@@ -160,7 +171,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         | Route::Metrics
         | Route::WalReplay
         | Route::Write
-        | Route::Read => Err(ApiError::Internal("this route needs no store".to_owned())),
+        | Route::Read
+        | Route::Import(_) => Err(ApiError::Internal("this route needs no store".to_owned())),
     }
 }
 

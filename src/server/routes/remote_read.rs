@@ -32,7 +32,7 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
     let stores = state.stores()?.clone();
     let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
     let limits = ReadLimits::default();
-    let request = decode(&body, &limits).map_err(refusal)?;
+    let request = decode(&body, &limits).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
     let pass = state.remote_reads.enter(state.engine.options().timeout).await?;
     match request.response_type {

@@ -13,9 +13,19 @@ const DEFAULT_NAMES: usize = 10;
 /// How many it lists at most.
 const MAX_NAMES: usize = 10_000;
 
-/// The configuration file, which we don't have.
-pub(crate) fn config() -> Response {
-    success_json(&json!({"yaml": "# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n"}))
+/// What a Prometheus with our external labels has in its configuration file; others read from there how our series are
+/// to be told from those of other servers. Everything else that is configured are flags.
+pub(crate) fn config(state: &State) -> Response {
+    let external = &state.options.external_labels;
+    let mut yaml = String::from("# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n");
+    if !external.is_empty() {
+        yaml.push_str("global:\n  external_labels:\n");
+        for (name, value) in external.iter() {
+            // A JSON string is a YAML one.
+            yaml.push_str(&format!("    {name}: {}\n", Value::from(value)));
+        }
+    }
+    success_json(&json!({"yaml": yaml}))
 }
 
 /// All flags with their values.

@@ -122,6 +122,7 @@ impl Server {
             max_ahead: Duration::from_secs(600),
             admin_api,
             deadlines,
+            external_labels: Labels::empty(),
             flags: vec![("data-dir".to_owned(), "./data".to_owned())],
         };
         let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() }));

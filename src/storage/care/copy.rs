@@ -18,7 +18,7 @@ use crate::{
     sst::Table,
     storage::{
         error::OpenError,
-        layout,
+        extras, layout,
         manifest::Manifest,
         recover::{self, io_error},
     },
@@ -144,6 +144,8 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
     for dir in layout::DIRECTORIES {
         to.sync_dir(Path::new(dir)).map_err(target("syncing directories"))?;
     }
+    // The one file that changes under its name: it may be newer than the manifest, as after a crash between the two.
+    extras::copy(&**from, &**to).map_err(CopyError::Source)?;
     manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
     done.removed = prune(&**to, &manifest, &log).map_err(CopyError::Target)?;
     Ok(done)

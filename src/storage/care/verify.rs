@@ -9,7 +9,7 @@ use crate::{
     index::Segment,
     seams::env::Disk,
     sst::Table,
-    storage::{damage, error::OpenError, layout, manifest::Manifest},
+    storage::{damage, error::OpenError, extras, layout, manifest::Manifest},
 };
 
 /// Something wrong.
@@ -71,6 +71,9 @@ pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, OpenError> {
         seen.find(layout::MANIFEST, format!("{why}; the other copy is whole, nothing is lost"));
     }
     let manifest = read.manifest;
+    if let Some(what) = extras::check(&**disk)? {
+        seen.find(layout::EXTRAS, what);
+    }
     let labelled = segments(disk, &manifest, &mut seen)?;
     let log = Log::read(&**disk, manifest.wal_start)?;
     for what in log.damage() {

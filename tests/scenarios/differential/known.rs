@@ -25,7 +25,9 @@ const KNOWN: [Known; 6] = [
         reason: "topk, bottomk and limitk judge k before they look for series; 3.5 did so for each series",
         is: |expr, difference| {
             let of_k = ["Parameter value is NaN", "underflows int64", "overflows int64"];
-            names(&["topk", "bottomk", "limitk"], expr) && difference.starts_with("status: 200") && names(&of_k, ours(difference))
+            names(&["topk", "bottomk", "limitk"], expr)
+                && difference.starts_with("status: 200")
+                && names(&of_k, ours(difference))
         },
     },
     Known {

@@ -1,0 +1,136 @@
+//! Prometheus' text format, and OpenMetrics as far as it is the same.
+//!
+//! ```text
+//! # HELP http_requests_total Requests served.
+//! # TYPE http_requests_total counter
+//! http_requests_total{method="post",code="200"} 1027 1395066363000
+//! {"a.name with dots", method="post"} 1.5e-3
+//! ```
+//!
+//! - A line is a sample, a comment (`#`, of which HELP, TYPE and UNIT say something), or blank; `\r\n` ends one too.
+//! - A name or label name outside the classic alphabet is quoted; a quoted string alone among the labels is the name.
+//! - In quotes `\\`, `\"` and `\n` are escapes, in help texts `\\` and `\n`; any other backslash stands for itself.
+//! - The time is milliseconds, and seconds with fractions when the `Content-Type` is `application/openmetrics-text`;
+//!   absent, it is the time of the request, one for all lines.
+//! - A value may be followed by an OpenMetrics exemplar, `# {trace_id="abc"} 0.67 1520879607.789`, whose time is always
+//!   seconds and, when absent, that of its sample.
+//! - `# EOF` may end the text; nothing follows it.
+//! - Any NaN is stored as the ordinary one: the text can't say which it was.
+
+mod line;
+
+use std::collections::BTreeMap;
+
+use self::line::{Clock, Fault, sample};
+use super::{Format, Intake, Stop, intake::Pair};
+use crate::model::{Metadata, MetricType};
+
+/// The text format.
+pub(super) struct Exposition;
+
+impl Format for Exposition {
+    fn path(&self) -> &'static str {
+        "/api/v1/import/prometheus"
+    }
+
+    fn take<'b>(&self, body: &'b [u8], content_type: &str, intake: &mut Intake<'b, '_>) -> Result<(), Stop> {
+        let media = content_type.split(';').next().unwrap_or_default().trim();
+        let clock = if media.eq_ignore_ascii_case("application/openmetrics-text") { Clock::Seconds } else { Clock::Ms };
+        let mut families = BTreeMap::new();
+        let mut pairs = Vec::new();
+        let mut ended = false;
+        for (number, bytes) in (1..).zip(body.split(|byte| *byte == b'\n')) {
+            let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            let text = match std::str::from_utf8(bytes) {
+                Ok(text) => text,
+                Err(error) => {
+                    let good = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+                    intake.fault(number, good.chars().count() + 1, "this is not UTF-8");
+                    continue;
+                }
+            };
+            if text.trim().is_empty() {
+                continue;
+            }
+            let taken = if ended {
+                Err(Fault::at(0, "text after # EOF"))
+            } else if let Some(comment) = text.trim_start().strip_prefix('#') {
+                ended = comment.trim() == "EOF";
+                describe(comment, &mut families).map_err(|why| Fault::at(0, why))
+            } else {
+                take_sample(text, clock, &mut pairs, intake)?
+            };
+            if let Err(Fault { at, why }) = taken {
+                let column = text.get(..at).unwrap_or(text).chars().count() + 1;
+                intake.fault(number, column, &why);
+            }
+        }
+        families.into_values().try_for_each(|metadata| intake.metadata(metadata))
+    }
+}
+
+fn take_sample<'b>(
+    text: &'b str,
+    clock: Clock,
+    pairs: &mut Vec<Pair<'b>>,
+    intake: &mut Intake<'b, '_>,
+) -> Result<Result<(), Fault>, Stop> {
+    let found = match sample(text, clock, pairs) {
+        Ok(found) => found,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    let series = match intake.series(found.series, pairs)? {
+        Ok(series) => series,
+        Err(why) => return Ok(Err(Fault::at(0, why))),
+    };
+    let time = found.time.unwrap_or_else(|| intake.now());
+    if let Err(why) = intake.sample(series, time, found.value)? {
+        return Ok(Err(Fault::at(found.time_at, why)));
+    }
+    let Some(exemplar) = found.exemplar else { return Ok(Ok(())) };
+    let taken = intake.exemplar(series, &exemplar.labels, exemplar.value, exemplar.time.unwrap_or(time))?;
+    Ok(taken.map_err(|why| Fault::at(exemplar.at, why)))
+}
+
+/// Takes a comment that says what a family is.
+fn describe(comment: &str, families: &mut BTreeMap<String, Metadata>) -> Result<(), String> {
+    let mut words = comment.trim_start().splitn(3, [' ', '\t']);
+    let keyword = words.next().unwrap_or_default();
+    if !["HELP", "TYPE", "UNIT"].contains(&keyword) {
+        return Ok(());
+    }
+    let (Some(family), text) = (words.next().filter(|name| !name.is_empty()), words.next().unwrap_or_default()) else {
+        return Err(format!("# {keyword} names no metric"));
+    };
+    let family = family.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(family);
+    let metric_type = match (keyword, text.trim()) {
+        ("TYPE", word) => Some(kind(word).ok_or_else(|| format!("{word:?} is no metric type"))?),
+        _ => None,
+    };
+    let entry = families
+        .entry(family.to_owned())
+        .or_insert_with(|| Metadata { family: family.to_owned(), ..Metadata::default() });
+    match (keyword, metric_type) {
+        (_, Some(metric_type)) => entry.metric_type = metric_type,
+        ("HELP", _) => entry.help = line::unescape(text, false).into_owned(),
+        _ => text.trim().clone_into(&mut entry.unit),
+    }
+    Ok(())
+}
+
+fn kind(word: &str) -> Option<MetricType> {
+    Some(match word {
+        "untyped" | "unknown" => MetricType::Unknown,
+        "counter" => MetricType::Counter,
+        "gauge" => MetricType::Gauge,
+        "histogram" => MetricType::Histogram,
+        "gaugehistogram" => MetricType::GaugeHistogram,
+        "summary" => MetricType::Summary,
+        "info" => MetricType::Info,
+        "stateset" => MetricType::StateSet,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,183 @@
+//! What a format found in a body, on its way into one batch.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use super::{ImportError, Imported};
+use crate::{
+    model::{Exemplar, Labels, Metadata},
+    seams::append::{Append, AppendError, Batch, FloatSample, SeriesId},
+};
+
+/// Samples of one body; an exemplar and a metadata entry count for eight.
+pub(super) const MAX_SAMPLES: usize = 4 << 20;
+/// What an exemplar or a metadata entry counts for.
+const HEAVY: usize = 8;
+/// Labels of one series.
+const MAX_LABELS: usize = 256;
+/// Bytes of a label name.
+const MAX_NAME: usize = 1 << 10;
+/// Bytes of a label value, and of a help text.
+const MAX_VALUE: usize = 64 << 10;
+/// Characters of all names and values of an exemplar.
+const MAX_EXEMPLAR: usize = 128;
+/// So many faults are spelled out; the others are counted.
+const SPELLED_OUT: usize = 5;
+/// Bytes that the wording of one fault may take.
+const FAULT_BYTES: usize = 300;
+
+/// A label's name and value.
+pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
+
+/// Why a body is given up.
+#[derive(Debug)]
+pub enum Stop {
+    /// It holds too much.
+    TooMany,
+    /// The store can't say which series is meant.
+    Store(AppendError),
+}
+
+/// Gathers what a format finds.
+pub struct Intake<'b, 's> {
+    append: &'s dyn Append,
+    now: i64,
+    latest: i64,
+    batch: Batch,
+    imported: Imported,
+    left: usize,
+    /// Series of this body by the text that names them.
+    known: HashMap<&'b str, SeriesId>,
+    faults: Vec<String>,
+    fault_count: u64,
+}
+
+impl<'b, 's> Intake<'b, 's> {
+    pub(super) fn new(append: &'s dyn Append, now: i64, latest: i64) -> Self {
+        Self {
+            append,
+            now,
+            latest,
+            batch: Batch::default(),
+            imported: Imported::default(),
+            left: MAX_SAMPLES,
+            known: HashMap::new(),
+            faults: Vec::new(),
+            fault_count: 0,
+        }
+    }
+
+    /// What is to be stored, unless there were faults.
+    pub(super) fn finish(self) -> Result<(Batch, Imported), ImportError> {
+        if self.fault_count == 0 {
+            return Ok((self.batch, self.imported));
+        }
+        let more = self.fault_count - self.faults.len() as u64;
+        let rest = if more > 0 { format!("; and {more} more lines") } else { String::new() };
+        Err(ImportError::Faults(format!("{}{rest}", self.faults.join("; "))))
+    }
+
+    /// The time of samples that have none, in ms.
+    #[must_use]
+    pub fn now(&self) -> i64 {
+        self.now
+    }
+
+    /// Notes what is wrong at a line and column, both from 1.
+    pub fn fault(&mut self, line: usize, column: usize, why: &str) {
+        self.fault_count += 1;
+        if self.faults.len() < SPELLED_OUT {
+            let end = (0..=FAULT_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
+            self.faults.push(format!("line {line}:{column}: {}", why.get(..end).unwrap_or_default()));
+        }
+    }
+
+    /// The series with these labels; `text` names it within the body. `Err` says which rule the labels break.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub fn series(&mut self, text: &'b str, pairs: &[Pair<'b>]) -> Result<Result<SeriesId, String>, Stop> {
+        if let Some(id) = self.known.get(text) {
+            return Ok(Ok(*id));
+        }
+        let labels = match check(pairs) {
+            Ok(labels) if labels.metric_name().is_some() => labels,
+            Ok(_) => return Ok(Err("the series has no metric name".to_owned())),
+            Err(why) => return Ok(Err(why)),
+        };
+        let id = self.append.series(&labels, None, &mut self.batch).map_err(Stop::Store)?;
+        self.known.insert(text, id);
+        Ok(Ok(id))
+    }
+
+    /// A sample. The inner `Err` says which rule its time breaks.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn sample(&mut self, series: SeriesId, time: i64, value: f64) -> Result<Result<(), String>, Stop> {
+        self.spend(1)?;
+        if time > self.latest {
+            let latest = self.latest;
+            let why = format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)");
+            return Ok(Err(why));
+        }
+        self.imported.samples += 1;
+        self.batch.floats.push(FloatSample { series, time, value });
+        Ok(Ok(()))
+    }
+
+    /// An exemplar. The inner `Err` says which rule it breaks.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn exemplar(
+        &mut self,
+        series: SeriesId,
+        pairs: &[Pair<'b>],
+        value: f64,
+        time: i64,
+    ) -> Result<Result<(), String>, Stop> {
+        self.spend(HEAVY)?;
+        let chars: usize = pairs.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
+        if chars > MAX_EXEMPLAR {
+            return Ok(Err(format!("the exemplar's labels have {chars} characters, more than {MAX_EXEMPLAR}")));
+        }
+        Ok(check(pairs).map(|labels| {
+            self.imported.exemplars += 1;
+            self.batch.exemplars.push((series, Exemplar { labels, value, time }));
+        }))
+    }
+
+    /// What a family is.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn metadata(&mut self, metadata: Metadata) -> Result<(), Stop> {
+        self.spend(HEAVY)?;
+        // As in remote write, metadata is never a reason to refuse samples.
+        if [&metadata.family, &metadata.help, &metadata.unit].iter().all(|text| text.len() <= MAX_VALUE) {
+            self.batch.metadata.push(metadata);
+        }
+        Ok(())
+    }
+
+    fn spend(&mut self, samples: usize) -> Result<(), Stop> {
+        self.left = self.left.checked_sub(samples).ok_or(Stop::TooMany)?;
+        Ok(())
+    }
+}
+
+fn check(pairs: &[Pair<'_>]) -> Result<Labels, String> {
+    if pairs.len() > MAX_LABELS {
+        return Err(format!("the series has more than the {MAX_LABELS} labels allowed"));
+    }
+    for (name, value) in pairs {
+        if name.len() > MAX_NAME {
+            return Err(format!("a label name has {} bytes, more than the limit of {MAX_NAME}", name.len()));
+        }
+        if value.len() > MAX_VALUE {
+            let bytes = value.len();
+            return Err(format!("the value of label {name:?} has {bytes} bytes, more than the limit of {MAX_VALUE}"));
+        }
+    }
+    Labels::from_pairs(pairs.iter().map(|(name, value)| (name, value))).map_err(|error| error.to_string())
+}

@@ -1,0 +1,138 @@
+//! Formats that samples can be posted in besides remote write, each under a path of its own.
+//!
+//! A [`Format`] is one file (or folder) that turns a body into series, samples and metadata, and one line in
+//! [`FORMATS`]; the server asks [`format_at`] where a path leads. What all formats share is here: [`encoding`] undoes a
+//! body's compression within a limit, `intake` gathers what a format finds, and [`receive`] stores it.
+//!
+//! # What is stored
+//!
+//! All of a body or nothing: when any line breaks a rule nothing is stored, and the answer names the first few such
+//! lines with the column and the rule ([`ImportError::Faults`]). People post by hand and from scripts: they mend the
+//! line and post again, which changes nothing for lines that were right before, because the last write of a series and
+//! time wins. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs
+//! a name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
+
+pub mod encoding;
+mod exposition;
+mod intake;
+
+use std::time::Duration;
+
+pub use intake::{Intake, Pair, Stop};
+
+use crate::seams::append::{Append, AppendError};
+
+/// All formats.
+pub const FORMATS: &[&dyn Format] = &[&exposition::Exposition];
+
+/// The format that is posted to `path`.
+#[must_use]
+pub fn format_at(path: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.path() == path)
+}
+
+/// A way to write samples down.
+pub trait Format: Send + Sync {
+    /// The path it is posted to.
+    fn path(&self) -> &'static str;
+
+    /// Finds everything in `body`, and hands it to `intake`, faults included. `content_type` is what the header says.
+    ///
+    /// # Errors
+    /// When `intake` takes no more.
+    fn take<'b>(&self, body: &'b [u8], content_type: &str, intake: &mut Intake<'b, '_>) -> Result<(), Stop>;
+}
+
+/// What one body may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ImportLimits {
+    /// Bytes of a body once its compression is undone.
+    pub decoded: usize,
+    /// How far ahead of now a sample may lie, in ms.
+    pub max_ahead: i64,
+}
+
+impl Default for ImportLimits {
+    fn default() -> Self {
+        Self { decoded: 64 << 20, max_ahead: 10 * 60 * 1000 }
+    }
+}
+
+/// What a body held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Imported {
+    /// Samples.
+    pub samples: u64,
+    /// Exemplars.
+    pub exemplars: u64,
+}
+
+/// Why a body was not stored. Nothing of it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// Lines break rules of the format or of the store (400).
+    #[error("nothing was stored: {0}")]
+    Faults(String),
+    /// It is larger than allowed (413).
+    #[error("the body holds more than {0}; post it in parts")]
+    TooLarge(String),
+    /// Its compression can't be undone (400).
+    #[error("the body is not what its Content-Encoding {encoding} says: {why}")]
+    Encoding {
+        /// The announced encoding.
+        encoding: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+    /// Its compression is none we know (415).
+    #[error("Content-Encoding {0:?} is not supported (expected gzip, zstd or none)")]
+    UnknownEncoding(String),
+    /// The store can't take writes now; a retry will help (503).
+    #[error("writes are not possible right now: {reason}")]
+    Unavailable {
+        /// What stands in the way.
+        reason: String,
+        /// When to retry.
+        retry_after: Duration,
+    },
+    /// The store failed (500).
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<AppendError> for ImportError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Unavailable { reason, retry_after } => Self::Unavailable { reason, retry_after },
+            AppendError::SeriesExhausted | AppendError::Storage(_) => Self::Internal(error.to_string()),
+        }
+    }
+}
+
+/// Stores what `body` holds; `now`, in ms, is the time of samples that have none.
+///
+/// `Ok` means that all of it is on disk. Everything but the append itself happens before the first await.
+///
+/// # Errors
+/// See [`ImportError`]; nothing is stored then.
+pub async fn receive(
+    format: &dyn Format,
+    body: &[u8],
+    content_type: &str,
+    now: i64,
+    limits: &ImportLimits,
+    append: &dyn Append,
+) -> Result<Imported, ImportError> {
+    let (batch, imported) = {
+        let mut intake = Intake::new(append, now, now.saturating_add(limits.max_ahead));
+        format.take(body, content_type, &mut intake).map_err(|stop| match stop {
+            Stop::TooMany => ImportError::TooLarge(format!("{} samples", intake::MAX_SAMPLES)),
+            Stop::Store(error) => error.into(),
+        })?;
+        intake.finish()?
+    };
+    if !batch.is_empty() {
+        append.append(batch).await?;
+    }
+    Ok(imported)
+}

@@ -1,0 +1,247 @@
+//! `/federate`: the newest sample of each selected series, for a Prometheus that scrapes us.
+//!
+//! Series come by metric name and then label set, each with its time. A series whose newest sample in the lookback
+//! window is a staleness marker has ended and is left out. External labels are added where absent, and an empty
+//! `instance`, so that the scraper adds none of its own. Types are not told: every family is untyped, but for histograms
+//! with custom buckets, which are written as classic ones; exponential ones can't be written as text and are left out.
+
+use std::{collections::BTreeMap, io::Write, sync::Arc};
+
+use hyper::{HeaderMap, StatusCode, header::ACCEPT};
+
+use super::selectors::selectors;
+use crate::{
+    model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
+    seams::select::{Select, SelectHints},
+    server::{
+        Response, State,
+        body::{Body, Source},
+        error::ApiError,
+        json,
+        params::Params,
+        respond,
+        work::blocking,
+    },
+};
+
+/// The text format as every scraper reads it.
+const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8; escaping=underscores";
+/// The text format with names of any characters, in quotes.
+const UTF8: &str = "text/plain; version=1.0.0; charset=utf-8; escaping=allow-utf-8";
+
+/// How names outside the classic alphabet are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// With underscores in place of other characters.
+    Underscores,
+    /// As they are, quoted.
+    Quoted,
+}
+
+impl Names {
+    /// What the client says it can read.
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let quoted = accepted.any(|value| value.replace(' ', "").contains("escaping=allow-utf-8"));
+        if quoted { Self::Quoted } else { Self::Underscores }
+    }
+}
+
+/// A series' newest sample.
+enum Newest {
+    Float(f64),
+    Histogram(Arc<Histogram>),
+}
+
+/// Name first: that is the order of the answer.
+type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
+
+/// The newest samples of all series that `match[]` selects.
+pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Result<Response, ApiError> {
+    let selectors = selectors(&params)?;
+    let stores = state.stores()?.clone();
+    let options = state.engine.options();
+    let now = state.clock.now();
+    let range = TimeRange::new(now.saturating_sub(options.lookback).saturating_add(1), now);
+    let limit = options.max_samples;
+    let external = state.options.external_labels.clone();
+    let pass = state.lookups.enter(options.timeout).await?;
+    let rows = blocking(pass, move || gather(&*stores.select, &selectors, range, limit, &external)).await?;
+    let text = Text { rows: rows.into_iter(), names, family: String::new() };
+    let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
+    Ok(respond::typed(content_type, Body::Source(Box::new(text))))
+}
+
+fn gather(
+    select: &dyn Select,
+    selectors: &[Vec<Matcher>],
+    range: TimeRange,
+    limit: u64,
+    external: &Labels,
+) -> Result<Rows, ApiError> {
+    let mut rows = Rows::new();
+    let mut samples = SeriesBuf::default();
+    for matchers in selectors {
+        let set = select.select(matchers, range, &SelectHints::default())?;
+        for i in 0..set.len() {
+            set.read(i, &mut samples)?;
+            let Some((time, newest)) = newest(&samples) else { continue };
+            let labels = set.labels(i)?;
+            let Some(name) = labels.metric_name() else { continue };
+            rows.insert((name.to_owned(), dressed(&labels, external)), (time, newest));
+            if rows.len() as u64 > limit {
+                let why = format!("more than {limit} series are selected; narrow match[]");
+                return Err(ApiError::Plain(StatusCode::UNPROCESSABLE_ENTITY, why));
+            }
+        }
+    }
+    Ok(rows)
+}
+
+/// The newest sample, unless the series has ended.
+fn newest(samples: &SeriesBuf) -> Option<(i64, Newest)> {
+    let float = samples.times.last().copied().zip(samples.values.last().copied());
+    match (float, samples.histograms.last()) {
+        (Some((time, value)), None) => (!is_stale(value)).then_some((time, Newest::Float(value))),
+        (Some((time, value)), Some((later, _))) if time > *later => {
+            (!is_stale(value)).then_some((time, Newest::Float(value)))
+        }
+        (_, Some((time, histogram))) => {
+            let shown = !histogram.is_stale() && histogram.has_custom_buckets();
+            shown.then(|| (*time, Newest::Histogram(histogram.clone())))
+        }
+        (None, None) => None,
+    }
+}
+
+/// The labels without the name, and with what a scraper is to see.
+fn dressed(labels: &Labels, external: &Labels) -> Labels {
+    let mut builder = labels.without_metric_name().builder();
+    for (name, value) in external.iter().filter(|(name, _)| labels.get(name).is_none()) {
+        builder.set(name, value);
+    }
+    builder.build()
+}
+
+/// Writes the rows as they are taken.
+struct Text {
+    rows: std::collections::btree_map::IntoIter<(String, Labels), (i64, Newest)>,
+    names: Names,
+    /// The family whose type was written last.
+    family: String,
+}
+
+impl Source for Text {
+    fn fill(&mut self, out: &mut Vec<u8>) -> bool {
+        let Some(((name, labels), (time, newest))) = self.rows.next() else { return false };
+        let kind = match newest {
+            Newest::Float(_) => "untyped",
+            Newest::Histogram(_) => "histogram",
+        };
+        if name != self.family {
+            out.extend_from_slice(b"# TYPE ");
+            self.put_name(out, &name);
+            let _ = writeln!(out, " {kind}");
+            self.family.clone_from(&name);
+        }
+        match newest {
+            Newest::Float(value) => self.put(out, &name, &labels, None, value, time),
+            Newest::Histogram(histogram) => self.put_classic(out, &name, &labels, &histogram, time),
+        }
+        true
+    }
+}
+
+impl Text {
+    fn put(&self, out: &mut Vec<u8>, name: &str, labels: &Labels, bound: Option<&str>, value: f64, time: i64) {
+        let quoted = self.names == Names::Quoted && !is_classic(name, true);
+        if !quoted {
+            self.put_name(out, name);
+        }
+        out.push(b'{');
+        if quoted {
+            self.put_name(out, name);
+            out.push(b',');
+        }
+        let mut separator: &[u8] = b"";
+        let instance = labels.get("instance").is_none().then_some(("instance", ""));
+        for (name, value) in labels.iter().chain(instance).chain(bound.map(|bound| (BUCKET_LABEL, bound))) {
+            out.extend_from_slice(separator);
+            self.put_label_name(out, name);
+            out.push(b'=');
+            put_quoted(out, value);
+            separator = b",";
+        }
+        out.extend_from_slice(b"} ");
+        put_value(out, value);
+        let _ = writeln!(out, " {time}");
+    }
+
+    /// A histogram with custom buckets as the series of a classic one.
+    fn put_classic(&self, out: &mut Vec<u8>, name: &str, labels: &Labels, histogram: &Histogram, time: i64) {
+        let total = match &histogram.counts {
+            BucketCounts::Integer { count, .. } => *count as f64,
+            BucketCounts::Float { count, .. } => *count,
+        };
+        let bucket = format!("{name}_bucket");
+        let listed = histogram.buckets();
+        for bound in &histogram.custom_values {
+            let below: f64 = listed.iter().filter(|b| b.upper <= *bound).map(|b| b.count).sum();
+            let mut text = Vec::new();
+            put_value(&mut text, *bound);
+            self.put(out, &bucket, labels, Some(&String::from_utf8_lossy(&text)), below, time);
+        }
+        self.put(out, &bucket, labels, Some("+Inf"), total, time);
+        self.put(out, &format!("{name}_sum"), labels, None, histogram.sum, time);
+        self.put(out, &format!("{name}_count"), labels, None, total, time);
+    }
+
+    fn put_name(&self, out: &mut Vec<u8>, name: &str) {
+        self.put_any(out, name, true);
+    }
+
+    fn put_label_name(&self, out: &mut Vec<u8>, name: &str) {
+        debug_assert_ne!(name, METRIC_NAME, "the name stands in front");
+        self.put_any(out, name, false);
+    }
+
+    fn put_any(&self, out: &mut Vec<u8>, name: &str, colons: bool) {
+        if is_classic(name, colons) {
+            out.extend_from_slice(name.as_bytes());
+        } else if self.names == Names::Quoted {
+            put_quoted(out, name);
+        } else {
+            let plain = |(i, c): (usize, char)| if is_classic_char(c, colons, i == 0) { c } else { '_' };
+            out.extend(name.chars().enumerate().map(plain).collect::<String>().bytes());
+        }
+    }
+}
+
+fn is_classic_char(c: char, colons: bool, first: bool) -> bool {
+    c.is_ascii_alphabetic() || c == '_' || (colons && c == ':') || (!first && c.is_ascii_digit())
+}
+
+fn is_classic(name: &str, colons: bool) -> bool {
+    name.chars().enumerate().all(|(i, c)| is_classic_char(c, colons, i == 0))
+}
+
+fn put_quoted(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    for byte in text.bytes() {
+        match byte {
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            byte => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+/// A number as JSON answers have it, without the quotes.
+fn put_value(out: &mut Vec<u8>, value: f64) {
+    let begin = out.len();
+    json::value(out, value);
+    out.pop();
+    out.remove(begin);
+}

@@ -1,0 +1,72 @@
+//! `/api/v1/import/…`: the formats of [`ingest`](crate::ingest).
+
+use std::sync::Arc;
+
+use hyper::{
+    HeaderMap, Request, StatusCode,
+    body::{Body as _, Incoming},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+};
+
+use crate::{
+    ingest::{ImportError, ImportLimits, encoding, format_at, receive},
+    server::{Response, State, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
+};
+
+/// Stores the body, which is in the format of `path`.
+pub(crate) async fn import(
+    path: &'static str,
+    request: Request<Incoming>,
+    state: Arc<State>,
+) -> Result<Response, ApiError> {
+    let stores = state.stores()?;
+    let Some(format) = format_at(path) else {
+        return Err(ApiError::Plain(StatusCode::NOT_FOUND, format!("no format is posted to {path}")));
+    };
+    let content_type = text(request.headers(), CONTENT_TYPE);
+    let content_encoding = text(request.headers(), CONTENT_ENCODING);
+    let announced = request.body().size_hint().upper().unwrap_or(u64::MAX).min(MAX_REMOTE_BYTES as u64);
+    let limits = ImportLimits {
+        max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
+        ..ImportLimits::default()
+    };
+    // A compressed body may grow to its limit.
+    let room = if content_encoding.is_empty() { announced } else { limits.decoded as u64 };
+    let _room = state.bodies.enter(room).await?;
+    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
+    let imported = match encoding::decode(&body, &content_encoding, limits.decoded) {
+        Ok(decoded) => receive(format, &decoded, &content_type, state.clock.now(), &limits, &*stores.append).await,
+        Err(error) => Err(error),
+    };
+    match imported {
+        Ok(imported) => {
+            metrics::WRITTEN.with_label_values(&["float"]).inc_by(imported.samples);
+            metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(imported.exemplars);
+            Ok(respond::no_content())
+        }
+        Err(error) => Ok(refusal(&error)),
+    }
+}
+
+/// A header's text; what isn't text is none that we know.
+fn text(headers: &HeaderMap, name: HeaderName) -> String {
+    headers.get(name).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+fn refusal(error: &ImportError) -> Response {
+    let status = match error {
+        ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
+        ImportError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        ImportError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ImportError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        ImportError::Internal(_) => {
+            tracing::error!(%error, "an import failed");
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+    };
+    let mut response = respond::text(status, error.to_string());
+    if let ImportError::Unavailable { retry_after, .. } = error {
+        response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+    }
+    response
+}

@@ -1,0 +1,173 @@
+//! Exemplars and metadata are as durable as samples: acknowledged means on disk, whatever happens then.
+
+use std::path::Path;
+
+use vctsdb::{
+    model::{Exemplar, Labels, MatchOp, Matcher, Metadata, TimeRange},
+    seams::{
+        append::{Append, Batch, FloatSample},
+        env::{Cut, Disk, Op, SimDisk},
+        select::Select,
+        status::Status,
+    },
+    storage::Storage,
+};
+
+use super::store::{block_on, open, series};
+
+const REQUESTS: i64 = 10;
+
+/// Request `round`: two samples, an exemplar of each series and what their families are.
+fn write(storage: &Storage, round: i64) -> bool {
+    let mut batch = Batch::default();
+    for number in [round as usize % 3, 10 + round as usize] {
+        let Ok(id) = Append::series(storage, &series(number), None, &mut batch) else { return false };
+        batch.floats.push(FloatSample { series: id, time: round, value: 1.0 });
+        batch.exemplars.push((id, exemplar(round)));
+    }
+    batch.metadata.push(metadata(round));
+    batch.metadata.push(metadata(round % 2));
+    block_on(storage.append(batch)).is_ok()
+}
+
+fn exemplar(round: i64) -> Exemplar {
+    let labels = Labels::from_pairs([("trace_id", format!("trace-{round}"))]).unwrap();
+    Exemplar { labels, value: -0.5 * round as f64, time: round - 5 }
+}
+
+fn metadata(round: i64) -> Metadata {
+    Metadata { family: format!("family_{}", round % 4), help: format!("Help {round}."), ..Metadata::default() }
+}
+
+/// The exemplars of every round, by round, as the store has them: how many series have each.
+fn found(storage: &Storage) -> Vec<usize> {
+    let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
+    let answer = storage.exemplars(&[all], TimeRange::ALL).unwrap();
+    (0..REQUESTS)
+        .map(|round| answer.iter().map(|(_, list)| list.iter().filter(|e| **e == exemplar(round)).count()).sum())
+        .collect()
+}
+
+/// Writes with flushes in between until something fails. Answers how many requests were acknowledged.
+fn run(storage: &Storage) -> i64 {
+    for round in 0..REQUESTS {
+        if !write(storage, round) {
+            return round;
+        }
+        if [2, 5, 6].contains(&round) && storage.flush().is_err() {
+            return round + 1;
+        }
+    }
+    let _ = storage.close();
+    REQUESTS
+}
+
+/// What is there of the first `acknowledged` requests is all of them; of the one after, all or nothing.
+fn check(storage: &Storage, acknowledged: i64, context: &str) {
+    let found = found(storage);
+    let next = found.get(acknowledged as usize).copied().unwrap_or(0);
+    assert!(next == 0 || next == 2, "{context}: the request in flight arrived in part: {found:?}");
+    let want: Vec<usize> = (0..REQUESTS)
+        .map(|round| {
+            if round < acknowledged {
+                2
+            } else if round == acknowledged {
+                next
+            } else {
+                0
+            }
+        })
+        .collect();
+    assert_eq!(found, want, "{context}: {acknowledged} were acknowledged");
+    let help = storage.metadata(None);
+    for round in 0..acknowledged {
+        assert!(help.contains(&metadata(round)), "{context}: metadata of request {round} is missing: {help:?}");
+    }
+}
+
+#[test]
+fn acknowledged_exemplars_and_metadata_survive_a_power_cut_at_any_disk_operation() {
+    let disk = SimDisk::new();
+    assert_eq!(run(&open(&disk).unwrap()), REQUESTS);
+    let operations = disk.ops();
+    check(&open(&disk.restart(Cut::LOST)).unwrap(), REQUESTS, "after a clean close");
+    assert!(disk.list_all().iter().any(|path| path == Path::new("EXTRAS")), "they were saved");
+    for cut_after in 0..operations {
+        for (name, cut) in [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(cut_after))] {
+            let disk = SimDisk::new();
+            disk.cut_power_after(cut_after);
+            let acknowledged = open(&disk).map_or(0, |storage| run(&storage));
+            let disk = disk.restart(cut);
+            let context = format!("cut after {cut_after}, {name}");
+            let storage = open(&disk).unwrap_or_else(|error| panic!("{context}: {error}"));
+            check(&storage, acknowledged, &context);
+            storage.flush().unwrap();
+            drop(storage);
+            check(&open(&disk.restart(Cut::LOST)).unwrap(), acknowledged, &format!("{context}, flushed, cut again"));
+        }
+    }
+}
+
+#[test]
+fn a_save_that_fails_is_repeated_and_loses_nothing() {
+    for op in [Op::Create, Op::Append, Op::Sync, Op::Rename] {
+        for repeated in [false, true] {
+            let disk = SimDisk::new();
+            let storage = open(&disk).unwrap();
+            (0..4).for_each(|round| assert!(write(&storage, round)));
+            disk.fail_next(op, "EXTRAS", std::io::ErrorKind::Other);
+            assert!(storage.flush().is_err(), "{op:?}");
+            if repeated {
+                storage.flush().unwrap();
+            }
+            check(&open(&disk.restart(Cut::LOST)).unwrap(), 4, &format!("{op:?} failed, repeated: {repeated}"));
+        }
+    }
+}
+
+#[test]
+fn damaged_extras_are_reported_and_kept_and_samples_are_served() {
+    let disk = SimDisk::new();
+    let storage = open(&disk).unwrap();
+    assert_eq!(run(&storage), REQUESTS);
+    drop(storage);
+    let disk = disk.restart(Cut::LOST);
+    let path = Path::new("EXTRAS");
+    let length = disk.read_file(path).unwrap().len() as u64;
+    disk.flip_bit(path, length - 3, 1).unwrap();
+
+    let storage = open(&disk).unwrap();
+    let damage = storage.status().damage;
+    assert!(damage.len() == 1 && damage[0].contains("EXTRAS"), "{damage:?}");
+    assert_eq!(storage.metadata(None).len(), 10, "the frame of metadata is whole");
+    assert_eq!(found(&storage), [0; REQUESTS as usize]);
+    assert!(disk.open(Path::new("quarantine/EXTRAS")).is_ok(), "{:?}", disk.list_all());
+    assert!(write(&storage, 3));
+    storage.close().unwrap();
+    drop(storage);
+    let storage = open(&disk.restart(Cut::LOST)).unwrap();
+    assert_eq!((storage.status().damage, found(&storage)[3]), (vec![], 2));
+}
+
+#[test]
+fn the_newest_exemplars_stay_when_there_are_too_many() {
+    let disk = SimDisk::new();
+    let open = || {
+        let options = vctsdb::storage::StorageOptions { exemplars: 6, ..super::store::options() };
+        let clock = std::sync::Arc::new(vctsdb::seams::env::TestClock::at(0));
+        Storage::open(std::sync::Arc::new(disk.clone()), clock, options).unwrap()
+    };
+    let storage = open();
+    for round in 0..REQUESTS {
+        assert!(write(&storage, round));
+        if round % 4 == 3 {
+            storage.flush().unwrap();
+        }
+    }
+    drop(storage);
+    for _ in 0..2 {
+        let storage = open();
+        assert_eq!(found(&storage), [0, 0, 0, 0, 0, 0, 0, 2, 2, 2]);
+        storage.flush().unwrap();
+    }
+}

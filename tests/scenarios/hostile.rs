@@ -1,0 +1,230 @@
+//! Clients that mean no good, or know no better: none of them harms the server or the others.
+
+use std::{
+    io::{Read, Write},
+    net::{Shutdown, TcpStream},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    http_client::{get, request},
+    process::{Server, eventually, free_address, vctsdb},
+    sender::{write, write_one},
+};
+
+fn started() -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+    write_one(&server.address, "kept", now(), 7.0).unwrap();
+    (dir, server)
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// Asks for what was stored before, and says how long that took.
+fn served(server: &Server) -> Duration {
+    let begun = Instant::now();
+    let answer = get(&server.address, "/api/v1/query?query=kept").unwrap().json();
+    assert_eq!(answer["data"]["result"][0]["value"][1], "7", "{answer}");
+    begun.elapsed()
+}
+
+/// Resident memory in KiB.
+fn memory(server: &Server) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+fn connect(server: &Server) -> TcpStream {
+    let stream = TcpStream::connect(&server.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+}
+
+/// Everything the server sends until it closes; a reset is an end too.
+fn rest(stream: &mut TcpStream) -> String {
+    let (mut answer, mut buf) = (Vec::new(), [0; 4096]);
+    while let Ok(count @ 1..) = stream.read(&mut buf) {
+        answer.extend_from_slice(&buf[..count]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn two_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
+    let (_dir, server) = started();
+    served(&server);
+    let before = memory(&server);
+    // Half of them say nothing, the others half a request's head.
+    let idle: Vec<TcpStream> = (0..2_000)
+        .map(|i| {
+            let mut stream = connect(&server);
+            if i % 2 == 0 {
+                // Who came too early has been asked to leave already.
+                let _ = stream.write_all(b"GET /api/v1/query HTTP/1.1\r\nHost: x\r\nX-Sl");
+            }
+            stream
+        })
+        .collect();
+    let slowest = (0..50).map(|_| served(&server)).max().unwrap();
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    write_one(&server.address, "kept_writing", now(), 1.0).unwrap();
+    let during = memory(&server);
+    drop(idle);
+    let back = eventually(Duration::from_secs(20), || memory(&server) < before + (48 << 10));
+    let after = memory(&server);
+    println!("KiB: {before} before, {during} with 2000 connections, {after} after; slowest query {slowest:?}");
+    assert!(back && during < before + (128 << 10), "KiB: {before} before, {during} during, {after} after");
+    served(&server);
+}
+
+#[test]
+fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
+    let (_dir, server) = started();
+    // The client has said all it will ever say.
+    for _ in 0..100 {
+        let mut stream = connect(&server);
+        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let answer = rest(&mut stream);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    // Many requests in one packet are answered in order.
+    let mut stream = connect(&server);
+    let mut pipelined = String::new();
+    for i in 0..50 {
+        pipelined.push_str(&format!("GET /api/v1/query?query={i} HTTP/1.1\r\nHost: x\r\n\r\n"));
+    }
+    pipelined.push_str("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(pipelined.as_bytes()).unwrap();
+    let answers = rest(&mut stream);
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 51, "{answers}");
+    let places: Vec<usize> = (0..50).map(|i| answers.find(&format!(",\"{i}\"]")).unwrap()).collect();
+    assert!(places.is_sorted(), "{places:?}");
+
+    let head = "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n";
+    let lies = [
+        ("no chunk at all", "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"),
+        ("a chunk without end", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc"),
+        ("a size beyond all numbers", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
+        ("a chunk longer than its size", "Transfer-Encoding: chunked\r\n\r\n2\r\nabcdef\r\n0\r\n\r\n"),
+        ("a negative size", "Transfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n0\r\n\r\n"),
+        ("two lengths", "Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"),
+        ("a length that is no number", "Content-Length: many\r\n\r\nabc"),
+        ("a length and chunks", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
+        ("fewer bytes than announced", "Content-Length: 1000\r\n\r\nabc"),
+        ("an unknown transfer coding", "Transfer-Encoding: gzip\r\n\r\nabc"),
+    ];
+    for (what, lie) in lies {
+        let mut stream = connect(&server);
+        stream.write_all(format!("{head}{lie}").as_bytes()).unwrap();
+        let _ = stream.shutdown(Shutdown::Write);
+        let answer = rest(&mut stream);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{what}: {answer}");
+    }
+    for bytes in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"\0\0\0\0",
+        b"GET\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    ] {
+        let mut stream = connect(&server);
+        stream.write_all(bytes).unwrap();
+        let _ = stream.shutdown(Shutdown::Write);
+        let answer = rest(&mut stream);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{bytes:?}: {answer}");
+    }
+    served(&server);
+}
+
+/// Numbers that are different in every place and the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit as u64) as usize
+    }
+}
+
+/// A valid request's bytes: lists of series with labels, samples and more, as both protocols have them.
+fn valid(version: usize) -> Vec<u8> {
+    use prost::Message;
+    use vctsdb::remote::proto::{v1, v2};
+    if version == 1 {
+        let label = |n: &str, v: &str| v1::Label { name: n.into(), value: v.into() };
+        let samples = (0..5).map(|i| v1::Sample { value: i as f64, timestamp: i }).collect();
+        let labels = vec![label("__name__", "fuzzed"), label("job", "x")];
+        let series = v1::TimeSeries { labels, samples, ..Default::default() };
+        return v1::WriteRequest { timeseries: vec![series; 4], metadata: vec![] }.encode_to_vec();
+    }
+    let symbols = ["", "__name__", "fuzzed", "job", "x"].map(str::to_owned).to_vec();
+    let samples = (0..5).map(|i| v2::Sample { value: i as f64, timestamp: i, start_timestamp: 0 }).collect();
+    let histogram = v2::Histogram {
+        positive_spans: vec![v2::BucketSpan { offset: 1, length: 2 }],
+        positive_deltas: vec![1, 1],
+        count: Some(v2::histogram::Count::CountInt(3)),
+        timestamp: 9,
+        ..Default::default()
+    };
+    let series =
+        v2::TimeSeries { labels_refs: vec![1, 2, 3, 4], samples, histograms: vec![histogram], ..Default::default() };
+    v2::Request { symbols, timeseries: vec![series; 4] }.encode_to_vec()
+}
+
+#[test]
+fn a_thousand_malformed_bodies_are_refused_while_others_write() {
+    let (_dir, server) = started();
+    let before = memory(&server);
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut answers = std::collections::BTreeMap::<u16, usize>::new();
+    for round in 0..1_000 {
+        let version = 1 + round % 2;
+        let mut message = valid(version);
+        for _ in 0..=dice.below(8) {
+            let at = dice.below(message.len());
+            match dice.below(4) {
+                0 => message[at] ^= 1 << dice.below(8),
+                1 => message[at] = dice.next() as u8,
+                2 => message.truncate(at.max(1)),
+                _ => drop(message.splice(at..at, [0xff; 5])),
+            }
+        }
+        let mut body = snap::raw::Encoder::new().compress_vec(&message).unwrap();
+        if round % 5 == 0 {
+            let at = dice.below(body.len());
+            body[at] = dice.next() as u8;
+        }
+        let kind = if version == 1 {
+            "application/x-protobuf"
+        } else {
+            "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+        };
+        let (path, headers) = match round % 10 {
+            8 => ("/api/v1/read", vec![]),
+            9 => ("/api/v1/import/prometheus", vec![("Content-Encoding", ["", "gzip", "zstd"][dice.below(3)])]),
+            _ => ("/api/v1/write", vec![("Content-Type", kind), ("Content-Encoding", "snappy")]),
+        };
+        let answer = request(&server.address, "POST", path, &headers, &body).unwrap();
+        *answers.entry(answer.status).or_default() += 1;
+        assert!(answer.status < 500, "{path}: {} {}", answer.status, answer.text());
+        assert!(answer.body.len() < 8_192, "{} bytes of message", answer.body.len());
+        if round % 100 == 0 {
+            assert_eq!(write(&server.address, &[("__name__", "others")], &[(round as i64, 1.0)]).unwrap(), 204);
+            served(&server);
+        }
+    }
+    let after = memory(&server);
+    println!("{answers:?}; KiB: {before} before, {after} after");
+    assert!(answers[&400] > 500, "{answers:?}");
+    assert!(after < before + (64 << 10), "KiB: {before} before, {after} after");
+}
