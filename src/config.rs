@@ -43,6 +43,19 @@ pub struct Flags {
     #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", help_heading = "Storage")]
     pub memory: Option<Bytes>,
 
+    /// How long to keep samples, such as 90d or 2y; "off" for ever.
+    #[arg(long = "retention.time", env = "VCTSDB_RETENTION_TIME", default_value = "off", value_name = "DURATION",
+          value_parser = duration_or_off, help_heading = "Storage")]
+    pub retention_time: Duration,
+
+    /// Drop the oldest samples when all files together are larger, such as 50GB [default: never].
+    #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", help_heading = "Storage")]
+    pub retention_size: Option<Bytes>,
+
+    /// Let everybody who reaches the address make snapshots and delete samples, through /api/v1/admin/tsdb.
+    #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", help_heading = "HTTP")]
+    pub admin_api: bool,
+
     /// Address to serve on. There is no login: think before choosing one that others can reach.
     #[arg(
         long,
@@ -169,7 +182,11 @@ impl Config {
         Self {
             data_dir: flags.data_dir.clone(),
             listen: flags.listen.clone(),
-            storage: StorageOptions::for_memory(usize::try_from(memory.0).unwrap_or(usize::MAX)),
+            storage: StorageOptions {
+                retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),
+                retention_size: flags.retention_size.map(|bytes| bytes.0),
+                ..StorageOptions::for_memory(usize::try_from(memory.0).unwrap_or(usize::MAX))
+            },
             engine: EngineOptions {
                 lookback: ms(flags.lookback),
                 max_samples,
@@ -180,6 +197,7 @@ impl Config {
                 instance: flags.listen.clone(),
                 max_queries: usize::from(flags.max_concurrency),
                 max_ahead: flags.max_ahead,
+                admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),
                 external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples),
@@ -236,7 +254,13 @@ impl Flags {
             ("query.max-samples", max_samples.to_string()),
             ("query.timeout", format_duration(ms(self.query_timeout))),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
+            ("retention.size", self.retention_size.map_or_else(|| "off".to_owned(), |bytes| bytes.to_string())),
+            (
+                "retention.time",
+                if self.retention_time.is_zero() { "off".to_owned() } else { format_duration(ms(self.retention_time)) },
+            ),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
+            ("web.enable-admin-api", self.admin_api.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()

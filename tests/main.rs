@@ -4,13 +4,18 @@
 #[cfg(test)]
 mod scenarios {
     mod bad_input;
+    mod bit_rot;
+    mod care;
+    mod command_line;
     mod docs;
     mod extras;
+    mod formats;
     mod grafana;
     mod hostile;
     mod http_client;
     mod import;
     mod layers;
+    mod lifecycle;
     mod power_cut;
     mod process;
     mod prometheus;
@@ -18,6 +23,7 @@ mod scenarios {
     mod read_back;
     mod receiver;
     mod sender;
+    mod simulation;
     mod storage_faults;
     mod storage_model;
     mod store;

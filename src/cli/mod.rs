@@ -1,8 +1,9 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one. Exit codes
-//! are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
+//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one or look after a
+//! data directory ([`care`]). Exit codes are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
 
+mod care;
 mod client;
 mod logs;
 mod query;
@@ -21,6 +22,8 @@ Examples:
   vctsdb                                         serve on 127.0.0.1:9201, data in ./data
   vctsdb --data-dir /var/lib/vctsdb --listen 0.0.0.0:9201
   vctsdb query 'rate(http_requests_total[5m])'   ask the running server
+  vctsdb verify ./data                           check every byte (not while a server runs on it)
+  vctsdb backup ./data /backup --server http://127.0.0.1:9201
   vctsdb query up --start -1h --step 5m
 
 Prometheus sends to it with:
@@ -46,6 +49,14 @@ struct Cli {
 enum Command {
     /// Ask a running server a PromQL question.
     Query(query::QueryFlags),
+    /// Check every byte of a data directory that no server has open.
+    Verify(care::VerifyFlags),
+    /// Save what can be saved of a damaged data directory; damaged files are kept in its quarantine/.
+    Repair(care::RepairFlags),
+    /// Copy what is new in a data directory or snapshot to a backup.
+    Backup(care::BackupFlags),
+    /// Make a data directory from a backup.
+    Restore(care::RestoreFlags),
 }
 
 /// Why a command failed.
@@ -54,6 +65,9 @@ enum Failure {
     /// A sentence for the user, possibly of several lines.
     #[error("{0}")]
     Said(String),
+    /// The command was given something that it can't be meant for.
+    #[error("{0}")]
+    Usage(String),
     /// Writing the answer failed.
     #[error("writing the output failed: {0}")]
     Output(#[from] std::io::Error),
@@ -67,6 +81,10 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Query(flags)) => query::run(flags),
+        Some(Command::Verify(flags)) => care::verify(flags),
+        Some(Command::Repair(flags)) => care::repair(flags),
+        Some(Command::Backup(flags)) => care::backup(flags),
+        Some(Command::Restore(flags)) => care::restore(flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,7 +92,7 @@ pub fn main() -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("vctsdb: {failure}");
-            ExitCode::FAILURE
+            if matches!(failure, Failure::Usage(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -127,6 +145,10 @@ mod tests {
             &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
+            &["verify"],
+            &["repair", "--dry-run"],
+            &["backup", "data"],
+            &["restore", "backup"],
         ] {
             let refused = Cli::try_parse_from(["vctsdb"].iter().chain(args)).unwrap_err();
             assert_eq!(refused.exit_code(), 2, "{args:?}");

@@ -59,7 +59,12 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
     };
-    state.ready(Stores { select: storage.clone(), append: storage.clone(), status: storage.clone() });
+    state.ready(Stores {
+        select: storage.clone(),
+        append: storage.clone(),
+        status: storage.clone(),
+        admin: storage.clone(),
+    });
     say_where(&config);
 
     let (stop_scraping, stopped) = stopper();

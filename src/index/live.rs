@@ -35,6 +35,8 @@ struct State {
 struct View {
     sealed: Vec<Arc<Head>>,
     segments: Vec<Arc<Segment>>,
+    /// Series of segments that labels resolve to no more.
+    retired: Arc<RoaringBitmap>,
 }
 
 impl View {
@@ -77,7 +79,7 @@ impl Index {
         let behind = segments.iter().filter_map(|s| s.ids().max()).map(|id| u64::from(id) + 1).max();
         let state = State {
             active: Head::default(),
-            view: Arc::new(View { sealed: Vec::new(), segments }),
+            view: Arc::new(View { segments, ..View::default() }),
             pending: RoaringBitmap::new(),
             next_id: next_id.max(behind.unwrap_or(0)),
             epoch: 0,
@@ -128,8 +130,8 @@ impl Index {
     fn find_stored(&self, view: &View, labels: &Labels) -> Result<Option<Resolved>, IndexError> {
         for segment in view.segments.iter().rev() {
             match segment.find_id(labels) {
-                Ok(Some(id)) => return Ok(Some(Resolved { id, durable: true })),
-                Ok(None) => {}
+                Ok(Some(id)) if !view.retired.contains(id.0) => return Ok(Some(Resolved { id, durable: true })),
+                Ok(_) => {}
                 // A damaged page must not stop every write that contains one of its series: their stored samples can't
                 // be found by label any more, and new ones start under a new id.
                 Err(error) if error.is_damage() => self.note_damage(&error),
@@ -166,6 +168,10 @@ impl Index {
 
     /// Takes a definition that was read from the write-ahead log. Saying the same again changes nothing.
     ///
+    /// The series counts as one whose definition may not be on disk: a record that could be read after a failed sync and
+    /// a killed process may be gone after the next power cut, whatever is synced in between, so that the next batch that
+    /// uses the series defines it again.
+    ///
     /// # Errors
     /// When the head already has other labels under this id, or these labels under another id; the first stays.
     pub fn define(&self, id: SeriesId, labels: &Labels) -> Result<(), IndexError> {
@@ -177,16 +183,15 @@ impl Index {
         let conflict = |known| Err(IndexError::Conflict { id, labels: labels.to_string(), known });
         for head in view.sealed.iter().map(|head| &**head).chain([&*active]) {
             match (head.find_id(labels), head.labels(id.0)) {
-                (Some(known), _) if known == id.0 => {
-                    pending.remove(id.0);
-                    return Ok(());
-                }
+                (Some(known), _) if known == id.0 => return Ok(()),
                 (Some(known), _) => return conflict(format!("these are the labels of series {known}")),
                 (None, Some(known)) => return conflict(format!("it is known as {known}")),
                 (None, None) => {}
             }
         }
-        active.insert(id.0, labels)
+        active.insert(id.0, labels)?;
+        pending.insert(id.0);
+        Ok(())
     }
 
     /// Gives out no id up to this one any more: it names samples, even if its definition was lost to damage.
@@ -195,14 +200,14 @@ impl Index {
         state.next_id = state.next_id.max(u64::from(id.0) + 1);
     }
 
-    /// The series that pass all matchers.
+    /// The series that pass all matchers. Series whose labels are lost to damage are left out.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged.
+    /// When a segment can't be read.
     pub fn find(&self, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
         let mut found = RoaringBitmap::new();
         self.each_part(&mut |part| {
-            found |= query::find(part, matchers)?;
+            found |= part.with_labels(query::find(part, matchers)?)?;
             Ok(())
         })?;
         Ok(found)
@@ -357,14 +362,25 @@ impl Index {
         });
     }
 
-    /// Puts a merged segment in the place of the segments it was made of, in one step.
-    pub fn replace(&self, old: &[Arc<Segment>], new: Arc<Segment>) {
+    /// From now on labels no longer resolve to these series of segments, which are about to be left out of a merge; a
+    /// series of the same labels gets a new id.
+    pub fn retire(&self, ids: &RoaringBitmap) {
+        self.state.write().change_view(|view| *Arc::make_mut(&mut view.retired) |= ids);
+    }
+
+    /// Puts a merged segment, or none if nothing was left, in the place of the segments it was made of, in one step.
+    pub fn replace(&self, old: &[Arc<Segment>], new: Option<Arc<Segment>>) {
         let mut state = self.state.write();
         state.change_view(|view| {
             let is_old = |segment: &Arc<Segment>| old.iter().any(|other| Arc::ptr_eq(other, segment));
             let at = view.segments.iter().position(is_old).unwrap_or(view.segments.len());
             view.segments.retain(|segment| !is_old(segment));
-            view.segments.insert(at.min(view.segments.len()), new);
+            let at = at.min(view.segments.len());
+            view.segments.splice(at..at, new);
+            if !view.retired.is_empty() {
+                let left = view.segments.iter().fold(RoaringBitmap::new(), |ids, segment| ids | segment.ids());
+                *Arc::make_mut(&mut view.retired) &= left;
+            }
         });
     }
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, ops::ControlFlow};
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, pair, part::Part};
+use super::{IndexError, pair, part::Part, postings::Postings};
 
 /// Postings looked at per series before walking labels is cheaper.
 const LOOKS_PER_SERIES: u64 = 4;
@@ -36,7 +36,7 @@ pub(super) fn names(
         let mut found = false;
         part.scan(&name, "", &mut |_, postings| {
             looks = looks.saturating_sub(1);
-            found = postings.intersects(&wanted)?;
+            found = intersects(part, postings, &wanted, &mut looks)?;
             Ok(if found || looks == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if found {
@@ -70,7 +70,7 @@ pub(super) fn values(
     let mut looks = looks(&wanted);
     part.scan(name, "", &mut |value, postings| {
         looks = looks.saturating_sub(1);
-        if !out.contains(value) && postings.intersects(&wanted)? {
+        if !out.contains(value) && intersects(part, postings, &wanted, &mut looks)? {
             out.insert(value.to_owned());
         }
         Ok(if looks == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
@@ -84,6 +84,20 @@ pub(super) fn values(
         })?;
     }
     Ok(())
+}
+
+/// Whether the postings have one of the series wanted. When they are damaged, the labels have to be walked.
+fn intersects(
+    part: &dyn Part,
+    postings: Postings<'_>,
+    wanted: &RoaringBitmap,
+    looks: &mut u64,
+) -> Result<bool, IndexError> {
+    postings.intersects(wanted).or_else(|error| {
+        part.work_around(error)?;
+        *looks = 0;
+        Ok(false)
+    })
 }
 
 fn looks(wanted: &RoaringBitmap) -> u64 {

@@ -23,6 +23,16 @@ pub(super) trait Part {
     /// The names of its labels, in no promised order.
     fn names(&self) -> Vec<String>;
 
-    /// Visits the canonical label bytes of those of `ids` that are here.
+    /// Those of `ids` whose labels can be read.
+    fn with_labels(&self, ids: RoaringBitmap) -> Result<RoaringBitmap, IndexError> {
+        Ok(ids)
+    }
+
+    /// Notes damage that the caller has another way around; any other error comes back.
+    fn work_around(&self, error: IndexError) -> Result<(), IndexError> {
+        Err(error)
+    }
+
+    /// Visits the canonical label bytes of those of `ids` that are here and can be read.
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError>;
 }

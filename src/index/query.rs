@@ -27,7 +27,14 @@ pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitma
         found = Some(match found {
             Some(found) if found.is_empty() => return Ok(found),
             Some(found) if scans(matcher) && found.len() <= FEW_SERIES => filter(part, &found, matcher)?,
-            found => narrow(part, found, matcher)?,
+            found => match collect(part, matcher) {
+                Ok(set) => narrow(part, found, matcher, set),
+                // Damaged postings: labels tell the same, only slower.
+                Err(error) => {
+                    part.work_around(error)?;
+                    filter(part, found.as_ref().unwrap_or(part.ids()), matcher)?
+                }
+            },
         });
     }
     Ok(found.unwrap_or_else(|| part.ids().clone()))
@@ -44,14 +51,14 @@ fn wanted(matcher: &Matcher) -> bool {
     matcher.matches_empty() == matcher.is_negative()
 }
 
-fn narrow(part: &dyn Part, found: Option<RoaringBitmap>, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
-    let set = collect(part, matcher)?;
-    Ok(match (found, matcher.matches_empty()) {
+/// What is left of `found` (`None`: all) by `set`, the union that [`collect`] made for the matcher.
+fn narrow(part: &dyn Part, found: Option<RoaringBitmap>, matcher: &Matcher, set: RoaringBitmap) -> RoaringBitmap {
+    match (found, matcher.matches_empty()) {
         (None, false) => set,
         (None, true) => part.ids() - set,
         (Some(found), false) => found & set,
         (Some(found), true) => found - set,
-    })
+    }
 }
 
 fn collect(part: &dyn Part, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {

@@ -94,7 +94,7 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     again.define(SeriesId(20), &b).unwrap();
     again.define(SeriesId(20), &b).unwrap();
     assert_eq!(again.counts().head_series, 1, "a definition that a segment has is not taken again");
-    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: true });
+    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: false });
     assert_eq!(again.resolve(&labels(&[])).unwrap().id, SeriesId(21));
     assert!(matches!(again.define(SeriesId(20), &a), Err(IndexError::Conflict { .. })));
     assert!(matches!(again.define(SeriesId(22), &b), Err(IndexError::Conflict { .. })));
@@ -224,7 +224,7 @@ fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
         disk.read_file(&path(10)).unwrap(),
         "a merge gives the file that writing the same series gives"
     );
-    index.replace(&old, merged);
+    index.replace(&old, Some(merged));
     assert_eq!(index.segments().len(), 1);
     assert_eq!(index.ids(), keep);
     assert_eq!(index.labels(SeriesId(8)).unwrap(), Some(realistic(8)));
@@ -357,7 +357,7 @@ proptest! {
         if merge {
             let old = index.segments();
             Segment::merge(&disk, &path(999), &old, &RoaringBitmap::full()).unwrap();
-            index.replace(&old, Arc::new(Segment::open(&disk, &path(999)).unwrap()));
+            index.replace(&old, Some(Arc::new(Segment::open(&disk, &path(999)).unwrap())));
         }
         for matchers in &queries {
             let passes = |labels: &Labels| matchers.iter().all(|m| m.matches(labels.get(m.name()).unwrap_or_default()));

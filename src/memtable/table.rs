@@ -143,6 +143,23 @@ impl Memtable {
         inside
     }
 
+    /// Those of `candidates` whose first and last sample reach into `range`. Looks at the candidates only.
+    #[must_use]
+    pub fn candidates_in(&self, candidates: &RoaringBitmap, range: TimeRange) -> RoaringBitmap {
+        if self.times().is_none_or(|times| !times.overlaps(range)) {
+            return RoaringBitmap::new();
+        }
+        let here: Vec<u32> = (candidates & &*self.series.read()).into_iter().collect();
+        let mut inside = RoaringBitmap::new();
+        for run in here.chunk_by(|a, b| Self::shard_number(SeriesId(*a)) == Self::shard_number(SeriesId(*b))) {
+            let Some(shard) = run.first().and_then(|id| self.shard(SeriesId(*id))) else { continue };
+            let shard = shard.read();
+            let times = |id: &u32| shard.map.get(*id).and_then(super::series::Series::times);
+            inside.extend(run.iter().copied().filter(|id| times(id).is_some_and(|times| times.overlaps(range))));
+        }
+        inside
+    }
+
     /// Whether the series has a sample.
     #[must_use]
     pub fn contains(&self, id: SeriesId) -> bool {

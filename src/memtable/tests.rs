@@ -172,6 +172,8 @@ proptest! {
         prop_assert_eq!((table.bytes(), table.samples()), table.recount());
         let ranges = ranges.iter().map(|(start, len)| TimeRange::new(*start, start + len)).chain([TimeRange::ALL]);
         for range in ranges {
+            let candidates = ids.iter().copied().step_by(2).chain([4]).collect();
+            prop_assert_eq!(table.candidates_in(&candidates, range), table.series_in(range) & &candidates);
             for id in ids.iter().copied().chain([4]) {
                 let out = read(&table, id, range);
                 let (floats, histograms) = expected(&model, id, range);

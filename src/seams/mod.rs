@@ -2,13 +2,16 @@
 //!
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`append`]: how ingest formats hand over samples.
-//! - [`status`]: how the store tells how it is doing.
+//! - [`admin`]: deleting, cleaning up, and making snapshots.
+//! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
 //! - [`mod@env`]: how storage reaches files and the time.
 //!
 //! Each has a fake beside it, so that an engine is tested on vectors in memory and storage on a disk whose power can
 //! be cut.
 
+pub mod admin;
 pub mod append;
+pub mod detail;
 pub mod env;
 pub mod select;
 pub mod status;

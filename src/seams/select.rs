@@ -124,6 +124,11 @@ pub trait SeriesSet: Send + Sync {
     /// # Errors
     /// When the data can't be read or `i` is out of range.
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError>;
+
+    /// What a reader has to know about the samples read so far, such as that some are lost to damage.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 pub mod fake {

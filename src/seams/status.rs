@@ -1,6 +1,6 @@
 //! How the store is doing: what `/api/v1/status/tsdb` and `/metrics` show.
 
-use super::select::SelectError;
+use super::{detail::StorageDetail, select::SelectError};
 use crate::model::TimeRange;
 
 /// The store in numbers.
@@ -28,6 +28,10 @@ pub struct StoreStatus {
     pub index_bytes: u64,
     /// First and last sample time there is.
     pub times: Option<TimeRange>,
+    /// Samples before this time have been dropped, or will be and are not shown any more.
+    pub line: Option<i64>,
+    /// Deletes that some table still has to be cleaned of.
+    pub tombstones: u64,
     /// What was found damaged and set aside, in words, one entry per file or part of a file.
     pub damage: Vec<String>,
 }
@@ -50,6 +54,9 @@ pub trait Status: Send + Sync {
     /// The current numbers.
     fn status(&self) -> StoreStatus;
 
+    /// The store file by file.
+    fn detail(&self) -> StorageDetail;
+
     /// The heaviest names, at most `limit` in each list.
     ///
     /// # Errors
@@ -60,13 +67,15 @@ pub trait Status: Send + Sync {
 pub mod fake {
     //! A [`Status`] that says what it was given, for tests of the layers above.
 
-    use super::{Cardinality, SelectError, Status, StoreStatus};
+    use super::{Cardinality, SelectError, Status, StorageDetail, StoreStatus};
 
     /// Fixed numbers.
     #[derive(Debug, Clone, Default)]
     pub struct FixedStatus {
         /// The numbers.
         pub status: StoreStatus,
+        /// The same, file by file.
+        pub detail: StorageDetail,
         /// The lists, cut at the limit when asked.
         pub cardinality: Cardinality,
     }
@@ -74,6 +83,10 @@ pub mod fake {
     impl Status for FixedStatus {
         fn status(&self) -> StoreStatus {
             self.status.clone()
+        }
+
+        fn detail(&self) -> StorageDetail {
+            self.detail.clone()
         }
 
         fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError> {

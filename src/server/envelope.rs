@@ -42,6 +42,16 @@ impl Remarks {
         remarks
     }
 
+    /// Adds warnings about the data that the answer was made of, the first few of many.
+    pub(crate) fn warned(mut self, warnings: Vec<String>) -> Self {
+        let more = warnings.len().saturating_sub(MAX_ANNOTATIONS);
+        self.warnings.extend(warnings.into_iter().take(MAX_ANNOTATIONS));
+        if more > 0 {
+            self.warnings.push(format!("{more} more warnings about damaged data omitted"));
+        }
+        self
+    }
+
     /// Adds the warning that the answer was cut, if it was.
     pub(crate) fn truncated(mut self, truncated: bool) -> Self {
         if truncated {

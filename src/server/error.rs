@@ -5,7 +5,10 @@
 use hyper::{StatusCode, header::RETRY_AFTER};
 
 use super::{Response, body::Body, json, respond};
-use crate::{promql::QueryError, seams::select::SelectError};
+use crate::{
+    promql::QueryError,
+    seams::{admin::AdminError, select::SelectError},
+};
 
 /// Seconds after which a client that met a server not ready, or full, should try again.
 const RETRY_AFTER_SECONDS: u64 = 5;
@@ -25,6 +28,9 @@ pub(crate) enum ApiError {
     /// It took too long.
     #[error("{0}")]
     Timeout(String),
+    /// It is switched off.
+    #[error("{0}")]
+    Unavailable(String),
     /// Our fault.
     #[error("{0}")]
     Internal(String),
@@ -64,6 +70,7 @@ impl ApiError {
             // The number nginx gave to "client closed request"; only the access metrics ever see it.
             Self::Canceled(_) => (Some("canceled"), StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
             Self::Timeout(_) => (Some("timeout"), StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unavailable(_) => (Some("unavailable"), StatusCode::INTERNAL_SERVER_ERROR),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
             Self::NotReady { .. } | Self::Busy => (None, StatusCode::SERVICE_UNAVAILABLE),
@@ -107,6 +114,14 @@ impl From<QueryError> for ApiError {
             QueryError::Timeout(_) => Self::Timeout(text),
             QueryError::Canceled(_) => Self::Canceled(text),
             QueryError::Select(error) => error.into(),
+        }
+    }
+}
+
+impl From<AdminError> for ApiError {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Storage(_) => Self::Internal(error.to_string()),
         }
     }
 }

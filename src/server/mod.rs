@@ -31,6 +31,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod value;
+mod watch;
 mod work;
 
 pub use limits::Deadlines;

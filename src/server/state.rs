@@ -17,7 +17,7 @@ use super::{
 use crate::{
     model::Labels,
     promql::Engine,
-    seams::{append::Append, env::Clock, select::Select, status::Status},
+    seams::{admin::Admin, append::Append, env::Clock, select::Select, status::Status},
 };
 
 /// What the server is told about itself.
@@ -29,6 +29,8 @@ pub struct ServerOptions {
     pub max_queries: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
+    /// Whether `/api/v1/admin/…` may be used.
+    pub admin_api: bool,
     /// How long to wait for clients.
     pub deadlines: Deadlines,
     /// Labels that name this server to those who read from several: added to series in remote reads and federation.
@@ -46,6 +48,8 @@ pub struct Stores {
     pub append: Arc<dyn Append>,
     /// Telling how it is.
     pub status: Arc<dyn Status>,
+    /// Changing and copying what there is.
+    pub admin: Arc<dyn Admin>,
 }
 
 /// What all requests share.

@@ -60,6 +60,42 @@ impl Section {
 }
 
 impl Block {
+    /// How many bytes the block that `bytes` begin with has, without its checksum, if they can begin with one.
+    pub(super) fn extent(bytes: &[u8]) -> Option<usize> {
+        let mut input = bytes;
+        let mut word = || {
+            let (word, rest) = input.split_first_chunk::<4>()?;
+            input = rest;
+            usize::try_from(u32::from_le_bytes(*word)).ok()
+        };
+        let (directory_len, times_len, values_len) = (word()?, word()?, word()?);
+        let mut directory = input.get(..directory_len)?;
+        let input = &mut directory;
+        let what = "a length";
+        let columns = varint::get_at_most(input, input.len() / 2, what).ok()?;
+        let mut times = 0usize;
+        for _ in 0..columns {
+            varint::get_at_most(input, MAX_SAMPLES, what).ok()?;
+            times = times.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+        }
+        let pieces = varint::get_at_most(input, input.len(), what).ok()?;
+        let (mut values, mut histograms) = (0usize, 0usize);
+        for _ in 0..pieces {
+            let head = varint::get(input, what).ok()?;
+            for (flag, section) in [(FLOATS, &mut values), (HISTOGRAMS, &mut histograms)] {
+                if head & flag != 0 {
+                    varint::get_at_most(input, columns, what).ok()?;
+                    *section = section.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+                }
+            }
+        }
+        let whole = pieces > 0 && input.is_empty() && times == times_len && values == values_len;
+        [directory_len, times_len, values_len, histograms]
+            .into_iter()
+            .try_fold(12usize, usize::checked_add)
+            .filter(|len| whole && *len <= bytes.len())
+    }
+
     /// Takes apart the bytes of a block, without its checksum.
     pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, CodecError> {
         let mut input = &bytes[..];

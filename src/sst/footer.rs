@@ -45,7 +45,8 @@ impl Footer {
 
     /// Reads the footer of a file of `file_len` bytes and checks that its parts make up the whole file.
     ///
-    /// Magic first, then version, then checksum: a newer version may have another footer in front of its last 16 bytes.
+    /// Magic first, then checksum, then version: a flipped bit in the version must not pass for a newer program's table, so
+    /// every version keeps version, checksum and magic where they are.
     pub(super) fn decode(bytes: &[u8; LEN], file_len: u64, path: &Path) -> Result<Self, SstError> {
         let at = file_len.saturating_sub(LEN as u64);
         let u32_at = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |b| u32::from_le_bytes(*b));
@@ -54,13 +55,13 @@ impl Footer {
         if magic != MAGIC {
             return Err(SstError::Magic { path: path.to_owned(), got: magic, want: MAGIC });
         }
-        let version = u32_at(64);
-        if version != VERSION {
-            return Err(SstError::Version { path: path.to_owned(), got: version, want: VERSION });
-        }
         let (got, want) = (crc32(bytes.get(..CRC_AT).unwrap_or_default()), u32_at(CRC_AT));
         if got != want {
             return Err(SstError::Crc { path: path.to_owned(), what: "the footer", at, got, want });
+        }
+        let version = u32_at(64);
+        if version != VERSION {
+            return Err(SstError::Version { path: path.to_owned(), got: version, want: VERSION });
         }
         let footer = Self {
             index_at: u64_at(0),

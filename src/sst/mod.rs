@@ -4,6 +4,9 @@
 //! index and the bitmap of its series and reads single series through them, or everything in order with a
 //! [`TableScan`].
 //!
+//! A damaged block doesn't take the table with it: [`Table::read_around`] leaves it out and [`Table::holes`] tells,
+//! [`Table::audit`] finds them all, and [`salvage`] makes a new table of what is whole.
+//!
 //! # Pieces and blocks
 //!
 //! A series is cut into *pieces* of up to 4096 samples, which don't overlap in time. A *block* holds neighbouring
@@ -75,12 +78,15 @@
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
 //! [`codec::histograms`](crate::codec::histograms).
 
+mod audit;
 mod block;
 mod builder;
 mod error;
 mod footer;
+mod hole;
 mod index;
 mod piece;
+mod salvage;
 mod scan;
 mod table;
 #[cfg(test)]
@@ -89,6 +95,8 @@ mod writer;
 
 pub use error::SstError;
 pub use footer::VERSION;
+pub use hole::Hole;
+pub use salvage::{Salvage, salvage, survey};
 pub use scan::TableScan;
 pub use table::Table;
 pub use writer::TableWriter;

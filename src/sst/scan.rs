@@ -52,6 +52,7 @@ impl<'a> TableScan<'a> {
                 return match read {
                     Ok(()) => Ok(Some(SeriesId(id))),
                     Err(error) => {
+                        self.table.note_hole(self.number(), meta, &error);
                         self.block = None;
                         out.clear();
                         Err(error)
@@ -61,8 +62,14 @@ impl<'a> TableScan<'a> {
             self.block = None;
             self.piece = 0;
             let Some(meta) = self.rest.next() else { return Ok(None) };
-            self.block = Some((meta, self.table.load(meta)?));
+            let block = self.table.load(meta);
+            self.block = Some((meta, block.inspect_err(|error| self.table.note_hole(self.number(), meta, error))?));
         }
+    }
+
+    /// The number of the block taken last.
+    fn number(&self) -> usize {
+        self.table.index().len().saturating_sub(self.rest.len() + 1)
     }
 }
 

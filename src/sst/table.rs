@@ -12,6 +12,7 @@ use super::{
     SstError, TableScan, TableSummary,
     block::Block,
     footer::{self, Footer},
+    hole::Holes,
     index::{self, BlockMeta},
 };
 use crate::{
@@ -32,6 +33,7 @@ pub struct Table {
     series: RoaringBitmap,
     /// The block read last, by its number: series are mostly read in order, many of them from one block.
     last: Mutex<Option<(usize, Arc<Block>)>>,
+    pub(super) holes: Holes,
 }
 
 /// What opening reads.
@@ -80,7 +82,8 @@ impl Table {
     pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, SstError> {
         let file = disk.open(path).map_err(SstError::io(path, "opening the table"))?;
         let Tail { footer, index, series } = Tail::read(&*file, path)?;
-        Ok(Self { path: path.to_owned(), file, summary: footer.summary(), index, series, last: Mutex::default() })
+        let (summary, path) = (footer.summary(), path.to_owned());
+        Ok(Self { path, file, summary, index, series, last: Mutex::default(), holes: Holes::default() })
     }
 
     /// Its path, as given to [`Table::open`].
@@ -107,21 +110,38 @@ impl Table {
     /// When a block with such samples can't be read or is damaged; `out` is then empty.
     pub fn read(&self, id: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
-        if !range.overlaps(self.summary.times) || range.start > range.end || !self.series.contains(id.0) {
-            return Ok(());
-        }
-        let first = self.index.partition_point(|block| block.last < id.0);
-        let blocks = self.index.iter().enumerate().skip(first).take_while(|(_, block)| block.first <= id.0);
-        for (number, meta) in blocks.filter(|(_, block)| block.times.overlaps(range)) {
-            let read = self.cached(number, meta).and_then(|block| {
-                block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
-            });
-            if let Err(error) = read {
+        for (number, meta) in self.blocks_of(id, range) {
+            if let Err(error) = self.read_block(number, meta, id, range, out) {
                 out.clear();
                 return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Number and meta of the blocks that may have samples of series `id` in `range`.
+    pub(super) fn blocks_of(
+        &self,
+        id: SeriesId,
+        range: TimeRange,
+    ) -> impl Iterator<Item = (usize, &BlockMeta)> + use<'_> {
+        let any = range.overlaps(self.summary.times) && range.start <= range.end && self.series.contains(id.0);
+        let first = if any { self.index.partition_point(|block| block.last < id.0) } else { self.index.len() };
+        let blocks = self.index.iter().enumerate().skip(first).take_while(move |(_, block)| block.first <= id.0);
+        blocks.filter(move |(_, block)| block.times.overlaps(range))
+    }
+
+    /// Appends a block's samples of series `id` in `range`; on an error `out` has an unknown part of them.
+    pub(super) fn read_block(
+        &self,
+        number: usize,
+        meta: &BlockMeta,
+        id: SeriesId,
+        range: TimeRange,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
+        let block = self.cached(number, meta)?;
+        block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
     }
 
     /// Reads all series in order.

@@ -213,6 +213,9 @@ fn what_is_no_table_of_this_version_is_refused_in_words() {
     let mut newer = good.clone();
     let at = newer.len() - 16;
     newer[at] = 2;
+    assert!(matches!(refusal(newer.clone()), SstError::Crc { .. }), "a flipped bit is no newer version");
+    let crc = crate::codec::checksum::crc32(&newer[at - 64..at + 4]).to_le_bytes();
+    newer[at + 4..at + 8].copy_from_slice(&crc);
     assert_eq!(
         refusal(newer).to_string(),
         "bad: table format version 2 is not known here (expected 1); it needs a newer vctsdb"

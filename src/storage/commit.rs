@@ -118,7 +118,8 @@ impl Committer {
 
     /// Writes, syncs and applies everything that waits.
     pub(super) fn commit_waiting(&mut self, shared: &Shared) {
-        let pending = shared.queue.take();
+        let mut pending = shared.queue.take();
+        refuse_retired(shared, &mut pending);
         if !pending.is_empty() {
             match self.write(shared, &pending) {
                 Ok(()) => self.apply(shared, pending),
@@ -161,7 +162,7 @@ impl Committer {
         Ok(self.writer.insert(writer))
     }
 
-    fn next_number(&self) -> u64 {
+    pub(super) fn next_number(&self) -> u64 {
         self.newest.map_or(1, |(number, _)| number + 1)
     }
 
@@ -194,6 +195,20 @@ impl Committer {
         }
     }
 
+    /// Seals even an empty memtable when the log may hold anything: what is written from now on is the log from the
+    /// answered segment on, and flushing brings everything before it to disk.
+    pub(super) fn seal_all(&mut self, shared: &Shared) {
+        let view = shared.view.load();
+        if !view.active.is_empty() {
+            self.seal(shared);
+            return;
+        }
+        let covered = view.sealed.last().map_or_else(|| shared.manifest.lock().wal_start, |sealed| sealed.wal_end);
+        if covered < self.next_number() {
+            self.swap(shared);
+        }
+    }
+
     /// Swaps in a fresh memtable when the active one is large or old enough.
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
@@ -209,6 +224,10 @@ impl Committer {
         if shared.view.load().active.is_empty() {
             return;
         }
+        self.swap(shared);
+    }
+
+    fn swap(&mut self, shared: &Shared) {
         self.abandon(&*shared.disk);
         // Whether or not the next segment can be created now, it will have this number or a later one.
         let wal_end = self.next_number();
@@ -221,16 +240,43 @@ impl Committer {
     }
 }
 
+/// Refuses batches with ids that have left the index since they were resolved.
+fn refuse_retired(shared: &Shared, pending: &mut Vec<Pending>) {
+    let retired = shared.retired.lock();
+    if retired.is_empty() {
+        return;
+    }
+    let is_retired = |p: &mut Pending| {
+        let floats = p.batch.floats.iter().map(|s| s.series);
+        let histograms = p.batch.histograms.iter().map(|s| s.series);
+        let exemplars = p.batch.exemplars.iter().map(|e| e.0);
+        floats.chain(histograms).chain(exemplars).any(|id| retired.contains(id.0))
+    };
+    for p in pending.extract_if(.., is_retired) {
+        shared.counters.refused.inc();
+        let why = "a series of the request was dropped by retention meanwhile; sent again it is stored anew";
+        let _ = p.answer.send(Err(unavailable(why)));
+    }
+}
+
 /// The writer's loop; ends when the queue is closed and empty.
 pub(super) fn run(shared: &Shared) {
     while !shared.queue.wait() {
+        shared.reserve.keep(&*shared.disk);
         shared.committer.lock().commit_waiting(shared);
     }
 }
 
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
+    if let Some(reason) = shared.reserve.refusal(&*shared.disk) {
+        return Err(unavailable(reason));
+    }
     let view = shared.view.load();
+    let backlog = view.backlog();
+    if backlog >= shared.options.backlog_limit {
+        return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));
+    }
     let full = view.sealed.len() >= shared.options.sealed_limit && view.active.bytes() >= shared.options.memtable_bytes;
     if full { Err(unavailable("memory for new samples is full until the disk has taken older ones")) } else { Ok(()) }
 }

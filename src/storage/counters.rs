@@ -21,7 +21,19 @@ pub(super) struct Counters {
     pub(super) flush_failures: IntCounter,
     /// Bytes of tables that were merged into others.
     pub(super) compacted_bytes: IntCounter,
+    /// Bytes of tables that merging wrote.
+    pub(super) compaction_written_bytes: IntCounter,
+    /// Durations of table merges.
+    pub(super) compactions: Histogram,
     pub(super) compaction_failures: IntCounter,
+    /// Bytes of tables that flushing wrote.
+    pub(super) flushed_bytes: IntCounter,
+    /// Samples dropped on arrival because retention doesn't cover their time.
+    pub(super) expired: IntCounter,
+    /// Bytes of tables that retention dropped.
+    pub(super) dropped_bytes: IntCounter,
+    /// Samples deleted on request.
+    pub(super) deleted: IntCounter,
 }
 
 impl Counters {
@@ -36,6 +48,18 @@ impl Counters {
             flushes: histogram("vctsdb_flush_seconds", "Time to flush a memtable.", SECONDS),
             flush_failures: counter("vctsdb_flush_failures_total", "Flushes that failed and were tried again."),
             compacted_bytes: counter("vctsdb_compaction_read_bytes_total", "Bytes of tables merged into others."),
+            compaction_written_bytes: counter(
+                "vctsdb_compaction_written_bytes_total",
+                "Bytes of tables that merging wrote; with the flushed bytes, the write amplification.",
+            ),
+            compactions: histogram("vctsdb_compaction_seconds", "Time to merge some tables.", SECONDS),
+            flushed_bytes: counter("vctsdb_flush_bytes_total", "Bytes of tables that flushing wrote."),
+            expired: counter(
+                "vctsdb_storage_samples_expired_total",
+                "Samples accepted and dropped because they were older than retention keeps.",
+            ),
+            dropped_bytes: counter("vctsdb_retention_dropped_bytes_total", "Bytes of tables dropped by retention."),
+            deleted: counter("vctsdb_storage_samples_deleted_total", "Samples deleted on request."),
             compaction_failures: counter("vctsdb_compaction_failures_total", "Merges that failed."),
         }
     }

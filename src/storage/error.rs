@@ -25,8 +25,17 @@ pub enum OpenError {
         known: u32,
     },
     /// Both copies of the manifest are damaged.
-    #[error("MANIFEST is damaged ({0}); restore it from a backup: without it nothing says which files are live")]
+    #[error("both copies in MANIFEST are damaged ({0}); `vctsdb repair` can rebuild it from the files it named")]
     Manifest(String),
+    /// There is nothing of ours.
+    #[error("there is no vctsdb data directory here")]
+    NoData,
+    /// There is data, but no manifest.
+    #[error("MANIFEST is missing, but there is {found}; put it back, or have `vctsdb repair` rebuild it")]
+    NoManifest {
+        /// One of the files that nothing names now.
+        found: String,
+    },
     /// The operating system refused something.
     #[error("{what}: {source}")]
     Io {
@@ -57,6 +66,15 @@ pub enum StorageError {
         /// What it said.
         source: io::Error,
     },
+    /// The store is closing.
+    #[error("the store is closing")]
+    Stopped,
+    /// There are so many tombstones that the manifest would become unwieldy.
+    #[error("deletes not yet applied to the files take {bytes} bytes already; clean tombstones first")]
+    TooManyDeletes {
+        /// Bytes of all tombstones.
+        bytes: usize,
+    },
     /// A table can't be written or read.
     #[error(transparent)]
     Sst(#[from] SstError),
@@ -66,6 +84,19 @@ pub enum StorageError {
     /// The log can't be written.
     #[error(transparent)]
     Wal(#[from] WalError),
+}
+
+impl StorageError {
+    /// Whether there was no room on the disk.
+    pub(super) fn is_full(&self) -> bool {
+        let kind = match self {
+            Self::Io { source, .. } | Self::Sst(SstError::Io { source, .. }) => Some(source.kind()),
+            Self::Index(IndexError::Io { source, .. }) => Some(source.kind()),
+            Self::Wal(error) => error.io_kind(),
+            _ => None,
+        };
+        kind.is_some_and(|kind| matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+    }
 }
 
 /// Names what was tried when the operating system refuses it.

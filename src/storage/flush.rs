@@ -5,8 +5,10 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     error::{StorageError, Tried},
     extras, layout,
-    manifest::FileEntry,
+    manifest::{FileEntry, TableEntry},
     store::Shared,
+    sweep,
+    trim::cut_before,
     view::LiveTable,
 };
 use crate::{
@@ -47,7 +49,15 @@ pub(super) fn persist(
     let mut next = manifest.clone();
     next.wal_start = next.wal_start.max(wal_start);
     next.next_series = shared.index.next_id();
-    next.tables.extend(table.iter().map(|t| FileEntry { number: t.number, set_aside: false }));
+    // Memory was flushed before each delete, so what is flushed now was written after all of them.
+    let settled = next.deletes.newest;
+    let table = table.map(|(number, table)| Arc::new(LiveTable { number, table, windowed: false, settled }));
+    next.tables.extend(table.iter().map(|t| TableEntry {
+        number: t.number,
+        set_aside: false,
+        windowed: false,
+        settled,
+    }));
     next.segments.extend(segment.iter().map(|(number, _)| FileEntry { number: *number, set_aside: false }));
     next.store(&*shared.disk)?;
     *manifest = next;
@@ -61,6 +71,7 @@ pub(super) fn persist(
         retire(view);
     });
     drop(manifest);
+    shared.counters.flushed_bytes.inc_by(table.as_ref().map_or(0, |t| t.table.summary().bytes));
     shared.counters.flushes.observe(began.elapsed().as_secs_f64());
     tracing::info!(
         samples = memtable.samples(),
@@ -70,17 +81,23 @@ pub(super) fn persist(
     Ok(())
 }
 
-fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<Arc<LiveTable>>, StorageError> {
-    let series = memtable.series();
-    if series.is_empty() {
+/// Writes what has not expired; `None` when that is nothing.
+fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<Table>)>, StorageError> {
+    let line = shared.line();
+    if line > i64::MIN {
+        sweep::note_dropped(shared);
+    }
+    if memtable.times().is_none_or(|times| times.end < line) {
         return Ok(None);
     }
+    let series = memtable.series();
     let (number, path) = shared.new_file(layout::table);
     let written = (|| {
         let mut writer = TableWriter::create(&shared.disk, &path)?;
         let mut samples = SeriesBuf::default();
         for id in series {
             memtable.read(SeriesId(id), TimeRange::ALL, &mut samples);
+            cut_before(&mut samples, line);
             if !samples.is_empty() {
                 writer.append(SeriesId(id), &samples)?;
             }
@@ -90,7 +107,7 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<Arc<LiveTa
         Ok(Table::open(&shared.disk, &path)?)
     })();
     let table = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
-    Ok(Some(Arc::new(LiveTable { number, table })))
+    Ok(Some((number, Arc::new(table))))
 }
 
 fn write_segment(
@@ -118,6 +135,25 @@ pub(super) fn discard(disk: &dyn Disk, path: &Path) {
         }
         _ => {}
     }
+}
+
+/// Makes the log begin after all that it has, once nothing in memory rests on it: damaged segments that no flush would take
+/// along go to the quarantine.
+pub(super) fn end_log(shared: &Shared) -> Result<(), StorageError> {
+    let view = shared.view.load();
+    if !view.active.is_empty() || !view.sealed.is_empty() {
+        return Ok(());
+    }
+    let start = shared.committer.lock().next_number();
+    let mut manifest = shared.manifest.lock();
+    let mut next = manifest.clone();
+    next.wal_start = next.wal_start.max(start);
+    next.next_series = shared.index.next_id();
+    next.store(&*shared.disk)?;
+    *manifest = next;
+    drop(manifest);
+    remove_old_log(shared, start);
+    Ok(())
 }
 
 /// Removes log segments before `start`; damaged ones move to the quarantine instead.

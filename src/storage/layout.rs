@@ -9,7 +9,9 @@
 //! wal/NNNNNNNN.wal log segments
 //! tables/NNNNNNNN.table
 //! index/NNNNNNNN.index
-//! quarantine/      damaged log segments and other damaged files, kept for inspection
+//! quarantine/      damaged files, kept for inspection
+//! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
+//! RESERVE          space kept for a flush on a full disk
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -23,6 +25,9 @@ pub(super) const WAL: &str = "wal";
 pub(super) const TABLES: &str = "tables";
 pub(super) const INDEX: &str = "index";
 pub(super) const QUARANTINE: &str = "quarantine";
+
+pub(super) const SNAPSHOTS: &str = "snapshots";
+pub(super) const RESERVE: &str = "RESERVE";
 
 /// The directories a data directory has.
 pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];

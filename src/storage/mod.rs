@@ -12,7 +12,11 @@
 //!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
 //!   both and the new start of the log with one [manifest] rewrite.
-//! - [`compact`] merges runs of neighbouring tables, and of index segments, into larger ones.
+//! - [`compact`] merges tables by time windows that grow with age; [`retention`] drops tables whose samples have expired;
+//!   [`sweep`] merges index segments and takes series without samples out of the index.
+//! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
+//! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
+//! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
 //!   full, so that replay needs no more memory than normal running.
 //!
@@ -24,9 +28,12 @@
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
+mod care;
 mod commit;
 mod compact;
 mod counters;
+mod damage;
+mod delete;
 mod error;
 mod exemplars;
 mod extras;
@@ -38,11 +45,18 @@ mod merge;
 mod metadata;
 mod options;
 mod recover;
+mod reserve;
+mod retention;
 mod select;
+mod snapshot;
 mod status;
 mod store;
+mod sweep;
+mod tombstones;
+mod trim;
 mod view;
 
-pub use error::OpenError;
+pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};
+pub use error::{OpenError, StorageError};
 pub use options::{StorageOptions, Threads};
 pub use store::Storage;

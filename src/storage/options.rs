@@ -30,10 +30,18 @@ pub struct StorageOptions {
     pub exemplars: usize,
     /// So many metadata entries are kept.
     pub metadata: usize,
-    /// Neighbouring tables of like size are merged once there are this many.
+    /// Neighbouring tables of like size in a time window are merged once there are this many.
     pub compaction_fan_in: usize,
     /// Tables from this size on are not merged further.
     pub table_bytes: u64,
+    /// With this many flushed tables waiting for compaction, writes are refused until there are fewer.
+    pub backlog_limit: usize,
+    /// Samples are dropped at this age (ms).
+    pub retention_time: Option<i64>,
+    /// The oldest samples are dropped when tables, index and log together are larger than this.
+    pub retention_size: Option<u64>,
+    /// Space kept in the file `RESERVE` for flushing on a full disk, and the free space below which writes are refused.
+    pub reserve_bytes: u64,
     /// Who does the work.
     pub threads: Threads,
 }
@@ -51,6 +59,10 @@ impl Default for StorageOptions {
             metadata: 50_000,
             compaction_fan_in: 4,
             table_bytes: 4 << 30,
+            backlog_limit: 64,
+            retention_time: None,
+            retention_size: None,
+            reserve_bytes: 0,
             threads: Threads::Background,
         }
     }
@@ -67,6 +79,7 @@ impl StorageOptions {
         Self {
             memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
             queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
+            reserve_bytes: super::reserve::RESERVE_BYTES,
             known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),
             ..Self::default()
         }

@@ -9,7 +9,7 @@ use super::{
     commit::Committer,
     error::{OpenError, StorageError, Tried},
     extras, flush, layout,
-    manifest::{FileEntry, Manifest},
+    manifest::Manifest,
     options::StorageOptions,
     store::{Shared, is_ours},
     view::{LiveTable, View},
@@ -33,7 +33,7 @@ pub(super) struct Opened {
     pub(super) damage: Vec<String>,
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
     move |source| OpenError::Io { what: what.into(), source }
 }
 
@@ -56,8 +56,20 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
 pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => manifest,
-        None => create(&*disk)?,
+        None => {
+            refuse_orphans(&*disk)?;
+            create(&*disk)?
+        }
     };
+    // Copying tools tend to leave out empty directories.
+    for dir in layout::DIRECTORIES {
+        match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
+            }
+            listed => drop(listed.map_err(io_error(format!("listing {dir}/")))?),
+        }
+    }
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
@@ -69,13 +81,27 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     Ok(shared)
 }
 
+/// Without a manifest every file would be one that nothing names, and go: that is a directory to repair, not a new one.
+fn refuse_orphans(disk: &dyn Disk) -> Result<(), OpenError> {
+    for dir in [layout::TABLES, layout::INDEX, layout::WAL] {
+        let names = match disk.list(Path::new(dir)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            names => names.map_err(io_error(format!("listing {dir}/")))?,
+        };
+        if let Some(name) = names.first() {
+            return Err(OpenError::NoManifest { found: format!("{dir}/{name}") });
+        }
+    }
+    Ok(())
+}
+
 /// Makes an empty directory a data directory.
 fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
     for dir in layout::DIRECTORIES {
         disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
     }
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
-    let manifest = Manifest { next_file: 1, wal_start: 1, ..Manifest::default() };
+    let manifest = Manifest::default();
     manifest.store(disk)?;
     Ok(manifest)
 }
@@ -86,13 +112,14 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
     for entry in &mut manifest.tables {
         let path = layout::table(entry.number);
         let opened = Table::open(disk, &path);
-        let table = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
-        tables.extend(table.map(|table| Arc::new(LiveTable { number: entry.number, table })));
+        let table = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
+        let (number, windowed, settled) = (entry.number, entry.windowed, entry.settled);
+        tables.extend(table.map(|t| Arc::new(LiveTable { number, table: Arc::new(t), windowed, settled })));
     }
     for entry in &mut manifest.segments {
         let path = layout::segment(entry.number);
         let opened = Segment::open(&**disk, &path);
-        let segment = unless_damaged(entry, opened, &path, |e| e.is_damage(), &mut damage)?;
+        let segment = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
         segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
     }
     let numbers = [layout::TABLES, layout::INDEX].map(|dir| disk.list(Path::new(dir)));
@@ -102,20 +129,21 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
         next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
     }
     let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
-    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables };
+    let deletes = manifest.deletes.clone();
+    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, deletes };
     Ok(Opened { manifest, index, view, segments, next_file, damage })
 }
 
 /// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.
 fn unless_damaged<T, E: std::error::Error>(
-    entry: &mut FileEntry,
+    set_aside: &mut bool,
     opened: Result<T, E>,
     path: &Path,
     is_damage: impl Fn(&E) -> bool,
     damage: &mut Vec<String>,
 ) -> Result<Option<T>, OpenError> {
     match opened {
-        Ok(_) if entry.set_aside => {
+        Ok(_) if *set_aside => {
             damage.push(format!("{} was damaged before and stays set aside", path.display()));
             Ok(None)
         }
@@ -123,7 +151,7 @@ fn unless_damaged<T, E: std::error::Error>(
         Err(error) if is_damage(&error) => {
             tracing::error!(%error, path = %path.display(), "a damaged file is set aside; its samples are not served");
             damage.push(error.to_string());
-            entry.set_aside = true;
+            *set_aside = true;
             Ok(None)
         }
         Err(error) => Err(OpenError::File(error.to_string())),
@@ -132,10 +160,12 @@ fn unless_damaged<T, E: std::error::Error>(
 
 /// Removes what an interrupted flush or merge left: files that the manifest doesn't name.
 fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
-    for (dir, live) in [(layout::TABLES, &manifest.tables), (layout::INDEX, &manifest.segments)] {
+    let tables: Vec<u64> = manifest.tables.iter().map(|f| f.number).collect();
+    let segments: Vec<u64> = manifest.segments.iter().map(|f| f.number).collect();
+    for (dir, live) in [(layout::TABLES, tables), (layout::INDEX, segments)] {
         for name in disk.list(Path::new(dir)).map_err(io_error(format!("listing {dir}/")))? {
             let number = layout::file_number(&name);
-            if number.is_some_and(|number| !live.iter().any(|f| f.number == number)) {
+            if number.is_some_and(|number| !live.contains(&number)) {
                 flush::discard(disk, &Path::new(dir).join(name));
             }
         }
@@ -187,7 +217,7 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     damaged_log.dedup();
     drop((damage, damaged_log));
     let active = !shared.view.load().active.is_empty();
-    let newest = visited.last.or((start > 1).then_some((start - 1, 0)));
+    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
     shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
     if visited.records > 0 {
         tracing::info!(
@@ -213,13 +243,14 @@ fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
 }
 
 fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
-    let batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
+    let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
     for (id, labels) in &batch.series {
         shared.index.define(*id, labels).map_err(|error| error.to_string())?;
     }
     let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series));
     let used = used.chain(batch.exemplars.iter().map(|e| e.0)).max();
     used.into_iter().for_each(|id| shared.index.reserve(id));
+    shared.drop_expired(&mut batch);
     shared.view.load().active.apply(&batch.floats, &batch.histograms);
     shared.exemplars.lock().add(batch.exemplars);
     shared.metadata.lock().add(batch.metadata);

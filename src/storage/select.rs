@@ -1,6 +1,6 @@
 //! The store's reading side.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 
 use roaring::RoaringBitmap;
 
@@ -9,7 +9,7 @@ use super::{
     view::View,
 };
 use crate::{
-    index::IndexError,
+    index::{IndexError, Segment},
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     seams::{
         append::SeriesId,
@@ -34,6 +34,8 @@ impl From<SstError> for SelectError {
 struct StoredSeries {
     shared: Arc<Shared>,
     view: Arc<View>,
+    /// The index segments of that moment: series may leave the index while their labels are still asked for.
+    segments: Vec<Arc<Segment>>,
     range: TimeRange,
     ids: Vec<u32>,
     /// Labels by position, where they had to be loaded for sorting anyway.
@@ -49,15 +51,20 @@ impl SeriesSet for StoredSeries {
         if let Some(labels) = self.labels.as_ref().and_then(|all| all.get(i)) {
             return Ok(labels.clone());
         }
-        let id = self.id(i)?;
-        self.shared
-            .index
-            .labels(id)?
-            .ok_or_else(|| SelectError::Storage(format!("series {} has no labels in the index", id.0)))
+        self.shared.labels(self.id(i)?, &self.segments)
     }
 
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
         Ok(self.view.read(self.id(i)?, self.range, out)?)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        if self.view.tables.iter().all(|live| live.table.is_whole()) {
+            return Vec::new();
+        }
+        let mut ids = self.ids.clone();
+        ids.sort_unstable();
+        self.view.warnings(&ids, self.range)
     }
 }
 
@@ -69,6 +76,32 @@ impl StoredSeries {
 }
 
 impl Shared {
+    /// Labels of a series, be it in the index or only in these former segments of it.
+    fn labels(&self, id: SeriesId, former: &[Arc<Segment>]) -> Result<Labels, SelectError> {
+        if let Some(labels) = self.index.labels(id)? {
+            return Ok(labels);
+        }
+        for segment in former {
+            if let Some(labels) = segment.labels(id)? {
+                return Ok(labels);
+            }
+        }
+        Err(SelectError::Storage(format!("series {} has no labels in the index", id.0)))
+    }
+
+    /// Labels of many series, likewise, in the order of `ids`.
+    fn labels_of(&self, ids: &[u32], former: &[Arc<Segment>]) -> Result<Vec<Labels>, SelectError> {
+        match self.index.labels_of(ids) {
+            Err(IndexError::Unknown(_)) => ids.iter().map(|id| self.labels(SeriesId(*id), former)).collect(),
+            answer => Ok(answer?),
+        }
+    }
+
+    /// Whether the index may have series without samples to show.
+    fn has_ghosts(&self, view: &View) -> bool {
+        self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.line() > i64::MIN
+    }
+
     /// The series that pass any of `selectors` and may have samples in `range`; `None` for "all of the index".
     fn found(&self, selectors: &[Vec<Matcher>], range: TimeRange) -> Result<Option<RoaringBitmap>, SelectError> {
         let matched = if selectors.is_empty() {
@@ -80,13 +113,14 @@ impl Shared {
             }
             Some(any)
         };
-        if range == TimeRange::ALL {
+        let view = self.view.load();
+        if range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(matched);
         }
-        let in_time = self.view.load().series_in(range);
+        let range = self.visible(range);
         Ok(Some(match matched {
-            Some(matched) => matched & in_time,
-            None => in_time,
+            Some(matched) => view.candidates_in(&matched, range),
+            None => view.series_in(range),
         }))
     }
 }
@@ -106,17 +140,19 @@ impl Select for Storage {
         range: TimeRange,
         hints: &SelectHints,
     ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let segments = self.shared.index.segments();
         let view = self.shared.view.load_full();
-        let found = self.shared.index.find(matchers)? & view.series_in(range);
+        let range = self.shared.visible(range);
+        let found = view.candidates_in(&self.shared.index.find(matchers)?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
         if hints.sorted {
-            let mut pairs: Vec<(Labels, u32)> = self.shared.index.labels_of(&ids)?.into_iter().zip(ids).collect();
+            let mut pairs: Vec<(Labels, u32)> = self.shared.labels_of(&ids, &segments)?.into_iter().zip(ids).collect();
             pairs.sort_unstable();
             let (sorted, by_labels) = pairs.into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
         }
-        Ok(Arc::new(StoredSeries { shared: self.shared.clone(), view, range, ids, labels }))
+        Ok(Arc::new(StoredSeries { shared: self.shared.clone(), view, segments, range, ids, labels }))
     }
 
     fn series(
@@ -125,12 +161,13 @@ impl Select for Storage {
         range: TimeRange,
         limit: usize,
     ) -> Result<Limited<Labels>, SelectError> {
+        let segments = self.shared.index.segments();
         let found = match self.shared.found(selectors, range)? {
             Some(found) => found,
             None => self.shared.index.find(&[])?,
         };
         let ids: Vec<u32> = found.iter().collect();
-        let mut labels = self.shared.index.labels_of(&ids)?;
+        let mut labels = self.shared.labels_of(&ids, &segments)?;
         labels.sort_unstable();
         Ok(cut(labels, limit))
     }
@@ -161,13 +198,14 @@ impl Select for Storage {
         selectors: &[Vec<Matcher>],
         range: TimeRange,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        let segments = self.shared.index.segments();
         let mut matched = RoaringBitmap::new();
         for selector in selectors {
             matched |= self.shared.index.find(selector)?;
         }
-        let found = self.shared.exemplars.lock().find(range, |series| matched.contains(series.0));
+        let found = self.shared.exemplars.lock().find(self.shared.visible(range), |series| matched.contains(series.0));
         let ids: Vec<u32> = found.keys().map(|id| id.0).collect();
-        let labels = self.shared.index.labels_of(&ids)?;
+        let labels = self.shared.labels_of(&ids, &segments)?;
         let mut answer: Vec<_> = labels.into_iter().zip(found.into_values()).collect();
         answer.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(answer)

@@ -1,16 +1,31 @@
 //! The store's numbers.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use super::{layout, store::Storage};
+use super::{
+    commit, layout,
+    store::{Shared, Storage},
+    view::LiveTable,
+};
 use crate::{
+    index::{Segment, SegmentSummary},
+    memtable::Memtable,
     model::TimeRange,
     seams::{
+        detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
         select::SelectError,
         status::{Cardinality, Status, StoreStatus},
     },
+    sst::TableSummary,
     wal,
 };
+
+/// Bytes of tables, index and log.
+pub(super) fn disk_bytes(shared: &Shared) -> u64 {
+    let tables: u64 = shared.view.load().tables.iter().map(|t| t.table.summary().bytes).sum();
+    let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
+    tables + shared.index.counts().segment_bytes + log
+}
 
 impl Status for Storage {
     fn status(&self) -> StoreStatus {
@@ -35,7 +50,40 @@ impl Status for Storage {
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             index_bytes: index.segment_bytes,
             times,
-            damage: shared.damage.lock().clone(),
+            line: Some(shared.line()).filter(|line| *line > i64::MIN),
+            tombstones: view.deletes.tombstones.len() as u64,
+            damage: shared.all_damage(),
+        }
+    }
+
+    fn detail(&self) -> StorageDetail {
+        let shared = &self.shared;
+        let view = shared.view.load_full();
+        let table = |live: &Arc<LiveTable>| {
+            let TableSummary { series, samples, times, bytes, .. } = *live.table.summary();
+            let damaged_blocks = live.table.holes().len() as u64;
+            let times = Some(times).filter(|times| times.start <= times.end);
+            TableDetail { number: live.number, times, series, samples, bytes, damaged_blocks }
+        };
+        let segment = |(number, segment): &(u64, Arc<Segment>)| {
+            let SegmentSummary { series, pairs, bytes } = segment.summary();
+            SegmentDetail { number: *number, series, label_pairs: pairs, bytes }
+        };
+        let memtable = |(i, memtable): (usize, &Memtable)| MemtableDetail {
+            sealed: i < view.sealed.len(),
+            times: memtable.times(),
+            series: memtable.series().len(),
+            samples: memtable.samples(),
+            bytes: memtable.bytes() as u64,
+        };
+        StorageDetail {
+            tables: view.tables.iter().map(table).collect(),
+            segments: shared.segments.lock().iter().map(segment).collect(),
+            memtables: view.memtables().enumerate().map(memtable).collect(),
+            wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
+            damage: shared.all_damage(),
+            disk_free: shared.disk.available().ok(),
+            refusing: commit::refuse_when_full(shared).err().map(|error| error.to_string()),
         }
     }
 

@@ -1,14 +1,19 @@
 //! The open store: its shared state, its threads, and its writing side.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64},
+    },
     thread::JoinHandle,
     time::Duration,
 };
 
 use arc_swap::ArcSwap;
 use parking_lot::{Condvar, Mutex};
+use roaring::RoaringBitmap;
 
 use super::{
     commit::{self, Committer, Queue},
@@ -22,6 +27,7 @@ use super::{
     metadata::MetadataTable,
     options::{StorageOptions, Threads},
     recover,
+    reserve::Reserve,
     view::View,
 };
 use crate::{
@@ -35,6 +41,8 @@ use crate::{
 
 /// How long a failed flush or merge waits before it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// How often retention and window ends are looked at when nothing is flushed.
+const IDLE_PAUSE: Duration = Duration::from_secs(60);
 
 /// An open data directory.
 ///
@@ -70,10 +78,20 @@ pub(super) struct Shared {
     pub(super) segments: Mutex<Vec<(u64, Arc<Segment>)>>,
     pub(super) flushing: Mutex<()>,
     pub(super) compacting: Mutex<()>,
+    pub(super) deleting: Mutex<()>,
+    /// Numbers of tables that turned out damaged while they were merged.
+    pub(super) unmergeable: Mutex<BTreeSet<u64>>,
+    /// Retention by size has dropped samples before this time.
+    pub(super) floor: AtomicI64,
+    /// The index may have series without samples.
+    pub(super) ghosts: AtomicBool,
+    /// Series that have left the index since the store was opened.
+    pub(super) retired: Mutex<RoaringBitmap>,
     /// Log segments found damaged at replay: they go to quarantine instead of being removed.
     pub(super) damaged_log: Mutex<Vec<u64>>,
     /// What was found damaged, for people.
     pub(super) damage: Mutex<Vec<String>>,
+    pub(super) reserve: Reserve,
     pub(super) work: Work,
     pub(super) counters: &'static Counters,
 }
@@ -104,7 +122,7 @@ impl Work {
         self.changed.notify_all();
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.state.lock().stopped
     }
 
@@ -134,6 +152,11 @@ impl Shared {
         self.view.store(Arc::new(view));
     }
 
+    /// Flushes the oldest sealed memtable, with the help of the reserve on a full disk. Answers whether there was one.
+    fn flush_oldest(&self) -> Result<bool, StorageError> {
+        self.reserve.with_room(&*self.disk, || flush::flush_oldest(self))
+    }
+
     /// A number that no file has yet, and its path.
     pub(super) fn new_file(&self, path: impl Fn(u64) -> PathBuf) -> (u64, PathBuf) {
         let mut next = self.next_file.lock();
@@ -158,12 +181,19 @@ impl Shared {
             queue: Queue::default(),
             committer: Mutex::new(Committer::new(None, None)),
             next_file: Mutex::new(opened.next_file),
+            floor: AtomicI64::new(opened.manifest.floor),
+            // Only a look at all series could tell; the first merge of the index takes it.
+            ghosts: AtomicBool::new(true),
+            retired: Mutex::default(),
+            unmergeable: Mutex::default(),
             manifest: Mutex::new(opened.manifest),
             segments: Mutex::new(opened.segments),
             flushing: Mutex::default(),
             compacting: Mutex::default(),
+            deleting: Mutex::default(),
             damaged_log: Mutex::default(),
             damage: Mutex::new(opened.damage),
+            reserve: Reserve::new(options.reserve_bytes),
             work: Work::default(),
             counters: &COUNTERS,
             disk,
@@ -183,6 +213,7 @@ impl Storage {
         let lock = recover::lock(&*disk)?;
         let threads = options.threads;
         let shared = Arc::new(recover::open(disk, clock, options)?);
+        shared.reserve.keep(&*shared.disk);
         let storage = Self { shared, threads: Mutex::default(), _lock: lock };
         if threads == Threads::Background {
             storage.start_threads().map_err(|source| OpenError::Io { what: "starting a thread".to_owned(), source })?;
@@ -209,11 +240,12 @@ impl Storage {
     /// When the disk refuses; nothing is lost, a later flush tries again.
     pub fn flush(&self) -> Result<(), StorageError> {
         self.shared.committer.lock().seal(&self.shared);
-        while flush::flush_oldest(&self.shared)? {}
+        while self.shared.flush_oldest()? {}
+        self.shared.reserve.keep(&*self.shared.disk);
         Ok(())
     }
 
-    /// Merges tables and index segments until there is no run left to merge.
+    /// Drops what has expired, and merges tables and index segments until there is no run left to merge.
     ///
     /// # Errors
     /// When the disk refuses or a table is damaged; nothing is lost.
@@ -253,8 +285,9 @@ impl Drop for Storage {
 fn flush_loop(shared: &Shared) {
     let mut seen = 0;
     while !shared.work.stopped() {
-        let pause = match flush::flush_oldest(shared) {
+        let pause = match shared.flush_oldest() {
             Ok(true) => {
+                shared.reserve.keep(&*shared.disk);
                 shared.work.notify();
                 continue;
             }
@@ -274,13 +307,13 @@ fn compact_loop(shared: &Shared) {
     while !shared.work.stopped() {
         match compact::compact_once(shared) {
             Ok(true) => continue,
-            Ok(false) => {}
+            Ok(false) | Err(StorageError::Stopped) => {}
             Err(error) => {
                 shared.counters.compaction_failures.inc();
                 tracing::error!(%error, "merging tables failed, trying again after the next flush");
             }
         }
-        shared.work.wait(&mut seen, None);
+        shared.work.wait(&mut seen, Some(IDLE_PAUSE));
     }
 }
 
@@ -308,7 +341,8 @@ impl Append for Storage {
         Ok(resolved.id)
     }
 
-    fn append(&self, batch: Batch) -> Appending<'_> {
+    fn append(&self, mut batch: Batch) -> Appending<'_> {
+        self.shared.drop_expired(&mut batch);
         if batch.is_empty() {
             return Box::pin(std::future::ready(Ok(())));
         }
@@ -331,6 +365,7 @@ impl Append for Storage {
 
 /// Whether `path` names something the store itself puts at the top of a data directory.
 pub(super) fn is_ours(path: &Path) -> bool {
-    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW};
-    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || [LOCK, MANIFEST, MANIFEST_NEW].contains(&name))
+    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS};
+    let files = [LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS];
+    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || files.contains(&name))
 }

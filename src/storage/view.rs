@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::merge::merge_over;
+use super::{
+    manifest::TableEntry,
+    merge::merge_over,
+    tombstones::{Deletes, Tombstone},
+};
 use crate::{
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
@@ -15,7 +19,30 @@ use crate::{
 /// An open table and its number in the manifest.
 pub(super) struct LiveTable {
     pub(super) number: u64,
-    pub(super) table: Table,
+    pub(super) table: Arc<Table>,
+    /// Compaction has put it in its place.
+    pub(super) windowed: bool,
+    /// Heeds only deletes with larger numbers.
+    pub(super) settled: u64,
+}
+
+impl LiveTable {
+    /// Another name for the same table.
+    pub(super) fn reference(&self) -> Self {
+        Self { table: self.table.clone(), ..*self }
+    }
+
+    /// What the manifest says about it.
+    pub(super) fn entry(&self) -> TableEntry {
+        TableEntry { number: self.number, set_aside: false, windowed: self.windowed, settled: self.settled }
+    }
+
+    /// Whether it may have samples that `tombstone` hides.
+    pub(super) fn heeds(&self, tombstone: &Tombstone) -> bool {
+        tombstone.delete > self.settled
+            && tombstone.range.overlaps(self.table.summary().times)
+            && !tombstone.series.is_disjoint(self.table.series())
+    }
 }
 
 /// A memtable that takes no more samples.
@@ -34,23 +61,73 @@ pub(super) struct View {
     pub(super) sealed: Vec<Sealed>,
     /// Lowest precedence first, as in the manifest.
     pub(super) tables: Vec<Arc<LiveTable>>,
+    pub(super) deletes: Arc<Deletes>,
 }
 
 impl View {
     /// The series that may have samples in `range`.
     pub(super) fn series_in(&self, range: TimeRange) -> RoaringBitmap {
-        let mut found = self.active.series_in(range);
-        for sealed in &self.sealed {
-            found |= sealed.memtable.series_in(range);
-        }
-        for live in self.tables.iter().filter(|t| t.table.summary().times.overlaps(range)) {
-            found |= live.table.series();
+        let mut found = self.stored_in(range);
+        for memtable in self.memtables() {
+            found |= memtable.series_in(range);
         }
         found
     }
 
-    /// Replaces what `out` holds by the series' samples in `range`.
+    /// Those of `candidates` that may have samples in `range`: for a few series of many much less work than
+    /// [`View::series_in`].
+    pub(super) fn candidates_in(&self, candidates: &RoaringBitmap, range: TimeRange) -> RoaringBitmap {
+        let mut found = self.active.candidates_in(candidates, range);
+        for sealed in &self.sealed {
+            found |= sealed.memtable.candidates_in(candidates, range);
+        }
+        self.each_shown(range, |series| found |= candidates & series);
+        found
+    }
+
+    /// The series that may have samples in `range` in tables.
+    pub(super) fn stored_in(&self, range: TimeRange) -> RoaringBitmap {
+        let mut found = RoaringBitmap::new();
+        self.each_shown(range, |series| found |= series);
+        found
+    }
+
+    /// Hands over, table by table, the series that may have samples in `range` which no tombstone hides.
+    fn each_shown(&self, range: TimeRange, mut each: impl FnMut(&RoaringBitmap)) {
+        for live in self.tables.iter().filter(|t| t.table.summary().times.overlaps(range)) {
+            let times = live.table.summary().times;
+            let asked = TimeRange::new(times.start.max(range.start), times.end.min(range.end));
+            match self.deletes.shown(live.settled, live.table.series(), asked) {
+                Some(shown) => each(&shown),
+                None => each(live.table.series()),
+            }
+        }
+    }
+
+    /// Whether deleted samples are to be taken out of this table.
+    pub(super) fn heeds(&self, live: &LiveTable) -> bool {
+        self.deletes.tombstones.iter().any(|tombstone| live.heeds(tombstone))
+    }
+
+    /// How many flushed tables wait for compaction.
+    pub(super) fn backlog(&self) -> usize {
+        self.tables.iter().filter(|live| !live.windowed).count()
+    }
+
+    /// Replaces what `out` holds by the series' samples in `range`. Damaged blocks are left out; their tables tell.
     pub(super) fn read(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
+        out.clear();
+        let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
+        self.read_tables(series, range, out)?;
+        for memtable in self.memtables() {
+            memtable.read(series, range, &mut part);
+            merge_over(out, &part, &mut scratch);
+        }
+        Ok(())
+    }
+
+    /// Replaces what `out` holds by the series' samples in `range` that are in tables.
+    pub(super) fn read_tables(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
         for live in &self.tables {
@@ -59,15 +136,13 @@ impl View {
                 continue;
             }
             if out.is_empty() {
-                table.read(series, range, out)?;
+                table.read_around(series, range, out)?;
+                self.deletes.hide(live.settled, series, out);
             } else {
-                table.read(series, range, &mut part)?;
+                table.read_around(series, range, &mut part)?;
+                self.deletes.hide(live.settled, series, &mut part);
                 merge_over(out, &part, &mut scratch);
             }
-        }
-        for memtable in self.memtables() {
-            memtable.read(series, range, &mut part);
-            merge_over(out, &part, &mut scratch);
         }
         Ok(())
     }

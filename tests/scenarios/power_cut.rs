@@ -2,7 +2,7 @@
 
 use vctsdb::{
     model::TimeRange,
-    seams::env::{Cut, SimDisk},
+    seams::env::{Cut, Op, SimDisk},
     storage::Storage,
 };
 
@@ -87,6 +87,23 @@ fn power_lost_after_any_disk_operation_loses_nothing_acknowledged() {
             check(&disk.restart(cut), acknowledged, &format!("power cut after operation {cut_after}, unsynced {name}"));
         }
     }
+}
+
+#[test]
+fn samples_acknowledged_after_a_refused_record_was_replayed_do_not_rest_on_it() {
+    let disk = SimDisk::new();
+    let storage = open(&disk).unwrap();
+    let sample = |t: i64| [(series(1), t, Value::Float(t as u64))];
+    write(&storage, &[(series(0), 0, Value::Float(0))]).unwrap();
+    disk.fail_next(Op::Sync, "wal/", std::io::ErrorKind::Other);
+    write(&storage, &sample(1)).unwrap_err();
+    // The process dies: the refused record can be read by the next one, but the kernel has given up on its pages.
+    let disk = disk.restart(Cut::KILL);
+    let storage = open(&disk).unwrap();
+    write(&storage, &sample(2)).unwrap();
+    drop(storage);
+    let found = read(&open(&disk.restart(Cut::LOST)).unwrap(), TimeRange::ALL);
+    assert!(found[&series(1)].contains_key(&2), "{found:?}");
 }
 
 #[test]

@@ -1,9 +1,12 @@
-//! The store against a naive model, under random appends, flushes, merges and restarts.
+//! The store against a naive model, under random appends, deletes, flushes, merges and restarts.
 
 use proptest::prelude::*;
 use vctsdb::{
-    model::TimeRange,
-    seams::env::{Cut, SimDisk},
+    model::{MatchOp, Matcher, TimeRange},
+    seams::{
+        env::{Cut, SimDisk},
+        status::Status,
+    },
 };
 
 use super::store::{Model, Sample, Value, apply, histogram, open, read, series, write};
@@ -13,6 +16,8 @@ enum Step {
     Write(Vec<Sample>),
     Flush,
     Compact,
+    Delete(usize, i64, i64),
+    Clean,
     Close,
     Crash,
 }
@@ -36,6 +41,8 @@ fn step() -> impl Strategy<Value = Step> {
         10 => proptest::collection::vec(sample, 1..40).prop_map(Step::Write),
         2 => Just(Step::Flush),
         1 => Just(Step::Compact),
+        1 => (0usize..12, time(), time()).prop_map(|(s, a, b)| Step::Delete(s, a.min(b), a.max(b))),
+        1 => Just(Step::Clean),
         1 => Just(Step::Close),
         1 => Just(Step::Crash),
     ]
@@ -65,6 +72,18 @@ proptest! {
                 }
                 Step::Flush => storage.flush().unwrap(),
                 Step::Compact => storage.compact().unwrap(),
+                Step::Delete(number, from, to) => {
+                    let host = Matcher::new(MatchOp::Equal, "host", format!("host-{number}")).unwrap();
+                    storage.delete(&[vec![host]], TimeRange::new(from, to), false).unwrap();
+                    if let Some(samples) = model.get_mut(&series(number)) {
+                        samples.retain(|t, _| *t < from || to < *t);
+                    }
+                    model.retain(|_, samples| !samples.is_empty());
+                }
+                Step::Clean => {
+                    storage.clean_tombstones().unwrap();
+                    prop_assert_eq!(storage.status().tombstones, 0);
+                }
                 Step::Close | Step::Crash => {
                     if matches!(step, Step::Close) {
                         storage.close().unwrap();

@@ -62,7 +62,7 @@ impl<'a> Cursor<'a> {
 
     fn next(&mut self) -> Result<Option<(u32, Vec<u8>)>, IndexError> {
         while self.rest.is_empty() && self.next_page < self.segment.pages.len() {
-            let page: Page = self.segment.pages.read(&self.segment.source, &self.segment.footer, self.next_page)?;
+            let page: Page = self.segment.read_page(self.next_page)?;
             self.rest.extend(page.iter().map(|(id, labels)| (id, labels.to_vec())));
             self.rest.reverse();
             self.next_page += 1;

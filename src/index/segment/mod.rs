@@ -3,8 +3,10 @@
 //! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
 //! dictionary is mapped; everything else is read in pages, each checked before it is used.
 
+mod audit;
 mod cache;
 mod format;
+mod hole;
 mod keys;
 mod merge;
 mod pages;
@@ -17,9 +19,11 @@ use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use self::{audit::SavedSegment, hole::IndexHole};
 use self::{
     cache::PageCache,
     format::{Footer, Section},
+    hole::Holes,
     keys::{Bloom, KeyIndex},
     pages::{Page, PageIndex},
     source::{Part as FilePart, Source},
@@ -58,6 +62,7 @@ pub struct Segment {
     ids: RoaringBitmap,
     dictionary: Map<FilePart>,
     cache: PageCache,
+    holes: Holes,
 }
 
 impl Segment {
@@ -103,7 +108,17 @@ impl Segment {
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
         let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
             .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
-        Ok(Self { source, footer, pages, keys, bloom, ids, dictionary, cache: PageCache::default() })
+        Ok(Self {
+            source,
+            footer,
+            pages,
+            keys,
+            bloom,
+            ids,
+            dictionary,
+            cache: PageCache::default(),
+            holes: Holes::default(),
+        })
     }
 
     /// Its numbers.
@@ -228,9 +243,14 @@ impl Segment {
         if let Some(page) = self.cache.get(n) {
             return Ok(page);
         }
-        let page = Arc::new(self.pages.read(&self.source, &self.footer, n)?);
+        let page = Arc::new(self.read_page(n)?);
         self.cache.put(n, &page);
         Ok(page)
+    }
+
+    /// Page `n` from the disk.
+    fn read_page(&self, n: usize) -> Result<Page, IndexError> {
+        self.pages.read(&self.source, &self.footer, n).inspect_err(|error| self.note_page(n, error))
     }
 
     fn check_labels(&self, bytes: &[u8]) -> Result<Labels, IndexError> {
@@ -278,12 +298,32 @@ impl Part for Segment {
         names
     }
 
+    fn with_labels(&self, ids: RoaringBitmap) -> Result<RoaringBitmap, IndexError> {
+        Self::with_labels(self, ids)
+    }
+
+    fn work_around(&self, error: IndexError) -> Result<(), IndexError> {
+        if !error.is_damage() {
+            return Err(error);
+        }
+        self.note(&error, RoaringBitmap::new());
+        Ok(())
+    }
+
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {
         let wanted = ids & &self.ids;
         let mut rest = wanted.iter().peekable();
         while let Some(&first) = rest.peek() {
-            let (Some(n), Some(page)) = (self.pages.position(first), self.page_of(first)?) else { break };
+            let Some(n) = self.pages.position(first) else { break };
             let end = self.pages.first_id(n + 1);
+            let page = match self.page(n) {
+                // Noted by now: its series have lost their labels.
+                Err(error) if error.is_damage() => {
+                    while rest.next_if(|id| end.is_none_or(|end| *id < end)).is_some() {}
+                    continue;
+                }
+                page => page?,
+            };
             let mut entries = page.iter();
             while let Some(id) = rest.next_if(|id| end.is_none_or(|end| *id < end)) {
                 if let Some((_, labels)) = entries.find(|(other, _)| *other == id) {

@@ -126,6 +126,22 @@ impl PageIndex {
     }
 
     pub(super) fn read(&self, source: &Source, footer: &Footer, n: usize) -> Result<Page, IndexError> {
+        let (page, raw) = self.fetch(source, footer, n, unpack)?;
+        Ok(Page { first: page.first, raw })
+    }
+
+    /// Whether page `n` has the right checksum.
+    pub(super) fn check(&self, source: &Source, footer: &Footer, n: usize) -> Result<(), IndexError> {
+        self.fetch(source, footer, n, |bytes| checked(bytes).map(drop)).map(drop)
+    }
+
+    fn fetch<T>(
+        &self,
+        source: &Source,
+        footer: &Footer,
+        n: usize,
+        unpack: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<(PageRef, T), IndexError> {
         let Some(page) = self.pages.get(n) else {
             return Err(source.damaged("the series table", footer, Section::Pages, "it has no such page"));
         };
@@ -133,11 +149,12 @@ impl PageIndex {
         let raw = unpack(&bytes).map_err(|why| {
             source.damaged_at("a page of the series table", footer.extent(Section::Pages).at + page.at, &why)
         })?;
-        Ok(Page { first: page.first, raw })
+        Ok((*page, raw))
     }
 }
 
-fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
+/// Length before compression, and the compressed bytes.
+fn checked(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
     let mut rest = bytes;
     let (Some(len), Some(crc)) = (u32_of(&mut rest), u32_of(&mut rest)) else {
         return Err("it is too short".to_owned());
@@ -145,6 +162,11 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     if crc32_of(&[&len.to_le_bytes(), rest]) != crc || len > MAX_PAGE_BYTES {
         return Err("its checksum is wrong".to_owned());
     }
+    Ok((len, rest))
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let (len, rest) = checked(bytes)?;
     DECOMPRESSOR.with_borrow_mut(|kept| {
         let failed = |error: std::io::Error| format!("it can't be decompressed: {error}");
         let decompressor = match kept {

@@ -39,8 +39,14 @@ fn behaves(disk: &dyn Disk) {
     disk.sync_file(p("a/one")).unwrap();
     assert_eq!(disk.sync_file(p("a/none")).err().unwrap().kind(), ErrorKind::NotFound);
 
+    disk.link(p("a/one"), p("a/b/same")).unwrap();
+    assert_eq!(disk.link(p("a/one"), p("a/two")).err().unwrap().kind(), ErrorKind::AlreadyExists);
+    assert_eq!(disk.link(p("a/none"), p("a/x")).err().unwrap().kind(), ErrorKind::NotFound);
+    assert_eq!(disk.link(p("a/one"), p("nowhere/x")).err().unwrap().kind(), ErrorKind::NotFound);
     disk.rename(p("a/one"), p("a/two")).unwrap();
     assert_eq!(disk.list(p("a")).unwrap(), ["b", "two"]);
+    assert_eq!(disk.open(p("a/b/same")).unwrap().map().unwrap().as_ref(), b"hello world");
+    disk.remove(p("a/b/same")).unwrap();
     disk.rename(p("a/two"), p("a/b/three")).unwrap();
     assert_eq!(disk.open(p("a/b/three")).unwrap().len(), 11);
     let map = file.map().unwrap();

@@ -23,6 +23,10 @@ pub trait Disk: Send + Sync {
     /// Renames a file, replacing what had the new name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
 
+    /// Gives a file a second name in the same data directory; fails with `AlreadyExists` when that name is taken. For
+    /// immutable files: both names are the same bytes, and removing one leaves the other.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+
     /// Removes a file. Open readers go on reading it.
     fn remove(&self, path: &Path) -> io::Result<()>;
 

@@ -48,6 +48,10 @@ impl Disk for RealDisk {
         fs::rename(self.at(from), self.at(to))
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(self.at(from), self.at(to))
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         fs::remove_file(self.at(path))
     }

@@ -1,5 +1,6 @@
 //! The routes: for each group a file that parses parameters, does the work and answers.
 
+mod admin;
 mod exemplars;
 mod federate;
 mod health;
@@ -11,6 +12,7 @@ mod remote_read;
 mod remote_write;
 mod selectors;
 mod status;
+mod storage;
 
 use std::sync::Arc;
 
@@ -46,6 +48,10 @@ pub(crate) enum Route {
     RuntimeInfo,
     Tsdb,
     WalReplay,
+    Storage,
+    Snapshot,
+    DeleteSeries,
+    CleanTombstones,
     Write,
     Read,
     /// The ingest format posted to this path.
@@ -57,6 +63,7 @@ const GET: &[Method] = &[Method::GET];
 const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::POST];
 const POST: &[Method] = &[Method::POST];
+const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
@@ -86,6 +93,10 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
+    ("/api/v1/status/storage", GET, Route::Storage),
+    ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
+    ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
+    ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
     ("/api/v1/write", POST, Route::Write),
     ("/api/v1/read", POST, Route::Read),
     ("/federate", GET, Route::Federate),
@@ -150,6 +161,10 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
+        Route::DeleteSeries => admin::delete_series(params, state).await,
+        Route::CleanTombstones => admin::clean_tombstones(state).await,
+        Route::Storage => storage::storage(state).await,
+        Route::Snapshot => admin::snapshot(params, state).await,
         Route::Landing
         | Route::Healthy
         | Route::Ready

@@ -14,6 +14,7 @@ use crate::{
         metrics,
         params::{Params, parse_duration},
         value::Answer,
+        watch::Watched,
         work::{CancelOnDrop, blocking},
     },
 };
@@ -104,7 +105,7 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
-    let (question, answer, took) = blocking(pass, move || {
+    let (question, answer, lost, took) = blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
         let query = Query {
@@ -115,19 +116,26 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
             lookback: question.lookback,
             timeout: Some(allowed.saturating_sub(waited)),
         };
-        let answer = engine.run(&*stores.select, &query, &cancel);
+        let select = Watched::new(&*stores.select);
+        let answer = engine.run(&select, &query, &cancel);
         let took = begun.elapsed();
         observe(&question, &answer, took);
-        Ok((question, answer, took))
+        Ok((question, answer, select.warnings(), took))
     })
     .await?;
-    respond(&question, answer.map_err(|error| ApiError::query("query", error))?, waited, took)
+    respond(&question, answer.map_err(|error| ApiError::query("query", error))?, lost, waited, took)
 }
 
-fn respond(question: &Question, answer: QueryAnswer, waited: Duration, took: Duration) -> Result<Response, ApiError> {
+fn respond(
+    question: &Question,
+    answer: QueryAnswer,
+    lost: Vec<String>,
+    waited: Duration,
+    took: Duration,
+) -> Result<Response, ApiError> {
     let QueryAnswer { mut value, annotations, stats } = answer;
     let truncated = truncate(&mut value, question.limit);
-    let remarks = Remarks::of_query(&annotations, &question.text).truncated(truncated);
+    let remarks = Remarks::of_query(&annotations, &question.text).warned(lost).truncated(truncated);
     let stats = question.with_stats.then(|| {
         let stats = json!({
             "timings": {

@@ -15,7 +15,10 @@ use tokio::{
 use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
-    seams::{append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect, status::fake::FixedStatus},
+    seams::{
+        admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect,
+        status::fake::FixedStatus,
+    },
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
 
@@ -35,6 +38,7 @@ pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) state: Arc<State>,
     pub(super) append: Arc<MemoryAppend>,
+    pub(super) admin: Arc<RecordingAdmin>,
     stop: oneshot::Sender<()>,
     running: JoinHandle<()>,
 }
@@ -97,14 +101,26 @@ impl Server {
         server
     }
 
+    /// A server whose store may be changed over HTTP.
+    pub(super) async fn administered() -> Self {
+        let server = Self::with(Deadlines::default(), true).await;
+        server.ready(some_series(1));
+        server
+    }
+
     /// A server that has no store yet.
     pub(super) async fn opening(deadlines: Deadlines) -> Self {
+        Self::with(deadlines, false).await
+    }
+
+    async fn with(deadlines: Deadlines, admin_api: bool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServerOptions {
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
+            admin_api,
             deadlines,
             external_labels: Labels::empty(),
             flags: vec![("data-dir".to_owned(), "./data".to_owned())],
@@ -115,12 +131,17 @@ impl Server {
         let running = tokio::spawn(run(listener, state.clone(), async {
             let _ = stopped.await;
         }));
-        Self { address, state, append: Arc::default(), stop, running }
+        Self { address, state, append: Arc::default(), admin: Arc::default(), stop, running }
     }
 
     pub(super) fn ready(&self, select: MemorySelect) {
         let status = Arc::new(FixedStatus::default());
-        self.state.ready(Stores { select: Arc::new(select), append: self.append.clone(), status });
+        self.state.ready(Stores {
+            select: Arc::new(select),
+            append: self.append.clone(),
+            status,
+            admin: self.admin.clone(),
+        });
     }
 
     /// Stops it and waits until every request is answered.

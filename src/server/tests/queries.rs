@@ -166,7 +166,12 @@ async fn a_client_that_hangs_up_stops_its_query() {
     let server = Server::opening(Deadlines::default()).await;
     let reads = Arc::new(AtomicUsize::new(0));
     let select = Arc::new(Slow { series: some_series(SERIES), reads: reads.clone() });
-    server.state.ready(Stores { select, append: server.append.clone(), status: Arc::new(FixedStatus::default()) });
+    server.state.ready(Stores {
+        select,
+        append: server.append.clone(),
+        status: Arc::new(FixedStatus::default()),
+        admin: server.admin.clone(),
+    });
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET /api/v1/query?query=sum(up) HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     while reads.load(Ordering::SeqCst) == 0 {
@@ -184,7 +189,12 @@ async fn a_client_that_hangs_up_stops_its_query() {
 async fn queries_wait_for_their_turn_and_not_for_ever() {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(Slow { series: some_series(600), reads: Arc::default() });
-    server.state.ready(Stores { select, append: server.append.clone(), status: Arc::new(FixedStatus::default()) });
+    server.state.ready(Stores {
+        select,
+        append: server.append.clone(),
+        status: Arc::new(FixedStatus::default()),
+        admin: server.admin.clone(),
+    });
     // The server lets two in; each takes more than a second.
     let slow = || server.get("/api/v1/query?query=sum(up)");
     let late = async {

@@ -136,7 +136,12 @@ impl Select for FailsLater {
 async fn failing() -> Server {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(FailsLater(some_series(2)));
-    server.state.ready(Stores { select, append: server.append.clone(), status: Arc::new(FixedStatus::default()) });
+    server.state.ready(Stores {
+        select,
+        append: server.append.clone(),
+        status: Arc::new(FixedStatus::default()),
+        admin: server.admin.clone(),
+    });
     server
 }
 

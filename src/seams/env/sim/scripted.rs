@@ -163,6 +163,18 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.begin(Op::Link, to)?;
+        let node = state.now.file(from)?;
+        state.now.need_dir(&parent(to))?;
+        if state.now.files.contains_key(to) || state.now.dirs.contains(to) {
+            return Err(io::Error::new(ErrorKind::AlreadyExists, format!("{}: exists", to.display())));
+        }
+        state.change(parent(to), Change::Put(to.to_owned(), node));
+        Ok(())
+    }
+
     fn remove(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.begin(Op::Remove, path)?;

@@ -27,6 +27,8 @@ pub enum Op {
     Sync,
     /// Renaming a file.
     Rename,
+    /// Giving a file a second name.
+    Link,
     /// Removing a file.
     Remove,
     /// Listing a directory.
@@ -231,7 +233,10 @@ impl State {
 
     /// Bytes in all named files.
     pub(super) fn used(&self) -> u64 {
-        self.now.files.values().map(|node| node.lock().bytes.len() as u64).sum()
+        // Two names of one file take its bytes once.
+        let mut seen = BTreeSet::new();
+        let once = self.now.files.values().filter(|node| seen.insert(Arc::as_ptr(node)));
+        once.map(|node| node.lock().bytes.len() as u64).sum()
     }
 
     /// Bytes that still fit.

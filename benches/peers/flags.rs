@@ -1,0 +1,62 @@
+//! What to measure.
+
+use crate::{Fallible, generate::Size};
+
+/// A part of the measurement that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Ingest,
+    Size,
+    Restart,
+    Query,
+}
+
+/// The command line.
+#[derive(Debug)]
+pub(crate) struct Flags {
+    pub(crate) size: Size,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) runs: usize,
+    pub(crate) seed: u64,
+}
+
+impl Flags {
+    /// Reads the arguments; `--bench`, which cargo adds, means nothing here.
+    pub(crate) fn from_arguments() -> Fallible<Self> {
+        let all = vec![Part::Ingest, Part::Size, Part::Restart, Part::Query];
+        let mut flags = Self { size: Size::Small, parts: all, runs: 1, seed: 1 };
+        let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
+        while let Some(argument) = arguments.next() {
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name.to_owned(), value.to_owned()),
+                None => {
+                    let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+                    (argument, value)
+                }
+            };
+            match name.as_str() {
+                "--size" => flags.size = Size::parse(&value)?,
+                "--only" => flags.parts = value.split(',').map(part).collect::<Fallible<_>>()?,
+                "--runs" => flags.runs = value.parse::<usize>()?.clamp(1, 20),
+                "--seed" => flags.seed = value.parse()?,
+                _ => return Err(format!("{name}: expected --size, --only, --runs or --seed").into()),
+            }
+        }
+        Ok(flags)
+    }
+
+    /// Whether `part` is wanted.
+    pub(crate) fn wants(&self, part: Part) -> bool {
+        self.parts.contains(&part)
+    }
+}
+
+fn part(name: &str) -> Fallible<Part> {
+    match name {
+        "ingest" => Ok(Part::Ingest),
+        "size" => Ok(Part::Size),
+        "restart" => Ok(Part::Restart),
+        "query" => Ok(Part::Query),
+        _ => Err(format!("--only {name}: expected ingest, size, restart or query").into()),
+    }
+}

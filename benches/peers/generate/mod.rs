@@ -1,0 +1,121 @@
+//! A fleet of monitored hosts, as seeded numbers.
+//!
+//! A [`Fleet`] is some hosts scraped at a fixed interval; each shard of the sender gets its [`Source`]s, and a source
+//! gives the samples of one scrape after the other. [`host`] says what a host exposes, [`pods`] what short-lived
+//! containers do, [`values`] how numbers move.
+
+mod host;
+mod pods;
+mod values;
+
+use host::Host;
+use pods::Pods;
+
+use crate::Fallible;
+
+/// How much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Size {
+    /// 10,000 series, every 15 s, for an hour.
+    Small,
+    /// 100,000 series, every 60 s, for two hours.
+    Medium,
+    /// 1,000,000 series that live for 5 samples each, every 15 s, for an hour.
+    Churn,
+}
+
+impl Size {
+    pub(crate) fn parse(name: &str) -> Fallible<Self> {
+        match name {
+            "small" => Ok(Self::Small),
+            "medium" => Ok(Self::Medium),
+            "churn" => Ok(Self::Churn),
+            _ => Err(format!("--size {name}: expected small, medium or churn").into()),
+        }
+    }
+}
+
+/// What is monitored.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    pub(crate) size: Size,
+    seed: u64,
+    /// Time of the last scrape round (ms).
+    pub(crate) end: i64,
+    /// Between scrapes (ms).
+    pub(crate) interval: i64,
+    rounds: usize,
+    /// Hosts, or nodes that pods run on.
+    pub(crate) hosts: usize,
+}
+
+/// Something that is scraped.
+pub(crate) enum Source {
+    Host(Box<Host>),
+    Pods(Pods),
+}
+
+impl Source {
+    /// Hands over the encoded labels, time (ms) and value of each sample of the scrape.
+    pub(crate) fn scrape(&mut self, round: usize, each: &mut dyn FnMut(&[u8], i64, f64)) {
+        match self {
+            Self::Host(host) => host.scrape(round, each),
+            Self::Pods(pods) => pods.scrape(round, each),
+        }
+    }
+}
+
+impl Fleet {
+    /// A fleet whose last scrape is at or before `end` (ms), on a whole minute.
+    pub(crate) fn new(size: Size, seed: u64, end: i64) -> Self {
+        let (hosts, interval, rounds) = match size {
+            Size::Small => (10_000 / host::SERIES, 15_000, 240),
+            Size::Medium => (100_000 / host::SERIES, 60_000, 120),
+            Size::Churn => (pods::NODES, 15_000, 240),
+        };
+        Self { size, seed, end: end / 60_000 * 60_000, interval, rounds, hosts }
+    }
+
+    /// Time of the first scrape round (ms).
+    pub(crate) fn start(&self) -> i64 {
+        self.end - (self.rounds as i64 - 1) * self.interval
+    }
+
+    pub(crate) fn rounds(&self) -> usize {
+        self.rounds
+    }
+
+    pub(crate) fn series(&self) -> u64 {
+        match self.size {
+            Size::Small | Size::Medium => (self.hosts * host::SERIES) as u64,
+            Size::Churn => pods::series(self.rounds),
+        }
+    }
+
+    pub(crate) fn samples(&self) -> u64 {
+        match self.size {
+            Size::Small | Size::Medium => self.series() * self.rounds as u64,
+            Size::Churn => self.series() * pods::LIFE as u64,
+        }
+    }
+
+    /// The sources of one shard.
+    pub(crate) fn sources(&self, shard: usize, shards: usize) -> Vec<Source> {
+        let mine = (0..self.hosts).filter(|host| host % shards == shard);
+        mine.map(|host| match self.size {
+            Size::Small | Size::Medium => {
+                Source::Host(Box::new(Host::new(host, self.seed, self.start(), self.interval)))
+            }
+            Size::Churn => Source::Pods(Pods::new(host, self.seed, self.start(), self.interval, self.rounds)),
+        })
+        .collect()
+    }
+
+    /// Names of all metrics, and a metric that every host exposes once.
+    pub(crate) fn metrics(&self) -> (Vec<String>, &'static str) {
+        match self.size {
+            Size::Small | Size::Medium => (host::metrics(), "node_load1"),
+            Size::Churn => (pods::metrics(), "container_metric_0"),
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The tables.
+
+use std::process::Command;
+
+use crate::{
+    encode::{SHARDS, Spool},
+    flags::Flags,
+    generate::Fleet,
+    queries::{self, ALL},
+    run::{Answered, Found},
+    serve::{Kind, Program},
+};
+
+/// A number about one server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Figure {
+    Yardstick,
+    Ingest,
+    IngestSettled,
+    IngestStopped,
+    Wall,
+    P50,
+    P99,
+    Retries,
+    Peak,
+    Settled,
+    Restarted,
+    BytesPerSample,
+    BytesPerSeries,
+    QueryPeak,
+    FirstAnswer,
+    Missing,
+    PeakBeforeKill,
+    PeakAfterKill,
+}
+
+/// The rows in their order: what it is, and digits after the point.
+const ROWS: [(Figure, &str, usize); 18] = [
+    (Figure::Ingest, "samples per CPU second, until the last acknowledgement", 0),
+    (Figure::IngestSettled, "samples per CPU second, until idle", 0),
+    (Figure::IngestStopped, "samples per CPU second, of its life, until stopped with all data in its place", 0),
+    (Figure::Wall, "samples per second", 0),
+    (Figure::P50, "request p50 (ms)", 2),
+    (Figure::P99, "request p99 (ms)", 2),
+    (Figure::Retries, "requests told to try again", 0),
+    (Figure::Peak, "peak RSS during the load (MiB)", 1),
+    (Figure::Settled, "RSS when idle after the load (MiB)", 1),
+    (Figure::Restarted, "RSS when idle after a restart (MiB)", 1),
+    (Figure::QueryPeak, "peak RSS after all queries, since that restart (MiB)", 1),
+    (Figure::BytesPerSample, "bytes on disk per sample, settled", 3),
+    (Figure::BytesPerSeries, "bytes on disk per series, settled", 1),
+    (Figure::FirstAnswer, "SIGKILL: start to first right answer (s)", 3),
+    (Figure::Missing, "SIGKILL: acknowledged samples missing", 0),
+    (Figure::PeakBeforeKill, "SIGKILL: peak RSS before (MiB)", 1),
+    (Figure::PeakAfterKill, "SIGKILL: peak RSS after, with all samples counted (MiB)", 1),
+    (Figure::Yardstick, "fixed work beside the load (CPU ms)", 2),
+];
+
+/// What all runs found.
+pub(crate) struct Report {
+    kinds: Vec<Kind>,
+    runs: Vec<(usize, Kind, Found)>,
+}
+
+/// Says what is measured, on what.
+pub(crate) fn preamble(flags: &Flags, fleet: &Fleet, spool: &Spool, programs: &[Program]) {
+    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("").trim_start_matches([' ', '\t', ':']);
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let kernel = Command::new("uname").arg("-r").output().map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    println!("# Side by side, {:?}\n", fleet.size);
+    println!("{model}, {cores} cores, Linux {}; {} runs, seed {}.", kernel.unwrap_or_default(), flags.runs, flags.seed);
+    println!(
+        "{} series, {} samples every {} s over {} minutes, in {} requests of {:.0} bytes, {SHARDS} connections.\n",
+        fleet.series(),
+        fleet.samples(),
+        fleet.interval / 1_000,
+        (fleet.end - fleet.start()) / 60_000,
+        spool.requests(),
+        spool.bytes() as f64 / spool.requests() as f64,
+    );
+    for program in programs {
+        println!("- {}: `{}`", program.kind.name(), program.version());
+    }
+    println!();
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.len() {
+        0 => None,
+        n if n % 2 == 1 => Some(values[middle]),
+        _ => Some(f64::midpoint(values[middle - 1], values[middle])),
+    }
+}
+
+fn geometric_mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| (values.iter().map(|v| v.ln()).sum::<f64>() / values.len() as f64).exp())
+}
+
+fn show(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
+}
+
+impl Report {
+    pub(crate) fn new(kinds: Vec<Kind>) -> Self {
+        Self { kinds, runs: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, run: usize, kind: Kind, found: Found) {
+        for (figure, value) in &found.figures {
+            eprintln!("  {figure:?} {value:.3}");
+        }
+        eprintln!("  on disk: {}", found.disk);
+        self.runs.push((run, kind, found));
+    }
+
+    fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Found)> {
+        self.runs.iter().filter(move |(_, k, _)| *k == kind).map(|(run, _, found)| (*run, found))
+    }
+
+    fn peers(&self) -> impl Iterator<Item = Kind> {
+        self.kinds.iter().copied().filter(|k| *k != Kind::Vctsdb)
+    }
+
+    fn value(&self, run: usize, kind: Kind, figure: Figure) -> Option<f64> {
+        let (_, found) = self.of(kind).find(|(r, _)| *r == run)?;
+        found.figures.iter().find(|(f, _)| *f == figure).map(|(_, value)| *value)
+    }
+
+    /// Per CPU second, at the speed that the machine had; anything else as it is.
+    fn comparable(&self, run: usize, kind: Kind, figure: Figure) -> Option<f64> {
+        let value = self.value(run, kind, figure)?;
+        match figure {
+            Figure::Ingest | Figure::IngestSettled | Figure::IngestStopped => {
+                Some(value * self.value(run, kind, Figure::Yardstick)?)
+            }
+            _ => Some(value),
+        }
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.iter().map(|(run, _, _)| run + 1).max().unwrap_or(0)
+    }
+
+    /// Prints everything as markdown.
+    pub(crate) fn print(&self) {
+        self.print_figures();
+        for kind in &self.kinds {
+            if let Some((_, found)) = self.of(*kind).last().filter(|(_, found)| !found.disk.is_empty()) {
+                println!("- on disk, {} (bytes): {}", kind.name(), found.disk);
+            }
+        }
+        println!();
+        if self.runs.iter().any(|(_, _, found)| !found.answers.is_empty()) {
+            self.print_queries();
+        }
+    }
+
+    fn print_figures(&self) {
+        let names: Vec<_> = self.kinds.iter().map(|k| k.name().to_owned()).collect();
+        let ratios: Vec<_> = self.peers().map(|k| format!("vctsdb / {}", k.name())).collect();
+        println!("| medians | {} | {} |", names.join(" | "), ratios.join(" | "));
+        println!("|---|{}", "--:|".repeat(names.len() + ratios.len()));
+        for (figure, name, digits) in ROWS {
+            let values: Vec<_> = self
+                .kinds
+                .iter()
+                .map(|k| median((0..self.runs()).filter_map(|run| self.value(run, *k, figure)).collect()))
+                .collect();
+            if values.iter().all(Option::is_none) {
+                continue;
+            }
+            let ratio = |peer| {
+                let pair =
+                    |run| Some(self.comparable(run, Kind::Vctsdb, figure)? / self.comparable(run, peer, figure)?);
+                median((0..self.runs()).filter_map(pair).filter(|r| r.is_finite()).collect())
+            };
+            let values: Vec<_> = values.into_iter().map(|v| show(v, digits)).collect();
+            let ratios: Vec<_> = self.peers().map(|peer| show(ratio(peer), 2)).collect();
+            println!("| {name} | {} | {} |", values.join(" | "), ratios.join(" | "));
+        }
+        println!("\nRatios of samples per CPU second are taken at equal machine speed (the last row).");
+    }
+
+    /// The median over runs of a question's latency (ms).
+    fn latency(&self, kind: Kind, query: usize, of: impl Fn(&Answered) -> f64) -> Option<f64> {
+        median(self.of(kind).filter_map(|(_, found)| found.answers.get(query)).map(|a| of(a) * 1e3).collect())
+    }
+
+    fn print_queries(&self) {
+        let heads: Vec<_> = self.kinds.iter().map(|k| format!("{0} cold | {0} repeated", k.name())).collect();
+        println!("| question (ms) | {} | cold ratio | repeated ratio | answers |", heads.join(" | "));
+        println!("|---|{}--:|--:|---|", "--:|".repeat(2 * self.kinds.len()));
+        let (mut cold_ratios, mut repeated_ratios, mut different) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, query) in ALL.iter().enumerate() {
+            let mut cells = Vec::new();
+            for kind in &self.kinds {
+                cells.push(show(self.latency(*kind, i, |a| a.cold), 2));
+                cells.push(show(self.latency(*kind, i, |a| a.repeated), 2));
+            }
+            let cold = self.ratio(i, |a| a.cold);
+            let repeated = self.ratio(i, |a| a.repeated);
+            cold_ratios.extend(cold);
+            repeated_ratios.extend(repeated);
+            let (verdict, details) = self.agreement(i);
+            different.extend(details.into_iter().map(|d| format!("- `{}`: {d}", query.label())));
+            let name = query.label().replace('|', "\\|");
+            println!("| `{name}` | {} | {} | {} | {verdict} |", cells.join(" | "), show(cold, 2), show(repeated, 2));
+        }
+        println!("\nRatios are against the faster peer of each question; geometric means over all of them:");
+        println!(
+            "cold {}, repeated {}.",
+            show(geometric_mean(&cold_ratios), 3),
+            show(geometric_mean(&repeated_ratios), 3)
+        );
+        let slower = repeated_ratios.iter().filter(|r| **r > 1.0).count();
+        println!(
+            "Questions that the faster peer answers faster when repeated: {slower} of {}.\n",
+            repeated_ratios.len()
+        );
+        for line in different {
+            println!("{line}");
+        }
+    }
+
+    fn ratio(&self, query: usize, of: impl Fn(&Answered) -> f64 + Copy) -> Option<f64> {
+        let one = |run: usize| {
+            let latency = |kind| self.of(kind).find(|(r, _)| *r == run)?.1.answers.get(query).map(of);
+            let fastest = self.peers().filter_map(latency).fold(f64::INFINITY, f64::min);
+            latency(Kind::Vctsdb).map(|ours| ours / fastest).filter(|r| *r > 0.0)
+        };
+        median((0..self.runs()).filter_map(one).collect())
+    }
+
+    /// Whether our answer is the peers', and how it differs.
+    fn agreement(&self, query: usize) -> (String, Vec<String>) {
+        let answer = |kind| self.of(kind).next().and_then(|(_, found)| found.answers.get(query)).map(|a| &a.answer);
+        let ours = match answer(Kind::Vctsdb) {
+            Some(Ok(ours)) => ours,
+            Some(Err(error)) => return ("**failed**".to_owned(), vec![error.clone()]),
+            None => return ("-".to_owned(), Vec::new()),
+        };
+        let (mut verdicts, mut details) = (Vec::new(), Vec::new());
+        for peer in self.peers() {
+            if peer == Kind::VictoriaMetrics && !ALL[query].same_in_victoria_metrics {
+                verdicts.push(format!("{} means another thing", peer.name()));
+                continue;
+            }
+            let different = match answer(peer) {
+                Some(Ok(theirs)) => queries::difference(ours, theirs),
+                Some(Err(error)) => Some(format!("it failed: {error}")),
+                None => continue,
+            };
+            match different {
+                None => verdicts.push(format!("as {}", peer.name())),
+                Some(different) => {
+                    verdicts.push(format!("**not as {}**", peer.name()));
+                    details.push(format!("against {}: {different}", peer.name()));
+                }
+            }
+        }
+        (format!("{} series, {}", ours.len(), verdicts.join(", ")), details)
+    }
+}

@@ -1,0 +1,181 @@
+//! One server's turn in a run.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Fallible,
+    encode::Spool,
+    flags::{Flags, Part},
+    generate::{Fleet, Size},
+    http::{self, Connection, escape},
+    load, measure,
+    queries::{self, Answer},
+    report::Figure,
+    serve::{Kind, Program, Server, eventually},
+};
+
+/// Asked this often after the first, cold time.
+const REPEATS: usize = 5;
+/// Repeating a question ends when it has taken this long.
+const REPEAT_LIMIT: Duration = Duration::from_secs(10);
+
+/// After a kill, a right answer is waited for this long.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+
+/// What one server showed in one run.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub(crate) figures: Vec<(Figure, f64)>,
+    /// The parts of the settled directory.
+    pub(crate) disk: String,
+    pub(crate) answers: Vec<Answered>,
+}
+
+/// One question's latencies (s) and answer.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) cold: f64,
+    pub(crate) repeated: f64,
+    pub(crate) answer: Result<Answer, String>,
+}
+
+/// Everything that `flags` asks for, of one server.
+pub(crate) fn measure(
+    program: &Program,
+    flags: &Flags,
+    fleet: &Fleet,
+    spool: &Spool,
+    scratch: &Path,
+) -> Fallible<Found> {
+    let mut found = Found::default();
+    if [Part::Ingest, Part::Size, Part::Query].iter().any(|part| flags.wants(*part)) {
+        let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
+        let server = ingest(program, fleet, spool, dir.path(), &mut found)?;
+        if flags.wants(Part::Size) || flags.wants(Part::Query) {
+            let server = settle(program, fleet, server, dir.path(), &mut found)?;
+            if flags.wants(Part::Query) && fleet.size != Size::Churn {
+                found.answers = ask(program.kind, fleet, &server)?;
+                found.figures.push((Figure::QueryPeak, measure::memory(server.pid())?.peak));
+            }
+        }
+    }
+    if flags.wants(Part::Restart) {
+        let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
+        restart(program, fleet, spool, dir.path(), &mut found)?;
+    }
+    Ok(found)
+}
+
+fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &mut Found) -> Fallible<Server> {
+    let server = program.start(dir)?;
+    let before = measure::cpu_seconds(server.pid())?;
+    let (loaded, yardstick) = measure::beside_yardstick(|| load::send(spool, &server.address));
+    let loaded = loaded?;
+    let cpu = measure::cpu_seconds(server.pid())? - before;
+    let memory = measure::memory(server.pid())?;
+    let settled = measure::wait_idle(server.pid())? - before;
+    let samples = fleet.samples() as f64;
+    found.figures.extend([
+        (Figure::Yardstick, yardstick),
+        (Figure::Ingest, samples / cpu),
+        (Figure::IngestSettled, samples / settled),
+        (Figure::Wall, samples / loaded.seconds),
+        (Figure::P50, loaded.percentile(0.5)),
+        (Figure::P99, loaded.percentile(0.99)),
+        (Figure::Retries, loaded.retries as f64),
+        (Figure::Peak, memory.peak),
+        (Figure::Settled, measure::memory(server.pid())?.now),
+    ]);
+    Ok(server)
+}
+
+/// Restarts the server gracefully, waits until nothing more happens to its files, and measures them.
+fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &mut Found) -> Fallible<Server> {
+    found.figures.push((Figure::IngestStopped, fleet.samples() as f64 / server.stop()?));
+    let server = program.start(dir)?;
+    if program.kind == Kind::VictoriaMetrics {
+        http::get(&server.address, "/internal/force_merge")?;
+    }
+    measure::wait_idle(server.pid())?;
+    // VictoriaMetrics saves its caches when it stops; they are not what it needs to keep.
+    let bytes = (measure::disk(&server.data) - measure::disk(&server.data.join("cache"))) as f64;
+    found.disk = measure::disk_parts(&server.data);
+    found.figures.extend([
+        (Figure::BytesPerSample, bytes / fleet.samples() as f64),
+        (Figure::BytesPerSeries, bytes / fleet.series() as f64),
+        (Figure::Restarted, measure::memory(server.pid())?.now),
+    ]);
+    Ok(server)
+}
+
+fn ask(kind: Kind, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
+    let mut connection = Connection::open(&server.address)?;
+    let mut all = Vec::new();
+    for query in queries::ALL {
+        let path = format!("{}{}", query.path(fleet), kind.uncached());
+        let mut time = || -> Fallible<_> {
+            let began = Instant::now();
+            let response = connection.get(&path)?;
+            Ok((began.elapsed().as_secs_f64(), response))
+        };
+        let (cold, response) = time()?;
+        let mut repeated = Vec::new();
+        while repeated.len() < REPEATS && repeated.iter().sum::<f64>() < REPEAT_LIMIT.as_secs_f64() {
+            repeated.push(time()?.0);
+        }
+        repeated.sort_by(f64::total_cmp);
+        let answer = match response.status {
+            200 => queries::read(&response.body).map_err(|e| e.to_string()),
+            status => Err(format!("status {status}: {}", response.text())),
+        };
+        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], answer });
+    }
+    Ok(all)
+}
+
+/// Loads, kills without warning, and measures how the server comes back.
+fn restart(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &mut Found) -> Fallible<()> {
+    let mut server = program.start(dir)?;
+    load::send(spool, &server.address)?;
+    let before = measure::memory(server.pid())?.peak;
+    server.kill();
+    let (metrics, everywhere) = fleet.metrics();
+    let right = match fleet.size {
+        Size::Small | Size::Medium => fleet.hosts as f64,
+        // Pods that are alive, and those whose last sample is less than five minutes old.
+        Size::Churn => 1.0,
+    };
+    let began = Instant::now();
+    server = program.launch(dir)?;
+    let instances = || count(&server.address, &format!("count({everywhere})"), fleet.end);
+    // A server that has lost the last minutes never gives it; how much is missing says the rest.
+    if eventually(ANSWER_LIMIT, || instances().is_ok_and(|n| n >= right)) {
+        found.figures.push((Figure::FirstAnswer, began.elapsed().as_secs_f64()));
+    }
+    // VictoriaMetrics shows what it has replayed within a second or so.
+    measure::wait_idle(server.pid())?;
+    let range = (fleet.end - fleet.start()) / 60_000 + 10;
+    let mut stored = 0.0;
+    for metric in metrics {
+        stored += count(&server.address, &format!("sum(count_over_time({metric}[{range}m]))"), fleet.end)?;
+    }
+    found.figures.extend([
+        (Figure::Missing, fleet.samples() as f64 - stored),
+        (Figure::PeakBeforeKill, before),
+        (Figure::PeakAfterKill, measure::memory(server.pid())?.peak),
+    ]);
+    Ok(())
+}
+
+/// The number that an expression has at `time` (ms).
+fn count(address: &str, expression: &str, time: i64) -> Fallible<f64> {
+    let path = format!("/api/v1/query?query={}&time={}&nocache=1", escape(expression), time / 1_000);
+    let response = http::get(address, &path)?;
+    if response.status != 200 {
+        return Err(format!("{expression}: status {}: {}", response.status, response.text()).into());
+    }
+    Ok(queries::read(&response.body)?.first().and_then(|(_, points)| points.first()).map_or(0.0, |(_, v)| *v))
+}

@@ -1,0 +1,225 @@
+//! `vctsdb verify`, `repair`, `backup` and `restore`: looking after a data directory that no server has open.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{Failure, client, runtime};
+use crate::{
+    seams::env::{Disk, RealDisk, SystemClock},
+    storage::{self, Copied, OpenError},
+};
+
+/// What to check.
+#[derive(Debug, Args)]
+pub(super) struct VerifyFlags {
+    /// The data directory, snapshot or backup.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+}
+
+/// What to repair.
+#[derive(Debug, Args)]
+pub(super) struct RepairFlags {
+    /// The data directory.
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// What to copy, and where.
+#[derive(Debug, Args)]
+pub(super) struct BackupFlags {
+    /// The data directory, or one of its snapshots.
+    #[arg(value_name = "DIR")]
+    from: PathBuf,
+
+    /// The backup: a new directory, or that of an earlier backup, which then only gets what is new.
+    #[arg(value_name = "TARGET")]
+    to: PathBuf,
+
+    /// The server that has DIR open: it is asked for a snapshot, which is copied and then removed. It must allow that
+    /// with --web.enable-admin-api.
+    #[arg(long, env = "VCTSDB_SERVER", value_name = "URL")]
+    server: Option<String>,
+}
+
+/// What to copy back, and where.
+#[derive(Debug, Args)]
+pub(super) struct RestoreFlags {
+    /// The backup.
+    #[arg(value_name = "TARGET")]
+    from: PathBuf,
+
+    /// The data directory to make: empty, or not there yet.
+    #[arg(value_name = "DIR")]
+    to: PathBuf,
+}
+
+fn disk(dir: &Path) -> Arc<dyn Disk> {
+    Arc::new(RealDisk::new(dir.to_owned()))
+}
+
+/// A directory that isn't one of ours is a wrong command line, everything else a failure.
+fn refused(dir: &Path) -> impl FnOnce(OpenError) -> Failure {
+    move |error| {
+        let text = format!("{}: {error}", dir.display());
+        if matches!(error, OpenError::NoData) { Failure::Usage(text) } else { Failure::Said(text) }
+    }
+}
+
+fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Checks and reports.
+pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
+    let dir = &flags.dir;
+    let seen = storage::verify(&disk(dir)).map_err(refused(dir))?;
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{}: {} with {}, {} with {}, {} with {}; {} read",
+        dir.display(),
+        count(seen.tables, "table", "tables"),
+        count(seen.table_samples, "sample", "samples"),
+        count(seen.segments, "index segment", "index segments"),
+        count(seen.series, "series", "series"),
+        count(seen.log_segments, "log segment", "log segments"),
+        count(seen.log_samples, "sample", "samples"),
+        size(seen.bytes),
+    )?;
+    for note in &seen.notes {
+        writeln!(out, "note: {note}")?;
+    }
+    for finding in &seen.findings {
+        writeln!(out, "DAMAGED {}: {}", finding.file, finding.what)?;
+    }
+    if seen.is_clean() {
+        writeln!(out, "everything is as it was written")?;
+        return Ok(out.flush()?);
+    }
+    out.flush()?;
+    let places = count(seen.findings.len() as u64, "place is", "places are");
+    Err(Failure::Said(format!("{places} damaged; `vctsdb repair {}` saves what can be saved", dir.display())))
+}
+
+/// Repairs and reports.
+pub(super) fn repair(flags: &RepairFlags) -> Result<(), Failure> {
+    let dir = &flags.dir;
+    let told = storage::repair(&disk(dir), Arc::new(SystemClock), flags.dry_run).map_err(refused(dir))?;
+    let mut out = std::io::stdout().lock();
+    if told.is_empty() {
+        writeln!(out, "{}: nothing is damaged, nothing was changed", dir.display())?;
+        return Ok(out.flush()?);
+    }
+    let (did, lost) = if flags.dry_run { ("would do", "would be lost") } else { ("done", "lost") };
+    for what in &told.done {
+        writeln!(out, "{did}: {what}")?;
+    }
+    for what in &told.lost {
+        writeln!(out, "{lost}: {what}")?;
+    }
+    if told.lost.is_empty() {
+        writeln!(out, "nothing {}", if flags.dry_run { "would be lost" } else { "is lost" })?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Copies what is new.
+pub(super) fn backup(flags: &BackupFlags) -> Result<(), Failure> {
+    let snapshot = flags.server.as_deref().map(|server| ask_for_snapshot(server, &flags.from)).transpose()?;
+    let from = snapshot.as_deref().unwrap_or(&flags.from);
+    let copied = storage::backup(&disk(from), &disk(&flags.to));
+    if let Some(snapshot) = &snapshot
+        && let Err(error) = std::fs::remove_dir_all(snapshot)
+    {
+        eprintln!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display());
+    }
+    let copied = copied.map_err(|error| {
+        let running = matches!(&error, storage::CopyError::Source(OpenError::Locked));
+        let hint = "\na running server's data is copied from a snapshot: add --server URL";
+        Failure::Said(format!("{}: {error}{}", from.display(), if running { hint } else { "" }))
+    })?;
+    report(&copied, &flags.to)
+}
+
+/// Has the server make a snapshot of its data directory `dir`; answers where it is.
+fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
+    let (status, body) = runtime()?.block_on(client::post(server, "/api/v1/admin/tsdb/snapshot", &[]))?;
+    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
+        let said = answer.get("error").and_then(Value::as_str).unwrap_or("no snapshot was made");
+        return Err(Failure::Said(format!("{server}: {status}: {said}")));
+    };
+    let snapshot = dir.join("snapshots").join(name);
+    if !snapshot.is_dir() {
+        let (shown, dir) = (snapshot.display(), dir.display());
+        return Err(Failure::Said(format!(
+            "{server} made {name}, but {shown} is not there: is {dir} its data directory?"
+        )));
+    }
+    Ok(snapshot)
+}
+
+/// Copies a backup into a new data directory.
+pub(super) fn restore(flags: &RestoreFlags) -> Result<(), Failure> {
+    let copied = storage::restore(&disk(&flags.from), &disk(&flags.to))
+        .map_err(|error| Failure::Said(format!("restoring into {}: {error}", flags.to.display())))?;
+    report(&copied, &flags.to)
+}
+
+fn report(copied: &Copied, to: &Path) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let files = count(copied.copied, "file", "files");
+    writeln!(
+        out,
+        "{}: {files} copied ({}), {} there already, {} no longer needed",
+        to.display(),
+        size(copied.bytes),
+        copied.kept,
+        copied.removed
+    )?;
+    out.flush()?;
+    if copied.damage.is_empty() {
+        return Ok(());
+    }
+    let damage = copied.damage.join("\n  ");
+    Err(Failure::Said(format!("the source is damaged, and so is its copy (see `vctsdb repair`):\n  {damage}")))
+}
+
+/// A number of bytes as people say it.
+fn size(bytes: u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    match units.iter().find(|(shift, _)| bytes >> shift > 0) {
+        Some((shift, unit)) => format!("{:.1} {unit}", bytes as f64 / (1u64 << shift) as f64),
+        None => format!("{bytes} bytes"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_said_in_the_largest_unit_that_fits() {
+        for (bytes, said) in [(0, "0 bytes"), (1_023, "1023 bytes"), (1_536, "1.5 KiB"), (3 << 30, "3.0 GiB")] {
+            assert_eq!(size(bytes), said);
+        }
+    }
+
+    #[test]
+    fn a_directory_that_is_not_there_is_a_wrong_command_line() {
+        let dir = tempfile::tempdir().unwrap().path().join("nothing");
+        assert!(matches!(verify(&VerifyFlags { dir: dir.clone() }), Err(Failure::Usage(_))));
+        assert!(!dir.exists());
+    }
+}

@@ -1,0 +1,83 @@
+//! Remembers what a query selected, to ask afterwards what its reader has to know.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::{
+    model::{Exemplar, Labels, Matcher, Metadata, TimeRange},
+    seams::select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+};
+
+/// A [`Select`] that keeps the sets it gives out.
+pub(crate) struct Watched<'s> {
+    inner: &'s dyn Select,
+    sets: Mutex<Vec<Arc<dyn SeriesSet>>>,
+}
+
+impl<'s> Watched<'s> {
+    pub(crate) fn new(inner: &'s dyn Select) -> Self {
+        Self { inner, sets: Mutex::default() }
+    }
+
+    /// What the sets have to say now, each sentence once.
+    pub(crate) fn warnings(self) -> Vec<String> {
+        let mut all: Vec<String> = self.sets.into_inner().iter().flat_map(|set| set.warnings()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}
+
+impl Select for Watched<'_> {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let set = self.inner.select(matchers, range, hints)?;
+        self.sets.lock().push(Arc::clone(&set));
+        Ok(set)
+    }
+
+    fn series(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<Labels>, SelectError> {
+        self.inner.series(selectors, range, limit)
+    }
+
+    fn label_names(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        self.inner.label_names(selectors, range, limit)
+    }
+
+    fn label_values(
+        &self,
+        name: &str,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        limit: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        self.inner.label_values(name, selectors, range, limit)
+    }
+
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        self.inner.exemplars(selectors, range)
+    }
+
+    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
+        self.inner.metadata(family)
+    }
+}

@@ -1,0 +1,116 @@
+//! Blocks that can't be read, and what a reader misses with them.
+
+use std::collections::BTreeMap;
+
+use parking_lot::Mutex;
+
+use super::{SstError, Table, index::BlockMeta};
+use crate::{
+    model::{SeriesBuf, TimeRange},
+    seams::append::SeriesId,
+};
+
+/// A damaged block: what the block index says about it, which was good when the table was opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hole {
+    /// Offset of the block.
+    pub at: u64,
+    /// Its length in bytes.
+    pub len: u32,
+    /// Its first series.
+    pub first: SeriesId,
+    /// Its last series.
+    pub last: SeriesId,
+    /// How many samples it had.
+    pub samples: u32,
+    /// Times of its first and last sample.
+    pub times: TimeRange,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Hole {
+    fn new(meta: &BlockMeta, error: &SstError) -> Self {
+        Self {
+            at: meta.at,
+            len: meta.len,
+            first: SeriesId(meta.first),
+            last: SeriesId(meta.last),
+            samples: meta.samples,
+            times: meta.times,
+            why: error.to_string(),
+        }
+    }
+
+    /// Whether samples of series `id` in `range` may be missing.
+    #[must_use]
+    pub fn concerns(&self, id: SeriesId, range: TimeRange) -> bool {
+        (self.first..=self.last).contains(&id) && self.times.overlaps(range)
+    }
+}
+
+/// The damaged blocks met so far, by number.
+#[derive(Debug, Default)]
+pub(super) struct Holes(Mutex<BTreeMap<usize, Hole>>);
+
+impl Holes {
+    fn has(&self, number: usize) -> bool {
+        self.0.lock().contains_key(&number)
+    }
+}
+
+impl Table {
+    /// Like [`Table::read`], but goes around damaged blocks: what they held is missing from `out`, and
+    /// [`Table::holes`] has them from then on.
+    ///
+    /// # Errors
+    /// When a block can't be reached for another reason than damage; `out` is then empty.
+    pub fn read_around(&self, id: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
+        out.clear();
+        for (number, meta) in self.blocks_of(id, range) {
+            if self.holes.has(number) {
+                continue;
+            }
+            let before = (out.times.len(), out.histograms.len());
+            if let Err(error) = self.read_block(number, meta, id, range, out) {
+                if !error.is_damage() {
+                    out.clear();
+                    return Err(error);
+                }
+                // A column that doesn't decode may have left half of itself.
+                out.times.truncate(before.0);
+                out.values.truncate(before.0);
+                out.histograms.truncate(before.1);
+                self.note_hole(number, meta, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The damaged blocks met so far, by reads and by scans.
+    #[must_use]
+    pub fn holes(&self) -> Vec<Hole> {
+        self.holes.0.lock().values().cloned().collect()
+    }
+
+    /// Whether no damaged block has been met.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.holes.0.lock().is_empty()
+    }
+
+    /// Remembers a block as damaged, and says so once.
+    pub(super) fn note_hole(&self, number: usize, meta: &BlockMeta, error: &SstError) {
+        if error.is_damage() && self.holes.0.lock().insert(number, Hole::new(meta, error)).is_none() {
+            tracing::error!(
+                %error,
+                samples = meta.samples,
+                first_series = meta.first,
+                last_series = meta.last,
+                from = meta.times.start,
+                to = meta.times.end,
+                "a damaged block is left out of answers from now on"
+            );
+        }
+    }
+}

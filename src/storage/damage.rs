@@ -1,0 +1,70 @@
+//! What is damaged in an open store, for people: found at the start, or met since by reads.
+
+use super::{store::Shared, view::View};
+use crate::{
+    index::IndexHole,
+    model::TimeRange,
+    sst::{Hole, Table},
+};
+
+/// A time in ms as people write it.
+pub(super) fn time(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| format!("{ms} ms"), |time| time.to_string())
+}
+
+/// A range of times as people write it.
+pub(super) fn times(range: TimeRange) -> String {
+    format!("from {} to {}", time(range.start), time(range.end))
+}
+
+/// What a damaged block means.
+pub(super) fn block(hole: &Hole) -> String {
+    let Hole { at, len, first, last, samples, times: range, why } = hole;
+    let series =
+        if first == last { format!("series {}", first.0) } else { format!("series {} to {}", first.0, last.0) };
+    format!("{why}; bytes {at} to {} held {samples} samples of {series} {}", at + u64::from(*len), times(*range))
+}
+
+/// What a damaged piece of the index means.
+pub(super) fn index(hole: &IndexHole) -> String {
+    match (hole.lost.min(), hole.lost.max()) {
+        (Some(first), Some(last)) => format!(
+            "{}; the labels of {} series ({first} to {last}) are lost with it, and their samples can't be found",
+            hole.why,
+            hole.lost.len()
+        ),
+        _ => format!("{}; answers stay complete, but are slower", hole.why),
+    }
+}
+
+impl Shared {
+    /// Everything known to be damaged, one entry per file or part of a file.
+    pub(super) fn all_damage(&self) -> Vec<String> {
+        let mut all = self.damage.lock().clone();
+        all.extend(self.view.load().tables.iter().flat_map(|live| live.table.holes()).map(|hole| block(&hole)));
+        all.extend(self.index.segments().iter().flat_map(|segment| segment.holes()).map(|hole| index(&hole)));
+        for text in self.index.damage() {
+            // Looked-up pages that were found damaged: the same words stand at the head of an entry above.
+            if !all.iter().any(|known| known.starts_with(&text)) {
+                all.push(text);
+            }
+        }
+        all
+    }
+}
+
+impl View {
+    /// What a reader of these series and times has to know.
+    pub(super) fn warnings(&self, ids: &[u32], range: TimeRange) -> Vec<String> {
+        let concerned = |hole: &Hole| {
+            let from = ids.partition_point(|id| *id < hole.first.0);
+            hole.times.overlaps(range) && ids.get(from).is_some_and(|id| *id <= hole.last.0)
+        };
+        let holes = |table: &Table| table.holes().into_iter().filter(concerned).collect::<Vec<_>>();
+        let damaged = self.tables.iter().filter(|live| !live.table.is_whole());
+        damaged
+            .flat_map(|live| holes(&live.table))
+            .map(|hole| format!("samples are missing: {}", block(&hole)))
+            .collect()
+    }
+}

@@ -1,0 +1,131 @@
+//! Deletes: samples of chosen series and times vanish at once, from reads first and from the files later.
+
+use std::sync::Arc;
+
+use roaring::RoaringBitmap;
+
+use super::{
+    compact,
+    error::StorageError,
+    flush,
+    store::{Shared, Storage},
+    tombstones::{Deletes, Tombstone},
+};
+use crate::{
+    model::{Matcher, SeriesBuf, TimeRange},
+    seams::{
+        admin::{Admin, AdminError, Deleted},
+        append::SeriesId,
+    },
+};
+
+/// Tombstones together may take this many bytes (32 MiB) in the manifest, which each flush writes anew.
+const MOST_BYTES: usize = 32 << 20;
+
+impl Storage {
+    /// See [`Admin::delete`].
+    ///
+    /// # Errors
+    /// When stored data can't be read or the disk refuses.
+    pub fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, StorageError> {
+        let shared = &*self.shared;
+        let range = shared.visible(range);
+        if dry_run {
+            return Ok(count(shared, selectors, range, true)?.0);
+        }
+        let _one_at_a_time = shared.deleting.lock();
+        // A tombstone hides what is in tables, so everything must be there; and the log must start behind it, or a
+        // crash would bring it back.
+        shared.committer.lock().seal_all(shared);
+        while flush::flush_oldest(shared)? {}
+        let (deleted, series) = count(shared, selectors, range, false)?;
+        if !series.is_empty() {
+            bury(shared, series, range)?;
+            shared.counters.deleted.inc_by(deleted.samples);
+            tracing::info!(series = deleted.series, samples = deleted.samples, ?range, "deleted samples");
+            shared.work.notify();
+        }
+        Ok(deleted)
+    }
+
+    /// See [`Admin::clean_tombstones`].
+    ///
+    /// # Errors
+    /// When a table can't be read or the disk refuses.
+    pub fn clean_tombstones(&self) -> Result<(), StorageError> {
+        compact::clean(&self.shared)
+    }
+}
+
+/// What there is to delete, in memory too or only in tables.
+fn count(
+    shared: &Shared,
+    selectors: &[Vec<Matcher>],
+    range: TimeRange,
+    memory: bool,
+) -> Result<(Deleted, RoaringBitmap), StorageError> {
+    let view = shared.view.load_full();
+    let mut series = RoaringBitmap::new();
+    let mut samples = 0;
+    if range.start > range.end {
+        return Ok((Deleted::default(), series));
+    }
+    let mut matched = RoaringBitmap::new();
+    for selector in selectors {
+        matched |= shared.index.find(selector)?;
+    }
+    matched &= if memory { view.series_in(range) } else { view.stored_in(range) };
+    let mut buf = SeriesBuf::default();
+    for id in matched {
+        if memory {
+            view.read(SeriesId(id), range, &mut buf)?;
+        } else {
+            view.read_tables(SeriesId(id), range, &mut buf)?;
+        }
+        if !buf.is_empty() {
+            series.insert(id);
+            samples += buf.len() as u64;
+        }
+    }
+    Ok((Deleted { series: series.len(), samples }, series))
+}
+
+/// Commits the tombstone.
+fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<(), StorageError> {
+    series.optimize();
+    let mut manifest = shared.manifest.lock();
+    let bytes = manifest.deletes.bytes() + series.serialized_size();
+    if bytes > MOST_BYTES {
+        return Err(StorageError::TooManyDeletes { bytes });
+    }
+    let mut next = manifest.clone();
+    let mut deletes = Deletes::clone(&next.deletes);
+    deletes.newest += 1;
+    deletes.tombstones.push(Tombstone { delete: deletes.newest, range, series: Arc::new(series) });
+    next.deletes = Arc::new(deletes);
+    next.store(&*shared.disk)?;
+    let deletes = next.deletes.clone();
+    *manifest = next;
+    shared.change_view(|view| view.deletes = deletes);
+    Ok(())
+}
+
+impl From<StorageError> for AdminError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error.to_string())
+    }
+}
+
+impl Admin for Storage {
+    fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, AdminError> {
+        Ok(Storage::delete(self, selectors, range, dry_run)?)
+    }
+
+    fn clean_tombstones(&self) -> Result<(), AdminError> {
+        Ok(Storage::clean_tombstones(self)?)
+    }
+
+    fn snapshot(&self, skip_head: bool) -> Result<String, AdminError> {
+        Ok(Storage::snapshot(self, skip_head)?)
+    }
+}
