@@ -1,7 +1,8 @@
 //! Our own metrics: constructors that register, and what is registered in the text format.
 //!
-//! Every metric is named `vctsdb_…`, is made once in a `static` of the module it belongs to, and lives in the process'
-//! one registry, which adds `process_…` by itself. `/metrics` shows them, and the self-scrape stores them.
+//! Every metric is named `vctsdb_…`, but for one that others ask for under its Prometheus name, is made once in a
+//! `static` of the module it belongs to, and lives in the process' one registry, which adds `process_…` by itself.
+//! `/metrics` shows them, and the self-scrape stores them.
 
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder,

@@ -80,6 +80,8 @@ fn scale(fraction: f64, exponent: i64) -> f64 {
 
 impl Histogram {
     /// All listed buckets by ascending bounds, empty ones included; the zero bucket only when its count is above zero.
+    ///
+    /// A bucket that reaches into the zero bucket is shown only as far as that one's bound, as Prometheus does.
     #[must_use]
     pub fn buckets(&self) -> Vec<Bucket> {
         let (zero, positive, negative) = match &self.counts {
@@ -91,7 +93,8 @@ impl Histogram {
         let mut buckets = Vec::with_capacity(positive.len() + negative.len() + 1);
         for (index, count) in listed(&self.negative_spans, &negative) {
             let (near, far) = self.bounds(index);
-            let (lower, upper) = (-far, -near);
+            let upper = if near > 0.0 { -near.max(self.zero_threshold) } else { -near };
+            let lower = -far;
             buckets.push(Bucket { lower, upper, lower_inclusive: true, upper_inclusive: false, count });
         }
         buckets.reverse();
@@ -101,7 +104,10 @@ impl Histogram {
             buckets.push(Bucket { lower, upper, lower_inclusive: true, upper_inclusive: true, count: zero });
         }
         for (index, count) in listed(&self.positive_spans, &positive) {
-            let (lower, upper) = self.bounds(index);
+            let (mut lower, upper) = self.bounds(index);
+            if lower > 0.0 {
+                lower = lower.max(self.zero_threshold);
+            }
             let lower_inclusive = self.has_custom_buckets() && index == 0;
             buckets.push(Bucket { lower, upper, lower_inclusive, upper_inclusive: true, count });
         }
@@ -145,6 +151,13 @@ fn listed<'a>(spans: &'a [BucketSpan], counts: &'a [f64]) -> impl Iterator<Item 
 mod tests {
     use super::*;
     use crate::model::CUSTOM_BUCKETS_SCHEMA;
+
+    #[test]
+    fn a_bucket_that_reaches_into_the_zero_bucket_ends_at_its_bound() {
+        let wide = Histogram { zero_threshold: 0.3, ..float(0, 1.0, (-2, &[5.0, 6.0]), (-2, &[7.0, 8.0])) };
+        let bounds: Vec<(f64, f64)> = wide.buckets().iter().map(|b| (b.lower, b.upper)).collect();
+        assert_eq!(bounds, [(-0.5, -0.3), (-0.25, -0.3), (-0.3, 0.3), (0.3, 0.25), (0.3, 0.5)]);
+    }
 
     fn float(schema: i32, zero: f64, positive: (i32, &[f64]), negative: (i32, &[f64])) -> Histogram {
         let span = |side: (i32, &[f64])| vec![BucketSpan { offset: side.0, length: side.1.len() as u32 }];

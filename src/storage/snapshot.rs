@@ -57,7 +57,7 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
         }
     }
     match disk.link(Path::new(layout::EXTRAS), &dir.join(layout::EXTRAS)) {
-        // Nobody has sent exemplars or metadata.
+        // There were no exemplars and no metadata yet.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         linked => linked.tried("linking EXTRAS into the snapshot")?,
     }

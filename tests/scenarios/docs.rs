@@ -3,9 +3,10 @@
 use std::{fs, path::Path};
 
 /// The sources whose comments hold layouts of bytes on disk.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 13] = [
     "src/storage/layout.rs",
     "src/storage/manifest.rs",
+    "src/storage/extras.rs",
     "src/wal/segment.rs",
     "src/wal/frame.rs",
     "src/wal/record/mod.rs",

@@ -160,7 +160,7 @@ impl Dice {
         };
         let floats = |counts: &[u64]| -> Vec<f64> { counts.iter().map(|n| *n as f64 * 0.37).collect() };
         v1::Histogram {
-            sum: if kind % 11 == 0 { f64::NEG_INFINITY } else { self.below(1 << 40) as f64 * 0.001 },
+            sum: if kind.is_multiple_of(11) { f64::NEG_INFINITY } else { self.below(1 << 40) as f64 * 0.001 },
             schema: if custom { -53 } else { (kind % 13) as i32 - 4 },
             zero_threshold: if custom { 0.0 } else { [2f64.powi(-128), 0.001, 0.0][kind as usize % 3] },
             count: Some(if float { Count::CountFloat(total as f64 * 0.37) } else { Count::CountInt(total) }),
@@ -198,11 +198,19 @@ fn write_all(address: &str, begin: i64) -> BTreeMap<usize, Written> {
         let kind = dice.below(1 << 20);
         let label = |n: &str, v: &str| v1::Label { name: n.into(), value: v.into() };
         let labels = vec![label("__name__", "random"), label("number", &number.to_string())];
+        let mixed = number % 9 == 0;
+        let shape = match (number % 3, kind % 2) {
+            _ if mixed => "mixed",
+            (0, 0) => "fractional",
+            (0, _) => "integer",
+            _ => "float",
+        };
+        let labels = [labels, vec![label("shape", shape)]].concat();
         let mut series = v1::TimeSeries { labels, ..Default::default() }.encode_to_vec();
         let (mut written, mut time, mut value) = (Written::default(), begin + dice.below(1_000) as i64, 0.0);
         for _ in 0..20 + dice.below(130) {
             time += if kind.is_multiple_of(4) { 15_000 } else { 1 + dice.below(30_000) as i64 };
-            let native = number % 3 == 0 && (number % 9 != 0 || dice.below(2) == 0);
+            let native = number % 3 == 0 && (!mixed || dice.below(2) == 0);
             if native {
                 let histogram = dice.histogram(kind, time);
                 put(4, &histogram.encode_to_vec(), &mut series);
@@ -230,10 +238,12 @@ fn write_all(address: &str, begin: i64) -> BTreeMap<usize, Written> {
 }
 
 /// Everything a server has of those series, asked for by remote read as plain samples.
-fn read_all(address: &str, begin: i64) -> BTreeMap<usize, Written> {
-    let matcher = v1::LabelMatcher { r#type: 0, name: "__name__".into(), value: "random".into() };
+fn read_all(address: &str, begin: i64, shape: &str) -> BTreeMap<usize, Written> {
+    let matcher =
+        |kind, name: &str, value: &str| v1::LabelMatcher { r#type: kind, name: name.into(), value: value.into() };
+    let matchers = vec![matcher(0, "__name__", "random"), matcher(2, "shape", shape)];
     let end_timestamp_ms = begin + 6 * 3_600_000;
-    let query = v1::Query { start_timestamp_ms: begin, end_timestamp_ms, matchers: vec![matcher], hints: None };
+    let query = v1::Query { start_timestamp_ms: begin, end_timestamp_ms, matchers, hints: None };
     let message = v1::ReadRequest { queries: vec![query], accepted_response_types: vec![0] }.encode_to_vec();
     let body = snap::raw::Encoder::new().compress_vec(&message).unwrap();
     let answer = request(address, "POST", "/api/v1/read", &SNAPPY, &body).unwrap();
@@ -252,7 +262,25 @@ fn read_all(address: &str, begin: i64) -> BTreeMap<usize, Written> {
 fn compare(what: &str, want: &BTreeMap<usize, Written>, found: &BTreeMap<usize, Written>) {
     assert_eq!(want.len(), found.len(), "{what}");
     for (number, series) in want {
-        assert_eq!(series, &found[number], "{what}: series {number}");
+        let found = &found[number];
+        let lengths = |s: &Written| (s.floats.len(), s.histograms.len());
+        assert_eq!(lengths(series), lengths(found), "{what}: series {number}");
+        series.floats.iter().zip(&found.floats).for_each(|(a, b)| assert_eq!(a, b, "{what}: series {number}"));
+        series.histograms.iter().zip(&found.histograms).for_each(|(a, b)| assert_eq!(a, b, "{what}: series {number}"));
+    }
+}
+
+/// Equal JSON; of two shortest decimals that are as near to a value, each server may have chosen its own.
+fn same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Object, String};
+    match (a, b) {
+        (Array(a), Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Object(a), Object(b)) => a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same(v, w))),
+        (String(a), String(b)) if a != b => match (a.parse::<f64>(), b.parse::<f64>()) {
+            (Ok(a), Ok(b)) => a.to_bits() == b.to_bits(),
+            _ => false,
+        },
+        _ => a == b,
     }
 }
 
@@ -311,24 +339,45 @@ fn a_thousand_random_series_come_back_bit_for_bit_in_both_forms() {
     let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
     let begin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 - 6 * 3_600_000;
     let written = write_all(&server.address, begin);
-    compare("read from us", &written, &read_all(&server.address, begin));
+    compare("read from us", &written, &read_all(&server.address, begin, ".*"));
 
-    // Prometheus' own encoder loses the sign of -0; its query answers below show it.
-    let mut unsigned = written.clone();
-    unsigned.values_mut().flat_map(|s| &mut s.floats).filter(|s| s.1 == 1 << 63).for_each(|s| s.1 = 0);
+    // Prometheus' own encoder loses the sign of -0 and custom bounds; its query answers below show both.
+    let mut passed_on = written.clone();
+    passed_on.values_mut().flat_map(|s| &mut s.floats).filter(|s| s.1 == 1 << 63).for_each(|s| s.1 = 0);
+    passed_on.values_mut().flat_map(|s| &mut s.histograms).for_each(|(_, histogram)| histogram.bounds.clear());
     let streamed = prometheus(&program, dir.path(), "streamed", &server.address);
     let sampled = prometheus(&program, dir.path(), "sampled", &without_streaming(server.address.clone()));
-    for (form, through) in [("streamed chunks", &streamed), ("plain samples", &sampled)] {
-        compare(form, &unsigned, &read_all(&through.address, begin));
-        let query = format!("/api/v1/query?query={}&time={}", escape("random[6h]"), begin / 1_000 + 21_600);
+    for (form, through, shape) in [("streamed chunks", &streamed, ".*"), ("plain samples", &sampled, "float|integer")] {
+        // From plain samples Prometheus 3.5 takes every histogram for an integer one and panics where it isn't, and
+        // its iterator misses samples of series that have both floats and histograms.
+        let strange = |s: &Written| s.histograms.iter().any(|h| h.1.float || !s.floats.is_empty());
+        passed_on.retain(|_, series| shape == ".*" || !strange(series));
+        compare(form, &passed_on, &read_all(&through.address, begin, shape));
+        let query = format!(
+            "/api/v1/query?query={}&time={}",
+            escape(&format!("random{{shape=~\"{shape}\"}}[6h]")),
+            begin / 1_000 + 21_600
+        );
         let ask = |address: &str| {
-            let mut result = get(address, &query).unwrap().json()["data"]["result"].as_array().unwrap().clone();
+            let answer = get(address, &query).unwrap();
+            assert_eq!(answer.status, 200, "{form}: {}", answer.text());
+            let mut result = answer.json()["data"]["result"].as_array().unwrap().clone();
             result.sort_by_key(|series| series["metric"].to_string());
             result
         };
         let (theirs, ours) = (ask(&through.address), ask(&server.address));
         assert_eq!(theirs.len(), ours.len(), "{form}");
-        theirs.iter().zip(&ours).for_each(|(theirs, ours)| assert_eq!(theirs, ours, "{form}"));
+        theirs.iter().zip(&ours).for_each(|(theirs, ours)| {
+            assert_eq!(theirs["metric"], ours["metric"], "{form}");
+            for kind in ["values", "histograms"] {
+                let samples = |series: &serde_json::Value| series[kind].as_array().cloned().unwrap_or_default();
+                let (theirs, ours) = (samples(theirs), samples(ours));
+                assert_eq!(theirs.len(), ours.len(), "{form}");
+                for (theirs, ours) in theirs.iter().zip(&ours) {
+                    assert!(same(theirs, ours), "{form}: {theirs} {ours}");
+                }
+            }
+        });
     }
     let metrics = get(&server.address, "/metrics").unwrap().text();
     let reads = |kind: &str| {
