@@ -1,13 +1,14 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one. Exit codes
-//! are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
+//! Without a subcommand the server runs ([`serve`]); `query` is a client of a running one, and `test` needs none.
+//! Exit codes are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
 
 mod client;
 mod logs;
 mod query;
 mod serve;
 mod table;
+mod test;
 mod when;
 
 use std::process::ExitCode;
@@ -22,6 +23,7 @@ Examples:
   vctsdb --data-dir /var/lib/vctsdb --listen 0.0.0.0:9201
   vctsdb query 'rate(http_requests_total[5m])'   ask the running server
   vctsdb query up --start -1h --step 5m
+  vctsdb test rules.test                         run PromQL test scripts
 
 Prometheus sends to it with:
   remote_write:
@@ -46,6 +48,8 @@ struct Cli {
 enum Command {
     /// Ask a running server a PromQL question.
     Query(query::QueryFlags),
+    /// Run PromQL test scripts.
+    Test(test::TestFlags),
 }
 
 /// Why a command failed.
@@ -67,6 +71,7 @@ pub fn main() -> ExitCode {
     let done = match &cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Query(flags)) => query::run(flags),
+        Some(Command::Test(flags)) => test::run(flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -123,6 +128,7 @@ mod tests {
             &["--memory", "1KB"],
             &["--no-such-flag"],
             &["query"],
+            &["test"],
             &["query", "up", "--end", "1"],
             &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],

@@ -182,7 +182,8 @@ impl Lower<'_> {
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
         let expr = self.node(&aggregate.expr)?;
         let param = aggregate.param.as_ref().map(|p| self.node(p)).transpose()?;
-        let invariant = expr.invariant && param.as_ref().is_none_or(|p| p.invariant);
+        // As in Prometheus, the parameter doesn't count: over a fixed vector it is read at the first step only.
+        let invariant = expr.invariant;
         let mut grouping = aggregate.grouping.clone();
         grouping.sort();
         grouping.dedup();
@@ -191,7 +192,6 @@ impl Lower<'_> {
             op: aggregate.op,
             param: param.map(settle),
             expr: settle(expr),
-            expr_span: aggregate.expr.span,
             grouping,
             without: aggregate.without,
         });

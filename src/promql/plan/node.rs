@@ -69,8 +69,6 @@ pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
     pub(crate) param: Option<Box<Node>>,
     pub(crate) expr: Box<Node>,
-    /// Where `expr` stands, the parentheses around it included.
-    pub(crate) expr_span: Span,
     /// Sorted.
     pub(crate) grouping: Vec<String>,
     pub(crate) without: bool,

@@ -10,7 +10,15 @@ struct Known {
     is: fn(expr: &str, difference: &str) -> bool,
 }
 
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 7] = [
+    Known {
+        reason: "remarks about what is aggregated point into its parentheses; in 3.5 to them",
+        is: |expr, difference| {
+            let (theirs, ours) = (places(difference.split("ours: ").next().unwrap_or_default()), places(ours(difference)));
+            let opens = |(a, b): (&usize, &usize)| expr.get(a - 1..b - 1).is_some_and(|t| t.chars().all(|c| c == '('));
+            theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
+        },
+    },
     Known {
         reason: "mad_over_time of a NaN is NaN; 3.5 dropped it silently",
         is: |expr, difference| {
@@ -47,6 +55,11 @@ const KNOWN: [Known; 6] = [
         },
     },
 ];
+
+/// The columns that remarks name.
+fn places(remarks: &str) -> Vec<usize> {
+    remarks.split(" (1:").skip(1).filter_map(|rest| rest.split(')').next()?.parse().ok()).collect()
+}
 
 fn ours(difference: &str) -> &str {
     difference.split_once("ours: ").map_or("", |(_, ours)| ours)
