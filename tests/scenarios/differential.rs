@@ -88,7 +88,8 @@ fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Opt
             let (a, b) = (number(a), number(&b));
             (a - b).abs() > 1e-9 * a.abs() && a.is_finite()
         });
-        found = differs.then(|| Difference::Answer(format!("order: {:?}\n   ours: {:?}", order(&theirs.1), order(&ours.1))));
+        found = differs
+            .then(|| Difference::Answer(format!("order: {:?}\n   ours: {:?}", order(&theirs.1), order(&ours.1))));
     }
     if found.is_some() && (0..ASK_AGAIN).any(|_| difference(&theirs, &ask_prometheus()).is_some()) {
         return Err(());
@@ -148,8 +149,10 @@ fn random_expressions_answer_as_prometheus_answers_them() {
         (next, left) = (next + 1, left - count);
     }
     println!("seeds {first} to {}: {} expressions, {} questions", next - 1, tally.expressions, tally.questions);
-    println!("{} of them answered, {} with remarks; {} where Prometheus itself is undecided", tally.succeeded,
-        tally.with_remarks, tally.undecided);
+    println!(
+        "{} of them answered, {} with remarks; {} where Prometheus itself is undecided",
+        tally.succeeded, tally.with_remarks, tally.undecided
+    );
     for (reason, count) in &tally.known {
         println!("{count} known: {reason}");
     }

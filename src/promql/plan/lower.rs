@@ -172,7 +172,8 @@ impl Lower<'_> {
         let invariant =
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
-        let place = |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
+        let place =
+            |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();

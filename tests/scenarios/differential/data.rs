@@ -203,7 +203,13 @@ impl Shape {
 
     fn custom(random: &mut Random) -> Self {
         // All alike: unlike 3.14, Prometheus 3.5 can't calculate with histograms of differing custom bounds.
-        Self { schema: -53, custom_values: vec![0.5, 1.0, 2.0, 5.0], negative: false, changes: 0, ..Self::of_counter(random) }
+        Self {
+            schema: -53,
+            custom_values: vec![0.5, 1.0, 2.0, 5.0],
+            negative: false,
+            changes: 0,
+            ..Self::of_counter(random)
+        }
     }
 }
 
@@ -284,10 +290,9 @@ impl State {
         let spans = |offset: i32, buckets: &[u64]| match buckets.len() {
             0 => Vec::new(),
             // Two spans where there is room for a gap of absent buckets between them.
-            n if n > 3 && shape.schema != -53 => vec![
-                BucketSpan { offset, length: 2 },
-                BucketSpan { offset: 2, length: n as u32 - 2 },
-            ],
+            n if n > 3 && shape.schema != -53 => {
+                vec![BucketSpan { offset, length: 2 }, BucketSpan { offset: 2, length: n as u32 - 2 }]
+            }
             n => vec![BucketSpan { offset, length: n as u32 }],
         };
         let deltas = |buckets: &[u64]| {

@@ -8,8 +8,33 @@ use super::{
 };
 
 const MAPS: [&str; 27] = [
-    "abs", "acos", "acosh", "asin", "asinh", "atan", "atanh", "ceil", "cos", "cosh", "deg", "exp", "floor", "ln",
-    "log10", "log2", "rad", "sgn", "sin", "sinh", "sort", "sort_desc", "sqrt", "tan", "tanh", "timestamp", "absent",
+    "abs",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atanh",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg",
+    "exp",
+    "floor",
+    "ln",
+    "log10",
+    "log2",
+    "rad",
+    "sgn",
+    "sin",
+    "sinh",
+    "sort",
+    "sort_desc",
+    "sqrt",
+    "tan",
+    "tanh",
+    "timestamp",
+    "absent",
 ];
 const WINDOWS: [&str; 26] = [
     "absent_over_time",
@@ -52,11 +77,20 @@ const NUMBERS: [&str; 22] = [
     "0", "1", "2", "3", "0.5", "0.9", "0.99", "-1", "-0.5", "1e3", "NaN", "Inf", "-Inf", "0x1F", "1_000", "5m", "1e-3",
     "1.5", "100", "1e300", "0.25", "9",
 ];
-const DURATIONS: [&str; 12] =
-    ["30s", "1m", "2m", "5m", "5m", "10m", "1m30s", "45s", "17s", "90", "1h", "15s"];
+const DURATIONS: [&str; 12] = ["30s", "1m", "2m", "5m", "5m", "10m", "1m30s", "45s", "17s", "90", "1h", "15s"];
 const LABELS: [&str; 7] = ["job", "instance", "env", "le", "version", "absent", "__name__"];
-const FLOATS: [&str; 10] =
-    ["counter_total", "counter_total", "gauge", "gauge", "small", "up", "sparse", "strange", "build_info", "req_bucket"];
+const FLOATS: [&str; 10] = [
+    "counter_total",
+    "counter_total",
+    "gauge",
+    "gauge",
+    "small",
+    "up",
+    "sparse",
+    "strange",
+    "build_info",
+    "req_bucket",
+];
 const NATIVES: [&str; 5] = ["nat", "nat", "custom", "natgauge", "mixed"];
 const MATCHERS: [&str; 16] = [
     "job=\"api\"",
@@ -93,7 +127,8 @@ fn number(random: &mut Random) -> Node {
 }
 
 fn text(random: &mut Random) -> Node {
-    let texts = ["\"job\"", "'x'", "`a\\d`", "\"\"", "\"é\\n\"", "\"a$1b\"", "\"new\"", "\"0bad\"", "\"(.*)\"", "\"(\""];
+    let texts =
+        ["\"job\"", "'x'", "`a\\d`", "\"\"", "\"é\\n\"", "\"a$1b\"", "\"new\"", "\"0bad\"", "\"(.*)\"", "\"(\""];
     Node::leaf(Kind::Text, random.pick(&texts))
 }
 
@@ -238,7 +273,9 @@ fn aggregation(random: &mut Random, depth: u64, clause: Option<String>) -> Node 
         0 => ("topk", Some(scalar(random, 1))),
         1 => ("bottomk", Some(scalar(random, 1))),
         2 => ("limitk", Some(scalar(random, 1))),
-        3 => ("limit_ratio", Some(Node::leaf(Kind::Scalar, random.pick(&["0.5", "-0.5", "1", "0", "2", "0.1", "NaN"])))),
+        3 => {
+            ("limit_ratio", Some(Node::leaf(Kind::Scalar, random.pick(&["0.5", "-0.5", "1", "0", "2", "0.1", "NaN"]))))
+        }
         4 | 5 => ("quantile", Some(scalar(random, 1))),
         6 => ("count_values", Some(text(random))),
         7 => ("count_values", Some(Node::leaf(Kind::Text, "\"value\""))),
@@ -386,10 +423,11 @@ fn vector(random: &mut Random, depth: u64) -> Node {
         },
         37 => match random.below(4) {
             0 => Node::leaf(kind, format!("{}()", random.pick(&DATES))),
-            1 => Node::call(kind, random.pick(&["sort_by_label", "sort_by_label_desc"]), [
-                vector(random, depth),
-                Node::leaf(Kind::Text, random.pick(&["\"job\"", "\"instance\""])),
-            ]),
+            1 => Node::call(
+                kind,
+                random.pick(&["sort_by_label", "sort_by_label_desc"]),
+                [vector(random, depth), Node::leaf(Kind::Text, random.pick(&["\"job\"", "\"instance\""]))],
+            ),
             2 => Node::call(kind, "info", [vector(random, depth)]),
             _ => Node::call(kind, random.pick(&DATES), [vector(random, depth)]),
         },

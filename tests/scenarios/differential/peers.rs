@@ -63,12 +63,7 @@ fn ask(address: &str, expr: &str, When { start, end, step }: When) -> (u16, Valu
     let path = if step == 0 {
         format!("/api/v1/query?query={expr}&time={}", seconds(start))
     } else {
-        format!(
-            "/api/v1/query_range?query={expr}&start={}&end={}&step={}",
-            seconds(start),
-            seconds(end),
-            seconds(step)
-        )
+        format!("/api/v1/query_range?query={expr}&start={}&end={}&step={}", seconds(start), seconds(end), seconds(step))
     };
     let answer = get(address, &path).unwrap_or_else(|error| panic!("{address}{path}: {error}"));
     (answer.status, answer.json())

@@ -26,6 +26,7 @@ use super::{
 use crate::{model::Histogram, promql::QueryError};
 
 /// A window over one series.
+#[derive(Default)]
 pub(crate) struct View<'a> {
     /// Times of the floats inside, ascending.
     pub(crate) times: &'a [i64],
