@@ -38,7 +38,7 @@ pub(crate) fn aggregate<'c>(
     };
     let inner = build_within(cx, &a.expr, grid, name(a.op))?;
     let param_span = a.param.as_ref().map_or(span, |p| p.span);
-    let input = Input { cx, inner: &*inner, span: a.expr.span, grid };
+    let input = Input { cx, inner: &*inner, span: a.expr_span, grid };
     match a.op {
         AggregateOp::CountValues => {
             let label = match a.param.as_ref().map(|p| &p.kind) {

@@ -82,6 +82,14 @@ impl Lowered {
     }
 }
 
+/// The expression without the parentheses around it.
+fn unwrapped(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        ExprKind::Paren(inner) => unwrapped(inner),
+        _ => expr,
+    }
+}
+
 struct Lower<'a> {
     times: &'a QueryTimes<'a>,
 }
@@ -172,8 +180,9 @@ impl Lower<'_> {
         let invariant =
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
-        let place =
-            |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
+        let place = |(written, a): (&Expr, &Lowered)| {
+            if a.invariant && !invariant { written.span } else { unwrapped(written).span }
+        };
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
@@ -193,6 +202,7 @@ impl Lower<'_> {
             op: aggregate.op,
             param: param.map(settle),
             expr: settle(expr),
+            expr_span: unwrapped(&aggregate.expr).span,
             grouping,
             without: aggregate.without,
         });

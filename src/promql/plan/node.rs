@@ -69,6 +69,8 @@ pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
     pub(crate) param: Option<Box<Node>>,
     pub(crate) expr: Box<Node>,
+    /// Where remarks say that `expr` stands.
+    pub(crate) expr_span: Span,
     /// Sorted.
     pub(crate) grouping: Vec<String>,
     pub(crate) without: bool,

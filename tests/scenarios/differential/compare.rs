@@ -71,7 +71,8 @@ fn brief(value: &Value) -> String {
 fn remarks(list: &Value) -> Vec<String> {
     let mut all: Vec<String> = list.as_array().into_iter().flatten().map(ToString::to_string).collect();
     all.sort();
-    if all.len() > 10 { vec![format!("{} remarks", all.len())] } else { all }
+    let many = all.iter().any(|text| text.contains("annotations omitted"));
+    if many { vec!["many".to_owned()] } else { all }
 }
 
 /// Series by their labels.
