@@ -1,7 +1,8 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! Without a subcommand the server runs ([`serve`]); the other subcommands are clients of a running one or look after a
-//! data directory ([`care`]). Exit codes are 0 when all went well, 1 when something failed, 2 when the command line itself was wrong.
+//! Without a subcommand the server runs ([`serve`]); `query` is a client of a running one, [`care`] looks after data
+//! directories, and `test` needs neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
+//! command line itself was wrong.
 
 mod care;
 mod client;
@@ -9,6 +10,7 @@ mod logs;
 mod query;
 mod serve;
 mod table;
+mod test;
 mod when;
 
 use std::process::ExitCode;
@@ -25,6 +27,7 @@ Examples:
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
   vctsdb query up --start -1h --step 5m
+  vctsdb test rules.test                         run PromQL test scripts
 
 Prometheus sends to it with:
   remote_write:
@@ -57,6 +60,8 @@ enum Command {
     Backup(care::BackupFlags),
     /// Make a data directory from a backup.
     Restore(care::RestoreFlags),
+    /// Run PromQL test scripts.
+    Test(test::TestFlags),
 }
 
 /// Why a command failed.
@@ -85,6 +90,7 @@ pub fn main() -> ExitCode {
         Some(Command::Repair(flags)) => care::repair(flags),
         Some(Command::Backup(flags)) => care::backup(flags),
         Some(Command::Restore(flags)) => care::restore(flags),
+        Some(Command::Test(flags)) => test::run(flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -141,6 +147,7 @@ mod tests {
             &["--memory", "1KB"],
             &["--no-such-flag"],
             &["query"],
+            &["test"],
             &["query", "up", "--end", "1"],
             &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],

@@ -230,7 +230,7 @@ fn fold<'c, F: Fold>(
             AggregateOp::Count | AggregateOp::Group => {}
             AggregateOp::Sum | AggregateOp::Avg => {
                 let before = natives.len();
-                natives.add(input, group, i, row);
+                natives.add(input, group, i, row, &cell.seen);
                 cx.budget.hold(natives.len() - before)?;
                 row.drop_histograms();
             }

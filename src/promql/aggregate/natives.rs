@@ -6,7 +6,10 @@ use super::Input;
 use crate::{
     model::{METRIC_NAME, ResetHint},
     promql::{
-        exec::{Note, row::Row},
+        exec::{
+            Note,
+            row::{Bits, Row},
+        },
         functions::native::{Combined, Incompatible, Native, NativeMean},
     },
 };
@@ -21,8 +24,8 @@ struct Cell {
     total: Total,
     /// Whether any histogram said it was reset, and any that it wasn't.
     hints: (bool, bool),
-    /// Exponential and custom buckets met: there is no answer.
-    incompatible: bool,
+    /// Exponential and custom buckets met, or a float came first: there is no answer, so nothing more is added.
+    spoilt: bool,
 }
 
 /// The histograms of an aggregation, by group and step. Most aggregations have none.
@@ -40,18 +43,18 @@ impl Natives {
         self.cells.len()
     }
 
-    /// Adds the histograms of input series `i`.
-    pub(super) fn add(&mut self, input: &Input<'_, '_>, group: usize, i: usize, row: &Row) {
+    /// Adds the histograms of input series `i`; `floats` are the steps at which the group has floats already.
+    pub(super) fn add(&mut self, input: &Input<'_, '_>, group: usize, i: usize, row: &Row, floats: &Bits) {
         for step in row.present.ones() {
             let Some(h) = row.histogram(step) else { continue };
             let native = Native::from_model(h);
             let hints = (native.hint == ResetHint::Reset, native.hint == ResetHint::NotReset);
             let Some(cell) = self.cells.get_mut(&(group, step)) else {
                 let total = if self.mean { Total::Mean(NativeMean::of(native)) } else { Total::Sum(native) };
-                self.cells.insert((group, step), Cell { total, hints, incompatible: false });
+                self.cells.insert((group, step), Cell { total, hints, spoilt: floats.get(step) });
                 continue;
             };
-            if cell.incompatible {
+            if cell.spoilt {
                 continue;
             }
             cell.hints = (cell.hints.0 || hints.0, cell.hints.1 || hints.1);
@@ -65,7 +68,7 @@ impl Natives {
                 }
                 Ok(_) => {}
                 Err(Incompatible) => {
-                    cell.incompatible = true;
+                    cell.spoilt = true;
                     let series = input.inner.series(i);
                     let metric = series.map(|s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned());
                     input.cx.notes.add(Note::MixedBucketSchemas(metric.unwrap_or_default()), input.span);
@@ -86,7 +89,7 @@ impl Natives {
             if cell.hints == (true, true) {
                 input.cx.notes.add(Note::HintsCollide("aggregation"), input.span);
             }
-            if cell.incompatible {
+            if cell.spoilt {
                 continue;
             }
             let total = match cell.total {

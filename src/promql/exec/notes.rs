@@ -66,11 +66,14 @@ struct Fixes {
 pub(crate) struct Notes {
     all: Mutex<BTreeMap<Key, (Place, Option<Fixes>)>>,
     /// By part of the query and time: the number of the series they are about, and the remarks.
-    last: Mutex<HashMap<(Span, i64), (usize, Vec<Note>)>>,
+    last: Mutex<HashMap<(Span, i64), Last>>,
 }
 
 /// Where the part ends that a remark comes from, and the place it names.
 type Place = (u32, Span);
+
+/// The number of a series, and the remarks about it.
+type Last = (usize, Vec<Note>);
 
 /// Whether it is an info, and its words.
 type Key = (bool, String);

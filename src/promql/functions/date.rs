@@ -134,6 +134,6 @@ mod tests {
         assert_eq!((days(951_782_400.0), days(0.0)), (29.0, 31.0));
         assert_eq!(lookup("hour").unwrap()(7_200.9), 2.0);
         // What is no time is the lowest one.
-        assert_eq!(["month", "day_of_month", "hour"].map(|f| lookup(f).unwrap()(f64::NAN)), [12.0, 4.0, 8.0]);
+        assert_eq!(["month", "day_of_month", "hour"].map(|f| lookup(f).unwrap()(f64::NAN)), [12.0, 4.0, 15.0]);
     }
 }

@@ -82,6 +82,14 @@ impl Lowered {
     }
 }
 
+/// The expression without the parentheses around it.
+fn unwrapped(expr: &Expr) -> &Expr {
+    match &expr.kind {
+        ExprKind::Paren(inner) => unwrapped(inner),
+        _ => expr,
+    }
+}
+
 struct Lower<'a> {
     times: &'a QueryTimes<'a>,
 }
@@ -172,8 +180,9 @@ impl Lower<'_> {
         let invariant =
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
-        let place =
-            |(written, a): (&Expr, &Lowered)| if a.invariant && !invariant { written.span } else { a.node.span };
+        let place = |(written, a): (&Expr, &Lowered)| {
+            if a.invariant && !invariant { written.span } else { unwrapped(written).span }
+        };
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
@@ -183,7 +192,8 @@ impl Lower<'_> {
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
         let expr = self.node(&aggregate.expr)?;
         let param = aggregate.param.as_ref().map(|p| self.node(p)).transpose()?;
-        let invariant = expr.invariant && param.as_ref().is_none_or(|p| p.invariant);
+        // As in Prometheus, the parameter doesn't count: over a fixed vector it is read at the first step only.
+        let invariant = expr.invariant;
         let mut grouping = aggregate.grouping.clone();
         grouping.sort();
         grouping.dedup();
@@ -192,7 +202,7 @@ impl Lower<'_> {
             op: aggregate.op,
             param: param.map(settle),
             expr: settle(expr),
-            expr_span: aggregate.expr.span,
+            expr_span: unwrapped(&aggregate.expr).span,
             grouping,
             without: aggregate.without,
         });

@@ -69,7 +69,7 @@ pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
     pub(crate) param: Option<Box<Node>>,
     pub(crate) expr: Box<Node>,
-    /// Where `expr` stands, the parentheses around it included.
+    /// Where remarks say that `expr` stands.
     pub(crate) expr_span: Span,
     /// Sorted.
     pub(crate) grouping: Vec<String>,

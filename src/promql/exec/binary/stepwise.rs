@@ -157,7 +157,7 @@ impl Output<'_, '_> {
     ) -> Result<(), QueryError> {
         let (l, r) = if self.matched.swapped() { (of_one, of_many) } else { (of_many, of_one) };
         let outcome = op::apply(self.matched.op, l, r);
-        let number = i.map_or_else(|| many.rows.len() + j.unwrap_or_default(), |i| i);
+        let number = i.unwrap_or_else(|| many.rows.len() + j.unwrap_or_default());
         self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), number);
         let Some((sample, holds)) = outcome.value else { return Ok(()) };
         let result = self.result(i, j, many, one)?;

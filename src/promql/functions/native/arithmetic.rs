@@ -207,7 +207,9 @@ impl Native {
     }
 
     pub(crate) fn multiply(&mut self, factor: f64) {
-        self.for_each(|k| *k = Kahan { sum: k.sum * factor, lost: k.lost * factor });
+        // Nothing lost stays nothing, even times infinity.
+        let lost = |lost: f64| if factor.is_finite() { lost * factor } else { 0.0 };
+        self.for_each(|k| *k = Kahan { sum: k.sum * factor, lost: lost(k.lost) });
         if factor < 0.0 {
             self.hint = ResetHint::Gauge;
         }

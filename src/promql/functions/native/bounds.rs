@@ -48,7 +48,8 @@ mod tests {
     fn bounds_are_powers_of_the_base() {
         assert_eq!((upper(0, 0), upper(0, 3), upper(0, -2)), (1.0, 8.0, 0.25));
         assert_eq!((upper(-2, 1), upper(1, 2), upper(2, -4)), (16.0, 2.0, 0.5));
-        assert_eq!(upper(1, 1), std::f64::consts::SQRT_2);
+        // As Prometheus tells it: a bit less than the root of 2.
+        assert_eq!(upper(1, 1).to_bits(), std::f64::consts::SQRT_2.to_bits() - 1);
         assert_eq!((upper(0, 1024), upper(0, 1025), upper(3, 1024 * 8)), (f64::MAX, f64::INFINITY, f64::MAX));
     }
 
