@@ -32,7 +32,8 @@ impl Default for Deadlines {
 /// Connections served at once; further ones wait to be accepted.
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
 
-/// A request's line and headers may take this many bytes. It holds the longest URL that HTTP libraries send (64 KiB).
+/// A request's line and headers may take this many bytes; up to twice as many pass when they come in one piece, because
+/// hyper looks at the length between reads only. It holds the longest URL that HTTP libraries send (64 KiB).
 pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
 
 /// A request may have this many headers.
