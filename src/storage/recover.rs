@@ -15,10 +15,13 @@ use super::{
     view::{LiveTable, View},
 };
 use crate::{
-    index::{Index, Segment},
+    index::{Index, IndexError, Segment},
     memtable::Memtable,
     model::TimeRange,
-    seams::env::{Clock, Disk, DiskLock},
+    seams::{
+        append::SeriesId,
+        env::{Clock, Disk, DiskLock},
+    },
     sst::Table,
     wal,
 };
@@ -178,8 +181,9 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     let start = shared.manifest.lock().wal_start;
     let began = std::time::Instant::now();
     let mut undecodable = Vec::new();
+    let mut aliases = Aliases::new();
     let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
-        if let Err(why) = apply(shared, payload) {
+        if let Err(why) = apply(shared, payload, &mut aliases) {
             undecodable.push((position.segment, format!("{position}: {why}")));
         }
         let view = shared.view.load_full();
@@ -242,14 +246,35 @@ fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
     disk.sync_dir(dir).map_err(io_error("syncing wal/"))
 }
 
-fn apply(shared: &Shared, payload: &[u8]) -> Result<(), String> {
+/// Ids that the log gave a second time to labels it has under another id: a series that expired, was taken out of the
+/// index and came back, while the log still begins before that. Its samples are filed under the first id.
+type Aliases = std::collections::HashMap<SeriesId, SeriesId>;
+
+fn apply(shared: &Shared, payload: &[u8], aliases: &mut Aliases) -> Result<(), String> {
     let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
     for (id, labels) in &batch.series {
-        shared.index.define(*id, labels).map_err(|error| error.to_string())?;
+        match shared.index.define(*id, labels) {
+            Ok(()) => {}
+            Err(error @ IndexError::Conflict { .. }) => {
+                let known = shared.index.resolve(labels).map_err(|e| e.to_string())?.id;
+                if known == *id {
+                    return Err(error.to_string());
+                }
+                aliases.insert(*id, known);
+            }
+            Err(error) => return Err(error.to_string()),
+        }
     }
     let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series));
     let used = used.chain(batch.exemplars.iter().map(|e| e.0)).max();
     used.into_iter().for_each(|id| shared.index.reserve(id));
+    if !aliases.is_empty() {
+        let named = batch.floats.iter_mut().map(|s| &mut s.series);
+        let named = named.chain(batch.histograms.iter_mut().map(|s| &mut s.series));
+        for series in named.chain(batch.exemplars.iter_mut().map(|e| &mut e.0)) {
+            *series = aliases.get(series).copied().unwrap_or(*series);
+        }
+    }
     shared.drop_expired(&mut batch);
     shared.view.load().active.apply(&batch.floats, &batch.histograms);
     shared.exemplars.lock().add(batch.exemplars);
