@@ -7,7 +7,7 @@ use std::{io, path::Path, sync::Arc};
 
 use super::{
     commit::Committer,
-    error::{OpenError, StorageError, Tried},
+    error::OpenError,
     extras, flush, layout,
     manifest::Manifest,
     options::StorageOptions,
@@ -189,7 +189,8 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
         let view = shared.view.load_full();
         if view.active.bytes() >= shared.options.memtable_bytes {
             // The segment being read stays: replaying its first part again changes nothing.
-            flush_replayed(shared, &view, position.segment)?;
+            let fresh = |view: &mut View| view.active = Arc::new(Memtable::new());
+            flush::persist(shared, &view.active, position.segment, fresh)?;
         }
         Ok::<_, OpenError>(())
     })?;
@@ -280,9 +281,4 @@ fn apply(shared: &Shared, payload: &[u8], aliases: &mut Aliases) -> Result<(), S
     shared.exemplars.lock().add(batch.exemplars);
     shared.metadata.lock().add(batch.metadata);
     Ok(())
-}
-
-fn flush_replayed(shared: &Shared, view: &View, segment: u64) -> Result<(), StorageError> {
-    flush::persist(shared, &view.active, segment, |view| view.active = Arc::new(Memtable::new()))?;
-    shared.disk.sync_dir(Path::new("")).tried("syncing the data directory")
 }
