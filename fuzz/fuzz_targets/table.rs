@@ -10,7 +10,7 @@ use vctsdb::{
         append::SeriesId,
         env::{Disk, SimDisk},
     },
-    sst::{Table, salvage},
+    sst::{Pass, Table, salvage},
 };
 
 /// Length of the footer, of an entry of the block index.
@@ -66,7 +66,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut out = SeriesBuf::default();
     for id in 0..10 {
         let _ = table.read(SeriesId(id), TimeRange::ALL, &mut out);
-        table.read_around(SeriesId(id), TimeRange::new(-5, 5), &mut out).expect("damage is no error");
+        table.read_around(SeriesId(id), TimeRange::new(-5, 5), Pass::new(), &mut out).expect("damage is no error");
     }
     table.audit(&mut |_| {}).expect("damage is no error");
     let saved = salvage(&disk, Path::new("t"), Path::new("saved")).expect("damage is no error");

@@ -11,26 +11,41 @@ use crate::{
     model::{SeriesBuf, TimeRange},
 };
 
-/// Part of the block's bytes.
+/// Part of the block's bytes. A block's length fits 32 bits.
 #[derive(Debug, Clone, Copy)]
 struct Part {
-    at: usize,
-    len: usize,
+    at: u32,
+    len: u32,
+}
+
+impl Part {
+    fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes.get(self.at as usize..).and_then(|bytes| bytes.get(..self.len as usize)).unwrap_or_default()
+    }
 }
 
 /// A times column.
 #[derive(Debug, Clone, Copy)]
 struct Column {
-    samples: usize,
+    samples: u32,
     part: Part,
 }
 
-/// A piece: for each kind, the number of its times column and its own column.
+/// Samples of a piece: the number of their times column, and their own column.
+#[derive(Debug, Clone, Copy)]
+struct Samples {
+    times: u32,
+    part: Part,
+}
+
+/// The `times` of a piece that has no floats.
+const NO_FLOATS: u32 = u32::MAX;
+
+/// A piece and its floats. Small, because a block may have ten thousand.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     id: u32,
-    floats: Option<(usize, Part)>,
-    histograms: Option<(usize, Part)>,
+    floats: Samples,
 }
 
 /// A block whose checksum was right.
@@ -39,20 +54,21 @@ pub(super) struct Block {
     bytes: Vec<u8>,
     columns: Vec<Column>,
     entries: Vec<Entry>,
+    /// By piece: the histograms of those that have some.
+    histograms: Vec<(u32, Samples)>,
 }
 
 /// Hands out the parts of one section in their order.
 struct Section {
-    at: usize,
-    end: usize,
+    at: u32,
+    end: u32,
 }
 
 impl Section {
     fn part(&mut self, len: usize) -> Result<Part, CodecError> {
         let limit = self.end - self.at;
-        if len > limit {
-            return Err(CodecError::Range { what: "the length of a column", got: len as u64, limit: limit as u64 });
-        }
+        let wrong = CodecError::Range { what: "the length of a column", got: len as u64, limit: u64::from(limit) };
+        let len = u32::try_from(len).ok().filter(|len| *len <= limit).ok_or(wrong)?;
         let part = Part { at: self.at, len };
         self.at += len;
         Ok(part)
@@ -98,23 +114,25 @@ impl Block {
 
     /// Takes apart the bytes of a block, without its checksum.
     pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, CodecError> {
+        let long =
+            CodecError::Range { what: "the length of a block", got: bytes.len() as u64, limit: u64::from(NO_FLOATS) };
+        let end = u32::try_from(bytes.len()).map_err(|_| long)?;
         let mut input = &bytes[..];
         let mut lengths = [0usize; 3];
         for length in &mut lengths {
             let word = take(&mut input, 4, "a block's head")?;
             *length = word.iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte));
         }
-        let head = bytes.len() - input.len();
         let [directory_len, times_len, values_len] = lengths;
         let mut directory = take(&mut input, directory_len, "a block's directory")?;
-        take(&mut input, times_len, "a block's times")?;
-        take(&mut input, values_len, "a block's values")?;
-        let times_at = head + directory_len;
-        let values_at = times_at + times_len;
-        let histograms_at = values_at + values_len;
-        let mut times = Section { at: times_at, end: values_at };
-        let mut values = Section { at: values_at, end: histograms_at };
-        let mut histograms = Section { at: histograms_at, end: bytes.len() };
+        // Each is part of the block, whose length fits.
+        let mut section = |len: usize, what| {
+            let at = end - input.len() as u32;
+            take(&mut input, len, what).map(|section| Section { at, end: at + section.len() as u32 })
+        };
+        let mut times = section(times_len, "a block's times")?;
+        let mut values = section(values_len, "a block's values")?;
+        let mut histograms = Section { at: values.end, end };
 
         let input = &mut directory;
         let count = varint::get_at_most(input, input.len() / 2, "the number of times columns")?;
@@ -122,12 +140,13 @@ impl Block {
         for _ in 0..count {
             let samples = varint::get_at_most(input, MAX_SAMPLES, "the samples of a times column")?;
             let len = varint::get_at_most(input, times_len, "the length of a times column")?;
-            columns.push(Column { samples, part: times.part(len)? });
+            columns.push(Column { samples: samples as u32, part: times.part(len)? });
         }
         let count = varint::get_at_most(input, input.len(), "the number of pieces")?;
         let mut entries = Vec::with_capacity(count);
+        let mut with_histograms = Vec::new();
         let mut id = 0u32;
-        for _ in 0..count {
+        for piece in 0..count as u32 {
             let head = varint::get(input, "a piece's head")?;
             let limit = u64::from(u32::MAX - id);
             let step = head >> 2;
@@ -136,23 +155,30 @@ impl Block {
                 got: step,
                 limit,
             })?;
-            let mut part = |flag: u64, section: &mut Section| -> Result<Option<(usize, Part)>, CodecError> {
+            let mut part = |flag: u64, section: &mut Section| -> Result<Option<Samples>, CodecError> {
                 if head & flag == 0 {
                     return Ok(None);
                 }
                 let last = columns.len().saturating_sub(1);
                 let column = varint::get_at_most(input, last, "the number of a times column")?;
                 let len = varint::get_at_most(input, bytes.len(), "the length of a column")?;
-                Ok(Some((column, section.part(len)?)))
+                Ok(Some(Samples { times: column as u32, part: section.part(len)? }))
             };
-            entries.push(Entry {
-                id,
-                floats: part(FLOATS, &mut values)?,
-                histograms: part(HISTOGRAMS, &mut histograms)?,
-            });
+            let none = Samples { times: NO_FLOATS, part: Part { at: 0, len: 0 } };
+            entries.push(Entry { id, floats: part(FLOATS, &mut values)?.unwrap_or(none) });
+            with_histograms.extend(part(HISTOGRAMS, &mut histograms)?.map(|samples| (piece, samples)));
         }
         crate::codec::finish(directory, "a block's directory")?;
-        Ok(Self { bytes, columns, entries })
+        Ok(Self { bytes, columns, entries, histograms: with_histograms })
+    }
+
+    /// Bytes of memory that it takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.bytes.capacity()
+            + self.columns.capacity() * size_of::<Column>()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.histograms.capacity() * size_of::<(u32, Samples)>()
     }
 
     /// The series of piece `i`.
@@ -167,34 +193,33 @@ impl Block {
         start..start + len
     }
 
-    fn bytes(&self, part: Part) -> &[u8] {
-        self.bytes.get(part.at..part.at + part.len).unwrap_or_default()
-    }
-
     /// Appends to `out` the samples of piece `i` that are in `range`; on an error `out` is left with no meaning.
     pub(super) fn read(&self, i: usize, range: TimeRange, out: &mut SeriesBuf) -> Result<(), CodecError> {
         let Some(entry) = self.entries.get(i) else { return Ok(()) };
-        if let Some((column, part)) = entry.floats {
+        let floats = entry.floats;
+        if floats.times != NO_FLOATS {
             let before = out.times.len();
-            let samples = self.times(column, &mut out.times)?;
+            let samples = self.times(floats.times, &mut out.times)?;
             let inside = window(out.times.get(before..).unwrap_or_default(), range);
             if inside.is_empty() {
                 out.times.truncate(before);
             } else {
-                floats::decode(self.bytes(part), samples, &mut out.values)?;
+                floats::decode(floats.part.of(&self.bytes), samples, &mut out.values)?;
                 out.times.truncate(before + inside.end);
                 out.values.truncate(before + inside.end);
                 out.times.drain(before..before + inside.start);
                 out.values.drain(before..before + inside.start);
             }
         }
-        if let Some((column, part)) = entry.histograms {
+        let found = self.histograms.binary_search_by_key(&i, |(piece, _)| *piece as usize).ok();
+        if let Some((_, Samples { times: column, part })) = found.and_then(|at| self.histograms.get(at)) {
             let mut times = Vec::new();
-            let samples = self.times(column, &mut times)?;
+            let samples = self.times(*column, &mut times)?;
+            let bytes = part.of(&self.bytes);
             let inside = window(&times, range);
             if !inside.is_empty() {
-                let mut decoded = Vec::with_capacity(samples.min(part.len));
-                histograms::decode(self.bytes(part), samples, MAX_MEMORY, &mut decoded)?;
+                let mut decoded = Vec::with_capacity(samples.min(bytes.len()));
+                histograms::decode(bytes, samples, MAX_MEMORY, &mut decoded)?;
                 let pairs = times.into_iter().zip(decoded).skip(inside.start).take(inside.len());
                 out.histograms.extend(pairs.map(|(time, histogram)| (time, Arc::new(histogram))));
             }
@@ -203,10 +228,11 @@ impl Block {
     }
 
     /// Appends the times of a column to `out`, and says how many there are.
-    fn times(&self, column: usize, out: &mut Vec<i64>) -> Result<usize, CodecError> {
-        let Some(column) = self.columns.get(column) else { return Ok(0) };
-        times::decode(self.bytes(column.part), column.samples, out)?;
-        Ok(column.samples)
+    fn times(&self, column: u32, out: &mut Vec<i64>) -> Result<usize, CodecError> {
+        let Some(column) = self.columns.get(column as usize) else { return Ok(0) };
+        let samples = column.samples as usize;
+        times::decode(column.part.of(&self.bytes), samples, out)?;
+        Ok(samples)
     }
 }
 

@@ -1,10 +1,13 @@
 //! Blocks that can't be read, and what a reader misses with them.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use parking_lot::Mutex;
 
-use super::{SstError, Table, index::BlockMeta};
+use super::{Pass, SstError, Table, index::BlockMeta};
 use crate::{
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
@@ -49,30 +52,34 @@ impl Hole {
     }
 }
 
-/// The damaged blocks met so far, by number.
+/// The damaged blocks met so far.
 #[derive(Debug, Default)]
-pub(super) struct Holes(Mutex<BTreeMap<usize, Hole>>);
+pub(super) struct Holes {
+    /// Whether there are some: most tables have none, and every read asks.
+    any: AtomicBool,
+    by_number: Mutex<BTreeMap<usize, Hole>>,
+}
 
 impl Holes {
     fn has(&self, number: usize) -> bool {
-        self.0.lock().contains_key(&number)
+        self.any.load(Ordering::Acquire) && self.by_number.lock().contains_key(&number)
     }
 }
 
 impl Table {
     /// Like [`Table::read`], but goes around damaged blocks: what they held is missing from `out`, and
-    /// [`Table::holes`] has them from then on.
+    /// [`Table::holes`] has them from then on. `pass` is one for all reads of a question.
     ///
     /// # Errors
     /// When a block can't be reached for another reason than damage; `out` is then empty.
-    pub fn read_around(&self, id: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
+    pub fn read_around(&self, id: SeriesId, range: TimeRange, pass: Pass, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
         for (number, meta) in self.blocks_of(id, range) {
             if self.holes.has(number) {
                 continue;
             }
             let before = (out.times.len(), out.histograms.len());
-            if let Err(error) = self.read_block(number, meta, id, range, out) {
+            if let Err(error) = self.read_block((number, meta), id, range, pass, out) {
                 if !error.is_damage() {
                     out.clear();
                     return Err(error);
@@ -90,18 +97,23 @@ impl Table {
     /// The damaged blocks met so far, by reads and by scans.
     #[must_use]
     pub fn holes(&self) -> Vec<Hole> {
-        self.holes.0.lock().values().cloned().collect()
+        self.holes.by_number.lock().values().cloned().collect()
     }
 
     /// Whether no damaged block has been met.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.holes.0.lock().is_empty()
+        !self.holes.any.load(Ordering::Acquire)
     }
 
     /// Remembers a block as damaged, and says so once.
     pub(super) fn note_hole(&self, number: usize, meta: &BlockMeta, error: &SstError) {
-        if error.is_damage() && self.holes.0.lock().insert(number, Hole::new(meta, error)).is_none() {
+        if !error.is_damage() {
+            return;
+        }
+        let known = self.holes.by_number.lock().insert(number, Hole::new(meta, error)).is_some();
+        self.holes.any.store(true, Ordering::Release);
+        if !known {
             tracing::error!(
                 %error,
                 samples = meta.samples,

@@ -4,6 +4,8 @@
 //! index and the bitmap of its series and reads single series through them, or everything in order with a
 //! [`TableScan`].
 //!
+//! Single reads go through a [`BlockCache`] that all tables share; scans, as merging does, go past it.
+//!
 //! A damaged block doesn't take the table with it: [`Table::read_around`] leaves it out and [`Table::holes`] tells,
 //! [`Table::audit`] finds them all, and [`salvage()`] makes a new table of what is whole.
 //!
@@ -81,6 +83,7 @@
 mod audit;
 mod block;
 mod builder;
+mod cache;
 mod error;
 mod footer;
 mod hole;
@@ -93,6 +96,7 @@ mod table;
 mod tests;
 mod writer;
 
+pub use cache::{BlockCache, CacheCounts, Pass};
 pub use error::SstError;
 pub use footer::VERSION;
 pub use hole::Hole;

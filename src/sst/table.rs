@@ -5,11 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::{
-    SstError, TableScan, TableSummary,
+    BlockCache, Pass, SstError, TableScan, TableSummary,
     block::Block,
     footer::{self, Footer},
     hole::Holes,
@@ -24,6 +23,9 @@ use crate::{
     },
 };
 
+/// What the cache of a table opened without one may hold: a few blocks.
+const OWN_CACHE: usize = 4 << 20;
+
 /// An open table. Any number of threads may read it.
 pub struct Table {
     path: PathBuf,
@@ -31,8 +33,9 @@ pub struct Table {
     summary: TableSummary,
     index: Vec<BlockMeta>,
     series: RoaringBitmap,
-    /// The block read last, by its number: series are mostly read in order, many of them from one block.
-    last: Mutex<Option<(usize, Arc<Block>)>>,
+    /// Blocks read before, under this table's number there.
+    cache: Arc<BlockCache>,
+    cached_as: u64,
     pub(super) holes: Holes,
 }
 
@@ -75,15 +78,25 @@ impl Tail {
 }
 
 impl Table {
-    /// Opens the table `path`: reads and checks its footer, block index and series bitmap.
+    /// Opens the table `path` by itself, with a small cache of its own.
+    ///
+    /// # Errors
+    /// See [`Table::open_with`].
+    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, SstError> {
+        Self::open_with(disk, path, Arc::new(BlockCache::new(OWN_CACHE)))
+    }
+
+    /// Opens the table `path`: reads and checks its footer, block index and series bitmap. Blocks read later stay in
+    /// `cache`, which tables share.
     ///
     /// # Errors
     /// When it can't be read, is damaged, or has another format version.
-    pub fn open(disk: &Arc<dyn Disk>, path: &Path) -> Result<Self, SstError> {
+    pub fn open_with(disk: &Arc<dyn Disk>, path: &Path, cache: Arc<BlockCache>) -> Result<Self, SstError> {
         let file = disk.open(path).map_err(SstError::io(path, "opening the table"))?;
         let Tail { footer, index, series } = Tail::read(&*file, path)?;
         let (summary, path) = (footer.summary(), path.to_owned());
-        Ok(Self { path, file, summary, index, series, last: Mutex::default(), holes: Holes::default() })
+        let cached_as = cache.table_number();
+        Ok(Self { path, file, summary, index, series, cache, cached_as, holes: Holes::default() })
     }
 
     /// Its path, as given to [`Table::open`].
@@ -110,8 +123,9 @@ impl Table {
     /// When a block with such samples can't be read or is damaged; `out` is then empty.
     pub fn read(&self, id: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
+        let pass = Pass::new();
         for (number, meta) in self.blocks_of(id, range) {
-            if let Err(error) = self.read_block(number, meta, id, range, out) {
+            if let Err(error) = self.read_block((number, meta), id, range, pass, out) {
                 out.clear();
                 return Err(error);
             }
@@ -134,13 +148,13 @@ impl Table {
     /// Appends a block's samples of series `id` in `range`; on an error `out` has an unknown part of them.
     pub(super) fn read_block(
         &self,
-        number: usize,
-        meta: &BlockMeta,
+        (number, meta): (usize, &BlockMeta),
         id: SeriesId,
         range: TimeRange,
+        pass: Pass,
         out: &mut SeriesBuf,
     ) -> Result<(), SstError> {
-        let block = self.cached(number, meta)?;
+        let block = self.cache.get(self.cached_as, number, pass, || self.load(meta))?;
         block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
     }
 
@@ -161,15 +175,6 @@ impl Table {
 
     pub(super) fn index(&self) -> &[BlockMeta] {
         &self.index
-    }
-
-    fn cached(&self, number: usize, meta: &BlockMeta) -> Result<Arc<Block>, SstError> {
-        if let Some((_, block)) = self.last.lock().as_ref().filter(|(cached, _)| *cached == number) {
-            return Ok(Arc::clone(block));
-        }
-        let block = Arc::new(self.load(meta)?);
-        *self.last.lock() = Some((number, Arc::clone(&block)));
-        Ok(block)
     }
 
     /// Reads and checks a block.
@@ -208,6 +213,12 @@ impl Table {
             return Ok(());
         }
         Err(SstError::inconsistent(&self.path, "the block", meta.at, "the times of a series don't ascend"))
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.cache.forget(self.cached_as);
     }
 }
 

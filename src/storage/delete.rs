@@ -17,6 +17,7 @@ use crate::{
         admin::{Admin, AdminError, Deleted},
         append::SeriesId,
     },
+    sst::Pass,
 };
 
 /// Tombstones together may take this many bytes (32 MiB) in the manifest, which each flush writes anew.
@@ -75,12 +76,12 @@ fn count(
         matched |= shared.index.find(selector)?;
     }
     matched &= if memory { view.series_in(range) } else { view.stored_in(range) };
-    let mut buf = SeriesBuf::default();
+    let (mut buf, pass) = (SeriesBuf::default(), Pass::new());
     for id in matched {
         if memory {
-            view.read(SeriesId(id), range, &mut buf)?;
+            view.read(SeriesId(id), range, pass, &mut buf)?;
         } else {
-            view.read_tables(SeriesId(id), range, &mut buf)?;
+            view.read_tables(SeriesId(id), range, pass, &mut buf)?;
         }
         if !buf.is_empty() {
             series.insert(id);

@@ -104,7 +104,7 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<
         }
         writer.finish()?;
         shared.disk.sync_dir(Path::new(layout::TABLES)).tried("syncing the tables directory")?;
-        Ok(Table::open(&shared.disk, &path)?)
+        Ok(Table::open_with(&shared.disk, &path, shared.blocks.clone())?)
     })();
     let table = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
     Ok(Some((number, Arc::new(table))))

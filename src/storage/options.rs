@@ -24,6 +24,8 @@ pub struct StorageOptions {
     pub wal_segment_bytes: u64,
     /// Batches waiting for the log may take this much; beyond it writes are refused until it shrinks.
     pub queue_bytes: usize,
+    /// Blocks of tables that were read take at most this much memory, for those who read them again.
+    pub block_cache_bytes: usize,
     /// So many senders' series are found without parsing their labels.
     pub known_series: usize,
     /// So many exemplars are kept, the oldest leave first.
@@ -54,6 +56,7 @@ impl Default for StorageOptions {
             sealed_limit: 2,
             wal_segment_bytes: 64 << 20,
             queue_bytes: 64 << 20,
+            block_cache_bytes: 32 << 20,
             known_series: 1 << 20,
             exemplars: 100_000,
             metadata: 50_000,
@@ -78,6 +81,7 @@ impl StorageOptions {
         let clamp = |bytes: usize, low: usize, high: usize| bytes.clamp(low, high);
         Self {
             memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
+            block_cache_bytes: clamp(budget / 8, 4 << 20, 1 << 30),
             queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
             reserve_bytes: super::reserve::RESERVE_BYTES,
             known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),

@@ -22,7 +22,7 @@ use crate::{
         append::SeriesId,
         env::{Clock, Disk, DiskLock},
     },
-    sst::Table,
+    sst::{BlockCache, Table},
     wal,
 };
 
@@ -32,6 +32,7 @@ pub(super) struct Opened {
     pub(super) index: Index,
     pub(super) view: View,
     pub(super) segments: Vec<(u64, Arc<Segment>)>,
+    pub(super) blocks: Arc<BlockCache>,
     pub(super) next_file: u64,
     pub(super) damage: Vec<String>,
 }
@@ -76,7 +77,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
-    let opened = open_files(&disk, manifest)?;
+    let opened = open_files(&disk, manifest, options.block_cache_bytes)?;
     remove_leftovers(&*disk, &opened.manifest)?;
     let mut shared = Shared::parts(disk, clock, options, opened);
     extras::load(&shared)?;
@@ -109,12 +110,13 @@ fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
     Ok(manifest)
 }
 
-fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, OpenError> {
+fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, cache_bytes: usize) -> Result<Opened, OpenError> {
+    let blocks = Arc::new(BlockCache::new(cache_bytes));
     let mut damage = Vec::new();
     let (mut tables, mut segments) = (Vec::new(), Vec::new());
     for entry in &mut manifest.tables {
         let path = layout::table(entry.number);
-        let opened = Table::open(disk, &path);
+        let opened = Table::open_with(disk, &path, blocks.clone());
         let table = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
         let (number, windowed, settled) = (entry.number, entry.windowed, entry.settled);
         tables.extend(table.map(|t| Arc::new(LiveTable { number, table: Arc::new(t), windowed, settled })));
@@ -134,7 +136,7 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest) -> Result<Opened, Op
     let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
     let deletes = manifest.deletes.clone();
     let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, deletes };
-    Ok(Opened { manifest, index, view, segments, next_file, damage })
+    Ok(Opened { manifest, index, view, segments, blocks, next_file, damage })
 }
 
 /// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.

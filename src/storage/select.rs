@@ -15,7 +15,7 @@ use crate::{
         append::SeriesId,
         select::{Limited, Select, SelectError, SelectHints, SeriesSet},
     },
-    sst::SstError,
+    sst::{Pass, SstError},
 };
 
 impl From<IndexError> for SelectError {
@@ -37,6 +37,7 @@ struct StoredSeries {
     /// The index segments of that moment: series may leave the index while their labels are still asked for.
     segments: Vec<Arc<Segment>>,
     range: TimeRange,
+    pass: Pass,
     ids: Vec<u32>,
     /// Labels by position, where they had to be loaded for sorting anyway.
     labels: Option<Vec<Labels>>,
@@ -55,7 +56,7 @@ impl SeriesSet for StoredSeries {
     }
 
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
-        Ok(self.view.read(self.id(i)?, self.range, out)?)
+        Ok(self.view.read(self.id(i)?, self.range, self.pass, out)?)
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -152,7 +153,8 @@ impl Select for Storage {
             let (sorted, by_labels) = pairs.into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
         }
-        Ok(Arc::new(StoredSeries { shared: self.shared.clone(), view, segments, range, ids, labels }))
+        let (shared, pass) = (self.shared.clone(), Pass::new());
+        Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels }))
     }
 
     fn series(

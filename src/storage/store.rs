@@ -37,6 +37,7 @@ use crate::{
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
         env::{Clock, Disk, DiskLock},
     },
+    sst::BlockCache,
 };
 
 /// How long a failed flush or merge waits before it is tried again.
@@ -76,6 +77,8 @@ pub(super) struct Shared {
     next_file: Mutex<u64>,
     /// Open index segments by number, in the manifest's order.
     pub(super) segments: Mutex<Vec<(u64, Arc<Segment>)>>,
+    /// Blocks of tables that were read before.
+    pub(super) blocks: Arc<BlockCache>,
     pub(super) flushing: Mutex<()>,
     pub(super) compacting: Mutex<()>,
     pub(super) deleting: Mutex<()>,
@@ -188,6 +191,7 @@ impl Shared {
             unmergeable: Mutex::default(),
             manifest: Mutex::new(opened.manifest),
             segments: Mutex::new(opened.segments),
+            blocks: opened.blocks,
             flushing: Mutex::default(),
             compacting: Mutex::default(),
             deleting: Mutex::default(),

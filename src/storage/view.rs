@@ -13,7 +13,7 @@ use crate::{
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
-    sst::{SstError, Table},
+    sst::{Pass, SstError, Table},
 };
 
 /// An open table and its number in the manifest.
@@ -115,10 +115,17 @@ impl View {
     }
 
     /// Replaces what `out` holds by the series' samples in `range`. Damaged blocks are left out; their tables tell.
-    pub(super) fn read(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
+    /// `pass` is one for all reads of a question.
+    pub(super) fn read(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        pass: Pass,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
-        self.read_tables(series, range, out)?;
+        self.read_tables(series, range, pass, out)?;
         for memtable in self.memtables() {
             memtable.read(series, range, &mut part);
             merge_over(out, &part, &mut scratch);
@@ -127,7 +134,13 @@ impl View {
     }
 
     /// Replaces what `out` holds by the series' samples in `range` that are in tables.
-    pub(super) fn read_tables(&self, series: SeriesId, range: TimeRange, out: &mut SeriesBuf) -> Result<(), SstError> {
+    pub(super) fn read_tables(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        pass: Pass,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
         for live in &self.tables {
@@ -136,10 +149,10 @@ impl View {
                 continue;
             }
             if out.is_empty() {
-                table.read_around(series, range, out)?;
+                table.read_around(series, range, pass, out)?;
                 self.deletes.hide(live.settled, series, out);
             } else {
-                table.read_around(series, range, &mut part)?;
+                table.read_around(series, range, pass, &mut part)?;
                 self.deletes.hide(live.settled, series, &mut part);
                 merge_over(out, &part, &mut scratch);
             }

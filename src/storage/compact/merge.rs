@@ -45,7 +45,7 @@ pub(super) fn merge(
     let written = write(shared, inputs, rules, &mut outputs).and_then(|()| outputs.finish());
     let opened = written.and_then(|()| {
         let open = |(number, path): &(u64, PathBuf)| {
-            let table = Arc::new(Table::open(&shared.disk, path)?);
+            let table = Arc::new(Table::open_with(&shared.disk, path, shared.blocks.clone())?);
             Ok(Arc::new(LiveTable { number: *number, table, windowed, settled: rules.deletes.newest }))
         };
         outputs.done.iter().map(open).collect()
