@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
+use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
 use super::{
@@ -41,6 +42,30 @@ struct StoredSeries {
     ids: Vec<u32>,
     /// Labels by position, where they had to be loaded for sorting anyway.
     labels: Option<Vec<Labels>>,
+    ahead: Mutex<Ahead>,
+}
+
+/// Labels fetched before somebody asked. Looking up neighbours together costs much less than one by one, and most readers
+/// go through a set in order; whoever picks a few series doesn't pay for others.
+#[derive(Default)]
+struct Ahead {
+    /// The position of the first.
+    from: usize,
+    labels: Vec<Labels>,
+}
+
+/// At most so many labels are fetched in advance.
+const AHEAD: usize = 512;
+
+impl Ahead {
+    fn get(&self, i: usize) -> Option<&Labels> {
+        self.labels.get(i.checked_sub(self.from)?)
+    }
+
+    /// How many to fetch from `i` on: twice as many as last time where that was of use.
+    fn next_len(&self, i: usize) -> usize {
+        if i == self.from + self.labels.len() { (self.labels.len() * 2).clamp(1, AHEAD) } else { 1 }
+    }
 }
 
 impl SeriesSet for StoredSeries {
@@ -52,7 +77,17 @@ impl SeriesSet for StoredSeries {
         if let Some(labels) = self.labels.as_ref().and_then(|all| all.get(i)) {
             return Ok(labels.clone());
         }
-        self.shared.labels(self.id(i)?, &self.segments)
+        let mut ahead = self.ahead.lock();
+        if let Some(labels) = ahead.get(i) {
+            return Ok(labels.clone());
+        }
+        let end = self.ids.len().min(i.saturating_add(ahead.next_len(i)));
+        let ids = self.ids.get(i..end).unwrap_or_default();
+        *ahead = Ahead { from: i, labels: self.shared.labels_of(ids, &self.segments)? };
+        match ahead.get(i) {
+            Some(labels) => Ok(labels.clone()),
+            None => Err(SelectError::Storage(format!("no series at position {i}"))),
+        }
     }
 
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
@@ -154,7 +189,7 @@ impl Select for Storage {
             (labels, ids) = (Some(sorted), by_labels);
         }
         let (shared, pass) = (self.shared.clone(), Pass::new());
-        Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels }))
+        Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels, ahead: Mutex::default() }))
     }
 
     fn series(

@@ -126,7 +126,8 @@ impl View {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
         self.read_tables(series, range, pass, out)?;
-        for memtable in self.memtables() {
+        // Most questions reach far behind what is in memory, or memory has just been flushed.
+        for memtable in self.memtables().filter(|m| m.times().is_some_and(|times| times.overlaps(range))) {
             memtable.read(series, range, &mut part);
             merge_over(out, &part, &mut scratch);
         }

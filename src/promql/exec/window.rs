@@ -18,7 +18,8 @@ use crate::{
         functions::{
             native::Native,
             window::{
-                ANCHORED, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, find_events,
+                ANCHORED, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, Windows,
+                find_events,
             },
         },
     },
@@ -31,6 +32,8 @@ pub(super) struct Window<'c> {
     function: WindowFunction,
     args: Vec<Numbers>,
     grid: Grid,
+    /// Where the window of each step ends; empty where nobody asks.
+    ends: Vec<i64>,
     /// Where remarks point.
     span: Span,
 }
@@ -66,7 +69,10 @@ pub(super) fn unchecked<'c>(
     grid: Grid,
     span: Span,
 ) -> Op<'c> {
-    Box::new(Window { cx, source, function, args, grid, span })
+    let plain_difference = function.difference.filter(|_| source.edges == Edges::Plain);
+    let steps = plain_difference.map_or(0, |_| grid.steps);
+    let ends = (0..steps).map(|step| source.shift.apply(grid.time(step))).collect();
+    Box::new(Window { cx, source, function, args, grid, ends, span })
 }
 
 /// Indexes of the samples in a window that only moves forwards.
@@ -95,6 +101,15 @@ impl Window<'_> {
     }
 
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
+        if let Some(difference) = self.function.difference
+            && self.source.edges == Edges::Plain
+            && buffer.histograms.is_empty()
+        {
+            let windows = Windows { ends: &self.ends, range: self.source.range };
+            let floats = (&buffer.times[..], &buffer.values[..]);
+            windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            return Ok(());
+        }
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);

@@ -16,6 +16,7 @@ mod regression;
 pub(crate) use edges::with_edges;
 pub(crate) use extended_native::interpolate as interpolate_native;
 pub(crate) use extremes::Extremes;
+pub(crate) use rate::{Difference, Windows};
 
 use std::sync::Arc;
 
@@ -92,6 +93,8 @@ pub(crate) struct WindowFunction {
     pub(crate) histograms: Histograms,
     /// For the extremes: whether the first value beats the second. Those are found without looking at a whole window.
     pub(crate) beats: Option<fn(f64, f64) -> bool>,
+    /// For the extrapolated differences: which. A series without histograms is gone through in one go then.
+    pub(crate) difference: Option<Difference>,
     /// Whether its values are still the metric's values.
     pub(crate) keeps_name: bool,
     /// Whether it is meant for counters only.
@@ -112,6 +115,7 @@ const PLAIN: WindowFunction = WindowFunction {
     events: Events::None,
     histograms: Histograms::Ignored,
     beats: None,
+    difference: None,
     keeps_name: false,
     wants_counter: false,
     check: None,
@@ -136,16 +140,19 @@ pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
         "rate" => WindowFunction {
             anchored: Some(edges::anchored_rate),
             smoothed: Some(edges::smoothed_rate),
+            difference: Some(rate::RATE),
             ..counter(rate::rate, native::rate)
         },
         "increase" => WindowFunction {
             anchored: Some(edges::anchored_increase),
             smoothed: Some(edges::smoothed_increase),
+            difference: Some(rate::INCREASE),
             ..counter(rate::increase, native::increase)
         },
         "delta" => WindowFunction {
             anchored: Some(edges::anchored_delta),
             smoothed: Some(edges::smoothed_delta),
+            difference: Some(rate::DELTA),
             ..unmixed(rate::delta, native::delta)
         },
         "irate" => taking(rate::irate, native::irate),
