@@ -79,20 +79,67 @@ pub(super) fn extrapolation(view: &View<'_>, times: &[i64], to_zero: impl Fn(f64
     Some((sampled + to_start + to_end) / sampled)
 }
 
-/// Milliseconds and the seconds they were found to be last: on a regular scrape each step has the same ones, and a division
-/// costs more than a look.
-#[derive(Default)]
-struct Seconds {
-    ms: i64,
-    seconds: f64,
+/// So many windows are worked on together.
+const TOGETHER: usize = 16;
+
+/// What is known of some windows with two samples or more, before arithmetic: one column for each number, so that the
+/// processor divides several at a time and never has to guess which way a comparison goes.
+struct Edges {
+    windows: usize,
+    steps: [usize; TOGETHER],
+    /// First value and difference.
+    first: [f64; TOGETHER],
+    result: [f64; TOGETHER],
+    /// Distances between samples, in ms from the first sample to the last, and to both ends of the window.
+    parts: [f64; TOGETHER],
+    sampled: [f64; TOGETHER],
+    to_start: [f64; TOGETHER],
+    to_end: [f64; TOGETHER],
+    whole: [f64; TOGETHER],
 }
 
-impl Seconds {
-    fn of(&mut self, ms: i64) -> f64 {
-        if ms != self.ms {
-            *self = Self { ms, seconds: seconds(ms) };
+impl Edges {
+    fn new() -> Self {
+        let zeros = [0.0; TOGETHER];
+        Self {
+            windows: 0,
+            steps: [0; TOGETHER],
+            first: zeros,
+            result: zeros,
+            parts: zeros,
+            sampled: zeros,
+            to_start: zeros,
+            to_end: zeros,
+            whole: zeros,
         }
-        self.seconds
+    }
+
+    /// Leaves in `result` what [`extrapolated`] makes of each window.
+    fn extrapolate(&mut self, Difference { counter, per_second }: Difference) {
+        let (result, _) = self.result.split_at_mut(self.windows.min(TOGETHER));
+        let samples = self.first.iter().zip(result);
+        let inner = self.parts.iter().zip(&self.sampled);
+        let outer = self.to_start.iter().zip(&self.to_end).zip(&self.whole);
+        for (((first, result), (parts, sampled)), ((to_start, to_end), whole)) in samples.zip(inner).zip(outer) {
+            let (sampled, start, end) = (sampled / 1000.0, to_start / 1000.0, to_end / 1000.0);
+            let average = sampled / parts;
+            let (reach, half) = (average * REACH, average / 2.0);
+            let start = if start >= reach { half } else { start };
+            let to_zero = sampled * (first / *result);
+            let began = counter & (*result > 0.0) & (*first >= 0.0) & (to_zero < start);
+            let start = if began { to_zero } else { start };
+            let end = if end >= reach { half } else { end };
+            let factor = (sampled + start + end) / sampled;
+            let factor = if per_second { factor / (whole / 1000.0) } else { factor };
+            *result *= factor;
+        }
+    }
+
+    /// Hands over the results and is empty again.
+    fn finish(&mut self, difference: Difference, set: &mut impl FnMut(usize, f64)) {
+        self.extrapolate(difference);
+        self.steps.iter().zip(&self.result).take(self.windows).for_each(|(step, value)| set(*step, *value));
+        self.windows = 0;
     }
 }
 
@@ -105,7 +152,7 @@ pub(crate) struct Windows<'a> {
 
 impl Windows<'_> {
     /// Hands the steps where `difference` has a value to `set`: the same values that [`extrapolated`] finds window by
-    /// window, in the same order of operations, without what is the same from step to step being done again.
+    /// window, by the same operations in the same order.
     ///
     /// `events` are the positions of the falls in `values`.
     pub(crate) fn differences(
@@ -115,12 +162,8 @@ impl Windows<'_> {
         events: &[u32],
         mut set: impl FnMut(usize, f64),
     ) {
-        let Difference { counter, per_second } = difference;
-        let (mut low, mut high) = (0, 0);
-        let mut falls = events;
-        let (mut to_first, mut to_last, mut inside, mut whole) =
-            (Seconds::default(), Seconds::default(), Seconds::default(), Seconds::default());
-        let (mut parts, mut part, mut average, mut reach) = (0, f64::NAN, 0.0, 0.0);
+        let mut edges = Edges::new();
+        let (mut low, mut high, mut falls) = (0, 0, events);
         for (step, &end) in self.ends.iter().enumerate() {
             let start = end.saturating_sub(self.range);
             while times.get(high).is_some_and(|t| *t <= end) {
@@ -135,7 +178,7 @@ impl Windows<'_> {
             let (Some(&first_time), Some(&last_time)) = (times.get(low), times.get(high - 1)) else { continue };
             let (Some(&first), Some(&last)) = (values.get(low), values.get(high - 1)) else { continue };
             let mut result = last - first;
-            if counter && !falls.is_empty() {
+            if difference.counter && !falls.is_empty() {
                 while falls.first().is_some_and(|at| *at as usize <= low) {
                     falls = falls.get(1..).unwrap_or_default();
                 }
@@ -143,29 +186,30 @@ impl Windows<'_> {
                     result += values.get(at - 1).copied().unwrap_or(f64::NAN);
                 }
             }
-            let sampled = inside.of(last_time.saturating_sub(first_time));
-            if parts != high - 1 - low || part != sampled {
-                (parts, part) = (high - 1 - low, sampled);
-                average = sampled / parts as f64;
-                reach = average * REACH;
-            }
-            let mut to_start = to_first.of(first_time.saturating_sub(start));
-            let mut to_end = to_last.of(end.saturating_sub(last_time));
-            if to_start >= reach {
-                to_start = average / 2.0;
-            }
-            if counter && result > 0.0 && first >= 0.0 {
-                let to_zero = sampled * (first / result);
-                if to_zero < to_start {
-                    to_start = to_zero;
+            let i = edges.windows;
+            for (column, number) in [
+                (&mut edges.first, first),
+                (&mut edges.result, result),
+                (&mut edges.parts, (high - 1 - low) as f64),
+                (&mut edges.sampled, last_time.saturating_sub(first_time) as f64),
+                (&mut edges.to_start, first_time.saturating_sub(start) as f64),
+                (&mut edges.to_end, end.saturating_sub(last_time) as f64),
+                (&mut edges.whole, end.saturating_sub(start) as f64),
+            ] {
+                if let Some(place) = column.get_mut(i) {
+                    *place = number;
                 }
             }
-            if to_end >= reach {
-                to_end = average / 2.0;
+            if let Some(place) = edges.steps.get_mut(i) {
+                *place = step;
             }
-            let factor = (sampled + to_start + to_end) / sampled;
-            let factor = if per_second { factor / whole.of(end.saturating_sub(start)) } else { factor };
-            set(step, result * factor);
+            edges.windows += 1;
+            if edges.windows == TOGETHER {
+                edges.finish(difference, &mut set);
+            }
+        }
+        if edges.windows > 0 {
+            edges.finish(difference, &mut set);
         }
     }
 }
