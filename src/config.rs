@@ -9,17 +9,15 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     model::Labels,
-    promql::{EngineOptions, format_duration, parse_duration},
+    promql::{EngineOptions, SAMPLE_BYTES, format_duration, parse_duration},
     server::{Deadlines, ServerOptions},
     storage::StorageOptions,
 };
 
 mod memory;
 
-use memory::{Bytes, default_memory};
+use memory::{Budget, Bytes, budget, default_memory, kept};
 
-/// Estimated bytes that a sample takes while a query holds it: a time and a value.
-const BYTES_PER_SAMPLE: u64 = 16;
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;
 
@@ -40,7 +38,7 @@ pub struct Flags {
     pub data_dir: PathBuf,
 
     /// Memory to plan with, such as 512MiB or 2GB [default: a quarter of the machine's, at most 4GiB].
-    #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", help_heading = "Storage")]
+    #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", value_parser = budget, help_heading = "Storage")]
     pub memory: Option<Bytes>,
 
     /// How long to keep samples, such as 90d or 2y; "off" for ever.
@@ -49,7 +47,8 @@ pub struct Flags {
     pub retention_time: Duration,
 
     /// Drop the oldest samples when all files together are larger, such as 50GB [default: never].
-    #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", help_heading = "Storage")]
+    #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", value_parser = kept,
+          help_heading = "Storage")]
     pub retention_size: Option<Bytes>,
 
     /// Let everybody who reaches the address make snapshots and delete samples, through /api/v1/admin/tsdb.
@@ -82,7 +81,7 @@ pub struct Flags {
           value_parser = duration, help_heading = "Queries")]
     pub query_timeout: Duration,
 
-    /// A query may hold this many samples in memory [default: 50000000, less if half of --memory holds fewer].
+    /// A query may hold this many samples in memory [default: 50000000, less if the queries' part of --memory holds fewer].
     #[arg(long = "query.max-samples", env = "VCTSDB_QUERY_MAX_SAMPLES", value_name = "COUNT",
           help_heading = "Queries", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_samples: Option<u64>,
@@ -177,7 +176,10 @@ impl Config {
     #[must_use]
     pub fn new(flags: &Flags) -> Self {
         let memory = flags.memory.unwrap_or_else(default_memory);
-        let affordable = (memory.0 / 2 / BYTES_PER_SAMPLE).clamp(1, MAX_SAMPLES);
+        let budget = Budget::new(memory);
+        // Said for one query, it is meant for at least one.
+        let all_samples = (budget.queries / SAMPLE_BYTES).max(flags.max_samples.unwrap_or(0));
+        let affordable = all_samples.clamp(1, MAX_SAMPLES);
         let max_samples = flags.max_samples.unwrap_or(affordable);
         Self {
             data_dir: flags.data_dir.clone(),
@@ -185,16 +187,19 @@ impl Config {
             storage: StorageOptions {
                 retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),
                 retention_size: flags.retention_size.map(|bytes| bytes.0),
-                ..StorageOptions::for_memory(usize::try_from(memory.0).unwrap_or(usize::MAX))
+                ..StorageOptions::for_memory(usize::try_from(budget.storage).unwrap_or(usize::MAX))
             },
             engine: EngineOptions {
                 lookback: ms(flags.lookback),
                 max_samples,
+                max_samples_of_all: all_samples,
                 timeout: flags.query_timeout,
                 ..EngineOptions::default()
             },
             server: ServerOptions {
                 instance: flags.listen.clone(),
+                memory: memory.0,
+                bodies_bytes: budget.bodies,
                 max_queries: usize::from(flags.max_concurrency),
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
@@ -302,7 +307,8 @@ mod tests {
         let config = config();
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
-        assert_eq!(config.engine.max_samples, (32 << 20) / BYTES_PER_SAMPLE, "half of the memory");
+        assert_eq!(config.engine.max_samples, (10 << 20) / SAMPLE_BYTES, "a quarter of what the process leaves");
+        assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!(flag("memory"), Some("64MiB"));

@@ -5,8 +5,8 @@
 //! `/metrics` shows them, and the self-scrape stores them.
 
 use prometheus::{
-    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts, TextEncoder,
-    core::Collector, proto::MetricFamily,
+    Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    TextEncoder, core::Collector, proto::MetricFamily,
 };
 
 /// Bounds for durations, in seconds: from a cached lookup to a query at its timeout.
@@ -42,6 +42,12 @@ pub fn counters(name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
 #[must_use]
 pub fn gauge(name: &str, help: &str) -> IntGauge {
     registered(name, IntGauge::new(name, help))
+}
+
+/// A gauge of whole numbers for each combination of label values.
+#[must_use]
+pub fn gauges(name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
+    registered(name, IntGaugeVec::new(Opts::new(name, help), labels))
 }
 
 /// A gauge.

@@ -1,4 +1,15 @@
-//! Sizes in bytes, and how much memory the machine has.
+//! Sizes in bytes, how much memory the machine has, and who may use how much of it.
+//!
+//! One budget covers the process. What it needs in any case is set aside first; the rest is divided, and each part is
+//! kept by whoever uses it:
+//!
+//! ```text
+//! part              of the rest   who keeps it
+//! store             5/8           new samples (flushed when full, writes refused when flushing can't keep up), waiting
+//!                                 writes (refused beyond), known series and blocks read before (forgotten beyond)
+//! queries           2/8           the engine: a query that would pass it is refused
+//! write requests    1/8           the server: bodies wait for room
+//! ```
 
 use std::{fmt, fs, str::FromStr};
 
@@ -35,7 +46,7 @@ impl FromStr for Bytes {
             UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit))).unwrap_or((text, 1));
         let number: u64 = number.trim_end().parse().map_err(|_| expected())?;
         let bytes = number.checked_mul(unit).ok_or_else(expected)?;
-        if bytes < AT_LEAST.0 / 4 { Err(format!("must be at least {}", Self(AT_LEAST.0 / 4))) } else { Ok(Self(bytes)) }
+        if bytes == 0 { Err("must be more than 0".to_owned()) } else { Ok(Self(bytes)) }
     }
 }
 
@@ -46,6 +57,50 @@ impl fmt::Display for Bytes {
             Some((name, unit)) => write!(f, "{}{name}", self.0 / unit),
             None => write!(f, "{}", self.0),
         }
+    }
+}
+
+/// What the process needs whatever it does: the program, threads and connections, what is open of tables and index.
+const PROCESS: u64 = 24 << 20;
+/// With less nothing useful can be done beside that.
+const LEAST: Bytes = Bytes(64 << 20);
+/// Keeping less than this wouldn't keep what one flush writes.
+const LEAST_KEPT: Bytes = Bytes(32 << 20);
+/// Remote-write bodies held at once are of no use beyond this.
+const MOST_BODIES: u64 = 256 << 20;
+
+/// The parts of the memory budget, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Budget {
+    /// For the store.
+    pub(super) storage: u64,
+    /// For all queries together.
+    pub(super) queries: u64,
+    /// For the bodies of remote writes.
+    pub(super) bodies: u64,
+}
+
+impl Budget {
+    /// Divides `memory`.
+    pub(super) fn new(memory: Bytes) -> Self {
+        let rest = memory.0.saturating_sub(PROCESS);
+        Self { storage: rest / 8 * 5, queries: rest / 4, bodies: (rest / 8).min(MOST_BODIES) }
+    }
+}
+
+/// Reads a size that the files may have.
+pub(super) fn kept(text: &str) -> Result<Bytes, String> {
+    match text.parse()? {
+        bytes if bytes < LEAST_KEPT => Err(format!("must be at least {LEAST_KEPT}")),
+        bytes => Ok(bytes),
+    }
+}
+
+/// Reads a memory budget.
+pub(super) fn budget(text: &str) -> Result<Bytes, String> {
+    match text.parse()? {
+        bytes if bytes < LEAST => Err(format!("{bytes} is too little to start with: it takes at least {LEAST}")),
+        bytes => Ok(bytes),
     }
 }
 
@@ -76,11 +131,31 @@ mod tests {
         {
             assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
         }
-        for text in ["", "MiB", "-1GB", "1.5GiB", "99999999999TiB", "1MiB", "1 parsec"] {
+        for text in ["", "MiB", "-1GB", "1.5GiB", "99999999999TiB", "0", "1 parsec"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
         assert_eq!(Bytes(512 << 20).to_string(), "512MiB");
         assert_eq!(Bytes(2_000_000_001).to_string(), "2000000001");
+    }
+
+    #[test]
+    fn a_budget_too_small_to_start_is_refused_with_the_least() {
+        let refused = budget("16MiB").unwrap_err();
+        assert!(refused.contains("16MiB") && refused.contains("at least 64MiB"), "{refused}");
+        assert_eq!(budget("64MiB"), Ok(LEAST));
+        assert!(kept("1MiB").is_err() && kept("32MiB").is_ok());
+    }
+
+    #[test]
+    fn the_parts_and_the_process_are_all_there_is() {
+        for memory in [64 << 20, 128 << 20, 1 << 30, 4 << 30] {
+            let Budget { storage, queries, bodies } = Budget::new(Bytes(memory));
+            assert!(PROCESS + storage + queries + bodies <= memory);
+            let options = crate::storage::StorageOptions::for_memory(storage as usize);
+            let memtables = options.memtable_bytes * (options.sealed_limit + 1);
+            let kept = memtables + options.queue_bytes + options.block_cache_bytes + options.known_series * 48;
+            assert!(kept as u64 <= storage, "{memory}: {kept} of {storage}");
+        }
     }
 
     #[test]

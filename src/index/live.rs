@@ -295,6 +295,12 @@ impl Index {
         cardinality::summarize(&view.segments, cardinality::sum(listed), limit)
     }
 
+    /// About how many bytes of memory the series take that came since the last flush began.
+    #[must_use]
+    pub fn active_head_bytes(&self) -> usize {
+        self.state.read().active.bytes()
+    }
+
     /// The index in numbers.
     #[must_use]
     pub fn counts(&self) -> IndexCounts {

@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{QueryError, QueryStats};
-use crate::model::Matcher;
+use crate::model::{Matcher, SeriesBuf};
 
 /// Where a query was when it ran out of time or was stopped, in Prometheus' words.
 const PLACE: &str = "expression evaluation";
@@ -33,16 +33,52 @@ impl Cancel {
     }
 }
 
+/// A sample in memory takes about this many bytes: a time and a value.
+pub const SAMPLE_BYTES: u64 = 16;
+
+/// What all running queries together hold, in samples.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    limit: u64,
+    held: AtomicU64,
+}
+
+impl Pool {
+    pub(crate) fn new(limit: u64) -> Self {
+        Self { limit, held: AtomicU64::new(0) }
+    }
+
+    /// Samples held now, and the most there may be.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        (self.held.load(Ordering::Relaxed), self.limit)
+    }
+
+    /// Takes room, and says whether there was enough. The room is taken in any case.
+    fn take(&self, samples: u64) -> bool {
+        self.held.fetch_add(samples, Ordering::Relaxed).saturating_add(samples) <= self.limit
+    }
+
+    fn give(&self, samples: u64) {
+        self.held.fetch_sub(samples, Ordering::Relaxed);
+    }
+}
+
 /// The budget of one running query, shared by its threads.
 ///
 /// Memory is counted in samples, as Prometheus does: what a thread has decoded of the series it works on, and every
-/// cell of a row that stays in memory. Rows that are folded away as they come cost nothing.
+/// cell of a row that stays in memory. Rows that are folded away as they come cost nothing. A histogram counts as the
+/// samples that would take its memory. What a query holds it also takes from the [`Pool`] of all queries, and gives
+/// back what is left when it ends.
 #[derive(Debug)]
 pub(crate) struct Budget<'q> {
     cancel: &'q Cancel,
+    pool: &'q Pool,
     deadline: Option<Instant>,
     max_samples: u64,
     held: AtomicU64,
+    /// The largest series read, which is what the buffers of the threads keep room for.
+    largest: AtomicU64,
+    threads: u64,
     peak: AtomicU64,
     series: AtomicU64,
     samples: AtomicU64,
@@ -51,12 +87,23 @@ pub(crate) struct Budget<'q> {
 }
 
 impl<'q> Budget<'q> {
-    pub(crate) fn new(cancel: &'q Cancel, timeout: Duration, max_samples: u64) -> Self {
+    /// For a query on `threads` threads that may hold `max_samples`.
+    pub(crate) fn new(cancel: &'q Cancel, pool: &'q Pool, timeout: Duration, max_samples: u64, threads: usize) -> Self {
         let zero = || AtomicU64::new(0);
-        // A timeout beyond what the clock can express is none.
-        let deadline = Instant::now().checked_add(timeout);
-        let heaviest = Mutex::default();
-        Self { cancel, deadline, max_samples, held: zero(), peak: zero(), series: zero(), samples: zero(), heaviest }
+        Self {
+            cancel,
+            pool,
+            // A timeout beyond what the clock can express is none.
+            deadline: Instant::now().checked_add(timeout),
+            max_samples,
+            held: zero(),
+            largest: zero(),
+            threads: threads as u64,
+            peak: zero(),
+            series: zero(),
+            samples: zero(),
+            heaviest: Mutex::default(),
+        }
     }
 
     /// Fails when the query was stopped or its time is over. Called once per row.
@@ -73,13 +120,19 @@ impl<'q> Budget<'q> {
     /// Takes room for `samples` that stay in memory until [`Self::release`], or fails.
     pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryError> {
         let now = self.held.fetch_add(samples as u64, Ordering::Relaxed).saturating_add(samples as u64);
+        let shared = self.pool.take(samples as u64);
         self.peak.fetch_max(now, Ordering::Relaxed);
-        if now > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
+        match (now > self.max_samples, shared) {
+            (true, _) => Err(self.too_many_samples()),
+            (false, false) => Err(self.others_hold_too_many()),
+            (false, true) => Ok(()),
+        }
     }
 
     /// Gives back room.
     pub(crate) fn release(&self, samples: usize) {
         self.held.fetch_sub(samples as u64, Ordering::Relaxed);
+        self.pool.give(samples as u64);
     }
 
     /// Fails when `cells` more would pass the limit, before anything is allocated for them.
@@ -89,12 +142,20 @@ impl<'q> Budget<'q> {
         if sum > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
     }
 
-    /// Notes `samples` read for one series, which its thread keeps for a moment.
-    pub(crate) fn read(&self, samples: usize) -> Result<(), QueryError> {
-        self.samples.fetch_add(samples as u64, Ordering::Relaxed);
-        let now = self.held.load(Ordering::Relaxed).saturating_add(samples as u64);
+    /// Notes the samples read of one series, which its thread keeps for a moment.
+    pub(crate) fn read(&self, samples: &SeriesBuf) -> Result<(), QueryError> {
+        self.samples.fetch_add(samples.len() as u64, Ordering::Relaxed);
+        let histograms: u64 = samples.histograms.iter().map(|(_, h)| 1 + h.memory() as u64 / SAMPLE_BYTES).sum();
+        let size = histograms.saturating_add(samples.times.len() as u64);
+        let before = self.largest.fetch_max(size, Ordering::Relaxed);
+        let shared = size <= before || self.pool.take((size - before) * self.threads);
+        let now = self.held.load(Ordering::Relaxed).saturating_add(size);
         self.peak.fetch_max(now, Ordering::Relaxed);
-        if now > self.max_samples { Err(self.too_many_samples()) } else { Ok(()) }
+        match (now > self.max_samples, shared) {
+            (true, _) => Err(self.too_many_samples()),
+            (false, false) => Err(self.others_hold_too_many()),
+            (false, true) => Ok(()),
+        }
     }
 
     /// Notes `series` found by a selector with these matchers.
@@ -109,17 +170,26 @@ impl<'q> Budget<'q> {
 
     /// Prometheus' words for it, and what helps.
     fn too_many_samples(&self) -> QueryError {
+        self.refused(&format!("limit {}", self.max_samples))
+    }
+
+    /// Likewise, where other queries hold what this one lacks.
+    fn others_hold_too_many(&self) -> QueryError {
+        let (held, limit) = self.pool.usage();
+        let mine = self.held.load(Ordering::Relaxed);
+        let others = held.saturating_sub(mine);
+        self.refused(&format!("limit {limit} for all queries together, of which others hold {others}; try again later"))
+    }
+
+    fn refused(&self, limit: &str) -> QueryError {
         let (series, selector) = self.heaviest.lock().clone();
         let narrow = if series > 0 {
-            format!(
-                "; most series, {series}, come from {selector}: narrow it, or ask for a shorter range or larger step"
-            )
+            format!("most series, {series}, come from {selector}: narrow it, or ask for a shorter range or larger step")
         } else {
-            "; ask for a shorter range or larger step".to_owned()
+            "ask for a shorter range or larger step".to_owned()
         };
         QueryError::Execution(format!(
-            "query processing would load too many samples into memory in query execution (limit {}{narrow})",
-            self.max_samples
+            "query processing would load too many samples into memory in query execution ({limit}; {narrow})"
         ))
     }
 
@@ -133,14 +203,21 @@ impl<'q> Budget<'q> {
     }
 }
 
+/// A query that has ended, however it did, holds nothing.
+impl Drop for Budget<'_> {
+    fn drop(&mut self) {
+        self.pool.give(*self.held.get_mut() + *self.largest.get_mut() * self.threads);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn held_samples_count_until_they_are_released() {
-        let cancel = Cancel::default();
-        let budget = Budget::new(&cancel, Duration::from_secs(60), 10);
+        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 2);
         budget.hold(8).unwrap();
         assert!(budget.foresee(1, 3).is_err());
         assert!(budget.hold(3).unwrap_err().to_string().contains("too many samples"));
@@ -151,12 +228,39 @@ mod tests {
 
     #[test]
     fn a_query_ends_when_canceled_or_late() {
-        let cancel = Cancel::default();
-        let late = Budget::new(&cancel, Duration::ZERO, 10);
+        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let late = Budget::new(&cancel, &pool, Duration::ZERO, 10, 2);
         assert_eq!(late.check().unwrap_err().to_string(), "query timed out in expression evaluation");
-        let budget = Budget::new(&cancel, Duration::from_secs(60), 10);
+        let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 2);
         budget.check().unwrap();
         cancel.cancel();
         assert_eq!(budget.check().unwrap_err().to_string(), "query was canceled in expression evaluation");
+    }
+
+    #[test]
+    fn queries_share_what_all_may_hold_and_give_it_back() {
+        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let first = Budget::new(&cancel, &pool, Duration::from_secs(60), 90, 2);
+        first.hold(70).unwrap();
+        let mut series = SeriesBuf::default();
+        (0..10).for_each(|t| series.push_float(t, 0.0));
+        first.read(&series).unwrap();
+        first.read(&series).unwrap();
+        assert_eq!(pool.usage(), (90, 100), "each of two threads keeps a buffer for the largest series");
+        let second = Budget::new(&cancel, &pool, Duration::from_secs(60), 90, 1);
+        let refused = second.hold(20).unwrap_err().to_string();
+        assert!(refused.contains("others hold 90"), "{refused}");
+        drop((first, second));
+        assert_eq!(pool.usage(), (0, 100));
+    }
+
+    #[test]
+    fn a_histogram_counts_by_its_memory() {
+        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 100, 1);
+        let series =
+            SeriesBuf { histograms: vec![(1, Arc::new(crate::model::Histogram::stale()))], ..SeriesBuf::default() };
+        budget.read(&series).unwrap();
+        assert!(pool.usage().0 > 5 && budget.stats().samples == 1, "{pool:?}");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{
     Cancel, QueryAnswer, QueryError,
     ast::{Expr, ValueType},
-    budget::Budget,
+    budget::{Budget, Pool, SAMPLE_BYTES},
     exec::{Context, Notes, Settings, answer, grid::Grid},
     parse,
     plan::{QueryTimes, lower},
@@ -21,6 +21,8 @@ pub struct EngineOptions {
     pub subquery_step: i64,
     /// A query may hold this many samples in memory.
     pub max_samples: u64,
+    /// All queries together may hold this many samples in memory.
+    pub max_samples_of_all: u64,
     /// A query may take this long.
     pub timeout: Duration,
     /// A query uses at most this many threads.
@@ -36,6 +38,7 @@ impl Default for EngineOptions {
             lookback: 300_000,
             subquery_step: 60_000,
             max_samples: 50_000_000,
+            max_samples_of_all: 50_000_000,
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             delayed_name_removal: false,
@@ -64,13 +67,22 @@ pub struct Query<'a> {
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
+    pool: Pool,
 }
 
 impl Engine {
     /// An engine with these options.
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        Self { options }
+        let pool = Pool::new(options.max_samples_of_all);
+        Self { options, pool }
+    }
+
+    /// Bytes of memory that all running queries together hold, about, and may hold.
+    #[must_use]
+    pub fn memory(&self) -> (u64, u64) {
+        let (held, limit) = self.pool.usage();
+        (held.saturating_mul(SAMPLE_BYTES), limit.saturating_mul(SAMPLE_BYTES))
     }
 
     /// The options it was made with.
@@ -121,7 +133,7 @@ impl Engine {
             }
         }
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
-        let budget = Budget::new(cancel, timeout, self.options.max_samples);
+        let budget = Budget::new(cancel, &self.pool, timeout, self.options.max_samples, self.options.threads);
         budget.foresee(1, grid.steps)?;
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),

@@ -26,7 +26,7 @@ pub mod script;
 mod signature;
 mod value;
 
-pub use budget::Cancel;
+pub use budget::{Cancel, SAMPLE_BYTES};
 pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;

@@ -62,7 +62,24 @@ impl Batch {
     pub fn is_empty(&self) -> bool {
         self.floats.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty()
     }
+
+    /// About how many bytes of memory it takes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let labels: usize = self.series.iter().map(|(_, labels)| labels.as_bytes().len()).sum();
+        let histograms: usize = self.histograms.iter().map(|sample| sample.value.memory()).sum();
+        labels
+            + histograms
+            + self.series.capacity() * size_of::<(SeriesId, Labels)>()
+            + self.fingerprints.capacity() * size_of::<(Fingerprint, SeriesId)>()
+            + self.floats.capacity() * size_of::<FloatSample>()
+            + self.histograms.capacity() * size_of::<HistogramSample>()
+            + self.exemplars.len() * EXEMPLAR_BYTES
+    }
 }
+
+/// About what an exemplar with its labels takes.
+const EXEMPLAR_BYTES: usize = 128;
 
 /// Why a batch was not stored. Nothing of it is.
 #[derive(Debug, Clone, thiserror::Error)]

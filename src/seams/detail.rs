@@ -1,5 +1,6 @@
 //! The store file by file: what `/api/v1/status/storage` shows.
 
+use super::status::MemoryPart;
 use crate::model::TimeRange;
 
 /// A table.
@@ -58,6 +59,8 @@ pub struct StorageDetail {
     pub memtables: Vec<MemtableDetail>,
     /// Bytes of the write-ahead log.
     pub wal_bytes: u64,
+    /// What the store's parts of the memory budget are and hold.
+    pub memory: Vec<MemoryPart>,
     /// Everything known to be damaged, in words.
     pub damage: Vec<String>,
     /// Bytes free on the disk; `None` when it doesn't say.

@@ -3,6 +3,17 @@
 use super::{detail::StorageDetail, select::SelectError};
 use crate::model::TimeRange;
 
+/// A part of the memory budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryPart {
+    /// What it is for.
+    pub name: &'static str,
+    /// Bytes in use.
+    pub used: u64,
+    /// Bytes it may use.
+    pub limit: u64,
+}
+
 /// The store in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreStatus {
@@ -32,6 +43,10 @@ pub struct StoreStatus {
     pub line: Option<i64>,
     /// Deletes that some table still has to be cleaned of.
     pub tombstones: u64,
+    /// Reads of table blocks since the store was opened: found in memory, and gone to a file for.
+    pub block_reads: (u64, u64),
+    /// What the store's parts of the memory budget are and hold.
+    pub memory: Vec<MemoryPart>,
     /// What was found damaged and set aside, in words, one entry per file or part of a file.
     pub damage: Vec<String>,
 }

@@ -48,9 +48,6 @@ pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 /// A body refused for its size is still read, and thrown away, for this long.
 pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Remote-write bodies held at once may have this many bytes together; further ones wait.
-pub(crate) const MAX_BODIES_BYTES: u64 = 256 << 20;
-
 /// A remote write waits this long for room, then its sender is told to come back.
 pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 

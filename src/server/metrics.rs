@@ -5,11 +5,11 @@
 use std::{sync::LazyLock, time::Duration};
 
 use hyper::StatusCode;
-use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge};
+use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::{
-    seams::status::StoreStatus,
-    telemetry::{SECONDS, counter, counters, float_gauge, gauge, histogram, histograms, info},
+    seams::status::{MemoryPart, StoreStatus},
+    telemetry::{SECONDS, counter, counters, float_gauge, gauge, gauges, histogram, histograms, info},
 };
 
 /// A gauge that counts what is going on.
@@ -128,6 +128,10 @@ struct Store {
     wal_bytes: IntGauge,
     index_bytes: IntGauge,
     damaged: IntGauge,
+    memory_used: IntGaugeVec,
+    memory_limit: IntGaugeVec,
+    block_hits: IntGauge,
+    block_misses: IntGauge,
     first: Gauge,
     last: Gauge,
     lowest: Gauge,
@@ -147,6 +151,10 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
         wal_bytes: gauge("vctsdb_wal_bytes", "Bytes of the write-ahead log on disk."),
         index_bytes: gauge("vctsdb_index_bytes", "Bytes of index segments on disk."),
         damaged: gauge("vctsdb_damaged_parts", "Files or parts of files found damaged and set aside."),
+        memory_used: gauges("vctsdb_memory_used_bytes", "Memory in use, by part of the budget.", &["part"]),
+        memory_limit: gauges("vctsdb_memory_limit_bytes", "Memory that may be used, by part of the budget.", &["part"]),
+        block_hits: gauge("vctsdb_block_reads_hit", "Reads of table blocks that found them in memory."),
+        block_misses: gauge("vctsdb_block_reads_missed", "Reads of table blocks that had to go to a file."),
         first: float_gauge("vctsdb_first_sample_timestamp_seconds", "Time of the oldest sample."),
         last: float_gauge("vctsdb_last_sample_timestamp_seconds", "Time of the newest sample."),
         lowest: float_gauge(
@@ -156,9 +164,14 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
     }
 });
 
-/// Takes over the store's numbers.
-pub(crate) fn observe_store(status: &StoreStatus) {
+/// Takes over the store's numbers, and those of the memory budget.
+pub(crate) fn observe_store(status: &StoreStatus, memory: &[MemoryPart]) {
     let store = &*STORE;
+    for part in memory {
+        for (gauges, bytes) in [(&store.memory_used, part.used), (&store.memory_limit, part.limit)] {
+            gauges.with_label_values(&[part.name]).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
     for (gauge, number) in [
         (&store.head_series, status.head_series),
         (&store.series, status.series),
@@ -171,6 +184,8 @@ pub(crate) fn observe_store(status: &StoreStatus) {
         (&store.wal_bytes, status.wal_bytes),
         (&store.index_bytes, status.index_bytes),
         (&store.damaged, status.damage.len() as u64),
+        (&store.block_hits, status.block_reads.0),
+        (&store.block_misses, status.block_reads.1),
     ] {
         gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
     }

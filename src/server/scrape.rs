@@ -36,7 +36,7 @@ pub async fn scrape_self(state: Arc<State>, interval: Duration, stop: impl Futur
             }
             return;
         };
-        let samples = if go_on { scraper.gather(stores.clone()).await } else { Vec::new() };
+        let samples = if go_on { scraper.gather(state.clone(), stores.clone()).await } else { Vec::new() };
         let stored = scraper.store(&stores, samples, state.clock.now()).await;
         metrics::SELF_SCRAPES.with_label_values(&[if stored.is_ok() { "stored" } else { "failed" }]).inc();
         if let Err(error) = stored {
@@ -60,9 +60,10 @@ struct Scraper {
 
 impl Scraper {
     /// Everything there is to store now.
-    async fn gather(&mut self, stores: Stores) -> Vec<(Labels, f64)> {
+    async fn gather(&mut self, state: Arc<State>, stores: Stores) -> Vec<(Labels, f64)> {
         let families = tokio::task::spawn_blocking(move || {
-            metrics::observe_store(&stores.status.status());
+            let status = stores.status.status();
+            metrics::observe_store(&status, &state.memory(status.memory.clone()));
             telemetry::gather()
         });
         let families = families.await.unwrap_or_default();

@@ -10,14 +10,20 @@ use std::{
 
 use super::{
     error::ApiError,
-    limits::{Deadlines, MAX_BODIES_BYTES, MAX_LOOKUPS, MAX_REMOTE_READS},
+    limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS},
     metrics,
     work::{Gate, Room},
 };
 use crate::{
     model::Labels,
     promql::Engine,
-    seams::{admin::Admin, append::Append, env::Clock, select::Select, status::Status},
+    seams::{
+        admin::Admin,
+        append::Append,
+        env::Clock,
+        select::Select,
+        status::{MemoryPart, Status},
+    },
 };
 
 /// What the server is told about itself.
@@ -27,6 +33,10 @@ pub struct ServerOptions {
     pub instance: String,
     /// Queries evaluated at once; further ones wait.
     pub max_queries: usize,
+    /// All memory there is to plan with, in bytes.
+    pub memory: u64,
+    /// Remote-write bodies held at once may have this many bytes together; further ones wait.
+    pub bodies_bytes: u64,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
     /// Whether `/api/v1/admin/…` may be used.
@@ -86,7 +96,7 @@ impl State {
             queries: Gate::new(options.max_queries),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
-            bodies: Room::new(MAX_BODIES_BYTES),
+            bodies: Room::new(options.bodies_bytes),
             engine,
             clock,
             options,
@@ -100,6 +110,15 @@ impl State {
     pub fn ready(&self, stores: Stores) {
         // A server has one store for life, so there is nothing to do about another.
         let _ = self.stores.set(stores);
+    }
+
+    /// All parts of the memory budget: the store's, given here, and the server's own.
+    pub(crate) fn memory(&self, mut parts: Vec<MemoryPart>) -> Vec<MemoryPart> {
+        let (bodies, queries) = (self.bodies.usage(), self.engine.memory());
+        for (name, (used, limit)) in [("write requests", bodies), ("queries", queries)] {
+            parts.push(MemoryPart { name, used, limit });
+        }
+        parts
     }
 
     /// From now on new requests are told that the server is stopping.

@@ -39,7 +39,10 @@ impl Gate {
 }
 
 /// Memory that requests take their share of before they read what would fill it.
-pub(crate) struct Room(Arc<Semaphore>);
+pub(crate) struct Room {
+    free: Arc<Semaphore>,
+    units: usize,
+}
 
 /// Bytes of room that a permit of the semaphore stands for: it counts in `u32`.
 const ROOM_UNIT: u64 = 1 << 10;
@@ -48,13 +51,21 @@ impl Room {
     /// Room for `bytes`.
     pub(crate) fn new(bytes: u64) -> Self {
         let units = usize::try_from(bytes / ROOM_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
+        let units = units.clamp(1, Semaphore::MAX_PERMITS);
+        Self { free: Arc::new(Semaphore::new(units)), units }
     }
 
-    /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped.
+    /// Bytes taken, and bytes there are.
+    pub(crate) fn usage(&self) -> (u64, u64) {
+        let taken = self.units.saturating_sub(self.free.available_permits());
+        (taken as u64 * ROOM_UNIT, self.units as u64 * ROOM_UNIT)
+    }
+
+    /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped. Whoever wants
+    /// more than there is takes all of it.
     pub(crate) async fn enter(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
-        let units = u32::try_from(bytes / ROOM_UNIT + 1).unwrap_or(u32::MAX);
-        let entering = self.0.clone().acquire_many_owned(units);
+        let units = usize::try_from(bytes / ROOM_UNIT + 1).unwrap_or(usize::MAX).min(self.units);
+        let entering = self.free.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
         match tokio::time::timeout(ROOM_TIMEOUT, entering).await {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(ApiError::Busy),

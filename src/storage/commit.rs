@@ -12,7 +12,11 @@ use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
-use super::{layout, store::Shared, view::Sealed};
+use super::{
+    layout,
+    store::Shared,
+    view::{Sealed, View},
+};
 use crate::{
     memtable::Memtable,
     seams::{
@@ -53,6 +57,11 @@ fn unavailable(reason: impl Into<String>) -> AppendError {
 }
 
 impl Queue {
+    /// Bytes of memory of the batches inside.
+    pub(super) fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
     /// Takes a batch in; the answer comes when it is on disk.
     pub(super) fn submit(
         &self,
@@ -67,10 +76,11 @@ impl Queue {
             return Err(unavailable("the server is shutting down"));
         }
         // A single batch is always let in: its size has been limited by the protocol.
-        if !state.pending.is_empty() && state.bytes + record.len() > limit {
+        let bytes = record.len() + batch.memory();
+        if !state.pending.is_empty() && state.bytes + bytes > limit {
             return Err(unavailable("the disk can't keep up with the writes that are waiting already"));
         }
-        state.bytes += record.len();
+        state.bytes += bytes;
         state.pending.push_back(Pending { record, batch, answer });
         drop(state);
         self.filled.notify_one();
@@ -213,7 +223,7 @@ impl Committer {
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
         let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
-        let due = view.active.bytes() >= shared.options.memtable_bytes || aged;
+        let due = is_full(shared, &view) || aged;
         if due && view.sealed.len() < shared.options.sealed_limit {
             self.seal(shared);
         }
@@ -267,6 +277,13 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
+/// Whether new samples, and the labels of series new with them, have the memory they may take.
+pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
+    let most = shared.options.memtable_bytes;
+    let samples = view.active.bytes();
+    samples >= most || samples + shared.index.active_head_bytes() >= most
+}
+
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
     if let Some(reason) = shared.reserve.refusal(&*shared.disk) {
@@ -277,6 +294,6 @@ pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
     if backlog >= shared.options.backlog_limit {
         return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));
     }
-    let full = view.sealed.len() >= shared.options.sealed_limit && view.active.bytes() >= shared.options.memtable_bytes;
+    let full = view.sealed.len() >= shared.options.sealed_limit && is_full(shared, &view);
     if full { Err(unavailable("memory for new samples is full until the disk has taken older ones")) } else { Ok(()) }
 }

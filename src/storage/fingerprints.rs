@@ -74,6 +74,11 @@ impl Generation {
         places.insert_unique(fingerprint as u64, place, |p| entries.get(*p as usize).map_or(0, |entry| entry.low));
     }
 
+    /// Bytes of memory that it takes.
+    fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + self.places.allocation_size()
+    }
+
     /// Drops the entries of these series.
     fn forget(&mut self, ids: &RoaringBitmap) {
         let kept = std::mem::take(self);
@@ -100,6 +105,12 @@ pub(super) struct Fingerprints {
 impl Fingerprints {
     pub(super) fn new(capacity: usize) -> Self {
         Self { generations: RwLock::default(), per_generation: (capacity / 2).max(1) }
+    }
+
+    /// Bytes of memory that they take.
+    pub(super) fn bytes(&self) -> usize {
+        let generations = self.generations.read();
+        generations.young.bytes() + generations.old.bytes()
     }
 
     pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<SeriesId> {

@@ -1,5 +1,8 @@
 //! How a store is run.
 
+/// About what a known series' hash takes, with its place in a table that doubles now and then.
+pub(super) const KNOWN_SERIES_BYTES: usize = 48;
+
 /// Who does the work that isn't a caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Threads {
@@ -14,7 +17,7 @@ pub enum Threads {
 /// How a store is run. Sizes are bytes, times are ms.
 #[derive(Debug, Clone)]
 pub struct StorageOptions {
-    /// A memtable is sealed and flushed at this size.
+    /// A memtable is sealed and flushed when it has this size together with the labels of the series that came with it.
     pub memtable_bytes: usize,
     /// A memtable is sealed and flushed at this age, so that the log stays short on a quiet machine.
     pub memtable_age: i64,
@@ -72,19 +75,21 @@ impl Default for StorageOptions {
 }
 
 impl StorageOptions {
-    /// Options for a store that may use `budget` bytes of memory.
+    /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
-    /// Two memtables (one filling, one being flushed) get three eighths of it, known series an eighth (about 48 bytes
-    /// each), waiting batches a sixteenth; the rest is for queries, the index head and the page cache's benefit.
+    /// Of 32 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being
+    /// flushed, with what flushing needs besides. Blocks read before get 8, waiting batches 4, and the hashes of known
+    /// series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a share would be more than is
+    /// of use.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
-        let clamp = |bytes: usize, low: usize, high: usize| bytes.clamp(low, high);
+        let share = |shares: usize, low: usize, high: usize| (budget / 32 * shares).clamp(low, high);
         Self {
-            memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
-            block_cache_bytes: clamp(budget / 8, 4 << 20, 1 << 30),
-            queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
+            memtable_bytes: share(5, 4 << 20, 64 << 20),
+            block_cache_bytes: share(8, 4 << 20, 1 << 30),
+            queue_bytes: share(4, 2 << 20, 64 << 20),
+            known_series: share(2, 1 << 20, 192 << 20) / KNOWN_SERIES_BYTES,
             reserve_bytes: super::reserve::RESERVE_BYTES,
-            known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),
             ..Self::default()
         }
     }

@@ -6,7 +6,7 @@
 use std::{io, path::Path, sync::Arc};
 
 use super::{
-    commit::Committer,
+    commit::{Committer, is_full},
     error::OpenError,
     extras, flush, layout,
     manifest::Manifest,
@@ -189,7 +189,7 @@ fn replay(shared: &mut Shared) -> Result<(), OpenError> {
             undecodable.push((position.segment, format!("{position}: {why}")));
         }
         let view = shared.view.load_full();
-        if view.active.bytes() >= shared.options.memtable_bytes {
+        if is_full(shared, &view) {
             // The segment being read stays: replaying its first part again changes nothing.
             let fresh = |view: &mut View| view.active = Arc::new(Memtable::new());
             flush::persist(shared, &view.active, position.segment, fresh)?;

@@ -4,6 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     commit, layout,
+    options::KNOWN_SERIES_BYTES,
     store::{Shared, Storage},
     view::LiveTable,
 };
@@ -14,7 +15,7 @@ use crate::{
     seams::{
         detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
         select::SelectError,
-        status::{Cardinality, Status, StoreStatus},
+        status::{Cardinality, MemoryPart, Status, StoreStatus},
     },
     sst::TableSummary,
     wal,
@@ -27,6 +28,26 @@ pub(super) fn disk_bytes(shared: &Shared) -> u64 {
     tables + shared.index.counts().segment_bytes + log
 }
 
+/// The store's parts of the memory budget.
+fn memory(shared: &Shared) -> Vec<MemoryPart> {
+    let options = &shared.options;
+    let view = shared.view.load();
+    let samples: u64 = view.memtables().map(|m| m.bytes() as u64).sum();
+    let blocks = shared.blocks.counts();
+    let part = |name, used: u64, limit: usize| MemoryPart { name, used, limit: limit as u64 };
+    vec![
+        // The one that fills, and those that wait to be flushed.
+        part(
+            "memtables",
+            samples + shared.index.counts().head_bytes,
+            options.memtable_bytes * (options.sealed_limit + 1),
+        ),
+        part("waiting writes", shared.queue.bytes() as u64, options.queue_bytes),
+        part("known series", shared.known.bytes() as u64, options.known_series * KNOWN_SERIES_BYTES),
+        part("block cache", blocks.bytes, options.block_cache_bytes),
+    ]
+}
+
 impl Status for Storage {
     fn status(&self) -> StoreStatus {
         let shared = &self.shared;
@@ -37,7 +58,7 @@ impl Status for Storage {
             .filter_map(crate::memtable::Memtable::times)
             .chain(view.tables.iter().map(|t| t.table.summary().times))
             .reduce(|a, b| TimeRange::new(a.start.min(b.start), a.end.max(b.end)));
-        let index = shared.index.counts();
+        let (index, blocks) = (shared.index.counts(), shared.blocks.counts());
         StoreStatus {
             head_series: view.memtables().map(|m| m.series()).fold(roaring::RoaringBitmap::new(), |a, b| a | b).len(),
             series: index.series,
@@ -52,6 +73,8 @@ impl Status for Storage {
             times,
             line: Some(shared.line()).filter(|line| *line > i64::MIN),
             tombstones: view.deletes.tombstones.len() as u64,
+            memory: memory(shared),
+            block_reads: (blocks.hits, blocks.misses),
             damage: shared.all_damage(),
         }
     }
@@ -81,6 +104,7 @@ impl Status for Storage {
             segments: shared.segments.lock().iter().map(segment).collect(),
             memtables: view.memtables().enumerate().map(memtable).collect(),
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
+            memory: memory(shared),
             damage: shared.all_damage(),
             disk_free: shared.disk.available().ok(),
             refusing: commit::refuse_when_full(shared).err().map(|error| error.to_string()),

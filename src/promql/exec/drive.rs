@@ -191,7 +191,7 @@ mod tests {
         model::Labels,
         promql::{
             Cancel,
-            budget::Budget,
+            budget::{Budget, Pool},
             exec::{Notes, Series, Settings},
         },
         seams::select::fake::MemorySelect,
@@ -226,11 +226,11 @@ mod tests {
     }
 
     fn run(op: &Numbers, threads: usize) -> (Vec<(usize, f64)>, Result<(), QueryError>) {
-        let (cancel, select) = (Cancel::default(), MemorySelect::default());
+        let (cancel, pool, select) = (Cancel::default(), Pool::new(1000), MemorySelect::default());
         let cx = Context {
             select: &select,
             settings: Settings { lookback: 1, threads, delayed_name_removal: false },
-            budget: Budget::new(&cancel, Duration::from_secs(60), 1000),
+            budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
             notes: Notes::default(),
         };
         let mut seen = Vec::new();

@@ -158,7 +158,7 @@ impl Operator for Selector<'_> {
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
-        self.cx.budget.read(buffer.len())?;
+        self.cx.budget.read(&buffer)?;
         if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
             let labels = self.set.labels(i)?;
             let text = format!("this should be an info metric, with float samples: {labels}");

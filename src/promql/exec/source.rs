@@ -135,7 +135,7 @@ impl<'c> Source<'c> {
         match &self.from {
             From::Storage(set, stats_only) => {
                 set.read(i, out)?;
-                self.cx.budget.read(out.len())?;
+                self.cx.budget.read(out)?;
                 drop_stale(out);
                 if *stats_only {
                     drop_buckets(out);
@@ -153,7 +153,7 @@ impl<'c> Source<'c> {
                     }
                 }
                 scratch.give_row(row);
-                self.cx.budget.read(out.len())?;
+                self.cx.budget.read(out)?;
             }
         }
         Ok(())

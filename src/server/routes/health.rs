@@ -44,7 +44,8 @@ pub(crate) async fn metrics(state: Arc<State>) -> Result<Response, ApiError> {
     // The store's numbers may need a look at its files.
     let text = tokio::task::spawn_blocking(move || {
         if let Some(stores) = state.any_stores() {
-            metrics::observe_store(&stores.status.status());
+            let status = stores.status.status();
+            metrics::observe_store(&status, &state.memory(status.memory.clone()));
         }
         telemetry::text(&telemetry::gather())
     });

@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use crate::{
     model::TimeRange,
-    seams::detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
+    seams::{
+        detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
+        status::MemoryPart,
+    },
     server::{Response, State, envelope::success_json, error::ApiError, work::blocking},
 };
 
@@ -13,7 +16,11 @@ pub(crate) async fn storage(state: &State) -> Result<Response, ApiError> {
     let status = state.stores()?.status.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     let detail = blocking(pass, move || Ok(status.detail())).await?;
-    Ok(success_json(&shown(&detail)))
+    let mut shown = shown(&detail);
+    if let Some(fields) = shown.as_object_mut() {
+        fields.insert("memory".to_owned(), memory(state, detail.memory));
+    }
+    Ok(success_json(&shown))
 }
 
 fn shown(detail: &StorageDetail) -> Value {
@@ -25,6 +32,15 @@ fn shown(detail: &StorageDetail) -> Value {
         "diskFreeBytes": detail.disk_free,
         "writesRefused": detail.refusing,
         "damage": detail.damage,
+    })
+}
+
+/// The budget and its parts, live.
+fn memory(state: &State, parts: Vec<MemoryPart>) -> Value {
+    let part = |part: MemoryPart| json!({"name": part.name, "usedBytes": part.used, "limitBytes": part.limit});
+    json!({
+        "budgetBytes": state.options.memory,
+        "parts": state.memory(parts).into_iter().map(part).collect::<Vec<_>>(),
     })
 }
 

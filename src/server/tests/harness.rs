@@ -117,6 +117,8 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServerOptions {
+            memory: 1 << 30,
+            bodies_bytes: 64 << 20,
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
