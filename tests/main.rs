@@ -17,6 +17,7 @@ mod scenarios {
     mod import;
     mod layers;
     mod lifecycle;
+    mod memory;
     mod power_cut;
     mod process;
     mod prometheus;
