@@ -1,7 +1,7 @@
 //! vctsdb beside its peers: the same load and the same questions, one table of ratios.
 //!
 //! ```text
-//! cargo bench --bench peers -- [--size small|medium|churn] [--only ingest,size,restart,query] [--runs N] [--seed N]
+//! cargo bench --bench peers -- [--size small|medium|churn|operators] [--only ingest,size,restart,query] [--runs N] [--seed N]
 //! ```
 //!
 //! Peers are `prometheus` and `victoria-metrics` where PATH has them; `PROMETHEUS_BIN`, `VICTORIA_METRICS_BIN` and
@@ -64,7 +64,7 @@ fn measure_all(flags: &Flags) -> Fallible<()> {
     let spool = encode::Spool::write(&fleet, &scratch.path().join("requests"))?;
     report::preamble(flags, &fleet, &spool, &programs);
 
-    let mut report = report::Report::new(programs.iter().map(|p| p.kind).collect());
+    let mut report = report::Report::new(programs.iter().map(|p| p.kind).collect(), queries::of(flags.size));
     for run in 0..flags.runs {
         for turn in 0..programs.len() {
             let program = &programs[(turn + run) % programs.len()];

@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use crate::{Fallible, generate::Fleet, http::escape};
+use crate::{
+    Fallible,
+    generate::{Fleet, Size},
+    http::escape,
+};
 
 /// How a question is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,8 +38,24 @@ const fn other_in_victoria_metrics(ask: Ask, text: &'static str) -> Query {
     Query { text, ask, same_in_victoria_metrics: false }
 }
 
-/// All questions. `HOST` stands for the name of a host.
-pub(crate) const ALL: &[Query] = &[
+/// The questions that a fleet is asked.
+pub(crate) fn of(size: Size) -> &'static [Query] {
+    match size {
+        Size::Small | Size::Medium => HOSTS,
+        Size::Operators => OPERATORS,
+        // Its series are over before a question about them would be fair.
+        Size::Churn => &[],
+    }
+}
+
+/// 10,000 series at 240 steps each.
+const OPERATORS: &[Query] = &[
+    other_in_victoria_metrics(Range, "sum by (job) (rate(x[5m]))"),
+    other_in_victoria_metrics(Range, "histogram_quantile(0.99, sum by (le) (rate(b[5m])))"),
+];
+
+/// Of hosts. `HOST` stands for the name of one.
+const HOSTS: &[Query] = &[
     q(Instant, r#"node_load1{instance="HOST"}"#),
     other_in_victoria_metrics(Instant, r#"rate(node_network_receive_bytes_total{instance="HOST",device="eth0"}[5m])"#),
     q(Instant, "count(up)"),
@@ -106,7 +126,8 @@ impl Query {
         match self.ask {
             Instant => format!("/api/v1/query?query={text}&time={end}"),
             Range => {
-                let step = ((end - start) / 120).max(15);
+                let steps = if fleet.size == Size::Operators { 239 } else { 120 };
+                let step = ((end - start) / steps).max(15);
                 let start = end - (end - start) / step * step;
                 format!("/api/v1/query_range?query={text}&start={start}&end={end}&step={step}")
             }

@@ -6,7 +6,7 @@ use crate::{
     encode::{SHARDS, Spool},
     flags::Flags,
     generate::Fleet,
-    queries::{self, ALL},
+    queries::{self, Query},
     run::{Answered, Found},
     serve::{Kind, Program},
 };
@@ -59,6 +59,7 @@ const ROWS: [(Figure, &str, usize); 18] = [
 /// What all runs found.
 pub(crate) struct Report {
     kinds: Vec<Kind>,
+    questions: &'static [Query],
     runs: Vec<(usize, Kind, Found)>,
 }
 
@@ -105,8 +106,8 @@ fn show(value: Option<f64>, digits: usize) -> String {
 }
 
 impl Report {
-    pub(crate) fn new(kinds: Vec<Kind>) -> Self {
-        Self { kinds, runs: Vec::new() }
+    pub(crate) fn new(kinds: Vec<Kind>, questions: &'static [Query]) -> Self {
+        Self { kinds, questions, runs: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, run: usize, kind: Kind, found: Found) {
@@ -195,7 +196,7 @@ impl Report {
         println!("| question (ms) | {} | cold ratio | repeated ratio | answers |", heads.join(" | "));
         println!("|---|{}--:|--:|---|", "--:|".repeat(2 * self.kinds.len()));
         let (mut cold_ratios, mut repeated_ratios, mut different) = (Vec::new(), Vec::new(), Vec::new());
-        for (i, query) in ALL.iter().enumerate() {
+        for (i, query) in self.questions.iter().enumerate() {
             let mut cells = Vec::new();
             for kind in &self.kinds {
                 cells.push(show(self.latency(*kind, i, |a| a.cold), 2));
@@ -245,7 +246,7 @@ impl Report {
         };
         let (mut verdicts, mut details) = (Vec::new(), Vec::new());
         for peer in self.peers() {
-            if peer == Kind::VictoriaMetrics && !ALL[query].same_in_victoria_metrics {
+            if peer == Kind::VictoriaMetrics && !self.questions[query].same_in_victoria_metrics {
                 verdicts.push(format!("{} means another thing", peer.name()));
                 continue;
             }

@@ -114,7 +114,7 @@ fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &
 fn ask(kind: Kind, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
     let mut connection = Connection::open(&server.address)?;
     let mut all = Vec::new();
-    for query in queries::ALL {
+    for query in queries::of(fleet.size) {
         let path = format!("{}{}", query.path(fleet), kind.uncached());
         let mut time = || -> Fallible<_> {
             let began = Instant::now();
@@ -144,7 +144,7 @@ fn restart(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &
     server.kill();
     let (metrics, everywhere) = fleet.metrics();
     let right = match fleet.size {
-        Size::Small | Size::Medium => fleet.hosts as f64,
+        Size::Small | Size::Medium | Size::Operators => fleet.hosts as f64,
         // Pods that are alive, and those whose last sample is less than five minutes old.
         Size::Churn => 1.0,
     };

@@ -2,14 +2,17 @@
 //!
 //! A [`Fleet`] is some hosts scraped at a fixed interval; each shard of the sender gets its [`Source`]s, and a source
 //! gives the samples of one scrape after the other. [`host`] says what a host exposes, [`pods`] what short-lived
-//! containers do, [`values`] how numbers move.
+//! containers do, [`service`] what many
+//! instances of one program count, [`values`] how numbers move.
 
 mod host;
 mod pods;
+mod service;
 mod values;
 
 use host::Host;
 use pods::Pods;
+use service::Instance;
 
 use crate::Fallible;
 
@@ -22,6 +25,8 @@ pub(crate) enum Size {
     Medium,
     /// 1,000,000 series that live for 5 samples each, every 15 s, for an hour.
     Churn,
+    /// 10,000 counters and 10,000 histogram buckets of a service, every 15 s, for 75 minutes.
+    Operators,
 }
 
 impl Size {
@@ -30,7 +35,8 @@ impl Size {
             "small" => Ok(Self::Small),
             "medium" => Ok(Self::Medium),
             "churn" => Ok(Self::Churn),
-            _ => Err(format!("--size {name}: expected small, medium or churn").into()),
+            "operators" => Ok(Self::Operators),
+            _ => Err(format!("--size {name}: expected small, medium, churn or operators").into()),
         }
     }
 }
@@ -53,6 +59,7 @@ pub(crate) struct Fleet {
 pub(crate) enum Source {
     Host(Box<Host>),
     Pods(Pods),
+    Service(Box<Instance>),
 }
 
 impl Source {
@@ -61,6 +68,7 @@ impl Source {
         match self {
             Self::Host(host) => host.scrape(round, each),
             Self::Pods(pods) => pods.scrape(round, each),
+            Self::Service(instance) => instance.scrape(round, each),
         }
     }
 }
@@ -72,6 +80,7 @@ impl Fleet {
             Size::Small => (10_000 / host::SERIES, 15_000, 240),
             Size::Medium => (100_000 / host::SERIES, 60_000, 120),
             Size::Churn => (pods::NODES, 15_000, 240),
+            Size::Operators => (service::INSTANCES, 15_000, 300),
         };
         Self { size, seed, end: end / 60_000 * 60_000, interval, rounds, hosts }
     }
@@ -89,12 +98,13 @@ impl Fleet {
         match self.size {
             Size::Small | Size::Medium => (self.hosts * host::SERIES) as u64,
             Size::Churn => pods::series(self.rounds),
+            Size::Operators => (self.hosts * service::SERIES) as u64,
         }
     }
 
     pub(crate) fn samples(&self) -> u64 {
         match self.size {
-            Size::Small | Size::Medium => self.series() * self.rounds as u64,
+            Size::Small | Size::Medium | Size::Operators => self.series() * self.rounds as u64,
             Size::Churn => self.series() * pods::LIFE as u64,
         }
     }
@@ -107,6 +117,7 @@ impl Fleet {
                 Source::Host(Box::new(Host::new(host, self.seed, self.start(), self.interval)))
             }
             Size::Churn => Source::Pods(Pods::new(host, self.seed, self.start(), self.interval, self.rounds)),
+            Size::Operators => Source::Service(Box::new(Instance::new(host, self.seed, self.start(), self.interval))),
         })
         .collect()
     }
@@ -116,6 +127,7 @@ impl Fleet {
         match self.size {
             Size::Small | Size::Medium => (host::metrics(), "node_load1"),
             Size::Churn => (pods::metrics(), "container_metric_0"),
+            Size::Operators => (service::metrics(), r#"x{handler="/api/v1/handler-0"}"#),
         }
     }
 }
