@@ -201,6 +201,7 @@ impl Config {
                 memory: memory.0,
                 bodies_bytes: budget.bodies,
                 max_queries: usize::from(flags.max_concurrency),
+                result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),
@@ -307,7 +308,7 @@ mod tests {
         let config = config();
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
-        assert_eq!(config.engine.max_samples, (10 << 20) / SAMPLE_BYTES, "a quarter of what the process leaves");
+        assert_eq!(config.engine.max_samples, (15 << 19) / SAMPLE_BYTES, "3/16 of what the process leaves");
         assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());

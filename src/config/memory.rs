@@ -7,7 +7,8 @@
 //! part              of the rest   who keeps it
 //! store             5/8           new samples (flushed when full, writes refused when flushing can't keep up), waiting
 //!                                 writes (refused beyond), known series and blocks read before (forgotten beyond)
-//! queries           2/8           the engine: a query that would pass it is refused
+//! queries           3/16          the engine: a query that would pass it is refused
+//! kept answers      1/16          the result cache: those unused for longest go
 //! write requests    1/8           the server: bodies wait for room
 //! ```
 
@@ -76,6 +77,8 @@ pub(super) struct Budget {
     pub(super) storage: u64,
     /// For all queries together.
     pub(super) queries: u64,
+    /// For answers of range queries, kept for the next refresh.
+    pub(super) answers: u64,
     /// For the bodies of remote writes.
     pub(super) bodies: u64,
 }
@@ -84,7 +87,7 @@ impl Budget {
     /// Divides `memory`.
     pub(super) fn new(memory: Bytes) -> Self {
         let rest = memory.0.saturating_sub(PROCESS);
-        Self { storage: rest / 8 * 5, queries: rest / 4, bodies: (rest / 8).min(MOST_BODIES) }
+        Self { storage: rest / 8 * 5, queries: rest / 16 * 3, answers: rest / 16, bodies: (rest / 8).min(MOST_BODIES) }
     }
 }
 
@@ -149,8 +152,8 @@ mod tests {
     #[test]
     fn the_parts_and_the_process_are_all_there_is() {
         for memory in [64 << 20, 128 << 20, 1 << 30, 4 << 30] {
-            let Budget { storage, queries, bodies } = Budget::new(Bytes(memory));
-            assert!(PROCESS + storage + queries + bodies <= memory);
+            let Budget { storage, queries, answers, bodies } = Budget::new(Bytes(memory));
+            assert!(PROCESS + storage + queries + answers + bodies <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
             let memtables = options.memtable_bytes * (options.sealed_limit + 1);
             let kept = memtables + options.queue_bytes + options.block_cache_bytes + options.known_series * 48;

@@ -16,10 +16,11 @@ use super::{
 };
 use crate::{
     model::Labels,
-    promql::Engine,
+    promql::{Engine, ResultCache},
     seams::{
         admin::Admin,
         append::Append,
+        changes::Changes,
         env::Clock,
         select::Select,
         status::{MemoryPart, Status},
@@ -37,6 +38,8 @@ pub struct ServerOptions {
     pub memory: u64,
     /// Remote-write bodies held at once may have this many bytes together; further ones wait.
     pub bodies_bytes: u64,
+    /// Bytes for answers of range queries that are kept for the next refresh; 0: none are kept.
+    pub result_cache: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
     /// Whether `/api/v1/admin/…` may be used.
@@ -56,6 +59,8 @@ pub struct Stores {
     pub select: Arc<dyn Select>,
     /// Writing.
     pub append: Arc<dyn Append>,
+    /// Telling which times have changed.
+    pub changes: Arc<dyn Changes>,
     /// Telling how it is.
     pub status: Arc<dyn Status>,
     /// Changing and copying what there is.
@@ -66,6 +71,8 @@ pub struct Stores {
 pub struct State {
     /// Evaluates queries.
     pub(crate) engine: Arc<Engine>,
+    /// Keeps answers of range queries.
+    pub(crate) results: Arc<ResultCache>,
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
     /// Flags and limits.
@@ -97,6 +104,7 @@ impl State {
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
             bodies: Room::new(options.bodies_bytes),
+            results: Arc::new(ResultCache::new(options.result_cache)),
             engine,
             clock,
             options,
@@ -115,7 +123,8 @@ impl State {
     /// All parts of the memory budget: the store's, given here, and the server's own.
     pub(crate) fn memory(&self, mut parts: Vec<MemoryPart>) -> Vec<MemoryPart> {
         let (bodies, queries) = (self.bodies.usage(), self.engine.memory());
-        for (name, (used, limit)) in [("write requests", bodies), ("queries", queries)] {
+        let answers = (self.results.bytes() as u64, self.results.limit() as u64);
+        for (name, (used, limit)) in [("write requests", bodies), ("queries", queries), ("kept answers", answers)] {
             parts.push(MemoryPart { name, used, limit });
         }
         parts
