@@ -24,6 +24,7 @@ mod scenarios {
     mod read_back;
     mod receiver;
     mod sender;
+    mod senders;
     mod simulation;
     mod storage_faults;
     mod storage_model;

@@ -41,6 +41,17 @@ impl Gate {
 /// Memory that requests take their share of before they read what would fill it.
 pub(crate) struct Room(Arc<Semaphore>);
 
+/// A share of a room, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share(OwnedSemaphorePermit);
+
+impl Share {
+    /// How large it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.num_permits() as u64 * ROOM_UNIT
+    }
+}
+
 /// Bytes of room that a permit of the semaphore stands for: it counts in `u32`.
 const ROOM_UNIT: u64 = 1 << 10;
 
@@ -52,13 +63,22 @@ impl Room {
     }
 
     /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped.
-    pub(crate) async fn enter(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
+    pub(crate) async fn enter(&self, bytes: u64) -> Result<Share, ApiError> {
         let units = u32::try_from(bytes / ROOM_UNIT + 1).unwrap_or(u32::MAX);
         let entering = self.0.clone().acquire_many_owned(units);
         match tokio::time::timeout(ROOM_TIMEOUT, entering).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Share(permit)),
             Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
         }
+    }
+
+    /// Makes `share` at least `bytes` large, waiting likewise.
+    pub(crate) async fn grow(&self, share: &mut Share, bytes: u64) -> Result<(), ApiError> {
+        if bytes > share.bytes() {
+            let more = self.enter(bytes - share.bytes()).await?;
+            share.0.merge(more.0);
+        }
+        Ok(())
     }
 }
 

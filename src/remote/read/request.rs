@@ -31,6 +31,21 @@ pub struct ReadLimits {
     pub answer: usize,
 }
 
+/// Bytes of an answer for each sample that a query may hold: a float sample takes about 20, one in memory 16, and an
+/// answer is a smaller matter than a query.
+const ANSWER_BYTES_PER_SAMPLE: u64 = 4;
+
+impl ReadLimits {
+    /// Where queries may hold this many samples, which is half of the memory there is, an answer held whole gets an
+    /// eighth of the memory.
+    #[must_use]
+    pub fn beside_queries_of(samples: u64) -> Self {
+        let default = Self::default();
+        let answer = usize::try_from(samples.saturating_mul(ANSWER_BYTES_PER_SAMPLE)).unwrap_or(usize::MAX);
+        Self { samples: samples.min(default.samples), answer: answer.clamp(1 << 20, default.answer), ..default }
+    }
+}
+
 impl Default for ReadLimits {
     fn default() -> Self {
         Self { compressed: 32 << 20, decoded: 32 << 20, samples: 50_000_000, answer: 256 << 20 }

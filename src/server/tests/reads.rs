@@ -1,6 +1,12 @@
 //! Remote read over HTTP.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::{Method, StatusCode};
 use prost::Message;
@@ -158,6 +164,97 @@ async fn a_stream_that_fails_midway_is_broken_off() {
     assert!(!answer.ends_with(b"0\r\n\r\n"), "and the answer doesn't look complete");
     let samples = server.ask(Method::POST, PATH, &[], &request(&[])).await;
     assert_eq!(samples.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// Very many series, each of which takes its time and turns out empty.
+struct Endless(Arc<AtomicUsize>);
+
+impl SeriesSet for Endless {
+    fn len(&self) -> usize {
+        1_000_000
+    }
+
+    fn labels(&self, _: usize) -> Result<Labels, SelectError> {
+        Ok(Labels::empty())
+    }
+
+    fn read(&self, _: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.0.fetch_add(1, Ordering::Relaxed);
+        out.clear();
+        Ok(())
+    }
+}
+
+impl Select for Endless {
+    fn select(&self, _: &[Matcher], _: TimeRange, _: &SelectHints) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        Ok(Arc::new(Self(self.0.clone())))
+    }
+
+    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+        _: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn exemplars(
+        &self,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
+        Vec::new()
+    }
+}
+
+#[tokio::test]
+async fn reading_ends_when_the_reader_hangs_up_whatever_it_asked_for() {
+    for kind in [0, 1] {
+        let server = Server::opening(Deadlines::default()).await;
+        let reads = Arc::new(AtomicUsize::new(0));
+        server.state.ready(Stores {
+            select: Arc::new(Endless(reads.clone())),
+            append: server.append.clone(),
+            status: Arc::new(FixedStatus::default()),
+            admin: server.admin.clone(),
+        });
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        let body = request(&[kind]);
+        let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+        while reads.load(Ordering::Relaxed) < 5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(stream);
+        let mut before = reads.load(Ordering::Relaxed);
+        let mut quiet = 0;
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = reads.load(Ordering::Relaxed);
+            quiet = if now == before { quiet + 1 } else { 0 };
+            before = now;
+            if quiet == 5 {
+                break;
+            }
+        }
+        assert_eq!(quiet, 5, "type {kind}: still reading, {before} series so far");
+        assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]
