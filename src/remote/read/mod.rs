@@ -7,7 +7,8 @@
 //! - [`chunks`] (`stream`): frame after frame of encoded chunks, series after series in label order, so that neither
 //!   side holds more than one series; `chunk` has the encodings.
 //!
-//! Times are trimmed to the query exactly. A query without matchers selects nothing. Hints never change an answer.
+//! Times are trimmed to the query exactly. A query without matchers selects nothing. The time that a hint names narrows
+//! the query's; other hints never change an answer.
 
 mod chunk;
 mod request;

@@ -154,12 +154,22 @@ fn response_type(accepted: &[i32]) -> Result<ResponseType, ReadError> {
 }
 
 fn query(query: v1::Query) -> Result<Query, ReadError> {
+    let asked = TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms);
     let hints = query.hints.unwrap_or_default();
     Ok(Query {
-        range: TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms),
+        range: narrowed(asked, TimeRange::new(hints.start_ms, hints.end_ms)),
         matchers: query.matchers.into_iter().map(matcher).collect::<Result<_, _>>()?,
         hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: false },
     })
+}
+
+/// What the client will use of the time it asks for. A query with several selectors asks for the time of all of them
+/// each time, and hints at the one that counts. Hints without a time say 0 to 0.
+fn narrowed(asked: TimeRange, used: TimeRange) -> TimeRange {
+    if used == TimeRange::new(0, 0) || used.start > used.end {
+        return asked;
+    }
+    TimeRange::new(asked.start.max(used.start), asked.end.min(used.end))
 }
 
 fn matcher(matcher: v1::LabelMatcher) -> Result<Matcher, ReadError> {
@@ -190,6 +200,22 @@ mod tests {
         let matchers = vec![v1::LabelMatcher { r#type: kind, name: "a".into(), value: value.into() }];
         let query = v1::Query { start_timestamp_ms: -5, end_timestamp_ms: 7, matchers, hints: None };
         decode_message(&v1::ReadRequest { queries: vec![query], accepted_response_types: vec![] })
+    }
+
+    #[test]
+    fn hints_narrow_the_time_and_never_widen_it() {
+        let range = |hints: Option<(i64, i64)>| {
+            let hints = hints.map(|(start_ms, end_ms)| v1::ReadHints { start_ms, end_ms, ..Default::default() });
+            let query = v1::Query { start_timestamp_ms: 100, end_timestamp_ms: 900, matchers: vec![], hints };
+            let message = v1::ReadRequest { queries: vec![query], accepted_response_types: vec![] };
+            decode_message(&message).unwrap().queries[0].range
+        };
+        assert_eq!(range(None), TimeRange::new(100, 900));
+        assert_eq!(range(Some((0, 0))), TimeRange::new(100, 900), "a hint that says nothing");
+        assert_eq!(range(Some((300, 200))), TimeRange::new(100, 900), "nor one that makes no sense");
+        assert_eq!(range(Some((200, 300))), TimeRange::new(200, 300));
+        assert_eq!(range(Some((0, 300))), TimeRange::new(100, 300));
+        assert_eq!(range(Some((500, i64::MAX))), TimeRange::new(500, 900));
     }
 
     #[test]

@@ -25,6 +25,9 @@ use crate::{
 /// What a client recognises a stream by, to the byte.
 const STREAM_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
 
+/// An error's text is cut here.
+const MAX_MESSAGE_CHARS: usize = 1_000;
+
 /// Frames (of up to about a megabyte) that may wait for a slow client.
 const FRAMES_AHEAD: usize = 2;
 
@@ -113,5 +116,6 @@ fn refusal(error: ReadError) -> ApiError {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    ApiError::Plain(status, error.to_string())
+    // A matcher's expression is told back, and may be as long as the body.
+    ApiError::Plain(status, error.to_string().chars().take(MAX_MESSAGE_CHARS).collect())
 }
