@@ -70,10 +70,10 @@ pub struct Flags {
           value_name = "DURATION", value_parser = duration, help_heading = "Remote write")]
     pub max_ahead: Duration,
 
-    /// A label that names this server, as name=value; may be given several times. Series get it in remote reads and in
-    /// federation, not in storage.
+    /// A label that names this server, as name=value; may be given several times, or several at once with commas between
+    /// them. Series get it in remote reads and in federation, not in storage.
     #[arg(long = "external-label", env = "VCTSDB_EXTERNAL_LABEL", value_name = "NAME=VALUE", value_parser = external_label,
-          help_heading = "Remote read")]
+          value_delimiter = ',', help_heading = "Remote read")]
     pub external_labels: Vec<(String, String)>,
 
     /// A query may take this long.
@@ -298,6 +298,8 @@ mod tests {
                 "1m30s",
                 "--external-label",
                 "dc=a=b",
+                "--external-label",
+                "replica=1,zone=z",
             ])
             .flags,
         )
@@ -314,7 +316,7 @@ mod tests {
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!(flag("memory"), Some("64MiB"));
         assert_eq!(flag("query.timeout"), Some("1m30s"));
-        assert_eq!(flag("external-label"), Some("dc=a=b"));
+        assert_eq!(flag("external-label"), Some("dc=a=b,replica=1,zone=z"));
         assert_eq!(config.server.external_labels.get("dc"), Some("a=b"));
     }
 

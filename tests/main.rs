@@ -26,6 +26,7 @@ mod scenarios {
     mod receiver;
     mod result_cache;
     mod sender;
+    mod senders;
     mod simulation;
     mod storage_faults;
     mod storage_model;

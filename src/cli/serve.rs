@@ -3,7 +3,6 @@
 use std::{future::Future, io::Write, sync::Arc};
 
 use tokio::{
-    net::TcpListener,
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -20,6 +19,7 @@ use crate::{
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
+    server::raise_open_files();
     let runtime = runtime()?;
     let served = runtime.block_on(serve(Config::new(flags)));
     // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving
@@ -32,7 +32,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = std::pin::pin!(stop_signals()?);
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
-    let listener = TcpListener::bind(&config.listen).await.map_err(cannot_listen)?;
+    let listener = server::listen(&config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let config = config.at(address);
 

@@ -4,22 +4,13 @@ use std::{borrow::Cow, collections::HashMap};
 
 use super::{ImportError, Imported};
 use crate::{
-    model::{Exemplar, Labels, Metadata},
+    model::{
+        Exemplar, Labels, Metadata,
+        limits::{HEAVY, MAX_EXEMPLAR, MAX_SAMPLES, MAX_VALUE, check_labels},
+    },
     seams::append::{Append, AppendError, Batch, FloatSample, SeriesId},
 };
 
-/// Samples of one body; an exemplar and a metadata entry count for eight.
-pub(super) const MAX_SAMPLES: usize = 4 << 20;
-/// What an exemplar or a metadata entry counts for.
-const HEAVY: usize = 8;
-/// Labels of one series.
-const MAX_LABELS: usize = 256;
-/// Bytes of a label name.
-const MAX_NAME: usize = 1 << 10;
-/// Bytes of a label value, and of a help text.
-const MAX_VALUE: usize = 64 << 10;
-/// Characters of all names and values of an exemplar.
-const MAX_EXEMPLAR: usize = 128;
 /// So many faults are spelled out; the others are counted.
 const SPELLED_OUT: usize = 5;
 /// Bytes that the wording of one fault may take.
@@ -167,17 +158,7 @@ impl<'b, 's> Intake<'b, 's> {
 }
 
 fn check(pairs: &[Pair<'_>]) -> Result<Labels, String> {
-    if pairs.len() > MAX_LABELS {
-        return Err(format!("the series has more than the {MAX_LABELS} labels allowed"));
-    }
-    for (name, value) in pairs {
-        if name.len() > MAX_NAME {
-            return Err(format!("a label name has {} bytes, more than the limit of {MAX_NAME}", name.len()));
-        }
-        if value.len() > MAX_VALUE {
-            let bytes = value.len();
-            return Err(format!("the value of label {name:?} has {bytes} bytes, more than the limit of {MAX_VALUE}"));
-        }
-    }
+    check_labels(pairs.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())))
+        .map_err(|error| error.to_string())?;
     Labels::from_pairs(pairs.iter().map(|(name, value)| (name, value))).map_err(|error| error.to_string())
 }

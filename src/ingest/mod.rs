@@ -20,7 +20,10 @@ use std::time::Duration;
 
 pub use intake::{Intake, Pair, Stop};
 
-use crate::seams::append::{Append, AppendError};
+use crate::{
+    model::limits::MAX_SAMPLES,
+    seams::append::{Append, AppendError},
+};
 
 /// All formats.
 pub const FORMATS: &[&dyn Format] = &[&exposition::Exposition];
@@ -126,7 +129,7 @@ pub async fn receive(
     let (batch, imported) = {
         let mut intake = Intake::new(append, now, now.saturating_add(limits.max_ahead));
         format.take(body, content_type, &mut intake).map_err(|stop| match stop {
-            Stop::TooMany => ImportError::TooLarge(format!("{} samples", intake::MAX_SAMPLES)),
+            Stop::TooMany => ImportError::TooLarge(format!("{} samples", MAX_SAMPLES)),
             Stop::Store(error) => error.into(),
         })?;
         intake.finish()?

@@ -5,9 +5,11 @@
 
 mod annotation;
 mod buckets;
+pub mod decimal;
 mod exemplar;
 mod histogram;
 mod labels;
+pub mod limits;
 mod matcher;
 mod metadata;
 mod re2;

@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::model::{BucketCounts, Histogram, Labels};
+use crate::model::{BucketCounts, Histogram, Labels, decimal};
 
 /// A string, quoted and escaped.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
@@ -42,16 +42,17 @@ pub(crate) fn plain_value(out: &mut Vec<u8>, value: f64) {
     } else if value.is_infinite() {
         out.extend_from_slice(if value > 0.0 { b"\"+Inf\"" } else { b"\"-Inf\"" });
     } else {
-        let _ = write!(out, "\"{value}\"");
+        out.push(b'"');
+        decimal::put_plain(out, value);
+        out.push(b'"');
     }
 }
 
 /// `1.5e-07`: the exponent has a sign and at least two digits.
 fn exponent_form(out: &mut Vec<u8>, value: f64) {
-    let text = format!("{value:e}");
-    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
-    let (sign, exponent) = exponent.strip_prefix('-').map_or(("+", exponent), |e| ("-", e));
-    let _ = write!(out, "\"{digits}e{sign}{exponent:0>2}\"");
+    let (digits, exponent) = decimal::scientific(value);
+    let sign = if exponent < 0 { '-' } else { '+' };
+    let _ = write!(out, "\"{digits}e{sign}{:02}\"", exponent.abs());
 }
 
 /// Labels as an object.

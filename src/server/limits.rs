@@ -11,7 +11,7 @@ pub struct Deadlines {
     pub body_pause: Duration,
     /// A request's body must be complete after this time, however busily it trickles.
     pub body: Duration,
-    /// A client may refuse to take bytes of an answer for this long.
+    /// A client that lets an answer wait must take [`LEAST_TAKEN_BYTES`] of it, or the rest, in this time.
     pub write_stall: Duration,
     /// After a signal to stop, requests in flight get this long.
     pub shutdown: Duration,
@@ -29,8 +29,18 @@ impl Default for Deadlines {
     }
 }
 
-/// Connections served at once; further ones wait to be accepted.
+/// What a slow client has to take of an answer in each [`Deadlines::write_stall`].
+pub(crate) const LEAST_TAKEN_BYTES: usize = 64 << 10;
+
+/// Connections served at once; further ones wait to be accepted. Fewer where the process may open few files (`files`).
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
+
+/// Connections that the system may have made and not handed over yet. When there are more, a client waits a second before
+/// it tries again.
+pub(crate) const BACKLOG: u32 = 4096;
+
+/// When fewer places are left the longest idle connection is asked to leave, so that who comes next need not wait for it.
+pub(crate) const SPARE_CONNECTIONS: usize = 16;
 
 /// A request's line and headers may take this many bytes; up to twice as many pass when they come in one piece, because
 /// hyper looks at the length between reads only. It holds the longest URL that HTTP libraries send (64 KiB).
@@ -48,11 +58,17 @@ pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 /// A body refused for its size is still read, and thrown away, for this long.
 pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A remote write waits this long for room, then its sender is told to come back.
+/// A body gets this much of that room before its first byte has come, and later twice what it has.
+pub(crate) const FIRST_SHARE_BYTES: u64 = 64 << 10;
+
+/// A body waits this long for room, then its sender is told to come back.
 pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Remote reads answered at once.
 pub(crate) const MAX_REMOTE_READS: usize = 10;
+
+/// Remote reads answered at once whose answer has to be held whole: SAMPLES, which modern clients don't ask for.
+pub(crate) const MAX_WHOLE_READS: usize = 2;
 
 /// Lookups of series and labels answered at once.
 pub(crate) const MAX_LOOKUPS: usize = 20;

@@ -1,19 +1,19 @@
 //! Accepting connections, and stopping.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::{Semaphore, watch},
     time::timeout,
 };
 
 use super::{
-    State,
+    State, files,
     idle::{Idlers, Seat},
-    limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS},
+    limits::{BACKLOG, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
     metrics, router,
     stall::Stall,
 };
@@ -21,11 +21,34 @@ use super::{
 /// After a failure to accept (no file descriptors left, say) some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Listens at `address`, `host:port`: at the first of the addresses the name stands for that can be had.
+///
+/// # Errors
+/// When none can.
+pub async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
+    for address in lookup_host(address).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // A restart shouldn't wait for the old connections to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Serves until `shutdown` completes, then lets requests in flight finish within their deadline.
 ///
 /// When it returns no request is being answered any more, so the store may be closed.
 pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let places = Arc::new(Semaphore::new(files::connections()));
     let idlers = Arc::new(Idlers::default());
     // Each connection holds a receiver while it lives: a message tells it to finish, `closed` tells us that all have.
     let (stop, stopping) = watch::channel(());
@@ -61,28 +84,40 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 
 type Place = tokio::sync::OwnedSemaphorePermit;
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    idlers: &Idlers,
-) -> std::io::Result<(TcpStream, Place)> {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, idlers: &Idlers) -> io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
-    if places.available_permits() == 0 {
+    if places.available_permits() < SPARE_CONNECTIONS {
         // Where nobody is idle the next request to be answered makes room.
         idlers.evict();
     }
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
     // Answers are written in large pieces; waiting to fill packets would only delay their ends.
     stream.set_nodelay(true)?;
     Ok((stream, place))
 }
 
+/// Waits for the first byte. hyper takes 16 KiB of buffers for a connection, and what is needed to answer several more:
+/// those who never say a word need none of it.
 async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let _open = metrics::CONNECTIONS.guard();
+    let mut byte = [0];
+    let speaks = tokio::select! {
+        first = timeout(state.options.deadlines.head, stream.peek(&mut byte)) => matches!(first, Ok(Ok(1))),
+        _ = stopping.changed() => false,
+        _ = seat.evicted() => false,
+    };
+    if speaks {
+        Box::pin(converse(stream, state, seat, stopping)).await;
+    }
+}
+
+/// Answers requests until one side has had enough.
+async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let deadlines = state.options.deadlines;
     let service = service_fn(|request| {
         seat.busy();
-        let answering = router::serve(request, state.clone());
+        // In a box: hyper keeps a place for the future as long as the connection lives.
+        let answering = Box::pin(router::serve(request, state.clone()));
         async {
             let answer = answering.await;
             seat.idle();
@@ -90,13 +125,14 @@ async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: w
         }
     });
     let io = TokioIo::new(Stall::new(stream, deadlines.write_stall));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(deadlines.head)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(io, service);
-    let mut connection = std::pin::pin!(connection);
+    let mut connection = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(deadlines.head)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(io, service)
+    );
     let ended = tokio::select! {
         ended = &mut connection => ended,
         _ = stopping.changed() => {

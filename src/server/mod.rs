@@ -15,6 +15,7 @@ mod body;
 mod compress;
 mod envelope;
 mod error;
+mod files;
 mod idle;
 mod json;
 mod limits;
@@ -34,8 +35,9 @@ mod value;
 mod watch;
 mod work;
 
+pub use files::raise_open_files;
 pub use limits::Deadlines;
-pub use listen::run;
+pub use listen::{listen, run};
 pub use scrape::scrape_self;
 pub use state::{ServerOptions, State, Stores};
 

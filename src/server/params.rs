@@ -5,11 +5,7 @@
 
 use hyper::{Method, Request, body::Incoming, header::CONTENT_TYPE};
 
-use super::{
-    error::ApiError,
-    limits::{Deadlines, MAX_FORM_BYTES},
-    read_body,
-};
+use super::{State, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, work::Share};
 
 mod time;
 
@@ -17,11 +13,15 @@ pub(crate) use time::{parse_duration, parse_time};
 
 /// Decoded parameters.
 #[derive(Debug, Default)]
-pub(crate) struct Params(Vec<(String, String)>);
+pub(crate) struct Params {
+    pairs: Vec<(String, String)>,
+    /// Their share of the room for bodies.
+    _share: Option<Share>,
+}
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
-    pub(crate) async fn read(request: Request<Incoming>, deadlines: &Deadlines) -> Result<Self, ApiError> {
+    pub(crate) async fn read(request: Request<Incoming>, state: &State) -> Result<Self, ApiError> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let posts_form = request.method() == Method::POST && {
             let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -30,8 +30,9 @@ impl Params {
         };
         let mut params = Self::default();
         if posts_form {
-            let body = read_body(request, MAX_FORM_BYTES, deadlines).await?;
-            params.add(&body)?;
+            let Received { bytes, share } = read_body(request, MAX_FORM_BYTES, state).await?;
+            params = Self { pairs: Vec::new(), _share: Some(share) };
+            params.add(&bytes)?;
         }
         params.add(query.as_bytes())?;
         Ok(params)
@@ -43,19 +44,19 @@ impl Params {
             let mut halves = pair.splitn(2, |b| *b == b'=');
             let name = decode(halves.next().unwrap_or_default(), true)?;
             let value = decode(halves.next().unwrap_or_default(), true)?;
-            self.0.push((name, value));
+            self.pairs.push((name, value));
         }
         Ok(())
     }
 
     /// The first value of `name`; empty when it isn't given.
     pub(crate) fn get(&self, name: &str) -> &str {
-        self.0.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default()
+        self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default()
     }
 
     /// All values of `name`.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.pairs.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 
     /// A time in ms that must be given.

@@ -8,17 +8,28 @@ use hyper::{
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
+    State,
     error::ApiError,
-    limits::{DISCARD_TIMEOUT, Deadlines},
+    limits::{DISCARD_TIMEOUT, FIRST_SHARE_BYTES},
+    work::Share,
 };
+
+/// A request's body, and its share of the room for bodies.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The body.
+    pub(crate) bytes: Vec<u8>,
+    /// Kept for as long as what was made of the body takes as much memory.
+    pub(crate) share: Share,
+}
 
 /// Reads a whole body of at most `limit` bytes. What its head announces is judged before a byte of
 /// it is kept.
-pub(crate) async fn read_body(
-    request: Request<Incoming>,
-    limit: usize,
-    deadlines: &Deadlines,
-) -> Result<Vec<u8>, ApiError> {
+///
+/// Room is taken for what has come, not for what is announced: else a few clients who announce much and send nothing
+/// would keep everybody else out.
+pub(crate) async fn read_body(request: Request<Incoming>, limit: usize, state: &State) -> Result<Received, ApiError> {
+    let deadlines = &state.options.deadlines;
     let too_large =
         || ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"));
     let mut incoming = request.into_body();
@@ -28,24 +39,29 @@ pub(crate) async fn read_body(
         return Err(too_large());
     }
     let slow = || ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned());
-    // Announcing costs nothing, so memory is taken as bytes arrive.
-    let mut body = Vec::new();
+    let most = incoming.size_hint().upper().unwrap_or(u64::MAX).min(limit as u64);
+    let mut share = state.bodies.enter(most.min(FIRST_SHARE_BYTES)).await?;
+    let mut bytes = Vec::new();
     let end = Instant::now() + deadlines.body;
     loop {
         let frame = match timeout_at(end, timeout(deadlines.body_pause, incoming.frame())).await {
             Ok(Ok(Some(frame))) => frame,
-            Ok(Ok(None)) => return Ok(body),
+            Ok(Ok(None)) => return Ok(Received { bytes, share }),
             Ok(Err(_)) | Err(_) => return Err(slow()),
         };
         let frame = frame.map_err(|error| {
             ApiError::Plain(StatusCode::BAD_REQUEST, format!("the request's body could not be read: {error}"))
         })?;
         let Some(data) = frame.data_ref() else { continue };
-        if body.len() + data.len() > limit {
+        let held = bytes.len() + data.len();
+        if held > limit {
             discard(incoming).await;
             return Err(too_large());
         }
-        body.extend_from_slice(data);
+        if held as u64 > share.bytes() {
+            state.bodies.grow(&mut share, most.min(2 * held as u64)).await?;
+        }
+        bytes.extend_from_slice(data);
     }
 }
 

@@ -1,7 +1,7 @@
-//! A connection that gives up on a client who takes no more bytes.
+//! A connection that gives up on a client who takes no more bytes, or takes them one by one.
 //!
 //! hyper has deadlines for what clients send, none for what they read. An answer that is never read would hold its
-//! memory, and its storage snapshot, for ever.
+//! memory, its storage snapshot and its place among the remote reads for ever.
 
 use std::{
     io,
@@ -10,24 +10,28 @@ use std::{
     time::Duration,
 };
 
+use super::limits::LEAST_TAKEN_BYTES;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     time::{Instant, Sleep},
 };
 
-/// Wraps a stream; a write that makes no progress for `patience` fails.
+/// Wraps a stream. Once a write has to wait, the client has `patience` to take all that was written, or so much that it
+/// may begin anew; else the write fails.
 pub(crate) struct Stall<S> {
     stream: S,
     patience: Duration,
-    /// Runs while `stalled`, that is since the last write that went through.
+    /// Runs while `stalled`.
     deadline: Pin<Box<Sleep>>,
     stalled: bool,
+    /// Bytes taken since then.
+    taken: usize,
 }
 
 impl<S> Stall<S> {
     /// Must be called inside a runtime: it owns a timer.
     pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, deadline: Box::pin(tokio::time::sleep(patience)), stalled: false }
+        Self { stream, patience, deadline: Box::pin(tokio::time::sleep(patience)), stalled: false, taken: 0 }
     }
 
     /// Passes on what a write said; when it said "wait", not for ever.
@@ -37,6 +41,7 @@ impl<S> Stall<S> {
         }
         if !self.stalled {
             self.stalled = true;
+            self.taken = 0;
             self.deadline.as_mut().reset(Instant::now() + self.patience);
         }
         match self.deadline.as_mut().poll(cx) {
@@ -44,6 +49,14 @@ impl<S> Stall<S> {
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes no more bytes")))
             }
             Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Counts what a write got through.
+    fn count(&mut self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.taken = self.taken.saturating_add(*bytes);
+            self.stalled &= self.taken < LEAST_TAKEN_BYTES;
         }
     }
 }
@@ -57,7 +70,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stalled &= written.is_pending();
+        self.count(&written);
         self.watch(cx, written)
     }
 
@@ -67,7 +80,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stalled &= written.is_pending();
+        self.count(&written);
         self.watch(cx, written)
     }
 
@@ -77,6 +90,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        // Asked for when everything is written.
+        self.stalled &= flushed.is_pending();
         self.watch(cx, flushed)
     }
 
@@ -101,5 +116,34 @@ mod tests {
         let mut read = [0; 4];
         far.read_exact(&mut read).await.unwrap();
         near.write_all(b"6").await.expect("the client reads again");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_byte_by_byte_is_given_up_and_a_slow_one_is_not() {
+        let patience = Duration::from_secs(2);
+        let (near, mut far) = tokio::io::duplex(4);
+        let mut near = Stall::new(near, patience);
+        let reading = tokio::spawn(async move {
+            while far.read_u8().await.is_ok() {
+                tokio::time::sleep(patience / 20).await;
+            }
+        });
+        let begun = Instant::now();
+        let error = near.write_all(&[0; 1_000]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(begun.elapsed() >= patience && begun.elapsed() < 10 * patience, "{:?}", begun.elapsed());
+        reading.abort();
+
+        let (near, mut far) = tokio::io::duplex(LEAST_TAKEN_BYTES);
+        let mut near = Stall::new(near, patience);
+        let reading = tokio::spawn(async move {
+            let mut piece = vec![0; LEAST_TAKEN_BYTES / 2];
+            for _ in 0..30 {
+                tokio::time::sleep(patience / 20).await;
+                far.read_exact(&mut piece).await.unwrap();
+            }
+        });
+        near.write_all(&vec![0; 15 * LEAST_TAKEN_BYTES]).await.expect("slow but steady");
+        reading.await.unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     error::ApiError,
-    limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS},
+    limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
     work::{Gate, Room},
 };
@@ -86,7 +86,9 @@ pub struct State {
     pub(crate) lookups: Gate,
     /// Lets remote reads in.
     pub(crate) remote_reads: Gate,
-    /// Room for remote-write bodies.
+    /// Lets those in whose answer has to be held whole.
+    pub(crate) whole_reads: Gate,
+    /// Room for request bodies.
     pub(crate) bodies: Room,
     /// Empty until the store is open.
     stores: OnceLock<Stores>,
@@ -103,6 +105,7 @@ impl State {
             queries: Gate::new(options.max_queries),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
+            whole_reads: Gate::new(MAX_WHOLE_READS),
             bodies: Room::new(options.bodies_bytes),
             results: Arc::new(ResultCache::new(options.result_cache)),
             engine,

@@ -44,6 +44,17 @@ pub(crate) struct Room {
     units: usize,
 }
 
+/// A share of a room, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Share(OwnedSemaphorePermit);
+
+impl Share {
+    /// How large it is.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.num_permits() as u64 * ROOM_UNIT
+    }
+}
+
 /// Bytes of room that a permit of the semaphore stands for: it counts in `u32`.
 const ROOM_UNIT: u64 = 1 << 10;
 
@@ -63,13 +74,30 @@ impl Room {
 
     /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped. Whoever wants
     /// more than there is takes all of it.
-    pub(crate) async fn enter(&self, bytes: u64) -> Result<OwnedSemaphorePermit, ApiError> {
-        let units = usize::try_from(bytes / ROOM_UNIT + 1).unwrap_or(usize::MAX).min(self.units);
+    pub(crate) async fn enter(&self, bytes: u64) -> Result<Share, ApiError> {
+        self.take(self.units_for(bytes)).await
+    }
+
+    /// Permits for `bytes`, all of them at most.
+    fn units_for(&self, bytes: u64) -> usize {
+        usize::try_from(bytes / ROOM_UNIT + 1).unwrap_or(usize::MAX).min(self.units)
+    }
+
+    async fn take(&self, units: usize) -> Result<Share, ApiError> {
         let entering = self.free.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
         match tokio::time::timeout(ROOM_TIMEOUT, entering).await {
-            Ok(Ok(permit)) => Ok(permit),
+            Ok(Ok(permit)) => Ok(Share(permit)),
             Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
         }
+    }
+
+    /// Makes `share` at least `bytes` large, waiting likewise.
+    pub(crate) async fn grow(&self, share: &mut Share, bytes: u64) -> Result<(), ApiError> {
+        let more = self.units_for(bytes).saturating_sub(share.0.num_permits());
+        if more > 0 {
+            share.0.merge(self.take(more).await?.0);
+        }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Input, group::group_labels};
 use crate::{
-    model::Labels,
+    model::{Labels, decimal},
     promql::{
         QueryError,
         exec::{
@@ -73,7 +73,8 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
 fn text(sample: &Sample) -> String {
     match sample {
         Sample::Float(v) if v.is_infinite() => if *v > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
-        Sample::Float(v) => v.to_string(),
+        Sample::Float(v) if v.is_nan() => "NaN".to_owned(),
+        Sample::Float(v) => decimal::plain(*v),
         Sample::Histogram(h) => Native::from_model(h).to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::model::{Annotation, Annotations, Severity, Span};
+use crate::model::{Annotation, Annotations, Severity, Span, decimal};
 
 /// A remark.
 #[derive(Debug, Clone, PartialEq)]
@@ -244,14 +244,11 @@ pub(crate) fn general(v: f64) -> String {
     if v.is_infinite() {
         return if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
     }
-    let scientific = format!("{v:e}");
-    let Some((digits, exponent)) = scientific.split_once('e') else { return scientific };
-    match exponent.parse::<i32>() {
-        Ok(e) if v != 0.0 && !(-4..6).contains(&e) => {
-            format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs())
-        }
-        _ => format!("{v}"),
+    let (digits, e) = decimal::scientific(v);
+    if v != 0.0 && !(-4..6).contains(&e) {
+        return format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs());
     }
+    decimal::plain(v)
 }
 
 /// A number with two significant digits.

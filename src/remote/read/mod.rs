@@ -7,7 +7,8 @@
 //! - [`chunks`] (`stream`): frame after frame of encoded chunks, series after series in label order, so that neither
 //!   side holds more than one series; `chunk` has the encodings.
 //!
-//! Times are trimmed to the query exactly. A query without matchers selects nothing. Hints never change an answer.
+//! Times are trimmed to the query exactly. A query without matchers selects nothing. The time that a hint names narrows
+//! the query's; other hints never change an answer.
 
 mod chunk;
 mod request;
@@ -70,12 +71,16 @@ impl From<SelectError> for ReadError {
     }
 }
 
+/// Whether anybody still waits for the answer.
+pub type Alive<'a> = &'a dyn Fn() -> bool;
+
 /// Calls `visit` with each series that has samples for `query`, in label order when `sorted`. Series get the labels of
-/// `external` that they don't have.
+/// `external` that they don't have. Ends early when nobody waits any more.
 fn each_series(
     query: &Query,
     external: &Labels,
     select: &dyn Select,
+    alive: Alive<'_>,
     sorted: bool,
     mut visit: impl FnMut(&Labels, &SeriesBuf) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
@@ -87,6 +92,9 @@ fn each_series(
     let set = select.select(&query.matchers, query.range, &hints)?;
     let mut buf = SeriesBuf::default();
     let mut visit_at = |i, labels: Option<Labels>| -> Result<(), ReadError> {
+        if !alive() {
+            return Err(ReadError::Closed);
+        }
         set.read(i, &mut buf)?;
         if buf.is_empty() {
             return Ok(());
@@ -118,6 +126,24 @@ fn with_external(labels: Labels, external: &Labels) -> Labels {
         builder.set(name, value);
     }
     builder.build()
+}
+
+/// A door for the fuzzer to what tests use.
+#[cfg(fuzzing)]
+pub mod fuzzing {
+    use super::chunk::{Chunks, decode::decode};
+    use crate::model::{Histogram, SeriesBuf};
+
+    /// Floats and histograms with their times, encoded as chunks and decoded again.
+    pub fn through_chunks(buf: &SeriesBuf) -> (Vec<(i64, f64)>, Vec<(i64, Histogram)>) {
+        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+        for chunk in Chunks::of(buf) {
+            let (more_floats, more_histograms) = decode(&chunk);
+            floats.extend(more_floats);
+            histograms.extend(more_histograms);
+        }
+        (floats, histograms)
+    }
 }
 
 #[cfg(test)]

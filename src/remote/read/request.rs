@@ -31,6 +31,21 @@ pub struct ReadLimits {
     pub answer: usize,
 }
 
+/// Bytes of an answer for each sample that a query may hold: a float sample takes about 20, one in memory 16, and an
+/// answer is a smaller matter than a query.
+const ANSWER_BYTES_PER_SAMPLE: u64 = 4;
+
+impl ReadLimits {
+    /// Where queries may hold this many samples, which is half of the memory there is, an answer held whole gets an
+    /// eighth of the memory.
+    #[must_use]
+    pub fn beside_queries_of(samples: u64) -> Self {
+        let default = Self::default();
+        let answer = usize::try_from(samples.saturating_mul(ANSWER_BYTES_PER_SAMPLE)).unwrap_or(usize::MAX);
+        Self { samples: samples.min(default.samples), answer: answer.clamp(1 << 20, default.answer), ..default }
+    }
+}
+
 impl Default for ReadLimits {
     fn default() -> Self {
         Self { compressed: 32 << 20, decoded: 32 << 20, samples: 50_000_000, answer: 256 << 20 }
@@ -139,12 +154,22 @@ fn response_type(accepted: &[i32]) -> Result<ResponseType, ReadError> {
 }
 
 fn query(query: v1::Query) -> Result<Query, ReadError> {
+    let asked = TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms);
     let hints = query.hints.unwrap_or_default();
     Ok(Query {
-        range: TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms),
+        range: narrowed(asked, TimeRange::new(hints.start_ms, hints.end_ms)),
         matchers: query.matchers.into_iter().map(matcher).collect::<Result<_, _>>()?,
         hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: false },
     })
+}
+
+/// What the client will use of the time it asks for. A query with several selectors asks for the time of all of them
+/// each time, and hints at the one that counts. Hints without a time say 0 to 0.
+fn narrowed(asked: TimeRange, used: TimeRange) -> TimeRange {
+    if used == TimeRange::new(0, 0) || used.start > used.end {
+        return asked;
+    }
+    TimeRange::new(asked.start.max(used.start), asked.end.min(used.end))
 }
 
 fn matcher(matcher: v1::LabelMatcher) -> Result<Matcher, ReadError> {
@@ -175,6 +200,22 @@ mod tests {
         let matchers = vec![v1::LabelMatcher { r#type: kind, name: "a".into(), value: value.into() }];
         let query = v1::Query { start_timestamp_ms: -5, end_timestamp_ms: 7, matchers, hints: None };
         decode_message(&v1::ReadRequest { queries: vec![query], accepted_response_types: vec![] })
+    }
+
+    #[test]
+    fn hints_narrow_the_time_and_never_widen_it() {
+        let range = |hints: Option<(i64, i64)>| {
+            let hints = hints.map(|(start_ms, end_ms)| v1::ReadHints { start_ms, end_ms, ..Default::default() });
+            let query = v1::Query { start_timestamp_ms: 100, end_timestamp_ms: 900, matchers: vec![], hints };
+            let message = v1::ReadRequest { queries: vec![query], accepted_response_types: vec![] };
+            decode_message(&message).unwrap().queries[0].range
+        };
+        assert_eq!(range(None), TimeRange::new(100, 900));
+        assert_eq!(range(Some((0, 0))), TimeRange::new(100, 900), "a hint that says nothing");
+        assert_eq!(range(Some((300, 200))), TimeRange::new(100, 900), "nor one that makes no sense");
+        assert_eq!(range(Some((200, 300))), TimeRange::new(200, 300));
+        assert_eq!(range(Some((0, 300))), TimeRange::new(100, 300));
+        assert_eq!(range(Some((500, i64::MAX))), TimeRange::new(500, 900));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use prost::{
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint},
 };
 
-use super::{ReadError, ReadLimits, ReadRequest, each_series};
+use super::{Alive, ReadError, ReadLimits, ReadRequest, each_series};
 use crate::{
     model::{BucketCounts, BucketSpan, Histogram, Labels, SeriesBuf},
     remote::{proto::v1, snappy},
@@ -21,13 +21,19 @@ const VALUE_FIELD: usize = 9;
 /// Answers `request` with a compressed `prometheus.ReadResponse`: one result for each query, in order.
 ///
 /// # Errors
-/// When the answer would pass a limit or stored data can't be read.
-pub fn samples(request: &ReadRequest, select: &dyn Select, limits: &ReadLimits) -> Result<Vec<u8>, ReadError> {
+/// When the answer would pass a limit, nobody is `alive` to read it, or stored data can't be read.
+pub fn samples(
+    request: &ReadRequest,
+    select: &dyn Select,
+    alive: Alive<'_>,
+    limits: &ReadLimits,
+) -> Result<Vec<u8>, ReadError> {
     let mut response = Vec::new();
     let mut count = 0u64;
     for query in &request.queries {
-        let (mut result, mut series) = (Vec::new(), Vec::new());
-        each_series(query, &request.external_labels, select, false, |labels, buf| {
+        let begin = response.len();
+        let mut series = Vec::new();
+        each_series(query, &request.external_labels, select, alive, false, |labels, buf| {
             count += buf.len() as u64;
             if count > limits.samples {
                 let limit = limits.samples;
@@ -35,13 +41,17 @@ pub fn samples(request: &ReadRequest, select: &dyn Select, limits: &ReadLimits) 
             }
             series.clear();
             put_series(labels, buf, &mut series);
-            if response.len() + result.len() + series.len() > limits.answer {
+            if response.len() + series.len() > limits.answer {
                 return Err(too_large(&format!("{} bytes", limits.answer)));
             }
-            put_message(1, &series, &mut result);
+            put_message(1, &series, &mut response);
             Ok(())
         })?;
-        put_message(1, &result, &mut response);
+        // The length stands before what it measures. Moving that is better than holding it twice.
+        let mut head = Vec::new();
+        encode_key(1, WireType::LengthDelimited, &mut head);
+        encode_varint((response.len() - begin) as u64, &mut head);
+        drop(response.splice(begin..begin, head));
     }
     Ok(snappy::deflate(&response)?)
 }
@@ -124,7 +134,7 @@ mod tests {
     use crate::model::{STALE_NAN, SeriesBuf};
 
     fn answer(queries: Vec<super::super::Query>, select: &dyn Select) -> v1::ReadResponse {
-        let body = samples(&request(queries), select, &ReadLimits::default()).unwrap();
+        let body = samples(&request(queries), select, &|| true, &ReadLimits::default()).unwrap();
         v1::ReadResponse::decode(&snappy::inflate(&body, 1 << 30).unwrap()[..]).unwrap()
     }
 
@@ -188,7 +198,7 @@ mod tests {
     #[test]
     fn an_answer_beyond_its_limits_is_refused_with_a_way_out() {
         let select = store(&[("a", &[(1, 1.0), (2, 2.0)], &[(3, histogram(1, 1.0))])]);
-        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &limits);
+        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &limits);
         assert!(with(ReadLimits { samples: 3, ..Default::default() }).is_ok());
         let error = with(ReadLimits { samples: 2, ..Default::default() }).unwrap_err();
         assert!(matches!(&error, ReadError::Limit(why) if why.contains("2 samples")), "{error}");
@@ -199,7 +209,7 @@ mod tests {
     #[test]
     fn what_was_read_can_be_written_again() {
         let select = store(&[("a", &[(1, -0.0), (2, STALE_NAN)], &[(3, histogram(4, 2.0))])]);
-        let body = samples(&request(vec![query("a", 0, 9)]), &select, &ReadLimits::default()).unwrap();
+        let body = samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &ReadLimits::default()).unwrap();
         let response = snappy::inflate(&body, 1 << 20).unwrap();
         // A result's series and a write request's series are the same field of the same type.
         let mut fields = crate::remote::wire::Fields::new(&response);

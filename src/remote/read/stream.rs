@@ -10,7 +10,7 @@
 
 use prost::{Message, encoding::encode_varint};
 
-use super::{ReadError, ReadRequest, chunk::Chunks, each_series, samples::proto_labels};
+use super::{Alive, ReadError, ReadRequest, chunk::Chunks, each_series, samples::proto_labels};
 use crate::{model::Labels, remote::proto::v1, seams::select::Select};
 
 /// A frame is closed once its chunks have this many bytes. Clients take each frame for a series, and up to 50 MB.
@@ -24,15 +24,16 @@ pub struct SinkClosed;
 /// Answers `request` frame by frame; `sink` may block to hold the stream back. At most one series is in memory.
 ///
 /// # Errors
-/// When the sink is closed or stored data can't be read: then frames may be missing, and the caller has to break the
+/// When the sink is closed, nobody is `alive` to read it, or stored data can't be read: then frames may be missing, and the caller has to break the
 /// connection off rather than end the body.
 pub fn chunks(
     request: &ReadRequest,
     select: &dyn Select,
+    alive: Alive<'_>,
     sink: &mut dyn FnMut(Vec<u8>) -> Result<(), SinkClosed>,
 ) -> Result<(), ReadError> {
     for (position, query) in (0..).zip(&request.queries) {
-        each_series(query, &request.external_labels, select, true, |labels, buf| {
+        each_series(query, &request.external_labels, select, alive, true, |labels, buf| {
             let mut frame = Frame::new(position, labels);
             for chunk in Chunks::of(buf) {
                 frame.chunk_bytes += chunk.data.len();
@@ -97,7 +98,7 @@ mod tests {
 
     fn frames(queries: Vec<super::super::Query>, select: &dyn Select) -> Vec<v1::ChunkedReadResponse> {
         let mut all = Vec::new();
-        chunks(&request(queries), select, &mut |frame| {
+        chunks(&request(queries), select, &|| true, &mut |frame| {
             all.push(frame);
             Ok(())
         })
@@ -132,7 +133,7 @@ mod tests {
             sent.extend(frame);
             Ok(())
         };
-        chunks(&request(vec![query("up", 0, 2000)]), &select, &mut sink).unwrap();
+        chunks(&request(vec![query("up", 0, 2000)]), &select, &|| true, &mut sink).unwrap();
         assert_eq!(sent, [hex("2a85dd2a1e"), payload].concat());
     }
 
@@ -158,7 +159,7 @@ mod tests {
         let external = Labels::from_pairs([("c", "all")]).unwrap();
         let asked = request(vec![query("up", 0, 9)]).with_external_labels(&external);
         let mut found = Vec::new();
-        chunks(&asked, &select, &mut |frame| {
+        chunks(&asked, &select, &|| true, &mut |frame| {
             let labels = unframe(&frame).chunked_series[0].labels.clone();
             found.push(labels.into_iter().skip(1).map(|l| format!("{}={}", l.name, l.value)).collect::<Vec<_>>());
             Ok(())
@@ -205,7 +206,7 @@ mod tests {
     fn a_closed_sink_stops_the_reading() {
         let select = store(&[("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[])]);
         let mut calls = 0;
-        let answer = chunks(&request(vec![query(".*", 0, 9)]), &select, &mut |_| {
+        let answer = chunks(&request(vec![query(".*", 0, 9)]), &select, &|| true, &mut |_| {
             calls += 1;
             Err(SinkClosed)
         });
@@ -267,7 +268,7 @@ mod tests {
     fn a_failure_in_the_middle_is_an_error_after_the_frames_before_it() {
         let series: [Named<'_>; 3] = [("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[]), ("c", &[(1, 1.0)], &[])];
         let mut count = 0;
-        let answer = chunks(&request(vec![query(".*", 0, 9)]), &Damaged(store(&series)), &mut |_| {
+        let answer = chunks(&request(vec![query(".*", 0, 9)]), &Damaged(store(&series)), &|| true, &mut |_| {
             count += 1;
             Ok(())
         });

@@ -4,8 +4,7 @@
 //! reader of `/api/v1/metadata` looks histograms and summaries up without the suffix that their parts carry
 //! (`http_seconds` for `http_seconds_bucket`), and counters by their full name, `_total` included.
 
-use super::rule::MAX_VALUE;
-use crate::model::{Metadata, MetricType};
+use crate::model::{Metadata, MetricType, limits::MAX_VALUE};
 
 /// The family of the series `name`. A series with native histograms carries no suffix, whatever it ends in.
 pub(super) fn family_of(name: &str, metric_type: MetricType, native: bool) -> &str {

@@ -10,10 +10,13 @@ use super::{
     histogram::admit,
     labels::{Pair, Source, describe, series_labels},
     refusals::Refusals,
-    rule::{EXEMPLAR, HISTOGRAM, MAX_EXEMPLAR, MAX_SAMPLES, Rule},
+    rule::{HISTOGRAM, Rule},
 };
 use crate::{
-    model::{Exemplar, Histogram, Labels, Metadata, MetricType},
+    model::{
+        Exemplar, Histogram, Labels, Metadata, MetricType,
+        limits::{HEAVY, MAX_EXEMPLAR, MAX_SAMPLES},
+    },
     remote::wire::WireError,
     seams::append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
 };
@@ -75,7 +78,7 @@ impl Parts {
     }
 
     pub(super) fn exemplar(&mut self, exemplar: SentExemplar) -> Result<(), Stop> {
-        self.spend(EXEMPLAR)?;
+        self.spend(HEAVY)?;
         self.exemplars.push(exemplar);
         Ok(())
     }

@@ -1,7 +1,10 @@
 //! Labels as they come in: pairs of byte strings, checked and turned into [`Labels`].
 
-use super::rule::{MAX_LABELS, MAX_NAME, MAX_SERIES, MAX_VALUE, Rule};
-use crate::{model::Labels, remote::wire::WireError};
+use super::rule::Rule;
+use crate::{
+    model::{Labels, limits::check_labels},
+    remote::wire::WireError,
+};
 
 /// A label's name and value as sent.
 pub(super) type Pair<'m> = (&'m [u8], &'m [u8]);
@@ -24,24 +27,10 @@ pub(super) fn series_labels(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
 
 /// Any label set.
 pub(super) fn label_set(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
-    if pairs.len() > MAX_LABELS {
-        return Err(Rule::ManyLabels);
-    }
-    let mut total = 0;
+    check_labels(pairs.iter().copied())?;
     let mut texts = Vec::with_capacity(pairs.len());
     for (name, value) in pairs {
-        if name.len() > MAX_NAME {
-            return Err(Rule::LongName(name.len()));
-        }
-        let name = text(name)?;
-        if value.len() > MAX_VALUE {
-            return Err(Rule::LongValue { name: name.to_owned(), bytes: value.len() });
-        }
-        total += name.len() + value.len();
-        texts.push((name, text(value)?));
-    }
-    if total > MAX_SERIES {
-        return Err(Rule::LongLabels(total));
+        texts.push((text(name)?, text(value)?));
     }
     Ok(Labels::from_pairs(texts)?)
 }
@@ -74,21 +63,6 @@ pub(super) fn describe(pairs: &[Pair<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn each_limit_is_named() {
-        let long = |bytes| vec![b'x'; bytes];
-        let (name, value, most) = (long(MAX_NAME + 1), long(MAX_VALUE + 1), long(MAX_VALUE));
-        assert_eq!(label_set(&[(&name, b"v")]), Err(Rule::LongName(1025)));
-        assert_eq!(label_set(&[(b"n", &value)]), Err(Rule::LongValue { name: "n".into(), bytes: 65537 }));
-        let names: Vec<String> = (0..257).map(|i| format!("n{i}")).collect();
-        let pairs: Vec<Pair<'_>> = names.iter().map(|n| (n.as_bytes(), &b"v"[..])).collect();
-        assert_eq!(label_set(&pairs), Err(Rule::ManyLabels));
-        assert!(label_set(&pairs[..256]).is_ok());
-        let heavy: Vec<Pair<'_>> = names.iter().take(4).map(|n| (n.as_bytes(), &most[..])).collect();
-        assert_eq!(label_set(&heavy), Err(Rule::LongLabels(4 * 65536 + 8)));
-        assert!(label_set(&heavy[..3]).is_ok());
-    }
 
     #[test]
     fn a_description_shows_broken_text_and_stays_short() {

@@ -27,7 +27,7 @@
 //! | a series without samples | nothing happens; with exemplars only it is created, with metadata only it isn't |
 //! | series and time twice, in one request or later | the last one wins, and each counts as written |
 //! | metadata that is too long or names no family | left out; never an error |
-//! | start timestamps | accepted and, for now, not stored |
+//! | start timestamps | accepted if they are numbers, not used yet and not stored |
 //!
 //! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
 //! that uses it, not the request.
@@ -52,7 +52,10 @@ pub use negotiate::{UnsupportedMedia, negotiate};
 
 use self::intake::{Intake, Stop};
 use super::{SnappyError, WireError, snappy};
-use crate::seams::append::{Append, AppendError};
+use crate::{
+    model::limits,
+    seams::append::{Append, AppendError},
+};
 
 /// Which message a body holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -143,7 +146,7 @@ pub enum Malformed {
         source: WireError,
     },
     /// It holds more than any sender puts into one request.
-    #[error("the request holds more than {} samples or what weighs as much; send smaller ones", rule::MAX_SAMPLES)]
+    #[error("the request holds more than {} samples or what weighs as much; send smaller ones", limits::MAX_SAMPLES)]
     TooMany,
 }
 

@@ -6,10 +6,13 @@ use super::{
     histogram,
     intake::{Intake, Parts, SentExemplar, Stop},
     labels::{Pair, Source, label_set},
-    rule::{EXEMPLAR, MAX_LABELS, Rule},
+    rule::Rule,
 };
 use crate::{
-    model::MetricType,
+    model::{
+        MetricType,
+        limits::{HEAVY, MAX_LABELS},
+    },
     remote::wire::{Fields, WireError, sample},
 };
 
@@ -23,7 +26,7 @@ pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result
         match number {
             1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, intake)).map_err(at)?,
             3 => {
-                walk.parts.spend(EXEMPLAR).map_err(at)?;
+                walk.parts.spend(HEAVY).map_err(at)?;
                 value.bytes(3).and_then(|entry| metadata(entry, intake)).map_err(|error| at(error.into()))?;
             }
             _ => {}

@@ -9,10 +9,13 @@ use super::{
     histogram,
     intake::{Described, Intake, Parts, SentExemplar, Stop},
     labels::{Pair, Source, label_set},
-    rule::{MAX_LABELS, Rule, SYMBOL},
+    rule::{Rule, SYMBOL},
 };
 use crate::{
-    model::MetricType,
+    model::{
+        MetricType,
+        limits::{LabelLimit, MAX_LABELS},
+    },
     remote::wire::{Fields, Value, WireError, sample},
 };
 
@@ -170,7 +173,7 @@ fn identity<'m>(
 ) -> Result<Option<Described<'m>>, Rule> {
     let symbols = labels.symbols;
     if labels.refs.len() > 2 * MAX_LABELS {
-        return Err(Rule::ManyLabels);
+        return Err(LabelLimit::ManyLabels.into());
     }
     key.clear();
     key.extend_from_slice(&(labels.refs.len() as u64).to_le_bytes());

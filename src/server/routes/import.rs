@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hyper::{
     HeaderMap, Request, StatusCode,
-    body::{Body as _, Incoming},
+    body::Incoming,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
 
@@ -25,16 +25,16 @@ pub(crate) async fn import(
     };
     let content_type = text(request.headers(), CONTENT_TYPE);
     let content_encoding = text(request.headers(), CONTENT_ENCODING);
-    let announced = request.body().size_hint().upper().unwrap_or(u64::MAX).min(MAX_REMOTE_BYTES as u64);
     let limits = ImportLimits {
         max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
         ..ImportLimits::default()
     };
-    // A compressed body may grow to its limit.
-    let room = if content_encoding.is_empty() { announced } else { limits.decoded as u64 };
-    let _room = state.bodies.enter(room).await?;
-    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
-    let imported = match encoding::decode(&body, &content_encoding, limits.decoded) {
+    let mut body = read_body(request, MAX_REMOTE_BYTES, &state).await?;
+    if !content_encoding.is_empty() {
+        // It may grow to its limit.
+        state.bodies.grow(&mut body.share, limits.decoded as u64).await?;
+    }
+    let imported = match encoding::decode(&body.bytes, &content_encoding, limits.decoded) {
         Ok(decoded) => receive(format, &decoded, &content_type, state.clock.now(), &limits, &*stores.append).await,
         Err(error) => Err(error),
     };

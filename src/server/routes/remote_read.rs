@@ -10,6 +10,7 @@ use hyper::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    promql::Cancel,
     remote::read::{ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, samples},
     server::{
         Response, State, Stores,
@@ -17,12 +18,15 @@ use crate::{
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
         metrics, read_body, respond,
-        work::{Pass, blocking},
+        work::{CancelOnDrop, Pass, blocking},
     },
 };
 
 /// What a client recognises a stream by, to the byte.
 const STREAM_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
+
+/// An error's text is cut here.
+const MAX_MESSAGE_CHARS: usize = 1_000;
 
 /// Frames (of up to about a megabyte) that may wait for a slow client.
 const FRAMES_AHEAD: usize = 2;
@@ -30,15 +34,23 @@ const FRAMES_AHEAD: usize = 2;
 /// Answers the request's queries.
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
-    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
-    let limits = ReadLimits::default();
-    let request = decode(&body, &limits).map_err(refusal)?.with_external_labels(&state.options.external_labels);
+    let body = read_body(request, MAX_REMOTE_BYTES, &state).await?;
+    let patience = state.engine.options().timeout;
+    let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
+    let request = decode(&body.bytes, &limits).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
-    let pass = state.remote_reads.enter(state.engine.options().timeout).await?;
+    let pass = state.remote_reads.enter(patience).await?;
     match request.response_type {
         ResponseType::Samples => {
             metrics::READS.with_label_values(&["samples"]).inc();
-            let answer = blocking(pass, move || samples(&request, &*stores.select, &limits).map_err(refusal)).await?;
+            let whole = state.whole_reads.enter(patience).await?;
+            let cancel = Cancel::default();
+            let _cancel = CancelOnDrop(cancel.clone());
+            let job = move || {
+                let _whole = whole;
+                samples(&request, &*stores.select, &|| !cancel.is_canceled(), &limits).map_err(refusal)
+            };
+            let answer = blocking(pass, job).await?;
             let mut response = respond::typed("application/x-protobuf", answer);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
             Ok(response)
@@ -58,7 +70,7 @@ async fn stream(request: ReadRequest, stores: Stores, pass: Pass) -> Result<Resp
         // The place is taken until the last frame is on its way.
         let _pass = pass;
         let mut begin = Some(begin);
-        let result = chunks(&request, &*stores.select, &mut |frame| {
+        let result = chunks(&request, &*stores.select, &|| !frames.is_closed(), &mut |frame| {
             if let Some(begin) = begin.take() {
                 begin.send(Ok(())).map_err(|_| SinkClosed)?;
             }
@@ -97,10 +109,13 @@ fn refusal(error: ReadError) -> ApiError {
         | ReadError::MatcherType(_)
         | ReadError::ResponseType(_)
         | ReadError::Limit(_) => StatusCode::BAD_REQUEST,
-        ReadError::Storage(_) | ReadError::Closed => {
+        // Nobody is left to hear it.
+        ReadError::Closed => StatusCode::INTERNAL_SERVER_ERROR,
+        ReadError::Storage(_) => {
             tracing::error!(%error, "a remote read failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    ApiError::Plain(status, error.to_string())
+    // A matcher's expression is told back, and may be as long as the body.
+    ApiError::Plain(status, error.to_string().chars().take(MAX_MESSAGE_CHARS).collect())
 }

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Instant};
 
 use hyper::{
     HeaderMap, Request, StatusCode,
-    body::{Body as _, Incoming},
+    body::Incoming,
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
 
@@ -59,18 +59,15 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError>
 
 async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
-    // Without an announced length the body may turn out as large as allowed.
-    let announced = request.body().size_hint().upper().unwrap_or(u64::MAX);
-    let _room = state.bodies.enter(announced.min(MAX_REMOTE_BYTES as u64)).await?;
-    let body = read_body(request, MAX_REMOTE_BYTES, &state.options.deadlines).await?;
-    metrics::WRITE_BYTES.inc_by(body.len() as u64);
+    let body = read_body(request, MAX_REMOTE_BYTES, state).await?;
+    metrics::WRITE_BYTES.inc_by(body.bytes.len() as u64);
     let limits = WriteLimits {
         compressed: MAX_REMOTE_BYTES,
         max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
         ..WriteLimits::default()
     };
     let begun = Instant::now();
-    let received = receive(protocol, &body, state.clock.now(), &limits, &*stores.append).await;
+    let received = receive(protocol, &body.bytes, state.clock.now(), &limits, &*stores.append).await;
     metrics::WRITE_SECONDS.observe(begun.elapsed().as_secs_f64());
     Ok(match received {
         Ok(written) => (respond::no_content(), written),

@@ -1,6 +1,12 @@
 //! Remote read over HTTP.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use hyper::{Method, StatusCode};
 use prost::Message;
@@ -160,6 +166,139 @@ async fn a_stream_that_fails_midway_is_broken_off() {
     assert!(!answer.ends_with(b"0\r\n\r\n"), "and the answer doesn't look complete");
     let samples = server.ask(Method::POST, PATH, &[], &request(&[])).await;
     assert_eq!(samples.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+/// Very many series, each of which takes its time.
+#[derive(Clone, Default)]
+struct Endless {
+    /// How many have been read.
+    read: Arc<AtomicUsize>,
+    /// Samples of each.
+    samples: i64,
+}
+
+impl SeriesSet for Endless {
+    fn len(&self) -> usize {
+        1_000_000
+    }
+
+    fn labels(&self, _: usize) -> Result<Labels, SelectError> {
+        Ok(Labels::empty())
+    }
+
+    fn read(&self, _: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        std::thread::sleep(Duration::from_millis(1));
+        self.read.fetch_add(1, Ordering::Relaxed);
+        out.clear();
+        // Bits without a pattern, so that chunks stay large.
+        let bits = |time: i64| (time as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) & !(1 << 62);
+        (0..self.samples).for_each(|time| out.push_float(time, f64::from_bits(bits(time))));
+        Ok(())
+    }
+}
+
+impl Select for Endless {
+    fn select(&self, _: &[Matcher], _: TimeRange, _: &SelectHints) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_values(
+        &self,
+        _: &str,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+        _: usize,
+    ) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn exemplars(
+        &self,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
+        Vec::new()
+    }
+}
+
+/// A server with these series, and a client who has asked for them all.
+async fn asked(series: Endless, kind: i32) -> (Server, TcpStream) {
+    let server = Server::opening(Deadlines::default()).await;
+    server.state.ready(Stores {
+        changes: Arc::new(Restless),
+        select: Arc::new(series),
+        append: server.append.clone(),
+        status: Arc::new(FixedStatus::default()),
+        admin: server.admin.clone(),
+    });
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let body = request(&[kind]);
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.write_all(&[head.as_bytes(), &body].concat()).await.unwrap();
+    (server, stream)
+}
+
+#[tokio::test]
+async fn a_stream_is_no_further_than_its_reader() {
+    let endless = Endless { samples: 20_000, ..Default::default() };
+    let read = endless.read.clone();
+    let (_server, mut stream) = asked(endless, 1).await;
+    // The sockets' buffers hold some megabytes, and a frame about 160 KB.
+    let mut before = 0;
+    for _ in 0..100 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let now = read.load(Ordering::Relaxed);
+        if now > 0 && now == before {
+            break;
+        }
+        before = now;
+    }
+    assert!((1..300).contains(&before), "{before} of a million series were read for a client that reads nothing");
+    let mut piece = vec![0; 1 << 20];
+    let mut taken = 0;
+    while taken < 30 << 20 {
+        taken += stream.read(&mut piece).await.unwrap();
+    }
+    let ahead = read.load(Ordering::Relaxed).saturating_sub(taken / 170_000);
+    assert!(ahead < 300, "{ahead} series ahead of the client");
+}
+
+#[tokio::test]
+async fn reading_ends_when_the_reader_hangs_up_whatever_it_asked_for() {
+    for kind in [0, 1] {
+        let endless = Endless::default();
+        let reads = endless.read.clone();
+        let (server, stream) = asked(endless, kind).await;
+        while reads.load(Ordering::Relaxed) < 5 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        drop(stream);
+        let mut before = reads.load(Ordering::Relaxed);
+        let mut quiet = 0;
+        for _ in 0..200 {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let now = reads.load(Ordering::Relaxed);
+            quiet = if now == before { quiet + 1 } else { 0 };
+            before = now;
+            if quiet == 5 {
+                break;
+            }
+        }
+        assert_eq!(quiet, 5, "type {kind}: still reading, {before} series so far");
+        assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+    }
 }
 
 #[tokio::test]

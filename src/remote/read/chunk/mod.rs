@@ -9,7 +9,7 @@ mod histogram;
 mod layout;
 mod xor;
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(super) mod decode;
 
 use std::sync::Arc;

@@ -1,0 +1,116 @@
+//! Floats as the shortest decimals that read back the same, to the digit that Go prints.
+//!
+//! Two decimals of the same length can be as near to a value, when that lies exactly between them: 1125899906842624.25
+//! between …624.2 and …624.3. Rust then takes the larger one, Go the one whose last digit is even.
+
+use std::io::Write;
+
+/// Only decimals of so many digits can have a neighbour of the same length that reads back the same.
+const AMBIGUOUS: usize = 16;
+
+/// Appends a finite value in plain digits, whatever its size.
+pub fn put_plain(out: &mut Vec<u8>, value: f64) {
+    let begin = out.len();
+    // Writing to a Vec can't fail.
+    let _ = write!(out, "{value}");
+    let Some(text) = out.get_mut(begin..) else { return };
+    if text.len() > AMBIGUOUS
+        && let Some(point) = text.iter().position(|byte| *byte == b'.')
+    {
+        let places = text.len() - point - 1;
+        if let Some(last) = text.last_mut() {
+            settle_tie(value, last, places);
+        }
+    }
+}
+
+/// A finite value in plain digits.
+#[must_use]
+pub fn plain(value: f64) -> String {
+    let mut out = Vec::new();
+    put_plain(&mut out, value);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// A finite value as its digits, with a point behind the first if there are several, and the exponent of ten.
+#[must_use]
+pub fn scientific(value: f64) -> (String, i32) {
+    let text = format!("{value:e}");
+    let (digits, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let mut digits = digits.to_owned().into_bytes();
+    let point = digits.iter().position(|byte| *byte == b'.');
+    if digits.len() > AMBIGUOUS
+        && let Some(point) = point
+        && let Ok(places) = usize::try_from((digits.len() - point - 1) as i32 - exponent)
+        && let Some(last) = digits.last_mut()
+    {
+        settle_tie(value, last, places);
+    }
+    (String::from_utf8(digits).unwrap_or_default(), exponent)
+}
+
+/// Takes one from the last digit, which is the one `places` behind the point, where Go would.
+fn settle_tie(value: f64, last: &mut u8, places: usize) {
+    let Ok(finer) = i32::try_from(places + 1) else { return };
+    // A tie ends with a 5 one place further on: there the value is a whole number of ever smaller halves.
+    if *last % 2 == 0 || places == 0 || (value * 2f64.powi(finer)).fract() != 0.0 {
+        return;
+    }
+    let exact = format!("{value:.*}", places + 1);
+    if let Some(smaller) = exact.strip_suffix('5')
+        && smaller.parse() == Ok(value)
+    {
+        *last -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn exponent_form(value: f64) -> String {
+        let (digits, exponent) = scientific(value);
+        format!("{digits}e{exponent}")
+    }
+
+    /// What Prometheus 3.5 answers for these.
+    #[test]
+    fn of_two_nearest_decimals_the_even_one_is_taken() {
+        for (value, want) in [
+            (1_125_899_906_842_624.25, "1125899906842624.2"),
+            (-1_125_899_906_842_624.25, "-1125899906842624.2"),
+            (1_125_899_906_842_624.75, "1125899906842624.8"),
+            (70_368_744_177_664.125, "70368744177664.12"),
+            (70_368_744_177_664.375, "70368744177664.38"),
+            (4_398_046_511_104.062_5, "4398046511104.0625"),
+            // Below a power of two floats are denser: the even one would read back as another.
+            (5.960_464_477_539_062_5e-8, "0.00000005960464477539063"),
+            (0.1, "0.1"),
+            (-0.0, "-0"),
+            (5e-324, &format!("0.{}5", "0".repeat(323))),
+        ] {
+            assert_eq!(plain(value), want);
+        }
+        assert_eq!(exponent_form(1_125_899_906_842_624.25), "1.1258999068426242e15");
+        assert_eq!(exponent_form(5.960_464_477_539_062_5e-8), "5.960464477539063e-8");
+        assert_eq!(exponent_form(1e300), "1e300");
+    }
+
+    fn value() -> impl Strategy<Value = f64> {
+        let quarters = (1u64 << 50..1 << 53).prop_map(|n| n as f64 / 4.0);
+        let fine = (1u64 << 52..1 << 53, 0i32..80).prop_map(|(n, shift)| n as f64 / 2f64.powi(shift));
+        prop_oneof![any::<u64>().prop_map(f64::from_bits), quarters, fine]
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_read_back_the_same_and_are_as_short_as_can_be(value in value().prop_filter("finite", |v| v.is_finite())) {
+            for (text, shortest) in [(plain(value), format!("{value}")), (exponent_form(value), format!("{value:e}"))] {
+                prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
+                prop_assert_eq!(text.len(), shortest.len());
+            }
+        }
+    }
+}
