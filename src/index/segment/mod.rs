@@ -5,6 +5,7 @@
 
 mod audit;
 mod cache;
+mod dictionary;
 mod format;
 mod hole;
 mod keys;
@@ -106,8 +107,10 @@ impl Segment {
         let bloom = Bloom::decode(&source.section(&footer, Section::Bloom)?);
         let ids = RoaringBitmap::deserialize_from(&source.section(&footer, Section::Ids)?[..])
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
-        let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
-            .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
+        let damaged = |why: &str| source.damaged("the dictionary", &footer, Section::Dictionary, why);
+        let dictionary = source.map_section(&footer, Section::Dictionary)?;
+        dictionary::check(dictionary.as_ref(), footer.pairs).map_err(damaged)?;
+        let dictionary = Map::new(dictionary).map_err(|error| damaged(&error.to_string()))?;
         Ok(Self {
             source,
             footer,
