@@ -25,7 +25,7 @@ mod segment;
 
 pub use error::IndexError;
 pub use live::{Index, IndexCounts, Resolved};
-pub use segment::{IndexHole, SavedSegment, Segment, SegmentSummary};
+pub use segment::{IndexHole, PageCache, SavedSegment, Segment, SegmentSummary};
 
 #[cfg(test)]
 mod tests;

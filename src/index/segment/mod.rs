@@ -4,13 +4,16 @@
 //! dictionary is mapped; everything else is read in pages, each checked before it is used.
 
 mod audit;
+mod bloom;
 mod cache;
 mod dictionary;
 mod format;
 mod hole;
 mod keys;
 mod merge;
+mod page;
 mod pages;
+mod postings;
 mod source;
 mod writer;
 
@@ -20,13 +23,14 @@ use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::{audit::SavedSegment, hole::IndexHole};
+pub use self::{audit::SavedSegment, cache::PageCache, hole::IndexHole};
 use self::{
-    cache::PageCache,
+    bloom::Bloom,
     format::{Footer, Section},
     hole::Holes,
-    keys::{Bloom, KeyIndex},
-    pages::{Page, PageIndex},
+    keys::KeyIndex,
+    page::Page,
+    pages::PageIndex,
     source::{Part as FilePart, Source},
     writer::SegmentWriter,
 };
@@ -62,8 +66,16 @@ pub struct Segment {
     bloom: Bloom,
     ids: RoaringBitmap,
     dictionary: Map<FilePart>,
-    cache: PageCache,
+    cache: Arc<PageCache>,
+    /// Its name in the cache.
+    number: u64,
     holes: Holes,
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.cache.forget(self.number);
+    }
 }
 
 impl Segment {
@@ -94,19 +106,29 @@ impl Segment {
         SegmentWriter::run(disk, path, |writer| merge::merge(writer, segments, keep))
     }
 
-    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read.
+    /// As [`Self::open_with`], with a cache of its own.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+        Self::open_with(disk, path, Arc::default())
+    }
+
+    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read, and stay in `cache`
+    /// for those who read them again.
     ///
     /// # Errors
     /// When the disk refuses, the file is damaged or of a newer version.
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+    pub fn open_with(disk: &dyn Disk, path: &Path, cache: Arc<PageCache>) -> Result<Self, IndexError> {
         let source = Source::open(disk, path)?;
         let footer = Footer::read(&source)?;
         let pages = PageIndex::decode(&source.section(&footer, Section::PageIndex)?, &footer)
             .ok_or_else(|| source.damaged("the page index", &footer, Section::PageIndex, "it contradicts itself"))?;
-        let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?);
         let bloom = Bloom::decode(&source.section(&footer, Section::Bloom)?);
         let ids = RoaringBitmap::deserialize_from(&source.section(&footer, Section::Ids)?[..])
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
+        let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?, &footer, &ids)
+            .ok_or_else(|| source.damaged("the key index", &footer, Section::KeyIndex, "it contradicts itself"))?;
         let damaged = |why: &str| source.damaged("the dictionary", &footer, Section::Dictionary, why);
         let dictionary = source.map_section(&footer, Section::Dictionary)?;
         dictionary::check(dictionary.as_ref(), footer.pairs).map_err(damaged)?;
@@ -119,7 +141,8 @@ impl Segment {
             bloom,
             ids,
             dictionary,
-            cache: PageCache::default(),
+            number: cache.segment_number(),
+            cache,
             holes: Holes::default(),
         })
     }
@@ -152,8 +175,8 @@ impl Segment {
             return Ok(None);
         }
         for id in self.keys.candidates(&self.source, &self.footer, hash)? {
-            let page = self.page_of(id)?;
-            if page.as_ref().and_then(|page| page.labels(id)) == Some(labels.as_bytes()) {
+            let has = |page: Arc<Page>| Some(page.has_labels(page.position(id)?, labels.as_bytes()));
+            if self.page_of(id)?.and_then(has) == Some(true) {
                 return Ok(Some(SeriesId(id)));
             }
         }
@@ -168,11 +191,12 @@ impl Segment {
         if !self.ids.contains(id.0) {
             return Ok(None);
         }
-        let page = self.page_of(id.0)?;
-        match page.as_ref().and_then(|page| page.labels(id.0)) {
-            Some(bytes) => self.check_labels(bytes).map(Some),
-            None => Err(self.source.damaged("the series table", &self.footer, Section::Pages, "a series is missing")),
-        }
+        let Some((page, row)) = self.page_of(id.0)?.and_then(|page| page.position(id.0).map(|row| (page, row))) else {
+            return Err(self.source.damaged("the series table", &self.footer, Section::Pages, "a series is missing"));
+        };
+        let mut bytes = Vec::new();
+        page.write_labels(row, &mut bytes);
+        Ok(Some(Labels::from_canonical(&bytes)))
     }
 
     /// The series with a value of the matcher's label that passes it; with one that a missing label passes, also the
@@ -216,12 +240,12 @@ impl Segment {
 
     /// The postings at `at` of the postings section.
     pub(super) fn read_postings(&self, at: u64) -> Result<RoaringBitmap, IndexError> {
-        pages::read_postings(&self.source, &self.footer, at)
+        postings::read(&self.source, &self.footer, at)
     }
 
     /// How many ids the postings at `at` have.
     pub(super) fn count_postings(&self, at: u64) -> Result<u64, IndexError> {
-        pages::count_postings(&self.source, &self.footer, at)
+        postings::count(&self.source, &self.footer, at)
     }
 
     /// All pairs: dictionary keys and what [`Self::stored`] turns into postings.
@@ -243,22 +267,17 @@ impl Segment {
 
     /// Page `n`, from the cache or the disk.
     fn page(&self, n: usize) -> Result<Arc<Page>, IndexError> {
-        if let Some(page) = self.cache.get(n) {
+        if let Some(page) = self.cache.get(self.number, n) {
             return Ok(page);
         }
         let page = Arc::new(self.read_page(n)?);
-        self.cache.put(n, &page);
+        self.cache.put(self.number, n, &page);
         Ok(page)
     }
 
     /// Page `n` from the disk.
     fn read_page(&self, n: usize) -> Result<Page, IndexError> {
         self.pages.read(&self.source, &self.footer, n).inspect_err(|error| self.note_page(n, error))
-    }
-
-    fn check_labels(&self, bytes: &[u8]) -> Result<Labels, IndexError> {
-        Labels::from_bytes(bytes)
-            .map_err(|error| self.source.damaged("the series table", &self.footer, Section::Pages, &error.to_string()))
     }
 }
 
@@ -316,6 +335,7 @@ impl Part for Segment {
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {
         let wanted = ids & &self.ids;
         let mut rest = wanted.iter().peekable();
+        let mut labels = Vec::new();
         while let Some(&first) = rest.peek() {
             let Some(n) = self.pages.position(first) else { break };
             let end = self.pages.first_id(n + 1);
@@ -327,10 +347,10 @@ impl Part for Segment {
                 }
                 page => page?,
             };
-            let mut entries = page.iter();
             while let Some(id) = rest.next_if(|id| end.is_none_or(|end| *id < end)) {
-                if let Some((_, labels)) = entries.find(|(other, _)| *other == id) {
-                    visit(id, labels);
+                if let Some(row) = page.position(id) {
+                    page.write_labels(row, &mut labels);
+                    visit(id, &labels);
                 }
             }
         }

@@ -8,9 +8,11 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     SegmentSummary,
+    bloom::Bloom,
     format::{Extent, Footer, Section, Value, pack},
-    keys::{self, Bloom},
-    pages::{PageBuilder, encode_postings},
+    keys::{self, IdRange},
+    pages::PagePacker,
+    postings,
 };
 use crate::{
     index::{IndexError, pair},
@@ -34,7 +36,7 @@ pub(super) struct SegmentWriter<'a> {
     section_start: u64,
     section_crc: crc32fast::Hasher,
     footer: Footer,
-    pages: PageBuilder,
+    pages: PagePacker,
     keys: Vec<(u64, u32)>,
     ids: RoaringBitmap,
     dictionary: MapBuilder<Vec<u8>>,
@@ -73,7 +75,7 @@ impl<'a> SegmentWriter<'a> {
             section_start: 0,
             section_crc: crc32fast::Hasher::new(),
             footer: Footer::default(),
-            pages: PageBuilder::new().map_err(IndexError::io(path, "preparing compression"))?,
+            pages: PagePacker::new().map_err(IndexError::io(path, "preparing compression"))?,
             keys: Vec::new(),
             ids: RoaringBitmap::new(),
             dictionary: MapBuilder::memory(),
@@ -109,7 +111,7 @@ impl<'a> SegmentWriter<'a> {
         }
         self.ids.insert(id);
         self.keys.push((xxh3_64(labels), id));
-        self.pages.add(id, labels);
+        self.pages.add(id, labels).map_err(IndexError::io(self.path, "adding a series to"))?;
         if self.pages.is_full() { self.put_page() } else { Ok(()) }
     }
 
@@ -126,7 +128,7 @@ impl<'a> SegmentWriter<'a> {
         self.put_section(Section::PageIndex, &index)?;
         let mut sorted = std::mem::take(&mut self.keys);
         sorted.sort_unstable();
-        let (table, index) = keys::encode(&sorted);
+        let (table, index) = keys::encode(&sorted, IdRange::of(&self.ids));
         self.put_section(Section::Keys, &table)?;
         self.put_section(Section::KeyIndex, &index)?;
         self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(|(hash, _)| *hash)).encode())?;
@@ -144,7 +146,7 @@ impl<'a> SegmentWriter<'a> {
             (Some(id), 1) => Value::One(id),
             _ => {
                 let at = self.written - self.section_start;
-                let bytes = encode_postings(&mut ids).map_err(IndexError::io(self.path, "serializing postings of"))?;
+                let bytes = postings::encode(&mut ids).map_err(IndexError::io(self.path, "serializing postings of"))?;
                 self.put(&bytes)?;
                 Value::At(at)
             }
