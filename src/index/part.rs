@@ -5,9 +5,13 @@ use std::ops::ControlFlow;
 use roaring::RoaringBitmap;
 
 use super::{IndexError, postings::Postings};
+use crate::model::Matcher;
 
 /// Takes one value of a label and its postings; says whether to go on.
 pub(super) type ValueVisitor<'a> = dyn FnMut(&str, Postings<'_>) -> Result<ControlFlow<()>, IndexError> + 'a;
+
+/// Takes the postings of one value.
+pub(super) type PostingsVisitor<'a> = dyn FnMut(Postings<'_>) -> Result<(), IndexError> + 'a;
 
 /// A set of series with all that is known about them.
 pub(super) trait Part {
@@ -19,6 +23,16 @@ pub(super) trait Part {
 
     /// Visits the values of `name` that start with `prefix`, in no promised order.
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError>;
+
+    /// Hands over the postings of each value that [`Matcher::selects`] accepts, some perhaps twice.
+    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+        self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
+            if matcher.selects(value) {
+                take(postings)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
 
     /// The names of its labels, in no promised order.
     fn names(&self) -> Vec<String>;

@@ -14,6 +14,7 @@ mod merge;
 mod page;
 mod pages;
 mod postings;
+mod search;
 mod source;
 mod writer;
 
@@ -37,7 +38,7 @@ use self::{
 use super::{
     IndexError,
     pair::{self, SEPARATOR},
-    part::{Part, ValueVisitor},
+    part::{Part, PostingsVisitor, ValueVisitor},
     postings::Postings,
     query,
 };
@@ -45,6 +46,9 @@ use crate::{
     model::{Labels, Matcher},
     seams::{append::SeriesId, env::Disk},
 };
+
+/// Up to this many values are matched one by one.
+const FEW_VALUES: usize = 256;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -306,6 +310,29 @@ impl Part for Segment {
             }
         }
         Ok(())
+    }
+
+    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+        let mut looked_at = 0;
+        let mut few = |matcher: &Matcher, take: &mut PostingsVisitor<'_>, most: usize| {
+            self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
+                looked_at += 1;
+                if matcher.selects(value) {
+                    take(postings)?;
+                }
+                Ok(if looked_at < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+            Ok::<_, IndexError>(looked_at < most)
+        };
+        // Making an automaton costs as much as looking at some hundreds of values.
+        if few(matcher, take, FEW_VALUES)? {
+            return Ok(());
+        }
+        let mut take_stored = |value| take(self.stored(value));
+        match matcher.automaton() {
+            Some(dfa) if search::each_match(self.dictionary.as_fst(), matcher.name(), dfa, &mut take_stored)? => Ok(()),
+            _ => few(matcher, take, usize::MAX).map(drop),
+        }
     }
 
     fn names(&self) -> Vec<String> {
