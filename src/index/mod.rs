@@ -24,7 +24,7 @@ mod query;
 mod segment;
 
 pub use error::IndexError;
-pub use live::{Index, IndexCounts, Resolved};
+pub use live::{Index, IndexCounts, Resolved, Snapshot};
 pub use segment::{IndexHole, PageCache, SavedSegment, Segment, SegmentSummary};
 
 #[cfg(test)]

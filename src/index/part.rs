@@ -4,7 +4,11 @@ use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, postings::Postings};
+use super::{
+    IndexError,
+    pair::{self, Pair},
+    postings::Postings,
+};
 use crate::model::Matcher;
 
 /// Takes one value of a label and its postings; says whether to go on.
@@ -46,6 +50,14 @@ pub(super) trait Part {
     fn work_around(&self, error: IndexError) -> Result<(), IndexError> {
         Err(error)
     }
+
+    /// Visits the labels of those of `ids` that are here and can be read, equal ones of several series perhaps only once.
+    fn each_pair(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(Pair<'_>)) -> Result<(), IndexError> {
+        self.each_labels(ids, &mut |_, labels| pair::pairs(labels).for_each(&mut *visit))
+    }
+
+    /// What [`Self::each_pair`] takes, in units of [`super::names`].
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64;
 
     /// Visits the canonical label bytes of those of `ids` that are here and can be read.
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError>;

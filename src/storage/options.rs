@@ -24,6 +24,8 @@ pub struct StorageOptions {
     pub wal_segment_bytes: u64,
     /// Batches waiting for the log may take this much; beyond it writes are refused until it shrinks.
     pub queue_bytes: usize,
+    /// Unpacked pages of the index take at most this much memory.
+    pub page_cache_bytes: usize,
     /// So many senders' series are found without parsing their labels.
     pub known_series: usize,
     /// So many exemplars are kept, the oldest leave first.
@@ -54,6 +56,7 @@ impl Default for StorageOptions {
             sealed_limit: 2,
             wal_segment_bytes: 64 << 20,
             queue_bytes: 64 << 20,
+            page_cache_bytes: 4 << 20,
             known_series: 1 << 20,
             exemplars: 100_000,
             metadata: 50_000,
@@ -72,7 +75,7 @@ impl StorageOptions {
     /// Options for a store that may use `budget` bytes of memory.
     ///
     /// Two memtables (one filling, one being flushed) get three eighths of it, known series an eighth (about 48 bytes
-    /// each), waiting batches a sixteenth; the rest is for queries, the index head and the page cache's benefit.
+    /// each), waiting batches a sixteenth, pages of the index half of that; the rest is for queries, the index head and the page cache's benefit.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
         let clamp = |bytes: usize, low: usize, high: usize| bytes.clamp(low, high);
@@ -80,6 +83,7 @@ impl StorageOptions {
             memtable_bytes: clamp(budget * 3 / 16, 4 << 20, 256 << 20),
             queue_bytes: clamp(budget / 16, 8 << 20, 64 << 20),
             reserve_bytes: super::reserve::RESERVE_BYTES,
+            page_cache_bytes: clamp(budget / 32, 1 << 20, 64 << 20),
             known_series: clamp(budget / 8 / 48, 1 << 14, 1 << 22),
             ..Self::default()
         }

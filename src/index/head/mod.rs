@@ -105,17 +105,19 @@ impl Head {
     /// The labels of series `id`.
     pub(super) fn labels(&self, id: u32) -> Option<Labels> {
         let mut bytes = Vec::new();
-        self.write_labels(id, &mut bytes).then(|| Labels::from_bytes(&bytes).ok()).flatten()
-    }
-
-    /// Ids and labels of all series, in no promised order.
-    pub(super) fn series(&self) -> impl Iterator<Item = (u32, Labels)> + '_ {
-        self.series.iter().filter_map(|slot| Some((slot.id, self.labels(slot.id)?)))
+        self.write_labels(id, &mut bytes).then(|| Labels::from_canonical(&bytes))
     }
 
     /// The pairs with their postings, in no promised order.
     pub(super) fn each_pair(&self) -> impl Iterator<Item = (pair::Pair<'_>, Postings<'_>)> {
         self.pairs.iter()
+    }
+
+    /// The values of label `name` with their series, in no promised order.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&[u8], Postings<'_>)> {
+        let numbers = self.names.get(name).into_iter().flatten();
+        let value = |number| pair::pairs(self.pairs.get(number)).next().map(|pair| pair.value);
+        numbers.filter_map(move |number| Some((value(*number)?, self.pairs.postings(*number)?)))
     }
 
     /// About how many bytes of memory the head takes.
@@ -149,7 +151,7 @@ impl Head {
     }
 
     /// Writes the canonical labels of `id` over `out`; says whether the series is here.
-    fn write_labels(&self, id: u32, out: &mut Vec<u8>) -> bool {
+    pub(super) fn write_labels(&self, id: u32, out: &mut Vec<u8>) -> bool {
         out.clear();
         let Some(entry) = self.by_id.find(spread(id), |entry| entry.hash == id) else { return false };
         self.refs_of(entry.index).iter().for_each(|number| out.extend_from_slice(self.pairs.get(*number)));
@@ -183,6 +185,11 @@ impl Part for Head {
 
     fn names(&self) -> Vec<String> {
         self.names.keys().map(|name| name.to_string()).collect()
+    }
+
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
+        // Some ten labels, each of which is compared with what was found before.
+        ids.len() * 4
     }
 
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {

@@ -24,6 +24,7 @@ use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub(super) use self::writer::write_heads;
 pub use self::{audit::SavedSegment, cache::PageCache, hole::IndexHole};
 use self::{
     bloom::Bloom,
@@ -37,7 +38,7 @@ use self::{
 };
 use super::{
     IndexError,
-    pair::{self, SEPARATOR},
+    pair::{self, Pair, SEPARATOR},
     part::{Part, PostingsVisitor, ValueVisitor},
     postings::Postings,
     query,
@@ -49,6 +50,9 @@ use crate::{
 
 /// Up to this many values are matched one by one.
 const FEW_VALUES: usize = 256;
+
+/// What reading a page takes, in units of [`super::names`].
+const PAGE_COST: u64 = 400;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -269,6 +273,25 @@ impl Segment {
         self.pages.position(id).map(|n| self.page(n)).transpose()
     }
 
+    /// Visits the pages that hold some of `ids`, each with those, except for damaged pages.
+    fn each_page(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(&Page, &[u32])) -> Result<(), IndexError> {
+        let wanted = ids & &self.ids;
+        let mut rest = wanted.iter().peekable();
+        let mut in_page = Vec::new();
+        while let Some(&first) = rest.peek() {
+            let Some(n) = self.pages.position(first) else { break };
+            let end = self.pages.first_id(n + 1);
+            in_page.clear();
+            in_page.extend(std::iter::from_fn(|| rest.next_if(|id| end.is_none_or(|end| *id < end))));
+            match self.page(n) {
+                // Noted by now: its series have lost their labels.
+                Err(error) if error.is_damage() => {}
+                page => visit(&*page?, &in_page),
+            }
+        }
+        Ok(())
+    }
+
     /// Page `n`, from the cache or the disk.
     fn page(&self, n: usize) -> Result<Arc<Page>, IndexError> {
         if let Some(page) = self.cache.get(self.number, n) {
@@ -360,27 +383,26 @@ impl Part for Segment {
     }
 
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {
-        let wanted = ids & &self.ids;
-        let mut rest = wanted.iter().peekable();
         let mut labels = Vec::new();
-        while let Some(&first) = rest.peek() {
-            let Some(n) = self.pages.position(first) else { break };
-            let end = self.pages.first_id(n + 1);
-            let page = match self.page(n) {
-                // Noted by now: its series have lost their labels.
-                Err(error) if error.is_damage() => {
-                    while rest.next_if(|id| end.is_none_or(|end| *id < end)).is_some() {}
-                    continue;
-                }
-                page => page?,
-            };
-            while let Some(id) = rest.next_if(|id| end.is_none_or(|end| *id < end)) {
-                if let Some(row) = page.position(id) {
-                    page.write_labels(row, &mut labels);
-                    visit(id, &labels);
-                }
+        self.each_page(ids, &mut |page, ids| {
+            for (id, row) in ids.iter().filter_map(|id| Some((*id, page.position(*id)?))) {
+                page.write_labels(row, &mut labels);
+                visit(id, &labels);
             }
+        })
+    }
+
+    fn each_pair(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(Pair<'_>)) -> Result<(), IndexError> {
+        self.each_page(ids, &mut |page, ids| page.each_pair(ids.iter().filter_map(|id| page.position(*id)), visit))
+    }
+
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
+        let (mut pages, mut next) = (0, ids.min());
+        while let Some(id) = next {
+            pages += 1;
+            let behind = self.pages.position(id).and_then(|n| self.pages.first_id(n + 1));
+            next = behind.and_then(|behind| ids.range(behind..).next());
         }
-        Ok(())
+        pages * PAGE_COST + ids.len() / 4
     }
 }

@@ -46,7 +46,11 @@ impl Page {
             }
             previous_name = name;
             let mut previous: &[u8] = &[];
-            for _ in 0..number(input)? {
+            let values = number(input)?;
+            if values == 0 {
+                return Err("a name has no value".to_owned());
+            }
+            for _ in 0..values {
                 let len = number(input)?;
                 let value = take_text(input, len)?;
                 if value <= previous || page.text.len() + name.len() + len > MAX_BYTES || names.len() == MAX_PAIRS {
@@ -73,9 +77,14 @@ impl Page {
             page.rows.push(u32::try_from(cells).map_err(|_| "it has too many labels")?);
         }
         page.cells = take_cells(input, &page.rows, cells, names.len())?;
-        let ascend = |row: &[u16]| row.is_sorted_by(|a, b| names.get(usize::from(*a)) < names.get(usize::from(*b)));
-        let known = page.cells.iter().all(|cell| usize::from(*cell) < names.len());
-        if !input.is_empty() || !known || !(0..page.len()).all(|row| ascend(page.row(row))) {
+        let is_label_set = |row: &[u16]| {
+            let mut before = None;
+            row.iter().all(|cell| {
+                let name = names.get(usize::from(*cell)).copied();
+                std::mem::replace(&mut before, name) < name
+            })
+        };
+        if !input.is_empty() || !(0..page.len()).all(|row| is_label_set(page.row(row))) {
             return Err("its rows are no label sets".to_owned());
         }
         Ok(page)
@@ -138,6 +147,17 @@ impl Page {
         labels.is_empty()
     }
 
+    /// Visits each pair that one of these rows has, once.
+    pub(super) fn each_pair(&self, rows: impl Iterator<Item = usize>, visit: &mut dyn FnMut(pair::Pair<'_>)) {
+        let mut has = vec![false; self.starts.len()];
+        for cell in rows.flat_map(|row| self.row(row)) {
+            if let Some(has) = has.get_mut(usize::from(*cell)) {
+                *has = true;
+            }
+        }
+        pair::pairs(&self.text).zip(has).filter(|(_, has)| *has).for_each(|(pair, _)| visit(pair));
+    }
+
     /// Bytes of memory it takes.
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>()
@@ -187,13 +207,28 @@ fn take_cells(input: &mut &[u8], rows: &[u32], cells: usize, pairs: usize) -> Re
     let (low, high) = input.split_at(cells);
     *input = &[];
     let mut out = vec![0; cells];
-    let high = high.iter().copied().chain(std::iter::repeat(0));
-    for (at, (low, high)) in columns(rows).zip(low.iter().zip(high)) {
-        if let Some(cell) = out.get_mut(at) {
-            *cell = u16::from_le_bytes([*low, high]);
+    place(low, rows, &mut out, |cell, byte| *cell = byte.into());
+    place(high, rows, &mut out, |cell, byte| *cell |= u16::from(byte) << 8);
+    Ok(out)
+}
+
+/// Hands each byte of a plane to its cell.
+fn place(plane: &[u8], rows: &[u32], cells: &mut [u16], put: impl Fn(&mut u16, u8)) {
+    let series = rows.len() - 1;
+    let width = cells.len().checked_div(series).unwrap_or(0);
+    // Rows of one width, as nearly all pages have, need no look at where each begins.
+    if width > 0 && rows.iter().enumerate().all(|(n, at)| *at as usize == n * width) {
+        for (column, bytes) in plane.chunks(series).enumerate() {
+            let cells = cells.iter_mut().skip(column).step_by(width);
+            cells.zip(bytes).for_each(|(cell, byte)| put(cell, *byte));
+        }
+        return;
+    }
+    for (at, byte) in columns(rows).zip(plane) {
+        if let Some(cell) = cells.get_mut(at) {
+            put(cell, *byte);
         }
     }
-    Ok(out)
 }
 
 fn put_text(out: &mut Vec<u8>, text: &[u8]) {

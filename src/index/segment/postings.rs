@@ -70,7 +70,14 @@ fn decode_runs(mut input: &[u8]) -> Option<RoaringBitmap> {
     let mut ids = RoaringBitmap::new();
     let mut end = 0u64;
     while !input.is_empty() {
-        let token = varint::get(input, "postings").ok()?;
+        // Most tokens are one byte.
+        let token = match input.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                *input = rest;
+                u64::from(*byte)
+            }
+            _ => varint::get(input, "postings").ok()?,
+        };
         let first = end.checked_add(token >> 1)?;
         let more = if token & 1 == 1 { varint::get(input, "postings").ok()? } else { 0 };
         let last = first.checked_add(more)?;

@@ -15,7 +15,13 @@ use super::{
     postings,
 };
 use crate::{
-    index::{IndexError, pair},
+    index::{
+        IndexError,
+        head::Head,
+        pair::{self, SEPARATOR},
+        part::Part,
+        postings::{Gather, Postings},
+    },
     model::Labels,
     seams::{
         append::SeriesId,
@@ -40,6 +46,31 @@ pub(super) struct SegmentWriter<'a> {
     keys: Vec<(u64, u32)>,
     ids: RoaringBitmap,
     dictionary: MapBuilder<Vec<u8>>,
+}
+
+/// Writes a new segment of all series of `heads`, which have none in common.
+///
+/// # Errors
+/// As [`super::Segment::write`].
+pub(in crate::index) fn write_heads(
+    disk: &dyn Disk,
+    path: &Path,
+    heads: &[&Head],
+) -> Result<SegmentSummary, IndexError> {
+    SegmentWriter::run(disk, path, |writer| {
+        let mut bytes = Vec::new();
+        for id in heads.iter().fold(RoaringBitmap::new(), |ids, head| ids | head.ids()) {
+            if heads.iter().any(|head| head.write_labels(id, &mut bytes)) {
+                writer.add_series(id, &bytes)?;
+            }
+        }
+        writer.finish_series()?;
+        let mut names: Vec<String> = heads.iter().flat_map(|head| head.names()).collect();
+        // As keys are ordered, where a longer name comes before those it begins with.
+        names.sort_unstable_by(|a, b| a.bytes().chain([SEPARATOR]).cmp(b.bytes().chain([SEPARATOR])));
+        names.dedup();
+        names.iter().try_for_each(|name| writer.add_values(name, heads))
+    })
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -153,6 +184,19 @@ impl<'a> SegmentWriter<'a> {
         };
         self.footer.pairs += 1;
         self.dictionary.insert(key, pack(value)).map_err(self.refused())
+    }
+
+    /// Adds the pairs of all values of `name`.
+    fn add_values(&mut self, name: &str, heads: &[&Head]) -> Result<(), IndexError> {
+        let mut values: Vec<(&[u8], Postings<'_>)> = heads.iter().flat_map(|head| head.values(name)).collect();
+        values.sort_unstable_by_key(|(value, _)| *value);
+        let mut key = Vec::new();
+        values.chunk_by(|a, b| a.0 == b.0).try_for_each(|same| {
+            let mut gather = Gather::default();
+            same.iter().try_for_each(|(_, postings)| postings.add_to(&mut gather))?;
+            pair::key(name.as_bytes(), same.first().map_or(&[], |(value, _)| value), &mut key);
+            self.add_pair(&key, gather.finish())
+        })
     }
 
     fn finish(mut self) -> Result<SegmentSummary, IndexError> {
