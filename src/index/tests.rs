@@ -398,7 +398,7 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
 }
 
 #[test]
-fn the_head_takes_less_than_500_bytes_a_series_and_a_segment_less_than_60() {
+fn the_head_takes_less_than_500_bytes_a_series_and_a_segment_less_than_25() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
     let count = 20_000;
@@ -406,7 +406,7 @@ fn the_head_takes_less_than_500_bytes_a_series_and_a_segment_less_than_60() {
     let head = index.counts().head_bytes / count as u64;
     assert!(head < 500, "{head} bytes a series in the head");
     let bytes = written(&disk, 1, index.head_snapshot().series()).summary().bytes / count as u64;
-    assert!(bytes < 60, "{bytes} bytes a series on disk");
+    assert!(bytes < 25, "{bytes} bytes a series on disk");
 }
 
 #[test]

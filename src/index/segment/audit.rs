@@ -214,3 +214,54 @@ fn read_whole(
     *lost = all.map(|all| all - saved);
     Ok(series)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{codec::checksum::crc32, index::segment::format::FOOTER, seams::env::SimDisk};
+
+    fn file(values: [&str; 3]) -> (Vec<u8>, Footer) {
+        let disk = SimDisk::new();
+        let series = values
+            .iter()
+            .enumerate()
+            .map(|(i, value)| (SeriesId(i as u32), Labels::from_pairs([("job", "x"), ("pod", value)]).unwrap()));
+        Segment::write(&disk, Path::new("s"), series).unwrap();
+        let footer = Footer::read(&Source::open(&disk, Path::new("s")).unwrap()).unwrap();
+        (disk.read_file(Path::new("s")).unwrap(), footer)
+    }
+
+    #[test]
+    fn parts_that_are_whole_but_of_another_segment_are_found_out() {
+        let (good, footer) = file(["a", "b", "c"]);
+        let (other, others) = file(["a", "c", "b"]);
+        let mut complaints = Vec::new();
+        for section in [Section::Keys, Section::Bloom, Section::Dictionary] {
+            let (mut bytes, mut footer) = (good.clone(), footer);
+            let (extent, from) = (footer.extent(section), others.extent(section));
+            assert_eq!((extent.at, extent.len), (from.at, from.len));
+            let range = extent.at as usize..(extent.at + extent.len) as usize;
+            let foreign = &other[range.clone()];
+            // Both have the same three keys in the filter; one without any tells.
+            bytes[range].copy_from_slice(&if section == Section::Bloom {
+                vec![0; foreign.len()]
+            } else {
+                foreign.to_vec()
+            });
+            let crc = crc32(&bytes[extent.at as usize..(extent.at + extent.len) as usize]);
+            footer.sections[section as usize].crc = crc;
+            let end = bytes.len() - FOOTER;
+            bytes.truncate(end);
+            bytes.extend(footer.encode());
+            let disk = SimDisk::new();
+            disk.write_file(Path::new("s"), &bytes);
+            let segment = Segment::open(&disk, Path::new("s")).unwrap();
+            segment.verify().unwrap();
+            segment.audit(&mut |error| complaints.push(error.to_string())).unwrap();
+        }
+        assert_eq!(complaints.len(), 3, "{complaints:#?}");
+        assert!(complaints[0].contains("the key table") && complaints[0].contains("it lacks series 1"));
+        assert!(complaints[1].contains("the Bloom filter") && complaints[1].contains("it denies series 0"));
+        assert!(complaints[2].contains("the postings section") && complaints[2].contains("label \"pod\""));
+    }
+}

@@ -75,17 +75,30 @@ fn short(rest: u64) -> u16 {
     (rest >> 48) as u16
 }
 
-/// The key table and its index, from (hash, id) in ascending order.
-pub(super) fn encode(sorted: &[(u64, u32)], range: IdRange) -> (Vec<u8>, Vec<u8>) {
+/// A hash, upper half first, and an id: a segment of many series is made with one of these for each in memory.
+pub(super) type Key = [u32; 3];
+
+/// Puts a key together.
+pub(super) fn key(hash: u64, id: u32) -> Key {
+    [(hash >> 32) as u32, hash as u32, id]
+}
+
+/// The hash in a key.
+pub(super) fn hash([high, low, _]: &Key) -> u64 {
+    u64::from(*high) << 32 | u64::from(*low)
+}
+
+/// The key table and its index, from keys in ascending order.
+pub(super) fn encode(sorted: &[Key], range: IdRange) -> (Vec<u8>, Vec<u8>) {
     let bits = (sorted.len() / PAGE_SERIES).max(1).ilog2();
     let (mut table, mut index) = (Vec::with_capacity(sorted.len() * 5), Vec::new());
     let mut rest = sorted;
     for number in 0..1u64 << bits {
-        let (page, after) = rest.split_at(rest.partition_point(|(hash, _)| split(*hash, bits).0 <= number));
+        let (page, after) = rest.split_at(rest.partition_point(|key| split(hash(key), bits).0 <= number));
         rest = after;
         let start = table.len();
-        page.iter().for_each(|(hash, _)| table.extend_from_slice(&short(split(*hash, bits).1).to_le_bytes()));
-        range.pack(page.iter().map(|(_, id)| *id), &mut table);
+        page.iter().for_each(|key| table.extend_from_slice(&short(split(hash(key), bits).1).to_le_bytes()));
+        range.pack(page.iter().map(|[.., id]| *id), &mut table);
         let crc = crc32(table.get(start..).unwrap_or_default());
         table.extend_from_slice(&crc.to_le_bytes());
         index.extend_from_slice(&(table.len() as u64).to_le_bytes());

@@ -15,6 +15,7 @@ pub(super) fn merge(
     segments: &[Arc<Segment>],
     keep: &RoaringBitmap,
 ) -> Result<(), IndexError> {
+    writer.expect(segments.iter().map(|segment| segment.ids.intersection_len(keep)).sum());
     let mut cursors: Vec<Cursor<'_>> = segments.iter().map(|segment| Cursor::new(segment)).collect();
     let mut heap = BinaryHeap::new();
     for (i, cursor) in cursors.iter_mut().enumerate() {

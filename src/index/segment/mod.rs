@@ -1,7 +1,7 @@
 //! The part on disk: an immutable file of series. `format` has its layout.
 //!
 //! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
-//! dictionary is mapped; everything else is read in pages, each checked before it is used.
+//! dictionary is mapped and was checked as a whole; everything else is read in pages, each checked before it is used.
 
 mod audit;
 mod bloom;
@@ -101,7 +101,7 @@ impl Segment {
 
     /// Writes a new segment of those series of `segments` that are in `keep`, and syncs it and its name.
     ///
-    /// Streams: besides the new dictionary and 16 bytes a series only one page per old segment is in memory.
+    /// Streams: besides the new dictionary and 12 bytes a series only one page per old segment is in memory.
     ///
     /// # Errors
     /// When the disk refuses or an old segment is damaged; nothing is left behind then, if the disk lets us.

@@ -43,7 +43,7 @@ pub(super) struct SegmentWriter<'a> {
     section_crc: crc32fast::Hasher,
     footer: Footer,
     pages: PagePacker,
-    keys: Vec<(u64, u32)>,
+    keys: Vec<keys::Key>,
     ids: RoaringBitmap,
     dictionary: MapBuilder<Vec<u8>>,
 }
@@ -59,6 +59,7 @@ pub(in crate::index) fn write_heads(
 ) -> Result<SegmentSummary, IndexError> {
     SegmentWriter::run(disk, path, |writer| {
         let mut bytes = Vec::new();
+        writer.expect(heads.iter().map(|head| head.len() as u64).sum());
         for id in heads.iter().fold(RoaringBitmap::new(), |ids, head| ids | head.ids()) {
             if heads.iter().any(|head| head.write_labels(id, &mut bytes)) {
                 writer.add_series(id, &bytes)?;
@@ -113,6 +114,11 @@ impl<'a> SegmentWriter<'a> {
         })
     }
 
+    /// Makes room for that many series.
+    pub(super) fn expect(&mut self, series: u64) {
+        self.keys.reserve_exact(usize::try_from(series).unwrap_or(0));
+    }
+
     /// Everything at once, inverting the labels in memory.
     pub(super) fn write_all(&mut self, series: impl IntoIterator<Item = (SeriesId, Labels)>) -> Result<(), IndexError> {
         let mut inverted: HashMap<Box<[u8]>, Vec<u32>> = HashMap::new();
@@ -141,7 +147,7 @@ impl<'a> SegmentWriter<'a> {
             return Err(IndexError::Order { path: self.path.to_owned(), id, previous });
         }
         self.ids.insert(id);
-        self.keys.push((xxh3_64(labels), id));
+        self.keys.push(keys::key(xxh3_64(labels), id));
         self.pages.add(id, labels).map_err(IndexError::io(self.path, "adding a series to"))?;
         if self.pages.is_full() { self.put_page() } else { Ok(()) }
     }
@@ -162,7 +168,7 @@ impl<'a> SegmentWriter<'a> {
         let (table, index) = keys::encode(&sorted, IdRange::of(&self.ids));
         self.put_section(Section::Keys, &table)?;
         self.put_section(Section::KeyIndex, &index)?;
-        self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(|(hash, _)| *hash)).encode())?;
+        self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(keys::hash)).encode())?;
         self.footer.series = self.ids.len();
         self.ids.optimize();
         let mut ids = Vec::with_capacity(self.ids.serialized_size());
