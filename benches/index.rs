@@ -1,6 +1,9 @@
 //! What the index costs: matchers over names with very many values, labels of many series, and label values of a few recent
 //! series among a million. Says at first how many bytes a series takes on disk.
 
+#![expect(clippy::expect_used, reason = "a benchmark that can't be set up has nothing to measure")]
+#![expect(clippy::indexing_slicing, reason = "a remainder is below what it was divided by")]
+
 use std::{hint::black_box, path::Path, sync::Arc};
 
 use criterion::{Criterion, criterion_group, criterion_main};
