@@ -7,6 +7,8 @@
 //! changed  varint distance back to a whole row << 1 | 1; varint number of changes; for each: varint column, varint number
 //! ```
 
+use std::collections::VecDeque;
+
 use super::super::IndexError;
 use crate::codec::varint;
 
@@ -18,9 +20,7 @@ const RECENT: usize = 4;
 pub(super) struct Rows {
     bytes: Vec<u8>,
     /// The last whole rows and where they start.
-    recent: [(usize, Vec<u32>); RECENT],
-    /// The one of them to replace next.
-    oldest: usize,
+    recent: VecDeque<(usize, Vec<u32>)>,
 }
 
 impl Rows {
@@ -41,10 +41,8 @@ impl Rows {
             _ => {
                 varint::put(&mut self.bytes, row.len() as u64 * 2);
                 row.iter().for_each(|number| varint::put(&mut self.bytes, u64::from(*number)));
-                if let Some(place) = self.recent.get_mut(self.oldest) {
-                    *place = (start as usize, row.to_vec());
-                }
-                self.oldest = (self.oldest + 1) % RECENT;
+                self.recent.truncate(RECENT - 1);
+                self.recent.push_front((start as usize, row.to_vec()));
             }
         }
         Ok(start)
