@@ -1,14 +1,16 @@
 //! The index as storage uses it: active head, sealed heads and segments behind one lock.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, path::Path, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
-use super::{IndexError, Segment, cardinality, head::Head, names, part::Part, query};
+use super::{
+    IndexError, PageCache, Segment, SegmentSummary, cardinality, head::Head, names, part::Part, query, segment,
+};
 use crate::{
     model::{Labels, Matcher},
-    seams::{append::SeriesId, status::Cardinality},
+    seams::{append::SeriesId, env::Disk, status::Cardinality},
 };
 
 /// Damage that was worked around is remembered up to this many messages.
@@ -17,6 +19,7 @@ const DAMAGE_KEPT: usize = 100;
 /// The series index. All methods can be called from any thread.
 pub struct Index {
     state: RwLock<State>,
+    pages: Arc<PageCache>,
     damage: Mutex<Vec<String>>,
 }
 
@@ -72,6 +75,42 @@ pub struct IndexCounts {
     pub segments: u64,
 }
 
+/// Series that no segment held when it was taken.
+pub struct Snapshot {
+    heads: Vec<Arc<Head>>,
+}
+
+impl Snapshot {
+    /// How many series there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.heads.iter().map(|head| head.len()).sum()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Writes a new segment of them, as [`Segment::write`] does; takes little memory besides.
+    ///
+    /// # Errors
+    /// As [`Segment::write`].
+    pub fn write(&self, disk: &dyn Disk, path: &Path) -> Result<SegmentSummary, IndexError> {
+        let heads: Vec<&Head> = self.heads.iter().map(|head| &**head).collect();
+        segment::write_heads(disk, path, &heads)
+    }
+
+    /// Ids and labels, by ascending id.
+    #[cfg(test)]
+    pub(super) fn series(&self) -> Vec<(SeriesId, Labels)> {
+        let labels = |id| self.heads.iter().find_map(|head| head.labels(id)).unwrap();
+        let ids = self.heads.iter().fold(RoaringBitmap::new(), |ids, head| ids | head.ids());
+        ids.iter().map(|id| (SeriesId(id), labels(id))).collect()
+    }
+}
+
 impl Index {
     /// An index of these segments. New ids start at `next_id`, or behind the largest id of a segment.
     #[must_use]
@@ -84,7 +123,19 @@ impl Index {
             next_id: next_id.max(behind.unwrap_or(0)),
             epoch: 0,
         };
-        Self { state: RwLock::new(state), damage: Mutex::default() }
+        Self { state: RwLock::new(state), pages: Arc::default(), damage: Mutex::default() }
+    }
+
+    /// The index with another cache, which its segments should have been opened with.
+    #[must_use]
+    pub fn with_pages(self, pages: Arc<PageCache>) -> Self {
+        Self { pages, ..self }
+    }
+
+    /// The cache that a segment to be installed should be opened with.
+    #[must_use]
+    pub fn pages(&self) -> &Arc<PageCache> {
+        &self.pages
     }
 
     /// The id that the next new series gets.
@@ -249,7 +300,7 @@ impl Index {
         self.each_part(&mut |part| {
             part.each_labels(&wanted, &mut |id, bytes| {
                 let from = order.partition_point(|position| id_at(*position) < id);
-                let labels = Labels::from_bytes(bytes).ok();
+                let labels = Some(Labels::from_canonical(bytes));
                 for &position in order.iter().skip(from).take_while(|position| id_at(**position) == id) {
                     if let Some(place) = out.get_mut(position) {
                         place.clone_from(&labels);
@@ -334,25 +385,19 @@ impl Index {
         self.state.read().view.segments.clone()
     }
 
-    /// Seals the head and answers all series that no segment holds, by ascending id, for [`Segment::write`].
+    /// Seals the head and answers all series that no segment holds, to be written as one.
     ///
     /// The series stay findable in the sealed head until [`Index::install`] puts a segment in its place; when writing
     /// that fails, the next snapshot has them again. Series whose definition isn't in the write-ahead log yet are among
     /// them: a definition too many does no harm.
     #[must_use]
-    pub fn head_snapshot(&self) -> Vec<(SeriesId, Labels)> {
-        let view = {
-            let mut state = self.state.write();
-            if state.active.len() > 0 {
-                let sealed = Arc::new(std::mem::take(&mut state.active));
-                state.change_view(|view| view.sealed.push(sealed));
-            }
-            Arc::clone(&state.view)
-        };
-        let mut series: Vec<(SeriesId, Labels)> =
-            view.sealed.iter().flat_map(|head| head.series()).map(|(id, labels)| (SeriesId(id), labels)).collect();
-        series.sort_unstable_by_key(|(id, _)| *id);
-        series
+    pub fn head_snapshot(&self) -> Snapshot {
+        let mut state = self.state.write();
+        if state.active.len() > 0 {
+            let sealed = Arc::new(std::mem::take(&mut state.active));
+            state.change_view(|view| view.sealed.push(sealed));
+        }
+        Snapshot { heads: state.view.sealed.clone() }
     }
 
     /// Adds a segment and drops the sealed heads that it holds wholly, in one step: readers see each series all along.

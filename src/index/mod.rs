@@ -24,8 +24,8 @@ mod query;
 mod segment;
 
 pub use error::IndexError;
-pub use live::{Index, IndexCounts, Resolved};
-pub use segment::{IndexHole, SavedSegment, Segment, SegmentSummary};
+pub use live::{Index, IndexCounts, Resolved, Snapshot};
+pub use segment::{IndexHole, PageCache, SavedSegment, Segment, SegmentSummary};
 
 #[cfg(test)]
 mod tests;

@@ -1,19 +1,17 @@
 //! Label names and values, of all series of a part or of some.
 //!
 //! For some series there are two ways: ask each value's postings whether one of them is there, or walk their labels.
-//! Which is cheaper depends on numbers that only the scan itself brings out, so it starts with the first way and
-//! changes over when that has cost as much as the second would.
+//! What the second costs is known beforehand, what the first costs only the scan itself brings out; so it starts with the
+//! first way and changes over when that has cost as much as the second would. Costs are in units of about 0.1 µs.
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, pair, part::Part, postings::Postings};
+use super::{IndexError, part::Part, postings::Postings};
 
-/// Postings looked at per series before walking labels is cheaper.
-const LOOKS_PER_SERIES: u64 = 4;
-/// Looks that are always worth it.
-const FREE_LOOKS: u64 = 64;
+/// Cost that is always worth it.
+const FREE: u64 = 1000;
 
 /// Adds the names of the labels of `part`'s series, of those in `filter` only if there is one.
 pub(super) fn names(
@@ -25,9 +23,9 @@ pub(super) fn names(
         out.extend(part.names());
         return Ok(());
     };
-    let mut looks = looks(&wanted);
+    let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
     for name in part.names() {
-        if looks == 0 || wanted.is_empty() {
+        if left == 0 || wanted.is_empty() {
             break;
         }
         if out.contains(&name) {
@@ -35,18 +33,15 @@ pub(super) fn names(
         }
         let mut found = false;
         part.scan(&name, "", &mut |_, postings| {
-            looks = looks.saturating_sub(1);
-            found = intersects(part, postings, &wanted, &mut looks)?;
-            Ok(if found || looks == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            found = intersects(part, postings, &wanted, &mut left)?;
+            Ok(if found || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if found {
             out.insert(name);
         }
     }
-    if looks == 0 {
-        part.each_labels(&wanted, &mut |_, labels| {
-            pair::pairs(labels).for_each(|pair| add(out, pair.name));
-        })?;
+    if left == 0 {
+        part.each_pair(&wanted, &mut |pair| add(out, pair.name))?;
     }
     Ok(())
 }
@@ -67,41 +62,42 @@ pub(super) fn values(
     if wanted.is_empty() {
         return Ok(());
     }
-    let mut looks = looks(&wanted);
+    let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
     part.scan(name, "", &mut |value, postings| {
-        looks = looks.saturating_sub(1);
-        if !out.contains(value) && intersects(part, postings, &wanted, &mut looks)? {
+        if !out.contains(value) && intersects(part, postings, &wanted, &mut left)? {
             out.insert(value.to_owned());
         }
-        Ok(if looks == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    if looks == 0 {
-        part.each_labels(&wanted, &mut |_, labels| {
-            let value = pair::value_of(labels, name);
-            if !value.is_empty() {
-                add(out, value.as_bytes());
+    if left == 0 {
+        part.each_pair(&wanted, &mut |pair| {
+            if pair.name == name.as_bytes() {
+                add(out, pair.value);
             }
         })?;
     }
     Ok(())
 }
 
-/// Whether the postings have one of the series wanted. When they are damaged, the labels have to be walked.
+/// Whether the postings have one of the series wanted; takes what that cost off `left`. When they are damaged, the labels
+/// have to be walked.
 fn intersects(
     part: &dyn Part,
     postings: Postings<'_>,
     wanted: &RoaringBitmap,
-    looks: &mut u64,
+    left: &mut u64,
 ) -> Result<bool, IndexError> {
-    postings.intersects(wanted).or_else(|error| {
-        part.work_around(error)?;
-        *looks = 0;
-        Ok(false)
-    })
-}
-
-fn looks(wanted: &RoaringBitmap) -> u64 {
-    wanted.len().saturating_mul(LOOKS_PER_SERIES).saturating_add(FREE_LOOKS)
+    match postings.intersects(wanted) {
+        Ok((found, cost)) => {
+            *left = left.saturating_sub(cost);
+            Ok(found)
+        }
+        Err(error) => {
+            part.work_around(error)?;
+            *left = 0;
+            Ok(false)
+        }
+    }
 }
 
 /// The series asked for, or `None` when all of the part are.

@@ -37,6 +37,11 @@ pub(super) fn key(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
 /// Writes the canonical bytes of name and value over `out`.
 pub(super) fn canonical(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     out.clear();
+    append_canonical(name, value, out);
+}
+
+/// Appends the canonical bytes of name and value to `out`.
+pub(super) fn append_canonical(name: &[u8], value: &[u8], out: &mut Vec<u8>) {
     for text in [name, value] {
         varint::put(out, text.len() as u64);
         out.extend_from_slice(text);

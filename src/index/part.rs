@@ -4,10 +4,18 @@ use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, postings::Postings};
+use super::{
+    IndexError,
+    pair::{self, Pair},
+    postings::Postings,
+};
+use crate::model::Matcher;
 
 /// Takes one value of a label and its postings; says whether to go on.
 pub(super) type ValueVisitor<'a> = dyn FnMut(&str, Postings<'_>) -> Result<ControlFlow<()>, IndexError> + 'a;
+
+/// Takes the postings of one value.
+pub(super) type PostingsVisitor<'a> = dyn FnMut(Postings<'_>) -> Result<(), IndexError> + 'a;
 
 /// A set of series with all that is known about them.
 pub(super) trait Part {
@@ -19,6 +27,16 @@ pub(super) trait Part {
 
     /// Visits the values of `name` that start with `prefix`, in no promised order.
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError>;
+
+    /// Hands over the postings of each value that [`Matcher::selects`] accepts, some perhaps twice.
+    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+        self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
+            if matcher.selects(value) {
+                take(postings)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        })
+    }
 
     /// The names of its labels, in no promised order.
     fn names(&self) -> Vec<String>;
@@ -32,6 +50,14 @@ pub(super) trait Part {
     fn work_around(&self, error: IndexError) -> Result<(), IndexError> {
         Err(error)
     }
+
+    /// Visits the labels of those of `ids` that are here and can be read, equal ones of several series perhaps only once.
+    fn each_pair(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(Pair<'_>)) -> Result<(), IndexError> {
+        self.each_labels(ids, &mut |_, labels| pair::pairs(labels).for_each(&mut *visit))
+    }
+
+    /// What [`Self::each_pair`] takes, in units of [`super::names`].
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64;
 
     /// Visits the canonical label bytes of those of `ids` that are here and can be read.
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError>;

@@ -29,13 +29,16 @@ impl Postings<'_> {
         Ok(())
     }
 
-    /// Whether one of the ids is in `filter`.
-    pub(super) fn intersects(self, filter: &RoaringBitmap) -> Result<bool, IndexError> {
+    /// Whether one of the ids is in `filter`, and what it took to tell, in units of [`super::names`].
+    pub(super) fn intersects(self, filter: &RoaringBitmap) -> Result<(bool, u64), IndexError> {
         Ok(match self {
-            Self::One(id) => filter.contains(id),
-            Self::Few(ids) => ids.iter().any(|id| filter.contains(*id)),
-            Self::Many(bitmap) => !bitmap.is_disjoint(filter),
-            Self::Stored(segment, at) => !segment.read_postings(at)?.is_disjoint(filter),
+            Self::One(id) => (filter.contains(id), 1),
+            Self::Few(ids) => (ids.iter().any(|id| filter.contains(*id)), 1),
+            Self::Many(bitmap) => (!bitmap.is_disjoint(filter), 2),
+            Self::Stored(segment, at) => {
+                let ids = segment.read_postings(at)?;
+                (!ids.is_disjoint(filter), 20 + ids.len() / 10)
+            }
         })
     }
 

@@ -3,7 +3,7 @@
 //! A matcher that a missing label fails (`job="api"`, `job=~"a.+"`, `job!=""`) is an intersection with the union of the
 //! postings of its values. One that a missing label passes (`job=""`, `job!="api"`, `job=~"a?"`) can't be united from
 //! postings, as a missing label has none: the values that fail it are united and subtracted. Either way the values are
-//! looked up one by one when they are few, else found by a scan of the name's values from the common prefix on.
+//! looked up one by one when they are few, else searched for among the name's values.
 //!
 //! The cheapest matchers go first, and what is left of the work stops when nothing is left of the series. When few are
 //! left, their labels are read and matched instead of scanning a dictionary.
@@ -72,19 +72,16 @@ fn collect(part: &dyn Part, matcher: &Matcher) -> Result<RoaringBitmap, IndexErr
                 }
             }
         }
-        _ => {
-            let everything = selects_everything(matcher);
-            if everything && !wanted {
-                return Ok(RoaringBitmap::new());
-            }
-            let prefix = if wanted { matcher.prefix() } else { "" };
-            part.scan(matcher.name(), prefix, &mut |value, postings| {
-                if everything || matcher.selects(value) == wanted {
+        _ => match (selects_everything(matcher), wanted) {
+            (true, false) => {}
+            (false, true) => part.select(matcher, &mut |postings| postings.add_to(&mut gather))?,
+            (everything, _) => part.scan(matcher.name(), "", &mut |value, postings| {
+                if everything || !matcher.selects(value) {
                     postings.add_to(&mut gather)?;
                 }
                 Ok(ControlFlow::Continue(()))
-            })?;
-        }
+            })?,
+        },
     }
     Ok(gather.finish())
 }

@@ -107,6 +107,13 @@ impl Labels {
         Ok(Self(bytes.into()))
     }
 
+    /// Takes bytes that were checked to be a canonical label set, as [`Self::from_bytes`] does.
+    #[must_use]
+    pub(crate) fn from_canonical(bytes: &[u8]) -> Self {
+        debug_assert!(Self::from_bytes(bytes).is_ok(), "the caller checks them");
+        Self(bytes.into())
+    }
+
     /// The canonical bytes: the series' key.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

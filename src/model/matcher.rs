@@ -2,9 +2,16 @@
 //!
 //! Regular expressions match the whole value, as in Prometheus, and are written in Go's syntax ([`go_regex`]). A missing label is matched as the empty string.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
-use regex_automata::meta;
+use regex_automata::{
+    hybrid::dfa::{self, DFA},
+    meta,
+    nfa::thompson,
+};
 use regex_syntax::hir::literal;
 
 use super::go_regex;
@@ -62,6 +69,10 @@ pub struct Matcher {
 
 struct Compiled {
     regex: meta::Regex,
+    /// The expression with its anchors.
+    anchored: String,
+    /// Made when it is asked for.
+    automaton: OnceLock<Option<DFA>>,
     /// All values the expression matches, when they are few.
     literals: Option<Vec<String>>,
     /// What every matching value starts with.
@@ -142,6 +153,13 @@ impl Matcher {
         }
     }
 
+    /// The expression over the bytes of a value and their end, anchored, for a walk through many values at once. Its states
+    /// are made as they are met, up to a limit at which a step fails. `None` when there is no expression.
+    #[must_use]
+    pub fn automaton(&self) -> Option<&DFA> {
+        self.regex.as_ref()?.automaton()
+    }
+
     /// What every value that [`Self::selects`] accepts starts with; may be empty.
     #[must_use]
     pub fn prefix(&self) -> &str {
@@ -169,7 +187,19 @@ impl Compiled {
         let prefix =
             found.longest_common_prefix().and_then(|p| std::str::from_utf8(p).ok()).unwrap_or_default().to_owned();
         found.make_infinite();
-        Ok(Self { regex, literals, prefix })
+        Ok(Self { regex, anchored, automaton: OnceLock::new(), literals, prefix })
+    }
+
+    fn automaton(&self) -> Option<&DFA> {
+        let made = self.automaton.get_or_init(|| {
+            let limits = DFA::config()
+                .cache_capacity(REGEX_SIZE_LIMIT)
+                .skip_cache_capacity_check(true)
+                .minimum_cache_clear_count(Some(0));
+            let nfa = thompson::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT));
+            dfa::Builder::new().configure(limits).thompson(nfa).build(&self.anchored).ok()
+        });
+        made.as_ref()
     }
 }
 

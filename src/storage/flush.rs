@@ -12,7 +12,7 @@ use super::{
     view::LiveTable,
 };
 use crate::{
-    index::Segment,
+    index::{Segment, Snapshot},
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
     seams::{append::SeriesId, env::Disk},
@@ -42,7 +42,7 @@ pub(super) fn persist(
     let began = std::time::Instant::now();
     let table = write_table(shared, memtable)?;
     let head = shared.index.head_snapshot();
-    let segment = write_segment(shared, head)?;
+    let segment = write_segment(shared, &head)?;
     extras::save(shared)?;
 
     let mut manifest = shared.manifest.lock();
@@ -110,18 +110,15 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<
     Ok(Some((number, Arc::new(table))))
 }
 
-fn write_segment(
-    shared: &Shared,
-    head: Vec<(SeriesId, crate::model::Labels)>,
-) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
+fn write_segment(shared: &Shared, head: &Snapshot) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
     if head.is_empty() {
         return Ok(None);
     }
     let (number, path) = shared.new_file(layout::segment);
     let written = (|| {
-        Segment::write(&*shared.disk, &path, head)?;
+        head.write(&*shared.disk, &path)?;
         shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
-        Ok(Segment::open(&*shared.disk, &path)?)
+        Ok(Segment::open_with(&*shared.disk, &path, shared.index.pages().clone())?)
     })();
     let segment = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
     Ok(Some((number, Arc::new(segment))))

@@ -29,6 +29,8 @@ pub struct StorageOptions {
     pub queue_bytes: usize,
     /// Blocks of tables that were read take at most this much memory, for those who read them again.
     pub block_cache_bytes: usize,
+    /// Unpacked pages of the index take at most this much memory.
+    pub page_cache_bytes: usize,
     /// So many senders' series are found without parsing their labels.
     pub known_series: usize,
     /// So many exemplars are kept, the oldest leave first.
@@ -60,6 +62,7 @@ impl Default for StorageOptions {
             wal_segment_bytes: 64 << 20,
             queue_bytes: 64 << 20,
             block_cache_bytes: 32 << 20,
+            page_cache_bytes: 4 << 20,
             known_series: 1 << 20,
             exemplars: 100_000,
             metadata: 50_000,
@@ -78,15 +81,16 @@ impl StorageOptions {
     /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
     /// Of 32 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being
-    /// flushed, with what flushing needs besides. Blocks read before get 8, waiting batches 4, and the hashes of known
-    /// series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a share would be more than is
-    /// of use.
+    /// flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the index 2, waiting batches
+    /// 4, and the hashes of known series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a
+    /// share would be more than is of use.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
         let share = |shares: usize, low: usize, high: usize| (budget / 32 * shares).clamp(low, high);
         Self {
             memtable_bytes: share(5, 4 << 20, 64 << 20),
-            block_cache_bytes: share(8, 4 << 20, 1 << 30),
+            block_cache_bytes: share(6, 4 << 20, 1 << 30),
+            page_cache_bytes: share(2, 1 << 20, 64 << 20),
             queue_bytes: share(4, 2 << 20, 64 << 20),
             known_series: share(2, 1 << 20, 192 << 20) / KNOWN_SERIES_BYTES,
             reserve_bytes: super::reserve::RESERVE_BYTES,

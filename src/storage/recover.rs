@@ -15,7 +15,7 @@ use super::{
     view::{LiveTable, View},
 };
 use crate::{
-    index::{Index, IndexError, Segment},
+    index::{Index, IndexError, PageCache, Segment},
     memtable::Memtable,
     model::TimeRange,
     seams::{
@@ -77,7 +77,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     // A process that was killed may have renamed the manifest without settling that; nothing that only the one before
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
-    let opened = open_files(&disk, manifest, options.block_cache_bytes)?;
+    let opened = open_files(&disk, manifest, &options)?;
     remove_leftovers(&*disk, &opened.manifest)?;
     let mut shared = Shared::parts(disk, clock, options, opened);
     extras::load(&shared)?;
@@ -110,8 +110,13 @@ fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
     Ok(manifest)
 }
 
-fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, cache_bytes: usize) -> Result<Opened, OpenError> {
-    let blocks = Arc::new(BlockCache::new(cache_bytes));
+fn open_files(
+    disk: &Arc<dyn Disk>,
+    mut manifest: Manifest,
+    options: &StorageOptions,
+) -> Result<Opened, OpenError> {
+    let blocks = Arc::new(BlockCache::new(options.block_cache_bytes));
+    let pages = Arc::new(PageCache::new(options.page_cache_bytes));
     let mut damage = Vec::new();
     let (mut tables, mut segments) = (Vec::new(), Vec::new());
     for entry in &mut manifest.tables {
@@ -123,7 +128,7 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, cache_bytes: usize) 
     }
     for entry in &mut manifest.segments {
         let path = layout::segment(entry.number);
-        let opened = Segment::open(&**disk, &path);
+        let opened = Segment::open_with(&**disk, &path, pages.clone());
         let segment = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
         segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
     }
@@ -133,7 +138,7 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, cache_bytes: usize) 
         let names = names.map_err(io_error("listing tables/ and index/"))?;
         next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
     }
-    let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series);
+    let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series).with_pages(pages);
     let deletes = manifest.deletes.clone();
     let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, deletes };
     Ok(Opened { manifest, index, view, segments, blocks, next_file, damage })

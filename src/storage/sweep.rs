@@ -109,7 +109,7 @@ fn merge(shared: &Shared, old: &[(u64, Arc<Segment>)]) -> Result<(), StorageErro
         let written = (|| {
             Segment::merge(&*shared.disk, &path, &segments, &keep)?;
             shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
-            Ok::<_, StorageError>(Segment::open(&*shared.disk, &path)?)
+            Ok::<_, StorageError>(Segment::open_with(&*shared.disk, &path, shared.index.pages().clone())?)
         })();
         Some(Arc::new(written.inspect_err(|_| discard(&*shared.disk, &path))?))
     };

@@ -1,10 +1,12 @@
 //! The part in memory: series that no segment holds yet.
 //!
 //! Laid out for many series, not for pointers: every distinct label pair is stored once ([`intern`]) and has a number;
-//! a series is a run of those numbers in one long array; both are found through hash tables of plain indexes. With ten
-//! labels of which one or two are its own, a series takes about 250 bytes.
+//! a series is a row of those numbers ([`rows`]), found by its labels through a hash table of plain indexes and by its id
+//! through [`places`]. With ten labels of which one or two are its own, a series takes about 250 bytes.
 
 mod intern;
+mod places;
+mod rows;
 
 use std::{collections::BTreeMap, ops::ControlFlow};
 
@@ -12,7 +14,11 @@ use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use self::intern::{Entry, Interner, spread};
+use self::{
+    intern::{Entry, Interner, spread},
+    places::Places,
+    rows::Rows,
+};
 use super::{
     IndexError, pair,
     part::{Part, ValueVisitor},
@@ -24,11 +30,10 @@ use crate::model::Labels;
 #[derive(Debug, Default)]
 pub(super) struct Head {
     pairs: Interner,
-    /// Numbers of the pairs of all series, one series after the other.
-    refs: Vec<u32>,
+    rows: Rows,
     series: Vec<Slot>,
     by_labels: HashTable<Entry>,
-    by_id: HashTable<Entry>,
+    by_id: Places,
     ids: RoaringBitmap,
     /// The pairs of each label name.
     names: BTreeMap<Box<str>, Vec<u32>>,
@@ -36,7 +41,7 @@ pub(super) struct Head {
     postings_bytes: usize,
 }
 
-/// One series: its pairs are `refs` from `start` to the start of the next.
+/// One series, and where its row starts.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
     id: u32,
@@ -67,30 +72,24 @@ impl Head {
     /// # Errors
     /// When the head has grown beyond what its 32-bit offsets can name; the series is not added.
     pub(super) fn insert(&mut self, id: u32, labels: &Labels) -> Result<(), IndexError> {
-        let start = u32::try_from(self.refs.len()).map_err(|_| IndexError::HeadFull)?;
         let index = u32::try_from(self.series.len()).map_err(|_| IndexError::HeadFull)?;
+        let mut row = Vec::new();
         for pair in pair::pairs(labels.as_bytes()) {
-            match self.pairs.intern(pair.bytes) {
-                Ok((number, new)) => {
-                    self.refs.push(number);
-                    if new {
-                        self.note_name(pair.name, number);
-                    }
-                }
-                Err(error) => {
-                    self.refs.truncate(start as usize);
-                    return Err(error);
-                }
+            let (number, new) = self.pairs.intern(pair.bytes)?;
+            row.push(number);
+            if new {
+                self.note_name(pair.name, number);
             }
         }
-        for &number in self.refs.get(start as usize..).unwrap_or_default() {
+        let start = self.rows.push(&row)?;
+        for number in row {
             self.postings_bytes += self.pairs.add_posting(number, id);
         }
         self.series.push(Slot { id, start });
         self.ids.insert(id);
         let hash = low_bits(xxh3_64(labels.as_bytes()));
         self.by_labels.insert_unique(spread(hash), Entry { hash, index }, |e| spread(e.hash));
-        self.by_id.insert_unique(spread(id), Entry { hash: id, index }, |e| spread(e.hash));
+        self.by_id.insert(id, index);
         Ok(())
     }
 
@@ -105,12 +104,7 @@ impl Head {
     /// The labels of series `id`.
     pub(super) fn labels(&self, id: u32) -> Option<Labels> {
         let mut bytes = Vec::new();
-        self.write_labels(id, &mut bytes).then(|| Labels::from_bytes(&bytes).ok()).flatten()
-    }
-
-    /// Ids and labels of all series, in no promised order.
-    pub(super) fn series(&self) -> impl Iterator<Item = (u32, Labels)> + '_ {
-        self.series.iter().filter_map(|slot| Some((slot.id, self.labels(slot.id)?)))
+        self.write_labels(id, &mut bytes).then(|| Labels::from_canonical(&bytes))
     }
 
     /// The pairs with their postings, in no promised order.
@@ -118,28 +112,31 @@ impl Head {
         self.pairs.iter()
     }
 
+    /// The values of label `name` with their series, in no promised order.
+    pub(super) fn values(&self, name: &str) -> impl Iterator<Item = (&[u8], Postings<'_>)> {
+        let numbers = self.names.get(name).into_iter().flatten();
+        let value = |number| pair::pairs(self.pairs.get(number)).next().map(|pair| pair.value);
+        numbers.filter_map(move |number| Some((value(*number)?, self.pairs.postings(*number)?)))
+    }
+
     /// About how many bytes of memory the head takes.
     pub(super) fn bytes(&self) -> usize {
-        let tables = (self.by_labels.capacity() + self.by_id.capacity()) * (size_of::<Entry>() + 2);
+        let tables = self.by_labels.capacity() * (size_of::<Entry>() + 2) + self.by_id.bytes();
         let names: usize = self.names.iter().map(|(name, numbers)| name.len() + 64 + numbers.capacity() * 4).sum();
         self.pairs.bytes()
             + self.postings_bytes
-            + self.refs.capacity() * 4
+            + self.rows.bytes()
             + self.series.capacity() * size_of::<Slot>()
             + tables
             + names
             + self.ids.serialized_size()
     }
 
-    fn refs_of(&self, index: u32) -> &[u32] {
-        let index = index as usize;
-        let Some(slot) = self.series.get(index) else { return &[] };
-        let end = self.series.get(index + 1).map_or(self.refs.len(), |next| next.start as usize);
-        self.refs.get(slot.start as usize..end).unwrap_or_default()
-    }
-
     fn has_labels(&self, index: u32, mut bytes: &[u8]) -> bool {
-        for &number in self.refs_of(index) {
+        let Some(slot) = self.series.get(index as usize) else { return false };
+        let mut row = Vec::new();
+        self.rows.read(slot.start, &mut row);
+        for number in row {
             match bytes.strip_prefix(self.pairs.get(number)) {
                 Some(rest) => bytes = rest,
                 None => return false,
@@ -149,10 +146,12 @@ impl Head {
     }
 
     /// Writes the canonical labels of `id` over `out`; says whether the series is here.
-    fn write_labels(&self, id: u32, out: &mut Vec<u8>) -> bool {
+    pub(super) fn write_labels(&self, id: u32, out: &mut Vec<u8>) -> bool {
         out.clear();
-        let Some(entry) = self.by_id.find(spread(id), |entry| entry.hash == id) else { return false };
-        self.refs_of(entry.index).iter().for_each(|number| out.extend_from_slice(self.pairs.get(*number)));
+        let Some(slot) = self.by_id.get(id).and_then(|index| self.series.get(index as usize)) else { return false };
+        let mut row = Vec::new();
+        self.rows.read(slot.start, &mut row);
+        row.iter().for_each(|number| out.extend_from_slice(self.pairs.get(*number)));
         true
     }
 }
@@ -183,6 +182,11 @@ impl Part for Head {
 
     fn names(&self) -> Vec<String> {
         self.names.keys().map(|name| name.to_string()).collect()
+    }
+
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
+        // Some ten labels, each of which is compared with what was found before.
+        ids.len() * 4
     }
 
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {

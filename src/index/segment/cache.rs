@@ -1,33 +1,150 @@
-//! Decoded pages that stay in memory: a sender's series lie next to each other, so the next lookup is mostly in one.
+//! Pages of series tables that stay in memory after they were unpacked, of all segments, within one budget.
+//!
+//! Pages stand in a queue. The one in front goes when room is needed, unless it was asked for again since it last stood
+//! there: then it goes to the back. So a walk through everything leaves what lookups come back to.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
+use hashbrown::HashMap;
 use parking_lot::Mutex;
 
-use super::pages::Page;
+use super::page::Page;
 
-/// How many pages stay.
-const PAGES: usize = 4;
+/// Memory for pages unless something else is said (bytes).
+const DEFAULT_BYTES: usize = 4 << 20;
 
-/// The last pages, each in the one place that its number allows.
+/// Unpacked pages. Any number of threads may use it.
+pub struct PageCache {
+    state: Mutex<State>,
+    limit: usize,
+    next_segment: AtomicU64,
+}
+
+/// A segment's number in the process, and a page's in the segment.
+type Key = (u64, usize);
+
 #[derive(Default)]
-pub(super) struct PageCache(Mutex<[Option<Cached>; PAGES]>);
+struct State {
+    pages: HashMap<Key, Held>,
+    queue: VecDeque<Key>,
+    bytes: usize,
+}
 
-struct Cached {
-    number: usize,
+struct Held {
     page: Arc<Page>,
+    wanted: bool,
+}
+
+impl Default for PageCache {
+    fn default() -> Self {
+        Self::new(DEFAULT_BYTES)
+    }
 }
 
 impl PageCache {
-    pub(super) fn get(&self, number: usize) -> Option<Arc<Page>> {
-        let places = self.0.lock();
-        let cached = places.get(number % PAGES)?.as_ref()?;
-        (cached.number == number).then(|| Arc::clone(&cached.page))
+    /// A cache of pages that take at most `bytes` of memory.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self { state: Mutex::default(), limit: bytes, next_segment: AtomicU64::new(0) }
     }
 
-    pub(super) fn put(&self, number: usize, page: &Arc<Page>) {
-        if let Some(place) = self.0.lock().get_mut(number % PAGES) {
-            *place = Some(Cached { number, page: Arc::clone(page) });
+    /// Bytes of memory that its pages take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.state.lock().bytes
+    }
+
+    /// A number for a segment, never given out again.
+    pub(super) fn segment_number(&self) -> u64 {
+        self.next_segment.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) fn get(&self, segment: u64, number: usize) -> Option<Arc<Page>> {
+        let mut state = self.state.lock();
+        let held = state.pages.get_mut(&(segment, number))?;
+        held.wanted = true;
+        Some(Arc::clone(&held.page))
+    }
+
+    pub(super) fn put(&self, segment: u64, number: usize, page: &Arc<Page>) {
+        let memory = page.memory();
+        let mut state = self.state.lock();
+        let key = (segment, number);
+        if memory > self.limit || state.pages.contains_key(&key) {
+            return;
         }
+        while state.bytes + memory > self.limit && state.make_room() {}
+        state.pages.insert(key, Held { page: Arc::clone(page), wanted: false });
+        state.queue.push_back(key);
+        state.bytes += memory;
+    }
+
+    /// Gives back what a segment holds that nobody reads any more.
+    pub(super) fn forget(&self, segment: u64) {
+        let mut state = self.state.lock();
+        let State { pages, queue, bytes } = &mut *state;
+        queue.retain(|key| key.0 != segment);
+        pages.retain(|key, held| {
+            let stays = key.0 != segment;
+            if !stays {
+                *bytes -= held.page.memory();
+            }
+            stays
+        });
+    }
+}
+
+impl State {
+    /// Decides on the page in front; says whether there was one.
+    fn make_room(&mut self) -> bool {
+        let Some(key) = self.queue.pop_front() else { return false };
+        if let Some(held) = self.pages.get_mut(&key) {
+            if held.wanted {
+                held.wanted = false;
+                self.queue.push_back(key);
+            } else {
+                self.bytes -= held.page.memory();
+                self.pages.remove(&key);
+            }
+        }
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{index::segment::page::PageBuilder, model::Labels};
+
+    fn page(id: u32) -> Arc<Page> {
+        let mut builder = PageBuilder::default();
+        let labels = Labels::from_pairs([("text", "x".repeat(1000))]).unwrap();
+        builder.add(id, labels.as_bytes()).unwrap();
+        Arc::new(builder.finish())
+    }
+
+    #[test]
+    fn pages_asked_for_again_outlast_a_walk_and_the_limit_holds() {
+        let cache = PageCache::new(40 << 10);
+        let (segment, other) = (cache.segment_number(), cache.segment_number());
+        cache.put(segment, 0, &page(0));
+        for n in 1..500 {
+            cache.put(segment, n, &page(n as u32));
+            assert!(cache.get(segment, 0).is_some_and(|page| page.ids() == [0]));
+            assert!(cache.bytes() <= 40 << 10);
+        }
+        assert!(cache.get(segment, 1).is_none() && cache.get(segment, 499).is_some());
+        cache.put(other, 7, &page(7));
+        cache.forget(segment);
+        assert!(cache.get(segment, 499).is_none() && cache.get(other, 7).is_some());
+        assert_eq!(cache.bytes(), page(7).memory());
+        cache.forget(other);
+        assert_eq!(cache.bytes(), 0);
     }
 }

@@ -1,35 +1,49 @@
 //! The layout of a segment file. Numbers are little endian, varints LEB128.
 //!
 //! ```text
-//! pages        for each page of about 32 KiB of label bytes:
+//! pages        for each page of up to 1024 series or about 32 KiB of distinct label pairs:
 //!                4  length of the page before compression
 //!                4  crc32 of the four bytes before and the compressed bytes
-//!                   the page, compressed with zstd; uncompressed, for each series by ascending id:
-//!                   varint id - id before (0 for the first); varint length; canonical label bytes
+//!                   the page, compressed with zstd; uncompressed:
+//!                     varint number of series; varint number of label names
+//!                     for each name, ascending: varint length; name; varint number of its values;
+//!                       for each value, ascending: varint length; value
+//!                     for each series, by ascending id: varint id - id before (0 for the first)
+//!                     for each series: varint number of labels
+//!                     the labels of the series, each as the number of its pair in the list above, in columns: of all
+//!                       series the first pair, then of those with more than one the second, ...; 1 byte for each, and
+//!                       if there are more than 256 pairs then their high bytes likewise
 //! page index   for each page: 4 id of its first series, 8 offset in pages, 4 length
-//! keys         pages of up to 340 series, by ascending hash, then id, over the whole section:
-//!                for each series: 8 xxh3 (64 bits) of its canonical label bytes, 4 id
-//!                then 4 crc32 of these
-//! key index    for each page of keys: 8 its first hash
+//! keys         pages by the top bits of the xxh3 hash (64 bits) of the series' canonical label bytes; as many bits as
+//!              give a page 128 series or more on average; in a page, by ascending hash, then id:
+//!                for each series: 2 the next 16 bits of its hash
+//!                for each series: id - smallest id of the segment, in as many bits as the largest needs, low bits first
+//!                4 crc32 of these
+//! key index    for each page of keys: 8 its end in keys
 //! bloom        64-bit words of a Bloom filter over the hashes: 10 bits a series, 7 probes
 //! ids          the ids, a roaring bitmap in its portable serialization
 //! postings     for each label pair of more than one series:
-//!                4  number of ids
-//!                4  length of the bitmap
-//!                4  crc32 of the eight bytes before and the bitmap
-//!                   the ids, a roaring bitmap in its portable serialization
+//!                varint number of ids
+//!                varint length << 1 | 1 for runs, 0 for a bitmap
+//!                4  crc32 of the bytes before and the list
+//!                   the list, as a roaring bitmap in its portable serialization, or for each run of ids without gap:
+//!                     varint (first id - end of the run before) << 1 | 1 if there are more; then varint how many more
 //! dictionary   an FST map of all label pairs: key is name 0xFF value; the value is
 //!                id << 1 | 1         the pair of a single series
 //!                offset << 1         offset in postings
 //! footer       for each section, in the order above: 8 offset, 8 length, 4 crc32 of the whole section
 //!              8  number of series
 //!              8  number of pairs
-//!              4  format version, 1
+//!              4  format version, 2
 //!              4  crc32 of the footer so far
 //!              8  magic "vctsidx\n"
 //! ```
 //!
 //! Sections follow each other without gaps, so that every byte is under a checksum.
+//!
+//! Version 1, which is still read, differs in three sections. A page, uncompressed, has for each series: varint id - id
+//! before; varint length; canonical label bytes. Keys are pages of 340 times 8 hash and 4 id, each with its crc32; the key
+//! index has the first hash of each. Postings have 4 number of ids, 4 length, 4 crc32 and a roaring bitmap.
 
 use super::source::Source;
 use crate::{
@@ -38,7 +52,7 @@ use crate::{
 };
 
 const MAGIC: &[u8; 8] = b"vctsidx\n";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SECTIONS: usize = 8;
 /// Bytes of the footer.
 pub(super) const FOOTER: usize = SECTIONS * 20 + 8 + 8 + 4 + 4 + 8;
@@ -91,11 +105,18 @@ pub(super) struct Extent {
 }
 
 /// What the end of the file says about the rest.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Footer {
     pub(super) sections: [Extent; SECTIONS],
     pub(super) series: u64,
     pub(super) pairs: u64,
+    pub(super) version: u32,
+}
+
+impl Default for Footer {
+    fn default() -> Self {
+        Self { sections: Default::default(), series: 0, pairs: 0, version: VERSION }
+    }
 }
 
 impl Footer {
@@ -112,7 +133,7 @@ impl Footer {
         }
         out.extend_from_slice(&self.series.to_le_bytes());
         out.extend_from_slice(&self.pairs.to_le_bytes());
-        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(&self.version.to_le_bytes());
         out.extend_from_slice(&crc32(&out).to_le_bytes());
         out.extend_from_slice(MAGIC);
         out
@@ -136,9 +157,9 @@ impl Footer {
         if magic != MAGIC || crc32(body) != u32::from_le_bytes(*crc) {
             return Err(damaged("magic or checksum is wrong"));
         }
-        let (footer, version) = Self::decode(body).ok_or_else(|| damaged("it is too short"))?;
-        if version > VERSION {
-            return Err(IndexError::Version { path: source.path().to_owned(), got: version, want: VERSION });
+        let footer = Self::decode(body).ok_or_else(|| damaged("it is too short"))?;
+        if footer.version > VERSION {
+            return Err(IndexError::Version { path: source.path().to_owned(), got: footer.version, want: VERSION });
         }
         if !footer.covers(at) {
             return Err(damaged("its sections don't cover the file"));
@@ -146,7 +167,7 @@ impl Footer {
         Ok(footer)
     }
 
-    fn decode(mut input: &[u8]) -> Option<(Self, u32)> {
+    fn decode(mut input: &[u8]) -> Option<Self> {
         let input = &mut input;
         let mut footer = Self::default();
         for extent in &mut footer.sections {
@@ -154,7 +175,8 @@ impl Footer {
         }
         footer.series = u64_of(input)?;
         footer.pairs = u64_of(input)?;
-        Some((footer, u32_of(input)?))
+        footer.version = u32_of(input)?;
+        Some(footer)
     }
 
     /// Whether the sections follow each other from the file's start to `end`.

@@ -7,7 +7,7 @@ use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 use fst::{Streamer, map::OpBuilder};
 use roaring::RoaringBitmap;
 
-use super::{IndexError, Segment, pages::Page, writer::SegmentWriter};
+use super::{IndexError, Segment, page::Page, writer::SegmentWriter};
 use crate::index::postings::Gather;
 
 pub(super) fn merge(
@@ -15,21 +15,22 @@ pub(super) fn merge(
     segments: &[Arc<Segment>],
     keep: &RoaringBitmap,
 ) -> Result<(), IndexError> {
+    writer.expect(segments.iter().map(|segment| segment.ids.intersection_len(keep)).sum());
     let mut cursors: Vec<Cursor<'_>> = segments.iter().map(|segment| Cursor::new(segment)).collect();
     let mut heap = BinaryHeap::new();
     for (i, cursor) in cursors.iter_mut().enumerate() {
-        heap.extend(cursor.next()?.map(|entry| Reverse((entry, i))));
+        heap.extend(cursor.next()?.map(|id| Reverse((id, i))));
     }
-    let mut previous = None;
-    while let Some(Reverse(((id, labels), i))) = heap.pop() {
+    let (mut previous, mut labels) = (None, Vec::new());
+    while let Some(Reverse((id, i))) = heap.pop() {
+        let Some(cursor) = cursors.get_mut(i) else { continue };
         // The same series twice would be a repeated merge that a crash left behind; one is enough.
         if keep.contains(id) && previous != Some(id) {
+            cursor.write_labels(&mut labels);
             writer.add_series(id, &labels)?;
             previous = Some(id);
         }
-        if let Some(cursor) = cursors.get_mut(i) {
-            heap.extend(cursor.next()?.map(|entry| Reverse((entry, i))));
-        }
+        heap.extend(cursor.next()?.map(|id| Reverse((id, i))));
     }
     writer.finish_series()?;
 
@@ -51,22 +52,27 @@ pub(super) fn merge(
 struct Cursor<'a> {
     segment: &'a Segment,
     next_page: usize,
-    /// What is left of the page, the next series last.
-    rest: Vec<(u32, Vec<u8>)>,
+    page: Page,
+    next_row: usize,
 }
 
 impl<'a> Cursor<'a> {
     fn new(segment: &'a Segment) -> Self {
-        Self { segment, next_page: 0, rest: Vec::new() }
+        Self { segment, next_page: 0, page: Page::default(), next_row: 0 }
     }
 
-    fn next(&mut self) -> Result<Option<(u32, Vec<u8>)>, IndexError> {
-        while self.rest.is_empty() && self.next_page < self.segment.pages.len() {
-            let page: Page = self.segment.read_page(self.next_page)?;
-            self.rest.extend(page.iter().map(|(id, labels)| (id, labels.to_vec())));
-            self.rest.reverse();
-            self.next_page += 1;
+    /// Moves on to the next series, and answers its id.
+    fn next(&mut self) -> Result<Option<u32>, IndexError> {
+        self.next_row += 1;
+        while self.next_row > self.page.len() && self.next_page < self.segment.pages.len() {
+            self.page = self.segment.read_page(self.next_page)?;
+            (self.next_page, self.next_row) = (self.next_page + 1, 1);
         }
-        Ok(self.rest.pop())
+        Ok(self.page.ids().get(self.next_row - 1).copied())
+    }
+
+    /// Writes the labels of the series it is at over `out`.
+    fn write_labels(&self, out: &mut Vec<u8>) {
+        self.page.write_labels(self.next_row - 1, out);
     }
 }

@@ -1,15 +1,20 @@
 //! The part on disk: an immutable file of series. `format` has its layout.
 //!
 //! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
-//! dictionary is mapped; everything else is read in pages, each checked before it is used.
+//! dictionary is mapped and was checked as a whole; everything else is read in pages, each checked before it is used.
 
 mod audit;
+mod bloom;
 mod cache;
+mod dictionary;
 mod format;
 mod hole;
 mod keys;
 mod merge;
+mod page;
 mod pages;
+mod postings;
+mod search;
 mod source;
 mod writer;
 
@@ -19,20 +24,22 @@ use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub use self::{audit::SavedSegment, hole::IndexHole};
+pub(super) use self::writer::write_heads;
+pub use self::{audit::SavedSegment, cache::PageCache, hole::IndexHole};
 use self::{
-    cache::PageCache,
+    bloom::Bloom,
     format::{Footer, Section},
     hole::Holes,
-    keys::{Bloom, KeyIndex},
-    pages::{Page, PageIndex},
+    keys::KeyIndex,
+    page::Page,
+    pages::PageIndex,
     source::{Part as FilePart, Source},
     writer::SegmentWriter,
 };
 use super::{
     IndexError,
-    pair::{self, SEPARATOR},
-    part::{Part, ValueVisitor},
+    pair::{self, Pair, SEPARATOR},
+    part::{Part, PostingsVisitor, ValueVisitor},
     postings::Postings,
     query,
 };
@@ -40,6 +47,12 @@ use crate::{
     model::{Labels, Matcher},
     seams::{append::SeriesId, env::Disk},
 };
+
+/// Up to this many values are matched one by one.
+const FEW_VALUES: usize = 256;
+
+/// What reading a page takes, in units of [`super::names`].
+const PAGE_COST: u64 = 400;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -61,8 +74,16 @@ pub struct Segment {
     bloom: Bloom,
     ids: RoaringBitmap,
     dictionary: Map<FilePart>,
-    cache: PageCache,
+    cache: Arc<PageCache>,
+    /// Its name in the cache.
+    number: u64,
     holes: Holes,
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        self.cache.forget(self.number);
+    }
 }
 
 impl Segment {
@@ -80,7 +101,7 @@ impl Segment {
 
     /// Writes a new segment of those series of `segments` that are in `keep`, and syncs it and its name.
     ///
-    /// Streams: besides the new dictionary and 16 bytes a series only one page per old segment is in memory.
+    /// Streams: besides the new dictionary and 12 bytes a series only one page per old segment is in memory.
     ///
     /// # Errors
     /// When the disk refuses or an old segment is damaged; nothing is left behind then, if the disk lets us.
@@ -93,21 +114,33 @@ impl Segment {
         SegmentWriter::run(disk, path, |writer| merge::merge(writer, segments, keep))
     }
 
-    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read.
+    /// As [`Self::open_with`], with a cache of its own.
+    ///
+    /// # Errors
+    /// As [`Self::open_with`].
+    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+        Self::open_with(disk, path, Arc::default())
+    }
+
+    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read, and stay in `cache`
+    /// for those who read them again.
     ///
     /// # Errors
     /// When the disk refuses, the file is damaged or of a newer version.
-    pub fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
+    pub fn open_with(disk: &dyn Disk, path: &Path, cache: Arc<PageCache>) -> Result<Self, IndexError> {
         let source = Source::open(disk, path)?;
         let footer = Footer::read(&source)?;
         let pages = PageIndex::decode(&source.section(&footer, Section::PageIndex)?, &footer)
             .ok_or_else(|| source.damaged("the page index", &footer, Section::PageIndex, "it contradicts itself"))?;
-        let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?);
         let bloom = Bloom::decode(&source.section(&footer, Section::Bloom)?);
         let ids = RoaringBitmap::deserialize_from(&source.section(&footer, Section::Ids)?[..])
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
-        let dictionary = Map::new(source.map_section(&footer, Section::Dictionary)?)
-            .map_err(|error| source.damaged("the dictionary", &footer, Section::Dictionary, &error.to_string()))?;
+        let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?, &footer, &ids)
+            .ok_or_else(|| source.damaged("the key index", &footer, Section::KeyIndex, "it contradicts itself"))?;
+        let damaged = |why: &str| source.damaged("the dictionary", &footer, Section::Dictionary, why);
+        let dictionary = source.map_section(&footer, Section::Dictionary)?;
+        dictionary::check(dictionary.as_ref(), footer.pairs).map_err(damaged)?;
+        let dictionary = Map::new(dictionary).map_err(|error| damaged(&error.to_string()))?;
         Ok(Self {
             source,
             footer,
@@ -116,7 +149,8 @@ impl Segment {
             bloom,
             ids,
             dictionary,
-            cache: PageCache::default(),
+            number: cache.segment_number(),
+            cache,
             holes: Holes::default(),
         })
     }
@@ -149,8 +183,8 @@ impl Segment {
             return Ok(None);
         }
         for id in self.keys.candidates(&self.source, &self.footer, hash)? {
-            let page = self.page_of(id)?;
-            if page.as_ref().and_then(|page| page.labels(id)) == Some(labels.as_bytes()) {
+            let has = |page: Arc<Page>| Some(page.has_labels(page.position(id)?, labels.as_bytes()));
+            if self.page_of(id)?.and_then(has) == Some(true) {
                 return Ok(Some(SeriesId(id)));
             }
         }
@@ -165,11 +199,12 @@ impl Segment {
         if !self.ids.contains(id.0) {
             return Ok(None);
         }
-        let page = self.page_of(id.0)?;
-        match page.as_ref().and_then(|page| page.labels(id.0)) {
-            Some(bytes) => self.check_labels(bytes).map(Some),
-            None => Err(self.source.damaged("the series table", &self.footer, Section::Pages, "a series is missing")),
-        }
+        let Some((page, row)) = self.page_of(id.0)?.and_then(|page| page.position(id.0).map(|row| (page, row))) else {
+            return Err(self.source.damaged("the series table", &self.footer, Section::Pages, "a series is missing"));
+        };
+        let mut bytes = Vec::new();
+        page.write_labels(row, &mut bytes);
+        Ok(Some(Labels::from_canonical(&bytes)))
     }
 
     /// The series with a value of the matcher's label that passes it; with one that a missing label passes, also the
@@ -213,12 +248,12 @@ impl Segment {
 
     /// The postings at `at` of the postings section.
     pub(super) fn read_postings(&self, at: u64) -> Result<RoaringBitmap, IndexError> {
-        pages::read_postings(&self.source, &self.footer, at)
+        postings::read(&self.source, &self.footer, at)
     }
 
     /// How many ids the postings at `at` have.
     pub(super) fn count_postings(&self, at: u64) -> Result<u64, IndexError> {
-        pages::count_postings(&self.source, &self.footer, at)
+        postings::count(&self.source, &self.footer, at)
     }
 
     /// All pairs: dictionary keys and what [`Self::stored`] turns into postings.
@@ -238,24 +273,38 @@ impl Segment {
         self.pages.position(id).map(|n| self.page(n)).transpose()
     }
 
+    /// Visits the pages that hold some of `ids`, each with those, except for damaged pages.
+    fn each_page(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(&Page, &[u32])) -> Result<(), IndexError> {
+        let wanted = ids & &self.ids;
+        let mut rest = wanted.iter().peekable();
+        let mut in_page = Vec::new();
+        while let Some(&first) = rest.peek() {
+            let Some(n) = self.pages.position(first) else { break };
+            let end = self.pages.first_id(n + 1);
+            in_page.clear();
+            in_page.extend(std::iter::from_fn(|| rest.next_if(|id| end.is_none_or(|end| *id < end))));
+            match self.page(n) {
+                // Noted by now: its series have lost their labels.
+                Err(error) if error.is_damage() => {}
+                page => visit(&*page?, &in_page),
+            }
+        }
+        Ok(())
+    }
+
     /// Page `n`, from the cache or the disk.
     fn page(&self, n: usize) -> Result<Arc<Page>, IndexError> {
-        if let Some(page) = self.cache.get(n) {
+        if let Some(page) = self.cache.get(self.number, n) {
             return Ok(page);
         }
         let page = Arc::new(self.read_page(n)?);
-        self.cache.put(n, &page);
+        self.cache.put(self.number, n, &page);
         Ok(page)
     }
 
     /// Page `n` from the disk.
     fn read_page(&self, n: usize) -> Result<Page, IndexError> {
         self.pages.read(&self.source, &self.footer, n).inspect_err(|error| self.note_page(n, error))
-    }
-
-    fn check_labels(&self, bytes: &[u8]) -> Result<Labels, IndexError> {
-        Labels::from_bytes(bytes)
-            .map_err(|error| self.source.damaged("the series table", &self.footer, Section::Pages, &error.to_string()))
     }
 }
 
@@ -286,6 +335,29 @@ impl Part for Segment {
         Ok(())
     }
 
+    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+        let mut looked_at = 0;
+        let mut few = |matcher: &Matcher, take: &mut PostingsVisitor<'_>, most: usize| {
+            self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
+                looked_at += 1;
+                if matcher.selects(value) {
+                    take(postings)?;
+                }
+                Ok(if looked_at < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            })?;
+            Ok::<_, IndexError>(looked_at < most)
+        };
+        // Making an automaton costs as much as looking at some hundreds of values.
+        if few(matcher, take, FEW_VALUES)? {
+            return Ok(());
+        }
+        let mut take_stored = |value| take(self.stored(value));
+        match matcher.automaton() {
+            Some(dfa) if search::each_match(self.dictionary.as_fst(), matcher.name(), dfa, &mut take_stored)? => Ok(()),
+            _ => few(matcher, take, usize::MAX).map(drop),
+        }
+    }
+
     fn names(&self) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         let mut above = Vec::new();
@@ -311,26 +383,26 @@ impl Part for Segment {
     }
 
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError> {
-        let wanted = ids & &self.ids;
-        let mut rest = wanted.iter().peekable();
-        while let Some(&first) = rest.peek() {
-            let Some(n) = self.pages.position(first) else { break };
-            let end = self.pages.first_id(n + 1);
-            let page = match self.page(n) {
-                // Noted by now: its series have lost their labels.
-                Err(error) if error.is_damage() => {
-                    while rest.next_if(|id| end.is_none_or(|end| *id < end)).is_some() {}
-                    continue;
-                }
-                page => page?,
-            };
-            let mut entries = page.iter();
-            while let Some(id) = rest.next_if(|id| end.is_none_or(|end| *id < end)) {
-                if let Some((_, labels)) = entries.find(|(other, _)| *other == id) {
-                    visit(id, labels);
-                }
+        let mut labels = Vec::new();
+        self.each_page(ids, &mut |page, ids| {
+            for (id, row) in ids.iter().filter_map(|id| Some((*id, page.position(*id)?))) {
+                page.write_labels(row, &mut labels);
+                visit(id, &labels);
             }
+        })
+    }
+
+    fn each_pair(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(Pair<'_>)) -> Result<(), IndexError> {
+        self.each_page(ids, &mut |page, ids| page.each_pair(ids.iter().filter_map(|id| page.position(*id)), visit))
+    }
+
+    fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
+        let (mut pages, mut next) = (0, ids.min());
+        while let Some(id) = next {
+            pages += 1;
+            let behind = self.pages.position(id).and_then(|n| self.pages.first_id(n + 1));
+            next = behind.and_then(|behind| ids.range(behind..).next());
         }
-        Ok(())
+        pages * PAGE_COST + ids.len() / 4
     }
 }

@@ -1,28 +1,26 @@
-//! The series table's pages and the postings: building, finding, checking, decoding.
+//! The series table's pages: packing, finding, checking, unpacking.
 
 use std::cell::RefCell;
 
-use roaring::RoaringBitmap;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::{
     format::{Footer, Section, u32_of, u64_of},
+    page::{MAX_BYTES, Page, PageBuilder},
     source::Source,
 };
 use crate::{
     codec::{checksum::crc32_of, varint},
     index::IndexError,
+    model::Labels,
 };
 
-/// A page is closed when it has this many bytes: enough to compress well, little enough to decode for one series.
-pub(super) const PAGE_BYTES: usize = 32 << 10;
-/// No series' labels are longer, so a length beyond is damage; request limits are far below.
-const MAX_PAGE_BYTES: u32 = 256 << 20;
+/// A page is closed when it has this many series or bytes of distinct pairs: enough to compress well, little enough to
+/// unpack for one series.
+const PAGE_SERIES: usize = 1024;
+const PAGE_TEXT: usize = 32 << 10;
 const LEVEL: i32 = 3;
 const INDEX_ENTRY: usize = 16;
-const POSTINGS_HEAD: u64 = 12;
-/// How much is read at first, in the hope that it is all.
-const POSTINGS_GUESS: u64 = 512;
 
 thread_local! {
     /// Making one takes longer than decoding a page with it.
@@ -30,57 +28,47 @@ thread_local! {
 }
 
 /// Collects series into pages.
-pub(super) struct PageBuilder {
-    raw: Vec<u8>,
-    first: u32,
-    previous: u32,
+pub(super) struct PagePacker {
+    page: PageBuilder,
     compressor: Compressor<'static>,
     /// The page index so far.
     pub(super) index: Vec<u8>,
     offset: u64,
 }
 
-impl PageBuilder {
+impl PagePacker {
     pub(super) fn new() -> std::io::Result<Self> {
-        let compressor = Compressor::new(LEVEL)?;
-        Ok(Self { raw: Vec::new(), first: 0, previous: 0, compressor, index: Vec::new(), offset: 0 })
+        Ok(Self { page: PageBuilder::default(), compressor: Compressor::new(LEVEL)?, index: Vec::new(), offset: 0 })
     }
 
-    pub(super) fn add(&mut self, id: u32, labels: &[u8]) {
-        if self.raw.is_empty() {
-            (self.first, self.previous) = (id, id);
-        }
-        varint::put(&mut self.raw, u64::from(id.wrapping_sub(self.previous)));
-        varint::put(&mut self.raw, labels.len() as u64);
-        self.raw.extend_from_slice(labels);
-        self.previous = id;
+    pub(super) fn add(&mut self, id: u32, labels: &[u8]) -> std::io::Result<()> {
+        self.page.add(id, labels).map_err(std::io::Error::other)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.raw.len() >= PAGE_BYTES
+        self.page.len() >= PAGE_SERIES || self.page.text_bytes() >= PAGE_TEXT
     }
 
     /// The page's bytes; `None` when there is nothing to write.
     pub(super) fn finish_page(&mut self) -> std::io::Result<Option<Vec<u8>>> {
-        if self.raw.is_empty() {
-            return Ok(None);
+        let page = self.page.finish();
+        let Some(first) = page.ids().first() else { return Ok(None) };
+        let raw = page.encode();
+        if raw.len() > MAX_BYTES {
+            return Err(std::io::Error::other(format!("labels of {} bytes are more than a page can hold", raw.len())));
         }
-        let len = u32::try_from(self.raw.len()).unwrap_or(u32::MAX);
-        if len > MAX_PAGE_BYTES {
-            return Err(std::io::Error::other(format!("labels of {len} bytes are more than a page can hold")));
-        }
-        let compressed = self.compressor.compress(&self.raw)?;
-        let mut page = Vec::with_capacity(8 + compressed.len());
-        page.extend_from_slice(&len.to_le_bytes());
-        page.extend_from_slice(&crc32_of(&[&len.to_le_bytes(), &compressed]).to_le_bytes());
-        page.extend_from_slice(&compressed);
-        self.index.extend_from_slice(&self.first.to_le_bytes());
+        let len = raw.len() as u32;
+        let compressed = self.compressor.compress(&raw)?;
+        let mut packed = Vec::with_capacity(8 + compressed.len());
+        packed.extend_from_slice(&len.to_le_bytes());
+        packed.extend_from_slice(&crc32_of(&[&len.to_le_bytes(), &compressed]).to_le_bytes());
+        packed.extend_from_slice(&compressed);
+        self.index.extend_from_slice(&first.to_le_bytes());
         self.index.extend_from_slice(&self.offset.to_le_bytes());
-        // Compressed bytes are at most a little more than MAX_PAGE_BYTES.
-        self.index.extend_from_slice(&(page.len() as u32).to_le_bytes());
-        self.offset += page.len() as u64;
-        self.raw.clear();
-        Ok(Some(page))
+        // Compressed bytes are at most a little more than MAX_BYTES.
+        self.index.extend_from_slice(&(packed.len() as u32).to_le_bytes());
+        self.offset += packed.len() as u64;
+        Ok(Some(packed))
     }
 }
 
@@ -126,13 +114,15 @@ impl PageIndex {
     }
 
     pub(super) fn read(&self, source: &Source, footer: &Footer, n: usize) -> Result<Page, IndexError> {
-        let (page, raw) = self.fetch(source, footer, n, unpack)?;
-        Ok(Page { first: page.first, raw })
+        self.fetch(source, footer, n, |page, bytes| {
+            let raw = unpack(bytes)?;
+            if footer.version == 1 { from_version_1(page.first, &raw) } else { Page::decode(page.first, &raw) }
+        })
     }
 
     /// Whether page `n` has the right checksum.
     pub(super) fn check(&self, source: &Source, footer: &Footer, n: usize) -> Result<(), IndexError> {
-        self.fetch(source, footer, n, |bytes| checked(bytes).map(drop)).map(drop)
+        self.fetch(source, footer, n, |_, bytes| checked(bytes).map(drop))
     }
 
     fn fetch<T>(
@@ -140,16 +130,15 @@ impl PageIndex {
         source: &Source,
         footer: &Footer,
         n: usize,
-        unpack: impl FnOnce(&[u8]) -> Result<T, String>,
-    ) -> Result<(PageRef, T), IndexError> {
+        unpack: impl FnOnce(&PageRef, &[u8]) -> Result<T, String>,
+    ) -> Result<T, IndexError> {
         let Some(page) = self.pages.get(n) else {
             return Err(source.damaged("the series table", footer, Section::Pages, "it has no such page"));
         };
         let bytes = source.read_in(footer, Section::Pages, page.at, u64::from(page.len))?;
-        let raw = unpack(&bytes).map_err(|why| {
+        unpack(page, &bytes).map_err(|why| {
             source.damaged_at("a page of the series table", footer.extent(Section::Pages).at + page.at, &why)
-        })?;
-        Ok((*page, raw))
+        })
     }
 }
 
@@ -159,7 +148,7 @@ fn checked(bytes: &[u8]) -> Result<(u32, &[u8]), String> {
     let (Some(len), Some(crc)) = (u32_of(&mut rest), u32_of(&mut rest)) else {
         return Err("it is too short".to_owned());
     };
-    if crc32_of(&[&len.to_le_bytes(), rest]) != crc || len > MAX_PAGE_BYTES {
+    if crc32_of(&[&len.to_le_bytes(), rest]) != crc || len as usize > MAX_BYTES {
         return Err("its checksum is wrong".to_owned());
     }
     Ok((len, rest))
@@ -178,77 +167,22 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, String> {
     })
 }
 
-/// A decoded page.
-#[derive(Debug)]
-pub(super) struct Page {
-    first: u32,
-    raw: Vec<u8>,
-}
-
-impl Page {
-    /// Ids and canonical labels, ascending.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let mut rest = &self.raw[..];
-        let mut id = self.first;
-        std::iter::from_fn(move || {
-            let step = varint::get_u32(&mut rest, "an id").ok()?;
-            let len = varint::get(&mut rest, "a length").ok()?;
-            let (labels, after) = rest.split_at_checked(usize::try_from(len).ok()?)?;
-            id = id.checked_add(step)?;
-            rest = after;
-            Some((id, labels))
-        })
+/// A page of format version 1: for each series its id as a distance, a length, and its canonical labels.
+fn from_version_1(first: u32, mut rest: &[u8]) -> Result<Page, String> {
+    let cut = |_| "a series is cut short".to_owned();
+    let mut builder = PageBuilder::default();
+    let mut id = first;
+    while !rest.is_empty() {
+        let step = varint::get_u32(&mut rest, "an id").map_err(cut)?;
+        let len = varint::get_at_most(&mut rest, MAX_BYTES, "a length").map_err(cut)?;
+        let (labels, after) = rest.split_at_checked(len).ok_or("a series is cut short")?;
+        id = id.checked_add(step).ok_or("its ids are too large")?;
+        if (step == 0) != (builder.len() == 0) {
+            return Err("its ids don't ascend".to_owned());
+        }
+        Labels::from_bytes(labels).map_err(|error| error.to_string())?;
+        builder.add(id, labels)?;
+        rest = after;
     }
-
-    pub(super) fn labels(&self, id: u32) -> Option<&[u8]> {
-        self.iter().find(|(other, _)| *other == id).map(|(_, labels)| labels)
-    }
-}
-
-/// The stored form of postings.
-pub(super) fn encode_postings(ids: &mut RoaringBitmap) -> std::io::Result<Vec<u8>> {
-    ids.optimize();
-    let size = ids.serialized_size();
-    // At most 2^32 ids, which serialize to half a GiB.
-    let (count, len) = (u32::try_from(ids.len()).unwrap_or(u32::MAX).to_le_bytes(), (size as u32).to_le_bytes());
-    let mut bitmap = Vec::with_capacity(size);
-    ids.serialize_into(&mut bitmap)?;
-    Ok([&count[..], &len, &crc32_of(&[&count, &len, &bitmap]).to_le_bytes(), &bitmap].concat())
-}
-
-pub(super) fn count_postings(source: &Source, footer: &Footer, at: u64) -> Result<u64, IndexError> {
-    let head = source.read_in(footer, Section::Postings, at, POSTINGS_HEAD)?;
-    match split_postings(&head) {
-        Some((head, _)) => Ok(head.count.into()),
-        None => Err(source.damaged("the postings section", footer, Section::Postings, "it is too short")),
-    }
-}
-
-pub(super) fn read_postings(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
-    let damaged = |why: &str| source.damaged_at("a postings list", footer.extent(Section::Postings).at + at, why);
-    // Most lists are short: one read gets head and all.
-    let guess = footer.extent(Section::Postings).len.saturating_sub(at).clamp(POSTINGS_HEAD, POSTINGS_GUESS);
-    let mut bytes = source.read_in(footer, Section::Postings, at, guess)?;
-    let (head, read) = split_postings(&bytes).ok_or_else(|| damaged("it is too short"))?;
-    if read.len() < head.len as usize {
-        bytes = source.read_in(footer, Section::Postings, at, POSTINGS_HEAD + u64::from(head.len))?;
-    }
-    let (head, read) = split_postings(&bytes).ok_or_else(|| damaged("it is too short"))?;
-    let bitmap = read.get(..head.len as usize).ok_or_else(|| damaged("it is too short"))?;
-    if crc32_of(&[&head.count.to_le_bytes(), &head.len.to_le_bytes(), bitmap]) != head.crc {
-        return Err(damaged("its checksum is wrong"));
-    }
-    RoaringBitmap::deserialize_from(bitmap).map_err(|error| damaged(&error.to_string()))
-}
-
-struct PostingsHead {
-    count: u32,
-    len: u32,
-    crc: u32,
-}
-
-fn split_postings(bytes: &[u8]) -> Option<(PostingsHead, &[u8])> {
-    let mut rest = bytes;
-    let head = PostingsHead { count: u32_of(&mut rest)?, len: u32_of(&mut rest)?, crc: u32_of(&mut rest)? };
-    Some((head, rest))
+    Ok(builder.finish())
 }

@@ -8,12 +8,20 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     SegmentSummary,
+    bloom::Bloom,
     format::{Extent, Footer, Section, Value, pack},
-    keys::{self, Bloom},
-    pages::{PageBuilder, encode_postings},
+    keys::{self, IdRange},
+    pages::PagePacker,
+    postings,
 };
 use crate::{
-    index::{IndexError, pair},
+    index::{
+        IndexError,
+        head::Head,
+        pair::{self, SEPARATOR},
+        part::Part,
+        postings::{Gather, Postings},
+    },
     model::Labels,
     seams::{
         append::SeriesId,
@@ -34,10 +42,36 @@ pub(super) struct SegmentWriter<'a> {
     section_start: u64,
     section_crc: crc32fast::Hasher,
     footer: Footer,
-    pages: PageBuilder,
-    keys: Vec<(u64, u32)>,
+    pages: PagePacker,
+    keys: Vec<keys::Key>,
     ids: RoaringBitmap,
     dictionary: MapBuilder<Vec<u8>>,
+}
+
+/// Writes a new segment of all series of `heads`, which have none in common.
+///
+/// # Errors
+/// As [`super::Segment::write`].
+pub(in crate::index) fn write_heads(
+    disk: &dyn Disk,
+    path: &Path,
+    heads: &[&Head],
+) -> Result<SegmentSummary, IndexError> {
+    SegmentWriter::run(disk, path, |writer| {
+        let mut bytes = Vec::new();
+        writer.expect(heads.iter().map(|head| head.len() as u64).sum());
+        for id in heads.iter().fold(RoaringBitmap::new(), |ids, head| ids | head.ids()) {
+            if heads.iter().any(|head| head.write_labels(id, &mut bytes)) {
+                writer.add_series(id, &bytes)?;
+            }
+        }
+        writer.finish_series()?;
+        let mut names: Vec<String> = heads.iter().flat_map(|head| head.names()).collect();
+        // As keys are ordered, where a longer name comes before those it begins with.
+        names.sort_unstable_by(|a, b| a.bytes().chain([SEPARATOR]).cmp(b.bytes().chain([SEPARATOR])));
+        names.dedup();
+        names.iter().try_for_each(|name| writer.add_values(name, heads))
+    })
 }
 
 impl<'a> SegmentWriter<'a> {
@@ -73,11 +107,16 @@ impl<'a> SegmentWriter<'a> {
             section_start: 0,
             section_crc: crc32fast::Hasher::new(),
             footer: Footer::default(),
-            pages: PageBuilder::new().map_err(IndexError::io(path, "preparing compression"))?,
+            pages: PagePacker::new().map_err(IndexError::io(path, "preparing compression"))?,
             keys: Vec::new(),
             ids: RoaringBitmap::new(),
             dictionary: MapBuilder::memory(),
         })
+    }
+
+    /// Makes room for that many series.
+    pub(super) fn expect(&mut self, series: u64) {
+        self.keys.reserve_exact(usize::try_from(series).unwrap_or(0));
     }
 
     /// Everything at once, inverting the labels in memory.
@@ -108,8 +147,8 @@ impl<'a> SegmentWriter<'a> {
             return Err(IndexError::Order { path: self.path.to_owned(), id, previous });
         }
         self.ids.insert(id);
-        self.keys.push((xxh3_64(labels), id));
-        self.pages.add(id, labels);
+        self.keys.push(keys::key(xxh3_64(labels), id));
+        self.pages.add(id, labels).map_err(IndexError::io(self.path, "adding a series to"))?;
         if self.pages.is_full() { self.put_page() } else { Ok(()) }
     }
 
@@ -126,10 +165,10 @@ impl<'a> SegmentWriter<'a> {
         self.put_section(Section::PageIndex, &index)?;
         let mut sorted = std::mem::take(&mut self.keys);
         sorted.sort_unstable();
-        let (table, index) = keys::encode(&sorted);
+        let (table, index) = keys::encode(&sorted, IdRange::of(&self.ids));
         self.put_section(Section::Keys, &table)?;
         self.put_section(Section::KeyIndex, &index)?;
-        self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(|(hash, _)| *hash)).encode())?;
+        self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(keys::hash)).encode())?;
         self.footer.series = self.ids.len();
         self.ids.optimize();
         let mut ids = Vec::with_capacity(self.ids.serialized_size());
@@ -144,13 +183,26 @@ impl<'a> SegmentWriter<'a> {
             (Some(id), 1) => Value::One(id),
             _ => {
                 let at = self.written - self.section_start;
-                let bytes = encode_postings(&mut ids).map_err(IndexError::io(self.path, "serializing postings of"))?;
+                let bytes = postings::encode(&mut ids).map_err(IndexError::io(self.path, "serializing postings of"))?;
                 self.put(&bytes)?;
                 Value::At(at)
             }
         };
         self.footer.pairs += 1;
         self.dictionary.insert(key, pack(value)).map_err(self.refused())
+    }
+
+    /// Adds the pairs of all values of `name`.
+    fn add_values(&mut self, name: &str, heads: &[&Head]) -> Result<(), IndexError> {
+        let mut values: Vec<(&[u8], Postings<'_>)> = heads.iter().flat_map(|head| head.values(name)).collect();
+        values.sort_unstable_by_key(|(value, _)| *value);
+        let mut key = Vec::new();
+        values.chunk_by(|a, b| a.0 == b.0).try_for_each(|same| {
+            let mut gather = Gather::default();
+            same.iter().try_for_each(|(_, postings)| postings.add_to(&mut gather))?;
+            pair::key(name.as_bytes(), same.first().map_or(&[], |(value, _)| value), &mut key);
+            self.add_pair(&key, gather.finish())
+        })
     }
 
     fn finish(mut self) -> Result<SegmentSummary, IndexError> {

@@ -1,0 +1,382 @@
+//! A page of the series table, unpacked: a sorted list of the label pairs in it, and each series as a row of numbers.
+//!
+//! Series that lie together share most of their pairs, so that a page keeps each text once, in memory as on disk, and
+//! its UTF-8 is checked once. A row is read at its place, without a walk.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{codec::varint, index::pair};
+
+/// Bytes that a page's texts, or a page as a whole, can't exceed; request limits are far below.
+pub(super) const MAX_BYTES: usize = 256 << 20;
+/// Pairs that a page can number.
+const MAX_PAIRS: usize = 1 << 16;
+
+/// An unpacked page.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    ids: Vec<u32>,
+    /// Canonical bytes of all pairs, by ascending name and value.
+    text: Vec<u8>,
+    /// Where each pair starts in `text`, and its end.
+    starts: Vec<u32>,
+    /// The numbers of the pairs of all series.
+    cells: Vec<u16>,
+    /// Where each series starts in `cells`, and their end.
+    rows: Vec<u32>,
+}
+
+impl Page {
+    /// Reads what [`Self::encode`] wrote; `first` is the id of the first series.
+    pub(super) fn decode(first: u32, mut input: &[u8]) -> Result<Self, String> {
+        let limit = input.len();
+        let input = &mut input;
+        let number = |input: &mut &[u8]| varint::get_at_most(input, limit, "a page").map_err(|e| e.to_string());
+        let mut page = Self { starts: vec![0], rows: vec![0], ..Self::default() };
+        let series = number(input)?;
+        // For each pair the number of its name.
+        let mut names: Vec<u16> = Vec::new();
+        let mut previous_name: &[u8] = &[];
+        for i in 0..number(input)? {
+            let len = number(input)?;
+            let name = take_text(input, len)?;
+            if name <= previous_name {
+                return Err("its names are out of order".to_owned());
+            }
+            previous_name = name;
+            let mut previous: &[u8] = &[];
+            let values = number(input)?;
+            if values == 0 {
+                return Err("a name has no value".to_owned());
+            }
+            for _ in 0..values {
+                let len = number(input)?;
+                let value = take_text(input, len)?;
+                if value <= previous || page.text.len() + name.len() + len > MAX_BYTES || names.len() == MAX_PAIRS {
+                    return Err("its values are out of order or too many".to_owned());
+                }
+                previous = value;
+                pair::append_canonical(name, value, &mut page.text);
+                page.starts.push(page.text.len() as u32);
+                names.push(i as u16);
+            }
+        }
+        let mut id = first;
+        for _ in 0..series {
+            let step = varint::get_u32(input, "a page").map_err(|e| e.to_string())?;
+            if (step == 0) != page.ids.is_empty() {
+                return Err("its ids don't ascend".to_owned());
+            }
+            id = id.checked_add(step).ok_or("its ids are too large")?;
+            page.ids.push(id);
+        }
+        let mut cells = 0;
+        for _ in 0..series {
+            cells += number(input)?;
+            page.rows.push(u32::try_from(cells).map_err(|_| "it has too many labels")?);
+        }
+        page.cells = take_cells(input, &page.rows, cells, names.len())?;
+        let is_label_set = |row: &[u16]| {
+            let mut before = None;
+            row.iter().all(|cell| {
+                let name = names.get(usize::from(*cell)).copied();
+                std::mem::replace(&mut before, name) < name
+            })
+        };
+        if !input.is_empty() || !(0..page.len()).all(|row| is_label_set(page.row(row))) {
+            return Err("its rows are no label sets".to_owned());
+        }
+        Ok(page)
+    }
+
+    /// The page's bytes; `format` has their layout.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.text.len() + 2 * self.ids.len() + self.cells.len());
+        varint::put(&mut out, self.ids.len() as u64);
+        let pairs: Vec<pair::Pair<'_>> = pair::pairs(&self.text).collect();
+        let by_name = || pairs.chunk_by(|a, b| a.name == b.name);
+        varint::put(&mut out, by_name().count() as u64);
+        for of_name in by_name() {
+            put_text(&mut out, of_name.first().map_or(&[], |pair| pair.name));
+            varint::put(&mut out, of_name.len() as u64);
+            of_name.iter().for_each(|pair| put_text(&mut out, pair.value));
+        }
+        let mut previous = self.ids.first().copied().unwrap_or_default();
+        for id in &self.ids {
+            varint::put(&mut out, u64::from(id.wrapping_sub(previous)));
+            previous = *id;
+        }
+        (0..self.len()).for_each(|row| varint::put(&mut out, self.row(row).len() as u64));
+        for plane in 0..planes(pairs.len()) {
+            let cell = |at: usize| self.cells.get(at).copied().unwrap_or_default().to_le_bytes();
+            out.extend(columns(&self.rows).filter_map(|at| cell(at).get(plane).copied()));
+        }
+        out
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// The ids, ascending.
+    pub(super) fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// The row of series `id`.
+    pub(super) fn position(&self, id: u32) -> Option<usize> {
+        self.ids.binary_search(&id).ok()
+    }
+
+    /// Writes the canonical labels of a row over `out`.
+    pub(super) fn write_labels(&self, row: usize, out: &mut Vec<u8>) {
+        out.clear();
+        self.row(row).iter().for_each(|cell| out.extend_from_slice(self.pair(*cell)));
+    }
+
+    /// Whether a row has these canonical labels.
+    pub(super) fn has_labels(&self, row: usize, mut labels: &[u8]) -> bool {
+        for cell in self.row(row) {
+            match labels.strip_prefix(self.pair(*cell)) {
+                Some(rest) => labels = rest,
+                None => return false,
+            }
+        }
+        labels.is_empty()
+    }
+
+    /// Visits each pair that one of these rows has, once.
+    pub(super) fn each_pair(&self, rows: impl Iterator<Item = usize>, visit: &mut dyn FnMut(pair::Pair<'_>)) {
+        let mut has = vec![false; self.starts.len()];
+        for cell in rows.flat_map(|row| self.row(row)) {
+            if let Some(has) = has.get_mut(usize::from(*cell)) {
+                *has = true;
+            }
+        }
+        pair::pairs(&self.text).zip(has).filter(|(_, has)| *has).for_each(|(pair, _)| visit(pair));
+    }
+
+    /// Bytes of memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        size_of::<Self>()
+            + self.text.capacity()
+            + 4 * (self.ids.capacity() + self.starts.capacity() + self.rows.capacity())
+            + 2 * self.cells.capacity()
+    }
+
+    fn row(&self, row: usize) -> &[u16] {
+        between(&self.cells, &self.rows, row)
+    }
+
+    fn pair(&self, number: u16) -> &[u8] {
+        between(&self.text, &self.starts, usize::from(number))
+    }
+}
+
+/// What lies between bound `n` and the next.
+fn between<'a, T>(all: &'a [T], bounds: &[u32], n: usize) -> &'a [T] {
+    match (bounds.get(n), bounds.get(n + 1)) {
+        (Some(from), Some(to)) => all.get(*from as usize..*to as usize).unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+/// Places in a page's cells, column by column: the first of each row, then the second of those that have one, …
+fn columns(rows: &[u32]) -> impl Iterator<Item = usize> {
+    let widest = rows.windows(2).filter_map(|w| w.last()?.checked_sub(*w.first()?)).max().unwrap_or(0);
+    (0..widest).flat_map(move |column| {
+        rows.windows(2).filter_map(move |w| {
+            let at = w.first()?.checked_add(column)?;
+            (at < *w.last()?).then_some(at as usize)
+        })
+    })
+}
+
+/// Bytes that the number of a pair takes.
+fn planes(pairs: usize) -> usize {
+    if pairs <= 1 << 8 { 1 } else { 2 }
+}
+
+fn take_cells(input: &mut &[u8], rows: &[u32], cells: usize, pairs: usize) -> Result<Vec<u16>, String> {
+    let planes = planes(pairs);
+    if cells.checked_mul(planes) != Some(input.len()) {
+        return Err("it has another length than its rows need".to_owned());
+    }
+    let (low, high) = input.split_at(cells);
+    *input = &[];
+    let mut out = vec![0; cells];
+    place(low, rows, &mut out, |cell, byte| *cell = byte.into());
+    place(high, rows, &mut out, |cell, byte| *cell |= u16::from(byte) << 8);
+    Ok(out)
+}
+
+/// Hands each byte of a plane to its cell.
+fn place(plane: &[u8], rows: &[u32], cells: &mut [u16], put: impl Fn(&mut u16, u8)) {
+    let series = rows.len() - 1;
+    let width = cells.len().checked_div(series).unwrap_or(0);
+    // Rows of one width, as nearly all pages have, need no look at where each begins.
+    if width > 0 && rows.iter().enumerate().all(|(n, at)| *at as usize == n * width) {
+        for (column, bytes) in plane.chunks(series).enumerate() {
+            let cells = cells.iter_mut().skip(column).step_by(width);
+            cells.zip(bytes).for_each(|(cell, byte)| put(cell, *byte));
+        }
+        return;
+    }
+    for (at, byte) in columns(rows).zip(plane) {
+        if let Some(cell) = cells.get_mut(at) {
+            put(cell, *byte);
+        }
+    }
+}
+
+fn put_text(out: &mut Vec<u8>, text: &[u8]) {
+    varint::put(out, text.len() as u64);
+    out.extend_from_slice(text);
+}
+
+fn take_text<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], String> {
+    let (text, rest) = input.split_at_checked(len).filter(|(text, _)| !text.is_empty()).ok_or("a text is cut short")?;
+    *input = rest;
+    if std::str::from_utf8(text).is_err() { Err("a text is not UTF-8".to_owned()) } else { Ok(text) }
+}
+
+/// Collects series into a page.
+#[derive(Default)]
+pub(super) struct PageBuilder {
+    /// The page so far; its pairs in the order they came.
+    page: Page,
+    by_text: HashTable<u16>,
+}
+
+impl PageBuilder {
+    /// Adds a series; ids ascend. Refuses it when its pairs can't be numbered any more.
+    pub(super) fn add(&mut self, id: u32, labels: &[u8]) -> Result<(), &'static str> {
+        let Self { page, by_text } = self;
+        if page.ids.is_empty() {
+            (page.starts, page.rows) = (vec![0], vec![0]);
+        }
+        // Neighbours have the same pair in the same column, mostly.
+        let before = page.len().checked_sub(1).map(|row| page.row(row).to_vec()).unwrap_or_default();
+        for (column, pair) in pair::pairs(labels).enumerate() {
+            let number = match before.get(column) {
+                Some(number) if page.pair(*number) == pair.bytes => *number,
+                _ => {
+                    let hash = xxh3_64(pair.bytes);
+                    match by_text.find(hash, |number| page.pair(*number) == pair.bytes) {
+                        Some(number) => *number,
+                        None => {
+                            let number = u16::try_from(page.starts.len() - 1).map_err(|_| "too many label pairs")?;
+                            page.text.extend_from_slice(pair.bytes);
+                            page.starts.push(u32::try_from(page.text.len()).map_err(|_| "too much label text")?);
+                            by_text.insert_unique(hash, number, |n| {
+                                xxh3_64(between(&page.text, &page.starts, (*n).into()))
+                            });
+                            number
+                        }
+                    }
+                }
+            };
+            page.cells.push(number);
+        }
+        page.ids.push(id);
+        page.rows.push(u32::try_from(page.cells.len()).map_err(|_| "too many labels")?);
+        Ok(())
+    }
+
+    /// How many series there are.
+    pub(super) fn len(&self) -> usize {
+        self.page.len()
+    }
+
+    /// Bytes of its distinct pairs.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.page.text.len()
+    }
+
+    /// The page; the builder is empty afterwards.
+    pub(super) fn finish(&mut self) -> Page {
+        self.by_text.clear();
+        let mut page = std::mem::take(&mut self.page);
+        let text = std::mem::take(&mut page.text);
+        let mut pairs: Vec<(usize, pair::Pair<'_>)> = pair::pairs(&text).enumerate().collect();
+        pairs.sort_unstable_by_key(|(_, pair)| (pair.name, pair.value));
+        page.starts.truncate(1);
+        let mut renamed = vec![0u16; pairs.len()];
+        for (new, (old, pair)) in pairs.into_iter().enumerate() {
+            page.text.extend_from_slice(pair.bytes);
+            page.starts.push(page.text.len() as u32);
+            if let Some(place) = renamed.get_mut(old) {
+                *place = new as u16;
+            }
+        }
+        for cell in &mut page.cells {
+            *cell = renamed.get(usize::from(*cell)).copied().unwrap_or_default();
+        }
+        page
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::Labels;
+
+    fn built(series: &[(u32, Labels)]) -> Page {
+        let mut builder = PageBuilder::default();
+        series.iter().for_each(|(id, labels)| builder.add(*id, labels.as_bytes()).unwrap());
+        builder.finish()
+    }
+
+    fn some_series() -> impl Strategy<Value = Vec<(u32, Labels)>> {
+        let labels = prop::collection::btree_map("[a-cü]{1,2}", "[xyé]{1,3}|[0-9]{3}", 0..6);
+        prop::collection::btree_map(any::<u32>(), labels, 1..400)
+            .prop_map(|series| series.into_iter().map(|(id, l)| (id, Labels::from_pairs(&l).unwrap())).collect())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn a_page_reads_as_it_was_written(series in some_series()) {
+            let page = Page::decode(series[0].0, &built(&series).encode()).unwrap();
+            prop_assert_eq!(&page, &built(&series));
+            let mut bytes = Vec::new();
+            for (row, (id, labels)) in series.iter().enumerate() {
+                prop_assert_eq!(page.position(*id), Some(row));
+                page.write_labels(row, &mut bytes);
+                prop_assert_eq!(&bytes, labels.as_bytes());
+                prop_assert!(page.has_labels(row, &bytes));
+                bytes.push(1);
+                prop_assert!(!page.has_labels(row, &bytes));
+            }
+        }
+
+        #[test]
+        fn whatever_is_read_are_label_sets(series in some_series(), edits in prop::collection::vec((any::<u16>(), any::<u8>()), 1..4)) {
+            let mut raw = built(&series).encode();
+            for (at, byte) in edits {
+                let at = usize::from(at) % raw.len();
+                raw[at] = byte;
+            }
+            if let Ok(page) = Page::decode(series[0].0, &raw) {
+                let mut bytes = Vec::new();
+                for row in 0..page.len() {
+                    page.write_labels(row, &mut bytes);
+                    prop_assert!(Labels::from_bytes(&bytes).is_ok());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn more_pairs_than_can_be_numbered_are_refused() {
+        let labels = |from: u32| Labels::from_pairs((from..from + 40_000).map(|i| (format!("{i:05}"), "x"))).unwrap();
+        let mut builder = PageBuilder::default();
+        assert_eq!(builder.add(0, labels(0).as_bytes()), Ok(()));
+        assert!(builder.add(1, labels(40_000).as_bytes()).is_err());
+    }
+}

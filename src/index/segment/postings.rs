@@ -1,0 +1,181 @@
+//! Stored postings: the ids of the series that have one label pair.
+//!
+//! A list of a few runs takes less as their lengths than as a bitmap, whose containers each have a head; one of many ids
+//! without order is read faster as a bitmap. The writer takes the smaller form, the bitmap when it hardly matters.
+
+use roaring::RoaringBitmap;
+
+use super::{
+    format::{Footer, Section, u32_of},
+    source::Source,
+};
+use crate::{
+    codec::{checksum::crc32_of, varint},
+    index::IndexError,
+};
+
+/// How much is read at first, in the hope that it is all.
+const GUESS: u64 = 512;
+/// The longest head there can be.
+const HEAD: u64 = 24;
+/// Runs that are worth decoding one by one.
+const MOST_RUNS: usize = 1 << 16;
+
+/// The stored form of postings.
+pub(super) fn encode(ids: &mut RoaringBitmap) -> std::io::Result<Vec<u8>> {
+    ids.optimize();
+    let size = ids.serialized_size();
+    let runs = encode_runs(ids, size * 3 / 4);
+    let is_runs = runs.is_some();
+    let body = match runs {
+        Some(runs) => runs,
+        None => {
+            let mut body = Vec::with_capacity(size);
+            ids.serialize_into(&mut body)?;
+            body
+        }
+    };
+    let mut out = Vec::with_capacity(body.len() + HEAD as usize);
+    varint::put(&mut out, ids.len());
+    varint::put(&mut out, (body.len() as u64) << 1 | u64::from(is_runs));
+    let crc = crc32_of(&[&out, &body]);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(&body);
+    Ok(out)
+}
+
+/// The ids as runs, if that takes at most `limit` bytes.
+fn encode_runs(ids: &RoaringBitmap, limit: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = ids.iter();
+    let mut end = 0u64;
+    let mut runs = 0;
+    while let Some(run) = rest.next_range() {
+        let (first, last) = (u64::from(*run.start()), u64::from(*run.end()));
+        runs += 1;
+        varint::put(&mut out, (first - end) << 1 | u64::from(last > first));
+        if last > first {
+            varint::put(&mut out, last - first);
+        }
+        end = last + 1;
+        if out.len() > limit || runs > MOST_RUNS {
+            return None;
+        }
+    }
+    Some(out)
+}
+
+fn decode_runs(mut input: &[u8]) -> Option<RoaringBitmap> {
+    let input = &mut input;
+    let mut ids = RoaringBitmap::new();
+    let mut end = 0u64;
+    while !input.is_empty() {
+        // Most tokens are one byte.
+        let token = match input.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                *input = rest;
+                u64::from(*byte)
+            }
+            _ => varint::get(input, "postings").ok()?,
+        };
+        let first = end.checked_add(token >> 1)?;
+        let more = if token & 1 == 1 { varint::get(input, "postings").ok()? } else { 0 };
+        let last = first.checked_add(more)?;
+        let (first, last) = (u32::try_from(first).ok()?, u32::try_from(last).ok()?);
+        if first == last {
+            ids.try_push(first).ok()?;
+        } else {
+            ids.insert_range(first..=last);
+        }
+        end = u64::from(last) + 1;
+    }
+    Some(ids)
+}
+
+/// How many ids the list at `at` has.
+pub(super) fn count(source: &Source, footer: &Footer, at: u64) -> Result<u64, IndexError> {
+    let len = footer.extent(Section::Postings).len.saturating_sub(at).min(HEAD);
+    let bytes = source.read_in(footer, Section::Postings, at, len)?;
+    match Head::split(footer, &bytes) {
+        Some((head, _)) => Ok(head.count),
+        None => Err(source.damaged("the postings section", footer, Section::Postings, "it is too short")),
+    }
+}
+
+/// The list at `at`.
+pub(super) fn read(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
+    let damaged = |why: &str| source.damaged_at("a postings list", footer.extent(Section::Postings).at + at, why);
+    // Most lists are short: one read gets head and all.
+    let guess = footer.extent(Section::Postings).len.saturating_sub(at).min(GUESS);
+    let mut bytes = source.read_in(footer, Section::Postings, at, guess)?;
+    let (head, read) = Head::split(footer, &bytes).ok_or_else(|| damaged("it is too short"))?;
+    if (read.len() as u64) < head.len {
+        let all = (bytes.len() - read.len()) as u64 + head.len;
+        bytes = source.read_in(footer, Section::Postings, at, all)?;
+    }
+    let (head, read) = Head::split(footer, &bytes).ok_or_else(|| damaged("it is too short"))?;
+    let body =
+        usize::try_from(head.len).ok().and_then(|len| read.get(..len)).ok_or_else(|| damaged("it is too short"))?;
+    if crc32_of(&[head.bytes, body]) != head.crc {
+        return Err(damaged("its checksum is wrong"));
+    }
+    let ids = if head.is_runs {
+        decode_runs(body).ok_or_else(|| damaged("its runs don't ascend"))?
+    } else {
+        RoaringBitmap::deserialize_from(body).map_err(|error| damaged(&error.to_string()))?
+    };
+    if ids.len() == head.count { Ok(ids) } else { Err(damaged("it has another number of ids than it says")) }
+}
+
+struct Head<'a> {
+    count: u64,
+    len: u64,
+    is_runs: bool,
+    crc: u32,
+    /// What the checksum covers besides the body.
+    bytes: &'a [u8],
+}
+
+impl<'a> Head<'a> {
+    /// The head, and what comes behind it.
+    fn split(footer: &Footer, all: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut rest = all;
+        let (count, len) = if footer.version == 1 {
+            (u64::from(u32_of(&mut rest)?), u64::from(u32_of(&mut rest)?) << 1)
+        } else {
+            (varint::get(&mut rest, "postings").ok()?, varint::get(&mut rest, "postings").ok()?)
+        };
+        let bytes = all.get(..all.len() - rest.len())?;
+        let crc = u32_of(&mut rest)?;
+        Some((Self { count, len: len >> 1, is_runs: len & 1 == 1, crc, bytes }, rest))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn runs_read_as_they_were_written(ids in prop::collection::btree_set(prop_oneof![0..300u32, any::<u32>()], 0..200), from: u32) {
+            let mut ids: RoaringBitmap = ids.into_iter().collect();
+            ids.insert_range(from..=from.saturating_add(1000));
+            prop_assert_eq!(decode_runs(&encode_runs(&ids, usize::MAX).unwrap()), Some(ids));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            decode_runs(&bytes);
+        }
+    }
+
+    #[test]
+    fn the_shorter_form_is_taken() {
+        let mut runs: RoaringBitmap = (1000..1050).collect();
+        assert!(encode(&mut runs).unwrap().len() < 12);
+        let mut spread: RoaringBitmap = (0..1000u32).map(|i| i.wrapping_mul(0x9e37_79b9)).collect();
+        assert!(encode(&mut spread).unwrap().len() > 4000);
+    }
+}
