@@ -92,6 +92,12 @@ impl OpenChunk {
         (self.count > 0).then_some((self.time, self.value))
     }
 
+    /// Reads the place where the next sample goes, so that it is in the cache by then. The answer means nothing.
+    #[must_use]
+    pub fn touch(&self) -> usize {
+        self.bytes.last().copied().unwrap_or_default().into()
+    }
+
     /// Bytes of memory taken beside the struct itself.
     #[must_use]
     pub const fn heap(&self) -> usize {

@@ -17,8 +17,8 @@
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`care`] checks, repairs and copies directories that no server has open.
-//! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
-//!   full, so that replay needs no more memory than normal running.
+//! - [`recover`] opens a directory: manifest, index segments, tables, then the log ([`replay`]), sealing whenever the
+//!   memtable is full, so that replay needs no more memory than normal running.
 //!
 //! # What is synced before what
 //!
@@ -28,6 +28,7 @@
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
+mod applier;
 mod care;
 mod commit;
 mod compact;
@@ -45,6 +46,7 @@ mod merge;
 mod metadata;
 mod options;
 mod recover;
+mod replay;
 mod reserve;
 mod retention;
 mod select;

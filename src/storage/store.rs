@@ -179,7 +179,7 @@ impl Shared {
             view: ArcSwap::from_pointee(opened.view),
             view_change: Mutex::default(),
             queue: Queue::default(),
-            committer: Mutex::new(Committer::new(None, None)),
+            committer: Mutex::new(Committer::new(None, None, 0)),
             next_file: Mutex::new(opened.next_file),
             floor: AtomicI64::new(opened.manifest.floor),
             // Only a look at all series could tell; the first merge of the index takes it.

@@ -1,0 +1,125 @@
+//! Threads that put replayed samples into one memtable.
+//!
+//! A series is always applied by the same thread, and each thread applies what it is given in order: so the order of the
+//! samples of a series, which decides between two of the same time, stays that of the log.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        mpsc::{SyncSender, sync_channel},
+    },
+    thread::{self, JoinHandle},
+};
+
+use super::options::Threads;
+use crate::{
+    memtable::Memtable,
+    seams::append::{FloatSample, HistogramSample},
+};
+
+/// Threads at most: one that reads and decodes keeps no more of them busy.
+const MOST: usize = 4;
+/// Floats handed to a thread at once (24 bytes each).
+const PIECE: usize = 4_096;
+/// Histograms handed to a thread at once; one takes some hundred bytes.
+const HISTOGRAMS: usize = 256;
+/// Pieces that wait for a thread at most.
+const WAITING: usize = 4;
+
+/// Samples for one thread; floats are applied before histograms, as those of a batch are.
+#[derive(Default)]
+struct Piece {
+    floats: Vec<FloatSample>,
+    histograms: Vec<HistogramSample>,
+}
+
+struct Applier {
+    gathered: Piece,
+    pieces: SyncSender<Piece>,
+    thread: JoinHandle<()>,
+}
+
+impl Applier {
+    fn start(memtable: Arc<Memtable>) -> io::Result<Self> {
+        let (pieces, received) = sync_channel::<Piece>(WAITING);
+        let apply = move || {
+            for piece in received {
+                memtable.apply(&piece.floats, &piece.histograms);
+            }
+        };
+        let thread = thread::Builder::new().name("replay".to_owned()).spawn(apply)?;
+        Ok(Self { gathered: Piece::default(), pieces, thread })
+    }
+
+    fn hand_over(&mut self) {
+        let room = Vec::with_capacity(PIECE);
+        let piece = std::mem::replace(&mut self.gathered, Piece { floats: room, histograms: Vec::new() });
+        // A thread that is gone is noticed at the end.
+        let _ = self.pieces.send(piece);
+    }
+}
+
+/// All threads of one memtable.
+pub(super) struct Appliers {
+    memtable: Arc<Memtable>,
+    /// One for each share of the memtable; without any the caller applies everything itself.
+    threads: Vec<Applier>,
+}
+
+impl Appliers {
+    /// Threads for `memtable`, as many as the machine can run; none where every run must be repeatable.
+    ///
+    /// # Errors
+    /// When the system has no thread to give.
+    pub(super) fn start(memtable: Arc<Memtable>, threads: Threads) -> io::Result<Self> {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let count = if threads == Threads::Manual || cores == 1 { 0 } else { cores.min(MOST) };
+        let threads = (0..count).map(|_| Applier::start(memtable.clone())).collect::<io::Result<_>>()?;
+        Ok(Self { memtable, threads })
+    }
+
+    pub(super) fn memtable(&self) -> &Memtable {
+        &self.memtable
+    }
+
+    /// Has the samples of a batch applied: now or later, but after those of all batches before.
+    pub(super) fn apply(&mut self, floats: &[FloatSample], histograms: Vec<HistogramSample>) {
+        let count = self.threads.len();
+        if count == 0 {
+            self.memtable.apply(floats, &histograms);
+            return;
+        }
+        let share = |id| Memtable::share(id, count);
+        for run in floats.chunk_by(|a, b| share(a.series) == share(b.series)) {
+            let Some(applier) = run.first().and_then(|sample| self.threads.get_mut(share(sample.series))) else {
+                continue;
+            };
+            // Floats of this batch must not pass histograms of an earlier one.
+            if applier.gathered.floats.len() >= PIECE || !applier.gathered.histograms.is_empty() {
+                applier.hand_over();
+            }
+            applier.gathered.floats.extend_from_slice(run);
+        }
+        for sample in histograms {
+            let Some(applier) = self.threads.get_mut(share(sample.series)) else { continue };
+            applier.gathered.histograms.push(sample);
+            if applier.gathered.histograms.len() >= HISTOGRAMS {
+                applier.hand_over();
+            }
+        }
+    }
+
+    /// Waits until everything is applied.
+    ///
+    /// # Errors
+    /// When a thread has panicked: samples are missing.
+    pub(super) fn finish(self) -> io::Result<()> {
+        for mut applier in self.threads {
+            applier.hand_over();
+            drop(applier.pieces);
+            applier.thread.join().map_err(|_| io::Error::other("a thread panicked"))?;
+        }
+        Ok(())
+    }
+}
