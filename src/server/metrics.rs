@@ -127,6 +127,7 @@ struct Store {
     table_bytes: IntGauge,
     wal_bytes: IntGauge,
     index_bytes: IntGauge,
+    tombstones: IntGauge,
     damaged: IntGauge,
     first: Gauge,
     last: Gauge,
@@ -146,6 +147,7 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
         table_bytes: gauge("vctsdb_table_bytes", "Bytes of tables on disk."),
         wal_bytes: gauge("vctsdb_wal_bytes", "Bytes of the write-ahead log on disk."),
         index_bytes: gauge("vctsdb_index_bytes", "Bytes of index segments on disk."),
+        tombstones: gauge("vctsdb_tombstones", "Deletes that some table still has to be cleaned of."),
         damaged: gauge("vctsdb_damaged_parts", "Files or parts of files found damaged and set aside."),
         first: float_gauge("vctsdb_first_sample_timestamp_seconds", "Time of the oldest sample."),
         last: float_gauge("vctsdb_last_sample_timestamp_seconds", "Time of the newest sample."),
@@ -170,6 +172,7 @@ pub(crate) fn observe_store(status: &StoreStatus) {
         (&store.table_bytes, status.table_bytes),
         (&store.wal_bytes, status.wal_bytes),
         (&store.index_bytes, status.index_bytes),
+        (&store.tombstones, status.tombstones),
         (&store.damaged, status.damage.len() as u64),
     ] {
         gauge.set(i64::try_from(number).unwrap_or(i64::MAX));

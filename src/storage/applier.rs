@@ -123,3 +123,56 @@ impl Appliers {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        model::{Histogram, SeriesBuf, TimeRange},
+        seams::append::SeriesId,
+    };
+
+    /// Series in several groups, few times, so that much is written again.
+    fn batch() -> impl Strategy<Value = Vec<(u32, i64, u32, bool)>> {
+        prop::collection::vec((0u32..12, 0i64..6, any::<u32>(), prop::bool::weighted(0.2)), 1..60)
+    }
+
+    fn contents(memtable: &Memtable) -> Vec<(SeriesId, Vec<i64>, Vec<u64>, Vec<(i64, u64)>)> {
+        let mut buf = SeriesBuf::default();
+        let read = |id| {
+            memtable.read(id, TimeRange::ALL, &mut buf);
+            let histograms = buf.histograms.iter().map(|(time, value)| (*time, value.sum.to_bits())).collect();
+            (id, buf.times.clone(), buf.values.iter().map(|v| v.to_bits()).collect(), histograms)
+        };
+        memtable.ids().into_iter().map(read).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_last_write_wins_however_many_threads_apply(batches in prop::collection::vec(batch(), 1..40), repeat in 1usize..40) {
+            let (direct, shared) = (Memtable::new(), Arc::new(Memtable::new()));
+            let threads = (0..3).map(|_| Applier::start(shared.clone())).collect::<io::Result<_>>().unwrap();
+            let mut appliers = Appliers { memtable: shared.clone(), threads };
+            for batch in batches.iter().cycle().take(batches.len() * repeat) {
+                let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+                for &(id, time, value, is_histogram) in batch {
+                    let (series, value) = (SeriesId(id * 300), f64::from(value));
+                    if is_histogram {
+                        let value = Histogram { sum: value, ..Histogram::stale() };
+                        histograms.push(HistogramSample { series, time, value });
+                    } else {
+                        floats.push(FloatSample { series, time, value });
+                    }
+                }
+                direct.apply(&floats, &histograms);
+                appliers.apply(&floats, histograms);
+            }
+            appliers.finish().unwrap();
+            prop_assert_eq!(contents(&shared), contents(&direct));
+        }
+    }
+}

@@ -10,8 +10,8 @@ use super::{
     extras, flush, layout,
     manifest::Manifest,
     options::StorageOptions,
-    replay,
-    store::{Shared, is_ours},
+    quarantine, replay,
+    store::Shared,
     view::{LiveTable, View},
 };
 use crate::{
@@ -40,7 +40,7 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     disk.create_dir(Path::new("")).map_err(io_error("creating the data directory"))?;
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
     if !names.iter().any(|name| name == layout::MANIFEST)
-        && let Some(found) = names.into_iter().find(|name| !is_ours(Path::new(name)))
+        && let Some(found) = names.into_iter().find(|name| !layout::OURS.contains(&name.as_str()))
     {
         return Err(OpenError::NotOurs { found });
     }
@@ -72,7 +72,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest)?;
-    remove_leftovers(&*disk, &opened.manifest)?;
+    remove_leftovers(&*disk, &opened.manifest, !opened.damage.is_empty())?;
     let mut shared = Shared::parts(disk, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;
@@ -156,15 +156,24 @@ fn unless_damaged<T, E: std::error::Error>(
     }
 }
 
-/// Removes what an interrupted flush or merge left: files that the manifest doesn't name.
-fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+/// Removes what an interrupted flush or merge left: files that the manifest doesn't name. Where one that it names is
+/// missing or damaged they are kept instead: one of them may be that file under another name.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest, keep: bool) -> Result<(), OpenError> {
     let tables: Vec<u64> = manifest.tables.iter().map(|f| f.number).collect();
     let segments: Vec<u64> = manifest.segments.iter().map(|f| f.number).collect();
     for (dir, live) in [(layout::TABLES, tables), (layout::INDEX, segments)] {
         for name in disk.list(Path::new(dir)).map_err(io_error(format!("listing {dir}/")))? {
             let number = layout::file_number(&name);
-            if number.is_some_and(|number| !live.contains(&number)) {
-                flush::discard(disk, &Path::new(dir).join(name));
+            if number.is_none_or(|number| live.contains(&number)) {
+                continue;
+            }
+            let path = Path::new(dir).join(name);
+            if keep {
+                let kept = quarantine::take(disk, &path);
+                let kept = kept.map_err(io_error(format!("moving {} to quarantine/", path.display())))?;
+                tracing::warn!(path = %path.display(), kept = %kept.display(), "a file that nothing names is kept");
+            } else {
+                flush::discard(disk, &path);
             }
         }
     }
