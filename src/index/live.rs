@@ -55,6 +55,32 @@ pub struct Resolved {
     pub durable: bool,
 }
 
+/// The series of sealed heads, by ascending id. Labels are put together one by one: all at once would take as much memory
+/// as the heads themselves.
+#[derive(Clone)]
+pub struct HeadSnapshot {
+    view: Arc<View>,
+    /// Ids and the places of their heads.
+    ids: std::vec::IntoIter<(u32, usize)>,
+}
+
+impl HeadSnapshot {
+    /// Whether there is no series left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ids.len() == 0
+    }
+}
+
+impl Iterator for HeadSnapshot {
+    type Item = (SeriesId, Labels);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { view, ids } = self;
+        ids.find_map(|(id, place)| Some((SeriesId(id), view.sealed.get(place)?.labels(id)?)))
+    }
+}
+
 /// The index in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct IndexCounts {
@@ -334,7 +360,7 @@ impl Index {
     /// that fails, the next snapshot has them again. Series whose definition isn't in the write-ahead log yet are among
     /// them: a definition too many does no harm.
     #[must_use]
-    pub fn head_snapshot(&self) -> Vec<(SeriesId, Labels)> {
+    pub fn head_snapshot(&self) -> HeadSnapshot {
         let view = {
             let mut state = self.state.write();
             if state.active.len() > 0 {
@@ -343,10 +369,11 @@ impl Index {
             }
             Arc::clone(&state.view)
         };
-        let mut series: Vec<(SeriesId, Labels)> =
-            view.sealed.iter().flat_map(|head| head.series()).map(|(id, labels)| (SeriesId(id), labels)).collect();
-        series.sort_unstable_by_key(|(id, _)| *id);
-        series
+        let places = view.sealed.iter().enumerate();
+        let mut ids: Vec<(u32, usize)> =
+            places.flat_map(|(place, head)| head.ids().iter().map(move |id| (id, place))).collect();
+        ids.sort_unstable();
+        HeadSnapshot { view, ids: ids.into_iter() }
     }
 
     /// Adds a segment and drops the sealed heads that it holds wholly, in one step: readers see each series all along.

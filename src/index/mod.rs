@@ -24,7 +24,7 @@ mod query;
 mod segment;
 
 pub use error::IndexError;
-pub use live::{Index, IndexCounts, Resolved};
+pub use live::{HeadSnapshot, Index, IndexCounts, Resolved};
 pub use segment::{IndexHole, SavedSegment, Segment, SegmentSummary};
 
 #[cfg(test)]

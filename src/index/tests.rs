@@ -31,6 +31,10 @@ fn path(n: usize) -> PathBuf {
     PathBuf::from(format!("{n}.idx"))
 }
 
+fn sealed(index: &Index) -> Vec<(SeriesId, Labels)> {
+    index.head_snapshot().collect()
+}
+
 fn written(disk: &SimDisk, n: usize, series: Vec<(SeriesId, Labels)>) -> Arc<Segment> {
     let count = series.len() as u64;
     let summary = Segment::write(disk, &path(n), series).unwrap();
@@ -76,7 +80,7 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     assert_eq!(index.resolve(&a).unwrap(), Resolved { durable: true, ..first });
     assert_eq!(index.labels(first.id).unwrap(), Some(a.clone()));
 
-    let snapshot = index.head_snapshot();
+    let snapshot = sealed(&index);
     assert_eq!(snapshot, [(SeriesId(7), a.clone())]);
     let second = index.resolve(&b).unwrap();
     assert_eq!(second.id, SeriesId(8));
@@ -86,7 +90,7 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     assert_eq!(index.counts().head_series, 1);
     assert_eq!(index.resolve(&a).unwrap(), Resolved { id: SeriesId(7), durable: true });
     assert_eq!(index.resolve(&b).unwrap(), second);
-    assert_eq!(index.head_snapshot(), [(SeriesId(8), b.clone())]);
+    assert_eq!(sealed(&index), [(SeriesId(8), b.clone())]);
 
     let again = Index::new(vec![segment], 0);
     assert_eq!(again.next_id(), 8);
@@ -106,14 +110,14 @@ fn a_failed_flush_is_tried_again_with_everything() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
     index.resolve(&realistic(0)).unwrap();
-    let snapshot = index.head_snapshot();
+    let snapshot = sealed(&index);
     for op in [Op::Create, Op::Append, Op::Sync, Op::SyncDir] {
         disk.fail_next(op, "", ErrorKind::StorageFull);
         assert!(matches!(Segment::write(&disk, &path(1), snapshot.clone()), Err(IndexError::Io { .. })));
         assert!(disk.list_all().is_empty(), "{op:?} left something behind");
     }
     index.resolve(&realistic(1)).unwrap();
-    let snapshot = index.head_snapshot();
+    let snapshot = sealed(&index);
     assert_eq!(snapshot.len(), 2);
     index.install(written(&disk, 1, snapshot));
     assert_eq!((index.counts().head_series, index.counts().series), (0, 2));
@@ -144,7 +148,7 @@ fn threads_that_meet_the_same_series_agree_while_the_head_is_flushed() {
         let resolve = || (0..2000).map(|i| index.resolve(&realistic(i)).unwrap().id).collect();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(resolve)).collect();
         for n in 0..6 {
-            let snapshot = index.head_snapshot();
+            let snapshot = sealed(&index);
             let (count, first) = (snapshot.len() as u64, snapshot.first().cloned());
             index.install(written(&disk, n, snapshot));
             if let Some((id, labels)) = first {
@@ -192,7 +196,7 @@ fn cardinality_counts_each_pair_once_over_all_parts() {
         }
         index.resolve(&labels(&[("__name__", "down"), ("only", &"v".repeat(part + 1))])).unwrap();
         if part < 2 {
-            index.install(written(&disk, part, index.head_snapshot()));
+            index.install(written(&disk, part, sealed(&index)));
         }
     }
     let top = index.cardinality(2).unwrap();
@@ -210,7 +214,7 @@ fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
     let index = Index::new(Vec::new(), 0);
     for n in 0..3 {
         resolve_all(&index, n * 500..n * 500 + 500);
-        index.install(written(&disk, n, index.head_snapshot()));
+        index.install(written(&disk, n, sealed(&index)));
     }
     let old = index.segments();
     let keep: RoaringBitmap = (0..1500).filter(|id| id % 7 != 0).collect();
@@ -241,7 +245,7 @@ fn damage_in_a_page_gives_its_series_a_new_id_and_is_told() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
     resolve_all(&index, 0..50);
-    index.install(written(&disk, 1, index.head_snapshot()));
+    index.install(written(&disk, 1, sealed(&index)));
     disk.flip_bit(&path(1), 20, 1).unwrap();
     let resolved = index.resolve(&realistic(3)).unwrap();
     assert_eq!(resolved, Resolved { id: SeriesId(50), durable: false });
@@ -349,8 +353,8 @@ proptest! {
             prop_assert_eq!(known.unwrap_or(model.len() as u32), id);
             model.insert(id, labels.clone());
             match action {
-                0 => index.install(written(&disk, n, index.head_snapshot())),
-                1 => drop(index.head_snapshot()),
+                0 => index.install(written(&disk, n, sealed(&index))),
+                1 => drop(sealed(&index)),
                 _ => {}
             }
         }
@@ -388,7 +392,7 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
     for i in 0..2000 {
         index.resolve(&labels(&[("id", &format!("{i:04}")), (&format!("n{i:04}"), "x")])).unwrap();
         if i == 1000 {
-            index.install(written(&disk, 0, index.head_snapshot()));
+            index.install(written(&disk, 0, sealed(&index)));
         }
     }
     let wanted: RoaringBitmap = [3, 999, 1999].into_iter().collect();
@@ -405,7 +409,7 @@ fn the_head_takes_less_than_500_bytes_a_series_and_a_segment_less_than_60() {
     resolve_all(&index, 0..count);
     let head = index.counts().head_bytes / count as u64;
     assert!(head < 500, "{head} bytes a series in the head");
-    let bytes = written(&disk, 1, index.head_snapshot()).summary().bytes / count as u64;
+    let bytes = written(&disk, 1, sealed(&index)).summary().bytes / count as u64;
     assert!(bytes < 60, "{bytes} bytes a series on disk");
 }
 

@@ -13,7 +13,7 @@ use super::{
     view::LiveTable,
 };
 use crate::{
-    index::Segment,
+    index::{HeadSnapshot, Segment},
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
     seams::{append::SeriesId, env::Disk},
@@ -111,10 +111,7 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<
     Ok(Some((number, Arc::new(table))))
 }
 
-fn write_segment(
-    shared: &Shared,
-    head: Vec<(SeriesId, crate::model::Labels)>,
-) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
+fn write_segment(shared: &Shared, head: HeadSnapshot) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
     if head.is_empty() {
         return Ok(None);
     }

@@ -116,7 +116,7 @@ impl<'a> Replay<'a> {
             view.sealed.push(Sealed { memtable, wal_end });
         });
         self.logged = 0;
-        while shared.view.load().sealed.len() > shared.options.sealed_limit {
+        while shared.view.load().sealed.len() >= shared.options.sealed_limit {
             let Some(oldest) = shared.view.load().sealed.first().cloned() else { break };
             let retire = |view: &mut View| drop(view.sealed.remove(0));
             flush::persist(shared, &oldest.memtable, oldest.wal_end, retire)?;

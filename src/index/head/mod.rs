@@ -108,11 +108,6 @@ impl Head {
         self.write_labels(id, &mut bytes).then(|| Labels::from_bytes(&bytes).ok()).flatten()
     }
 
-    /// Ids and labels of all series, in no promised order.
-    pub(super) fn series(&self) -> impl Iterator<Item = (u32, Labels)> + '_ {
-        self.series.iter().filter_map(|slot| Some((slot.id, self.labels(slot.id)?)))
-    }
-
     /// The pairs with their postings, in no promised order.
     pub(super) fn each_pair(&self) -> impl Iterator<Item = (pair::Pair<'_>, Postings<'_>)> {
         self.pairs.iter()
