@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use super::{
     Cancel, QueryAnswer, QueryError,
-    ast::{Expr, ValueType},
+    ast::ValueType,
     budget::Budget,
     exec::{Context, Notes, Settings, answer, grid::Grid},
     parse,
-    plan::{QueryTimes, lower},
+    plan::{Node, QueryTimes, lower},
 };
 use crate::seams::select::Select;
 
@@ -84,31 +84,9 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        let expr = parse(query.text)?;
-        self.evaluate(select, &expr, query, cancel)
-    }
-
-    fn evaluate(
-        &self,
-        select: &dyn Select,
-        expr: &Expr,
-        query: &Query<'_>,
-        cancel: &Cancel,
-    ) -> Result<QueryAnswer, QueryError> {
+        let plan = self.plan(query)?;
         let instant = query.step == 0;
-        let (grid, end) = if instant {
-            (Grid::instant(query.start), query.start)
-        } else {
-            (Grid::range(query.start, query.end, query.step), query.end)
-        };
-        let times = QueryTimes {
-            text: query.text,
-            start: query.start,
-            end,
-            step: query.step,
-            subquery_step: self.options.subquery_step,
-        };
-        let plan = lower(expr, &times)?;
+        let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
         if !instant {
             let refused = match plan.value_type() {
                 ValueType::Matrix => Some("range vector"),
@@ -132,5 +110,17 @@ impl Engine {
         let value = answer(&cx, &plan, grid, instant)?;
         let stats = cx.budget.stats();
         Ok(QueryAnswer { value, annotations: cx.notes.finish(), stats })
+    }
+
+    /// Parses and plans `query`.
+    pub(super) fn plan(&self, query: &Query<'_>) -> Result<Node, QueryError> {
+        let times = QueryTimes {
+            text: query.text,
+            start: query.start,
+            end: if query.step == 0 { query.start } else { query.end },
+            step: query.step,
+            subquery_step: self.options.subquery_step,
+        };
+        lower(&parse(query.text)?, &times)
     }
 }

@@ -22,6 +22,7 @@ mod parse;
 mod plan;
 mod print;
 mod quote;
+mod results;
 pub mod script;
 mod signature;
 mod value;
@@ -31,6 +32,7 @@ pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
+pub use results::{Answered, Fresh, ResultCache};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
 

@@ -60,6 +60,15 @@ pub struct QueryStats {
     pub peak_samples: u64,
 }
 
+impl QueryStats {
+    /// Adds what another part of the same query cost, evaluated after this one.
+    pub(super) fn add(&mut self, other: Self) {
+        self.series = self.series.max(other.series);
+        self.samples += other.samples;
+        self.peak_samples = self.peak_samples.max(other.peak_samples);
+    }
+}
+
 /// A value with what is to be said about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryAnswer {

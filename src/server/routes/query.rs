@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
-    promql::{Cancel, Query, QueryAnswer, QueryError, Value, parse},
+    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value, parse},
     server::{
         Response, State,
         envelope::{Remarks, success, success_json},
@@ -33,6 +33,8 @@ struct Question {
     lookback: Option<i64>,
     timeout: Option<Duration>,
     with_stats: bool,
+    /// Whether kept answers may be used.
+    cached: bool,
 }
 
 /// Answers at one time.
@@ -91,7 +93,9 @@ impl Question {
         };
         let text = params.get("query").to_owned();
         let with_stats = !params.get("stats").is_empty();
-        Ok(Self { text, start, end, step, limit, lookback, timeout, with_stats })
+        // Statistics speak of a whole evaluation.
+        let cached = !with_stats && matches!(params.get("nocache"), "" | "0" | "false");
+        Ok(Self { text, start, end, step, limit, lookback, timeout, with_stats, cached })
     }
 }
 
@@ -105,6 +109,7 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
+    let results = state.results.clone();
     let (question, answer, lost, took) = blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
@@ -117,10 +122,23 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
             timeout: Some(allowed.saturating_sub(waited)),
         };
         let select = Watched::new(&*stores.select);
-        let answer = engine.run(&select, &query, &cancel);
+        let answer = if question.cached {
+            results.run(&engine, &select, &*stores.changes, &query, &cancel)
+        } else {
+            engine.run(&select, &query, &cancel).map(Answered::from)
+        };
         let took = begun.elapsed();
+        let lost = select.warnings();
+        let answer = answer.map(|Answered { answer, fresh, reused }| {
+            metrics::QUERY_STEPS_REUSED.inc_by(reused as u64);
+            // An answer over damaged data is for this reader only: the damage may be mended.
+            if let Some(fresh) = fresh.filter(|_| lost.is_empty()) {
+                results.keep(fresh, &answer.value);
+            }
+            answer
+        });
         observe(&question, &answer, took);
-        Ok((question, answer, select.warnings(), took))
+        Ok((question, answer, lost, took))
     })
     .await?;
     respond(&question, answer.map_err(|error| ApiError::query("query", error))?, lost, waited, took)
