@@ -37,9 +37,15 @@ impl Window {
     /// Appends `value`, which follows `before`.
     #[inline]
     pub fn put(&mut self, out: &mut BitWriter, before: u64, value: u64) {
+        self.put_after(out, (0, 0), before, value);
+    }
+
+    /// Appends at most 32 bits, their number beside them, and then `value`: in one go where that fits.
+    #[inline]
+    pub(super) fn put_after(&mut self, out: &mut BitWriter, (bits, width): (u64, u32), before: u64, value: u64) {
         let xor = before ^ value;
         if xor == 0 {
-            out.put(0, 1);
+            out.put(bits << 1, width + 1);
             return;
         }
         let leading = xor.leading_zeros().min(MAX_LEADING);
@@ -49,11 +55,11 @@ impl Window {
         let old_trailing = 64 - old_leading - old_len;
         // A window much too wide costs more, sample by sample, than saying a new one (11 bits) does.
         if old_len > 0 && leading >= old_leading && trailing >= old_trailing && old_len < len + 11 {
-            put_both(out, (0b10, 2), (xor >> old_trailing, old_len));
+            put_both(out, (bits << 2 | 0b10, width + 2), (xor >> old_trailing, old_len));
             return;
         }
         let head = (0b11 << 11) | u64::from(leading << 6) | u64::from(len - 1);
-        put_both(out, (head, 13), (xor >> trailing, len));
+        put_both(out, (bits << 13 | head, width + 13), (xor >> trailing, len));
         *self = Self { leading: leading as u8, len: len as u8 };
     }
 
