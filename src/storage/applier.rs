@@ -139,12 +139,17 @@ mod tests {
         prop::collection::vec((0u32..12, 0i64..6, any::<u32>(), prop::bool::weighted(0.2)), 1..60)
     }
 
-    fn contents(memtable: &Memtable) -> Vec<(SeriesId, Vec<i64>, Vec<u64>, Vec<(i64, u64)>)> {
+    /// Times, and bits of floats or of histograms' sums.
+    type Samples = Vec<(i64, u64)>;
+
+    /// Floats and histograms of each series.
+    fn contents(memtable: &Memtable) -> Vec<(SeriesId, Samples, Samples)> {
         let mut buf = SeriesBuf::default();
         let read = |id| {
             memtable.read(id, TimeRange::ALL, &mut buf);
-            let histograms = buf.histograms.iter().map(|(time, value)| (*time, value.sum.to_bits())).collect();
-            (id, buf.times.clone(), buf.values.iter().map(|v| v.to_bits()).collect(), histograms)
+            let floats = buf.times.iter().zip(&buf.values).map(|(time, value)| (*time, value.to_bits()));
+            let histograms = buf.histograms.iter().map(|(time, value)| (*time, value.sum.to_bits()));
+            (id, floats.collect(), histograms.collect())
         };
         memtable.ids().into_iter().map(read).collect()
     }
