@@ -3,6 +3,7 @@
 // Said once more, so that lints know that all of this is tests.
 #[cfg(test)]
 mod scenarios {
+    mod admin;
     mod bad_input;
     mod bit_rot;
     mod care;
@@ -11,6 +12,7 @@ mod scenarios {
     mod docs;
     mod extras;
     mod formats;
+    mod foul_play;
     mod grafana;
     mod hostile;
     mod http_client;

@@ -2,8 +2,10 @@
 
 use super::CodecError;
 
-/// The least that the bytes of a writer grow by.
-const GROWTH: usize = 32;
+/// Room that a writer begins with.
+const FIRST: usize = 32;
+/// The least that it grows by afterwards: series that live for five samples need little more than the first room.
+const GROWTH: usize = 16;
 
 /// Appends bits to bytes. The last byte is filled up with zeros.
 ///
@@ -49,11 +51,19 @@ impl BitWriter {
             rest <<= free;
             left -= free;
         }
-        let whole = left.div_ceil(8);
-        if self.bytes.capacity() - self.bytes.len() < whole as usize {
-            self.bytes.reserve_exact(GROWTH.max(self.bytes.capacity() / 4));
+        let (len, whole) = (self.bytes.len(), left.div_ceil(8));
+        let room = self.bytes.capacity() - len;
+        if room < whole as usize {
+            let least = if len == 0 { FIRST } else { GROWTH };
+            self.bytes.reserve_exact(least.max(self.bytes.capacity() / 4));
         }
-        self.bytes.extend(rest.to_be_bytes().iter().take(whole as usize));
+        if room >= 8 {
+            // Eight bytes at once, and away with those too many, is less work than counting.
+            self.bytes.extend_from_slice(&rest.to_be_bytes());
+            self.bytes.truncate(len + whole as usize);
+        } else {
+            self.bytes.extend(rest.to_be_bytes().iter().take(whole as usize));
+        }
         self.free = (whole * 8 - left) as u8;
     }
 

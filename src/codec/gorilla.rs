@@ -53,8 +53,13 @@ impl OpenChunk {
                 put_first(&mut bits, self.time, self.value);
             }
             let delta = time.wrapping_sub(self.time);
-            put_time(&mut bits, delta.wrapping_sub(self.delta));
-            self.window.put(&mut bits, self.value, value);
+            let d = delta.wrapping_sub(self.delta);
+            let code = short_time(d).unwrap_or_else(|| {
+                bits.put(0b1111, 4);
+                bits.put(d as u64, 64);
+                (0, 0)
+            });
+            self.window.put_after(&mut bits, code, self.value, value);
             self.delta = delta;
             (self.bytes, self.free) = bits.into_parts();
         }
@@ -92,6 +97,12 @@ impl OpenChunk {
         (self.count > 0).then_some((self.time, self.value))
     }
 
+    /// Reads the place where the next sample goes, so that it is in the cache by then. The answer means nothing.
+    #[must_use]
+    pub fn touch(&self) -> usize {
+        self.bytes.last().copied().unwrap_or_default().into()
+    }
+
     /// Bytes of memory taken beside the struct itself.
     #[must_use]
     pub const fn heap(&self) -> usize {
@@ -115,22 +126,20 @@ fn put_first(bits: &mut BitWriter, time: i64, value: u64) {
     bits.put(value, 64);
 }
 
+/// The bits of a time in one of the short forms, and how many.
 #[inline]
-fn put_time(bits: &mut BitWriter, d: i64) {
+fn short_time(d: i64) -> Option<(u64, u32)> {
     if d == 0 {
-        bits.put(0, 1);
-        return;
+        return Some((0, 1));
     }
     for (ones, width) in (1u32..).zip(SHORT) {
         let half = 1i64 << (width - 1);
         if (-half..half).contains(&d) {
             let prefix = ((1u64 << ones) - 1) << 1;
-            bits.put((prefix << width) | (d as u64 & ((1 << width) - 1)), ones + 1 + width);
-            return;
+            return Some(((prefix << width) | (d as u64 & ((1 << width) - 1)), ones + 1 + width));
         }
     }
-    bits.put(0b1111, 4);
-    bits.put(d as u64, 64);
+    None
 }
 
 #[inline]

@@ -15,6 +15,17 @@ use super::{
 /// Largest number of leading zeros that the five bits can say.
 const MAX_LEADING: u32 = 31;
 
+/// Appends a head and the bits it announces, mostly in one go. Both have no bits beyond their width.
+#[inline]
+fn put_both(out: &mut BitWriter, (head, head_len): (u64, u32), (bits, len): (u64, u32)) {
+    if head_len + len <= 64 {
+        out.put((head << len) | bits, head_len + len);
+    } else {
+        out.put(head, head_len);
+        out.put(bits, len);
+    }
+}
+
 /// Where the meaningful bits of the last XOR were. The chain starts without a window (`len` 0).
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Window {
@@ -26,9 +37,15 @@ impl Window {
     /// Appends `value`, which follows `before`.
     #[inline]
     pub fn put(&mut self, out: &mut BitWriter, before: u64, value: u64) {
+        self.put_after(out, (0, 0), before, value);
+    }
+
+    /// Appends at most 32 bits, their number beside them, and then `value`: in one go where that fits.
+    #[inline]
+    pub(super) fn put_after(&mut self, out: &mut BitWriter, (bits, width): (u64, u32), before: u64, value: u64) {
         let xor = before ^ value;
         if xor == 0 {
-            out.put(0, 1);
+            out.put(bits << 1, width + 1);
             return;
         }
         let leading = xor.leading_zeros().min(MAX_LEADING);
@@ -38,12 +55,11 @@ impl Window {
         let old_trailing = 64 - old_leading - old_len;
         // A window much too wide costs more, sample by sample, than saying a new one (11 bits) does.
         if old_len > 0 && leading >= old_leading && trailing >= old_trailing && old_len < len + 11 {
-            out.put(0b10, 2);
-            out.put(xor >> old_trailing, old_len);
+            put_both(out, (bits << 2 | 0b10, width + 2), (xor >> old_trailing, old_len));
             return;
         }
-        out.put((0b11 << 11) | u64::from(leading << 6) | u64::from(len - 1), 13);
-        out.put(xor >> trailing, len);
+        let head = (0b11 << 11) | u64::from(leading << 6) | u64::from(len - 1);
+        put_both(out, (bits << 13 | head, width + 13), (xor >> trailing, len));
         *self = Self { leading: leading as u8, len: len as u8 };
     }
 

@@ -346,7 +346,16 @@ impl Index {
         cardinality::summarize(&view.segments, cardinality::sum(listed), limit)
     }
 
-    /// About how many bytes of memory the series take that came since the last flush began.
+    /// From now on new series go to a new head: those so far no longer count as [`Index::active_head_bytes`].
+    pub fn seal_head(&self) {
+        let mut state = self.state.write();
+        if state.active.len() > 0 {
+            let sealed = Arc::new(std::mem::take(&mut state.active));
+            state.change_view(|view| view.sealed.push(sealed));
+        }
+    }
+
+    /// About how many bytes of memory the series take that came since the head was last sealed.
     #[must_use]
     pub fn active_head_bytes(&self) -> usize {
         self.state.read().active.bytes()
@@ -392,12 +401,8 @@ impl Index {
     /// them: a definition too many does no harm.
     #[must_use]
     pub fn head_snapshot(&self) -> Snapshot {
-        let mut state = self.state.write();
-        if state.active.len() > 0 {
-            let sealed = Arc::new(std::mem::take(&mut state.active));
-            state.change_view(|view| view.sealed.push(sealed));
-        }
-        Snapshot { heads: state.view.sealed.clone() }
+        self.seal_head();
+        Snapshot { heads: self.state.read().view.sealed.clone() }
     }
 
     /// Adds a segment and drops the sealed heads that it holds wholly, in one step: readers see each series all along.

@@ -1,18 +1,21 @@
 //! Series by id, compactly.
 //!
-//! A map of large values wastes up to half of itself after it has doubled. So the map holds only slot numbers, and the
-//! series live in pages that never move.
+//! Ids are given out one after the other, so neighbours were born together and are written together. 256 of them form a
+//! group: a bitmap says which are here, and they lie in the order of their ids. Finding the next series of a scrape reads
+//! the cache line that found the one before, and a series costs hardly more than its struct.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map::Entry};
 
 use super::series::Series;
 
-/// Series in a page: 4 KiB.
-const PAGE: usize = 64;
+/// Ids in a group: `2^GROUP`.
+pub(super) const GROUP: u32 = 8;
+/// Words of a group's bitmap.
+const WORDS: usize = (1 << GROUP) / 64;
 
-/// Spreads ids, which we give out ourselves and which are dense, by one multiplication (Fibonacci hashing).
+/// Spreads group numbers, which are dense, by one multiplication (Fibonacci hashing).
 #[derive(Debug, Default)]
 pub(super) struct IdHasher(u64);
 
@@ -34,51 +37,96 @@ impl Hasher for IdHasher {
     }
 }
 
-/// The series of a shard.
+/// Series whose ids share all but their last [`GROUP`] bits.
 #[derive(Debug, Default)]
-pub(super) struct SeriesMap {
-    slots: HashMap<u32, u32, BuildHasherDefault<IdHasher>>,
-    pages: Vec<Vec<Series>>,
+pub(super) struct Group {
+    present: [u64; WORDS],
+    /// How many series stand before each word of `present`.
+    before: [u8; WORDS],
+    /// In the order of their ids.
+    series: Vec<Series>,
 }
 
-impl SeriesMap {
-    fn at(&self, slot: u32) -> Option<&Series> {
-        self.pages.get(slot as usize / PAGE)?.get(slot as usize % PAGE)
+impl Group {
+    /// Whether series `id` is here, and its place or the one it would get.
+    fn place(&self, id: u32) -> (bool, usize) {
+        let word = (id >> 6) as usize % WORDS;
+        let (bits, bit) = (self.present.get(word).copied().unwrap_or(0), 1u64 << (id % 64));
+        let before = self.before.get(word).copied().unwrap_or(0);
+        (bits & bit != 0, usize::from(before) + (bits & (bit - 1)).count_ones() as usize)
     }
 
     pub(super) fn get(&self, id: u32) -> Option<&Series> {
-        self.at(*self.slots.get(&id)?)
+        let (here, place) = self.place(id);
+        self.series.get(place).filter(|_| here)
+    }
+
+    /// The series, a new one if need be, and whether it is new.
+    pub(super) fn get_or_insert(&mut self, id: u32) -> (Option<&mut Series>, bool) {
+        let (here, place) = self.place(id);
+        if !here {
+            let word = (id >> 6) as usize % WORDS;
+            if let Some(bits) = self.present.get_mut(word) {
+                *bits |= 1 << (id % 64);
+            }
+            // Those before the last word are 192 at most.
+            self.before.iter_mut().skip(word + 1).for_each(|count| *count += 1);
+            if self.series.len() == self.series.capacity() {
+                // Doubling would waste up to half of the memory.
+                self.series.reserve_exact((self.series.len() / 4).max(1));
+            }
+            self.series.insert(place, Series::default());
+        }
+        (self.series.get_mut(place), !here)
+    }
+
+    fn memory(&self) -> usize {
+        self.series.capacity() * size_of::<Series>()
+    }
+
+    /// The low bits of the ids, ascending.
+    fn ids(&self) -> impl Iterator<Item = u32> {
+        let words = (0u32..).zip(self.present);
+        words.flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit))
+    }
+}
+
+/// The series of a shard.
+#[derive(Debug, Default)]
+pub(super) struct SeriesMap {
+    groups: HashMap<u32, Group, BuildHasherDefault<IdHasher>>,
+    /// Memory of all groups' series.
+    series: usize,
+}
+
+impl SeriesMap {
+    pub(super) fn get(&self, id: u32) -> Option<&Series> {
+        self.groups.get(&(id >> GROUP))?.get(id)
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {
-        self.slots.contains_key(&id)
+        self.get(id).is_some()
     }
 
-    /// Calls `change` with the series, a new one if need be, and answers whether it was new.
-    pub(super) fn with(&mut self, id: u32, change: impl FnOnce(&mut Series)) -> bool {
-        // A shard has no more slots than there are ids, which are u32 themselves.
-        let next = self.slots.len() as u32;
-        let slot = *self.slots.entry(id).or_insert(next);
-        if slot == next && slot as usize / PAGE >= self.pages.len() {
-            self.pages.push(Vec::with_capacity(PAGE));
-        }
-        let Some(page) = self.pages.get_mut(slot as usize / PAGE) else { return false };
-        let new = slot as usize % PAGE == page.len();
-        if new {
-            page.push(Series::default());
-        }
-        if let Some(series) = page.get_mut(slot as usize % PAGE) {
-            change(series);
-        }
-        new
+    /// Calls `change` with the group that `id` belongs to.
+    pub(super) fn with_group(&mut self, id: u32, change: impl FnOnce(&mut Group)) {
+        let group = match self.groups.entry(id >> GROUP) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(Group::default()),
+        };
+        let before = group.memory();
+        change(group);
+        self.series += group.memory() - before;
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Series)> {
-        self.slots.iter().filter_map(|(id, slot)| Some((*id, self.at(*slot)?)))
+        self.groups
+            .iter()
+            .flat_map(|(number, group)| group.ids().map(move |low| number << GROUP | low).zip(&group.series))
     }
 
     /// Bytes of memory, without what the series have on the heap.
     pub(super) fn memory(&self) -> usize {
-        self.slots.allocation_size() + self.pages.len() * (PAGE * size_of::<Series>() + size_of::<Vec<Series>>())
+        self.groups.allocation_size() + self.series
     }
 }

@@ -5,19 +5,17 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use super::shard::{Change, Shard};
+use super::{map::GROUP, shard::Shard};
 use crate::{
     model::{SeriesBuf, TimeRange},
     seams::append::{FloatSample, HistogramSample, SeriesId},
 };
 
-/// Number of shards; the more, the less a reader and the writer meet.
+/// Number of shards; the more, the less a reader and the writer meet. A group of neighbouring ids shares one, so that a
+/// scrape is applied with a few lockings and not with one for each sample.
 const SHARDS: usize = 64;
-/// Neighbouring ids share a shard in groups of `2^GROUP`, so that a scrape, whose series were born together, is applied
-/// with a few lockings and not with one for each sample.
-const GROUP: u32 = 8;
 
-/// Samples in memory. One thread writes, any number read.
+/// Samples in memory. One thread writes a series, any number read.
 #[derive(Debug)]
 pub struct Memtable {
     shards: Vec<RwLock<Shard>>,
@@ -53,13 +51,21 @@ impl Memtable {
         (id.0 >> GROUP) as usize % SHARDS
     }
 
+    /// Which of `threads` threads may apply the samples of series `id` while the others apply those of theirs: never two
+    /// that would wait for the same shard.
+    #[must_use]
+    pub fn share(id: SeriesId, threads: usize) -> usize {
+        Self::shard_number(id) % threads.max(1)
+    }
+
     fn shard(&self, id: SeriesId) -> Option<&RwLock<Shard>> {
         self.shards.get(Self::shard_number(id))
     }
 
     /// Stores samples, floats first. At equal series and time the later sample wins, be it float or histogram.
     ///
-    /// Batches must come one after the other: the order of two calls at the same time would be left to chance.
+    /// Batches with samples of the same series must come one after the other: the order of two calls at the same time would
+    /// be left to chance.
     pub fn apply(&self, floats: &[FloatSample], histograms: &[HistogramSample]) {
         for run in floats.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
             self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_float(s.time, s.value));
@@ -77,14 +83,7 @@ impl Memtable {
         push: impl Fn(&mut super::series::Series, &T),
     ) {
         let Some(shard) = run.first().and_then(|sample| self.shard(place(sample).0)) else { return };
-        let mut total = Change::default();
-        {
-            let mut shard = shard.write();
-            for sample in run {
-                let (id, time) = place(sample);
-                shard.change(id.0, time, &mut total, |series| push(series, sample));
-            }
-        }
+        let total = shard.write().apply(run, place, push);
         if !total.new.is_empty() {
             self.series.write().extend(total.new);
         }

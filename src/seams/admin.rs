@@ -8,6 +8,9 @@ pub enum AdminError {
     /// The store failed at it.
     #[error("{0}")]
     Storage(String),
+    /// It can't be done as things are; the message says what would change that.
+    #[error("{0}")]
+    Refused(String),
 }
 
 /// What a delete took away, or would.

@@ -122,6 +122,7 @@ impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
             AdminError::Storage(_) => Self::Internal(error.to_string()),
+            AdminError::Refused(text) => Self::Execution(text),
         }
     }
 }

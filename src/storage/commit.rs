@@ -118,12 +118,15 @@ pub(super) struct Committer {
     newest: Option<(u64, u64)>,
     /// When the active memtable got its first sample (ms).
     active_since: Option<i64>,
+    /// Bytes of records since the last seal.
+    logged: u64,
 }
 
 impl Committer {
-    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count.
-    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>) -> Self {
-        Self { writer: None, newest, active_since }
+    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count. Of the active memtable the log
+    /// has `logged` bytes.
+    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>, logged: u64) -> Self {
+        Self { writer: None, newest, active_since, logged }
     }
 
     /// Writes, syncs and applies everything that waits.
@@ -155,6 +158,7 @@ impl Committer {
         let began = std::time::Instant::now();
         writer.commit(&*shared.disk)?;
         shared.counters.syncs.observe(began.elapsed().as_secs_f64());
+        self.logged += pending.iter().map(|p| p.record.len() as u64).sum::<u64>();
         Ok(())
     }
 
@@ -220,13 +224,14 @@ impl Committer {
         }
     }
 
-    /// Swaps in a fresh memtable when the active one is large or old enough.
+    /// Swaps in a fresh memtable when the active one is large or old enough, or its log is long enough: exemplars and
+    /// metadata make the log longer and fill no memtable.
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
         let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
-        let due = is_full(shared, &view) || aged;
-        if due && view.sealed.len() < shared.options.sealed_limit {
-            self.seal(shared);
+        let large = is_full(shared, &view) || self.logged >= shared.options.log_bytes;
+        if (large || aged) && view.sealed.len() < shared.options.sealed_limit {
+            self.swap(shared);
         }
     }
 
@@ -246,7 +251,9 @@ impl Committer {
             let memtable = std::mem::replace(&mut view.active, Arc::new(Memtable::new()));
             view.sealed.push(Sealed { memtable, wal_end });
         });
+        shared.index.seal_head();
         self.active_since = None;
+        self.logged = 0;
         shared.work.notify();
     }
 }

@@ -97,7 +97,7 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
     let mut manifest = shared.manifest.lock();
     let bytes = manifest.deletes.bytes() + series.serialized_size();
     if bytes > MOST_BYTES {
-        return Err(StorageError::TooManyDeletes { bytes });
+        return Err(StorageError::TooManyDeletes { bytes, limit: MOST_BYTES });
     }
     let mut next = manifest.clone();
     let mut deletes = Deletes::clone(&next.deletes);
@@ -114,7 +114,10 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
 
 impl From<StorageError> for AdminError {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error.to_string())
+        match error {
+            StorageError::TooManyDeletes { .. } => Self::Refused(error.to_string()),
+            _ => Self::Storage(error.to_string()),
+        }
     }
 }
 
@@ -129,5 +132,42 @@ impl Admin for Storage {
 
     fn snapshot(&self, skip_head: bool) -> Result<String, AdminError> {
         Ok(Storage::snapshot(self, skip_head)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Labels, MatchOp},
+        seams::{
+            append::{Append, Batch, FloatSample},
+            env::{SimDisk, TestClock},
+        },
+        storage::{StorageOptions, Threads},
+    };
+
+    #[test]
+    fn with_too_many_tombstones_a_delete_is_refused_with_what_to_do_and_takes_nothing() {
+        let options = StorageOptions { threads: Threads::Manual, ..StorageOptions::default() };
+        let storage = Storage::open(Arc::new(SimDisk::new()), Arc::new(TestClock::at(0)), options).unwrap();
+        let mut batch = Batch::default();
+        let series = storage.series(&Labels::from_pairs([("__name__", "a")]).unwrap(), None, &mut batch).unwrap();
+        batch.floats.push(FloatSample { series, time: 5, value: 1.0 });
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
+        storage.flush().unwrap();
+        let wide: Arc<RoaringBitmap> = Arc::new((0..1_000_000).map(|i| i * 2 + 7).collect());
+        let many = (0..=MOST_BYTES / wide.serialized_size()).map(|_| Tombstone {
+            delete: 1,
+            range: TimeRange::new(6, 7),
+            series: wide.clone(),
+        });
+        storage.shared.manifest.lock().deletes = Arc::new(Deletes { newest: 1, tombstones: many.collect() });
+
+        let selector = [vec![Matcher::new(MatchOp::Equal, "__name__", "a").unwrap()]];
+        let all = |dry_run| Admin::delete(&storage, &selector, TimeRange::ALL, dry_run);
+        let Err(AdminError::Refused(text)) = all(false) else { panic!("it was not refused") };
+        assert!(text.contains("clean tombstones first"), "{text}");
+        assert_eq!(all(true).unwrap(), Deleted { series: 1, samples: 1 }, "still there");
     }
 }

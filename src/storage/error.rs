@@ -1,6 +1,6 @@
 //! Why a store can't be opened, and why work inside an open one failed.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use crate::{index::IndexError, sst::SstError, wal::WalError};
 
@@ -62,7 +62,7 @@ pub enum StorageError {
     #[error("{what}: {source}")]
     Io {
         /// What was tried.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// What it said.
         source: io::Error,
     },
@@ -70,10 +70,15 @@ pub enum StorageError {
     #[error("the store is closing")]
     Stopped,
     /// There are so many tombstones that the manifest would become unwieldy.
-    #[error("deletes not yet applied to the files take {bytes} bytes already; clean tombstones first")]
+    #[error(
+        "nothing was deleted: with this delete those not yet applied to the files would take {bytes} bytes, and {limit} are \
+         allowed; clean tombstones first"
+    )]
     TooManyDeletes {
-        /// Bytes of all tombstones.
+        /// Bytes that all tombstones would take.
         bytes: usize,
+        /// Bytes they may take.
+        limit: usize,
     },
     /// A table can't be written or read.
     #[error(transparent)]
@@ -101,11 +106,11 @@ impl StorageError {
 
 /// Names what was tried when the operating system refuses it.
 pub(super) trait Tried<T> {
-    fn tried(self, what: &'static str) -> Result<T, StorageError>;
+    fn tried(self, what: impl Into<Cow<'static, str>>) -> Result<T, StorageError>;
 }
 
 impl<T> Tried<T> for io::Result<T> {
-    fn tried(self, what: &'static str) -> Result<T, StorageError> {
-        self.map_err(|source| StorageError::Io { what, source })
+    fn tried(self, what: impl Into<Cow<'static, str>>) -> Result<T, StorageError> {
+        self.map_err(|source| StorageError::Io { what: what.into(), source })
     }
 }

@@ -25,8 +25,9 @@
 use std::{io, path::Path};
 
 use super::{
-    error::{OpenError, StorageError, Tried},
-    layout,
+    error::{OpenError, StorageError},
+    layout, quarantine,
+    replace::replace,
     store::Shared,
 };
 use crate::{
@@ -64,18 +65,7 @@ pub(super) fn save(shared: &Shared) -> Result<(), StorageError> {
 }
 
 fn write(disk: &dyn Disk, bytes: &[u8]) -> Result<(), StorageError> {
-    let new = Path::new(layout::EXTRAS_NEW);
-    match disk.remove(new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).tried("removing an unfinished EXTRAS.new");
-        }
-        _ => {}
-    }
-    let mut writer = disk.create(new).tried("creating EXTRAS.new")?;
-    writer.append(bytes).tried("writing EXTRAS.new")?;
-    writer.sync().tried("syncing EXTRAS.new")?;
-    disk.rename(new, Path::new(layout::EXTRAS)).tried("renaming EXTRAS.new to EXTRAS")?;
-    disk.sync_dir(Path::new("")).tried("syncing the data directory")
+    replace(disk, Path::new(""), layout::EXTRAS, bytes)
 }
 
 fn encode(batches: impl Iterator<Item = Batch>) -> Vec<u8> {
@@ -114,6 +104,18 @@ pub(super) fn check(disk: &dyn Disk) -> Result<Option<String>, OpenError> {
     Ok(decode(bytes.as_ref())?.1)
 }
 
+/// Writes the file anew with what is whole in it, and keeps the damaged one in quarantine.
+pub(super) fn mend(disk: &dyn Disk) -> Result<(), OpenError> {
+    let Some(bytes) = read(disk)? else { return Ok(()) };
+    let (batches, _) = decode(bytes.as_ref())?;
+    let dir = Path::new(layout::QUARANTINE);
+    let io = |what: &'static str| move |source| OpenError::Io { what: what.to_owned(), source };
+    disk.create_dir(dir).map_err(io("creating quarantine/"))?;
+    quarantine::link(disk, Path::new(layout::EXTRAS)).map_err(io("linking EXTRAS into quarantine/"))?;
+    disk.sync_dir(dir).map_err(io("syncing quarantine/"))?;
+    Ok(write(disk, &encode(batches.into_iter()))?)
+}
+
 /// Copies the file, if there is one, as it is.
 pub(super) fn copy(from: &dyn Disk, to: &dyn Disk) -> Result<(), OpenError> {
     let Some(bytes) = read(from)? else { return Ok(()) };
@@ -122,7 +124,6 @@ pub(super) fn copy(from: &dyn Disk, to: &dyn Disk) -> Result<(), OpenError> {
 
 /// Fills both tables from the file. What is damaged is left out and reported.
 pub(super) fn load(shared: &Shared) -> Result<(), OpenError> {
-    let path = Path::new(layout::EXTRAS);
     let Some(bytes) = read(&*shared.disk)? else { return Ok(()) };
     let (batches, damage) = decode(bytes.as_ref())?;
     for batch in batches {
@@ -133,12 +134,10 @@ pub(super) fn load(shared: &Shared) -> Result<(), OpenError> {
     if let Some(why) = damage {
         tracing::error!(why, "EXTRAS is damaged; the rest of its exemplars and metadata is served");
         shared.damage.lock().push(format!("EXTRAS: {why}"));
-        // The next save replaces what is there now.
-        let kept = Path::new(layout::QUARANTINE).join(layout::EXTRAS);
-        if let Err(error) = shared.disk.rename(path, &kept) {
-            tracing::warn!(%error, "moving the damaged EXTRAS to quarantine failed");
+        if let Err(error) = mend(&*shared.disk) {
+            tracing::warn!(%error, "keeping the damaged EXTRAS in quarantine failed; the next flush writes it anew");
+            return Ok(());
         }
-        return Ok(());
     }
     let (_, exemplars) = shared.exemplars.lock().unsaved();
     shared.exemplars.lock().saved(exemplars);

@@ -6,6 +6,7 @@ use super::{
     error::{StorageError, Tried},
     extras, layout,
     manifest::{FileEntry, TableEntry},
+    quarantine,
     store::Shared,
     sweep,
     trim::cut_before,
@@ -159,8 +160,7 @@ fn remove_old_log(shared: &Shared, start: u64) {
     let mut damaged = shared.damaged_log.lock();
     for number in damaged.extract_if(.., |number| *number < start) {
         let path = wal::path_of(dir, number);
-        let Some(name) = path.file_name() else { continue };
-        if let Err(error) = shared.disk.rename(&path, &Path::new(layout::QUARANTINE).join(name)) {
+        if let Err(error) = quarantine::take(&*shared.disk, &path) {
             tracing::warn!(%error, path = %path.display(), "moving a damaged log segment to quarantine failed");
         }
     }

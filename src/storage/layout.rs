@@ -29,6 +29,10 @@ pub(super) const QUARANTINE: &str = "quarantine";
 pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const RESERVE: &str = "RESERVE";
 
+/// What the store puts at the top of a data directory.
+pub(super) const OURS: [&str; 11] =
+    [LOCK, MANIFEST, MANIFEST_NEW, EXTRAS, EXTRAS_NEW, RESERVE, SNAPSHOTS, WAL, TABLES, INDEX, QUARANTINE];
+
 /// The directories a data directory has.
 pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];
 

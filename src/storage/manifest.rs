@@ -37,6 +37,7 @@ use roaring::RoaringBitmap;
 use super::{
     error::{OpenError, StorageError, Tried},
     layout,
+    replace::replace,
     tombstones::{Deletes, Tombstone},
     view::View,
 };
@@ -170,19 +171,8 @@ impl Manifest {
 
     /// Makes this manifest the one of the data directory `dir` below this one.
     pub(super) fn store_in(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
-        let new = &dir.join(layout::MANIFEST_NEW);
-        match disk.remove(new) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).tried("removing an unfinished MANIFEST.new");
-            }
-            _ => {}
-        }
         let copy = self.encode()?;
-        let mut writer = disk.create(new).tried("creating MANIFEST.new")?;
-        writer.append(&[&copy[..], &copy[..]].concat()).tried("writing MANIFEST.new")?;
-        writer.sync().tried("syncing MANIFEST.new")?;
-        disk.rename(new, &dir.join(layout::MANIFEST)).tried("renaming MANIFEST.new to MANIFEST")?;
-        disk.sync_dir(dir).tried("syncing the data directory")
+        replace(disk, dir, layout::MANIFEST, &[&copy[..], &copy[..]].concat())
     }
 
     fn encode(&self) -> Result<Vec<u8>, StorageError> {

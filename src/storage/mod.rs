@@ -18,8 +18,8 @@
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`changes`] is the journal of changed times that caches of answers ask.
 //! - [`care`] checks, repairs and copies directories that no server has open.
-//! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
-//!   full, so that replay needs no more memory than normal running.
+//! - [`recover`] opens a directory: manifest, index segments, tables, then the log ([`replay`]), sealing whenever the
+//!   memtable is full, so that replay needs no more memory than normal running.
 //!
 //! # What is synced before what
 //!
@@ -29,6 +29,7 @@
 //! 3. The manifest is synced under a temporary name, renamed, and its directory synced, before a log segment or a
 //!    replaced table is removed.
 
+mod applier;
 mod care;
 mod changes;
 mod commit;
@@ -46,7 +47,10 @@ mod manifest;
 mod merge;
 mod metadata;
 mod options;
+mod quarantine;
 mod recover;
+mod replace;
+mod replay;
 mod reserve;
 mod retention;
 mod select;

@@ -19,6 +19,8 @@ pub enum Threads {
 pub struct StorageOptions {
     /// A memtable is sealed and flushed when it has this size together with the labels of the series that came with it.
     pub memtable_bytes: usize,
+    /// A memtable is sealed and flushed when the log has this much of it: the more, the longer a start takes after a crash.
+    pub log_bytes: u64,
     /// A memtable is sealed and flushed at this age, so that the log stays short on a quiet machine.
     pub memtable_age: i64,
     /// With this many memtables sealed and not yet flushed, writes are refused until one is.
@@ -57,6 +59,7 @@ impl Default for StorageOptions {
     fn default() -> Self {
         Self {
             memtable_bytes: 64 << 20,
+            log_bytes: 64 << 20,
             memtable_age: 2 * 3_600_000,
             sealed_limit: 2,
             wal_segment_bytes: 64 << 20,

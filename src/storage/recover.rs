@@ -1,4 +1,4 @@
-//! Opening a data directory: what the manifest names is opened, the rest of the log is replayed.
+//! Opening a data directory: what the manifest names is opened, the rest of the log is [replayed](super::replay).
 //!
 //! A damaged table or index segment is set aside, reported and counted, and the rest is served. A file that can't be
 //! read for another reason (no permission, too many open files) fails the open: it may be well tomorrow.
@@ -6,24 +6,19 @@
 use std::{io, path::Path, sync::Arc};
 
 use super::{
-    commit::{Committer, is_full},
     error::OpenError,
     extras, flush, layout,
     manifest::Manifest,
     options::StorageOptions,
-    store::{Shared, is_ours},
+    quarantine, replay,
+    store::Shared,
     view::{LiveTable, View},
 };
 use crate::{
-    index::{Index, IndexError, PageCache, Segment},
+    index::{Index, PageCache, Segment},
     memtable::Memtable,
-    model::TimeRange,
-    seams::{
-        append::SeriesId,
-        env::{Clock, Disk, DiskLock},
-    },
+    seams::env::{Clock, Disk, DiskLock},
     sst::{BlockCache, Table},
-    wal,
 };
 
 /// What the manifest names, opened.
@@ -46,7 +41,7 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     disk.create_dir(Path::new("")).map_err(io_error("creating the data directory"))?;
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
     if !names.iter().any(|name| name == layout::MANIFEST)
-        && let Some(found) = names.into_iter().find(|name| !is_ours(Path::new(name)))
+        && let Some(found) = names.into_iter().find(|name| !layout::OURS.contains(&name.as_str()))
     {
         return Err(OpenError::NotOurs { found });
     }
@@ -78,10 +73,10 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest, &options)?;
-    remove_leftovers(&*disk, &opened.manifest)?;
+    remove_leftovers(&*disk, &opened.manifest, !opened.damage.is_empty())?;
     let mut shared = Shared::parts(disk, clock, options, opened);
     extras::load(&shared)?;
-    replay(&mut shared)?;
+    replay::replay(&mut shared)?;
     Ok(shared)
 }
 
@@ -168,124 +163,26 @@ fn unless_damaged<T, E: std::error::Error>(
     }
 }
 
-/// Removes what an interrupted flush or merge left: files that the manifest doesn't name.
-fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<(), OpenError> {
+/// Removes what an interrupted flush or merge left: files that the manifest doesn't name. Where one that it names is
+/// missing or damaged they are kept instead: one of them may be that file under another name.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest, keep: bool) -> Result<(), OpenError> {
     let tables: Vec<u64> = manifest.tables.iter().map(|f| f.number).collect();
     let segments: Vec<u64> = manifest.segments.iter().map(|f| f.number).collect();
     for (dir, live) in [(layout::TABLES, tables), (layout::INDEX, segments)] {
         for name in disk.list(Path::new(dir)).map_err(io_error(format!("listing {dir}/")))? {
             let number = layout::file_number(&name);
-            if number.is_some_and(|number| !live.contains(&number)) {
-                flush::discard(disk, &Path::new(dir).join(name));
+            if number.is_none_or(|number| live.contains(&number)) {
+                continue;
+            }
+            let path = Path::new(dir).join(name);
+            if keep {
+                let kept = quarantine::take(disk, &path);
+                let kept = kept.map_err(io_error(format!("moving {} to quarantine/", path.display())))?;
+                tracing::warn!(path = %path.display(), kept = %kept.display(), "a file that nothing names is kept");
+            } else {
+                flush::discard(disk, &path);
             }
         }
     }
-    Ok(())
-}
-
-/// Replays the log into the memtable, flushing it whenever it is full.
-fn replay(shared: &mut Shared) -> Result<(), OpenError> {
-    let start = shared.manifest.lock().wal_start;
-    let began = std::time::Instant::now();
-    let mut undecodable = Vec::new();
-    let mut aliases = Aliases::new();
-    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
-        if let Err(why) = apply(shared, payload, &mut aliases) {
-            undecodable.push((position.segment, format!("{position}: {why}")));
-        }
-        let view = shared.view.load_full();
-        if is_full(shared, &view) {
-            // The segment being read stays: replaying its first part again changes nothing.
-            let fresh = |view: &mut View| view.active = Arc::new(Memtable::new());
-            flush::persist(shared, &view.active, position.segment, fresh)?;
-        }
-        Ok::<_, OpenError>(())
-    })?;
-    settle_log(&*shared.disk, start)?;
-    let mut damage = shared.damage.lock();
-    let mut damaged_log = shared.damaged_log.lock();
-    for found in &visited.damage {
-        tracing::error!(damage = %found, "the log is damaged; the rest of it was replayed");
-        damage.push(found.to_string());
-        damaged_log.push(found.segment);
-    }
-    for (segment, found) in undecodable {
-        tracing::error!(damage = %found, "a log record has a good checksum but no meaning");
-        damage.push(found);
-        damaged_log.push(segment);
-    }
-    if !damage.is_empty() {
-        let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
-        if !nameless.is_empty() {
-            let lost = format!(
-                "{} series have samples but lost their labels with a damaged record or segment",
-                nameless.len()
-            );
-            tracing::error!("{lost}");
-            damage.push(lost);
-        }
-    }
-    damaged_log.sort_unstable();
-    damaged_log.dedup();
-    drop((damage, damaged_log));
-    let active = !shared.view.load().active.is_empty();
-    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
-    shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
-    if visited.records > 0 {
-        tracing::info!(
-            records = visited.records,
-            bytes = visited.bytes,
-            torn_bytes = visited.torn_bytes,
-            seconds = began.elapsed().as_secs_f64(),
-            "replayed the log"
-        );
-    }
-    Ok(())
-}
-
-/// Syncs the replayed log. A killed process leaves records that can be read but would not survive a power cut, and from
-/// now on acknowledged writes rest on the series they define.
-fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
-    let dir = Path::new(layout::WAL);
-    for number in wal::segments(disk, dir)?.into_iter().filter(|number| *number >= start) {
-        let path = wal::path_of(dir, number);
-        disk.sync_file(&path).map_err(io_error(format!("syncing {}", path.display())))?;
-    }
-    disk.sync_dir(dir).map_err(io_error("syncing wal/"))
-}
-
-/// Ids that the log gave a second time to labels it has under another id: a series that expired, was taken out of the
-/// index and came back, while the log still begins before that. Its samples are filed under the first id.
-type Aliases = std::collections::HashMap<SeriesId, SeriesId>;
-
-fn apply(shared: &Shared, payload: &[u8], aliases: &mut Aliases) -> Result<(), String> {
-    let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
-    for (id, labels) in &batch.series {
-        match shared.index.define(*id, labels) {
-            Ok(()) => {}
-            Err(error @ IndexError::Conflict { .. }) => {
-                let known = shared.index.resolve(labels).map_err(|e| e.to_string())?.id;
-                if known == *id {
-                    return Err(error.to_string());
-                }
-                aliases.insert(*id, known);
-            }
-            Err(error) => return Err(error.to_string()),
-        }
-    }
-    let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series));
-    let used = used.chain(batch.exemplars.iter().map(|e| e.0)).max();
-    used.into_iter().for_each(|id| shared.index.reserve(id));
-    if !aliases.is_empty() {
-        let named = batch.floats.iter_mut().map(|s| &mut s.series);
-        let named = named.chain(batch.histograms.iter_mut().map(|s| &mut s.series));
-        for series in named.chain(batch.exemplars.iter_mut().map(|e| &mut e.0)) {
-            *series = aliases.get(series).copied().unwrap_or(*series);
-        }
-    }
-    shared.drop_expired(&mut batch);
-    shared.view.load().active.apply(&batch.floats, &batch.histograms);
-    shared.exemplars.lock().add(batch.exemplars);
-    shared.metadata.lock().add(batch.metadata);
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Living with a full disk.
 //!
 //! While there is room, the file `RESERVE` holds some of it. When a flush finds the disk full, the file is removed and the
-//! flush tried again: it needs little, and what it makes superfluous (log segments) gives back more. The file returns once
-//! there is room for it twice over.
+//! flush tried again: it needs little, and what it makes superfluous (log segments) gives back more. So it is with a merge,
+//! or with dropping what has expired, while no memory waits to be flushed. The file returns once there is room for it twice
+//! over.
 //!
 //! Writes are refused before the log itself fails, as soon as less than the reserve is free, and taken again as soon as more
 //! is: nobody has to do anything but make room.
@@ -70,7 +71,7 @@ impl Reserve {
             return Ok(false);
         }
         remove(disk).tried("removing RESERVE")?;
-        tracing::warn!(bytes = self.bytes, "the disk is full: the reserve is released so that memory can be flushed");
+        tracing::warn!(bytes = self.bytes, "the disk is full: the reserve is released for a flush or merge");
         Ok(true)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicI64},
@@ -186,7 +186,7 @@ impl Shared {
             view: ArcSwap::from_pointee(opened.view),
             view_change: Mutex::default(),
             queue: Queue::default(),
-            committer: Mutex::new(Committer::new(None, None)),
+            committer: Mutex::new(Committer::new(None, None, 0)),
             next_file: Mutex::new(opened.next_file),
             floor: AtomicI64::new(opened.manifest.floor),
             // Only a look at all series could tell; the first merge of the index takes it.
@@ -242,12 +242,12 @@ impl Storage {
         Ok(())
     }
 
-    /// Seals the active memtable and flushes all sealed ones.
+    /// Seals the active memtable and flushes all sealed ones, and exemplars and metadata: the log is empty then.
     ///
     /// # Errors
     /// When the disk refuses; nothing is lost, a later flush tries again.
     pub fn flush(&self) -> Result<(), StorageError> {
-        self.shared.committer.lock().seal(&self.shared);
+        self.shared.committer.lock().seal_all(&self.shared);
         while self.shared.flush_oldest()? {}
         self.shared.reserve.keep(&*self.shared.disk);
         Ok(())
@@ -369,11 +369,4 @@ impl Append for Storage {
                 .unwrap_or_else(|_| Err(AppendError::Storage("the writer stopped before it answered".to_owned())))
         })
     }
-}
-
-/// Whether `path` names something the store itself puts at the top of a data directory.
-pub(super) fn is_ours(path: &Path) -> bool {
-    use super::layout::{DIRECTORIES, LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS};
-    let files = [LOCK, MANIFEST, MANIFEST_NEW, RESERVE, SNAPSHOTS];
-    path.to_str().is_some_and(|name| DIRECTORIES.contains(&name) || files.contains(&name))
 }

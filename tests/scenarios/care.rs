@@ -389,6 +389,28 @@ fn a_full_disk_refuses_writes_early_flushes_with_the_reserve_and_recovers_by_its
 }
 
 #[test]
+fn a_merge_on_a_full_disk_uses_the_reserve_and_gives_back_more() {
+    const RESERVE: u64 = 256 << 10;
+    let disk = SimDisk::new();
+    let options = StorageOptions { reserve_bytes: RESERVE, ..options() };
+    let storage = Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options).unwrap();
+    let mut model = Model::new();
+    for round in 0..6 {
+        let request: Vec<Sample> = (0..200).map(|s| (series(s), round, Value::Float(round as u64))).collect();
+        write(&storage, &request).unwrap();
+        apply(&mut model, &request);
+        storage.flush().unwrap();
+    }
+    let before = storage.status();
+    disk.set_capacity(Some(disk.used() + 100));
+    storage.compact().unwrap();
+    let after = storage.status();
+    assert!(after.tables < before.tables && after.table_bytes < before.table_bytes, "{before:?} {after:?}");
+    assert!(disk.read_file(Path::new("RESERVE")).is_err(), "it was needed");
+    assert_eq!(read(&storage, TimeRange::ALL), model);
+}
+
+#[test]
 fn verify_and_repair_refuse_what_is_no_data_directory_or_is_in_use() {
     let disk = SimDisk::new();
     assert!(matches!(verify(&disk), Err(OpenError::NoData)));

@@ -13,7 +13,10 @@ use vctsdb::{
     storage::Storage,
 };
 
-use super::store::{block_on, open, series};
+use super::{
+    care::{repair, verify},
+    store::{block_on, open, series},
+};
 
 const REQUESTS: i64 = 10;
 
@@ -169,5 +172,73 @@ fn the_newest_exemplars_stay_when_there_are_too_many() {
         let storage = open();
         assert_eq!(found(&storage), [0, 0, 0, 0, 0, 0, 0, 2, 2, 2]);
         storage.flush().unwrap();
+    }
+}
+
+#[test]
+fn a_log_of_exemplars_and_metadata_alone_stays_short() {
+    let disk = SimDisk::new();
+    let open = |disk: &SimDisk| {
+        let options = vctsdb::storage::StorageOptions { log_bytes: 4_000, ..super::store::options() };
+        let clock = std::sync::Arc::new(vctsdb::seams::env::TestClock::at(0));
+        Storage::open(std::sync::Arc::new(disk.clone()), clock, options).unwrap()
+    };
+    let storage = open(&disk);
+    assert!(write(&storage, 0));
+    storage.flush().unwrap();
+    assert_eq!(storage.status().wal_bytes, 0, "a flush leaves nothing to replay");
+    let mut longest = 0;
+    for round in 0..2_000 {
+        let mut batch = Batch::default();
+        let id = Append::series(&storage, &series(0), None, &mut batch).unwrap();
+        batch.exemplars.push((id, exemplar(round)));
+        batch.metadata.push(metadata(round));
+        block_on(storage.append(batch)).unwrap();
+        let detail = storage.detail();
+        if detail.memtables.iter().any(|memtable| memtable.sealed) {
+            longest = longest.max(detail.wal_bytes);
+            storage.flush().unwrap();
+        }
+    }
+    assert!((4_000..6_000).contains(&longest), "{longest}");
+    assert!(storage.status().wal_bytes < 6_000, "{}", storage.status().wal_bytes);
+    drop(storage);
+    let storage = open(&disk.restart(Cut::LOST));
+    let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
+    let kept: usize = storage.exemplars(&[all], TimeRange::ALL).unwrap().iter().map(|(_, list)| list.len()).sum();
+    assert_eq!((kept, storage.metadata(None).len()), (2_001, 32));
+}
+
+#[test]
+fn damaged_extras_are_repaired_and_no_kept_file_is_replaced_by_a_later_one() {
+    let disk = SimDisk::new();
+    let storage = open(&disk).unwrap();
+    run(&storage);
+    drop(storage);
+    let mut disk = disk.restart(Cut::LOST);
+    for round in 0..3 {
+        let path = Path::new("EXTRAS");
+        let length = disk.read_file(path).unwrap().len() as u64;
+        disk.flip_bit(path, length - 3, 1).unwrap();
+        let damaged = disk.read_file(path).unwrap();
+        let found = verify(&disk).unwrap().findings;
+        assert!(found.len() == 1 && found[0].file == "EXTRAS", "{found:?}");
+        assert!(repair(&disk, true).lost[0].starts_with("EXTRAS: "));
+        assert_eq!(disk.read_file(path).unwrap(), damaged, "a dry run changes nothing");
+        if round == 1 {
+            // The server takes a damaged one out of the way itself.
+            drop(open(&disk).unwrap());
+        } else {
+            repair(&disk, false);
+        }
+        let names = ["quarantine/EXTRAS", "quarantine/EXTRAS.1", "quarantine/EXTRAS.2"];
+        assert_eq!(disk.read_file(Path::new(names[round])).unwrap(), damaged);
+        assert!(verify(&disk).unwrap().is_clean());
+        let storage = open(&disk).unwrap();
+        assert_eq!((storage.status().damage, storage.metadata(None).len()), (vec![], 10));
+        assert!(write(&storage, 3));
+        storage.close().unwrap();
+        drop(storage);
+        disk = disk.restart(Cut::LOST);
     }
 }

@@ -85,7 +85,9 @@ impl Simulation {
         (0..8).for_each(|_| assert!(dice.roll(2) < 2));
         let retention_time = [None, None, Some(30 * HOUR), Some(HOUR)][dice.roll(4) as usize];
         let retention_size = [None, None, None, Some(40_000)][dice.roll(4) as usize];
+        let log_bytes = [3_000, 1 << 20][dice.roll(2) as usize];
         let options = StorageOptions {
+            log_bytes,
             memtable_bytes: 12_000 + dice.roll(3) as usize * 20_000,
             memtable_age: HOUR * 2,
             retention_time,

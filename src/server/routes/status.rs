@@ -64,8 +64,16 @@ pub(crate) fn runtime_info(state: &State) -> Result<Response, ApiError> {
         "GOMEMLIMIT": 0,
         "GOGC": "",
         "GODEBUG": "",
-        "storageRetention": "",
+        "storageRetention": retention(state),
     })))
+}
+
+/// How long samples are kept, as Prometheus says it: `15d`, `10GiB` or `15d or 10GiB`.
+fn retention(state: &State) -> String {
+    let set = |wanted: &str| state.options.flags.iter().find(|(name, value)| name == wanted && value != "off");
+    let limits: Vec<&str> =
+        ["retention.time", "retention.size"].into_iter().filter_map(set).map(|(_, value)| value.as_str()).collect();
+    if limits.is_empty() { "for ever".to_owned() } else { limits.join(" or ") }
 }
 
 fn rfc_3339(ms: i64) -> String {

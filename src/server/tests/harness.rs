@@ -126,7 +126,9 @@ impl Server {
             admin_api,
             deadlines,
             external_labels: Labels::empty(),
-            flags: vec![("data-dir".to_owned(), "./data".to_owned())],
+            flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .to_vec(),
         };
         let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() }));
         let state = Arc::new(State::new(engine, Arc::new(TestClock::at(NOW)), options));

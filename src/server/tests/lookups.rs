@@ -93,7 +93,7 @@ async fn what_prometheus_has_and_we_dont_is_empty_and_well_formed() {
         ("alertmanagers", json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})),
         ("scrape_pools", json!({"scrapePools": []})),
         ("status/walreplay", json!({"min": 0, "max": 0, "current": 0})),
-        ("status/flags", json!({"data-dir": "./data"})),
+        ("status/flags", json!({"data-dir": "./data", "retention.time": "30d", "retention.size": "off"})),
     ] {
         assert_eq!(data(&server, path).await, want, "{path}");
     }
@@ -109,6 +109,7 @@ async fn status_routes_have_the_members_that_dashboards_read() {
     let runtime = data(&server, "status/runtimeinfo").await;
     assert_eq!(runtime["startTime"], "2020-09-13T12:26:40Z");
     assert_eq!(runtime["corruptionCount"], 0);
+    assert_eq!(runtime["storageRetention"], "30d");
     let tsdb = data(&server, "status/tsdb").await;
     assert_eq!(tsdb["headStats"]["minTime"], i64::MAX);
     assert_eq!(tsdb["seriesCountByMetricName"], json!([]));

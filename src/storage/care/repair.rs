@@ -6,7 +6,8 @@
 //! 2. Damaged files get a second name in `quarantine/`, synced.
 //! 3. The manifest names the new files in the places of the old, synced.
 //! 4. The old names of the damaged files go.
-//! 5. If the log is damaged, its whole records are flushed and its segments moved to `quarantine/`.
+//! 5. Damaged exemplars and metadata get a second name in `quarantine/`, and what is whole of them is written anew.
+//! 6. If the log is damaged, its whole records are flushed and its segments moved to `quarantine/`.
 
 use std::{
     io,
@@ -24,9 +25,10 @@ use crate::{
     storage::{
         damage,
         error::OpenError,
-        flush, layout,
+        extras, flush, layout,
         manifest::{FileEntry, Manifest, TableEntry},
         options::StorageOptions,
+        quarantine,
         recover::{self, io_error},
     },
     wal,
@@ -65,6 +67,7 @@ pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Res
     if changed && !dry_run {
         work.commit(&repaired)?;
     }
+    work.extras()?;
     work.log(&repaired, clock)?;
     Ok(work.said)
 }
@@ -280,8 +283,7 @@ impl Work<'_> {
             disk.create_dir(Path::new(dir)).map_err(io_error(format!("creating {dir}/")))?;
         }
         for path in &self.moves {
-            let kept = free_name(disk, path)?;
-            disk.link(path, &kept).map_err(io_error(format!("linking {} into quarantine/", path.display())))?;
+            quarantine::link(disk, path).map_err(io_error(format!("linking {} into quarantine/", path.display())))?;
         }
         for dir in [layout::TABLES, layout::INDEX, layout::QUARANTINE, ""] {
             sync(dir)?;
@@ -292,6 +294,13 @@ impl Work<'_> {
         }
         sync(layout::TABLES)?;
         sync(layout::INDEX)
+    }
+
+    fn extras(&mut self) -> Result<(), OpenError> {
+        let Some(why) = extras::check(&**self.disk)? else { return Ok(()) };
+        self.lost(format!("{}: {why}; the exemplars and metadata in it", layout::EXTRAS));
+        self.done(format!("{}: what is whole written anew; the damaged one kept in quarantine/", layout::EXTRAS));
+        if self.dry_run { Ok(()) } else { extras::mend(&**self.disk) }
     }
 
     /// Flushes what is whole in a damaged log, and moves its segments to the quarantine.
@@ -329,13 +338,4 @@ impl Work<'_> {
         }
         Ok(ids)
     }
-}
-
-/// A name in `quarantine/` that nothing has.
-fn free_name(disk: &dyn Disk, path: &Path) -> Result<PathBuf, OpenError> {
-    let taken = inspect::names(disk, layout::QUARANTINE)?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let numbered = (1u64..).map(|n| format!("{name}.{n}"));
-    let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or(name);
-    Ok(Path::new(layout::QUARANTINE).join(free))
 }

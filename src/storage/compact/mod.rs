@@ -54,7 +54,9 @@ use super::{
 /// Drops expired tables, or merges one run of tables or segments. Answers whether there was anything to do.
 pub(super) fn compact_once(shared: &Shared) -> Result<bool, StorageError> {
     let _one_at_a_time = shared.compacting.lock();
-    Ok(retention::enforce(shared)? || compact_tables(shared)? || sweep::compact_segments(shared)?)
+    let work = || Ok(retention::enforce(shared)? || compact_tables(shared)? || sweep::compact_segments(shared)?);
+    // What memory holds comes first: a merge that still finds no room gives all it took of the reserve back, as free space.
+    if shared.view.load().sealed.is_empty() { shared.reserve.with_room(&*shared.disk, work) } else { work() }
 }
 
 fn compact_tables(shared: &Shared) -> Result<bool, StorageError> {

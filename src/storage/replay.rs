@@ -1,0 +1,212 @@
+//! Replaying the log: what was acknowledged and is in no table yet comes back into memory.
+//!
+//! One thread reads, checks and decodes records and tells the index which series they define; [`Appliers`] put the samples into the memtable meanwhile. A memtable that is full is sealed, as in normal running, and flushed after the start. Only
+//! when as many are sealed as may be the oldest is flushed at once: a start takes no more memory than what came before it,
+//! and doesn't wait for the disk.
+
+use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
+
+use super::{
+    applier::Appliers,
+    commit::Committer,
+    error::OpenError,
+    flush, layout,
+    recover::io_error,
+    store::Shared,
+    view::{Sealed, View},
+};
+use crate::{
+    index::IndexError,
+    memtable::Memtable,
+    model::TimeRange,
+    seams::{
+        append::{Batch, SeriesId},
+        env::Disk,
+    },
+    wal::{self, Position, ReplayReport},
+};
+
+/// Ids that the log gave a second time to labels it has under another id: a series that expired, was taken out of the
+/// index and came back, while the log still begins before that. Its samples are filed under the first id.
+type Aliases = HashMap<SeriesId, SeriesId>;
+
+/// A memtable is sealed at the first record of a segment from this share of its limits on, or, where no segment begins in
+/// time, this share above them: segments end where memtables were sealed, so that each is whole in one again.
+const SLACK: u64 = 8;
+
+/// Replays the log into memory.
+pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
+    let start = shared.manifest.lock().wal_start;
+    let began = Instant::now();
+    let mut replay = Replay::begin(shared)?;
+    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
+        replay.take(position, payload)
+    })?;
+    let Replay { appliers, undecodable, logged, .. } = replay;
+    appliers.finish().map_err(io_error("replaying the log"))?;
+    settle_log(&*shared.disk, start)?;
+    report(shared, &visited, undecodable);
+    let active = !shared.view.load().active.is_empty();
+    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
+    shared.committer = Committer::new(newest, active.then(|| shared.clock.now()), logged).into();
+    if visited.records > 0 {
+        tracing::info!(
+            records = visited.records,
+            bytes = visited.bytes,
+            torn_bytes = visited.torn_bytes,
+            seconds = began.elapsed().as_secs_f64(),
+            "replayed the log"
+        );
+    }
+    Ok(())
+}
+
+struct Replay<'a> {
+    shared: &'a Shared,
+    appliers: Appliers,
+    aliases: Aliases,
+    /// Segments and messages of records that have no meaning.
+    undecodable: Vec<(u64, String)>,
+    /// The segment of the last record.
+    segment: u64,
+    /// Bytes of the records in the active memtable.
+    logged: u64,
+}
+
+impl<'a> Replay<'a> {
+    fn begin(shared: &'a Shared) -> Result<Self, OpenError> {
+        let appliers = appliers(shared, shared.view.load().active.clone())?;
+        Ok(Self { shared, appliers, aliases: Aliases::new(), undecodable: Vec::new(), segment: 0, logged: 0 })
+    }
+
+    /// Takes the next record.
+    fn take(&mut self, position: Position, payload: &[u8]) -> Result<(), OpenError> {
+        let boundary = std::mem::replace(&mut self.segment, position.segment) != position.segment;
+        if self.is_full(boundary) {
+            // Of a segment in the middle of which this happens the first part is replayed again, should it come to that
+            // before the next flush, which changes nothing.
+            self.seal(position.segment)?;
+        }
+        self.logged += payload.len() as u64;
+        match self.decode(payload) {
+            Ok(batch) => self.apply(batch),
+            Err(why) => self.undecodable.push((position.segment, format!("{position}: {why}"))),
+        }
+        Ok(())
+    }
+
+    fn is_full(&self, boundary: bool) -> bool {
+        let options = &self.shared.options;
+        let passes = |filled: u64, limit: u64| {
+            let slack = limit / SLACK;
+            filled >= if boundary { limit - slack } else { limit + slack }
+        };
+        let samples_and_labels = self.appliers.memtable().bytes() + self.shared.index.active_head_bytes();
+        passes(samples_and_labels as u64, options.memtable_bytes as u64)
+            || passes(self.logged, options.log_bytes)
+    }
+
+    /// Seals the memtable; the log from segment `wal_end` on doesn't need it.
+    fn seal(&mut self, wal_end: u64) -> Result<(), OpenError> {
+        let shared = self.shared;
+        let fresh = Arc::new(Memtable::new());
+        let full = std::mem::replace(&mut self.appliers, appliers(shared, fresh.clone())?);
+        full.finish().map_err(io_error("replaying the log"))?;
+        shared.change_view(|view| {
+            let memtable = std::mem::replace(&mut view.active, fresh);
+            view.sealed.push(Sealed { memtable, wal_end });
+        });
+        shared.index.seal_head();
+        self.logged = 0;
+        while shared.view.load().sealed.len() >= shared.options.sealed_limit {
+            let Some(oldest) = shared.view.load().sealed.first().cloned() else { break };
+            let retire = |view: &mut View| drop(view.sealed.remove(0));
+            flush::persist(shared, &oldest.memtable, oldest.wal_end, retire)?;
+        }
+        Ok(())
+    }
+
+    /// The batch of a record, once the index knows its series.
+    fn decode(&mut self, payload: &[u8]) -> Result<Batch, String> {
+        let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
+        for (id, labels) in &batch.series {
+            match self.shared.index.define(*id, labels) {
+                Ok(()) => {}
+                Err(error @ IndexError::Conflict { .. }) => {
+                    let known = self.shared.index.resolve(labels).map_err(|e| e.to_string())?.id;
+                    if known == *id {
+                        return Err(error.to_string());
+                    }
+                    self.aliases.insert(*id, known);
+                }
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        let used = batch.floats.iter().map(|s| s.series).chain(batch.histograms.iter().map(|s| s.series));
+        let used = used.chain(batch.exemplars.iter().map(|e| e.0)).max();
+        used.into_iter().for_each(|id| self.shared.index.reserve(id));
+        if !self.aliases.is_empty() {
+            let named = batch.floats.iter_mut().map(|s| &mut s.series);
+            let named = named.chain(batch.histograms.iter_mut().map(|s| &mut s.series));
+            for series in named.chain(batch.exemplars.iter_mut().map(|e| &mut e.0)) {
+                *series = self.aliases.get(series).copied().unwrap_or(*series);
+            }
+        }
+        self.shared.drop_expired(&mut batch);
+        Ok(batch)
+    }
+
+    fn apply(&mut self, batch: Batch) {
+        self.appliers.apply(&batch.floats, batch.histograms);
+        if !batch.exemplars.is_empty() {
+            self.shared.exemplars.lock().add(batch.exemplars);
+        }
+        if !batch.metadata.is_empty() {
+            self.shared.metadata.lock().add(batch.metadata);
+        }
+    }
+}
+
+fn appliers(shared: &Shared, memtable: Arc<Memtable>) -> Result<Appliers, OpenError> {
+    Appliers::start(memtable, shared.options.threads).map_err(io_error("starting a thread"))
+}
+
+/// Tells what of the log is lost.
+fn report(shared: &Shared, visited: &ReplayReport, undecodable: Vec<(u64, String)>) {
+    let mut damage = shared.damage.lock();
+    let mut damaged_log = shared.damaged_log.lock();
+    for found in &visited.damage {
+        tracing::error!(damage = %found, "the log is damaged; the rest of it was replayed");
+        damage.push(found.to_string());
+        damaged_log.push(found.segment);
+    }
+    for (segment, found) in undecodable {
+        tracing::error!(damage = %found, "a log record has a good checksum but no meaning");
+        damage.push(found);
+        damaged_log.push(segment);
+    }
+    if !damage.is_empty() {
+        let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
+        if !nameless.is_empty() {
+            let lost = format!(
+                "{} series have samples but lost their labels with a damaged record or segment",
+                nameless.len()
+            );
+            tracing::error!("{lost}");
+            damage.push(lost);
+        }
+    }
+    damaged_log.sort_unstable();
+    damaged_log.dedup();
+}
+
+/// Syncs the replayed log. A killed process leaves records that can be read but would not survive a power cut, and from
+/// now on acknowledged writes rest on the series they define.
+fn settle_log(disk: &dyn Disk, start: u64) -> Result<(), OpenError> {
+    let dir = Path::new(layout::WAL);
+    for number in wal::segments(disk, dir)?.into_iter().filter(|number| *number >= start) {
+        let path = wal::path_of(dir, number);
+        disk.sync_file(&path).map_err(io_error(format!("syncing {}", path.display())))?;
+    }
+    disk.sync_dir(dir).map_err(io_error("syncing wal/"))
+}
