@@ -54,7 +54,7 @@ pub fn scientific(value: f64) -> (String, i32) {
 fn settle_tie(value: f64, last: &mut u8, places: usize) {
     let Ok(finer) = i32::try_from(places + 1) else { return };
     // A tie ends with a 5 one place further on: there the value is a whole number of ever smaller halves.
-    if *last % 2 == 0 || places == 0 || (value * 2f64.powi(finer)).fract() != 0.0 {
+    if last.is_multiple_of(2) || places == 0 || (value * 2f64.powi(finer)).fract() != 0.0 {
         return;
     }
     let exact = format!("{value:.*}", places + 1);

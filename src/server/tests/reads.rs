@@ -239,6 +239,7 @@ async fn asked(series: Endless, kind: i32) -> (Server, TcpStream) {
     server.state.ready(Stores {
         select: Arc::new(series),
         append: server.append.clone(),
+        changes: Arc::new(Restless),
         status: Arc::new(FixedStatus::default()),
         admin: server.admin.clone(),
     });
