@@ -54,7 +54,7 @@ pub fn scientific(value: f64) -> (String, i32) {
 fn settle_tie(value: f64, last: &mut u8, places: usize) {
     let Ok(finer) = i32::try_from(places + 1) else { return };
     // A tie ends with a 5 one place further on: there the value is a whole number of ever smaller halves.
-    if *last % 2 == 0 || places == 0 || (value * 2f64.powi(finer)).fract() != 0.0 {
+    if last.is_multiple_of(2) || places == 0 || (value * 2f64.powi(finer)).fract() != 0.0 {
         return;
     }
     let exact = format!("{value:.*}", places + 1);
@@ -78,23 +78,25 @@ mod tests {
     /// What Prometheus 3.5 answers for these.
     #[test]
     fn of_two_nearest_decimals_the_even_one_is_taken() {
+        let part = |number: u64, of: f64| number as f64 / of;
+        let quarter = part(4_503_599_627_370_497, 4.0);
         for (value, want) in [
-            (1_125_899_906_842_624.25, "1125899906842624.2"),
-            (-1_125_899_906_842_624.25, "-1125899906842624.2"),
-            (1_125_899_906_842_624.75, "1125899906842624.8"),
-            (70_368_744_177_664.125, "70368744177664.12"),
-            (70_368_744_177_664.375, "70368744177664.38"),
-            (4_398_046_511_104.062_5, "4398046511104.0625"),
+            (quarter, "1125899906842624.2"),
+            (-quarter, "-1125899906842624.2"),
+            (part(4_503_599_627_370_499, 4.0), "1125899906842624.8"),
+            (part(562_949_953_421_313, 8.0), "70368744177664.12"),
+            (part(562_949_953_421_315, 8.0), "70368744177664.38"),
+            (part(70_368_744_177_665, 16.0), "4398046511104.0625"),
             // Below a power of two floats are denser: the even one would read back as another.
-            (5.960_464_477_539_062_5e-8, "0.00000005960464477539063"),
+            (2f64.powi(-24), "0.00000005960464477539063"),
             (0.1, "0.1"),
             (-0.0, "-0"),
             (5e-324, &format!("0.{}5", "0".repeat(323))),
         ] {
             assert_eq!(plain(value), want);
         }
-        assert_eq!(exponent_form(1_125_899_906_842_624.25), "1.1258999068426242e15");
-        assert_eq!(exponent_form(5.960_464_477_539_062_5e-8), "5.960464477539063e-8");
+        assert_eq!(exponent_form(quarter), "1.1258999068426242e15");
+        assert_eq!(exponent_form(2f64.powi(-24)), "5.960464477539063e-8");
         assert_eq!(exponent_form(1e300), "1e300");
     }
 

@@ -246,8 +246,9 @@ fn whatever_is_oversized_is_refused_by_name_and_forgotten() {
     let write = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
     let form = [("Content-Type", "application/x-www-form-urlencoded")];
     type Headers<'a> = &'a [(&'a str, &'a str)];
+    type Case<'a> = (&'a str, &'a str, Headers<'a>, Vec<u8>, u16, &'a str);
     let (plain, mebibytes) = (vec![b'1'; 33 << 20], |count: usize| vec![b'1'; count << 20]);
-    let cases: [(&str, &str, Headers, Vec<u8>, u16, &str); 14] = [
+    let cases: [Case; 14] = [
         ("a write", "/api/v1/write", &write, plain.clone(), 413, "33554432 bytes"),
         ("a read", "/api/v1/read", &[], plain.clone(), 413, "33554432 bytes"),
         ("an import", "/api/v1/import/prometheus", &[], plain, 413, "33554432 bytes"),

@@ -137,7 +137,7 @@ pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<
 async fn answer_with_store(route: Route, request: Request<Incoming>, state: &State) -> Result<Response, ApiError> {
     let path = request.uri().path().to_owned();
     let names = federate::Names::accepted(request.headers());
-    let params = Params::read(request, &state).await?;
+    let params = Params::read(request, state).await?;
     match route {
         Route::Query => query::instant(params, state).await,
         Route::QueryRange => query::range(params, state).await,

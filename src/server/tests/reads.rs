@@ -240,6 +240,7 @@ async fn asked(series: Endless, kind: i32) -> (Server, TcpStream) {
         changes: Arc::new(Restless),
         select: Arc::new(series),
         append: server.append.clone(),
+        changes: Arc::new(Restless),
         status: Arc::new(FixedStatus::default()),
         admin: server.admin.clone(),
     });

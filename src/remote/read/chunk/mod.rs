@@ -9,7 +9,9 @@ mod histogram;
 mod layout;
 mod xor;
 
-#[cfg(any(test, fuzzing))]
+#[cfg(test)]
+pub(super) mod decode;
+#[cfg(all(fuzzing, not(test)))]
 pub(super) mod decode;
 
 use std::sync::Arc;
