@@ -237,7 +237,6 @@ impl Select for Endless {
 async fn asked(series: Endless, kind: i32) -> (Server, TcpStream) {
     let server = Server::opening(Deadlines::default()).await;
     server.state.ready(Stores {
-        changes: Arc::new(Restless),
         select: Arc::new(series),
         append: server.append.clone(),
         changes: Arc::new(Restless),
