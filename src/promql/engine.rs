@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Cancel, QueryAnswer, QueryError,
+    Cancel, Features, QueryAnswer, QueryError,
     ast::{Expr, ValueType},
     budget::Budget,
     exec::{Context, Notes, Settings, answer, grid::Grid},
-    parse,
+    parse_with,
     plan::{QueryTimes, lower},
 };
 use crate::seams::select::Select;
@@ -25,9 +25,8 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// A query uses at most this many threads.
     pub threads: usize,
-    /// Metric names are dropped at the very end instead of at each operation that calls for it (Prometheus' feature
-    /// flag of this name).
-    pub delayed_name_removal: bool,
+    /// What Prometheus has only behind `--enable-feature`.
+    pub features: Features,
 }
 
 impl Default for EngineOptions {
@@ -38,7 +37,7 @@ impl Default for EngineOptions {
             max_samples: 50_000_000,
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            delayed_name_removal: false,
+            features: Features::default(),
         }
     }
 }
@@ -79,12 +78,20 @@ impl Engine {
         &self.options
     }
 
+    /// Parses and checks a query, with the features that are on.
+    ///
+    /// # Errors
+    /// With line and column of the first thing that is wrong.
+    pub fn parse(&self, text: &str) -> Result<Expr, QueryError> {
+        parse_with(text, self.options.features)
+    }
+
     /// Evaluates `query` over `select`.
     ///
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        let expr = parse(query.text)?;
+        let expr = self.parse(query.text)?;
         self.evaluate(select, &expr, query, cancel)
     }
 
@@ -126,7 +133,8 @@ impl Engine {
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),
             threads: self.options.threads,
-            delayed_name_removal: self.options.delayed_name_removal,
+            delayed_name_removal: self.options.features.delayed_name_removal,
+            type_labels: self.options.features.type_and_unit_labels,
         };
         let cx = Context { select, settings, budget, notes: Notes::default() };
         let value = answer(&cx, &plan, grid, instant)?;

@@ -15,6 +15,7 @@ mod duration;
 mod engine;
 mod error;
 mod exec;
+mod features;
 mod functions;
 mod lex;
 mod names;
@@ -30,7 +31,8 @@ pub use budget::Cancel;
 pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;
-pub use parse::{MAX_DEPTH, parse, parse_selector};
+pub use features::{Enabled, Features};
+pub use parse::{MAX_DEPTH, parse, parse_selector, parse_with};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
 

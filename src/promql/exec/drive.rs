@@ -229,7 +229,7 @@ mod tests {
         let (cancel, select) = (Cancel::default(), MemorySelect::default());
         let cx = Context {
             select: &select,
-            settings: Settings { lookback: 1, threads, delayed_name_removal: false },
+            settings: Settings { lookback: 1, threads, delayed_name_removal: false, type_labels: false },
             budget: Budget::new(&cancel, Duration::from_secs(60), 1000),
             notes: Notes::default(),
         };

@@ -39,7 +39,8 @@ impl Peers {
             .args(["--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y"])
             .arg("--enable-feature=promql-experimental-functions,promql-duration-expr,native-histograms");
         let prometheus = Server::start(&mut command, &address, "/-/ready", &dir.path().join("prometheus.log"));
-        let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "off"]);
+        let more = ["--self-scrape.interval", "off", "--enable-feature", "promql-experimental-functions"];
+        let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &more);
         let body = snap::raw::Encoder::new().compress_vec(data).unwrap();
         let headers = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
         for address in [&prometheus.address, &vctsdb.address] {
