@@ -46,9 +46,11 @@ pub(super) fn run<'c>(
     param_span: Span,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    if !is_wanted(input, op, param, param_span)? {
-        // For the remarks and errors that it brings.
+    let judged = is_wanted(input, op, param, param_span);
+    if !matches!(judged, Ok(true)) {
+        // For the remarks and errors that it brings, which come before those of the parameter.
         for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
+        judged?;
         return Ok(Box::new(Block::new(cx, steps)));
     }
     cx.budget.foresee(groups.len().saturating_mul(LIST_CELLS), steps)?;

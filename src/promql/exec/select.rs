@@ -60,19 +60,12 @@ impl<'c> Selector<'c> {
         function: &str,
         give: Give,
     ) -> Result<Self, QueryError> {
-        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let shift = select.shift.on(grid);
+        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let from = first.saturating_sub(cx.settings.lookback);
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last, hint_step, function)?;
-        Ok(Self {
-            cx,
-            set,
-            grid,
-            shift: select.shift,
-            one_name: select.metric_name().is_some(),
-            give,
-            stats_only: select.stats_only,
-        })
+        Ok(Self { cx, set, grid, shift, one_name: select.metric_name().is_some(), give, stats_only: select.stats_only })
     }
 
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {

@@ -57,7 +57,8 @@ impl<'c> Source<'c> {
         grid: Grid,
         function: &str,
     ) -> Result<Self, QueryError> {
-        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let shift = select.shift.on(grid);
+        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let lookback = cx.settings.lookback;
         let (before, after) = match select.edges {
             Edges::Plain => (0, 0),
@@ -72,20 +73,21 @@ impl<'c> Source<'c> {
             cx,
             from: From::Storage(set, select.stats_only),
             range,
-            shift: select.shift,
+            shift,
             edges: select.edges,
             name,
         })
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
-        let (first, last) = (subquery.shift.apply(grid.start), subquery.shift.apply(grid.last()));
+        let shift = subquery.shift.on(grid);
+        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let inner = inner_grid(first.saturating_sub(subquery.range), last, subquery.step);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
         let op = build(cx, &subquery.expr, inner)?;
         let from = From::Rows(op, inner);
-        Ok(Self { cx, from, range: subquery.range, shift: subquery.shift, edges: Edges::Plain, name: None })
+        Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }
 
     pub(super) fn len(&self) -> usize {
