@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     context::Context,
     grid::{Grid, Shift},
+    hints,
     operator::{Operator, Scratch, Series},
     row::Row,
     stats::drop_buckets,
@@ -151,6 +152,7 @@ impl Operator for Selector<'_> {
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
+        hints::settle(&mut buffer);
         self.cx.budget.read(buffer.len())?;
         if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
             let labels = self.set.labels(i)?;

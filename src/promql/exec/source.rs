@@ -6,6 +6,7 @@ use super::{
     build::build,
     context::Context,
     grid::{Grid, Shift},
+    hints,
     operator::{Op, Scratch, Series},
     row::Sample,
     select::find,
@@ -69,14 +70,7 @@ impl<'c> Source<'c> {
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
         let name = select.metric_name().map(str::to_owned);
-        Ok(Self {
-            cx,
-            from: From::Storage(set, select.stats_only),
-            range,
-            shift,
-            edges: select.edges,
-            name,
-        })
+        Ok(Self { cx, from: From::Storage(set, select.stats_only), range, shift, edges: select.edges, name })
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
@@ -138,6 +132,7 @@ impl<'c> Source<'c> {
             From::Storage(set, stats_only) => {
                 set.read(i, out)?;
                 self.cx.budget.read(out.len())?;
+                hints::settle(out);
                 drop_stale(out);
                 if *stats_only {
                     drop_buckets(out);

@@ -332,11 +332,21 @@ pub(crate) fn modernise(answer: &mut Value) {
             _ => Some(text.to_owned()),
         }
     });
+    rewrite(answer, "infos", without_details);
+}
+
+/// The remark about buckets that aren't monotonic, up to what #15578 (3.10) put in place of the metric's name.
+fn without_details(text: &str) -> Option<String> {
+    let known = "needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/\
+                 #histogram_quantile)";
+    let Some((before, after)) = text.split_once(known) else { return Some(text.to_owned()) };
+    Some(format!("{before}{known}{}", after.rfind(" (").map_or("", |at| &after[at..])))
 }
 
 /// Takes from our answer what Prometheus 3.5 didn't say yet.
 pub(crate) fn age(answer: &mut Value) {
     rewrite(answer, "warnings", |text| (!text.contains("is ineffective for range queries")).then(|| text.to_owned()));
+    rewrite(answer, "infos", without_details);
 }
 
 fn reworded_error(error: &str) -> String {
