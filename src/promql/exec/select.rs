@@ -61,8 +61,9 @@ impl<'c> Selector<'c> {
         function: &str,
         give: Give,
     ) -> Result<Self, QueryError> {
+        // A drifting `@` moves over no more samples than one that stays.
+        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
         let shift = select.shift.on(grid);
-        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let from = first.saturating_sub(cx.settings.lookback);
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last, hint_step, function)?;

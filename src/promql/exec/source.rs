@@ -58,8 +58,9 @@ impl<'c> Source<'c> {
         grid: Grid,
         function: &str,
     ) -> Result<Self, QueryError> {
+        // A drifting `@` moves over no more samples than one that stays.
+        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
         let shift = select.shift.on(grid);
-        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let lookback = cx.settings.lookback;
         let (before, after) = match select.edges {
             Edges::Plain => (0, 0),
