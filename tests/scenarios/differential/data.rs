@@ -282,16 +282,10 @@ impl State {
             self.zero += random.below(2);
         }
         self.sum += (random.unit() - 0.2) * 8.0;
-        // What senders say about resets is theirs to get wrong.
-        let hint = match random.below(8) {
-            0 => ResetHint::Yes,
-            1 | 2 => ResetHint::No,
-            _ => ResetHint::Unknown,
-        };
-        self.histogram(shape, hint)
+        self.histogram(shape)
     }
 
-    fn histogram(&self, shape: &Shape, hint: ResetHint) -> Histogram {
+    fn histogram(&self, shape: &Shape) -> Histogram {
         let count = self.zero + self.positive.iter().chain(&self.negative).sum::<u64>();
         let spans = |offset: i32, buckets: &[u64]| match buckets.len() {
             0 => Vec::new(),
@@ -312,7 +306,7 @@ impl State {
             zero_threshold: self.zero_threshold,
             positive_spans: spans(self.offset, &self.positive),
             negative_spans: spans(0, &self.negative),
-            reset_hint: if shape.gauge { ResetHint::Gauge } else { hint }.into(),
+            reset_hint: if shape.gauge { ResetHint::Gauge } else { ResetHint::Unknown }.into(),
             custom_values: shape.custom_values.clone(),
             ..Histogram::default()
         };
