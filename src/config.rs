@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use crate::{
     model::Labels,
-    promql::{EngineOptions, SAMPLE_BYTES, format_duration, parse_duration},
+    promql::{Enabled, EngineOptions, Features, SAMPLE_BYTES, format_duration, parse_duration},
     server::{Deadlines, ServerOptions},
     storage::StorageOptions,
 };
@@ -95,6 +95,17 @@ pub struct Flags {
     #[arg(long = "query.lookback-delta", env = "VCTSDB_QUERY_LOOKBACK_DELTA", default_value = "5m",
           value_name = "DURATION", value_parser = duration, help_heading = "Queries")]
     pub lookback: Duration,
+
+    /// Parts of PromQL to turn on, by Prometheus' names: promql-experimental-functions, promql-delayed-name-removal,
+    /// promql-extended-range-selectors, promql-binop-fill-modifiers, type-and-unit-labels.
+    #[arg(
+        long = "enable-feature",
+        env = "VCTSDB_ENABLE_FEATURE",
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "Queries"
+    )]
+    pub enable_features: Vec<String>,
 
     /// How often the server stores its own metrics; 0 or "off" for never.
     #[arg(long = "self-scrape.interval", env = "VCTSDB_SELF_SCRAPE_INTERVAL", default_value = "15s",
@@ -194,6 +205,7 @@ impl Config {
                 max_samples,
                 max_samples_of_all: all_samples,
                 timeout: flags.query_timeout,
+                features: flags.features(|_, _| ()),
                 ..EngineOptions::default()
             },
             server: ServerOptions {
@@ -233,6 +245,15 @@ fn host_name() -> String {
 }
 
 impl Flags {
+    /// The features to turn on; `tell` hears what came of each name.
+    pub(crate) fn features(&self, mut tell: impl FnMut(&str, Enabled)) -> Features {
+        let mut features = Features::default();
+        for name in self.enable_features.iter().filter(|name| !name.is_empty()) {
+            tell(name, features.enable(name));
+        }
+        features
+    }
+
     /// All external labels; of a name given twice the last.
     fn external_labels(&self) -> Labels {
         let mut builder = Labels::empty().builder();
@@ -247,6 +268,7 @@ impl Flags {
         let format = self.log_format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         [
             ("data-dir", self.data_dir.to_string_lossy().into_owned()),
+            ("enable-feature", self.enable_features.join(",")),
             (
                 "external-label",
                 self.external_labels().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(","),
@@ -300,6 +322,8 @@ mod tests {
                 "dc=a=b",
                 "--external-label",
                 "replica=1,zone=z",
+                "--enable-feature=promql-binop-fill-modifiers,nonsense",
+                "--enable-feature=type-and-unit-labels",
             ])
             .flags,
         )
@@ -318,6 +342,9 @@ mod tests {
         assert_eq!(flag("query.timeout"), Some("1m30s"));
         assert_eq!(flag("external-label"), Some("dc=a=b,replica=1,zone=z"));
         assert_eq!(config.server.external_labels.get("dc"), Some("a=b"));
+        let features = Features { binop_fill_modifiers: true, type_and_unit_labels: true, ..Features::default() };
+        assert_eq!(config.engine.features, features);
+        assert_eq!(flag("enable-feature"), Some("promql-binop-fill-modifiers,nonsense,type-and-unit-labels"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::{
 use super::{Failure, logs, runtime};
 use crate::{
     config::{Config, Flags},
-    promql::Engine,
+    promql::{Enabled, Engine},
     seams::env::{RealDisk, SystemClock},
     server::{self, State, Stores},
     storage::Storage,
@@ -20,6 +20,11 @@ use crate::{
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
     server::raise_open_files();
+    flags.features(|option, enabled| match enabled {
+        Enabled::Now => tracing::info!(option, "feature enabled"),
+        Enabled::Always => tracing::warn!(option, "this option for --enable-feature is always on here and a no-op"),
+        Enabled::Unknown => tracing::warn!(option, "Unknown option for --enable-feature"),
+    });
     let runtime = runtime()?;
     let served = runtime.block_on(serve(Config::new(flags)));
     // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::{
-    Cancel, QueryAnswer, QueryError,
-    ast::ValueType,
+    Cancel, Features, QueryAnswer, QueryError,
+    ast::{Expr, ValueType},
     budget::{Budget, Pool, SAMPLE_BYTES},
     exec::{Context, Notes, Settings, answer, grid::Grid},
-    parse,
+    parse_with,
     plan::{Node, QueryTimes, lower},
 };
 use crate::seams::select::Select;
@@ -27,9 +27,8 @@ pub struct EngineOptions {
     pub timeout: Duration,
     /// A query uses at most this many threads.
     pub threads: usize,
-    /// Metric names are dropped at the very end instead of at each operation that calls for it (Prometheus' feature
-    /// flag of this name).
-    pub delayed_name_removal: bool,
+    /// What Prometheus has only behind `--enable-feature`.
+    pub features: Features,
 }
 
 impl Default for EngineOptions {
@@ -41,7 +40,7 @@ impl Default for EngineOptions {
             max_samples_of_all: 50_000_000,
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
-            delayed_name_removal: false,
+            features: Features::default(),
         }
     }
 }
@@ -91,6 +90,14 @@ impl Engine {
         &self.options
     }
 
+    /// Parses and checks a query, with the features that are on.
+    ///
+    /// # Errors
+    /// With line and column of the first thing that is wrong.
+    pub fn parse(&self, text: &str) -> Result<Expr, QueryError> {
+        parse_with(text, self.options.features)
+    }
+
     /// Evaluates `query` over `select`.
     ///
     /// # Errors
@@ -116,7 +123,8 @@ impl Engine {
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),
             threads: self.options.threads,
-            delayed_name_removal: self.options.delayed_name_removal,
+            delayed_name_removal: self.options.features.delayed_name_removal,
+            type_labels: self.options.features.type_and_unit_labels,
         };
         let cx = Context { select, settings, budget, notes: Notes::default() };
         let value = answer(&cx, &plan, grid, instant)?;
@@ -133,6 +141,6 @@ impl Engine {
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        lower(&parse(query.text)?, &times)
+        lower(&self.parse(query.text)?, &times)
     }
 }

@@ -23,6 +23,11 @@ const AGGREGATIONS: [(AggregateOp, &str); 14] = [
 ];
 
 impl AggregateOp {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        AGGREGATIONS.iter().map(|a| a.0)
+    }
+
     /// The aggregation of this (lower-case) name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
@@ -33,6 +38,12 @@ impl AggregateOp {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         AGGREGATIONS.iter().find(|a| a.0 == self).map_or("", |a| a.1)
+    }
+
+    /// Whether Prometheus has it only behind a feature flag.
+    #[must_use]
+    pub fn is_experimental(self) -> bool {
+        matches!(self, Self::Limitk | Self::LimitRatio)
     }
 
     /// The type of its parameter, if it takes one.

@@ -27,7 +27,8 @@ fn store(every: i64, series: &[(Pairs<'_>, &[f64])]) -> MemorySelect {
 }
 
 fn engine() -> Engine {
-    Engine::new(EngineOptions { threads: 2, ..EngineOptions::default() })
+    let features = Features { delayed_name_removal: false, type_and_unit_labels: false, ..Features::ALL };
+    Engine::new(EngineOptions { threads: 2, features, ..EngineOptions::default() })
 }
 
 fn at(text: &str, seconds: i64) -> Query<'_> {

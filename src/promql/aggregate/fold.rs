@@ -220,10 +220,14 @@ fn fold<'c, F: Fold>(
     let mut held = 0;
     let mut cells: Vec<Accumulator<F>> = (0..groups.len()).map(|_| Accumulator::new(steps)).collect();
     let mut natives = Natives::new(op == AggregateOp::Avg);
+    let mut first_member = vec![usize::MAX; groups.len()];
     for_each_row(cx, input.inner, steps, &mut |i, row| {
         let group = groups.of(i);
         let Some(cell) = cells.get_mut(group) else { return Ok(()) };
-        cell.drops_name |= groups.drops_name(i) && row.present.any();
+        if let (true, Some(first)) = (row.present.any(), first_member.get_mut(group)) {
+            *first = i.min(*first);
+            cell.drops_name |= groups.drops_name(i);
+        }
         match op {
             _ if !row.has_histograms() => {}
             // Counting takes histograms as they are.
@@ -249,7 +253,8 @@ fn fold<'c, F: Fold>(
     cx.budget.release(held + natives.len());
     let mut block = Block::new(cx, steps);
     let mut row = Row::new(steps);
-    for (number, (labels, group)) in groups.labels.iter().zip(cells).enumerate() {
+    let mut order = Vec::new();
+    for (number, ((labels, group), first)) in groups.labels.iter().zip(cells).zip(first_member).enumerate() {
         row.reset(steps);
         let values = row.values.iter_mut().skip(group.start);
         values.zip(&group.cells).for_each(|(v, cell)| *v = F::value(cell));
@@ -257,8 +262,11 @@ fn fold<'c, F: Fold>(
         natives.finish(input, number, &mut row);
         if row.present.any() {
             block.push(Series { labels: labels.clone(), drop_name: group.drops_name }, &row)?;
+            order.push(first);
         }
     }
+    // A group stands where its first series that has samples does.
+    block.arrange(&order);
     Ok(Box::new(block))
 }
 

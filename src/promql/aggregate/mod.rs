@@ -36,20 +36,18 @@ pub(crate) fn aggregate<'c>(
         Some(node) if a.op != AggregateOp::CountValues => numbers(cx, node, grid)?,
         _ => Numbers::Same(f64::NAN),
     };
+    let value_label = match (a.op, a.param.as_ref().map(|p| &p.kind)) {
+        (AggregateOp::CountValues, Some(Kind::Text(label))) if !is_label_name(label) => {
+            return Err(QueryError::Execution(format!("invalid label name {label:?}")));
+        }
+        (AggregateOp::CountValues, Some(Kind::Text(label))) => label.as_str(),
+        _ => "",
+    };
     let inner = build_within(cx, &a.expr, grid, name(a.op))?;
     let param_span = a.param.as_ref().map_or(span, |p| p.span);
     let input = Input { cx, inner: &*inner, span: a.expr_span, grid };
     match a.op {
-        AggregateOp::CountValues => {
-            let label = match a.param.as_ref().map(|p| &p.kind) {
-                Some(Kind::Text(label)) if is_label_name(label) => label,
-                Some(Kind::Text(label)) => {
-                    return Err(QueryError::Execution(format!("invalid label name {label:?}")));
-                }
-                _ => return Err(QueryError::Execution("expected a label name".to_owned())),
-            };
-            count_values::run(&input, a, label)
-        }
+        AggregateOp::CountValues => count_values::run(&input, a, value_label),
         AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
             let groups = Groups::new(cx, &*inner, a)?;
             top::run(&input, a.op, &groups, &param, span, param_span)

@@ -39,8 +39,10 @@ pub(super) fn run<'c>(
     let mut block = Block::new(cx, steps);
     let mut row = Row::new(steps);
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); steps];
+    let mut order = Vec::new();
     for ((labels, members), drop_name) in groups.labels.iter().zip(members).zip(drops_name) {
         cx.budget.check()?;
+        let first = members.first().copied().unwrap_or(usize::MAX);
         values.iter_mut().for_each(Vec::clear);
         for member in members {
             rows.copy(member, &mut row);
@@ -56,8 +58,10 @@ pub(super) fn run<'c>(
         }
         if row.present.any() {
             block.push(Series { labels: labels.clone(), drop_name }, &row)?;
+            order.push(first);
         }
     }
+    block.arrange(&order);
     Ok(Box::new(block))
 }
 

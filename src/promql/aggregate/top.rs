@@ -46,9 +46,11 @@ pub(super) fn run<'c>(
     param_span: Span,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    if !is_wanted(input, op, param, param_span)? {
-        // For the remarks and errors that it brings.
+    let judged = is_wanted(input, op, param, param_span);
+    if !matches!(judged, Ok(true)) {
+        // For the remarks and errors that it brings, which come before those of the parameter.
         for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
+        judged?;
         return Ok(Box::new(Block::new(cx, steps)));
     }
     cx.budget.foresee(groups.len().saturating_mul(LIST_CELLS), steps)?;
@@ -58,6 +60,8 @@ pub(super) fn run<'c>(
         _ => |a, b| a.is_nan() || a < b,
     };
     let ranked = matches!(op, AggregateOp::Topk | AggregateOp::Bottomk);
+    // A group stands where its first series that has samples does.
+    let mut first_member = vec![usize::MAX; groups.len()];
     let mut held = 0;
     for_each_row(cx, input.inner, steps, &mut |i, row| {
         if ranked && row.has_histograms() && row.drop_histograms() {
@@ -71,6 +75,9 @@ pub(super) fn run<'c>(
             _ => 0.0,
         };
         let group = groups.of(i);
+        if let Some(first) = first_member.get_mut(group) {
+            *first = i.min(*first);
+        }
         let cells = picked.get_mut(group * steps..(group + 1) * steps).unwrap_or_default();
         let before = held;
         for step in row.present.ones() {
@@ -103,24 +110,33 @@ pub(super) fn run<'c>(
         };
         picked.iter_mut().for_each(|picks| picks.sort_by(order));
     }
-    let block = collect(input, &picked);
+    let block = collect(input, &picked, &first_member);
     cx.budget.release(held);
     block
 }
 
 /// Turns picks into rows: in an instant query in the order they were picked, otherwise by series.
-fn collect<'c>(input: &Input<'_, 'c>, picked: &[Picks]) -> Result<Box<dyn Operator + 'c>, QueryError> {
+fn collect<'c>(
+    input: &Input<'_, 'c>,
+    picked: &[Picks],
+    first_member: &[usize],
+) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     let mut block = Block::new(cx, steps);
     let mut row = Row::default();
     if steps == 1 {
-        for pick in picked.iter().flatten() {
+        let mut order = Vec::new();
+        for (pick, first) in
+            picked.iter().zip(first_member).flat_map(|(picks, first)| picks.iter().map(|p| (p, *first)))
+        {
+            order.push(first);
             row.reset(1);
             if let Some(sample) = pick.sample.clone() {
                 row.put(0, sample);
             }
             block.push(input.inner.series(pick.series as usize)?, &row)?;
         }
+        block.arrange(&order);
         return Ok(Box::new(block));
     }
     let mut by_series: BTreeMap<u32, Vec<(usize, &Pick)>> = BTreeMap::new();

@@ -55,6 +55,17 @@ impl<'c> Block<'c> {
         Ok(())
     }
 
+    /// Puts the rows into the order of their keys, of which there is one for each.
+    pub(crate) fn arrange(&mut self, keys: &[usize]) {
+        if keys.is_sorted() {
+            return;
+        }
+        let rows = std::mem::take(&mut self.series).into_iter().zip(std::mem::take(&mut self.rows));
+        let mut rows: Vec<_> = keys.iter().zip(rows).collect();
+        rows.sort_by_key(|(key, _)| **key);
+        (self.series, self.rows) = rows.into_iter().map(|(_, row)| row).unzip();
+    }
+
     /// Makes `out` the row of series `i`.
     pub(crate) fn copy(&self, i: usize, out: &mut Row) {
         out.reset(self.steps);

@@ -89,7 +89,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
             sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), true)
         }
         ("label_replace", [arg, target, replacement, source, pattern]) => {
-            relabel::replace(cx, inner(arg)?, [target, replacement, source, pattern].map(text))
+            relabel::replace(cx, || inner(arg), [target, replacement, source, pattern].map(text))
         }
         ("info", [arg]) => info(cx, &inner(arg)?, arg, None, grid),
         ("info", [arg, labels]) => match &labels.kind {
@@ -97,7 +97,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
             _ => Err(QueryError::Execution("expected label selectors as second argument to info()".to_owned())),
         },
         ("label_join", [arg, target, separator, sources @ ..]) => {
-            relabel::join(cx, inner(arg)?, text(target), text(separator), &texts(sources))
+            relabel::join(cx, || inner(arg), text(target), text(separator), &texts(sources))
         }
         ("histogram_count", [arg]) => of_histogram(cx, inner(arg)?, |h| h.count.total()),
         ("histogram_sum", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total()),

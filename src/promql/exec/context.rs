@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) threads: usize,
     /// Whether metric names go at the very end instead of at each operation.
     pub(crate) delayed_name_removal: bool,
+    /// Whether the label `__type__` tells what is a counter.
+    pub(crate) type_labels: bool,
 }
 
 /// The surroundings of a running query.

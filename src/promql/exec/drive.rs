@@ -229,7 +229,7 @@ mod tests {
         let (cancel, pool, select) = (Cancel::default(), Pool::new(1000), MemorySelect::default());
         let cx = Context {
             select: &select,
-            settings: Settings { lookback: 1, threads, delayed_name_removal: false },
+            settings: Settings { lookback: 1, threads, delayed_name_removal: false, type_labels: false },
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
             notes: Notes::default(),
         };

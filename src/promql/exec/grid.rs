@@ -47,9 +47,23 @@ pub(crate) struct Shift {
     pub(crate) offset: i64,
     /// A fixed time instead of the step's.
     pub(crate) at: Option<i64>,
+    /// The fixed time holds for the first step only, and moves along with the others: Prometheus' reading of `@` in the
+    /// parameter of an aggregation.
+    pub(crate) drifts: bool,
 }
 
 impl Shift {
+    /// What it comes to on this grid: a drifting `@` is an offset.
+    pub(crate) fn on(self, grid: Grid) -> Self {
+        match self.at {
+            Some(at) if self.drifts => {
+                let offset = self.offset.saturating_add(grid.start.saturating_sub(at));
+                Self { offset, ..Self::default() }
+            }
+            _ => self,
+        }
+    }
+
     /// The time looked at when evaluating at `time`.
     pub(crate) fn apply(self, time: i64) -> i64 {
         self.at.unwrap_or(time).saturating_sub(self.offset)
@@ -70,7 +84,12 @@ mod tests {
 
     #[test]
     fn a_fixed_time_replaces_the_step_and_is_offset_too() {
-        assert_eq!(Shift { offset: 5, at: None }.apply(100), 95);
-        assert_eq!(Shift { offset: -5, at: Some(50) }.apply(100), 55);
+        assert_eq!(Shift { offset: 5, ..Shift::default() }.apply(100), 95);
+        let fixed = Shift { offset: -5, at: Some(50), drifts: false };
+        let grid = Grid::range(100, 130, 10);
+        assert_eq!(fixed.apply(100), 55);
+        assert_eq!(fixed.on(grid), fixed);
+        let drifting = Shift { drifts: true, ..fixed }.on(grid);
+        assert_eq!([drifting.apply(100), drifting.apply(110)], [55, 65]);
     }
 }

@@ -75,7 +75,7 @@ fn matcher(name: &str, pattern: &str) -> Result<Matcher, QueryError> {
 fn modifiers(node: &Node) -> Option<Shift> {
     let outer = |inner: Shift, here: Shift| {
         let offset = inner.offset.saturating_add(here.offset);
-        if inner.at.is_some() { inner } else { Shift { offset, at: here.at } }
+        if inner.at.is_some() { inner } else { Shift { offset, ..here } }
     };
     match &node.kind {
         Kind::Select(select) | Kind::Window(select, _) => Some(select.shift),

@@ -20,6 +20,7 @@ mod call;
 mod context;
 mod drive;
 pub(crate) mod grid;
+mod hints;
 mod info;
 mod map;
 mod merge;

@@ -19,6 +19,8 @@ pub(crate) enum Note {
     MixedFloatsHistogramsAggregation,
     MixedClassicNative(String),
     PossibleNonCounter(String),
+    /// Metric name and the label `__type__`.
+    TypeIsNoCounter(String, String),
     HistogramIgnoredInAggregation(&'static str),
     HistogramIgnoredInRange(String),
     SortInRangeQuery,
@@ -159,6 +161,7 @@ impl Note {
         matches!(
             self,
             Self::PossibleNonCounter(_)
+                | Self::TypeIsNoCounter(..)
                 | Self::HistogramIgnoredInAggregation(_)
                 | Self::HistogramIgnoredInRange(_)
                 | Self::IncompatibleTypes(..)
@@ -195,6 +198,10 @@ impl Note {
             Self::PossibleNonCounter(metric) => {
                 format!("metric might not be a counter, name does not end in _total/_sum/_count/_bucket: {metric:?}")
             }
+            Self::TypeIsNoCounter(metric, kind) => format!(
+                "metric might not be a counter, __type__ label is not set to \"counter\" or \"histogram\", got {kind:?}: \
+                 {metric:?}"
+            ),
             Self::HistogramIgnoredInAggregation(name) => format!("ignored histogram in {name} aggregation"),
             Self::HistogramIgnoredInRange(metric) => format!(
                 "ignored histograms in a range containing both floats and histograms for metric name {metric:?}"

@@ -10,9 +10,10 @@ use super::{
 use crate::{model::METRIC_NAME, promql::QueryError};
 
 /// Sets label `target` to `replacement`, with the groups of `pattern` filled in, where the whole of `source` matches.
+/// `inner` is built when the arguments have turned out to be right, and so are its errors told later.
 pub(super) fn replace<'c>(
     cx: &'c Context<'c>,
-    inner: Op<'c>,
+    inner: impl FnOnce() -> Result<Op<'c>, QueryError>,
     [target, replacement, source, pattern]: [&str; 4],
 ) -> Result<Op<'c>, QueryError> {
     let refused = || QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"));
@@ -21,7 +22,7 @@ pub(super) fn replace<'c>(
         let text = format!("invalid destination label name in label_replace(): {target}");
         return Err(QueryError::Execution(text));
     }
-    distinct(cx, inner, Overlap::Refuse, |series| {
+    distinct(cx, inner()?, Overlap::Refuse, |series| {
         let value = series.labels.get(source).unwrap_or_default();
         let mut captures = regex.create_captures();
         regex.captures(Input::new(value), &mut captures);
@@ -51,7 +52,7 @@ fn expand(replacement: &str, value: &str, captures: &Captures) -> String {
 /// Sets label `target` to the values of `sources`, joined by `separator`.
 pub(super) fn join<'c>(
     cx: &'c Context<'c>,
-    inner: Op<'c>,
+    inner: impl FnOnce() -> Result<Op<'c>, QueryError>,
     target: &str,
     separator: &str,
     sources: &[&str],
@@ -64,7 +65,7 @@ pub(super) fn join<'c>(
     if !is_label_name(target) {
         return refused("destination", target);
     }
-    distinct(cx, inner, Overlap::Refuse, |series| {
+    distinct(cx, inner()?, Overlap::Refuse, |series| {
         let values: Vec<&str> = sources.iter().map(|name| series.labels.get(name).unwrap_or_default()).collect();
         let joined = values.join(separator);
         set(series, target, &joined)

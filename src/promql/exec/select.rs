@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     context::Context,
     grid::{Grid, Shift},
+    hints,
     operator::{Operator, Scratch, Series},
     row::Row,
     stats::drop_buckets,
@@ -60,19 +61,13 @@ impl<'c> Selector<'c> {
         function: &str,
         give: Give,
     ) -> Result<Self, QueryError> {
+        // A drifting `@` moves over no more samples than one that stays.
         let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let shift = select.shift.on(grid);
         let from = first.saturating_sub(cx.settings.lookback);
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last, hint_step, function)?;
-        Ok(Self {
-            cx,
-            set,
-            grid,
-            shift: select.shift,
-            one_name: select.metric_name().is_some(),
-            give,
-            stats_only: select.stats_only,
-        })
+        Ok(Self { cx, set, grid, shift, one_name: select.metric_name().is_some(), give, stats_only: select.stats_only })
     }
 
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
@@ -159,6 +154,7 @@ impl Operator for Selector<'_> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
         self.cx.budget.read(&buffer)?;
+        hints::settle(&mut buffer);
         if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
             let labels = self.set.labels(i)?;
             let text = format!("this should be an info metric, with float samples: {labels}");

@@ -6,6 +6,7 @@ use super::{
     build::build,
     context::Context,
     grid::{Grid, Shift},
+    hints,
     operator::{Op, Scratch, Series},
     row::Sample,
     select::find,
@@ -57,7 +58,9 @@ impl<'c> Source<'c> {
         grid: Grid,
         function: &str,
     ) -> Result<Self, QueryError> {
+        // A drifting `@` moves over no more samples than one that stays.
         let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+        let shift = select.shift.on(grid);
         let lookback = cx.settings.lookback;
         let (before, after) = match select.edges {
             Edges::Plain => (0, 0),
@@ -68,24 +71,18 @@ impl<'c> Source<'c> {
         let hint_step = if grid.instant { 0 } else { grid.step };
         let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
         let name = select.metric_name().map(str::to_owned);
-        Ok(Self {
-            cx,
-            from: From::Storage(set, select.stats_only),
-            range,
-            shift: select.shift,
-            edges: select.edges,
-            name,
-        })
+        Ok(Self { cx, from: From::Storage(set, select.stats_only), range, shift, edges: select.edges, name })
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
-        let (first, last) = (subquery.shift.apply(grid.start), subquery.shift.apply(grid.last()));
+        let shift = subquery.shift.on(grid);
+        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
         let inner = inner_grid(first.saturating_sub(subquery.range), last, subquery.step);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
         let op = build(cx, &subquery.expr, inner)?;
         let from = From::Rows(op, inner);
-        Ok(Self { cx, from, range: subquery.range, shift: subquery.shift, edges: Edges::Plain, name: None })
+        Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -136,6 +133,7 @@ impl<'c> Source<'c> {
             From::Storage(set, stats_only) => {
                 set.read(i, out)?;
                 self.cx.budget.read(out)?;
+                hints::settle(out);
                 drop_stale(out);
                 if *stats_only {
                     drop_buckets(out);

@@ -210,8 +210,21 @@ impl Window<'_> {
             return;
         }
         let name = self.source.metric_name(i);
+        if name.is_empty() {
+            return;
+        }
+        if self.cx.settings.type_labels {
+            let kind = self
+                .source
+                .series(i)
+                .map_or_else(|_| String::new(), |s| s.labels.get("__type__").unwrap_or_default().to_owned());
+            if kind != "counter" && kind != "histogram" {
+                self.cx.notes.add(Note::TypeIsNoCounter(name.into_owned(), kind), self.span);
+            }
+            return;
+        }
         let like_a_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|s| name.ends_with(s));
-        if !name.is_empty() && !like_a_counter {
+        if !like_a_counter {
             self.cx.notes.add(Note::PossibleNonCounter(name.into_owned()), self.span);
         }
     }

@@ -35,6 +35,9 @@ impl Parser<'_> {
         let text = name.text(self.text);
         let signature = Signature::find(text)
             .ok_or_else(|| self.error(name.span, format!("unknown function with name {}", quote(text))))?;
+        if signature.experimental && !self.features.experimental_functions {
+            return Err(self.error(name.span, format!("function {} is not enabled", quote(text))));
+        }
         let span = self.span_from(name.span.start);
         self.node(ExprKind::Call(Call { function: signature.name, args }), span, height)
     }
@@ -49,7 +52,14 @@ impl Parser<'_> {
         let given = args.len();
         let expr = args.pop();
         let param = if wanted == 2 { args.pop().map(Box::new) } else { None };
+        let refused = op.is_experimental() && !self.features.experimental_functions;
         match expr {
+            Some(_) if refused => Err(self.error(
+                span,
+                format!(
+                    "{op}() is experimental and must be enabled with --enable-feature=promql-experimental-functions"
+                ),
+            )),
             None => Err(self.error(span, "no arguments for aggregate expression provided")),
             Some(expr) if given == wanted => {
                 let aggregate = Aggregate { op, param, expr: Box::new(expr), grouping, without };

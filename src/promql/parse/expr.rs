@@ -32,6 +32,10 @@ impl Parser<'_> {
                 matching.cardinality = crate::promql::ast::Cardinality::ManyToMany;
             }
             let span = lhs.expr.span.join(rhs.expr.span);
+            let fills = matching.fill_left.is_some() || matching.fill_right.is_some();
+            if fills && !self.features.binop_fill_modifiers {
+                return Err(self.error(span, "binop fill modifiers are experimental and not enabled"));
+            }
             let height = lhs.height.max(rhs.height);
             let binary = Binary { op, lhs: Box::new(lhs.expr), rhs: Box::new(rhs.expr), return_bool, matching };
             lhs = self.node(ExprKind::Binary(binary), span, height)?;

@@ -16,7 +16,7 @@ mod postfix;
 mod selector;
 
 use super::{
-    QueryError,
+    Features, QueryError,
     ast::{Expr, ExprKind},
     check,
     lex::{Lexer, Token, TokenKind},
@@ -31,7 +31,8 @@ const MAX_NESTING: usize = 100;
 /// A query may be this many bytes long, far more than anything that answers in time; spans count in `u32`.
 const MAX_LENGTH: usize = 1 << 24;
 
-/// Parses and checks a query.
+/// Parses and checks a query that may use all [`Features`]; [`Engine::parse`](super::Engine::parse) takes only those
+/// that are on.
 ///
 /// ```
 /// use vctsdb::promql::parse;
@@ -45,7 +46,15 @@ const MAX_LENGTH: usize = 1 << 24;
 /// # Errors
 /// With line and column of the first thing that is wrong.
 pub fn parse(text: &str) -> Result<Expr, QueryError> {
-    let mut parser = Parser::new(text)?;
+    parse_with(text, Features::ALL)
+}
+
+/// Parses and checks a query that may use these features.
+///
+/// # Errors
+/// With line and column of the first thing that is wrong.
+pub fn parse_with(text: &str, features: Features) -> Result<Expr, QueryError> {
+    let mut parser = Parser::new(text, features)?;
     if parser.peek()?.kind == TokenKind::End {
         return Err(error(text, Span::default(), "no expression found in input"));
     }
@@ -61,7 +70,7 @@ pub fn parse(text: &str) -> Result<Expr, QueryError> {
 /// # Errors
 /// With line and column of the first thing that is wrong.
 pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
-    let mut parser = Parser::new(text)?;
+    let mut parser = Parser::new(text, Features::default())?;
     let node = parser.selector()?;
     parser.expect_end()?;
     match node.expr.kind {
@@ -94,6 +103,7 @@ type Within = (&'static str, &'static str);
 
 struct Parser<'a> {
     text: &'a str,
+    features: Features,
     lexer: Lexer<'a>,
     peeked: Option<Token>,
     /// End of the last word taken.
@@ -104,12 +114,12 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str) -> Parsed<Self> {
+    fn new(text: &'a str, features: Features) -> Parsed<Self> {
         if text.len() > MAX_LENGTH {
             let message = format!("the query has {} bytes, more than the limit of {MAX_LENGTH}", text.len());
             return Err(error(text, Span::default(), message));
         }
-        Ok(Self { text, lexer: Lexer::new(text), peeked: None, last_end: 0, depth: 0, within: ("", "") })
+        Ok(Self { text, features, lexer: Lexer::new(text), peeked: None, last_end: 0, depth: 0, within: ("", "") })
     }
 
     fn error(&self, span: Span, message: impl Into<String>) -> QueryError {

@@ -145,6 +145,9 @@ impl Parser<'_> {
     fn edges(&mut self, mut node: Node, edges: Edges, word: &str) -> Parsed<Node> {
         let _: Token = self.bump()?;
         let span = node.expr.span;
+        if !self.features.extended_range_selectors {
+            return Err(self.error(span, format!("{word} modifier is experimental and not enabled")));
+        }
         let slot = match &mut node.expr.kind {
             ExprKind::Selector(s) => &mut s.edges,
             ExprKind::Range(r) => &mut r.selector.edges,

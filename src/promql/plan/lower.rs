@@ -58,7 +58,7 @@ impl QueryTimes<'_> {
 
 /// Plans `expr`.
 pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>) -> Result<Node, QueryError> {
-    let lowered = Lower { times }.node(expr)?;
+    let lowered = Lower { times, in_parameter: false }.node(expr)?;
     let mut node = lowered.settle();
     stats::mark(&mut node);
     Ok(node)
@@ -92,6 +92,9 @@ fn unwrapped(expr: &Expr) -> &Expr {
 
 struct Lower<'a> {
     times: &'a QueryTimes<'a>,
+    /// Whether it is inside the parameter of an aggregation. As Prometheus overlooks those when it prepares a query,
+    /// nothing is invariant in there, `@` with a time drifts, and `@ start()` and `@ end()` mean nothing.
+    in_parameter: bool,
 }
 
 impl Lower<'_> {
@@ -112,12 +115,12 @@ impl Lower<'_> {
             }
             ExprKind::Selector(selector) => {
                 let select = self.select(selector)?;
-                let invariant = select.shift.at.is_some();
+                let invariant = Self::is_fixed(select.shift);
                 made(Kind::Select(select), invariant)
             }
             ExprKind::Range(range) => {
                 let select = self.select(&range.selector)?;
-                let invariant = select.shift.at.is_some();
+                let invariant = Self::is_fixed(select.shift);
                 made(Kind::Window(select, resolve(&range.range, self.times, false)?), invariant)
             }
             ExprKind::Subquery(subquery) => self.subquery(subquery, span),
@@ -129,12 +132,18 @@ impl Lower<'_> {
 
     fn shift(&self, shift: &ast::Shift) -> Result<Shift, QueryError> {
         let offset = shift.offset.as_ref().map_or(Ok(0), |d| resolve(d, self.times, true))?;
-        let at = shift.at.map(|at| match at {
-            At::Time(t) => t,
-            At::Start => self.times.start,
-            At::End => self.times.end,
-        });
-        Ok(Shift { offset, at })
+        let at = match shift.at {
+            Some(At::Time(t)) => Some(t),
+            Some(At::Start | At::End) if self.in_parameter => None,
+            Some(At::Start) => Some(self.times.start),
+            Some(At::End) => Some(self.times.end),
+            None => None,
+        };
+        Ok(Shift { offset, at, drifts: self.in_parameter })
+    }
+
+    fn is_fixed(shift: Shift) -> bool {
+        shift.at.is_some() && !shift.drifts
     }
 
     fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
@@ -159,7 +168,7 @@ impl Lower<'_> {
             step: step.max(1),
             shift,
         });
-        Ok(Lowered { node: Node { kind, span }, invariant: shift.at.is_some() })
+        Ok(Lowered { node: Node { kind, span }, invariant: Self::is_fixed(shift) })
     }
 
     fn call(&self, call: &ast::Call, span: Span) -> Result<Lowered, QueryError> {
@@ -181,7 +190,7 @@ impl Lower<'_> {
             args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
         // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
         let place = |(written, a): (&Expr, &Lowered)| {
-            if a.invariant && !invariant { written.span } else { unwrapped(written).span }
+            if self.in_parameter || (a.invariant && !invariant) { written.span } else { unwrapped(written).span }
         };
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
@@ -191,7 +200,7 @@ impl Lower<'_> {
 
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {
         let expr = self.node(&aggregate.expr)?;
-        let param = aggregate.param.as_ref().map(|p| self.node(p)).transpose()?;
+        let param = aggregate.param.as_ref().map(|p| Lower { in_parameter: true, ..*self }.node(p)).transpose()?;
         // As in Prometheus, the parameter doesn't count: over a fixed vector it is read at the first step only.
         let invariant = expr.invariant;
         let mut grouping = aggregate.grouping.clone();

@@ -38,18 +38,18 @@ impl Reach {
             Kind::Number(_) | Kind::Text(_) => {}
             Kind::Select(select) => {
                 select.metric_name()?;
-                self.look(select.shift, lookback, margin(select.edges, lookback));
+                self.look(steady(select.shift)?, lookback, margin(select.edges, lookback));
             }
             Kind::Window(select, range) => {
                 select.metric_name()?;
-                self.look(select.shift, *range, margin(select.edges, lookback));
+                self.look(steady(select.shift)?, *range, margin(select.edges, lookback));
             }
             Kind::Subquery(subquery) => {
                 let mut inner = Self::default();
                 inner.add(&subquery.expr, lookback, false)?;
                 self.fix(inner.fixed);
                 let back = subquery.range.saturating_add(inner.back);
-                let Shift { offset, at } = subquery.shift;
+                let Shift { offset, at, .. } = steady(subquery.shift)?;
                 match at {
                     Some(at) => {
                         let end = at.saturating_sub(offset);
@@ -80,7 +80,7 @@ impl Reach {
         Some(())
     }
 
-    fn look(&mut self, Shift { offset, at }: Shift, window: i64, margin: i64) {
+    fn look(&mut self, Shift { offset, at, .. }: Shift, window: i64, margin: i64) {
         let window = window.saturating_add(margin);
         match at {
             Some(at) => {
@@ -116,6 +116,11 @@ impl Reach {
     pub(super) fn fixed(&self) -> Option<TimeRange> {
         self.fixed
     }
+}
+
+/// `None` for a shift that depends on the query's first step.
+fn steady(shift: Shift) -> Option<Shift> {
+    (!shift.drifts).then_some(shift)
 }
 
 /// `anchored` and `smoothed` also look for samples around the window, as far as the lookback.
@@ -175,6 +180,7 @@ mod tests {
             "max_over_time((a or b)[5m:1m])",
             r#"label_replace(x, "a", "b", "c", "d")"#,
             "info(x)",
+            "topk(scalar(x @ 100), y)",
         ] {
             assert_eq!(reach(text), None, "{text}");
         }

@@ -26,7 +26,7 @@ mod store;
 
 use std::fmt;
 
-use super::{Engine, EngineOptions};
+use super::{Engine, EngineOptions, Features};
 use command::{Command, Outcome};
 
 /// How scripts are run.
@@ -40,7 +40,9 @@ pub struct ScriptOptions {
 
 impl Default for ScriptOptions {
     fn default() -> Self {
-        let engine = EngineOptions { delayed_name_removal: true, ..EngineOptions::default() };
+        // As Prometheus runs its own.
+        let features = Features { type_and_unit_labels: false, ..Features::ALL };
+        let engine = EngineOptions { features, ..EngineOptions::default() };
         Self { engine, variants: true }
     }
 }

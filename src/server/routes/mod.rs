@@ -44,6 +44,7 @@ pub(crate) enum Route {
     ScrapePools,
     Config,
     Flags,
+    Features,
     BuildInfo,
     RuntimeInfo,
     Tsdb,
@@ -67,8 +68,7 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
-/// Paths, the methods they take, and where they lead. Unlisted ones, `/api/v1/features` among them, don't exist:
-/// Grafana reads from the buildinfo version what it may use.
+/// Paths, the methods they take, and where they lead. Unlisted ones don't exist.
 const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/", GET, Route::Landing),
     ("/-/healthy", GET_HEAD, Route::Healthy),
@@ -87,6 +87,7 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/targets", GET, Route::Targets),
     ("/api/v1/alertmanagers", GET, Route::Alertmanagers),
     ("/api/v1/scrape_pools", GET, Route::ScrapePools),
+    ("/api/v1/features", GET, Route::Features),
     ("/api/v1/status/config", GET, Route::Config),
     ("/api/v1/status/flags", GET, Route::Flags),
     ("/api/v1/status/buildinfo", GET, Route::BuildInfo),
@@ -142,7 +143,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::Query => query::instant(params, state).await,
         Route::QueryRange => query::range(params, state).await,
         Route::QueryExemplars => exemplars::query(params, state).await,
-        Route::FormatQuery => query::format(&params),
+        Route::FormatQuery => query::format(&params, state),
         Route::Labels => lists::names(params, state).await,
         Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,
         Route::Series => lists::series(params, state).await,
@@ -157,6 +158,7 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::Alertmanagers => Ok(success_json(&json!({"activeAlertmanagers": [], "droppedAlertmanagers": []}))),
         Route::ScrapePools => Ok(success_json(&json!({"scrapePools": []}))),
         Route::Config => Ok(status::config(state)),
+        Route::Features => Ok(status::features(state)),
         Route::Flags => Ok(status::flags(state)),
         Route::BuildInfo => Ok(status::build_info()),
         Route::RuntimeInfo => status::runtime_info(state),
@@ -186,6 +188,6 @@ mod tests {
         assert_eq!(find("/api/v1/label//values"), None);
         assert_eq!(find("/api/v1/label/a/b/values"), None);
         assert_eq!(find(LABEL_VALUES).map(|r| r.2), Some(Route::LabelValues));
-        assert_eq!(find("/api/v1/features"), None);
+        assert_eq!(find("/api/v1/nothing"), None);
     }
 }

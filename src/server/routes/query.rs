@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
-    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value, parse},
+    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value},
     server::{
         Response, State,
         envelope::{Remarks, success, success_json},
@@ -68,8 +68,8 @@ pub(crate) async fn range(params: Params, state: &State) -> Result<Response, Api
 }
 
 /// `/api/v1/format_query`: the expression in its canonical form.
-pub(crate) fn format(params: &Params) -> Result<Response, ApiError> {
-    let expr = parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+pub(crate) fn format(params: &Params, state: &State) -> Result<Response, ApiError> {
+    let expr = state.engine.parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
     Ok(success_json(&serde_json::Value::from(expr.to_string())))
 }
 

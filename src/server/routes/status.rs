@@ -34,6 +34,24 @@ pub(crate) fn flags(state: &State) -> Response {
     success_json(&Value::Object(flags.collect()))
 }
 
+/// What can be asked here, in the words of Prometheus.
+pub(crate) fn features(state: &State) -> Response {
+    let api = json!({
+        "admin": state.options.admin_api,
+        "label_values_match": true,
+        "query_stats": true,
+        "query_warnings": true,
+        "remote_write_receiver": true,
+        "time_range_labels": true,
+        "time_range_series": true,
+    });
+    let mut all = json!(state.engine.options().features.catalogue());
+    if let Some(categories) = all.as_object_mut() {
+        categories.insert("api".to_owned(), api);
+    }
+    success_json(&all)
+}
+
 /// Who we are.
 pub(crate) fn build_info() -> Response {
     success_json(&json!({

@@ -8,7 +8,7 @@ const RELATIVE: f64 = 1e-9;
 const ABSOLUTE: f64 = 1e-12;
 
 /// How an answer differs from another.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Difference {
     /// A difference that counts.
     Answer(String),
@@ -57,10 +57,16 @@ pub(crate) fn difference(theirs: &(u16, Value), ours: &(u16, Value)) -> Option<D
     None
 }
 
-/// The values of the first sample of each series, in the order of the answer.
-pub(crate) fn order(answer: &Value) -> Vec<String> {
+/// The values of the series, in the order of the answer.
+pub(crate) fn values_in_order(answer: &Value) -> Vec<String> {
     let list = answer["data"]["result"].as_array();
     list.into_iter().flatten().map(|s| s["value"][1].to_string()).collect()
+}
+
+/// The labels of the series, in the order of the answer.
+pub(crate) fn labels_in_order(answer: &Value) -> Vec<String> {
+    let list = answer["data"]["result"].as_array();
+    list.into_iter().flatten().map(|s| s["metric"].to_string()).collect()
 }
 
 fn brief(value: &Value) -> String {

@@ -59,6 +59,36 @@ impl Node {
         node.text(")")
     }
 
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it is more than a selector.
+    pub(crate) fn is_calculated(&self) -> bool {
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Child(_)))
+    }
+
+    /// All parts and the way to each of them, inner ones before those around them.
+    pub(crate) fn innermost_first(&self) -> Vec<(Vec<usize>, &Self)> {
+        let mut out = Vec::new();
+        for (i, piece) in self.pieces.iter().enumerate() {
+            let Piece::Child(child) = piece else { continue };
+            out.extend(child.innermost_first().into_iter().map(|(path, node)| ([vec![i], path].concat(), node)));
+        }
+        out.push((Vec::new(), self));
+        out
+    }
+
+    /// The expression with another part at the end of this way.
+    pub(crate) fn replaced(&self, path: &[usize], part: Self) -> Self {
+        let Some((first, rest)) = path.split_first() else { return part };
+        let mut node = self.clone();
+        if let Some(Piece::Child(child)) = node.pieces.get_mut(*first) {
+            *child = child.replaced(rest, part);
+        }
+        node
+    }
+
     /// Expressions that are a little smaller: boldest first.
     pub(crate) fn smaller(&self) -> Vec<Self> {
         let mut out = Vec::new();
@@ -133,5 +163,9 @@ fn a_failing_expression_shrinks_to_what_fails() {
     let abs = Node::call(Kind::Vector, "abs", [leaf("gauge").optional(" offset 5m")]);
     let whole = Node::new(Kind::Vector).child(leaf("small")).text(" + ").child(abs);
     assert_eq!(whole.to_string(), "small + abs(gauge offset 5m)");
+    let parts = whole.innermost_first();
+    let texts: Vec<String> = parts.iter().map(|(_, part)| part.to_string()).collect();
+    assert_eq!(texts, ["small", "gauge offset 5m", "abs(gauge offset 5m)", "small + abs(gauge offset 5m)"]);
+    assert_eq!(whole.replaced(&parts[1].0, leaf("up")).to_string(), "small + abs(up)");
     assert_eq!(shrink(whole, 100, |node| node.to_string().contains("abs(")).to_string(), "abs(gauge)");
 }

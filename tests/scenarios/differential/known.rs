@@ -1,90 +1,312 @@
 //! Where we answer otherwise than Prometheus 3.5, on purpose: what versions up to 3.14 changed.
+//!
+//! A difference is known when it can be blamed on parts of the expression: such a part, asked by itself, shows exactly
+//! what the change is about, and with all such parts replaced by something harmless the answers are the same.
+
+use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::compare::Difference;
+use super::{
+    compare::{Difference, difference},
+    data::{BEGIN, END},
+    expression::{Kind, Node},
+    peers::When,
+};
 
-/// A difference that is meant to be there.
+/// HTTP status and body.
+pub(crate) type Answer = (u16, Value);
+
+/// Asks both: Prometheus' answer and ours.
+pub(crate) type Ask<'a> = &'a mut dyn FnMut(&str, When) -> (Answer, Answer);
+
+/// Parts taken out of an expression before it is given up.
+const MOST_PARTS: usize = 12;
+
+/// A change of Prometheus' behaviour.
 struct Known {
+    /// What changed, with the upstream change and the version that has it.
     reason: &'static str,
-    is: fn(expr: &str, difference: &str) -> bool,
+    /// How the part begins that shows it; nothing for operators.
+    begins: &'static [&'static str],
+    /// Whether the two answers to the part differ in this way and no other.
+    is: fn(part: &Part<'_>, ask: Ask<'_>) -> bool,
 }
 
-const KNOWN: [Known; 10] = [
+/// A part of an expression with both answers to it.
+struct Part<'a> {
+    text: &'a str,
+    when: When,
+    theirs: &'a Answer,
+    ours: &'a Answer,
+}
+
+const KNOWN: [Known; 9] = [
     Known {
-        reason: "series that a sign, label_replace or label_join makes equal are merged where they take turns; 3.5 refused",
-        is: |expr, difference| {
-            let relabelled = names(&["label_replace(", "label_join(", "-("], expr);
-            relabelled && difference.starts_with("status: 422") && ours(difference).starts_with("200")
+        reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
+                 take turns; 3.5 refused",
+        begins: &["label_replace(", "label_join(", "-("],
+        is: |part, ask| {
+            // At each step by itself 3.5 answers the same.
+            let grid = part.when;
+            let mut steps = (0..).map(|i| grid.start + i * grid.step.max(1)).take_while(|t| *t <= grid.end);
+            let refused = "vector cannot contain metrics with the same labelset";
+            part.fails(refused)
+                && part.ours.0 == 200
+                && grid.step > 0
+                && steps.all(|t| {
+                    let (theirs, ours) = ask(part.text, When { start: t, end: t, step: 0 });
+                    difference(&theirs, &ours).is_none()
+                })
         },
     },
     Known {
-        reason: "info() of several series finds the labels of each; a slip with indexes in 3.5 lost or mixed some",
-        is: |expr, difference| expr.contains("info(") && !difference.starts_with("status"),
+        reason: "#17135, #17199 (3.6, 3.8): info() of several series finds the labels of each; slips with indexes lost or \
+                 mixed some",
+        begins: &["info("],
+        is: |part, ask| part.both_answer() && same_for_each_target(part.text, part.when, ask),
     },
     Known {
-        reason: "`@` in the parameter of an aggregation is a fixed time; Prometheus moves it along with the steps",
-        is: |expr, difference| {
-            names(&["topk", "bottomk", "limitk", "quantile", "limit_ratio"], expr)
-                && expr.contains("(scalar(")
-                && !difference.starts_with("type")
-                && expr.contains(" @ ")
+        reason: "#19266 (3.14): info() reads info series at the time its argument is read at; 3.5 at the time of evaluation",
+        begins: &["info("],
+        is: |part, ask| {
+            let plain = without_modifiers(part.text);
+            let (theirs, ours) = ask(&plain, part.when);
+            let same = difference(&theirs, &ours).is_none() || same_for_each_target(&plain, part.when, ask);
+            part.both_answer() && plain != part.text && same
         },
     },
     Known {
-        reason: "remarks about what is aggregated point into its parentheses; in 3.5 to them",
-        is: |expr, difference| {
-            let (theirs, ours) =
-                (places(difference.split("ours: ").next().unwrap_or_default()), places(ours(difference)));
-            let opens = |(a, b): (&usize, &usize)| expr.get(a - 1..b - 1).is_some_and(|t| t.chars().all(|c| c == '('));
-            theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
-        },
+        reason: "#19040 (3.14): mad_over_time of a NaN is NaN; 3.5 took it for the smallest number",
+        begins: &["mad_over_time("],
+        is: |part, _| part.values_differ_only(|_, ours| ours.is_nan()),
     },
     Known {
-        reason: "mad_over_time of a NaN is NaN; 3.5 dropped it silently",
-        is: |expr, difference| {
-            expr.contains("mad_over_time") && expr.contains("strange") && !difference.starts_with("status")
-        },
+        reason: "#16725 (3.6): limit_ratio(NaN, …) fails; 3.5 chose nothing",
+        begins: &["limit_ratio "],
+        is: |part, _| part.theirs.0 == 200 && part.refused("Ratio value is NaN"),
     },
     Known {
-        reason: "limit_ratio(NaN, …) fails now; 3.5 chose nothing",
-        is: |expr, difference| expr.contains("limit_ratio") && difference.contains("Ratio value is NaN"),
-    },
-    Known {
-        reason: "topk, bottomk and limitk judge k before they look for series; 3.5 did so for each series",
-        is: |expr, difference| {
+        reason: "#16725 (3.6): topk, bottomk and limitk judge all k before they look for series; 3.5 did so at each step, \
+                 and not without series",
+        begins: &["topk ", "bottomk ", "limitk "],
+        is: |part, _| {
             let of_k = ["Parameter value is NaN", "underflows int64", "overflows int64"];
-            names(&["topk", "bottomk", "limitk"], expr)
-                && difference.starts_with("status: 200")
-                && names(&of_k, ours(difference))
+            let none = part.theirs.1["data"]["result"].as_array().is_some_and(Vec::is_empty);
+            of_k.iter().any(|text| part.refused(text)) && (none || part.theirs.0 != 200)
         },
     },
     Known {
-        reason: "comparisons look for a second match before they compare; 3.5 did after",
-        is: |_, difference| {
-            difference.starts_with("status: 200") && ours(difference).contains("multiple matches for labels")
+        reason: "#17668 (3.9): comparisons look for a second match before they compare; 3.5 did after",
+        begins: &["("],
+        is: |part, ask| {
+            // What doesn't filter was as strict in 3.5.
+            let ops = [" == ", " != ", " > ", " < ", " >= ", " <= "];
+            let unfiltered = ops.iter().flat_map(|op| {
+                part.text.match_indices(op).map(move |(at, _)| {
+                    let (before, after) = part.text.split_at(at + op.len());
+                    format!("{before}bool {after}")
+                })
+            });
+            let many = "multiple matches for labels";
+            // Steps later, 3.5 may have met duplicates on the other side.
+            (part.theirs.0 == 200 || part.fails("found duplicate series"))
+                && part.refused(many)
+                && unfiltered
+                    .into_iter()
+                    .any(|text| ask(&text, part.when).0.1["error"].as_str().is_some_and(|error| error.contains(many)))
         },
     },
     Known {
-        reason: "histogram_fraction with a bound in the +Inf bucket answers; 3.5 interpolated to NaN",
-        is: |expr, difference| {
-            // What is calculated with it differs as well.
-            let to_nan = difference.contains("\"NaN\"]") || expr.contains("req_bucket");
-            expr.contains("histogram_fraction") && difference.starts_with("value") && to_nan
-        },
+        reason: "#17424 (3.8): histogram_fraction with a bound in the first bucket answers; 3.5 interpolated to NaN",
+        begins: &["histogram_fraction("],
+        is: |part, _| part.values_differ_only(|theirs, _| theirs.is_nan()),
     },
     Known {
-        reason: "the rate of a native histogram isn't extrapolated beyond where it was empty; in 3.5 it was",
-        is: |expr, difference| {
-            let [theirs, ours] = [difference, ours(difference)].map(count);
-            names(&["rate(", "increase("], expr) && difference.starts_with("value") && ours < theirs
-        },
+        reason: "#16828 (3.6): the rate of a native histogram isn't extrapolated beyond where it was empty",
+        begins: &["rate(", "increase("],
+        is: |part, _| part.both_answer() && part.is_scaled_down(),
     },
 ];
 
-/// The observations of the first histogram that is shown.
-fn count(text: &str) -> Option<f64> {
-    text.split_once("\"count\":\"")?.1.split('"').next()?.parse().ok()
+/// Positions, which no part shows by itself, are known so.
+const POSITIONS: &str = "#16793 (3.6): remarks about what is aggregated point into its parentheses; in 3.5 to them";
+
+/// Likewise of what has no order.
+const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind topk, bottomk, limitk and \
+                          limit_ratio over steps: Prometheus keeps them in a hash map";
+
+impl Part<'_> {
+    fn both_answer(&self) -> bool {
+        self.theirs.0 == 200 && self.ours.0 == 200
+    }
+
+    fn fails(&self, with: &str) -> bool {
+        self.theirs.1["error"].as_str().is_some_and(|error| error.contains(with))
+    }
+
+    fn refused(&self, with: &str) -> bool {
+        self.ours.1["error"].as_str().is_some_and(|error| error.contains(with))
+    }
+
+    /// Samples of the same series and times, theirs and ours.
+    fn pairs(&self) -> Option<Vec<(Value, Value)>> {
+        let (theirs, ours) = (samples(&self.theirs.1), samples(&self.ours.1));
+        let same = theirs.len() == ours.len() && theirs.iter().zip(&ours).all(|(a, b)| (&a.0, &a.1) == (&b.0, &b.1));
+        same.then(|| theirs.into_iter().zip(ours).map(|(a, b)| (a.2, b.2)).collect())
+    }
+
+    /// Whether all is the same but for floats for which this holds.
+    fn values_differ_only(&self, holds: fn(theirs: f64, ours: f64) -> bool) -> bool {
+        self.both_answer()
+            && self.pairs().is_some_and(|pairs| {
+                pairs.iter().filter(|(a, b)| a != b).all(|(a, b)| match (number(a), number(b)) {
+                    (Some(a), Some(b)) => holds(a, b) || (a - b).abs() <= 1e-9 * a.abs(),
+                    _ => false,
+                })
+            })
+    }
+
+    /// Whether histograms differ by nothing but a factor below 1 for each.
+    fn is_scaled_down(&self) -> bool {
+        let scaled = |(theirs, ours): &(Value, Value)| {
+            let (theirs, ours) = (numbers(theirs), numbers(ours));
+            let factor = ours[0] / theirs[0];
+            let same = |(a, b): (&f64, &f64)| (a * factor - b).abs() <= 1e-6 * b.abs() || (a.is_nan() && b.is_nan());
+            theirs.len() == ours.len() && factor < 1.0 && theirs.iter().zip(&ours).all(same)
+        };
+        let differing = |(a, b): &&(Value, Value)| {
+            let (a, b) = (numbers(a), numbers(b));
+            a.len() != b.len() || a.iter().zip(&b).any(|(a, b)| (a - b).abs() > 1e-9 * a.abs())
+        };
+        self.pairs().is_some_and(|pairs| pairs.iter().filter(differing).all(scaled))
+    }
+}
+
+/// Whether the labels that `info(…)` finds are the same when asked for one target at a time.
+fn same_for_each_target(text: &str, when: When, ask: Ask<'_>) -> bool {
+    let targets = [("api", "0"), ("api", "1"), ("api", "2"), ("db", "0"), ("db", "1")];
+    let inner = text.trim_start_matches("info(");
+    let inner = inner.strip_suffix(')').unwrap_or(inner);
+    targets.iter().all(|(job, instance)| {
+        let one = format!("info(({inner}) and on (job, instance) up{{job=\"{job}\",instance=\"{instance}\"}})");
+        let (theirs, ours) = ask(&one, when);
+        difference(&theirs, &ours).is_none()
+    })
+}
+
+/// The expression without `offset` and `@`.
+fn without_modifiers(text: &str) -> String {
+    let mut out = text.to_owned();
+    for word in [" offset ", " @ "] {
+        while let Some(at) = out.find(word) {
+            let value = &out[at + word.len()..];
+            let end = value.find([' ', ',', ']', '[']).unwrap_or(value.len());
+            // The parentheses of `start()` belong to it, others don't.
+            let end = value.find(')').map_or(end, |close| {
+                let own = value[..close].ends_with('(');
+                end.min(if own { close + 1 } else { close })
+            });
+            out.replace_range(at..at + word.len() + end, "");
+        }
+    }
+    out
+}
+
+/// `(series, time, value)` of an answer, sorted.
+fn samples(body: &Value) -> Vec<(String, String, Value)> {
+    let mut out = Vec::new();
+    for series in body["data"]["result"].as_array().into_iter().flatten() {
+        for (one, many) in [("value", "values"), ("histogram", "histograms")] {
+            let samples = series.get(one).into_iter().chain(series[many].as_array().into_iter().flatten());
+            out.extend(samples.map(|s| (series["metric"].to_string(), s[0].to_string(), s[1].clone())));
+        }
+    }
+    out.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
+    out
+}
+
+fn number(value: &Value) -> Option<f64> {
+    value.as_str()?.parse().ok()
+}
+
+/// Count, sum and counts of buckets of a histogram; of a float itself.
+fn numbers(value: &Value) -> Vec<f64> {
+    let mut out = vec![number(&value["count"]).or(number(value)).unwrap_or(f64::NAN)];
+    out.extend(number(&value["sum"]));
+    let buckets = value["buckets"].as_array().into_iter().flatten();
+    out.extend(buckets.filter_map(|bucket| number(&bucket[3])));
+    out
+}
+
+/// Why this difference is expected, if it is.
+pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) -> Option<&'static str> {
+    let mut rest = node.clone();
+    let mut first = None;
+    let mut found = Some(found.clone());
+    for _ in 0..MOST_PARTS {
+        let Some(difference_left) = &found else { return first };
+        let text = rest.to_string();
+        if positions_differ(&text, difference_left) {
+            return first.or(Some(POSITIONS));
+        }
+        if other_duplicates(&text, difference_left) {
+            return first.or(Some(DUPLICATES));
+        }
+        let (reason, without) = blamed(&rest, when, ask)?;
+        first = first.or(Some(reason));
+        rest = without;
+        let (theirs, ours) = ask(&rest.to_string(), when);
+        found = difference(&theirs, &ours);
+    }
+    None
+}
+
+/// The innermost part that shows a known change, and the expression without it.
+fn blamed(node: &Node, when: When, ask: Ask<'_>) -> Option<(&'static str, Node)> {
+    // Inside a subquery the part is evaluated at other times.
+    let everywhere = When { start: BEGIN, end: END, step: 15_000 };
+    let nowhere = When { start: 2 * END, end: 2 * END, step: 0 };
+    for (path, part) in node.innermost_first() {
+        let text = part.to_string();
+        let fitting = || KNOWN.iter().filter(|known| known.begins.iter().any(|b| text.starts_with(b)));
+        if part.kind() != Kind::Vector || fitting().next().is_none() {
+            continue;
+        }
+        for when in [when, everywhere, nowhere] {
+            let (theirs, ours) = ask(&text, when);
+            if difference(&theirs, &ours).is_none() {
+                continue;
+            }
+            let part = Part { text: &text, when, theirs: &theirs, ours: &ours };
+            if let Some(known) = fitting().find(|known| (known.is)(&part, ask)) {
+                return Some((known.reason, node.replaced(&path, Node::leaf(Kind::Vector, "small"))));
+            }
+        }
+    }
+    None
+}
+
+/// Whether the difference is nothing but remarks that point in front of parentheses instead of behind.
+fn positions_differ(expr: &str, found: &Difference) -> bool {
+    let Difference::Answer(text) = found else { return false };
+    let Some((theirs, ours)) =
+        text.split_once("ours: ").filter(|_| text.starts_with("warnings") || text.starts_with("infos"))
+    else {
+        return false;
+    };
+    let (theirs, ours) = (places(theirs), places(ours));
+    let opens = |(a, b): (&usize, &usize)| expr.get(a - 1..b - 1).is_some_and(|t| t.chars().all(|c| c == '('));
+    theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
+}
+
+/// Whether two failures name other series of the same group that is matched too often.
+fn other_duplicates(expr: &str, found: &Difference) -> bool {
+    let Difference::Message(text) = found else { return false };
+    let Some((theirs, ours)) = text.split_once("\n   ours: ") else { return false };
+    let group = |message: &str| message.split_once("operation: [").map(|(group, _)| group.to_owned());
+    let unordered = ["topk", "bottomk", "limitk", "limit_ratio"].iter().any(|name| expr.contains(name));
+    unordered && theirs.starts_with("\"found duplicate series") && group(theirs) == group(ours)
 }
 
 /// The columns that remarks name.
@@ -92,18 +314,9 @@ fn places(remarks: &str) -> Vec<usize> {
     remarks.split(" (1:").skip(1).filter_map(|rest| rest.split(')').next()?.parse().ok()).collect()
 }
 
-fn ours(difference: &str) -> &str {
-    difference.split_once("ours: ").map_or("", |(_, ours)| ours)
-}
-
-fn names(any: &[&str], text: &str) -> bool {
-    any.iter().any(|name| text.contains(name))
-}
-
-/// Why this difference is expected, if it is.
-pub(crate) fn reason(expr: &str, difference: &Difference) -> Option<&'static str> {
-    let Difference::Answer(text) = difference else { return None };
-    KNOWN.iter().find(|known| (known.is)(expr, text)).map(|known| known.reason)
+/// The last column that a remark names.
+fn place(remark: &str) -> usize {
+    places(remark).last().copied().unwrap_or(0)
 }
 
 /// Rewords Prometheus' failures and remarks as 3.14 says them.
@@ -120,11 +333,21 @@ pub(crate) fn modernise(answer: &mut Value) {
             _ => Some(text.to_owned()),
         }
     });
+    rewrite(answer, "infos", without_details);
+}
+
+/// The remark about buckets that aren't monotonic, up to what #15578 (3.10) put in place of the metric's name.
+fn without_details(text: &str) -> Option<String> {
+    let known = "needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/\
+                 #histogram_quantile)";
+    let Some((before, after)) = text.split_once(known) else { return Some(text.to_owned()) };
+    Some(format!("{before}{known}{}", after.rfind(" (").map_or("", |at| &after[at..])))
 }
 
 /// Takes from our answer what Prometheus 3.5 didn't say yet.
 pub(crate) fn age(answer: &mut Value) {
     rewrite(answer, "warnings", |text| (!text.contains("is ineffective for range queries")).then(|| text.to_owned()));
+    rewrite(answer, "infos", without_details);
 }
 
 fn reworded_error(error: &str) -> String {
@@ -153,8 +376,7 @@ fn rewrite(answer: &mut Value, kind: &str, change: impl Fn(&str) -> Option<Strin
     let mut changed: Vec<String> = list.iter().filter_map(|text| change(text.as_str()?)).collect();
     // Of equal words the last place counts.
     let words = |text: &str| text.rsplit_once(" (").map_or(text, |(words, _)| words).to_owned();
-    changed.sort();
-    changed.reverse();
+    changed.sort_by_cached_key(|text| (words(text), Reverse(place(text))));
     changed.dedup_by_key(|text| words(text));
     *list = changed.into_iter().map(Value::from).collect();
     if list.is_empty()
@@ -165,6 +387,12 @@ fn rewrite(answer: &mut Value, kind: &str, change: impl Fn(&str) -> Option<Strin
 }
 
 #[test]
+fn modifiers_are_cut_out_whole() {
+    let text = "a(x{y=\"z\"} offset -5m @ start(), (rate(b[5m] @ 1.5))[1m:1s] offset 1m)";
+    assert_eq!(without_modifiers(text), "a(x{y=\"z\"}, (rate(b[5m]))[1m:1s])");
+}
+
+#[test]
 fn old_words_are_told_as_new_ones() {
     let error = "found duplicate series for the match group {} on the right hand-side of the operation: \
                  [{b=\"1\"}, {a=\"1\"}];many-to-many matching not allowed";
@@ -172,4 +400,7 @@ fn old_words_are_told_as_new_ones() {
     let mut answer = serde_json::json!({"warnings": ["bucket label \"le\" of \"\" for metric name \"x\" (1:2)"]});
     modernise(&mut answer);
     assert_eq!(answer["warnings"][0], "bucket label \"le\" of \"\" (1:2)");
+    let mut answer = serde_json::json!({"warnings": ["x (1:26)", "x (1:100)"]});
+    modernise(&mut answer);
+    assert_eq!(answer["warnings"], serde_json::json!(["x (1:100)"]));
 }

@@ -13,7 +13,7 @@ use crate::scenarios::{
 pub(crate) struct Peers {
     prometheus: Server,
     vctsdb: Server,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// When to evaluate: at one time (then `step` is 0), or on a grid. In ms.
@@ -39,32 +39,37 @@ impl Peers {
             .args(["--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y"])
             .arg("--enable-feature=promql-experimental-functions,promql-duration-expr,native-histograms");
         let prometheus = Server::start(&mut command, &address, "/-/ready", &dir.path().join("prometheus.log"));
-        let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "off"]);
+        let more = ["--self-scrape.interval", "off", "--enable-feature", "promql-experimental-functions"];
+        let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &more);
         let body = snap::raw::Encoder::new().compress_vec(data).unwrap();
         let headers = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
         for address in [&prometheus.address, &vctsdb.address] {
             let answer = request(address, "POST", "/api/v1/write", &headers, &body).unwrap();
             assert!(matches!(answer.status, 200 | 204), "{address}: {} {}", answer.status, answer.text());
         }
-        Self { prometheus, vctsdb, _dir: dir }
+        Self { prometheus, vctsdb, dir }
     }
 
     pub(crate) fn ask_prometheus(&self, expr: &str, when: When) -> (u16, Value) {
-        ask(&self.prometheus.address, expr, when)
+        self.ask(&self.prometheus, "prometheus.log", expr, when)
     }
 
     pub(crate) fn ask_vctsdb(&self, expr: &str, when: When) -> (u16, Value) {
-        ask(&self.vctsdb.address, expr, when)
+        self.ask(&self.vctsdb, "data.log", expr, when)
     }
-}
 
-fn ask(address: &str, expr: &str, When { start, end, step }: When) -> (u16, Value) {
-    let (expr, seconds) = (escape(expr), |ms: i64| ms as f64 / 1000.0);
-    let path = if step == 0 {
-        format!("/api/v1/query?query={expr}&time={}", seconds(start))
-    } else {
-        format!("/api/v1/query_range?query={expr}&start={}&end={}&step={}", seconds(start), seconds(end), seconds(step))
-    };
-    let answer = get(address, &path).unwrap_or_else(|error| panic!("{address}{path}: {error}"));
-    (answer.status, answer.json())
+    fn ask(&self, server: &Server, log: &str, expr: &str, When { start, end, step }: When) -> (u16, Value) {
+        let (expr, seconds) = (escape(expr), |ms: i64| ms as f64 / 1000.0);
+        let path = if step == 0 {
+            format!("/api/v1/query?query={expr}&time={}", seconds(start))
+        } else {
+            let (start, end, step) = (seconds(start), seconds(end), seconds(step));
+            format!("/api/v1/query_range?query={expr}&start={start}&end={end}&step={step}")
+        };
+        let answer = get(&server.address, &path).unwrap_or_else(|error| {
+            let log = std::fs::read_to_string(self.dir.path().join(log)).unwrap_or_default();
+            panic!("{path}: {error}\n{log}")
+        });
+        (answer.status, answer.json())
+    }
 }

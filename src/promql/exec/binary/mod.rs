@@ -21,6 +21,7 @@ pub(super) use op::scaled;
 use super::{
     build::build as operator,
     context::Context,
+    drive::for_each_row,
     grid::Grid,
     map::{self, Change, Histograms},
     notes::Note,
@@ -55,7 +56,15 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
             with_scalar(cx, b, operator(cx, &b.rhs, grid)?, scalar, true, span)
         }
         (false, false) => {
-            let (lhs, rhs) = (operator(cx, &b.lhs, grid)?, operator(cx, &b.rhs, grid)?);
+            let lhs = operator(cx, &b.lhs, grid)?;
+            let rhs = match operator(cx, &b.rhs, grid) {
+                Ok(rhs) => rhs,
+                Err(error) => {
+                    // What is wrong on the left is told first, though it shows only as its rows come.
+                    for_each_row(cx, &*lhs, grid.steps, &mut |_, _| Ok(()))?;
+                    return Err(error);
+                }
+            };
             if b.matching.cardinality == Cardinality::ManyToMany {
                 sets::build(cx, b, lhs, rhs, grid)
             } else {
