@@ -20,6 +20,7 @@ mod lex;
 mod names;
 mod parse;
 mod plan;
+mod pretty;
 mod print;
 mod quote;
 pub mod script;
@@ -31,6 +32,7 @@ pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
+pub use pretty::prettify;
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
 

@@ -30,6 +30,7 @@ mod stall;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod value;
 mod watch;
 mod work;

@@ -3,7 +3,8 @@
 //! - [`data`] makes series of every kind from a seed,
 //! - [`grammar`] makes expressions, as trees ([`expression`]) that a failure can be shrunk with,
 //! - [`peers`] runs both servers and asks them,
-//! - [`compare`] says what differs, [`known`] what is meant to differ.
+//! - [`compare`] says what differs, [`known`] what is meant to differ,
+//! - [`text`] asks both about expressions instead of data.
 //!
 //! `DIFF_SEED` names the first seed (default 1), `DIFF_RUNS` how many expressions to ask (default 1000). Each seed has
 //! data and servers of its own and asks [`PER_SEED`] expressions, each at one time and on a grid of steps.
@@ -15,6 +16,7 @@ mod grammar;
 mod known;
 mod peers;
 mod random;
+mod text;
 
 use std::{collections::BTreeMap, env};
 

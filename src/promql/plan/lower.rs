@@ -99,7 +99,7 @@ impl Lower<'_> {
         let span = expr.span;
         let made = |kind, invariant| Ok(Lowered { node: Node { kind, span }, invariant });
         match &expr.kind {
-            ExprKind::Number(n) => made(Kind::Number(*n), true),
+            ExprKind::Number(n) | ExprKind::Duration(n) => made(Kind::Number(*n), true),
             ExprKind::String(s) => made(Kind::Text(s.clone()), true),
             ExprKind::Paren(inner) => self.node(inner),
             ExprKind::Unary { negate: false, expr } => self.node(expr),

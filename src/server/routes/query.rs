@@ -5,14 +5,15 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::{
-    promql::{Cancel, Query, QueryAnswer, QueryError, Value, parse},
+    promql::{Cancel, Query, QueryAnswer, QueryError, Value, parse, prettify},
     server::{
         Response, State,
-        envelope::{Remarks, success, success_json},
+        envelope::{Remarks, success, success_json, success_raw},
         error::ApiError,
         limits::MAX_STEPS,
         metrics,
         params::{Params, parse_duration},
+        tree::tree,
         value::Answer,
         watch::Watched,
         work::{CancelOnDrop, blocking},
@@ -65,10 +66,16 @@ pub(crate) async fn range(params: Params, state: &State) -> Result<Response, Api
     run(Question::new(&params, (start, end, step / NANOS_PER_MS), limit)?, state).await
 }
 
-/// `/api/v1/format_query`: the expression in its canonical form.
+/// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
 pub(crate) fn format(params: &Params) -> Result<Response, ApiError> {
     let expr = parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
-    Ok(success_json(&serde_json::Value::from(expr.to_string())))
+    Ok(success_json(&serde_json::Value::from(prettify(&expr))))
+}
+
+/// `/api/v1/parse_query`: its syntax tree.
+pub(crate) fn parsed(params: &Params) -> Result<Response, ApiError> {
+    let expr = parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+    Ok(success_raw(&tree(&expr)))
 }
 
 impl Question {

@@ -56,6 +56,17 @@ impl Peers {
     pub(crate) fn ask_vctsdb(&self, expr: &str, when: When) -> (u16, Value) {
         ask(&self.vctsdb.address, expr, when)
     }
+
+    /// What both say about an expression at `path`: Prometheus, then we.
+    pub(crate) fn about(&self, path: &str, expr: &str) -> ((u16, Value), (u16, Value)) {
+        let body = format!("query={}", escape(expr));
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let say = |address: &str| {
+            let answer = request(address, "POST", path, &headers, body.as_bytes()).unwrap();
+            (answer.status, answer.json())
+        };
+        (say(&self.prometheus.address), say(&self.vctsdb.address))
+    }
 }
 
 fn ask(address: &str, expr: &str, When { start, end, step }: When) -> (u16, Value) {
