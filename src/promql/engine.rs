@@ -1,14 +1,18 @@
 //! The door to query evaluation.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{
-    Cancel, QueryAnswer, QueryError,
+    Cancel, Explained, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
     budget::Budget,
-    exec::{Context, Notes, Settings, answer, grid::Grid},
+    exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
+    explain::{Analyzed, Known},
     parse,
-    plan::{QueryTimes, lower},
+    plan::{Node, QueryTimes, lower},
 };
 use crate::seams::select::Select;
 
@@ -28,6 +32,8 @@ pub struct EngineOptions {
     /// Metric names are dropped at the very end instead of at each operation that calls for it (Prometheus' feature
     /// flag of this name).
     pub delayed_name_removal: bool,
+    /// What may be done to make queries cheaper.
+    pub optimise: Optimise,
 }
 
 impl Default for EngineOptions {
@@ -39,6 +45,7 @@ impl Default for EngineOptions {
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             delayed_name_removal: false,
+            optimise: Optimise::default(),
         }
     }
 }
@@ -58,6 +65,8 @@ pub struct Query<'a> {
     pub lookback: Option<i64>,
     /// Shortens the engine's timeout.
     pub timeout: Option<Duration>,
+    /// Whether to count the samples looked at by step.
+    pub per_step: bool,
 }
 
 /// Evaluates queries. Blocking: call it from a thread that may wait.
@@ -85,16 +94,46 @@ impl Engine {
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
         let expr = parse(query.text)?;
-        self.evaluate(select, &expr, query, cancel)
+        let (plan, grid) = self.plan(&expr, query)?;
+        let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
+        let cx = self.context(select, query, cancel, account);
+        self.known(&cx, &plan, grid)?;
+        evaluate(cx, &plan, grid, query).map(|(answer, _)| answer)
     }
 
-    fn evaluate(
+    /// Tells how `query` would be evaluated, and with `analyze` evaluates it and tells what that took.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; without `analyze`, a query that is going to be refused for its size is still explained.
+    pub fn explain(
         &self,
         select: &dyn Select,
-        expr: &Expr,
         query: &Query<'_>,
+        analyze: bool,
         cancel: &Cancel,
-    ) -> Result<QueryAnswer, QueryError> {
+    ) -> Result<Explained, QueryError> {
+        let begun = Instant::now();
+        let expr = parse(query.text)?;
+        let (plan, grid) = self.plan(&expr, query)?;
+        let cx = self.context(select, query, cancel, Account::default().by_operator());
+        let lookback = cx.settings.lookback;
+        let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
+        let known = Known { found: &found, lookback };
+        let (account, analyzed) = if analyze {
+            let (answer, account) = evaluate(cx, &plan, grid, query)?;
+            (account, Some(Analyzed { stats: answer.stats, time: begun.elapsed() }))
+        } else {
+            (Account::default(), None)
+        };
+        Ok(Explained {
+            plan: known.steps(&plan, grid, query.text, select, &account)?,
+            estimated_peak: known.peak(&plan, &grid),
+            analyzed,
+        })
+    }
+
+    /// The plan, and the steps to evaluate it at.
+    fn plan(&self, expr: &Expr, query: &Query<'_>) -> Result<(Node, Grid), QueryError> {
         let instant = query.step == 0;
         let (grid, end) = if instant {
             (Grid::instant(query.start), query.start)
@@ -108,7 +147,7 @@ impl Engine {
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        let plan = lower(expr, &times)?;
+        let plan = lower(expr, &times, self.options.optimise)?;
         if !instant {
             let refused = match plan.value_type() {
                 ValueType::Matrix => Some("range vector"),
@@ -120,17 +159,39 @@ impl Engine {
                 return Err(QueryError::Type(format!("invalid expression type \"{name}\" {text}")));
             }
         }
+        Ok((plan, grid))
+    }
+
+    fn context<'q>(
+        &self,
+        select: &'q dyn Select,
+        query: &Query<'_>,
+        cancel: &'q Cancel,
+        account: Account,
+    ) -> Context<'q> {
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
         let budget = Budget::new(cancel, timeout, self.options.max_samples);
-        budget.foresee(1, grid.steps)?;
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),
             threads: self.options.threads,
             delayed_name_removal: self.options.delayed_name_removal,
+            optimise: self.options.optimise,
         };
-        let cx = Context { select, settings, budget, notes: Notes::default() };
-        let value = answer(&cx, &plan, grid, instant)?;
-        let stats = cx.budget.stats();
-        Ok(QueryAnswer { value, annotations: cx.notes.finish(), stats })
+        Context { select, settings, budget, notes: Notes::default(), account, memo: Memo::default() }
     }
+
+    /// Looks up what the plan selects, and refuses what can't fit.
+    fn known(&self, cx: &Context<'_>, plan: &Node, grid: Grid) -> Result<HashMap<usize, Found>, QueryError> {
+        cx.budget.foresee(1, grid.steps)?;
+        let found = select_all(cx, plan, grid)?;
+        Known { found: &found, lookback: cx.settings.lookback }.judge(plan, &grid, self.options.max_samples)?;
+        Ok(found)
+    }
+}
+
+fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {
+    let value = answer(&cx, plan, grid, query.step == 0)?;
+    let (queryable_samples, samples_by_step) = cx.account.samples();
+    let stats = QueryStats { queryable_samples, ..cx.budget.stats() };
+    Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.account))
 }

@@ -56,6 +56,8 @@ pub struct QueryStats {
     pub series: u64,
     /// Samples read from storage.
     pub samples: u64,
+    /// Samples looked at, each counted at every step that looks at it.
+    pub queryable_samples: u64,
     /// Most samples (or sample-sized cells) held in memory at once.
     pub peak_samples: u64,
 }
@@ -69,4 +71,6 @@ pub struct QueryAnswer {
     pub annotations: Annotations,
     /// The cost.
     pub stats: QueryStats,
+    /// The samples looked at by step, when asked for.
+    pub samples_by_step: Vec<u64>,
 }

@@ -208,7 +208,6 @@ fn fill(value: Option<f64>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::promql::parse;
 
     #[test]

@@ -190,9 +190,9 @@ mod tests {
     use crate::{
         model::Labels,
         promql::{
-            Cancel,
+            Cancel, Optimise,
             budget::Budget,
-            exec::{Notes, Series, Settings},
+            exec::{Account, Memo, Notes, Series, Settings},
         },
         seams::select::fake::MemorySelect,
     };
@@ -229,9 +229,11 @@ mod tests {
         let (cancel, select) = (Cancel::default(), MemorySelect::default());
         let cx = Context {
             select: &select,
-            settings: Settings { lookback: 1, threads, delayed_name_removal: false },
+            settings: Settings { lookback: 1, threads, delayed_name_removal: false, optimise: Optimise::default() },
             budget: Budget::new(&cancel, Duration::from_secs(60), 1000),
             notes: Notes::default(),
+            account: Account::default(),
+            memo: Memo::default(),
         };
         let mut seen = Vec::new();
         let result = for_each_row(&cx, op, 1, &mut |i, row| {

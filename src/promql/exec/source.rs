@@ -3,10 +3,12 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
+    account::Read,
     build::build,
     context::Context,
     grid::{Grid, Shift},
     operator::{Op, Scratch, Series},
+    prepare::reach,
     row::Sample,
     select::find,
     stats::drop_buckets,
@@ -33,8 +35,8 @@ pub(super) struct Source<'c> {
 }
 
 enum From<'c> {
-    /// A selector's series, and whether histograms are needed without their buckets.
-    Storage(Arc<dyn SeriesSet>, bool),
+    /// A selector's series, whether histograms are needed without their buckets, and where to count what is read.
+    Storage(Arc<dyn SeriesSet>, bool, Option<Arc<Read>>),
     /// A subquery; its inner expression over its own grid.
     Rows(Op<'c>, Grid),
 }
@@ -57,20 +59,14 @@ impl<'c> Source<'c> {
         grid: Grid,
         function: &str,
     ) -> Result<Self, QueryError> {
-        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
-        let lookback = cx.settings.lookback;
-        let (before, after) = match select.edges {
-            Edges::Plain => (0, 0),
-            Edges::Anchored => (lookback, 0),
-            Edges::Smoothed => (lookback, lookback),
-        };
-        let from = first.saturating_sub(range).saturating_sub(before);
         let hint_step = if grid.instant { 0 } else { grid.step };
-        let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
+        let set = find(cx, select, reach(select, Some(range), cx.settings.lookback, &grid), hint_step, function)?;
+        let reader = cx.account.reader(select);
+        reader.iter().for_each(|reader| reader.found(set.len()));
         let name = select.metric_name().map(str::to_owned);
         Ok(Self {
             cx,
-            from: From::Storage(set, select.stats_only),
+            from: From::Storage(set, select.stats_only, reader),
             range,
             shift: select.shift,
             edges: select.edges,
@@ -79,8 +75,7 @@ impl<'c> Source<'c> {
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
-        let (first, last) = (subquery.shift.apply(grid.start), subquery.shift.apply(grid.last()));
-        let inner = inner_grid(first.saturating_sub(subquery.range), last, subquery.step);
+        let inner = subquery_grid(subquery, &grid);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
         let op = build(cx, &subquery.expr, inner)?;
@@ -90,14 +85,14 @@ impl<'c> Source<'c> {
 
     pub(super) fn len(&self) -> usize {
         match &self.from {
-            From::Storage(set, _) => set.len(),
+            From::Storage(set, ..) => set.len(),
             From::Rows(op, _) => op.len(),
         }
     }
 
     pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {
         match &self.from {
-            From::Storage(set, _) => Ok(Series::new(set.labels(i)?)),
+            From::Storage(set, ..) => Ok(Series::new(set.labels(i)?)),
             From::Rows(op, _) => op.series(i),
         }
     }
@@ -133,9 +128,10 @@ impl<'c> Source<'c> {
     /// Replaces what `out` holds by the samples of series `i`, without staleness markers.
     pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), QueryError> {
         match &self.from {
-            From::Storage(set, stats_only) => {
+            From::Storage(set, stats_only, reader) => {
                 set.read(i, out)?;
                 self.cx.budget.read(out.len())?;
+                reader.iter().for_each(|reader| reader.read(out.len()));
                 drop_stale(out);
                 if *stats_only {
                     drop_buckets(out);
@@ -158,6 +154,12 @@ impl<'c> Source<'c> {
         }
         Ok(())
     }
+}
+
+/// The steps that a subquery on `grid` evaluates its expression at.
+pub(super) fn subquery_grid(subquery: &plan::Subquery, grid: &Grid) -> Grid {
+    let (first, last) = (subquery.shift.apply(grid.start), subquery.shift.apply(grid.last()));
+    Grid { weight: 0, ..inner_grid(first.saturating_sub(subquery.range), last, subquery.step) }
 }
 
 /// The multiples of `step` after `from` (exclusive) up to `to`.

@@ -161,7 +161,7 @@ fn an_expression_prints_in_one_canonical_form() {
         ("and and and", "and and and"),
         (r"'it\'s' # done", r#""it's""#),
         ("info(m, {x='1'})", r#"info(m, {x="1"})"#),
-        ("Inf ^ 2 + NaN", "Inf ^ 2 + NaN"),
+        ("Inf ^ 2 + NaN", "+Inf ^ 2 + NaN"),
         ("0x1F + 1_000 + 0755 + 1e3", "31 + 1000 + 493 + 1000"),
         ("count_values('v', topk(3, m))", r#"count_values("v", topk(3, m))"#),
         ("m{x=~`\\d+`}", r#"m{x=~"\\d+"}"#),

@@ -34,6 +34,8 @@ struct Question {
     lookback: Option<i64>,
     timeout: Option<Duration>,
     with_stats: bool,
+    /// Statistics by step are wanted too.
+    per_step: bool,
 }
 
 /// Answers at one time.
@@ -98,7 +100,8 @@ impl Question {
         };
         let text = params.get("query").to_owned();
         let with_stats = !params.get("stats").is_empty();
-        Ok(Self { text, start, end, step, limit, lookback, timeout, with_stats })
+        let per_step = params.get("stats") == "all";
+        Ok(Self { text, start, end, step, limit, lookback, timeout, with_stats, per_step })
     }
 }
 
@@ -122,6 +125,7 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
             step: question.step,
             lookback: question.lookback,
             timeout: Some(allowed.saturating_sub(waited)),
+            per_step: question.per_step,
         };
         let select = Watched::new(&*stores.select);
         let answer = engine.run(&select, &query, &cancel);
@@ -140,7 +144,7 @@ fn respond(
     waited: Duration,
     took: Duration,
 ) -> Result<Response, ApiError> {
-    let QueryAnswer { mut value, annotations, stats } = answer;
+    let QueryAnswer { mut value, annotations, stats, samples_by_step } = answer;
     let truncated = truncate(&mut value, question.limit);
     let remarks = Remarks::of_query(&annotations, &question.text).warned(lost).truncated(truncated);
     let stats = question.with_stats.then(|| {
@@ -154,7 +158,7 @@ fn respond(
                 "execQueueTime": waited.as_secs_f64(),
                 "execTotalTime": (waited + took).as_secs_f64(),
             },
-            "samples": {"totalQueryableSamples": stats.samples, "peakSamples": stats.peak_samples},
+            "samples": {"totalQueryableSamples": stats.queryable_samples, "peakSamples": stats.peak_samples, "x": samples_by_step},
         });
         stats.to_string().into_bytes()
     });
