@@ -97,6 +97,10 @@ pub struct Flags {
           value_name = "DURATION", value_parser = duration, help_heading = "Queries")]
     pub lookback: Duration,
 
+    /// Append every ended query to this file, one JSON object a line.
+    #[arg(long = "query.log", env = "VCTSDB_QUERY_LOG", value_name = "FILE", help_heading = "Observation")]
+    pub query_log: Option<PathBuf>,
+
     /// How often the server stores its own metrics; 0 or "off" for never.
     #[arg(long = "self-scrape.interval", env = "VCTSDB_SELF_SCRAPE_INTERVAL", default_value = "15s",
           value_name = "DURATION", value_parser = duration_or_off, help_heading = "Observation")]
@@ -201,6 +205,7 @@ impl Config {
                 deadlines: Deadlines::default(),
                 external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples),
+                query_log: flags.query_log.clone(),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
         }
@@ -249,6 +254,10 @@ impl Flags {
             ("log.format", format),
             ("log.level", self.log_level.clone()),
             ("memory", memory.to_string()),
+            (
+                "query.log",
+                self.query_log.as_deref().map_or_else(String::new, |path| path.to_string_lossy().into_owned()),
+            ),
             ("query.lookback-delta", format_duration(ms(self.lookback))),
             ("query.max-concurrency", self.max_concurrency.to_string()),
             ("query.max-samples", max_samples.to_string()),

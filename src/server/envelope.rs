@@ -60,6 +60,16 @@ impl Remarks {
         self
     }
 
+    /// The warnings, and the infos.
+    pub(crate) fn lists(&self) -> (&[String], &[String]) {
+        (&self.warnings, &self.infos)
+    }
+
+    /// The warnings, then the infos.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        self.warnings.iter().chain(&self.infos)
+    }
+
     /// What follows `data`, the closing brace included.
     fn tail(&self) -> Vec<u8> {
         let mut out = Vec::new();

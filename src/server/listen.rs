@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -12,6 +12,7 @@ use tokio::{
 
 use super::{
     State,
+    asker::Peer,
     idle::{Idlers, Seat},
     limits::{MAX_CONNECTIONS, MAX_HEAD_BYTES, MAX_HEADERS},
     metrics, router,
@@ -80,7 +81,9 @@ async fn accept(
 async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let _open = metrics::CONNECTIONS.guard();
     let deadlines = state.options.deadlines;
-    let service = service_fn(|request| {
+    let peer = Peer(stream.peer_addr().ok().map(|address| address.ip()));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         seat.busy();
         let answering = router::serve(request, state.clone());
         async {

@@ -11,16 +11,19 @@
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
 //! still ([`State::ready`]): while it is opening, health checks already answer and everything else says 503.
 
+mod asker;
 mod body;
 mod compress;
 mod envelope;
 mod error;
+mod formats;
 mod idle;
 mod json;
 mod limits;
 mod listen;
 mod metrics;
 mod params;
+mod queries;
 mod receive;
 mod respond;
 mod router;

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking};
+use crate::{
+    promql::Signature,
+    server::{Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking},
+};
 
 /// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
 /// use; our own version is in `revision`.
@@ -43,6 +46,41 @@ pub(crate) fn build_info() -> Response {
         "buildUser": "",
         "buildDate": "",
         "goVersion": "",
+    }))
+}
+
+/// What of Prometheus' optional abilities we have, by its categories.
+pub(crate) fn features(state: &State) -> Response {
+    let named =
+        |names: Vec<&str>| -> Value { names.into_iter().map(|name| (name.to_owned(), Value::Bool(true))).collect() };
+    let functions = Signature::all().iter().map(|function| function.name).collect();
+    success_json(&json!({
+        "api": {
+            "admin": state.options.admin_api,
+            "exclude_alerts": false,
+            "label_values_match": true,
+            "query_stats": true,
+            "query_warnings": true,
+            "remote_write_receiver": true,
+            "time_range_labels": true,
+            "time_range_series": true,
+        },
+        "promql": {
+            "anchored": true,
+            "at_modifier": true,
+            "bool": true,
+            "delayed_name_removal": state.engine.options().delayed_name_removal,
+            "duration_expr": true,
+            "fill": true,
+            "negative_offset": true,
+            "offset": true,
+            "per_query_lookback_delta": true,
+            "per_step_stats": true,
+            "smoothed": true,
+            "subqueries": true,
+        },
+        "promql_functions": named(functions),
+        "tsdb": {"delayed_compaction": false, "exemplars": true, "native_histograms": true},
     }))
 }
 

@@ -123,6 +123,7 @@ impl Server {
             admin_api,
             deadlines,
             external_labels: Labels::empty(),
+            query_log: None,
             flags: vec![("data-dir".to_owned(), "./data".to_owned())],
         };
         let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() }));
