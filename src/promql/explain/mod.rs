@@ -8,6 +8,8 @@
 //! a sample.
 
 mod estimate;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, time::Duration};
 
