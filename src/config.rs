@@ -20,6 +20,8 @@ use memory::{Bytes, default_memory};
 
 /// Estimated bytes that a sample takes while a query holds it: a time and a value.
 const BYTES_PER_SAMPLE: u64 = 16;
+/// The share of the memory that kept answers of range queries get: one part of so many.
+const RESULT_CACHE_SHARE: u64 = 32;
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;
 
@@ -200,6 +202,7 @@ impl Config {
             server: ServerOptions {
                 instance: flags.listen.clone(),
                 max_queries: usize::from(flags.max_concurrency),
+                result_cache: usize::try_from(memory.0 / RESULT_CACHE_SHARE).unwrap_or(usize::MAX),
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),

@@ -23,6 +23,7 @@ mod scenarios {
     mod promql_scripts;
     mod read_back;
     mod receiver;
+    mod result_cache;
     mod sender;
     mod simulation;
     mod storage_faults;

@@ -9,12 +9,15 @@ pub(crate) enum Part {
     Size,
     Restart,
     Query,
+    Idle,
 }
 
 /// The command line.
 #[derive(Debug)]
 pub(crate) struct Flags {
     pub(crate) size: Size,
+    /// How much time the load covers, where the size should not say.
+    pub(crate) hours: Option<u32>,
     pub(crate) parts: Vec<Part>,
     pub(crate) runs: usize,
     pub(crate) seed: u64,
@@ -23,8 +26,8 @@ pub(crate) struct Flags {
 impl Flags {
     /// Reads the arguments; `--bench`, which cargo adds, means nothing here.
     pub(crate) fn from_arguments() -> Fallible<Self> {
-        let all = vec![Part::Ingest, Part::Size, Part::Restart, Part::Query];
-        let mut flags = Self { size: Size::Small, parts: all, runs: 1, seed: 1 };
+        let all = vec![Part::Ingest, Part::Size, Part::Restart, Part::Query, Part::Idle];
+        let mut flags = Self { size: Size::Small, hours: None, parts: all, runs: 1, seed: 1 };
         let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
         while let Some(argument) = arguments.next() {
             let (name, value) = match argument.split_once('=') {
@@ -36,10 +39,11 @@ impl Flags {
             };
             match name.as_str() {
                 "--size" => flags.size = Size::parse(&value)?,
+                "--hours" => flags.hours = Some(value.parse::<u32>()?.clamp(1, 1_000)),
                 "--only" => flags.parts = value.split(',').map(part).collect::<Fallible<_>>()?,
                 "--runs" => flags.runs = value.parse::<usize>()?.clamp(1, 20),
                 "--seed" => flags.seed = value.parse()?,
-                _ => return Err(format!("{name}: expected --size, --only, --runs or --seed").into()),
+                _ => return Err(format!("{name}: expected --size, --hours, --only, --runs or --seed").into()),
             }
         }
         Ok(flags)
@@ -57,6 +61,7 @@ fn part(name: &str) -> Fallible<Part> {
         "size" => Ok(Part::Size),
         "restart" => Ok(Part::Restart),
         "query" => Ok(Part::Query),
-        _ => Err(format!("--only {name}: expected ingest, size, restart or query").into()),
+        "idle" => Ok(Part::Idle),
+        _ => Err(format!("--only {name}: expected ingest, size, restart, query or idle").into()),
     }
 }

@@ -96,3 +96,21 @@ fn send_shard(shard: &Shard, mine: usize, progress: &[AtomicUsize], address: &st
     }
     Ok(loaded)
 }
+
+/// Sends one round's requests.
+pub(crate) fn send_round(spool: &Spool, address: &str, round: usize) -> Fallible<()> {
+    let mut connection = Connection::open(address)?;
+    let mut body = Vec::new();
+    for shard in &spool.shards {
+        let file = File::open(&shard.path)?;
+        for request in shard.requests.iter().filter(|request| request.round == round) {
+            body.resize(request.len, 0);
+            file.read_exact_at(&mut body, request.at)?;
+            let answer = connection.remote_write(&body)?;
+            if !matches!(answer.status, 200 | 204) {
+                return Err(format!("the server answered a write with {}: {}", answer.status, answer.text()).into());
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,7 +1,8 @@
 //! vctsdb beside its peers: the same load and the same questions, one table of ratios.
 //!
 //! ```text
-//! cargo bench --bench peers -- [--size small|medium|churn] [--only ingest,size,restart,query] [--runs N] [--seed N]
+//! cargo bench --bench peers -- [--size tiny|small|medium|dense|wide|churn] [--hours N]
+//!                              [--only ingest,size,restart,query,idle] [--runs N] [--seed N]
 //! ```
 //!
 //! Peers are `prometheus` and `victoria-metrics` where PATH has them; `PROMETHEUS_BIN`, `VICTORIA_METRICS_BIN` and
@@ -16,11 +17,14 @@
 //! 1. [`load`] sends the requests over four connections, as a sender with four shards would.
 //! 2. `size`: we wait until the server is idle, read its memory, end it gracefully, start it again, wait until it is
 //!    idle, and add up its directory. VictoriaMetrics is asked for a forced merge first, its best case, and its
-//!    saved caches don't count. Prometheus keeps
+//!    saved caches don't count, nor does our reserve of 16 MiB for a full disk. Prometheus keeps
 //!    two hours in its head and log by design; nothing can be asked of it.
-//! 3. `query`: every question of [`queries`] on that restarted server, once cold and then repeated, result caches off.
+//! 3. `query`: every question of [`queries`] on that restarted server, once cold and then repeated, result caches off;
+//!    range queries also as a dashboard refreshes them, the window a step further each time, result caches on.
 //! 4. `restart`: in another fresh directory, the load again, SIGKILL right after the last acknowledgement, and the
 //!    time until the server gives a right answer; then all samples are counted.
+//! 5. `idle`: in another fresh directory, 1,000 series every 15 s for two minutes, in real time: CPU and memory of a
+//!    server that has next to nothing to do.
 //!
 //! Shared machines change speed from minute to minute: a fixed piece of work ([`measure::beside_yardstick`]) is timed
 //! beside each load, speeds are divided by it, and ratios are taken within a run before their median is reported.
@@ -58,7 +62,7 @@ fn main() -> ExitCode {
 
 fn measure_all(flags: &Flags) -> Fallible<()> {
     let programs = serve::programs();
-    let fleet = generate::Fleet::new(flags.size, flags.seed, measure::now_ms() - 60_000);
+    let fleet = generate::Fleet::new(flags.size, flags.hours, flags.seed, measure::now_ms() - 60_000);
     let scratch = tempfile::Builder::new().prefix("vctsdb-peers-").tempdir()?;
     eprintln!("encoding {} samples of {} series", fleet.samples(), fleet.series());
     let spool = encode::Spool::write(&fleet, &scratch.path().join("requests"))?;

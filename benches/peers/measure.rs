@@ -69,13 +69,19 @@ pub(crate) fn disk(dir: &Path) -> u64 {
     entries.map(size).sum()
 }
 
+/// Bytes that a file or directory in `dir` takes on disk; 0 if it isn't there.
+pub(crate) fn disk_of(dir: &Path, name: &str) -> u64 {
+    let path = dir.join(name);
+    if path.is_dir() { disk(&path) } else { path.metadata().map_or(0, |m| m.blocks() * 512) }
+}
+
 /// `name: bytes` of what is directly in a directory.
 pub(crate) fn disk_parts(dir: &Path) -> String {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut parts: Vec<_> = entries
         .map(|e| {
-            let size = if e.path().is_dir() { disk(&e.path()) } else { e.metadata().map_or(0, |m| m.blocks() * 512) };
-            (size, e.file_name().to_string_lossy().into_owned())
+            let name = e.file_name().to_string_lossy().into_owned();
+            (disk_of(dir, &name), name)
         })
         .filter(|(size, _)| *size > 0)
         .collect();

@@ -100,18 +100,30 @@ pub(crate) const ALL: &[Query] = &[
 impl Query {
     /// Its path and parameters for a fleet.
     pub(crate) fn path(&self, fleet: &Fleet) -> String {
-        let text = escape(&self.text.replace("HOST", "host-0007.example.com:9100"));
-        let end = fleet.end / 1_000;
-        let start = (fleet.start() / 1_000 + 900).div_euclid(60) * 60;
+        let text = self.escaped();
+        let (start, end) = window(fleet);
         match self.ask {
             Instant => format!("/api/v1/query?query={text}&time={end}"),
-            Range => {
-                let step = ((end - start) / 120).max(15);
-                let start = end - (end - start) / step * step;
-                format!("/api/v1/query_range?query={text}&start={start}&end={end}&step={step}")
-            }
+            Range => self.range(fleet, 0),
             Endpoint(name) => format!("/api/v1/{name}?match[]={text}&start={start}&end={end}"),
         }
+    }
+
+    /// The path of a range query whose window ends so many steps early.
+    pub(crate) fn refreshed(&self, fleet: &Fleet, early: i64) -> Option<String> {
+        (self.ask == Range).then(|| self.range(fleet, early))
+    }
+
+    fn range(&self, fleet: &Fleet, early: i64) -> String {
+        let (start, end) = window(fleet);
+        let step = ((end - start) / 120).max(15);
+        let steps = (end - start) / step;
+        let end = end - early * step;
+        format!("/api/v1/query_range?query={}&start={}&end={end}&step={step}", self.escaped(), end - steps * step)
+    }
+
+    fn escaped(&self) -> String {
+        escape(&self.text.replace("HOST", "host-0007.example.com:9100"))
     }
 
     pub(crate) fn label(&self) -> String {
@@ -121,6 +133,11 @@ impl Query {
             Endpoint(name) => format!("{name} of {}", self.text),
         }
     }
+}
+
+/// What is asked about, in seconds: all of a fleet's time but the first quarter of an hour.
+fn window(fleet: &Fleet) -> (i64, i64) {
+    ((fleet.start() / 1_000 + 900).div_euclid(60) * 60, fleet.end / 1_000)
 }
 
 /// An answer in a form that can be compared: series by their labels, each with times and values.

@@ -32,10 +32,12 @@ pub(crate) enum Figure {
     Missing,
     PeakBeforeKill,
     PeakAfterKill,
+    IdleCpu,
+    IdleMemory,
 }
 
 /// The rows in their order: what it is, and digits after the point.
-const ROWS: [(Figure, &str, usize); 18] = [
+const ROWS: [(Figure, &str, usize); 20] = [
     (Figure::Ingest, "samples per CPU second, until the last acknowledgement", 0),
     (Figure::IngestSettled, "samples per CPU second, until idle", 0),
     (Figure::IngestStopped, "samples per CPU second, of its life, until stopped with all data in its place", 0),
@@ -53,6 +55,8 @@ const ROWS: [(Figure, &str, usize); 18] = [
     (Figure::Missing, "SIGKILL: acknowledged samples missing", 0),
     (Figure::PeakBeforeKill, "SIGKILL: peak RSS before (MiB)", 1),
     (Figure::PeakAfterKill, "SIGKILL: peak RSS after, with all samples counted (MiB)", 1),
+    (Figure::IdleCpu, "1,000 series every 15 s: CPU (% of a core)", 2),
+    (Figure::IdleMemory, "1,000 series every 15 s: RSS (MiB)", 1),
     (Figure::Yardstick, "fixed work beside the load (CPU ms)", 2),
 ];
 
@@ -186,49 +190,59 @@ impl Report {
     }
 
     /// The median over runs of a question's latency (ms).
-    fn latency(&self, kind: Kind, query: usize, of: impl Fn(&Answered) -> f64) -> Option<f64> {
-        median(self.of(kind).filter_map(|(_, found)| found.answers.get(query)).map(|a| of(a) * 1e3).collect())
+    fn latency(&self, kind: Kind, query: usize, of: impl Fn(&Answered) -> Option<f64>) -> Option<f64> {
+        let seconds = self.of(kind).filter_map(|(_, found)| of(found.answers.get(query)?));
+        median(seconds.map(|s| s * 1e3).collect())
     }
 
     fn print_queries(&self) {
-        let heads: Vec<_> = self.kinds.iter().map(|k| format!("{0} cold | {0} repeated", k.name())).collect();
-        println!("| question (ms) | {} | cold ratio | repeated ratio | answers |", heads.join(" | "));
-        println!("|---|{}--:|--:|---|", "--:|".repeat(2 * self.kinds.len()));
-        let (mut cold_ratios, mut repeated_ratios, mut different) = (Vec::new(), Vec::new(), Vec::new());
+        let heads: Vec<_> =
+            self.kinds.iter().map(|k| format!("{0} cold | {0} repeated | {0} refreshed", k.name())).collect();
+        println!("| question (ms) | {} | cold ratio | repeated ratio | refreshed ratio | answers |", heads.join(" | "));
+        println!("|---|{}--:|--:|--:|---|", "--:|".repeat(3 * self.kinds.len()));
+        let (mut cold_ratios, mut repeated_ratios, mut refreshed_ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let mut different = Vec::new();
         for (i, query) in ALL.iter().enumerate() {
             let mut cells = Vec::new();
             for kind in &self.kinds {
-                cells.push(show(self.latency(*kind, i, |a| a.cold), 2));
-                cells.push(show(self.latency(*kind, i, |a| a.repeated), 2));
+                cells.push(show(self.latency(*kind, i, |a| Some(a.cold)), 2));
+                cells.push(show(self.latency(*kind, i, |a| Some(a.repeated)), 2));
+                cells.push(show(self.latency(*kind, i, |a| a.refreshed), 2));
             }
-            let cold = self.ratio(i, |a| a.cold);
-            let repeated = self.ratio(i, |a| a.repeated);
+            let cold = self.ratio(i, |a| Some(a.cold));
+            let repeated = self.ratio(i, |a| Some(a.repeated));
+            let refreshed = self.ratio(i, |a| a.refreshed);
             cold_ratios.extend(cold);
             repeated_ratios.extend(repeated);
+            refreshed_ratios.extend(refreshed);
             let (verdict, details) = self.agreement(i);
             different.extend(details.into_iter().map(|d| format!("- `{}`: {d}", query.label())));
             let name = query.label().replace('|', "\\|");
-            println!("| `{name}` | {} | {} | {} | {verdict} |", cells.join(" | "), show(cold, 2), show(repeated, 2));
+            let ratios = [cold, repeated, refreshed].map(|ratio| show(ratio, 2)).join(" | ");
+            println!("| `{name}` | {} | {ratios} | {verdict} |", cells.join(" | "));
         }
         println!("\nRatios are against the faster peer of each question; geometric means over all of them:");
         println!(
-            "cold {}, repeated {}.",
+            "cold {}, repeated {}, refreshed {}.",
             show(geometric_mean(&cold_ratios), 3),
-            show(geometric_mean(&repeated_ratios), 3)
+            show(geometric_mean(&repeated_ratios), 3),
+            show(geometric_mean(&refreshed_ratios), 3)
         );
-        let slower = repeated_ratios.iter().filter(|r| **r > 1.0).count();
+        let slower = |ratios: &[f64]| format!("{} of {}", ratios.iter().filter(|r| **r > 1.0).count(), ratios.len());
         println!(
-            "Questions that the faster peer answers faster when repeated: {slower} of {}.\n",
-            repeated_ratios.len()
+            "Questions that a peer answers faster: cold {}, repeated {}, refreshed {}.\n",
+            slower(&cold_ratios),
+            slower(&repeated_ratios),
+            slower(&refreshed_ratios)
         );
         for line in different {
             println!("{line}");
         }
     }
 
-    fn ratio(&self, query: usize, of: impl Fn(&Answered) -> f64 + Copy) -> Option<f64> {
+    fn ratio(&self, query: usize, of: impl Fn(&Answered) -> Option<f64> + Copy) -> Option<f64> {
         let one = |run: usize| {
-            let latency = |kind| self.of(kind).find(|(r, _)| *r == run)?.1.answers.get(query).map(of);
+            let latency = |kind| of(self.of(kind).find(|(r, _)| *r == run)?.1.answers.get(query)?);
             let fastest = self.peers().filter_map(latency).fold(f64::INFINITY, f64::min);
             latency(Kind::Vctsdb).map(|ours| ours / fastest).filter(|r| *r > 0.0)
         };

@@ -12,7 +12,7 @@ use crate::{
     generate::{Fleet, Size},
     http::{self, Connection, escape},
     load, measure,
-    queries::{self, Answer},
+    queries::{self, Answer, Query},
     report::Figure,
     serve::{Kind, Program, Server, eventually},
 };
@@ -22,6 +22,10 @@ const REPEATS: usize = 5;
 /// Repeating a question ends when it has taken this long.
 const REPEAT_LIMIT: Duration = Duration::from_secs(10);
 
+/// An idle server gets this many rounds of scrapes …
+const IDLE_ROUNDS: usize = 10;
+/// … so far apart.
+const IDLE_PAUSE: Duration = Duration::from_secs(15);
 /// After a kill, a right answer is waited for this long.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -39,6 +43,8 @@ pub(crate) struct Found {
 pub(crate) struct Answered {
     pub(crate) cold: f64,
     pub(crate) repeated: f64,
+    /// Of range queries.
+    pub(crate) refreshed: Option<f64>,
     pub(crate) answer: Result<Answer, String>,
 }
 
@@ -65,6 +71,10 @@ pub(crate) fn measure(
     if flags.wants(Part::Restart) {
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
         restart(program, fleet, spool, dir.path(), &mut found)?;
+    }
+    if flags.wants(Part::Idle) {
+        let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
+        idle(program, flags, dir.path(), &mut found)?;
     }
     Ok(found)
 }
@@ -100,8 +110,10 @@ fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &
         http::get(&server.address, "/internal/force_merge")?;
     }
     measure::wait_idle(server.pid())?;
-    // VictoriaMetrics saves its caches when it stops; they are not what it needs to keep.
-    let bytes = (measure::disk(&server.data) - measure::disk(&server.data.join("cache"))) as f64;
+    // VictoriaMetrics saves its caches when it stops; they are not what it needs to keep. Nor is our reserve for a full
+    // disk, which has the same size whatever is stored.
+    let spare = ["cache", "RESERVE"].map(|name| measure::disk_of(&server.data, name)).iter().sum::<u64>();
+    let bytes = (measure::disk(&server.data) - spare) as f64;
     found.disk = measure::disk_parts(&server.data);
     found.figures.extend([
         (Figure::BytesPerSample, bytes / fleet.samples() as f64),
@@ -127,13 +139,53 @@ fn ask(kind: Kind, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
             repeated.push(time()?.0);
         }
         repeated.sort_by(f64::total_cmp);
+        let refreshed = refresh(&mut connection, query, fleet)?;
         let answer = match response.status {
             200 => queries::read(&response.body).map_err(|e| e.to_string()),
             status => Err(format!("status {status}: {}", response.text())),
         };
-        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], answer });
+        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], refreshed, answer });
     }
     Ok(all)
+}
+
+/// Asks as a dashboard that is refreshed does, caches on: the same expression, its window a step further each time. The
+/// first time fills the caches.
+fn refresh(connection: &mut Connection, query: &Query, fleet: &Fleet) -> Fallible<Option<f64>> {
+    let mut seconds = Vec::new();
+    for late in (0..=REPEATS).rev() {
+        let Some(path) = query.refreshed(fleet, late as i64) else { return Ok(None) };
+        let began = Instant::now();
+        connection.get(&path)?;
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    seconds.remove(0);
+    seconds.sort_by(f64::total_cmp);
+    Ok(Some(seconds[seconds.len() / 2]))
+}
+
+/// What a server uses that stores 1,000 series every 15 s.
+fn idle(program: &Program, flags: &Flags, dir: &Path, found: &mut Found) -> Fallible<()> {
+    let server = program.start(&dir.join("server"))?;
+    let fleet = Fleet::new(Size::Tiny, None, flags.seed, measure::now_ms() + IDLE_ROUNDS as i64 * 15_000);
+    let spool = Spool::write(&fleet, &dir.join("requests"))?;
+    let rounds = fleet.rounds();
+    // The first two tell the server of all series.
+    let began = Instant::now();
+    let mut before = 0.0;
+    for round in 0..IDLE_ROUNDS {
+        if round == 2 {
+            before = measure::cpu_seconds(server.pid())?;
+        }
+        load::send_round(&spool, &server.address, rounds - IDLE_ROUNDS + round)?;
+        std::thread::sleep((IDLE_PAUSE * (round as u32 + 1)).saturating_sub(began.elapsed()));
+    }
+    let seconds = IDLE_PAUSE.as_secs_f64() * (IDLE_ROUNDS - 2) as f64;
+    found.figures.extend([
+        (Figure::IdleCpu, (measure::cpu_seconds(server.pid())? - before) / seconds * 100.0),
+        (Figure::IdleMemory, measure::memory(server.pid())?.now),
+    ]);
+    Ok(())
 }
 
 /// Loads, kills without warning, and measures how the server comes back.
@@ -144,9 +196,9 @@ fn restart(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &
     server.kill();
     let (metrics, everywhere) = fleet.metrics();
     let right = match fleet.size {
-        Size::Small | Size::Medium => fleet.hosts as f64,
         // Pods that are alive, and those whose last sample is less than five minutes old.
         Size::Churn => 1.0,
+        _ => fleet.hosts as f64,
     };
     let began = Instant::now();
     server = program.launch(dir)?;

@@ -69,6 +69,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     state.ready(Stores {
         select: storage.clone(),
         append: storage.clone(),
+        changes: storage.clone(),
         status: storage.clone(),
         admin: storage.clone(),
     });

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Cancel, Explained, Optimise, QueryAnswer, QueryError, QueryStats,
-    ast::{Expr, ValueType},
+    ast::ValueType,
     budget::Budget,
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
@@ -93,8 +93,7 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        let expr = parse(query.text)?;
-        let (plan, grid) = self.plan(&expr, query)?;
+        let (plan, grid) = self.checked(query)?;
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
         let cx = self.context(select, query, cancel, account);
         self.known(&cx, &plan, grid)?;
@@ -113,8 +112,7 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Explained, QueryError> {
         let begun = Instant::now();
-        let expr = parse(query.text)?;
-        let (plan, grid) = self.plan(&expr, query)?;
+        let (plan, grid) = self.checked(query)?;
         let cx = self.context(select, query, cancel, Account::default().by_operator());
         let lookback = cx.settings.lookback;
         let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
@@ -132,22 +130,23 @@ impl Engine {
         })
     }
 
-    /// The plan, and the steps to evaluate it at.
-    fn plan(&self, expr: &Expr, query: &Query<'_>) -> Result<(Node, Grid), QueryError> {
-        let instant = query.step == 0;
-        let (grid, end) = if instant {
-            (Grid::instant(query.start), query.start)
-        } else {
-            (Grid::range(query.start, query.end, query.step), query.end)
-        };
+    /// Parses and plans `query`.
+    pub(super) fn plan(&self, query: &Query<'_>) -> Result<Node, QueryError> {
         let times = QueryTimes {
             text: query.text,
             start: query.start,
-            end,
+            end: if query.step == 0 { query.start } else { query.end },
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        let plan = lower(expr, &times, self.options.optimise)?;
+        lower(&parse(query.text)?, &times, self.options.optimise)
+    }
+
+    /// The plan, if it can be evaluated like that, and the steps to evaluate it at.
+    fn checked(&self, query: &Query<'_>) -> Result<(Node, Grid), QueryError> {
+        let plan = self.plan(query)?;
+        let instant = query.step == 0;
+        let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
         if !instant {
             let refused = match plan.value_type() {
                 ValueType::Matrix => Some("range vector"),

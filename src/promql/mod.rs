@@ -25,6 +25,7 @@ mod plan;
 mod pretty;
 mod print;
 mod quote;
+mod results;
 pub mod script;
 mod signature;
 mod value;
@@ -38,6 +39,7 @@ pub use explain::{Analyzed, Estimate, Explained, Selected, Step};
 pub use optimise::Optimise;
 pub use parse::{MAX_DEPTH, parse, parse_selector};
 pub use pretty::prettify;
+pub use results::{Answered, Fresh, ResultCache};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
 

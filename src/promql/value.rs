@@ -62,6 +62,16 @@ pub struct QueryStats {
     pub peak_samples: u64,
 }
 
+impl QueryStats {
+    /// Adds what another part of the same query cost, evaluated after this one.
+    pub(super) fn add(&mut self, other: Self) {
+        self.series = self.series.max(other.series);
+        self.samples += other.samples;
+        self.queryable_samples += other.queryable_samples;
+        self.peak_samples = self.peak_samples.max(other.peak_samples);
+    }
+}
+
 /// A value with what is to be said about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueryAnswer {

@@ -3,6 +3,7 @@
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
+//! - [`changes`]: which times have changed, for those who keep answers.
 //! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
 //! - [`mod@env`]: how storage reaches files and the time.
 //!
@@ -11,6 +12,7 @@
 
 pub mod admin;
 pub mod append;
+pub mod changes;
 pub mod detail;
 pub mod env;
 pub mod select;

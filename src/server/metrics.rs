@@ -56,6 +56,9 @@ pub(crate) static QUERY_FAILURES: LazyLock<IntCounterVec> =
     LazyLock::new(|| counters("vctsdb_query_failures_total", "Queries without an answer, by reason.", &["reason"]));
 pub(crate) static QUERY_SAMPLES: LazyLock<IntCounter> =
     LazyLock::new(|| counter("vctsdb_query_samples_total", "Samples read for queries."));
+pub(crate) static QUERY_STEPS_REUSED: LazyLock<IntCounter> = LazyLock::new(|| {
+    counter("vctsdb_query_steps_reused_total", "Steps of range queries that were taken from kept answers.")
+});
 /// By protocol version and status.
 pub(crate) static WRITES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let help = "Remote-write requests, by protocol version and status.";
@@ -99,7 +102,7 @@ pub(crate) fn prepare() {
     for kind in ["instant", "range"] {
         QUERY_SECONDS.with_label_values(&[kind]);
     }
-    for lazy in [&QUERY_SAMPLES, &WRITE_BYTES] {
+    for lazy in [&QUERY_SAMPLES, &QUERY_STEPS_REUSED, &WRITE_BYTES] {
         LazyLock::force(lazy);
     }
     for going in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {

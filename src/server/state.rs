@@ -18,8 +18,8 @@ use super::{
 };
 use crate::{
     model::Labels,
-    promql::Engine,
-    seams::{admin::Admin, append::Append, env::Clock, select::Select, status::Status},
+    promql::{Engine, ResultCache},
+    seams::{admin::Admin, append::Append, changes::Changes, env::Clock, select::Select, status::Status},
 };
 
 /// What the server is told about itself.
@@ -29,6 +29,8 @@ pub struct ServerOptions {
     pub instance: String,
     /// Queries evaluated at once; further ones wait.
     pub max_queries: usize,
+    /// Bytes for answers of range queries that are kept for the next refresh; 0: none are kept.
+    pub result_cache: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
     /// Whether `/api/v1/admin/…` may be used.
@@ -50,6 +52,8 @@ pub struct Stores {
     pub select: Arc<dyn Select>,
     /// Writing.
     pub append: Arc<dyn Append>,
+    /// Telling which times have changed.
+    pub changes: Arc<dyn Changes>,
     /// Telling how it is.
     pub status: Arc<dyn Status>,
     /// Changing and copying what there is.
@@ -60,6 +64,8 @@ pub struct Stores {
 pub struct State {
     /// Evaluates queries.
     pub(crate) engine: Arc<Engine>,
+    /// Keeps answers of range queries.
+    pub(crate) results: Arc<ResultCache>,
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
     /// Flags and limits.
@@ -94,6 +100,7 @@ impl State {
             remote_reads: Gate::new(MAX_REMOTE_READS),
             bodies: Room::new(MAX_BODIES_BYTES),
             asked: Queries::default(),
+            results: Arc::new(ResultCache::new(options.result_cache)),
             engine,
             clock,
             options,

@@ -182,6 +182,7 @@ impl Committer {
         self.active_since.get_or_insert_with(|| shared.clock.now());
         for Pending { batch, answer, .. } in pending {
             view.active.apply(&batch.floats, &batch.histograms);
+            shared.journal.wrote(&batch);
             shared.index.mark_durable(batch.series.iter().map(|(id, _)| *id));
             shared.known.insert(batch.fingerprints);
             shared.counters.samples.inc_by((batch.floats.len() + batch.histograms.len()) as u64);

@@ -107,6 +107,7 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
     let deletes = next.deletes.clone();
     *manifest = next;
     shared.change_view(|view| view.deletes = deletes);
+    shared.journal.changed(range);
     Ok(())
 }
 

@@ -16,6 +16,7 @@
 //!   [`sweep`] merges index segments and takes series without samples out of the index.
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
+//! - [`changes`] is the journal of changed times that caches of answers ask.
 //! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log, flushing whenever the memtable is
 //!   full, so that replay needs no more memory than normal running.
@@ -29,6 +30,7 @@
 //!    replaced table is removed.
 
 mod care;
+mod changes;
 mod commit;
 mod compact;
 mod counters;

@@ -16,6 +16,7 @@ use parking_lot::{Condvar, Mutex};
 use roaring::RoaringBitmap;
 
 use super::{
+    changes::Journal,
     commit::{self, Committer, Queue},
     compact,
     counters::{COUNTERS, Counters},
@@ -65,6 +66,8 @@ pub(super) struct Shared {
     /// Held while a new view is made from the current one.
     view_change: Mutex<()>,
     pub(super) known: Fingerprints,
+    /// Which times have changed.
+    pub(super) journal: Journal,
     pub(super) exemplars: Mutex<Exemplars>,
     pub(super) metadata: Mutex<MetadataTable>,
     pub(super) queue: Queue,
@@ -172,6 +175,7 @@ impl Shared {
         opened: recover::Opened,
     ) -> Self {
         Self {
+            journal: Journal::default(),
             known: Fingerprints::new(options.known_series),
             exemplars: Mutex::new(Exemplars::new(options.exemplars)),
             metadata: Mutex::new(MetadataTable::new(options.metadata)),

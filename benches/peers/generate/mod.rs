@@ -20,6 +20,12 @@ pub(crate) enum Size {
     Small,
     /// 100,000 series, every 60 s, for two hours.
     Medium,
+    /// 30,000 series, every 15 s, for three hours.
+    Dense,
+    /// 1,000 series, every 15 s, for an hour.
+    Tiny,
+    /// 1,000,000 series, every 60 s, for ten minutes.
+    Wide,
     /// 1,000,000 series that live for 5 samples each, every 15 s, for an hour.
     Churn,
 }
@@ -30,7 +36,10 @@ impl Size {
             "small" => Ok(Self::Small),
             "medium" => Ok(Self::Medium),
             "churn" => Ok(Self::Churn),
-            _ => Err(format!("--size {name}: expected small, medium or churn").into()),
+            "dense" => Ok(Self::Dense),
+            "tiny" => Ok(Self::Tiny),
+            "wide" => Ok(Self::Wide),
+            _ => Err(format!("--size {name}: expected tiny, small, medium, dense, wide or churn").into()),
         }
     }
 }
@@ -67,12 +76,16 @@ impl Source {
 
 impl Fleet {
     /// A fleet whose last scrape is at or before `end` (ms), on a whole minute.
-    pub(crate) fn new(size: Size, seed: u64, end: i64) -> Self {
+    pub(crate) fn new(size: Size, hours: Option<u32>, seed: u64, end: i64) -> Self {
         let (hosts, interval, rounds) = match size {
+            Size::Tiny => (1_000 / host::SERIES, 15_000, 240),
+            Size::Dense => (30_000 / host::SERIES, 15_000, 720),
+            Size::Wide => (1_000_000 / host::SERIES, 60_000, 10),
             Size::Small => (10_000 / host::SERIES, 15_000, 240),
             Size::Medium => (100_000 / host::SERIES, 60_000, 120),
             Size::Churn => (pods::NODES, 15_000, 240),
         };
+        let rounds = hours.map_or(rounds, |hours| hours as usize * 3_600_000 / interval as usize);
         Self { size, seed, end: end / 60_000 * 60_000, interval, rounds, hosts }
     }
 
@@ -87,15 +100,15 @@ impl Fleet {
 
     pub(crate) fn series(&self) -> u64 {
         match self.size {
-            Size::Small | Size::Medium => (self.hosts * host::SERIES) as u64,
             Size::Churn => pods::series(self.rounds),
+            _ => (self.hosts * host::SERIES) as u64,
         }
     }
 
     pub(crate) fn samples(&self) -> u64 {
         match self.size {
-            Size::Small | Size::Medium => self.series() * self.rounds as u64,
             Size::Churn => self.series() * pods::LIFE as u64,
+            _ => self.series() * self.rounds as u64,
         }
     }
 
@@ -103,10 +116,8 @@ impl Fleet {
     pub(crate) fn sources(&self, shard: usize, shards: usize) -> Vec<Source> {
         let mine = (0..self.hosts).filter(|host| host % shards == shard);
         mine.map(|host| match self.size {
-            Size::Small | Size::Medium => {
-                Source::Host(Box::new(Host::new(host, self.seed, self.start(), self.interval)))
-            }
             Size::Churn => Source::Pods(Pods::new(host, self.seed, self.start(), self.interval, self.rounds)),
+            _ => Source::Host(Box::new(Host::new(host, self.seed, self.start(), self.interval))),
         })
         .collect()
     }
@@ -114,8 +125,8 @@ impl Fleet {
     /// Names of all metrics, and a metric that every host exposes once.
     pub(crate) fn metrics(&self) -> (Vec<String>, &'static str) {
         match self.size {
-            Size::Small | Size::Medium => (host::metrics(), "node_load1"),
             Size::Churn => (pods::metrics(), "container_metric_0"),
+            _ => (host::metrics(), "node_load1"),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    promql::{Cancel, Query, QueryAnswer, QueryError, Value, parse, prettify},
+    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value, parse, prettify},
     server::{
         Response, State,
         asker::Asker,
@@ -37,6 +37,8 @@ pub(super) struct Question {
     with_stats: bool,
     /// Statistics by step are wanted too.
     per_step: bool,
+    /// Whether kept answers may be used.
+    cached: bool,
 }
 
 /// Who asks, and the format they like.
@@ -118,7 +120,9 @@ impl Question {
         let asked = Asked { query: params.get("query").to_owned(), start, end, step };
         let with_stats = !params.get("stats").is_empty();
         let per_step = params.get("stats") == "all";
-        Ok(Self { asked, limit, lookback, timeout, with_stats, per_step })
+        // Statistics speak of a whole evaluation.
+        let cached = !with_stats && matches!(params.get("nocache"), "" | "0" | "false");
+        Ok(Self { asked, limit, lookback, timeout, with_stats, per_step, cached })
     }
 
     /// What the engine is asked, with `timeout` left.
@@ -176,14 +180,29 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
+    let results = state.results.clone();
     blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
         let select = Watched::new(&*stores.select);
-        let answer = engine.run(&select, &question.query(allowed.saturating_sub(waited)), &cancel);
+        let query = question.query(allowed.saturating_sub(waited));
+        let answer = if question.cached {
+            results.run(&engine, &select, &*stores.changes, &query, &cancel)
+        } else {
+            engine.run(&select, &query, &cancel).map(Answered::from)
+        };
         let took = begun.elapsed();
+        let lost = select.warnings();
+        let answer = answer.map(|Answered { answer, fresh, reused }| {
+            metrics::QUERY_STEPS_REUSED.inc_by(reused as u64);
+            // An answer over damaged data is for this reader only: the damage may be mended.
+            if let Some(fresh) = fresh.filter(|_| lost.is_empty()) {
+                results.keep(fresh, &answer.value);
+            }
+            answer
+        });
         observe(&question, &answer, took);
-        Ok(Outcome { answer, lost: select.warnings(), waited, took })
+        Ok(Outcome { answer, lost, waited, took })
     })
     .await
 }

@@ -16,8 +16,8 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions},
     seams::{
-        admin::fake::RecordingAdmin, append::fake::MemoryAppend, env::TestClock, select::fake::MemorySelect,
-        status::fake::FixedStatus,
+        admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
+        select::fake::MemorySelect, status::fake::FixedStatus,
     },
     server::{Deadlines, ServerOptions, State, Stores, run},
 };
@@ -117,6 +117,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let options = ServerOptions {
+            result_cache: 1 << 20,
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
@@ -138,6 +139,7 @@ impl Server {
     pub(super) fn ready(&self, select: MemorySelect) {
         let status = Arc::new(FixedStatus::default());
         self.state.ready(Stores {
+            changes: Arc::new(Restless),
             select: Arc::new(select),
             append: self.append.clone(),
             status,

@@ -17,6 +17,7 @@ use super::harness::{NOW, Server, some_series};
 use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
     seams::{
+        changes::fake::Restless,
         select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
@@ -167,6 +168,7 @@ async fn a_client_that_hangs_up_stops_its_query() {
     let reads = Arc::new(AtomicUsize::new(0));
     let select = Arc::new(Slow { series: some_series(SERIES), reads: reads.clone() });
     server.state.ready(Stores {
+        changes: Arc::new(Restless),
         select,
         append: server.append.clone(),
         status: Arc::new(FixedStatus::default()),
@@ -190,6 +192,7 @@ async fn queries_wait_for_their_turn_and_not_for_ever() {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(Slow { series: some_series(600), reads: Arc::default() });
     server.state.ready(Stores {
+        changes: Arc::new(Restless),
         select,
         append: server.append.clone(),
         status: Arc::new(FixedStatus::default()),

@@ -14,6 +14,7 @@ use crate::{
     model::{Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     remote::proto::v1::{LabelMatcher, Query, ReadRequest, ReadResponse},
     seams::{
+        changes::fake::Restless,
         select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
@@ -137,6 +138,7 @@ async fn failing() -> Server {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(FailsLater(some_series(2)));
     server.state.ready(Stores {
+        changes: Arc::new(Restless),
         select,
         append: server.append.clone(),
         status: Arc::new(FixedStatus::default()),

@@ -1,0 +1,323 @@
+//! The cache itself: which steps can be reused, and which answers are kept.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    reach::{Reach, speaks_of_its_window},
+    splice::{cut, join},
+};
+use crate::{
+    model::{Annotations, TimeRange},
+    promql::{Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, exec::grid::Grid},
+    seams::{changes::Changes, select::Select},
+};
+
+/// One answer takes at most this share of the cache: one panel with thousands of series shouldn't empty it.
+const LARGEST_SHARE: usize = 8;
+/// Less than this share of a query's steps isn't worth evaluating it in pieces.
+const LEAST_REUSED_SHARE: usize = 4;
+
+/// Whose steps are the same steps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    text: String,
+    step: i64,
+    /// Where between two multiples of the step the steps lie.
+    phase: i64,
+    lookback: i64,
+}
+
+/// A kept answer.
+#[derive(Debug)]
+struct Entry {
+    /// First and last step in ms.
+    steps: TimeRange,
+    series: Vec<MatrixSeries>,
+    /// The store's version before the oldest of its steps was evaluated.
+    version: u64,
+    bytes: usize,
+}
+
+/// An answer worth keeping, until [`ResultCache::keep`] is told that it is whole.
+#[derive(Debug)]
+pub struct Fresh {
+    key: Key,
+    steps: TimeRange,
+    version: u64,
+}
+
+/// An answer, and what is to be done with it.
+#[derive(Debug)]
+pub struct Answered {
+    /// The answer.
+    pub answer: QueryAnswer,
+    /// Given when it may be kept.
+    pub fresh: Option<Fresh>,
+    /// How many of its steps were taken from the cache.
+    pub reused: usize,
+}
+
+impl From<QueryAnswer> for Answered {
+    /// An answer that has nothing to do with the cache.
+    fn from(answer: QueryAnswer) -> Self {
+        Self { answer, fresh: None, reused: 0 }
+    }
+}
+
+/// Keeps answers of range queries within a number of bytes; the longest unused go first.
+#[derive(Debug)]
+pub struct ResultCache {
+    bytes: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    entries: HashMap<Key, (Arc<Entry>, u64)>,
+    /// Keys by the moment of their last use.
+    by_use: BTreeMap<u64, Key>,
+    moment: u64,
+    bytes: usize,
+}
+
+impl ResultCache {
+    /// A cache that takes about `bytes` of memory; 0 keeps nothing.
+    #[must_use]
+    pub fn new(bytes: usize) -> Self {
+        Self { bytes, kept: Mutex::default() }
+    }
+
+    /// Bytes that kept answers take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.kept.lock().bytes
+    }
+
+    /// Answers `query` as `engine` would, with steps from kept answers where they are still right.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub fn run(
+        &self,
+        engine: &Engine,
+        select: &dyn Select,
+        changes: &dyn Changes,
+        query: &Query<'_>,
+        cancel: &Cancel,
+    ) -> Result<Answered, QueryError> {
+        let uncached = || engine.run(select, query, cancel).map(Answered::from);
+        // An order of series means something where there is one step only.
+        if self.bytes == 0 || query.step <= 0 || query.end <= query.start || speaks_of_its_window(query.text) {
+            return uncached();
+        }
+        let lookback = query.lookback.unwrap_or(engine.options().lookback);
+        let Some(reach) = Reach::of(&engine.plan(query)?, lookback) else { return uncached() };
+        let grid = Grid::range(query.start, query.end, query.step);
+        let steps = TimeRange::new(grid.start, grid.last());
+        let key =
+            Key { text: query.text.to_owned(), step: query.step, phase: query.start.rem_euclid(query.step), lookback };
+        // Asked first: what changes from here on is noted under a later version.
+        let version = changes.version();
+        let kept = self.kept.lock().find(&key);
+        let good = kept.as_ref().and_then(|entry| still_good(entry, &reach, steps, query.step, changes));
+        let (mut answer, reused) = match (kept, good) {
+            (Some(entry), Some(good)) => self.evaluate_around(engine, select, query, cancel, (&entry, good), steps)?,
+            _ => (engine.run(select, query, cancel)?, 0),
+        };
+        if let Value::Matrix(series) = &mut answer.value {
+            series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
+        let fresh = (answer.annotations.is_empty()).then_some(Fresh { key, steps, version });
+        Ok(Answered { answer, fresh, reused })
+    }
+
+    /// The steps of `good` from the entry, those before and after it from the engine.
+    fn evaluate_around(
+        &self,
+        engine: &Engine,
+        select: &dyn Select,
+        query: &Query<'_>,
+        cancel: &Cancel,
+        (entry, good): (&Entry, TimeRange),
+        steps: TimeRange,
+    ) -> Result<(QueryAnswer, usize), QueryError> {
+        let (mut series, mut annotations, mut stats) = (Vec::new(), Annotations::default(), QueryStats::default());
+        let before = TimeRange::new(steps.start, good.start.saturating_sub(query.step));
+        let after = TimeRange::new(good.end.saturating_add(query.step), steps.end);
+        for (range, from_entry) in [(before, false), (good, true), (after, false)] {
+            if range.start > range.end {
+                continue;
+            }
+            if from_entry {
+                series = join(series, cut(&entry.series, good));
+                continue;
+            }
+            let piece = engine.run(select, &Query { start: range.start, end: range.end, ..query.clone() }, cancel)?;
+            annotations.merge(piece.annotations);
+            stats.add(piece.stats);
+            if let Value::Matrix(mut piece) = piece.value {
+                piece.sort_by(|a, b| a.labels.cmp(&b.labels));
+                series = join(series, piece);
+            }
+        }
+        Ok((
+            QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() },
+            count(good, query.step),
+        ))
+    }
+
+    /// Keeps an answer that turned out to be whole.
+    pub fn keep(&self, fresh: Fresh, answer: &Value) {
+        let Value::Matrix(series) = answer else { return };
+        if series.iter().any(|one| !one.samples.histograms.is_empty()) {
+            return;
+        }
+        let one = |s: &MatrixSeries| size_of::<MatrixSeries>() + s.labels.as_bytes().len() + 16 * s.samples.len();
+        let bytes = size_of::<Entry>() + fresh.key.text.len() * 2 + series.iter().map(one).sum::<usize>();
+        if bytes > self.bytes / LARGEST_SHARE {
+            return;
+        }
+        let entry = Entry { steps: fresh.steps, series: series.clone(), version: fresh.version, bytes };
+        self.kept.lock().insert(fresh.key, entry, self.bytes);
+    }
+}
+
+impl Kept {
+    fn find(&mut self, key: &Key) -> Option<Arc<Entry>> {
+        self.moment += 1;
+        let (entry, used) = self.entries.get_mut(key)?;
+        let key = self.by_use.remove(used)?;
+        *used = self.moment;
+        self.by_use.insert(self.moment, key);
+        Some(entry.clone())
+    }
+
+    fn insert(&mut self, key: Key, entry: Entry, limit: usize) {
+        self.moment += 1;
+        self.bytes += entry.bytes;
+        self.by_use.insert(self.moment, key.clone());
+        if let Some((old, used)) = self.entries.insert(key, (Arc::new(entry), self.moment)) {
+            self.bytes -= old.bytes;
+            self.by_use.remove(&used);
+        }
+        while self.bytes > limit {
+            let Some((_, oldest)) = self.by_use.pop_first() else { break };
+            if let Some((gone, _)) = self.entries.remove(&oldest) {
+                self.bytes -= gone.bytes;
+            }
+        }
+    }
+}
+
+/// How many steps there are in `range`, whose ends are steps.
+fn count(range: TimeRange, step: i64) -> usize {
+    usize::try_from(range.end.saturating_sub(range.start) / step + 1).unwrap_or(usize::MAX)
+}
+
+/// The longest run of steps that `entry` has, `asked` wants, and no change has touched; `None` if it isn't worth it.
+fn still_good(entry: &Entry, reach: &Reach, asked: TimeRange, step: i64, changes: &dyn Changes) -> Option<TimeRange> {
+    let both = TimeRange::new(entry.steps.start.max(asked.start), entry.steps.end.min(asked.end));
+    if both.start > both.end {
+        return None;
+    }
+    if reach.fixed().is_some_and(|fixed| !changes.changed_since(entry.version, fixed).is_empty()) {
+        return None;
+    }
+    let mut touched: Vec<TimeRange> =
+        changes.changed_since(entry.version, reach.over(both)).into_iter().map(|t| reach.touched(t)).collect();
+    touched.sort_unstable_by_key(|range| range.start);
+    let mut best: Option<TimeRange> = None;
+    let mut start = both.start;
+    for bad in touched.into_iter().chain([TimeRange::new(both.end.saturating_add(1), i64::MAX)]) {
+        // The last step before the change.
+        let end = (bad.start.saturating_sub(1)).min(both.end);
+        if end >= start {
+            let run = TimeRange::new(start, end - (end - start) % step);
+            if best.is_none_or(|b| run.end - run.start > b.end - b.start) {
+                best = Some(run);
+            }
+        }
+        // The first step behind it.
+        let behind = bad.end.saturating_add(1).max(start);
+        let missed = behind.saturating_sub(both.start);
+        start = both.start.saturating_add(missed.saturating_add(step - 1) / step * step);
+        if start > both.end {
+            break;
+        }
+    }
+    best.filter(|run| count(*run, step) >= count(asked, step) / LEAST_REUSED_SHARE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Changes at these times, whatever the version.
+    struct Changed(Vec<TimeRange>);
+
+    impl Changes for Changed {
+        fn version(&self) -> u64 {
+            1
+        }
+
+        fn changed_since(&self, _: u64, range: TimeRange) -> Vec<TimeRange> {
+            self.0.iter().copied().filter(|changed| changed.overlaps(range)).collect()
+        }
+    }
+
+    fn entry(start: i64, end: i64) -> Entry {
+        Entry { steps: TimeRange::new(start, end), series: Vec::new(), version: 0, bytes: 0 }
+    }
+
+    fn reach(text: &str) -> Reach {
+        let engine = Engine::new(crate::promql::EngineOptions { lookback: 20, ..Default::default() });
+        let query = Query { text, start: 0, end: 1_000, step: 10, lookback: None, timeout: None, per_step: false };
+        Reach::of(&engine.plan(&query).unwrap(), 20).unwrap()
+    }
+
+    #[test]
+    fn steps_that_reach_a_change_are_left_out() {
+        let good = |changed: &[(i64, i64)], asked: (i64, i64)| {
+            let changes = Changed(changed.iter().map(|(a, b)| TimeRange::new(*a, *b)).collect());
+            still_good(&entry(0, 100), &reach("x"), TimeRange::new(asked.0, asked.1), 10, &changes)
+                .map(|run| (run.start, run.end))
+        };
+        assert_eq!(good(&[], (0, 100)), Some((0, 100)));
+        assert_eq!(good(&[], (20, 140)), Some((20, 100)));
+        assert_eq!(good(&[(95, 200)], (20, 140)), Some((20, 90)), "a sample at 95 is seen from 95 on");
+        assert_eq!(good(&[(0, 5)], (0, 100)), Some((30, 100)), "a sample at 5 is seen up to 25");
+        assert_eq!(good(&[(30, 30)], (0, 100)), Some((60, 100)), "the longer of two runs");
+        assert_eq!(good(&[(60, 60)], (0, 100)), Some((0, 50)));
+        assert_eq!(good(&[(-1_000, 1_000)], (0, 100)), None);
+        assert_eq!(good(&[], (110, 200)), None);
+        assert_eq!(good(&[], (90, 1_000)), None, "too little to be worth it");
+    }
+
+    #[test]
+    fn a_change_at_a_fixed_time_spoils_every_step() {
+        let changes = Changed(vec![TimeRange::new(990, 990)]);
+        let fixed = |text| still_good(&entry(0, 100), &reach(text), TimeRange::new(0, 100), 10, &changes);
+        assert_eq!(fixed("x + y @ 1"), None);
+        assert_eq!(fixed("x + y @ 2"), Some(TimeRange::new(0, 100)));
+    }
+
+    #[test]
+    fn the_longest_unused_answers_go_first_and_bytes_are_counted() {
+        let mut kept = Kept::default();
+        let key = |n: i64| Key { text: String::new(), step: n, phase: 0, lookback: 0 };
+        let sized = |bytes| Entry { bytes, ..entry(0, 0) };
+        kept.insert(key(1), sized(40), 100);
+        kept.insert(key(2), sized(40), 100);
+        assert!(kept.find(&key(1)).is_some());
+        kept.insert(key(3), sized(40), 100);
+        assert_eq!((kept.bytes, kept.entries.len(), kept.by_use.len()), (80, 2, 2));
+        assert!(kept.find(&key(2)).is_none() && kept.find(&key(1)).is_some());
+        kept.insert(key(1), sized(10), 100);
+        assert_eq!((kept.bytes, kept.entries.len(), kept.by_use.len()), (50, 2, 2));
+    }
+}

@@ -1,0 +1,24 @@
+//! Answers of range queries, kept for the next refresh of a dashboard.
+//!
+//! A dashboard asks the same expressions again and again, each time over a window that has moved by a step or two. A
+//! [`ResultCache`] keeps the last answer per expression, step and lookback; when it comes again, steps that the kept
+//! answer has are taken from there and only the others are evaluated.
+//!
+//! # Why it can't lie
+//!
+//! - The value at a step depends on samples in a known stretch of time around it, its *reach*, which
+//!   [`Reach`](reach::Reach) works out from the plan. The store journals which times change
+//!   ([`Changes`](crate::seams::changes::Changes)): late samples, deletes, retention. A kept step counts only if nothing
+//!   in its reach has changed since before it was evaluated. So closed time is reused and open time is not, without any
+//!   guess at how late samples may come.
+//! - An expression whose value at a step depends on anything else isn't kept: the start or end of the query, labels made
+//!   up from others, several metric names (see [`reach`]). Neither are answers with remarks, with histograms, or over
+//!   damaged tables.
+//! - `nocache=1` goes around it. `tests/scenarios/result_cache.rs` compares it with uncached answers, bit for bit, under
+//!   random writes, deletes and windows.
+
+mod cache;
+mod reach;
+mod splice;
+
+pub use cache::{Answered, Fresh, ResultCache};

@@ -1,0 +1,195 @@
+//! Which samples the value at a step depends on.
+
+use crate::{
+    model::TimeRange,
+    promql::{
+        ast::{BinaryOp, Edges},
+        exec::grid::Shift,
+        plan::{Kind, Node},
+    },
+};
+
+/// Functions that look elsewhere than their arguments say, or join series of different steps under one name.
+const OPAQUE: [&str; 3] = ["info", "label_join", "label_replace"];
+
+/// The times whose samples can change the value at a step: a stretch around the step, and fixed times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Reach {
+    /// From this many ms before the step …
+    back: i64,
+    /// … to this many after it.
+    ahead: i64,
+    /// The same for all steps: what `@` looks at.
+    fixed: Option<TimeRange>,
+}
+
+impl Reach {
+    /// The reach of a plan; `None` if its value at a step depends on more than samples in such a stretch.
+    pub(super) fn of(plan: &Node, lookback: i64) -> Option<Self> {
+        let mut reach = Self { back: 0, ahead: 0, fixed: None };
+        reach.add(plan, lookback, true)?;
+        Some(reach)
+    }
+
+    /// `joins`: whether series of different names may meet here. Where names are dropped, two series that never meet at
+    /// one step become one over many, which is an error for the whole query but not for its parts.
+    fn add(&mut self, node: &Node, lookback: i64, joins: bool) -> Option<()> {
+        match &node.kind {
+            Kind::Number(_) | Kind::Text(_) => {}
+            Kind::Select(select) => {
+                select.metric_name()?;
+                self.look(select.shift, lookback, margin(select.edges, lookback));
+            }
+            Kind::Window(select, range) => {
+                select.metric_name()?;
+                self.look(select.shift, *range, margin(select.edges, lookback));
+            }
+            Kind::Subquery(subquery) => {
+                let mut inner = Self::default();
+                inner.add(&subquery.expr, lookback, false)?;
+                self.fix(inner.fixed);
+                let back = subquery.range.saturating_add(inner.back);
+                let Shift { offset, at } = subquery.shift;
+                match at {
+                    Some(at) => {
+                        let end = at.saturating_sub(offset);
+                        self.fix(Some(TimeRange::new(end.saturating_sub(back), end.saturating_add(inner.ahead))));
+                    }
+                    None => self.stretch(offset.saturating_add(back), inner.ahead.saturating_sub(offset)),
+                }
+            }
+            Kind::Call(call) if OPAQUE.contains(&call.function) => return None,
+            Kind::Call(call) => call.args.iter().try_for_each(|arg| self.add(arg, lookback, false))?,
+            Kind::Aggregate(aggregate) => {
+                if let Some(param) = &aggregate.param {
+                    self.add(param, lookback, false)?;
+                }
+                self.add(&aggregate.expr, lookback, true)?;
+            }
+            Kind::Binary(binary) => {
+                let is_set = matches!(binary.op, BinaryOp::And | BinaryOp::Or | BinaryOp::Unless);
+                if binary.op == BinaryOp::Or && !joins {
+                    return None;
+                }
+                self.add(&binary.lhs, lookback, joins && is_set)?;
+                self.add(&binary.rhs, lookback, joins && is_set)?;
+            }
+            Kind::Negate(inner) => self.add(inner, lookback, false)?,
+            Kind::Invariant(inner) => self.add(inner, lookback, joins)?,
+        }
+        Some(())
+    }
+
+    fn look(&mut self, Shift { offset, at }: Shift, window: i64, margin: i64) {
+        let window = window.saturating_add(margin);
+        match at {
+            Some(at) => {
+                let end = at.saturating_sub(offset);
+                self.fix(Some(TimeRange::new(end.saturating_sub(window), end.saturating_add(margin))));
+            }
+            None => self.stretch(offset.saturating_add(window), margin.saturating_sub(offset)),
+        }
+    }
+
+    fn stretch(&mut self, back: i64, ahead: i64) {
+        self.back = self.back.max(back);
+        self.ahead = self.ahead.max(ahead);
+    }
+
+    fn fix(&mut self, range: Option<TimeRange>) {
+        let Some(range) = range else { return };
+        let hull = self.fixed.map_or(range, |old| TimeRange::new(old.start.min(range.start), old.end.max(range.end)));
+        self.fixed = Some(hull);
+    }
+
+    /// All times that any step in `steps` depends on.
+    pub(super) fn over(&self, steps: TimeRange) -> TimeRange {
+        TimeRange::new(steps.start.saturating_sub(self.back), steps.end.saturating_add(self.ahead))
+    }
+
+    /// The times, in ms, at which a step would see a change in `changed`.
+    pub(super) fn touched(&self, changed: TimeRange) -> TimeRange {
+        TimeRange::new(changed.start.saturating_sub(self.ahead), changed.end.saturating_add(self.back))
+    }
+
+    /// What every step depends on.
+    pub(super) fn fixed(&self) -> Option<TimeRange> {
+        self.fixed
+    }
+}
+
+/// `anchored` and `smoothed` also look for samples around the window, as far as the lookback.
+fn margin(edges: Edges, lookback: i64) -> i64 {
+    if edges == Edges::Plain { 0 } else { lookback }
+}
+
+/// Whether `text` may speak of the query's own start, end or length. Takes a label of such a name for it, too.
+pub(super) fn speaks_of_its_window(text: &str) -> bool {
+    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.any(|word| ["start", "end", "range"].contains(&word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::promql::{
+        parse,
+        plan::{QueryTimes, lower},
+    };
+
+    fn reach(text: &str) -> Option<Reach> {
+        let times = QueryTimes { text, start: 0, end: 3_600_000, step: 60_000, subquery_step: 60_000 };
+        Reach::of(&lower(&parse(text).unwrap(), &times).unwrap(), 300_000)
+    }
+
+    fn stretch(text: &str) -> (i64, i64) {
+        let reach = reach(text).unwrap();
+        (reach.back, reach.ahead)
+    }
+
+    #[test]
+    fn windows_offsets_and_subqueries_add_up() {
+        assert_eq!(stretch("vector(1)"), (0, 0));
+        assert_eq!(stretch("x"), (300_000, 0));
+        assert_eq!(stretch("x offset 1m"), (360_000, 0));
+        assert_eq!(stretch("x offset -1m"), (240_000, 60_000));
+        assert_eq!(stretch("rate(x[10m]) + y"), (600_000, 0));
+        assert_eq!(stretch("max_over_time(rate(x[10m])[1h:1m] offset -1m)"), (4_140_000, 60_000));
+        assert_eq!(stretch("rate(x[10m] smoothed)"), (900_000, 300_000));
+    }
+
+    #[test]
+    fn a_fixed_time_is_shared_by_all_steps() {
+        let reach = reach("x / on () y @ 1000 + max_over_time(z[1m] @ 2000)").unwrap();
+        assert_eq!(reach.fixed(), Some(TimeRange::new(700_000, 2_000_000)));
+        assert_eq!((reach.back, reach.ahead), (300_000, 0));
+    }
+
+    #[test]
+    fn expressions_whose_steps_depend_on_one_another_have_no_reach() {
+        for text in [
+            r#"{job="x"}"#,
+            r#"rate({__name__=~"a|b"}[5m])"#,
+            "abs(a or b)",
+            "(a or b) * 2",
+            "max_over_time((a or b)[5m:1m])",
+            r#"label_replace(x, "a", "b", "c", "d")"#,
+            "info(x)",
+        ] {
+            assert_eq!(reach(text), None, "{text}");
+        }
+        for text in ["a or b", "sum(a or b)", "sum by (x) (a) / sum(b or c)", "count(x) or vector(0)"] {
+            assert!(reach(text).is_some(), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_about_the_window_are_noticed() {
+        for text in ["x @ end()", "x @ start ( )", "rate(x[range()])", "x[5m:range ()]"] {
+            assert!(speaks_of_its_window(text), "{text}");
+        }
+        for text in ["node_send_bytes", "rate(x_range[5m])", "sum by (started) (x)"] {
+            assert!(!speaks_of_its_window(text), "{text}");
+        }
+    }
+}

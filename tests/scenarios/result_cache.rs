@@ -1,0 +1,206 @@
+//! Answers with the result cache against answers without it, bit for bit.
+
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use vctsdb::{
+    model::TimeRange,
+    promql::{Cancel, Engine, EngineOptions, MatrixSeries, Query, QueryError, ResultCache, Value as Answer},
+    seams::{
+        admin::Admin,
+        env::{SimDisk, TestClock},
+    },
+    storage::{Storage, StorageOptions},
+};
+
+use super::store::{Sample, Value, open, options, series, write};
+
+const STEP: i64 = 15_000;
+
+/// What dashboards ask, and what a cache could stumble over.
+const EXPRESSIONS: [&str; 24] = [
+    "metric_0",
+    "sum(rate(metric_1[2m]))",
+    "sum by (host) (rate(metric_1[90s]))",
+    "max_over_time(sum(metric_0)[3m:1m])",
+    "metric_0 offset 1m",
+    "metric_0 offset -1m",
+    "metric_0 - on (host) metric_0 offset 2m",
+    "metric_1 / on () group_left sum(metric_0)",
+    "metric_0 or metric_1",
+    "sum(metric_0) or vector(0)",
+    "absent(metric_2)",
+    "count(metric_0 > 2)",
+    "topk(2, metric_0)",
+    "quantile(0.7, metric_1)",
+    "avg_over_time(metric_2[1m]) * 3",
+    "sum(metric_0 @ 300)",
+    "metric_0 + on (host) metric_0 @ end()",
+    "timestamp(metric_0) - time()",
+    "limitk(1, metric_0)",
+    "-(metric_0 or metric_1)",
+    r#"rate({__name__=~"metric_.*"}[1m])"#,
+    r#"label_replace(metric_0, "host", "one", "", "")"#,
+    "time()",
+    "stddev without (host) (metric_1)",
+];
+
+#[derive(Debug, Clone)]
+enum Act {
+    Write(Vec<Sample>),
+    Delete(usize, i64, i64),
+    Flush,
+    Compact,
+    /// Expression, first step and number of steps.
+    Ask(usize, i64, i64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let time = prop_oneof![8 => (0i64..80).prop_map(|t| t * 15_000), 2 => 0i64..1_200_000];
+    let value = (0i64..100).prop_map(|v| Value::Float((v as f64 / 8.0).to_bits()));
+    let sample = (0usize..9, time, value).prop_map(|(s, t, v)| (series(s), t, v));
+    prop_oneof![
+        3 => proptest::collection::vec(sample, 1..8).prop_map(Act::Write),
+        2 => (0usize..9, 0i64..1_200_000, 0i64..600_000).prop_map(|(s, from, len)| Act::Delete(s, from, from + len)),
+        1 => Just(Act::Flush),
+        1 => Just(Act::Compact),
+        12 => (0..EXPRESSIONS.len(), 0i64..40, 2i64..60).prop_map(|(e, first, steps)| Act::Ask(e, first, steps)),
+    ]
+}
+
+/// Labels and the bits of times and values.
+fn bits(answer: &Answer) -> Vec<(String, Vec<(i64, u64)>)> {
+    let Answer::Matrix(series) = answer else { panic!("{answer:?}") };
+    let samples =
+        |s: &MatrixSeries| s.samples.times.iter().copied().zip(s.samples.values.iter().map(|v| v.to_bits())).collect();
+    series.iter().map(|s| (s.labels.to_string(), samples(s))).collect()
+}
+
+struct Desk {
+    engine: Engine,
+    cache: ResultCache,
+}
+
+impl Desk {
+    fn new(bytes: usize) -> Self {
+        Self {
+            engine: Engine::new(EngineOptions { lookback: 60_000, ..EngineOptions::default() }),
+            cache: ResultCache::new(bytes),
+        }
+    }
+
+    /// Asks with the cache, keeps the answer, and answers how many samples were read and how many steps reused.
+    fn ask(&self, storage: &Storage, query: &Query<'_>) -> Result<(Answer, u64, usize), QueryError> {
+        let found = self.cache.run(&self.engine, storage, storage, query, &Cancel::default())?;
+        if let Some(fresh) = found.fresh {
+            self.cache.keep(fresh, &found.answer.value);
+        }
+        Ok((found.answer.value, found.answer.stats.samples, found.reused))
+    }
+
+    fn plain(&self, storage: &Storage, query: &Query<'_>) -> Result<Answer, QueryError> {
+        Ok(self.engine.run(storage, query, &Cancel::default())?.value)
+    }
+}
+
+fn range(text: &str, start: i64, end: i64) -> Query<'_> {
+    Query { text, start, end, step: STEP, lookback: None, timeout: None, per_step: false }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cached_answers_are_those_of_an_evaluation(
+        acts in proptest::collection::vec(act(), 1..80),
+        favourite in 0..EXPRESSIONS.len(),
+        bytes in prop_oneof![Just(1usize << 20), Just(20_000)],
+    ) {
+        let disk = SimDisk::new();
+        let storage = open(&disk).unwrap();
+        let desk = Desk::new(bytes);
+        for (i, act) in acts.into_iter().enumerate() {
+            match act {
+                Act::Write(samples) => write(&storage, &samples).unwrap(),
+                Act::Delete(number, from, to) => {
+                    let labels = series(number);
+                    let matchers = labels.iter().map(|(n, v)| matcher(n, v)).collect();
+                    Admin::delete(&storage, &[matchers], TimeRange::new(from, to), false).unwrap();
+                }
+                Act::Flush => storage.flush().unwrap(),
+                Act::Compact => storage.compact().unwrap(),
+                Act::Ask(expression, first, steps) => {
+                    // Mostly the same expression, so that there is something to reuse.
+                    let text = EXPRESSIONS[if i % 3 == 0 { expression } else { favourite }];
+                    let query = range(text, first * STEP, (first + steps) * STEP);
+                    match (desk.ask(&storage, &query), desk.plain(&storage, &query)) {
+                        (Ok((cached, ..)), Ok(plain)) => prop_assert_eq!(bits(&cached), bits(&plain), "{}", text),
+                        (cached, plain) => {
+                            prop_assert_eq!(cached.err().map(|e| e.to_string()), plain.err().map(|e| e.to_string()));
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn matcher(name: &str, value: &str) -> vctsdb::model::Matcher {
+    vctsdb::model::Matcher::new(vctsdb::model::MatchOp::Equal, name, value).unwrap()
+}
+
+/// An hour of one series of `metric_0`, every 15 s.
+fn hour(storage: &Storage) {
+    let samples: Vec<Sample> = (0..240).map(|i| (series(0), i * STEP, Value::Float((i as f64).to_bits()))).collect();
+    write(storage, &samples).unwrap();
+}
+
+#[test]
+fn a_refresh_reads_only_what_is_new_and_a_late_sample_only_what_it_touches() {
+    let disk = SimDisk::new();
+    let storage = open(&disk).unwrap();
+    hour(&storage);
+    let desk = Desk::new(1 << 20);
+    let text = "sum(max_over_time(metric_0[1m]))";
+    let (_, all, reused) = desk.ask(&storage, &range(text, 600_000, 3_000_000)).unwrap();
+    assert_eq!(reused, 0);
+    let (_, few, reused) = desk.ask(&storage, &range(text, 630_000, 3_030_000)).unwrap();
+    assert_eq!(reused, 159);
+    assert!(few * 10 < all, "{few} samples read against {all}");
+
+    write(&storage, &[(series(3), 2_900_000, Value::Float(0))]).unwrap();
+    let (_, some, reused) = desk.ask(&storage, &range(text, 630_000, 3_030_000)).unwrap();
+    assert_eq!(reused, (2_900_000 - 630_000) / STEP as usize + 1, "up to the slot of the late sample");
+    assert!(some * 5 < all, "{some} samples read against {all}");
+}
+
+#[test]
+fn what_is_deleted_leaves_kept_answers_too() {
+    let storage = open(&SimDisk::new()).unwrap();
+    hour(&storage);
+    let desk = Desk::new(1 << 20);
+    let query = range("metric_0", 600_000, 3_000_000);
+    let (before, ..) = desk.ask(&storage, &query).unwrap();
+    let selector = vec![matcher("__name__", "metric_0")];
+    Admin::delete(&storage, &[selector], TimeRange::new(2_500_000, 2_600_000), false).unwrap();
+    let (after, _, reused) = desk.ask(&storage, &query).unwrap();
+    assert_ne!(bits(&before), bits(&after));
+    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap()));
+    assert!(reused > 0, "what is before the deleted times is still good");
+}
+
+#[test]
+fn what_retention_drops_leaves_kept_answers_too() {
+    let clock = Arc::new(TestClock::at(3_600_000));
+    let options = StorageOptions { retention_time: Some(3_000_000), ..options() };
+    let storage = Storage::open(Arc::new(SimDisk::new()), clock.clone(), options).unwrap();
+    hour(&storage);
+    let desk = Desk::new(1 << 20);
+    let query = range("metric_0", 900_000, 3_000_000);
+    let (before, ..) = desk.ask(&storage, &query).unwrap();
+    clock.advance(1_000_000);
+    let (after, _, reused) = desk.ask(&storage, &query).unwrap();
+    assert_ne!(bits(&before), bits(&after));
+    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap()));
+    assert!(reused > 0, "what is behind the line is still good");
+}
