@@ -1,4 +1,5 @@
-//! Expressions as text, in Prometheus' canonical one-line form: parsing it gives the same tree again.
+//! Expressions as text, in Prometheus' canonical one-line form: parsing it gives the same tree again, but for `+Inf` as
+//! the base of a power, whose sign is then that of the power.
 
 use std::fmt::{self, Display, Write as _};
 

@@ -55,6 +55,7 @@ fn an_estimate_is_close_where_nothing_has_to_be_guessed() {
         assert!((0.9..1.2).contains(&ratio), "{text}: {estimated:?} {actual:?}");
         let peak = explained.analyzed.unwrap().stats.peak_samples;
         let ratio = explained.estimated_peak as f64 / peak as f64;
-        assert!((0.4..2.5).contains(&ratio), "{text}: {} {peak}", explained.estimated_peak);
+        // Aggregations computed once are counted as often as they occur.
+        assert!((0.4..3.0).contains(&ratio), "{text}: {} {peak}", explained.estimated_peak);
     }
 }
