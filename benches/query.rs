@@ -140,6 +140,7 @@ fn bench(c: &mut Criterion) {
                 step: STEP,
                 lookback: None,
                 timeout: None,
+                per_step: false,
             };
             group.bench_function(format!("{name}, threads {threads}"), |b| {
                 b.iter(|| black_box(engine.run(*data, &query, &Cancel::default())));

@@ -97,7 +97,8 @@ pub struct Flags {
     pub lookback: Duration,
 
     /// Parts of PromQL to turn on, by Prometheus' names: promql-experimental-functions, promql-delayed-name-removal,
-    /// promql-extended-range-selectors, promql-binop-fill-modifiers, type-and-unit-labels.
+    /// promql-extended-range-selectors, promql-binop-fill-modifiers,
+    /// promql-per-step-stats, type-and-unit-labels.
     #[arg(
         long = "enable-feature",
         env = "VCTSDB_ENABLE_FEATURE",
@@ -106,6 +107,10 @@ pub struct Flags {
         help_heading = "Queries"
     )]
     pub enable_features: Vec<String>,
+
+    /// Append every ended query to this file, one JSON object a line.
+    #[arg(long = "query.log", env = "VCTSDB_QUERY_LOG", value_name = "FILE", help_heading = "Observation")]
+    pub query_log: Option<PathBuf>,
 
     /// How often the server stores its own metrics; 0 or "off" for never.
     #[arg(long = "self-scrape.interval", env = "VCTSDB_SELF_SCRAPE_INTERVAL", default_value = "15s",
@@ -219,6 +224,7 @@ impl Config {
                 deadlines: Deadlines::default(),
                 external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples),
+                query_log: flags.query_log.clone(),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
         }
@@ -277,6 +283,10 @@ impl Flags {
             ("log.format", format),
             ("log.level", self.log_level.clone()),
             ("memory", memory.to_string()),
+            (
+                "query.log",
+                self.query_log.as_deref().map_or_else(String::new, |path| path.to_string_lossy().into_owned()),
+            ),
             ("query.lookback-delta", format_duration(ms(self.lookback))),
             ("query.max-concurrency", self.max_concurrency.to_string()),
             ("query.max-samples", max_samples.to_string()),

@@ -9,7 +9,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     registry::LookupSpan,
 };
 
@@ -28,7 +28,7 @@ pub(super) fn start(flags: &Flags) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One JSON object a line: time, level, target, message, then the event's own fields.
+/// One JSON object a line: time, level, target, message, then the event's own fields and what is known about the request.
 struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -36,12 +36,17 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let mut object = Object(Map::new());
         object.set("time", jiff::Timestamp::now().to_string());
         object.set("level", event.metadata().level().as_str());
         object.set("target", event.metadata().target());
         event.record(&mut object);
+        if let Some(span) = context.lookup_current()
+            && let Some(fields) = span.extensions().get::<FormattedFields<N>>()
+        {
+            object.set(span.name(), fields.as_str());
+        }
         writeln!(writer, "{}", Value::Object(object.0))
     }
 }

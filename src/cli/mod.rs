@@ -7,6 +7,7 @@
 mod care;
 mod client;
 mod logs;
+mod plan;
 mod query;
 mod serve;
 mod table;

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::{Failure, client, runtime, table, when};
+use super::{Failure, client, plan, runtime, table, when};
 
 /// Without --step, a range is asked for at about so many times: a screenful.
 const ROWS: f64 = 60.0;
@@ -46,6 +46,14 @@ pub(super) struct QueryFlags {
     #[arg(long, value_name = "DURATION", requires = "start")]
     step: Option<String>,
 
+    /// Show how it is going to be evaluated, and don't.
+    #[arg(long, conflicts_with = "analyze")]
+    explain: bool,
+
+    /// Evaluate it, and show how that went instead of the answer.
+    #[arg(long)]
+    analyze: bool,
+
     /// How to print the answer.
     #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
     output: Output,
@@ -53,7 +61,12 @@ pub(super) struct QueryFlags {
 
 /// Asks and prints.
 pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
-    let (path, parameters) = parameters(flags)?;
+    let (mut path, mut parameters) = parameters(flags)?;
+    let planned = flags.explain || flags.analyze;
+    if planned {
+        path = "/api/v1/explain";
+        parameters.push(("analyze", flags.analyze.to_string()));
+    }
     let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let (status, body) = runtime()?.block_on(client::post(&flags.server, path, &form))?;
     let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
@@ -72,7 +85,10 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
             out.write_all(&body)?;
             out.write_all(b"\n")?;
         }
-        Output::Table => out.write_all(table::render(answer.get("data").unwrap_or(&Value::Null)).as_bytes())?,
+        Output::Table => {
+            let data = answer.get("data").unwrap_or(&Value::Null);
+            out.write_all(if planned { plan::render(data) } else { table::render(data) }.as_bytes())?;
+        }
     }
     Ok(out.flush()?)
 }

@@ -16,6 +16,9 @@ use crate::{
     storage::Storage,
 };
 
+/// The file in the data directory that names the running queries.
+const ACTIVE_QUERIES: &str = "queries.active";
+
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
@@ -64,6 +67,10 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
     };
+    // The directory is ours from here on. Without these files queries are answered all the same.
+    if let Err(error) = state.log_queries(&config.data_dir.join(ACTIVE_QUERIES)) {
+        tracing::warn!(%error, "queries can't be logged");
+    }
     state.ready(Stores {
         select: storage.clone(),
         append: storage.clone(),

@@ -20,10 +20,8 @@ const FEW_SERIES: u64 = 64;
 
 /// The series of `part` that pass all matchers.
 pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
-    let mut ordered: Vec<&Matcher> = matchers.iter().collect();
-    ordered.sort_by_key(|m| (scans(m), m.matches_empty(), std::cmp::Reverse(m.prefix().len())));
     let mut found: Option<RoaringBitmap> = None;
-    for matcher in ordered {
+    for matcher in in_order(matchers) {
         found = Some(match found {
             Some(found) if found.is_empty() => return Ok(found),
             Some(found) if scans(matcher) && found.len() <= FEW_SERIES => filter(part, &found, matcher)?,
@@ -38,6 +36,32 @@ pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitma
         });
     }
     Ok(found.unwrap_or_else(|| part.ids().clone()))
+}
+
+/// The matchers, cheapest first.
+#[must_use]
+pub fn in_order(matchers: &[Matcher]) -> Vec<&Matcher> {
+    let mut ordered: Vec<&Matcher> = matchers.iter().collect();
+    ordered.sort_by_key(|m| (scans(m), m.matches_empty(), std::cmp::Reverse(m.prefix().len())));
+    ordered
+}
+
+/// How the series that pass a matcher are found, in words.
+#[must_use]
+pub fn path(matcher: &Matcher) -> String {
+    let postings = match matcher.literals() {
+        Some(literals) if wanted(matcher) => match literals.iter().filter(|v| !v.is_empty()).count() {
+            1 => "postings of one value".to_owned(),
+            count => format!("postings of {count} values"),
+        },
+        _ if selects_everything(matcher) && !wanted(matcher) => return "all series".to_owned(),
+        _ if selects_everything(matcher) => "postings of all values".to_owned(),
+        _ if wanted(matcher) && !matcher.prefix().is_empty() => {
+            format!("scan of the values that begin with {:?}", matcher.prefix())
+        }
+        _ => "scan of all values".to_owned(),
+    };
+    if matcher.matches_empty() { format!("all series but the {postings}") } else { postings }
 }
 
 /// Whether the values concerned must be searched for.

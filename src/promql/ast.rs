@@ -27,8 +27,10 @@ pub struct Expr {
 /// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {
-    /// A number; durations written as numbers (`5m`) are in seconds.
+    /// A number.
     Number(f64),
+    /// A number written as a duration (`5m`), in seconds.
+    Duration(f64),
     /// A string, unquoted.
     String(String),
     /// `name{matchers}`
@@ -57,7 +59,7 @@ pub enum ExprKind {
 /// An instant vector selector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selector {
-    /// The metric name as written before or inside the braces (it is among `matchers` as well).
+    /// The metric name written before the braces: the first of `matchers`, as well. One inside them is only there.
     pub name: Option<String>,
     /// All conditions, the one on the metric name included.
     pub matchers: Vec<Matcher>,

@@ -199,6 +199,7 @@ impl<'q> Budget<'q> {
             series: self.series.load(Ordering::Relaxed),
             samples: self.samples.load(Ordering::Relaxed),
             peak_samples: self.peak.load(Ordering::Relaxed),
+            ..QueryStats::default()
         }
     }
 }

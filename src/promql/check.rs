@@ -29,7 +29,7 @@ impl Checker<'_> {
     fn expr(&self, expr: &mut Expr) -> Result<ValueType, QueryError> {
         let span = expr.span;
         match &mut expr.kind {
-            ExprKind::Number(_) => Ok(ValueType::Scalar),
+            ExprKind::Number(_) | ExprKind::Duration(_) => Ok(ValueType::Scalar),
             ExprKind::String(_) => Ok(ValueType::String),
             ExprKind::Selector(selector) => self.selector(selector, span, true),
             ExprKind::Range(range) => {
@@ -62,8 +62,7 @@ impl Checker<'_> {
 
     fn selector(&self, selector: &Selector, span: Span, must_narrow: bool) -> Result<ValueType, QueryError> {
         // A name before the braces is the first matcher; one given inside them may stand beside others.
-        let outside = selector.name.is_some() && self.text.as_bytes().get(span.start as usize) != Some(&b'{');
-        if let (true, Some(name), [_, rest @ ..]) = (outside, &selector.name, selector.matchers.as_slice()) {
+        if let (Some(name), [_, rest @ ..]) = (&selector.name, selector.matchers.as_slice()) {
             return match rest.iter().find(|m| m.name() == METRIC_NAME) {
                 Some(second) => {
                     let (name, second) = (quote(name), quote(second.value()));
@@ -104,7 +103,7 @@ impl Checker<'_> {
             let want = signature.arg_type(i).unwrap_or(ValueType::Vector);
             let got = match &arg.kind {
                 ExprKind::Selector(selector) if signature.name == "info" && i == 1 => {
-                    if selector.name.is_some() && self.text.as_bytes().get(arg.span.start as usize) != Some(&b'{') {
+                    if selector.name.is_some() {
                         return self.refuse(arg.span, "expected label selectors only, got vector selector instead");
                     }
                     self.selector(selector, arg.span, false)?
@@ -193,7 +192,7 @@ impl Checker<'_> {
 /// The type of an expression that has been checked.
 pub(crate) fn value_type(expr: &Expr) -> ValueType {
     match &expr.kind {
-        ExprKind::Number(_) => ValueType::Scalar,
+        ExprKind::Number(_) | ExprKind::Duration(_) => ValueType::Scalar,
         ExprKind::String(_) => ValueType::String,
         ExprKind::Selector(_) | ExprKind::Aggregate(_) => ValueType::Vector,
         ExprKind::Range(_) | ExprKind::Subquery(_) => ValueType::Matrix,

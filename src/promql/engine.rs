@@ -1,12 +1,16 @@
 //! The door to query evaluation.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{
-    Cancel, Features, QueryAnswer, QueryError,
+    Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
     budget::{Budget, Pool, SAMPLE_BYTES},
-    exec::{Context, Notes, Settings, answer, grid::Grid},
+    exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
+    explain::{Analyzed, Known},
     parse_with,
     plan::{Node, QueryTimes, lower},
 };
@@ -29,6 +33,8 @@ pub struct EngineOptions {
     pub threads: usize,
     /// What Prometheus has only behind `--enable-feature`.
     pub features: Features,
+    /// What may be done to make queries cheaper.
+    pub optimise: Optimise,
 }
 
 impl Default for EngineOptions {
@@ -41,6 +47,7 @@ impl Default for EngineOptions {
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             features: Features::default(),
+            optimise: Optimise::default(),
         }
     }
 }
@@ -60,6 +67,8 @@ pub struct Query<'a> {
     pub lookback: Option<i64>,
     /// Shortens the engine's timeout.
     pub timeout: Option<Duration>,
+    /// Whether to count the samples looked at by step.
+    pub per_step: bool,
 }
 
 /// Evaluates queries. Blocking: call it from a thread that may wait.
@@ -103,6 +112,57 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
+        let (plan, grid) = self.checked(query)?;
+        let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
+        let cx = self.context(select, query, cancel, account);
+        self.known(&cx, &plan, grid)?;
+        evaluate(cx, &plan, grid, query).map(|(answer, _)| answer)
+    }
+
+    /// Tells how `query` would be evaluated, and with `analyze` evaluates it and tells what that took.
+    ///
+    /// # Errors
+    /// As [`Engine::run`]; without `analyze`, a query that is going to be refused for its size is still explained.
+    pub fn explain(
+        &self,
+        select: &dyn Select,
+        query: &Query<'_>,
+        analyze: bool,
+        cancel: &Cancel,
+    ) -> Result<Explained, QueryError> {
+        let begun = Instant::now();
+        let (plan, grid) = self.checked(query)?;
+        let cx = self.context(select, query, cancel, Account::default().by_operator());
+        let lookback = cx.settings.lookback;
+        let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
+        let known = Known { found: &found, lookback };
+        let (account, analyzed) = if analyze {
+            let (answer, account) = evaluate(cx, &plan, grid, query)?;
+            (account, Some(Analyzed { stats: answer.stats, time: begun.elapsed() }))
+        } else {
+            (Account::default(), None)
+        };
+        Ok(Explained {
+            plan: known.steps(&plan, grid, query.text, select, &account)?,
+            estimated_peak: known.peak(&plan, &grid),
+            analyzed,
+        })
+    }
+
+    /// Parses and plans `query`.
+    pub(super) fn plan(&self, query: &Query<'_>) -> Result<Node, QueryError> {
+        let times = QueryTimes {
+            text: query.text,
+            start: query.start,
+            end: if query.step == 0 { query.start } else { query.end },
+            step: query.step,
+            subquery_step: self.options.subquery_step,
+        };
+        lower(&self.parse(query.text)?, &times, self.options.optimise)
+    }
+
+    /// The plan, if it can be evaluated like that, and the steps to evaluate it at.
+    fn checked(&self, query: &Query<'_>) -> Result<(Node, Grid), QueryError> {
         let plan = self.plan(query)?;
         let instant = query.step == 0;
         let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
@@ -117,30 +177,40 @@ impl Engine {
                 return Err(QueryError::Type(format!("invalid expression type \"{name}\" {text}")));
             }
         }
+        Ok((plan, grid))
+    }
+
+    fn context<'q>(
+        &'q self,
+        select: &'q dyn Select,
+        query: &Query<'_>,
+        cancel: &'q Cancel,
+        account: Account,
+    ) -> Context<'q> {
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
         let budget = Budget::new(cancel, &self.pool, timeout, self.options.max_samples, self.options.threads);
-        budget.foresee(1, grid.steps)?;
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),
             threads: self.options.threads,
             delayed_name_removal: self.options.features.delayed_name_removal,
             type_labels: self.options.features.type_and_unit_labels,
+            optimise: self.options.optimise,
         };
-        let cx = Context { select, settings, budget, notes: Notes::default() };
-        let value = answer(&cx, &plan, grid, instant)?;
-        let stats = cx.budget.stats();
-        Ok(QueryAnswer { value, annotations: cx.notes.finish(), stats })
+        Context { select, settings, budget, notes: Notes::default(), account, memo: Memo::default() }
     }
 
-    /// Parses and plans `query`.
-    pub(super) fn plan(&self, query: &Query<'_>) -> Result<Node, QueryError> {
-        let times = QueryTimes {
-            text: query.text,
-            start: query.start,
-            end: if query.step == 0 { query.start } else { query.end },
-            step: query.step,
-            subquery_step: self.options.subquery_step,
-        };
-        lower(&self.parse(query.text)?, &times)
+    /// Looks up what the plan selects, and refuses what can't fit.
+    fn known(&self, cx: &Context<'_>, plan: &Node, grid: Grid) -> Result<HashMap<usize, Found>, QueryError> {
+        cx.budget.foresee(1, grid.steps)?;
+        let found = select_all(cx, plan, grid)?;
+        Known { found: &found, lookback: cx.settings.lookback }.judge(plan, &grid, self.options.max_samples)?;
+        Ok(found)
     }
+}
+
+fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {
+    let value = answer(&cx, plan, grid, query.step == 0)?;
+    let (queryable_samples, samples_by_step) = cx.account.samples();
+    let stats = QueryStats { queryable_samples, ..cx.budget.stats() };
+    Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.account))
 }

@@ -29,6 +29,8 @@ pub struct Features {
     /// `type-and-unit-labels`: `rate` and `increase` judge by the label `__type__`, not by the name, whether a metric is
     /// a counter.
     pub type_and_unit_labels: bool,
+    /// `promql-per-step-stats`: `stats=all` counts samples step by step.
+    pub per_step_stats: bool,
 }
 
 /// What came of enabling a feature by name.
@@ -77,6 +79,7 @@ impl Features {
         extended_range_selectors: true,
         binop_fill_modifiers: true,
         type_and_unit_labels: true,
+        per_step_stats: true,
     };
 
     /// Turns on the feature that Prometheus knows by this name.
@@ -87,6 +90,7 @@ impl Features {
             "promql-extended-range-selectors" => &mut self.extended_range_selectors,
             "promql-binop-fill-modifiers" => &mut self.binop_fill_modifiers,
             "type-and-unit-labels" => &mut self.type_and_unit_labels,
+            "promql-per-step-stats" => &mut self.per_step_stats,
             name if ALWAYS.contains(&name) => return Enabled::Always,
             _ => return Enabled::Unknown,
         };
@@ -106,7 +110,7 @@ impl Features {
             ("fill_right", self.binop_fill_modifiers),
             ("delayed_name_removal", self.delayed_name_removal),
             ("type_and_unit_labels", self.type_and_unit_labels),
-            ("per_step_stats", false),
+            ("per_step_stats", self.per_step_stats),
         ];
         let aggregations =
             AggregateOp::all().map(|op| (op.as_str(), self.experimental_functions || !op.is_experimental()));

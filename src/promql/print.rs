@@ -1,21 +1,23 @@
-//! Expressions as text, in Prometheus' canonical one-line form: parsing it gives the same tree again.
+//! Expressions as text, in Prometheus' canonical one-line form: parsing it gives the same tree again, but for `+Inf` as
+//! the base of a power, whose sign is then that of the power.
 
 use std::fmt::{self, Display, Write as _};
 
 use super::{
     ast::{
-        At, Binary, BinaryOp, Cardinality, DurationExpr, DurationKind, Edges, Expr, ExprKind, Matching, RangeSelector,
+        Aggregate, At, Binary, Cardinality, DurationExpr, DurationKind, Edges, Expr, ExprKind, Matching, RangeSelector,
         Selector, Shift, Subquery,
     },
     duration::format_duration,
     quote::quote,
 };
-use crate::model::{METRIC_NAME, MatchOp, Matcher};
+use crate::model::Matcher;
 
 impl fmt::Display for Expr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             ExprKind::Number(value) => write_number(f, *value),
+            ExprKind::Duration(seconds) => f.write_str(&format_duration((seconds * 1000.0).round() as i64)),
             ExprKind::String(text) => f.write_str(&quote(text)),
             ExprKind::Selector(selector) => selector.fmt(f),
             ExprKind::Range(range) => range.fmt(f),
@@ -26,12 +28,7 @@ impl fmt::Display for Expr {
                 f.write_char(')')
             }
             ExprKind::Aggregate(aggregate) => {
-                write!(f, "{}", aggregate.op)?;
-                if aggregate.without || !aggregate.grouping.is_empty() {
-                    f.write_str(if aggregate.without { " without (" } else { " by (" })?;
-                    write_labels(f, &aggregate.grouping)?;
-                    f.write_str(") ")?;
-                }
+                aggregate.write_head(f)?;
                 f.write_char('(')?;
                 if let Some(param) = &aggregate.param {
                     write!(f, "{param}, ")?;
@@ -64,7 +61,20 @@ fn write_list(f: &mut fmt::Formatter<'_>, exprs: &[Expr]) -> fmt::Result {
     Ok(())
 }
 
-fn write_labels(f: &mut fmt::Formatter<'_>, labels: &[String]) -> fmt::Result {
+impl Aggregate {
+    /// The operator and what it groups by.
+    pub(super) fn write_head(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "{}", self.op)?;
+        if self.without || !self.grouping.is_empty() {
+            f.write_str(if self.without { " without (" } else { " by (" })?;
+            write_labels(f, &self.grouping)?;
+            f.write_str(") ")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_labels(f: &mut impl fmt::Write, labels: &[String]) -> fmt::Result {
     for (i, label) in labels.iter().enumerate() {
         f.write_str(if i == 0 { "" } else { ", " })?;
         f.write_str(&label_text(label))?;
@@ -91,14 +101,17 @@ fn is_number_word(word: &str) -> bool {
 
 impl fmt::Display for Binary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.lhs.kind {
-            // A sign before the left side of `^` would be read as negating the power.
-            ExprKind::Number(value) if self.op == BinaryOp::Pow && *value == f64::INFINITY => f.write_str("Inf")?,
-            _ => self.lhs.fmt(f)?,
-        }
-        write!(f, " {}", self.op)?;
-        f.write_str(if self.return_bool { " bool" } else { "" })?;
-        write!(f, "{} {}", self.matching, self.rhs)
+        self.lhs.fmt(f)?;
+        f.write_char(' ')?;
+        self.write_operator(f)?;
+        write!(f, " {}", self.rhs)
+    }
+}
+
+impl Binary {
+    /// What stands between the operands.
+    pub(super) fn write_operator(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "{}{}{}", self.op, if self.return_bool { " bool" } else { "" }, self.matching)
     }
 }
 
@@ -137,38 +150,15 @@ impl fmt::Display for Matching {
 impl Selector {
     /// Name and matchers without the modifiers.
     fn write_series(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bare = self.name.as_deref().filter(|n| is_metric_word(n));
-        let mut skip = bare;
-        let mut shown: Vec<String> = self
-            .matchers
-            .iter()
-            .filter(|m| {
-                let is_name = m.name() == METRIC_NAME && m.op() == MatchOp::Equal && Some(m.value()) == skip;
-                if is_name {
-                    skip = None;
-                }
-                !is_name
-            })
-            .map(matcher_text)
-            .collect();
+        let outside = usize::from(self.name.is_some());
+        let mut shown: Vec<String> = self.matchers.iter().skip(outside).map(matcher_text).collect();
         shown.sort();
-        f.write_str(bare.unwrap_or_default())?;
-        if !shown.is_empty() || bare.is_none() {
+        f.write_str(self.name.as_deref().unwrap_or_default())?;
+        if !shown.is_empty() || self.name.is_none() {
             write!(f, "{{{}}}", shown.join(","))?;
         }
         Ok(())
     }
-}
-
-/// Whether `name` can stand before the braces.
-fn is_metric_word(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_' || b == b':')
-        && bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':')
-        && !is_number_word(name)
-        && !["atan2", "bool", "group_left", "group_right", "ignoring", "on"]
-            .iter()
-            .any(|word| word.eq_ignore_ascii_case(name))
 }
 
 fn matcher_text(matcher: &Matcher) -> String {
@@ -199,9 +189,17 @@ impl fmt::Display for RangeSelector {
 
 impl fmt::Display for Subquery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}:", self.expr, self.range)?;
+        self.expr.fmt(f)?;
+        self.write_times(f)
+    }
+}
+
+impl Subquery {
+    /// What follows the expression.
+    pub(super) fn write_times(&self, f: &mut impl fmt::Write) -> fmt::Result {
+        write!(f, "[{}:", self.range)?;
         if let Some(step) = &self.step {
-            step.fmt(f)?;
+            write!(f, "{step}")?;
         }
         write!(f, "]{}", self.shift)
     }

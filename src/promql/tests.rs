@@ -32,11 +32,19 @@ fn engine() -> Engine {
 }
 
 fn at(text: &str, seconds: i64) -> Query<'_> {
-    Query { text, start: seconds * 1000, end: seconds * 1000, step: 0, lookback: None, timeout: None }
+    Query { text, start: seconds * 1000, end: seconds * 1000, step: 0, lookback: None, timeout: None, per_step: false }
 }
 
 fn over(text: &str, start: i64, end: i64, step: i64) -> Query<'_> {
-    Query { text, start: start * 1000, end: end * 1000, step: step * 1000, lookback: None, timeout: None }
+    Query {
+        text,
+        start: start * 1000,
+        end: end * 1000,
+        step: step * 1000,
+        lookback: None,
+        timeout: None,
+        per_step: false,
+    }
 }
 
 fn ask(data: &MemorySelect, query: &Query<'_>) -> Result<QueryAnswer, QueryError> {

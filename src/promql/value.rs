@@ -56,6 +56,8 @@ pub struct QueryStats {
     pub series: u64,
     /// Samples read from storage.
     pub samples: u64,
+    /// Samples looked at, each counted at every step that looks at it.
+    pub queryable_samples: u64,
     /// Most samples (or sample-sized cells) held in memory at once.
     pub peak_samples: u64,
 }
@@ -65,6 +67,7 @@ impl QueryStats {
     pub(super) fn add(&mut self, other: Self) {
         self.series = self.series.max(other.series);
         self.samples += other.samples;
+        self.queryable_samples += other.queryable_samples;
         self.peak_samples = self.peak_samples.max(other.peak_samples);
     }
 }
@@ -78,4 +81,6 @@ pub struct QueryAnswer {
     pub annotations: Annotations,
     /// The cost.
     pub stats: QueryStats,
+    /// The samples looked at by step, when asked for.
+    pub samples_by_step: Vec<u64>,
 }

@@ -101,6 +101,32 @@ pub trait Select: Send + Sync {
 
     /// Metadata of one metric family, or of all (`None`), by family name; a family may have several.
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata>;
+
+    /// How the index finds series with these matchers, in the order it takes them, and how many series there are at all
+    /// times. It looks every matcher up by itself: for people, not for planning.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
+        let all =
+            |matchers: Vec<Matcher>| self.series(&[matchers], TimeRange::ALL, 0).map(|found| found.items.len() as u64);
+        let step = |matcher: &Matcher| {
+            let series = all(vec![matcher.clone()])?;
+            Ok(MatcherStep { matcher: matcher.to_string(), path: "all series one by one".to_owned(), series })
+        };
+        Ok((matchers.iter().map(step).collect::<Result<_, SelectError>>()?, all(vec![])?))
+    }
+}
+
+/// What the index does with a matcher.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MatcherStep {
+    /// The matcher.
+    pub matcher: String,
+    /// How the series are found.
+    pub path: String,
+    /// Series that pass it, of those at all times.
+    pub series: u64,
 }
 
 /// The series that a selection found. Positions run from 0 to `len() - 1` and keep their meaning.
@@ -124,6 +150,12 @@ pub trait SeriesSet: Send + Sync {
     /// # Errors
     /// When the data can't be read or `i` is out of range.
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError>;
+
+    /// About how many samples the series have in the selection's range together, known without reading them; `None`
+    /// when it isn't.
+    fn samples(&self) -> Option<u64> {
+        None
+    }
 
     /// What a reader has to know about the samples read so far, such as that some are lost to damage.
     fn warnings(&self) -> Vec<String> {
@@ -254,6 +286,14 @@ pub mod fake {
 
         fn labels(&self, i: usize) -> Result<Labels, SelectError> {
             self.series.get(i).map(|s| s.0.clone()).ok_or_else(|| SelectError::Storage(format!("no series {i}")))
+        }
+
+        fn samples(&self) -> Option<u64> {
+            let inside = |all: &SeriesBuf| {
+                let histograms = all.histograms.iter().map(|(time, _)| time);
+                all.times.iter().chain(histograms).filter(|time| self.range.contains(**time)).count()
+            };
+            Some(self.series.iter().map(|(_, all)| inside(all) as u64).sum())
         }
 
         fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {

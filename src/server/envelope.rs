@@ -60,6 +60,16 @@ impl Remarks {
         self
     }
 
+    /// The warnings, and the infos.
+    pub(crate) fn lists(&self) -> (&[String], &[String]) {
+        (&self.warnings, &self.infos)
+    }
+
+    /// The warnings, then the infos.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &String> {
+        self.warnings.iter().chain(&self.infos)
+    }
+
     /// What follows `data`, the closing brace included.
     fn tail(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -84,11 +94,12 @@ pub(crate) fn success(data: impl Source + 'static, remarks: &Remarks) -> Respons
 
 /// A successful answer with `data` at hand.
 pub(crate) fn success_json(data: &serde_json::Value) -> Response {
-    let mut out = HEAD.to_vec();
-    // Writing a JSON value to a Vec can't fail.
-    let _ = serde_json::to_writer(&mut out, data);
-    out.push(b'}');
-    respond::json(out)
+    success_raw(data.to_string().as_bytes())
+}
+
+/// A successful answer with `data` already written as JSON.
+pub(crate) fn success_raw(data: &[u8]) -> Response {
+    respond::json([HEAD, data, b"}"].concat())
 }
 
 const HEAD: &[u8] = b"{\"status\":\"success\",\"data\":";

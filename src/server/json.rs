@@ -69,6 +69,18 @@ pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
     out.push(b'}');
 }
 
+/// An array of what `write` makes of each item.
+pub(crate) fn list<I>(out: &mut Vec<u8>, items: impl IntoIterator<Item = I>, write: impl Fn(&mut Vec<u8>, I)) {
+    out.push(b'[');
+    for (i, item) in items.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        write(out, item);
+    }
+    out.push(b']');
+}
+
 /// A native histogram: count, sum and the buckets that count something.
 ///
 /// A bucket is `[rule, lower, upper, count]`; the rule says which bounds are inside: 0 the upper, 1 the lower,

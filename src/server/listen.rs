@@ -2,7 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
@@ -11,7 +11,9 @@ use tokio::{
 };
 
 use super::{
-    State, files,
+    State,
+    asker::Peer,
+    files,
     idle::{Idlers, Seat},
     limits::{BACKLOG, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
     metrics, router,
@@ -114,7 +116,9 @@ async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: w
 /// Answers requests until one side has had enough.
 async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let deadlines = state.options.deadlines;
-    let service = service_fn(|request| {
+    let peer = Peer(stream.peer_addr().ok().map(|address| address.ip()));
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
         seat.busy();
         // In a box: hyper keeps a place for the future as long as the connection lives.
         let answering = Box::pin(router::serve(request, state.clone()));

@@ -11,17 +11,20 @@
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
 //! still ([`State::ready`]): while it is opening, health checks already answer and everything else says 503.
 
+mod asker;
 mod body;
 mod compress;
 mod envelope;
 mod error;
 mod files;
+mod formats;
 mod idle;
 mod json;
 mod limits;
 mod listen;
 mod metrics;
 mod params;
+mod queries;
 mod receive;
 mod respond;
 mod router;
@@ -31,6 +34,7 @@ mod stall;
 mod state;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod value;
 mod watch;
 mod work;

@@ -16,8 +16,11 @@ use hyper::{
     header::{ALLOW, HeaderMap, HeaderValue, ORIGIN, VARY},
 };
 
+use tracing::Instrument;
+
 use super::{
     Response, State,
+    asker::{Asker, REQUEST_ID},
     compress::{self, Encoding},
     error::ApiError,
     metrics, respond,
@@ -30,6 +33,9 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
     let _in_flight = metrics::IN_FLIGHT.guard();
     let encoding = Encoding::negotiate(request.headers());
     let origin = request.headers().get(ORIGIN).cloned();
+    let asker = Asker::of(&request);
+    let span = tracing::info_span!("request", id = asker.id(), path = asker.path);
+    let id = asker.id.clone();
     let head = request.method() == Method::HEAD;
     let found = routes::find(request.uri().path());
     let pattern = found.as_ref().map_or("unknown", |(pattern, ..)| *pattern);
@@ -37,17 +43,18 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
         _ if request.method() == Method::OPTIONS => respond::no_content(),
         None => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
         Some((_, methods, _)) if !methods.contains(request.method()) => not_allowed(methods),
-        Some((_, _, route)) => answer(route, request, state).await,
+        Some((_, _, route)) => answer(route, request, asker, state).instrument(span).await,
     };
     let mut response = if head { response } else { compress::encode(response, encoding) };
     allow_origin(response.headers_mut(), origin);
+    response.headers_mut().insert(REQUEST_ID, id);
     metrics::observe_request(pattern, response.status(), begun.elapsed());
     Ok(response)
 }
 
 /// Runs the route. A panic in it costs its client the answer, and nobody else anything.
-async fn answer(route: Route, request: Request<Incoming>, state: Arc<State>) -> Response {
-    let running = Box::pin(routes::answer(route, request, state));
+async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: Arc<State>) -> Response {
+    let running = Box::pin(routes::answer(route, request, asker, state));
     match (CatchPanic { running }).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => error.into_response(),

@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -12,6 +13,7 @@ use super::{
     error::ApiError,
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
+    queries::Queries,
     work::{Gate, Room},
 };
 use crate::{
@@ -50,6 +52,8 @@ pub struct ServerOptions {
     pub external_labels: Labels,
     /// Flags and their values, for `/api/v1/status/flags`.
     pub flags: Vec<(String, String)>,
+    /// Where ended queries are logged, one JSON object a line.
+    pub query_log: Option<PathBuf>,
 }
 
 /// The opened store, by what it can do.
@@ -90,6 +94,8 @@ pub struct State {
     pub(crate) whole_reads: Gate,
     /// Room for request bodies.
     pub(crate) bodies: Room,
+    /// Queries as they come and go.
+    pub(crate) asked: Queries,
     /// Empty until the store is open.
     stores: OnceLock<Stores>,
     /// Set once and never cleared.
@@ -107,6 +113,7 @@ impl State {
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),
             bodies: Room::new(options.bodies_bytes),
+            asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             engine,
             clock,
@@ -131,6 +138,21 @@ impl State {
             parts.push(MemoryPart { name, used, limit });
         }
         parts
+    }
+
+    /// Opens the query log, if there is to be one, and notes running queries in the file at `active`: those that a former
+    /// process left there are named in our log.
+    ///
+    /// # Errors
+    /// When a file can't be opened; the error names it.
+    pub fn log_queries(&self, active: &Path) -> std::io::Result<()> {
+        let named = |path: &Path, error: std::io::Error| {
+            std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+        };
+        if let Some(path) = &self.options.query_log {
+            self.asked.log_to(path).map_err(|error| named(path, error))?;
+        }
+        self.asked.note_in(active, self.options.max_queries).map_err(|error| named(active, error))
     }
 
     /// From now on new requests are told that the server is stopping.

@@ -115,7 +115,9 @@ pub(crate) async fn blocking<T: Send + 'static>(
     pass: Pass,
     job: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
+    let span = tracing::Span::current();
     let result = tokio::task::spawn_blocking(move || {
+        let _request = span.enter();
         // The place is taken until the work is really over, not just until nobody waits for it.
         let _pass = pass;
         job()

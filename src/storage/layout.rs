@@ -12,6 +12,7 @@
 //! quarantine/      damaged files, kept for inspection
 //! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
 //! RESERVE          space kept for a flush on a full disk
+//! queries.active   the server's: which queries are running
 //! ```
 
 use std::path::{Path, PathBuf};

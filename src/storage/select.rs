@@ -10,11 +10,11 @@ use super::{
     view::View,
 };
 use crate::{
-    index::{IndexError, Segment},
+    index::{IndexError, Segment, in_order, path},
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     seams::{
         append::SeriesId,
-        select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+        select::{Limited, MatcherStep, Select, SelectError, SelectHints, SeriesSet},
     },
     sst::{Pass, SstError},
 };
@@ -92,6 +92,13 @@ impl SeriesSet for StoredSeries {
 
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
         Ok(self.view.read(self.id(i)?, self.range, self.pass, out)?)
+    }
+
+    fn samples(&self) -> Option<u64> {
+        let mut ids: Vec<u32> = self.ids.clone();
+        ids.sort_unstable();
+        let ids = RoaringBitmap::from_sorted_iter(ids).ok()?;
+        Some(self.view.estimate(&ids, self.range))
     }
 
     fn warnings(&self) -> Vec<String> {
@@ -250,5 +257,14 @@ impl Select for Storage {
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
         self.shared.metadata.lock().get(family)
+    }
+
+    fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
+        let index = &self.shared.index;
+        let step = |matcher: &Matcher| {
+            let series = index.find(std::slice::from_ref(matcher))?.len();
+            Ok(MatcherStep { matcher: matcher.to_string(), path: path(matcher), series })
+        };
+        Ok((in_order(matchers).into_iter().map(step).collect::<Result<_, SelectError>>()?, index.counts().series))
     }
 }

@@ -161,6 +161,26 @@ impl View {
         Ok(())
     }
 
+    /// About how many samples `series` have in `range`: as many of a table's or memtable's as their share of its series
+    /// and of its time.
+    pub(super) fn estimate(&self, series: &RoaringBitmap, range: TimeRange) -> u64 {
+        let share = |here: &RoaringBitmap, samples: u64, times: TimeRange| -> f64 {
+            let (start, end) = (times.start.max(range.start), times.end.min(range.end));
+            if start > end || here.is_empty() {
+                return 0.0;
+            }
+            // Both ends count.
+            let time = (end.abs_diff(start) as f64 + 1.0) / (times.end.abs_diff(times.start) as f64 + 1.0);
+            samples as f64 * time * here.intersection_len(series) as f64 / here.len() as f64
+        };
+        let tables = self.tables.iter().map(|live| {
+            let summary = live.table.summary();
+            share(live.table.series(), summary.samples, summary.times)
+        });
+        let memtables = self.memtables().filter_map(|m| Some(share(&m.series(), m.samples(), m.times()?)));
+        tables.chain(memtables).sum::<f64>().ceil() as u64
+    }
+
     /// All memtables, oldest first.
     pub(super) fn memtables(&self) -> impl Iterator<Item = &Memtable> {
         self.sealed.iter().map(|s| &*s.memtable).chain([&*self.active])

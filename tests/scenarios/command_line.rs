@@ -62,3 +62,34 @@ fn a_running_servers_data_is_backed_up_restored_damaged_and_repaired() {
     assert!(run(&["verify", text(&restored)]).status.success());
     assert_eq!(run(&["verify", text(&dir.path().join("nothing"))]).status.code(), Some(2));
 }
+
+#[test]
+fn a_query_is_explained_and_one_that_was_running_at_a_crash_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, log) = (dir.path().join("data"), dir.path().join("queries.log"));
+    let address = free_address();
+    let mut server = vctsdb(&data, &address, &["--query.log", text(&log)]);
+    let url = format!("http://{address}");
+    let stored = || get(&address, "/api/v1/query?query=up").is_ok_and(|r| r.text().contains("vctsdb"));
+    assert!(eventually(Duration::from_secs(30), stored));
+    let explained = run(&["query", "--server", &url, "--analyze", "sum(up{job=~\"v.*\"})"]);
+    let said = String::from_utf8_lossy(&explained.stdout).into_owned();
+    assert!(explained.status.success(), "{explained:?}");
+    for want in
+        ["sum   sum(up{", "postings of one value", "scan of the values that begin with \"v\"", "actual: 1 series"]
+    {
+        assert!(said.contains(want), "no {want} in\n{said}");
+    }
+    assert!(std::fs::read_to_string(&log).unwrap().contains("\"query\":\"up\""));
+    server.kill();
+
+    // As if the process had died in the middle of it.
+    let mut slot = b"{\"query\":\"fatal_query\",\"requestId\":\"r\",\"timestamp_sec\":1}\n".to_vec();
+    slot.resize(1024, 0);
+    std::fs::write(data.join("queries.active"), slot).unwrap();
+    let mut server = vctsdb(&data, &address, &[]);
+    let said = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    let line = said.lines().find(|line| line.contains("fatal_query")).unwrap_or_default();
+    assert!(line.contains("was running when the last process died"), "{said}");
+    assert!(server.terminate());
+}

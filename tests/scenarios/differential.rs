@@ -4,7 +4,8 @@
 //! - [`grammar`] makes expressions, as trees ([`expression`]) that a failure can be shrunk with,
 //! - [`catalogue`] lists every function, aggregation, operator and modifier in its usual variants,
 //! - [`peers`] runs both servers and asks them,
-//! - [`compare`] says what differs, [`known`] what is meant to differ.
+//! - [`compare`] says what differs, [`known`] what is meant to differ,
+//! - [`text`] asks both about expressions instead of data, [`neutral`] asks us alone with optimisations on and off.
 //!
 //! `DIFF_SEED` names the first seed (default 1), `DIFF_RUNS` how many expressions to ask (default 1000). Each seed has
 //! data and servers of its own and asks [`PER_SEED`] expressions, each at one time and on a grid of steps.
@@ -15,8 +16,10 @@ mod data;
 mod expression;
 mod grammar;
 mod known;
+mod neutral;
 mod peers;
 mod random;
+mod text;
 
 use std::{collections::BTreeMap, env};
 

@@ -1,6 +1,6 @@
 //! Aggregations that fold one value after the other into a cell per group and step.
 
-use super::{Groups, Input, name, natives::Natives};
+use super::{Groups, Input, natives::Natives};
 use crate::promql::{
     QueryError,
     ast::AggregateOp,
@@ -207,7 +207,7 @@ pub(super) fn run<'c>(
         AggregateOp::Min => fold::<Min>(input, op, groups),
         AggregateOp::Stdvar => fold::<Stdvar>(input, op, groups),
         AggregateOp::Stddev => fold::<Stddev>(input, op, groups),
-        _ => Err(QueryError::Unsupported(format!("{} as a fold", name(op)))),
+        _ => Err(QueryError::Unsupported(format!("{} as a fold", op.as_str()))),
     }
 }
 
@@ -240,7 +240,7 @@ fn fold<'c, F: Fold>(
             }
             _ => {
                 if row.drop_histograms() {
-                    cx.notes.add(Note::HistogramIgnoredInAggregation(name(op)), input.span);
+                    cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), input.span);
                 }
             }
         }

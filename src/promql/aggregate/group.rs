@@ -32,7 +32,7 @@ impl Groups {
         let delayed = cx.settings.delayed_name_removal;
         let mut groups = Self { labels: Vec::new(), of_series: Vec::new(), drops_name: Vec::new() };
         let one_group = !a.without && a.grouping.is_empty();
-        if one_group && !delayed {
+        if one_group && !delayed && cx.settings.optimise.prune_labels {
             // Nobody needs to know any labels.
             if inner.len() > 0 {
                 groups.labels.push(Labels::empty());

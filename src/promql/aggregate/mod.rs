@@ -43,9 +43,9 @@ pub(crate) fn aggregate<'c>(
         (AggregateOp::CountValues, Some(Kind::Text(label))) => label.as_str(),
         _ => "",
     };
-    let inner = build_within(cx, &a.expr, grid, name(a.op))?;
+    let inner = build_within(cx, &a.expr, grid, a.op.as_str())?;
     let param_span = a.param.as_ref().map_or(span, |p| p.span);
-    let input = Input { cx, inner: &*inner, span: a.expr_span, grid };
+    let input = Input { cx, inner: &*inner, span: a.expr_span, grid, quiet: a.expr.is_quiet() };
     match a.op {
         AggregateOp::CountValues => count_values::run(&input, a, value_label),
         AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
@@ -70,24 +70,6 @@ struct Input<'a, 'c> {
     /// Where it stands in the query.
     span: Span,
     grid: Grid,
-}
-
-/// The operator as it is written.
-fn name(op: AggregateOp) -> &'static str {
-    match op {
-        AggregateOp::Sum => "sum",
-        AggregateOp::Avg => "avg",
-        AggregateOp::Count => "count",
-        AggregateOp::Min => "min",
-        AggregateOp::Max => "max",
-        AggregateOp::Group => "group",
-        AggregateOp::Stddev => "stddev",
-        AggregateOp::Stdvar => "stdvar",
-        AggregateOp::Topk => "topk",
-        AggregateOp::Bottomk => "bottomk",
-        AggregateOp::CountValues => "count_values",
-        AggregateOp::Quantile => "quantile",
-        AggregateOp::Limitk => "limitk",
-        AggregateOp::LimitRatio => "limit_ratio",
-    }
+    /// Computing it can bring nothing but its rows.
+    quiet: bool,
 }

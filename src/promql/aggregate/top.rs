@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use xxhash_rust::xxh64::xxh64;
 
-use super::{Groups, Input, name};
+use super::{Groups, Input};
 use crate::{
     model::{Labels, Span},
     promql::{
         QueryError,
         ast::AggregateOp,
         exec::{
-            Block, Note, Numbers, Operator, for_each_row, general,
+            Block, Note, Numbers, Operator, Scratch, Series, for_each_row, general,
             row::{Row, Sample},
         },
     },
@@ -21,6 +21,9 @@ use crate::{
 const LIST_CELLS: usize = size_of::<Picks>() / size_of::<f64>();
 /// A pick takes as much room as this many samples.
 const PICK_CELLS: usize = size_of::<Pick>() / size_of::<f64>();
+
+/// Where reading may stop, so many rows are read first, then twice as many, and so on.
+const FIRST_PART: usize = 64;
 
 /// A series picked at one step.
 #[derive(Debug, Clone)]
@@ -48,8 +51,10 @@ pub(super) fn run<'c>(
     let (cx, steps) = (input.cx, input.grid.steps);
     let judged = is_wanted(input, op, param, param_span);
     if !matches!(judged, Ok(true)) {
-        // For the remarks and errors that it brings, which come before those of the parameter.
-        for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
+        if !stops_early(input) {
+            // For the remarks and errors that it brings, which come before those of the parameter.
+            for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
+        }
         judged?;
         return Ok(Box::new(Block::new(cx, steps)));
     }
@@ -63,44 +68,53 @@ pub(super) fn run<'c>(
     // A group stands where its first series that has samples does.
     let mut first_member = vec![usize::MAX; groups.len()];
     let mut held = 0;
-    for_each_row(cx, input.inner, steps, &mut |i, row| {
-        if ranked && row.has_histograms() && row.drop_histograms() {
-            cx.notes.add(Note::HistogramIgnoredInAggregation(name(op)), span);
-        }
-        if !row.present.any() {
-            return Ok(());
-        }
-        let offset = match op {
-            AggregateOp::LimitRatio => sampling_offset(&input.inner.series(i)?.labels),
-            _ => 0.0,
-        };
-        let group = groups.of(i);
-        if let Some(first) = first_member.get_mut(group) {
-            *first = i.min(*first);
-        }
-        let cells = picked.get_mut(group * steps..(group + 1) * steps).unwrap_or_default();
-        let before = held;
-        for step in row.present.ones() {
-            let (Some(picks), Some(value)) = (cells.get_mut(step), row.values.get(step)) else { continue };
-            let pick = || Pick { value: *value, series: i as u32, sample: row.sample(step) };
-            let wanted = param.at(step);
-            let k = if wanted < 1.0 { 0 } else { wanted as usize };
-            match op {
-                AggregateOp::LimitRatio if is_sampled(wanted, offset) => picks.push(pick()),
-                AggregateOp::LimitRatio => continue,
-                _ if picks.len() < k && ranked => push(picks, pick(), loses),
-                _ if picks.len() < k => picks.push(pick()),
-                _ => {
-                    if ranked && k > 0 {
-                        replace(picks, pick, loses);
-                    }
-                    continue;
-                }
+    let stops = op == AggregateOp::Limitk && stops_early(input);
+    let rows = input.inner.len();
+    // Without a reason to stop all rows are one part.
+    let (mut from, mut part) = (0, if stops { FIRST_PART } else { rows });
+    while from < rows && !(stops && from > 0 && is_full(&picked, param, steps)) {
+        let end = from.saturating_add(part).min(rows);
+        for_each_row(cx, &Part { inner: input.inner, from, end }, steps, &mut |i, row| {
+            let i = from + i;
+            if ranked && row.has_histograms() && row.drop_histograms() {
+                cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), span);
             }
-            held += PICK_CELLS;
-        }
-        cx.budget.hold(held - before)
-    })?;
+            if !row.present.any() {
+                return Ok(());
+            }
+            let offset = match op {
+                AggregateOp::LimitRatio => sampling_offset(&input.inner.series(i)?.labels),
+                _ => 0.0,
+            };
+            let group = groups.of(i);
+            if let Some(first) = first_member.get_mut(group) {
+                *first = i.min(*first);
+            }
+            let cells = picked.get_mut(group * steps..(group + 1) * steps).unwrap_or_default();
+            let before = held;
+            for step in row.present.ones() {
+                let (Some(picks), Some(value)) = (cells.get_mut(step), row.values.get(step)) else { continue };
+                let pick = || Pick { value: *value, series: i as u32, sample: row.sample(step) };
+                let wanted = param.at(step);
+                let k = if wanted < 1.0 { 0 } else { wanted as usize };
+                match op {
+                    AggregateOp::LimitRatio if is_sampled(wanted, offset) => picks.push(pick()),
+                    AggregateOp::LimitRatio => continue,
+                    _ if picks.len() < k && ranked => push(picks, pick(), loses),
+                    _ if picks.len() < k => picks.push(pick()),
+                    _ => {
+                        if ranked && k > 0 {
+                            replace(picks, pick, loses);
+                        }
+                        continue;
+                    }
+                }
+                held += PICK_CELLS;
+            }
+            cx.budget.hold(held - before)
+        })?;
+        (from, part) = (end, part.saturating_mul(2));
+    }
     if ranked {
         // Best first; NaN is worst whichever way.
         let order = |a: &Pick, b: &Pick| match (a.value.is_nan(), b.value.is_nan()) {
@@ -113,6 +127,37 @@ pub(super) fn run<'c>(
     let block = collect(input, &picked, &first_member);
     cx.budget.release(held);
     block
+}
+
+/// Rows that come to nothing need not be computed: they bring no remark.
+fn stops_early(input: &Input<'_, '_>) -> bool {
+    input.quiet && input.cx.settings.optimise.stop_early
+}
+
+/// Whether every group has its `k` at every step.
+fn is_full(picked: &[Picks], param: &Numbers, steps: usize) -> bool {
+    picked.iter().enumerate().all(|(cell, picks)| picks.len() as f64 >= param.at(cell % steps).floor())
+}
+
+/// Some consecutive rows of an operator.
+struct Part<'a> {
+    inner: &'a dyn Operator,
+    from: usize,
+    end: usize,
+}
+
+impl Operator for Part<'_> {
+    fn len(&self) -> usize {
+        self.end - self.from
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        self.inner.series(self.from + i)
+    }
+
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        self.inner.row(self.from + i, scratch, out)
+    }
 }
 
 /// Turns picks into rows: in an instant query in the order they were picked, otherwise by series.

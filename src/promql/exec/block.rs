@@ -19,6 +19,13 @@ pub(crate) struct Block<'c> {
     held: usize,
 }
 
+/// The rows of a block that stays for the rest of the query, and with it the room they take.
+pub(crate) struct Kept {
+    steps: usize,
+    series: Vec<Series>,
+    rows: Vec<Stored>,
+}
+
 /// A row without the empty steps at its ends: a series that lived for a moment takes room for a moment.
 struct Stored {
     first: usize,
@@ -66,26 +73,55 @@ impl<'c> Block<'c> {
         (self.series, self.rows) = rows.into_iter().map(|(_, row)| row).unzip();
     }
 
+    /// Its rows for good.
+    pub(crate) fn keep(mut self) -> Kept {
+        self.held = 0;
+        Kept { steps: self.steps, series: std::mem::take(&mut self.series), rows: std::mem::take(&mut self.rows) }
+    }
+
     /// Makes `out` the row of series `i`.
     pub(crate) fn copy(&self, i: usize, out: &mut Row) {
-        out.reset(self.steps);
-        let Some(stored) = self.rows.get(i) else { return };
-        out.present.clone_from(&stored.present);
-        let span = stored.first..stored.first + stored.values.len();
-        if let Some(values) = out.values.get_mut(span.clone()) {
-            values.copy_from_slice(&stored.values);
-        }
-        if !stored.histograms.is_empty() {
-            out.histograms.resize(self.steps, None);
-            if let Some(histograms) = out.histograms.get_mut(span) {
-                histograms.clone_from_slice(&stored.histograms);
-            }
-        }
+        copy(self.rows.get(i), self.steps, out);
     }
 
     /// Which steps of series `i` have a sample.
     pub(crate) fn present(&self, i: usize) -> Option<&Bits> {
         self.rows.get(i).map(|r| &r.present)
+    }
+}
+
+fn copy(stored: Option<&Stored>, steps: usize, out: &mut Row) {
+    out.reset(steps);
+    let Some(stored) = stored else { return };
+    out.present.clone_from(&stored.present);
+    let span = stored.first..stored.first + stored.values.len();
+    if let Some(values) = out.values.get_mut(span.clone()) {
+        values.copy_from_slice(&stored.values);
+    }
+    if !stored.histograms.is_empty() {
+        out.histograms.resize(steps, None);
+        if let Some(histograms) = out.histograms.get_mut(span) {
+            histograms.clone_from_slice(&stored.histograms);
+        }
+    }
+}
+
+fn labels_of(series: &[Series], i: usize) -> Series {
+    series.get(i).cloned().unwrap_or(Series::new(crate::model::Labels::empty()))
+}
+
+impl Operator for Arc<Kept> {
+    fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn series(&self, i: usize) -> Result<Series, QueryError> {
+        Ok(labels_of(&self.series, i))
+    }
+
+    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        copy(self.rows.get(i), self.steps, out);
+        Ok(())
     }
 }
 
@@ -95,7 +131,7 @@ impl Operator for Block<'_> {
     }
 
     fn series(&self, i: usize) -> Result<Series, QueryError> {
-        Ok(self.series.get(i).cloned().unwrap_or(Series::new(crate::model::Labels::empty())))
+        Ok(labels_of(&self.series, i))
     }
 
     fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {

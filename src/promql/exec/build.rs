@@ -5,7 +5,7 @@ use super::{
     call::{self, call},
     context::Context,
     grid::Grid,
-    map,
+    map, memo,
     operator::Op,
     repeat::Repeat,
     select::{Give, Selector},
@@ -31,13 +31,22 @@ pub(crate) fn build_within<'c>(
     function: &str,
 ) -> Result<Op<'c>, QueryError> {
     cx.budget.check()?;
+    cx.account.watch(node, || operator(cx, node, grid, function))
+}
+
+fn operator<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Op<'c>, QueryError> {
     match &node.kind {
         Kind::Select(select) if select.edges == Edges::Smoothed => {
             Ok(Box::new(Smoothed::new(cx, select, grid, function, node.span)?))
         }
         Kind::Select(select) => Ok(Box::new(Selector::new(cx, select, grid, function, Give::Values)?)),
         Kind::Call(c) => call(cx, c, node.span, grid),
-        Kind::Aggregate(a) => aggregate(cx, a, node.span, grid),
+        Kind::Aggregate(a) => match a.shared {
+            Some(id) if cx.settings.optimise.share => {
+                memo::aggregate(cx, id, grid, || aggregate(cx, a, node.span, grid))
+            }
+            _ => aggregate(cx, a, node.span, grid),
+        },
         Kind::Binary(b) => binary::build(cx, b, node.span, grid),
         Kind::Negate(inner) => {
             let inner = build(cx, inner, grid)?;

@@ -1,7 +1,10 @@
 //! What all operators of a query share.
 
-use super::notes::Notes;
-use crate::{promql::budget::Budget, seams::select::Select};
+use super::{account::Account, memo::Memo, notes::Notes};
+use crate::{
+    promql::{Optimise, budget::Budget},
+    seams::select::Select,
+};
 
 /// The engine's options as they hold for this query.
 #[derive(Debug, Clone, Copy)]
@@ -14,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) delayed_name_removal: bool,
     /// Whether the label `__type__` tells what is a counter.
     pub(crate) type_labels: bool,
+    /// What may be left out as long as the answer is the same.
+    pub(crate) optimise: Optimise,
 }
 
 /// The surroundings of a running query.
@@ -22,4 +27,6 @@ pub(crate) struct Context<'q> {
     pub(crate) settings: Settings,
     pub(crate) budget: Budget<'q>,
     pub(crate) notes: Notes,
+    pub(crate) account: Account,
+    pub(crate) memo: Memo,
 }

@@ -190,9 +190,9 @@ mod tests {
     use crate::{
         model::Labels,
         promql::{
-            Cancel,
+            Cancel, Optimise,
             budget::{Budget, Pool},
-            exec::{Notes, Series, Settings},
+            exec::{Account, Memo, Notes, Series, Settings},
         },
         seams::select::fake::MemorySelect,
     };
@@ -229,9 +229,17 @@ mod tests {
         let (cancel, pool, select) = (Cancel::default(), Pool::new(1000), MemorySelect::default());
         let cx = Context {
             select: &select,
-            settings: Settings { lookback: 1, threads, delayed_name_removal: false, type_labels: false },
+            settings: Settings {
+                lookback: 1,
+                threads,
+                delayed_name_removal: false,
+                type_labels: false,
+                optimise: Optimise::default(),
+            },
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
             notes: Notes::default(),
+            account: Account::default(),
+            memo: Memo::default(),
         };
         let mut seen = Vec::new();
         let result = for_each_row(&cx, op, 1, &mut |i, row| {

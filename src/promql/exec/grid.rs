@@ -1,7 +1,7 @@
 //! The steps an expression is evaluated at, and the times a shifted selector looks at.
 
 /// Evenly spaced evaluation times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Grid {
     /// First time in ms.
     pub(crate) start: i64,
@@ -11,18 +11,21 @@ pub(crate) struct Grid {
     pub(crate) steps: usize,
     /// Whether it is the one step of an instant query: only there does order matter.
     pub(crate) instant: bool,
+    /// How many steps of the query see what is read for one step here: several where a step is repeated, none in a
+    /// subquery, whose points are counted when they are looked at. For statistics only.
+    pub(crate) weight: usize,
 }
 
 impl Grid {
     pub(crate) fn instant(time: i64) -> Self {
-        Self { start: time, step: 1, steps: 1, instant: true }
+        Self { start: time, step: 1, steps: 1, instant: true, weight: 1 }
     }
 
     /// The times from `start` up to at most `end`.
     pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
         let step = step.max(1);
         let steps = if end < start { 0 } else { (end.abs_diff(start) / step.unsigned_abs()).saturating_add(1) };
-        Self { start, step, steps: usize::try_from(steps).unwrap_or(usize::MAX), instant: start == end }
+        Self { start, step, steps: usize::try_from(steps).unwrap_or(usize::MAX), instant: start == end, weight: 1 }
     }
 
     /// The time of step `k`.
@@ -36,7 +39,7 @@ impl Grid {
 
     /// Its first step alone.
     pub(crate) fn first(&self) -> Self {
-        Self { steps: self.steps.min(1), instant: true, ..*self }
+        Self { steps: self.steps.min(1), instant: true, weight: self.weight.saturating_mul(self.steps), ..*self }
     }
 }
 

@@ -11,6 +11,7 @@
 //! `absent`, the "one" side of a match) runs through them while it is being built and keeps only its result.
 
 mod absent;
+mod account;
 mod answer;
 pub(crate) mod binary;
 mod block;
@@ -23,9 +24,11 @@ pub(crate) mod grid;
 mod hints;
 mod info;
 mod map;
+mod memo;
 mod merge;
 mod notes;
 mod operator;
+mod prepare;
 mod relabel;
 mod repeat;
 pub(crate) mod row;
@@ -37,12 +40,16 @@ mod source;
 mod stats;
 mod window;
 
+pub(crate) use account::Account;
+pub use account::Cost;
 pub(crate) use answer::answer;
 pub(crate) use block::Block;
 pub(crate) use build::build_within;
 pub(crate) use context::{Context, Settings};
 pub(crate) use drive::for_each_row;
+pub(crate) use memo::Memo;
 pub(crate) use notes::{Note, Notes, general};
-pub(crate) use operator::{Operator, Series};
+pub(crate) use operator::{Operator, Scratch, Series};
+pub(crate) use prepare::{Found, asked, children, select_all};
 pub(crate) use relabel::is_label_name;
 pub(crate) use scalar::{Numbers, numbers};

@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use crate::model::{Annotation, Annotations, Severity, Span, decimal};
@@ -69,6 +72,8 @@ pub(crate) struct Notes {
     all: Mutex<BTreeMap<Key, (Place, Option<Fixes>)>>,
     /// By part of the query and time: the number of the series they are about, and the remarks.
     last: Mutex<HashMap<(Span, i64), Last>>,
+    /// How many were added, repeated ones too.
+    added: AtomicU64,
 }
 
 /// Where the part ends that a remark comes from, and the place it names.
@@ -90,6 +95,7 @@ impl Notes {
     /// Likewise, where the remark is about a parameter at `span` of the part at `whole`. That part comes after all that
     /// it is made of.
     pub(crate) fn add_of(&self, note: Note, span: Span, whole: Span) {
+        self.added.fetch_add(1, Ordering::Relaxed);
         let place = (whole.end, span);
         let key = (note.is_info(), note.message());
         let fixes = match note {
@@ -120,11 +126,17 @@ impl Notes {
         if notes.is_empty() {
             return;
         }
+        self.added.fetch_add(1, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = last.entry((span, time)).or_insert((series, Vec::new()));
         if slot.1.is_empty() || slot.0 <= series {
             *slot = (series, notes);
         }
+    }
+
+    /// How many remarks were added so far, repeated ones too.
+    pub(crate) fn added(&self) -> u64 {
+        self.added.load(Ordering::Relaxed)
     }
 
     pub(crate) fn finish(self) -> Annotations {

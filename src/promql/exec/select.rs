@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::{
+    account::Read,
     context::Context,
     grid::{Grid, Shift},
     hints,
     operator::{Operator, Scratch, Series},
+    prepare::reach,
     row::Row,
     stats::drop_buckets,
 };
@@ -16,18 +18,22 @@ use crate::{
     seams::select::{SelectHints, SeriesSet},
 };
 
-/// Finds the series of a selector that may have samples between `from` (exclusive) and `to` (inclusive).
+/// Finds the series of a selector that may have samples in `range`.
 pub(super) fn find(
     cx: &Context<'_>,
     select: &plan::Select,
-    from: i64,
-    to: i64,
+    range: TimeRange,
     step: i64,
     function: &str,
 ) -> Result<Arc<dyn SeriesSet>, QueryError> {
-    let range = TimeRange::new(from.saturating_add(1), to);
-    let hints = SelectHints { step, function: function.to_owned(), sorted: false };
-    let set = cx.select.select(&select.matchers, range, &hints)?;
+    let known = cx.settings.optimise.share.then(|| cx.memo.set(&select.matchers, range)).flatten();
+    let set = match known {
+        Some(set) => set,
+        None => {
+            let hints = SelectHints { step, function: function.to_owned(), sorted: false };
+            cx.select.select(&select.matchers, range, &hints)?
+        }
+    };
     cx.budget.selected(set.len(), &select.matchers);
     Ok(set)
 }
@@ -36,6 +42,7 @@ pub(super) fn find(
 pub(super) struct Selector<'c> {
     cx: &'c Context<'c>,
     set: Arc<dyn SeriesSet>,
+    reader: Option<Arc<Read>>,
     grid: Grid,
     shift: Shift,
     one_name: bool,
@@ -61,13 +68,20 @@ impl<'c> Selector<'c> {
         function: &str,
         give: Give,
     ) -> Result<Self, QueryError> {
-        // A drifting `@` moves over no more samples than one that stays.
-        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
-        let shift = select.shift.on(grid);
-        let from = first.saturating_sub(cx.settings.lookback);
         let hint_step = if grid.instant { 0 } else { grid.step };
-        let set = find(cx, select, from, last, hint_step, function)?;
-        Ok(Self { cx, set, grid, shift, one_name: select.metric_name().is_some(), give, stats_only: select.stats_only })
+        let set = find(cx, select, reach(select, None, cx.settings.lookback, &grid), hint_step, function)?;
+        let reader = cx.account.reader(select);
+        reader.iter().for_each(|reader| reader.found(set.len()));
+        Ok(Self {
+            cx,
+            set,
+            reader,
+            grid,
+            shift: select.shift.on(grid),
+            one_name: select.metric_name().is_some(),
+            give,
+            stats_only: select.stats_only,
+        })
     }
 
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
@@ -154,6 +168,7 @@ impl Operator for Selector<'_> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
         self.cx.budget.read(&buffer)?;
+        self.reader.iter().for_each(|reader| reader.read(buffer.len()));
         hints::settle(&mut buffer);
         if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
             let labels = self.set.labels(i)?;
@@ -169,6 +184,7 @@ impl Operator for Selector<'_> {
         } else {
             self.fill_mixed(&buffer, out);
         }
+        self.cx.account.instant(&self.grid, out);
         scratch.give_buffer(buffer);
         Ok(())
     }

@@ -3,11 +3,13 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
+    account::Read,
     build::build,
     context::Context,
     grid::{Grid, Shift},
     hints,
     operator::{Op, Scratch, Series},
+    prepare::reach,
     row::Sample,
     select::find,
     stats::drop_buckets,
@@ -34,8 +36,8 @@ pub(super) struct Source<'c> {
 }
 
 enum From<'c> {
-    /// A selector's series, and whether histograms are needed without their buckets.
-    Storage(Arc<dyn SeriesSet>, bool),
+    /// A selector's series, whether histograms are needed without their buckets, and where to count what is read.
+    Storage(Arc<dyn SeriesSet>, bool, Option<Arc<Read>>),
     /// A subquery; its inner expression over its own grid.
     Rows(Op<'c>, Grid),
 }
@@ -58,43 +60,40 @@ impl<'c> Source<'c> {
         grid: Grid,
         function: &str,
     ) -> Result<Self, QueryError> {
-        // A drifting `@` moves over no more samples than one that stays.
-        let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
-        let shift = select.shift.on(grid);
-        let lookback = cx.settings.lookback;
-        let (before, after) = match select.edges {
-            Edges::Plain => (0, 0),
-            Edges::Anchored => (lookback, 0),
-            Edges::Smoothed => (lookback, lookback),
-        };
-        let from = first.saturating_sub(range).saturating_sub(before);
         let hint_step = if grid.instant { 0 } else { grid.step };
-        let set = find(cx, select, from, last.saturating_add(after), hint_step, function)?;
+        let set = find(cx, select, reach(select, Some(range), cx.settings.lookback, &grid), hint_step, function)?;
+        let reader = cx.account.reader(select);
+        reader.iter().for_each(|reader| reader.found(set.len()));
         let name = select.metric_name().map(str::to_owned);
-        Ok(Self { cx, from: From::Storage(set, select.stats_only), range, shift, edges: select.edges, name })
+        Ok(Self {
+            cx,
+            from: From::Storage(set, select.stats_only, reader),
+            range,
+            shift: select.shift.on(grid),
+            edges: select.edges,
+            name,
+        })
     }
 
     fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
-        let shift = subquery.shift.on(grid);
-        let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
-        let inner = inner_grid(first.saturating_sub(subquery.range), last, subquery.step);
+        let inner = subquery_grid(subquery, &grid);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
         let op = build(cx, &subquery.expr, inner)?;
-        let from = From::Rows(op, inner);
+        let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
         Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }
 
     pub(super) fn len(&self) -> usize {
         match &self.from {
-            From::Storage(set, _) => set.len(),
+            From::Storage(set, ..) => set.len(),
             From::Rows(op, _) => op.len(),
         }
     }
 
     pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {
         match &self.from {
-            From::Storage(set, _) => Ok(Series::new(set.labels(i)?)),
+            From::Storage(set, ..) => Ok(Series::new(set.labels(i)?)),
             From::Rows(op, _) => op.series(i),
         }
     }
@@ -130,9 +129,10 @@ impl<'c> Source<'c> {
     /// Replaces what `out` holds by the samples of series `i`, without staleness markers.
     pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), QueryError> {
         match &self.from {
-            From::Storage(set, stats_only) => {
+            From::Storage(set, stats_only, reader) => {
                 set.read(i, out)?;
                 self.cx.budget.read(out)?;
+                reader.iter().for_each(|reader| reader.read(out.len()));
                 hints::settle(out);
                 drop_stale(out);
                 if *stats_only {
@@ -156,6 +156,13 @@ impl<'c> Source<'c> {
         }
         Ok(())
     }
+}
+
+/// The steps that a subquery on `grid` evaluates its expression at.
+pub(super) fn subquery_grid(subquery: &plan::Subquery, grid: &Grid) -> Grid {
+    let shift = subquery.shift.on(*grid);
+    let (first, last) = (shift.apply(grid.start), shift.apply(grid.last()));
+    Grid { weight: 0, ..inner_grid(first.saturating_sub(subquery.range), last, subquery.step) }
 }
 
 /// The multiples of `step` after `from` (exclusive) up to `to`.

@@ -113,6 +113,7 @@ impl Window<'_> {
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);
+        let mut looked_at = 0;
         for step in 0..self.grid.steps {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
@@ -123,6 +124,9 @@ impl Window<'_> {
             if floats.low == floats.high && histograms.low == histograms.high {
                 continue;
             }
+            let samples = floats.high - floats.low + histograms.high - histograms.low;
+            self.cx.account.at(&self.grid, step, samples);
+            looked_at += samples;
             // An event lies between two samples, and both have to be inside.
             let position = |i: usize| events.get(i).map(|e| i64::from(*e));
             inside.to(floats.low as i64, floats.high as i64 - 1, position);
@@ -157,6 +161,7 @@ impl Window<'_> {
                 out.put(step, sample);
             }
         }
+        self.cx.account.total(&self.grid, looked_at);
         Ok(())
     }
 

@@ -49,7 +49,8 @@ impl Parser<'_> {
             TokenKind::Operator(BinaryOp::Add | BinaryOp::Sub) => return self.signed(),
             TokenKind::Number | TokenKind::Duration => {
                 let (value, span) = self.number()?;
-                Node::leaf(ExprKind::Number(value), span)
+                let is_number = token.kind == TokenKind::Number;
+                Node::leaf(if is_number { ExprKind::Number(value) } else { ExprKind::Duration(value) }, span)
             }
             TokenKind::String => {
                 self.bump()?;
@@ -71,6 +72,7 @@ impl Parser<'_> {
         let span = sign.span.join(operand.expr.span);
         match operand.expr.kind {
             ExprKind::Number(n) => Ok(Node::leaf(ExprKind::Number(if negate { -n } else { n }), span)),
+            ExprKind::Duration(n) => Ok(Node::leaf(ExprKind::Duration(if negate { -n } else { n }), span)),
             _ => {
                 let height = operand.height;
                 self.node(ExprKind::Unary { negate, expr: Box::new(operand.expr) }, span, height)

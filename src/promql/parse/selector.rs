@@ -31,23 +31,21 @@ impl Parser<'_> {
     pub(super) fn selector_of(&mut self, name: Option<Token>) -> Parsed<Node> {
         let open = self.peek()?;
         let start = name.map_or(open.span.start, |n| n.span.start);
-        let mut written = name.map(|n| n.text(self.text).to_owned());
+        let name = name.map(|n| n.text(self.text).to_owned());
         let mut matchers = vec![];
-        if let Some(name) = &written {
+        if let Some(name) = &name {
             matchers.push(Matcher::equal(METRIC_NAME, name));
         }
         if open.kind == TokenKind::LeftBrace {
             self.bump()?;
-            let quoted = self.matchers(&mut matchers)?;
-            written = written.or(quoted);
+            self.matchers(&mut matchers)?;
         }
-        let selector = Selector { name: written, matchers, shift: Shift::default(), edges: Edges::default() };
+        let selector = Selector { name, matchers, shift: Shift::default(), edges: Edges::default() };
         Ok(Node::leaf(ExprKind::Selector(selector), self.span_from(start)))
     }
 
-    /// `a="1", "b.c"!~"x", "metric name"}`; returns the name given as a lone string.
-    fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Parsed<Option<String>> {
-        let mut written = None;
+    /// `a="1", "b.c"!~"x", "metric name"}`
+    fn matchers(&mut self, matchers: &mut Vec<Matcher>) -> Parsed<()> {
         while self.eat(TokenKind::RightBrace)?.is_none() {
             let name = self.peek()?;
             let label = match name.kind {
@@ -58,10 +56,7 @@ impl Parser<'_> {
             self.bump()?;
             match match_op(self.peek()?.kind) {
                 Some(op) => matchers.push(self.matcher(name.span, label, op)?),
-                None if name.kind == TokenKind::String => {
-                    matchers.push(Matcher::equal(METRIC_NAME, &label));
-                    written.get_or_insert(label);
-                }
+                None if name.kind == TokenKind::String => matchers.push(Matcher::equal(METRIC_NAME, &label)),
                 None => return self.unexpected_in((MATCHING, "label matching operator")),
             }
             match self.peek()?.kind {
@@ -70,7 +65,7 @@ impl Parser<'_> {
                 _ => return self.unexpected_in((MATCHING, "\",\" or \"}\"")),
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     fn matcher(&mut self, start: Span, label: String, op: MatchOp) -> Parsed<Matcher> {

@@ -161,7 +161,7 @@ fn an_expression_prints_in_one_canonical_form() {
         ("and and and", "and and and"),
         (r"'it\'s' # done", r#""it's""#),
         ("info(m, {x='1'})", r#"info(m, {x="1"})"#),
-        ("Inf ^ 2 + NaN", "Inf ^ 2 + NaN"),
+        ("2 ^ Inf + NaN", "2 ^ +Inf + NaN"),
         ("0x1F + 1_000 + 0755 + 1e3", "31 + 1000 + 493 + 1000"),
         ("count_values('v', topk(3, m))", r#"count_values("v", topk(3, m))"#),
         ("m{x=~`\\d+`}", r#"m{x=~"\\d+"}"#),
@@ -173,6 +173,12 @@ fn an_expression_prints_in_one_canonical_form() {
         assert_eq!(printed(text), want, "{text}");
         assert_eq!(printed(want), want);
     }
+}
+
+#[test]
+fn an_infinite_base_is_printed_as_prometheus_prints_it() {
+    // Read again, its sign is that of the power: another tree with the same value.
+    assert_eq!(printed("Inf ^ 2"), "+Inf ^ 2");
 }
 
 #[test]

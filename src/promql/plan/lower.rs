@@ -3,12 +3,12 @@
 use super::{
     duration::resolve,
     node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery},
-    stats,
+    push_down, share, stats,
 };
 use crate::{
     model::Span,
     promql::{
-        QueryError,
+        Optimise, QueryError,
         ast::{self, At, Expr, ExprKind},
         exec::grid::Shift,
     },
@@ -57,10 +57,16 @@ impl QueryTimes<'_> {
 }
 
 /// Plans `expr`.
-pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>) -> Result<Node, QueryError> {
-    let lowered = Lower { times, in_parameter: false }.node(expr)?;
+pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>, optimise: Optimise) -> Result<Node, QueryError> {
+    let lowered = Lower { times, in_parameter: false, fold: optimise.fold }.node(expr)?;
     let mut node = lowered.settle();
     stats::mark(&mut node);
+    if optimise.push_down {
+        push_down::apply(&mut node);
+    }
+    if optimise.share {
+        share::mark(&mut node);
+    }
     Ok(node)
 }
 
@@ -95,6 +101,8 @@ struct Lower<'a> {
     /// Whether it is inside the parameter of an aggregation. As Prometheus overlooks those when it prepares a query,
     /// nothing is invariant in there, `@` with a time drifts, and `@ start()` and `@ end()` mean nothing.
     in_parameter: bool,
+    /// Whether operations on constants are computed here.
+    fold: bool,
 }
 
 impl Lower<'_> {
@@ -102,13 +110,13 @@ impl Lower<'_> {
         let span = expr.span;
         let made = |kind, invariant| Ok(Lowered { node: Node { kind, span }, invariant });
         match &expr.kind {
-            ExprKind::Number(n) => made(Kind::Number(*n), true),
+            ExprKind::Number(n) | ExprKind::Duration(n) => made(Kind::Number(*n), true),
             ExprKind::String(s) => made(Kind::Text(s.clone()), true),
             ExprKind::Paren(inner) => self.node(inner),
             ExprKind::Unary { negate: false, expr } => self.node(expr),
             ExprKind::Unary { negate: true, expr } => {
                 let inner = self.node(expr)?;
-                if let Kind::Number(n) = inner.node.kind {
+                if let (true, Kind::Number(n)) = (self.fold, &inner.node.kind) {
                     return made(Kind::Number(-n), true);
                 }
                 made(Kind::Negate(Box::new(inner.node)), inner.invariant)
@@ -214,6 +222,7 @@ impl Lower<'_> {
             expr_span: unwrapped(&aggregate.expr).span,
             grouping,
             without: aggregate.without,
+            shared: None,
         });
         Ok(Lowered { node: Node { kind, span }, invariant })
     }
@@ -221,7 +230,7 @@ impl Lower<'_> {
     fn binary(&self, binary: &ast::Binary, span: Span) -> Result<Lowered, QueryError> {
         let (lhs, rhs) = (self.node(&binary.lhs)?, self.node(&binary.rhs)?);
         let invariant = lhs.invariant && rhs.invariant;
-        if let (Kind::Number(a), Kind::Number(b)) = (&lhs.node.kind, &rhs.node.kind)
+        if let (true, Kind::Number(a), Kind::Number(b)) = (self.fold, &lhs.node.kind, &rhs.node.kind)
             && let Some(value) = crate::promql::exec::binary::fold(binary.op, *a, *b)
         {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });

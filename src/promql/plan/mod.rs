@@ -12,6 +12,8 @@
 mod duration;
 mod lower;
 mod node;
+mod push_down;
+mod share;
 mod stats;
 
 pub(crate) use lower::{QueryTimes, lower};

@@ -74,6 +74,8 @@ pub(crate) struct Aggregate {
     /// Sorted.
     pub(crate) grouping: Vec<String>,
     pub(crate) without: bool,
+    /// A number that it has in common with equal aggregations elsewhere in the plan.
+    pub(crate) shared: Option<u32>,
 }
 
 /// A binary operation.
@@ -107,6 +109,46 @@ impl Node {
             }
             Kind::Negate(inner) | Kind::Invariant(inner) => inner.value_type(),
             Kind::Select(_) | Kind::Aggregate(_) | Kind::Binary(_) => ValueType::Vector,
+        }
+    }
+
+    /// The nodes right below.
+    pub(crate) fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            Kind::Number(_) | Kind::Text(_) | Kind::Select(_) | Kind::Window(..) => vec![],
+            Kind::Subquery(subquery) => vec![&subquery.expr],
+            Kind::Call(call) => call.args.iter().collect(),
+            Kind::Aggregate(a) => a.param.iter().chain([&a.expr]).map(|node| &**node).collect(),
+            Kind::Binary(b) => vec![&b.lhs, &b.rhs],
+            Kind::Negate(inner) | Kind::Invariant(inner) => vec![inner],
+        }
+    }
+
+    /// Likewise, to change them.
+    pub(super) fn children_mut(&mut self) -> Vec<&mut Self> {
+        match &mut self.kind {
+            Kind::Number(_) | Kind::Text(_) | Kind::Select(_) | Kind::Window(..) => vec![],
+            Kind::Subquery(subquery) => vec![&mut subquery.expr],
+            Kind::Call(call) => call.args.iter_mut().collect(),
+            Kind::Aggregate(a) => a.param.iter_mut().chain([&mut a.expr]).map(|node| &mut **node).collect(),
+            Kind::Binary(b) => vec![&mut b.lhs, &mut b.rhs],
+            Kind::Negate(inner) | Kind::Invariant(inner) => vec![inner],
+        }
+    }
+
+    /// Hands over this node and all below it, each before those below.
+    pub(crate) fn for_each<'p>(&'p self, each: &mut dyn FnMut(&'p Self)) {
+        each(self);
+        self.children().into_iter().for_each(|child| child.for_each(each));
+    }
+
+    /// Whether evaluating it can bring nothing but its rows: no remark, no error of its own.
+    pub(crate) fn is_quiet(&self) -> bool {
+        match &self.kind {
+            Kind::Select(select) => select.edges == Edges::Plain,
+            // A sign takes names away, after which series may be equal.
+            Kind::Invariant(inner) => inner.is_quiet(),
+            _ => false,
         }
     }
 

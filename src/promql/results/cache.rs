@@ -171,7 +171,10 @@ impl ResultCache {
                 series = join(series, piece);
             }
         }
-        Ok((QueryAnswer { value: Value::Matrix(series), annotations, stats }, count(good, query.step)))
+        Ok((
+            QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() },
+            count(good, query.step),
+        ))
     }
 
     /// Keeps an answer that turned out to be whole.
@@ -279,7 +282,7 @@ mod tests {
 
     fn reach(text: &str) -> Reach {
         let engine = Engine::new(crate::promql::EngineOptions { lookback: 20, ..Default::default() });
-        let query = Query { text, start: 0, end: 1_000, step: 10, lookback: None, timeout: None };
+        let query = Query { text, start: 0, end: 1_000, step: 10, lookback: None, timeout: None, per_step: false };
         Reach::of(&engine.plan(&query).unwrap(), 20).unwrap()
     }
 

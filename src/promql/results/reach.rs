@@ -144,7 +144,7 @@ mod tests {
 
     fn reach(text: &str) -> Option<Reach> {
         let times = QueryTimes { text, start: 0, end: 3_600_000, step: 60_000, subquery_step: 60_000 };
-        Reach::of(&lower(&parse(text).unwrap(), &times).unwrap(), 300_000)
+        Reach::of(&lower(&parse(text).unwrap(), &times, crate::promql::Optimise::default()).unwrap(), 300_000)
     }
 
     fn stretch(text: &str) -> (i64, i64) {

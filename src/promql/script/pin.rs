@@ -49,7 +49,7 @@ fn pin(expr: &mut Expr, time: i64, inside: bool, constant: &mut bool) {
         }
     };
     match &mut expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
         ExprKind::Selector(selector) => set(&mut selector.shift),
         ExprKind::Range(range) => set(&mut range.selector.shift),
         ExprKind::Subquery(subquery) => {

@@ -16,7 +16,7 @@ mod samples;
 mod stream;
 
 pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode};
-pub use samples::samples;
+pub use samples::{put_timeseries, samples};
 pub use stream::{SinkClosed, chunks};
 
 use super::SnappyError;

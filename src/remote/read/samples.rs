@@ -62,6 +62,13 @@ fn too_large(limit: &str) -> ReadError {
     ))
 }
 
+/// Appends a series and its samples as an item of `timeseries`, field 1, of a result.
+pub fn put_timeseries(labels: &Labels, buf: &SeriesBuf, out: &mut Vec<u8>) {
+    let mut series = Vec::new();
+    put_series(labels, buf, &mut series);
+    put_message(1, &series, out);
+}
+
 fn put_series(labels: &Labels, buf: &SeriesBuf, out: &mut Vec<u8>) {
     for label in proto_labels(labels) {
         put_message(1, &label.encode_to_vec(), out);

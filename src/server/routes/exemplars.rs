@@ -54,7 +54,7 @@ fn write(out: &mut Vec<u8>, (series, exemplars): (Labels, Vec<Exemplar>)) {
 /// Adds the conditions of every selector in `expr`. The parser bounds how deep this goes.
 fn collect(expr: &Expr, selectors: &mut Vec<Vec<Matcher>>) {
     match &expr.kind {
-        ExprKind::Number(_) | ExprKind::String(_) => {}
+        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
         ExprKind::Selector(selector) => selectors.push(selector.matchers.clone()),
         ExprKind::Range(range) => selectors.push(range.selector.matchers.clone()),
         ExprKind::Subquery(subquery) => collect(&subquery.expr, selectors),

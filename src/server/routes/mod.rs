@@ -2,6 +2,7 @@
 
 mod admin;
 mod exemplars;
+mod explain;
 mod federate;
 mod health;
 mod import;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 use hyper::{Method, Request, body::Incoming};
 use serde_json::json;
 
-use super::{Response, State, envelope::success_json, error::ApiError, params::Params};
+use super::{Response, State, asker::Asker, envelope::success_json, error::ApiError, formats::Format, params::Params};
 use crate::ingest;
 
 /// What a path leads to.
@@ -33,6 +34,8 @@ pub(crate) enum Route {
     QueryRange,
     QueryExemplars,
     FormatQuery,
+    ParseQuery,
+    Explain,
     Labels,
     LabelValues,
     Series,
@@ -50,6 +53,9 @@ pub(crate) enum Route {
     Tsdb,
     WalReplay,
     Storage,
+    Queries,
+    TargetsMetadata,
+    Notifications,
     Snapshot,
     DeleteSeries,
     CleanTombstones,
@@ -68,7 +74,7 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
-/// Paths, the methods they take, and where they lead. Unlisted ones don't exist.
+/// Paths, the methods they take, and where they lead.
 const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/", GET, Route::Landing),
     ("/-/healthy", GET_HEAD, Route::Healthy),
@@ -78,6 +84,8 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/query_range", GET_POST, Route::QueryRange),
     ("/api/v1/query_exemplars", GET_POST, Route::QueryExemplars),
     ("/api/v1/format_query", GET_POST, Route::FormatQuery),
+    ("/api/v1/parse_query", GET_POST, Route::ParseQuery),
+    ("/api/v1/explain", GET_POST, Route::Explain),
     ("/api/v1/labels", GET_POST, Route::Labels),
     (LABEL_VALUES, GET, Route::LabelValues),
     ("/api/v1/series", GET_POST, Route::Series),
@@ -95,6 +103,9 @@ const ROUTES: &[(&str, &[Method], Route)] = &[
     ("/api/v1/status/tsdb", GET, Route::Tsdb),
     ("/api/v1/status/walreplay", GET, Route::WalReplay),
     ("/api/v1/status/storage", GET, Route::Storage),
+    ("/api/v1/status/queries", GET, Route::Queries),
+    ("/api/v1/targets/metadata", GET, Route::TargetsMetadata),
+    ("/api/v1/notifications", GET, Route::Notifications),
     ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
     ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
     ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
@@ -117,7 +128,12 @@ fn label_name(path: &str) -> Option<&str> {
 }
 
 /// Answers a request for `route`.
-pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+pub(crate) async fn answer(
+    route: Route,
+    request: Request<Incoming>,
+    asker: Asker,
+    state: Arc<State>,
+) -> Result<Response, ApiError> {
     match route {
         Route::Landing => Ok(health::landing(&state)),
         Route::Healthy => Ok(health::healthy()),
@@ -130,27 +146,35 @@ pub(crate) async fn answer(route: Route, request: Request<Incoming>, state: Arc<
         // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
             state.stores()?;
-            answer_with_store(route, request, &state).await
+            answer_with_store(route, request, asker, &state).await
         }
     }
 }
 
-async fn answer_with_store(route: Route, request: Request<Incoming>, state: &State) -> Result<Response, ApiError> {
+async fn answer_with_store(
+    route: Route,
+    request: Request<Incoming>,
+    asker: Asker,
+    state: &State,
+) -> Result<Response, ApiError> {
     let path = request.uri().path().to_owned();
     let names = federate::Names::accepted(request.headers());
+    let format = Format::accepted(request.headers());
     let params = Params::read(request, state).await?;
     match route {
-        Route::Query => query::instant(params, state).await,
-        Route::QueryRange => query::range(params, state).await,
+        Route::Query => query::instant(params, query::Client { asker, format }, state).await,
+        Route::QueryRange => query::range(params, query::Client { asker, format }, state).await,
         Route::QueryExemplars => exemplars::query(params, state).await,
         Route::FormatQuery => query::format(&params, state),
+        Route::Explain => explain::explain(params, state).await,
+        Route::ParseQuery => query::parsed(&params, state),
         Route::Labels => lists::names(params, state).await,
         Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,
         Route::Series => lists::series(params, state).await,
         Route::Metadata => metadata::families(params, state).await,
         Route::Federate => federate::federate(params, names, state).await,
         // vctsdb scrapes nothing and evaluates no rules; these answer what a Prometheus without either answers.
-        Route::Rules => Ok(success_json(&json!({"groups": []}))),
+        Route::Rules => rules(&params),
         Route::Alerts => Ok(success_json(&json!({"alerts": []}))),
         Route::Targets => {
             Ok(success_json(&json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}})))
@@ -166,6 +190,8 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         Route::DeleteSeries => admin::delete_series(params, state).await,
         Route::CleanTombstones => admin::clean_tombstones(state).await,
         Route::Storage => storage::storage(state).await,
+        Route::Queries => Ok(success_json(&state.asked.told())),
+        Route::TargetsMetadata | Route::Notifications => Ok(success_json(&json!([]))),
         Route::Snapshot => admin::snapshot(params, state).await,
         Route::Landing
         | Route::Healthy
@@ -175,6 +201,14 @@ async fn answer_with_store(route: Route, request: Request<Incoming>, state: &Sta
         | Route::Write
         | Route::Read
         | Route::Import(_) => Err(ApiError::Internal("this route needs no store".to_owned())),
+    }
+}
+
+/// No rules, of whichever type.
+fn rules(params: &Params) -> Result<Response, ApiError> {
+    match params.get("type") {
+        "" | "alert" | "record" => Ok(success_json(&json!({"groups": []}))),
+        other => Err(ApiError::invalid("type", format!("not supported value {other:?}"))),
     }
 }
 
@@ -188,6 +222,6 @@ mod tests {
         assert_eq!(find("/api/v1/label//values"), None);
         assert_eq!(find("/api/v1/label/a/b/values"), None);
         assert_eq!(find(LABEL_VALUES).map(|r| r.2), Some(Route::LabelValues));
-        assert_eq!(find("/api/v1/nothing"), None);
+        assert_eq!(find("/api/v1/no_such_thing"), None);
     }
 }

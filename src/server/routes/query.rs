@@ -1,19 +1,25 @@
 //! `/api/v1/query` and `/api/v1/query_range`.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use crate::{
-    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value},
+    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value, prettify},
     server::{
         Response, State,
-        envelope::{Remarks, success, success_json},
+        asker::Asker,
+        envelope::{Remarks, success_json, success_raw},
         error::ApiError,
+        formats::Format,
         limits::MAX_STEPS,
         metrics,
         params::{Params, parse_duration},
-        value::Answer,
+        queries::Asked,
+        tree::tree,
         watch::Watched,
         work::{CancelOnDrop, blocking},
     },
@@ -22,58 +28,78 @@ use crate::{
 const NANOS_PER_MS: i64 = 1_000_000;
 
 /// A question with everything that bounds it.
-struct Question {
-    text: String,
-    start: i64,
-    end: i64,
-    /// In ms; 0 for an instant query.
-    step: i64,
+pub(super) struct Question {
+    pub(super) asked: Asked,
     /// The answer holds at most this many series; 0: any number.
     limit: usize,
     lookback: Option<i64>,
     timeout: Option<Duration>,
     with_stats: bool,
+    /// Statistics by step are wanted too.
+    per_step: bool,
     /// Whether kept answers may be used.
     cached: bool,
 }
 
+/// Who asks, and the format they like.
+pub(crate) struct Client {
+    pub(crate) asker: Asker,
+    pub(crate) format: Format,
+}
+
 /// Answers at one time.
-pub(crate) async fn instant(params: Params, state: &State) -> Result<Response, ApiError> {
-    let limit = params.limit()?;
-    let time = params.time_or("time", state.clock.now())?;
-    run(Question::new(&params, (time, time, 0), limit)?, state).await
+pub(crate) async fn instant(params: Params, client: Client, state: &State) -> Result<Response, ApiError> {
+    run(Question::instant(&params, state)?, client, state).await
 }
 
 /// Answers on a grid of steps.
-pub(crate) async fn range(params: Params, state: &State) -> Result<Response, ApiError> {
-    let limit = params.limit()?;
-    let start = params.time("start")?;
-    let end = params.time("end")?;
-    if end < start {
-        return Err(ApiError::invalid("end", "end timestamp must not be before start time"));
-    }
-    let step = parse_duration(params.get("step")).map_err(|why| ApiError::invalid("step", why))?;
-    // Our grid is one of milliseconds, so a finer step is no step at all.
-    if step < NANOS_PER_MS {
-        let why = "zero or negative query resolution step widths are not accepted. Try a positive integer";
-        return Err(ApiError::invalid("step", why));
-    }
-    // Judged in nanoseconds: truncating the step to ms first would let a few more steps through or refuse them.
-    if (i128::from(end) - i128::from(start)) * i128::from(NANOS_PER_MS) / i128::from(step) > i128::from(MAX_STEPS) {
-        let why = "exceeded maximum resolution of 11,000 points per timeseries. \
-                   Try decreasing the query resolution (?step=XX)";
-        return Err(ApiError::BadData(why.to_owned()));
-    }
-    run(Question::new(&params, (start, end, step / NANOS_PER_MS), limit)?, state).await
+pub(crate) async fn range(params: Params, client: Client, state: &State) -> Result<Response, ApiError> {
+    run(Question::range(&params)?, client, state).await
 }
 
-/// `/api/v1/format_query`: the expression in its canonical form.
+/// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
 pub(crate) fn format(params: &Params, state: &State) -> Result<Response, ApiError> {
     let expr = state.engine.parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
-    Ok(success_json(&serde_json::Value::from(expr.to_string())))
+    Ok(success_json(&serde_json::Value::from(prettify(&expr))))
+}
+
+/// `/api/v1/parse_query`: its syntax tree.
+pub(crate) fn parsed(params: &Params, state: &State) -> Result<Response, ApiError> {
+    let expr = state.engine.parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+    Ok(success_raw(&tree(&expr)))
 }
 
 impl Question {
+    /// One at one time.
+    pub(super) fn instant(params: &Params, state: &State) -> Result<Self, ApiError> {
+        let limit = params.limit()?;
+        let time = params.time_or("time", state.clock.now())?;
+        Self::new(params, (time, time, 0), limit)
+    }
+
+    /// One on a grid of steps.
+    pub(super) fn range(params: &Params) -> Result<Self, ApiError> {
+        let limit = params.limit()?;
+        let start = params.time("start")?;
+        let end = params.time("end")?;
+        if end < start {
+            return Err(ApiError::invalid("end", "end timestamp must not be before start time"));
+        }
+        let step = parse_duration(params.get("step")).map_err(|why| ApiError::invalid("step", why))?;
+        // Our grid is one of milliseconds, so a finer step is no step at all.
+        if step < NANOS_PER_MS {
+            let why = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+            return Err(ApiError::invalid("step", why));
+        }
+        // Judged in nanoseconds: truncating the step to ms first would let a few more steps through or refuse them.
+        if (i128::from(end) - i128::from(start)) * i128::from(NANOS_PER_MS) / i128::from(step) > i128::from(MAX_STEPS) {
+            let why = "exceeded maximum resolution of 11,000 points per timeseries. \
+                       Try decreasing the query resolution (?step=XX)";
+            return Err(ApiError::BadData(why.to_owned()));
+        }
+        Self::new(params, (start, end, step / NANOS_PER_MS), limit)
+    }
+
     fn new(params: &Params, (start, end, step): (i64, i64, i64), limit: usize) -> Result<Self, ApiError> {
         let timeout = match params.get("timeout") {
             "" => None,
@@ -91,37 +117,76 @@ impl Question {
                 Some(nanos / NANOS_PER_MS).filter(|ms| *ms > 0)
             }
         };
-        let text = params.get("query").to_owned();
+        let asked = Asked { query: params.get("query").to_owned(), start, end, step };
         let with_stats = !params.get("stats").is_empty();
+        let per_step = params.get("stats") == "all";
         // Statistics speak of a whole evaluation.
         let cached = !with_stats && matches!(params.get("nocache"), "" | "0" | "false");
-        Ok(Self { text, start, end, step, limit, lookback, timeout, with_stats, cached })
+        Ok(Self { asked, limit, lookback, timeout, with_stats, per_step, cached })
+    }
+
+    /// What the engine is asked, with `timeout` left.
+    pub(super) fn query(&self, timeout: Duration) -> Query<'_> {
+        Query {
+            text: &self.asked.query,
+            start: self.asked.start,
+            end: self.asked.end,
+            step: self.asked.step,
+            lookback: self.lookback,
+            timeout: Some(timeout),
+            per_step: self.per_step,
+        }
+    }
+
+    /// How long it may take.
+    pub(super) fn allowed(&self, state: &State) -> Duration {
+        let allowed = state.engine.options().timeout;
+        self.timeout.map_or(allowed, |asked| asked.min(allowed))
     }
 }
 
+/// What evaluating gave.
+struct Outcome {
+    answer: Result<QueryAnswer, QueryError>,
+    /// What was lost to damage.
+    lost: Vec<String>,
+    waited: Duration,
+    took: Duration,
+}
+
 /// Waits for a turn, evaluates and begins the answer.
-async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
+async fn run(mut question: Question, client: Client, state: &State) -> Result<Response, ApiError> {
+    question.per_step &= state.engine.options().features.per_step_stats;
+    let running = state.asked.begin(&client.asker, &question.asked, state.clock.now());
+    let question = Arc::new(question);
+    let evaluated = evaluate(Arc::clone(&question), state).await;
+    let asked = &question.asked;
+    let (told, response) = match evaluated {
+        Err(error) => (Err(error.to_string()), Err(error)),
+        Ok(Outcome { answer: Err(error), .. }) => (Err(error.to_string()), Err(ApiError::query("query", error))),
+        Ok(Outcome { answer: Ok(answer), lost, waited, took }) => {
+            let stats = stats(&answer, waited, took);
+            (Ok(stats.clone()), Ok(respond(&question, client.format, answer, lost, stats)))
+        }
+    };
+    running.end(&client.asker, asked, state.clock.now(), told);
+    response
+}
+
+async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, ApiError> {
+    let allowed = question.allowed(state);
     let stores = state.stores()?.clone();
-    let allowed = state.engine.options().timeout;
-    let allowed = question.timeout.map_or(allowed, |asked| asked.min(allowed));
     let pass = state.queries.enter(allowed).await?;
     let waited = pass.waited;
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
     let results = state.results.clone();
-    let (question, answer, lost, took) = blocking(pass, move || {
+    blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
-        let query = Query {
-            text: &question.text,
-            start: question.start,
-            end: question.end,
-            step: question.step,
-            lookback: question.lookback,
-            timeout: Some(allowed.saturating_sub(waited)),
-        };
         let select = Watched::new(&*stores.select);
+        let query = question.query(allowed.saturating_sub(waited));
         let answer = if question.cached {
             results.run(&engine, &select, &*stores.changes, &query, &cancel)
         } else {
@@ -138,38 +203,50 @@ async fn run(question: Question, state: &State) -> Result<Response, ApiError> {
             answer
         });
         observe(&question, &answer, took);
-        Ok((question, answer, lost, took))
+        Ok(Outcome { answer, lost, waited, took })
     })
-    .await?;
-    respond(&question, answer.map_err(|error| ApiError::query("query", error))?, lost, waited, took)
+    .await
 }
 
 fn respond(
     question: &Question,
+    format: Format,
     answer: QueryAnswer,
     lost: Vec<String>,
-    waited: Duration,
-    took: Duration,
-) -> Result<Response, ApiError> {
-    let QueryAnswer { mut value, annotations, stats } = answer;
+    mut stats: serde_json::Value,
+) -> Response {
+    let QueryAnswer { mut value, annotations, samples_by_step, .. } = answer;
     let truncated = truncate(&mut value, question.limit);
-    let remarks = Remarks::of_query(&annotations, &question.text).warned(lost).truncated(truncated);
-    let stats = question.with_stats.then(|| {
-        let stats = json!({
-            "timings": {
-                "evalTotalTime": took.as_secs_f64(),
-                // Sorting and preparation are part of the evaluation here and not measured apart.
-                "resultSortTime": 0.0,
-                "queryPreparationTime": 0.0,
-                "innerEvalTime": took.as_secs_f64(),
-                "execQueueTime": waited.as_secs_f64(),
-                "execTotalTime": (waited + took).as_secs_f64(),
-            },
-            "samples": {"totalQueryableSamples": stats.samples, "peakSamples": stats.peak_samples},
-        });
-        stats.to_string().into_bytes()
-    });
-    Ok(success(Answer::new(value, stats), &remarks))
+    let remarks = Remarks::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
+    if question.per_step {
+        let Asked { start, step, .. } = question.asked;
+        let seconds = |i: usize| start.saturating_add(step.saturating_mul(i as i64)) as f64 / 1000.0;
+        let by_step: Vec<_> = samples_by_step.iter().enumerate().map(|(i, count)| json!([seconds(i), count])).collect();
+        if let Some(samples) = stats.get_mut("samples").and_then(serde_json::Value::as_object_mut) {
+            samples.insert("totalQueryableSamplesPerStep".to_owned(), by_step.into());
+        }
+    }
+    let stats = question.with_stats.then(|| stats.to_string().into_bytes());
+    format.answer(value, stats, &remarks)
+}
+
+fn stats(answer: &QueryAnswer, waited: Duration, took: Duration) -> serde_json::Value {
+    json!({
+        "timings": {
+            "evalTotalTime": took.as_secs_f64(),
+            // Sorting and preparation are part of the evaluation here and not measured apart.
+            "resultSortTime": 0.0,
+            "queryPreparationTime": 0.0,
+            "innerEvalTime": took.as_secs_f64(),
+            "execQueueTime": waited.as_secs_f64(),
+            "execTotalTime": (waited + took).as_secs_f64(),
+        },
+        "samples": {
+            "totalQueryableSamples": answer.stats.queryable_samples,
+            "samplesRead": answer.stats.samples,
+            "peakSamples": answer.stats.peak_samples,
+        },
+    })
 }
 
 /// Cuts series beyond `limit`; whether there were any.
@@ -191,7 +268,7 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
 }
 
 fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: Duration) {
-    let kind = if question.step == 0 { "instant" } else { "range" };
+    let kind = if question.asked.step == 0 { "instant" } else { "range" };
     metrics::QUERY_SECONDS.with_label_values(&[kind]).observe(took.as_secs_f64());
     match answer {
         Ok(answer) => metrics::QUERY_SAMPLES.inc_by(answer.stats.samples),

@@ -38,6 +38,7 @@ pub(crate) fn flags(state: &State) -> Response {
 pub(crate) fn features(state: &State) -> Response {
     let api = json!({
         "admin": state.options.admin_api,
+        "exclude_alerts": false,
         "label_values_match": true,
         "query_stats": true,
         "query_warnings": true,
@@ -48,6 +49,8 @@ pub(crate) fn features(state: &State) -> Response {
     let mut all = json!(state.engine.options().features.catalogue());
     if let Some(categories) = all.as_object_mut() {
         categories.insert("api".to_owned(), api);
+        let tsdb = json!({"delayed_compaction": false, "exemplars": true, "native_histograms": true});
+        categories.insert("tsdb".to_owned(), tsdb);
     }
     success_json(&all)
 }

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     model::{Labels, SeriesBuf},
-    promql::{Engine, EngineOptions},
+    promql::{Engine, EngineOptions, Features},
     seams::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
@@ -126,11 +126,13 @@ impl Server {
             admin_api,
             deadlines,
             external_labels: Labels::empty(),
+            query_log: None,
             flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
         };
-        let engine = Arc::new(Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() }));
+        let engine =
+            Arc::new(Engine::new(EngineOptions { threads: 1, features: Features::ALL, ..EngineOptions::default() }));
         let state = Arc::new(State::new(engine, Arc::new(TestClock::at(NOW)), options));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(run(listener, state.clone(), async {

@@ -97,7 +97,7 @@ async fn what_prometheus_has_and_we_dont_is_empty_and_well_formed() {
     ] {
         assert_eq!(data(&server, path).await, want, "{path}");
     }
-    assert_eq!(server.get("/api/v1/features").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(server.get("/api/v1/no_such_thing").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

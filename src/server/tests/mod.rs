@@ -3,6 +3,7 @@
 mod admin;
 mod harness;
 mod lookups;
+mod observed;
 mod parameters;
 mod queries;
 mod reads;

@@ -72,4 +72,15 @@ impl Peers {
         });
         (answer.status, answer.json())
     }
+
+    /// What both say about an expression at `path`: Prometheus, then we.
+    pub(crate) fn about(&self, path: &str, expr: &str) -> ((u16, Value), (u16, Value)) {
+        let body = format!("query={}", escape(expr));
+        let headers = [("Content-Type", "application/x-www-form-urlencoded")];
+        let say = |address: &str| {
+            let answer = request(address, "POST", path, &headers, body.as_bytes()).unwrap();
+            (answer.status, answer.json())
+        };
+        (say(&self.prometheus.address), say(&self.vctsdb.address))
+    }
 }

@@ -17,7 +17,7 @@ use crate::{
             grid::Grid,
             operator::{Op, Operator, Series, without_metadata},
         },
-        plan::{Binary, Kind, Node},
+        plan::Binary,
     },
 };
 
@@ -102,16 +102,6 @@ impl Matched {
     }
 }
 
-/// Whether evaluating `node` can bring nothing but its rows: no remark, no error of its own.
-fn is_quiet(node: &Node) -> bool {
-    match &node.kind {
-        Kind::Select(_) => true,
-        // A sign takes names away, after which series may be equal.
-        Kind::Invariant(inner) => is_quiet(inner),
-        _ => false,
-    }
-}
-
 /// The operator for matched vectors.
 pub(super) fn build<'c>(
     cx: &'c Context<'c>,
@@ -126,7 +116,7 @@ pub(super) fn build<'c>(
     let signatures = Signatures::new(cx, &*many, &*one, &matched.matching)?;
     match pairs::find(cx, &matched, &signatures) {
         Some(found) => {
-            let sides = pairs::Sides { many, one, quiet: is_quiet(&b.lhs) && is_quiet(&b.rhs) };
+            let sides = pairs::Sides { many, one, quiet: b.lhs.is_quiet() && b.rhs.is_quiet() };
             pairs::build(cx, matched, found, sides, grid)
         }
         None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid),

@@ -1,0 +1,66 @@
+//! What equal parts of a query have in common: computed for one, used by all.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use super::{
+    block::{Block, Kept},
+    context::Context,
+    grid::Grid,
+    operator::Op,
+};
+use crate::{
+    model::{Matcher, TimeRange},
+    promql::QueryError,
+    seams::select::SeriesSet,
+};
+
+/// Results that may be wanted again.
+#[derive(Default)]
+pub(crate) struct Memo {
+    sets: Mutex<HashMap<SetKey, Arc<dyn SeriesSet>>>,
+    /// By number of the aggregation and steps it was computed at.
+    aggregates: Mutex<HashMap<(u32, Grid), Arc<Kept>>>,
+}
+
+/// A selector's matchers, as text, and its first and last time.
+type SetKey = (String, i64, i64);
+
+fn set_key(matchers: &[Matcher], range: TimeRange) -> SetKey {
+    (format!("{matchers:?}"), range.start, range.end)
+}
+
+impl Memo {
+    /// The series found for these matchers in this range, if somebody has asked already.
+    pub(super) fn set(&self, matchers: &[Matcher], range: TimeRange) -> Option<Arc<dyn SeriesSet>> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&set_key(matchers, range)).cloned()
+    }
+
+    pub(super) fn keep_set(&self, matchers: &[Matcher], range: TimeRange, set: &Arc<dyn SeriesSet>) {
+        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        sets.insert(set_key(matchers, range), Arc::clone(set));
+    }
+}
+
+/// The aggregation number `id`, made by `build` unless an equal one is there.
+pub(super) fn aggregate<'c>(
+    cx: &'c Context<'c>,
+    id: u32,
+    grid: Grid,
+    build: impl FnOnce() -> Result<Op<'c>, QueryError>,
+) -> Result<Op<'c>, QueryError> {
+    let aggregates = || cx.memo.aggregates.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(kept) = aggregates().get(&(id, grid)) {
+        return Ok(Box::new(Arc::clone(kept)));
+    }
+    let remarks = cx.notes.added();
+    let op = build()?;
+    let kept = Arc::new(Block::of(cx, &*op, &grid)?.keep());
+    // A remark names its place in the query, and an equal part has another.
+    if cx.notes.added() == remarks {
+        aggregates().insert((id, grid), Arc::clone(&kept));
+    }
+    Ok(Box::new(kept))
+}

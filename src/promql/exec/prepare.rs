@@ -1,0 +1,108 @@
+//! Which series a plan asks for: all selectors are looked up before the first row is computed, so that what a query is
+//! going to cost is known, and lookups are done once.
+
+use std::{collections::HashMap, sync::Arc};
+
+use super::{context::Context, grid::Grid, source::subquery_grid};
+use crate::{
+    model::TimeRange,
+    promql::{
+        QueryError,
+        ast::Edges,
+        plan::{self, Kind, Node},
+    },
+    seams::select::SelectHints,
+};
+
+/// A selector of a plan, and where it is evaluated.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'p> {
+    pub(crate) select: &'p plan::Select,
+    pub(crate) grid: Grid,
+    pub(crate) range: TimeRange,
+    /// The function or aggregation right around it.
+    function: &'static str,
+}
+
+/// What a selector has found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub(crate) series: u64,
+    /// Estimated samples; `None` when nobody knows.
+    pub(crate) samples: Option<u64>,
+}
+
+/// The nodes right below `node`, and the steps they are evaluated at.
+pub(crate) fn children<'p>(node: &'p Node, grid: &Grid) -> Vec<(&'p Node, Grid)> {
+    let grid = match &node.kind {
+        Kind::Subquery(subquery) => subquery_grid(subquery, grid),
+        Kind::Invariant(_) => grid.first(),
+        _ => *grid,
+    };
+    node.children().into_iter().map(|child| (child, grid)).collect()
+}
+
+/// Hands over the selectors below and at `node` whose series are going to be looked up.
+pub(crate) fn asked<'p>(node: &'p Node, grid: Grid, lookback: i64, each: &mut dyn FnMut(Asked<'p>)) {
+    below(node, grid, "", lookback, each);
+}
+
+fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, each: &mut dyn FnMut(Asked<'p>)) {
+    let function = match &node.kind {
+        Kind::Select(select) => {
+            let window = (select.edges == Edges::Smoothed).then_some(0);
+            return each(Asked { select, grid, range: reach(select, window, lookback, &grid), function });
+        }
+        Kind::Window(select, window) => {
+            return each(Asked { select, grid, range: reach(select, Some(*window), lookback, &grid), function });
+        }
+        // The second argument of info() says what to look for beside the first, and start times aren't stored.
+        Kind::Call(call) if matches!(call.function, "info" | "start_timestamp") => {
+            let of_info = call.args.iter().filter(|_| call.function == "info").take(1);
+            return of_info.for_each(|arg| below(arg, grid, call.function, lookback, each));
+        }
+        Kind::Call(call) => call.function,
+        Kind::Aggregate(a) => a.op.as_str(),
+        Kind::Invariant(_) => function,
+        _ => "",
+    };
+    for (child, grid) in children(node, &grid) {
+        below(child, grid, function, lookback, each);
+    }
+}
+
+/// The times that a selector looks at on `grid`, in a window of so many ms or, without one, as an instant vector.
+pub(crate) fn reach(select: &plan::Select, window: Option<i64>, lookback: i64, grid: &Grid) -> TimeRange {
+    let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
+    let (before, after) = match (window, select.edges) {
+        (None, _) => (lookback, 0),
+        (Some(window), Edges::Plain) => (window, 0),
+        (Some(window), Edges::Anchored) => (window.saturating_add(lookback), 0),
+        (Some(window), Edges::Smoothed) => (window.saturating_add(lookback), lookback),
+    };
+    // The first instant is outside.
+    TimeRange::new(first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
+}
+
+/// Looks up the series of all selectors of a plan; the answer goes by the selectors' addresses.
+pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<HashMap<usize, Found>, QueryError> {
+    let mut all = Vec::new();
+    asked(node, grid, cx.settings.lookback, &mut |ask| all.push(ask));
+    let mut found = HashMap::with_capacity(all.len());
+    for Asked { select, grid, range, function } in all {
+        cx.budget.check()?;
+        let set = match cx.memo.set(&select.matchers, range) {
+            Some(set) => set,
+            None => {
+                let step = if grid.instant { 0 } else { grid.step };
+                let hints = SelectHints { step, function: function.to_owned(), sorted: false };
+                let set = cx.select.select(&select.matchers, range, &hints)?;
+                cx.memo.keep_set(&select.matchers, range, &set);
+                set
+            }
+        };
+        let here = Found { series: set.len() as u64, samples: Arc::as_ref(&set).samples() };
+        found.insert(std::ptr::from_ref(select).addr(), here);
+    }
+    Ok(found)
+}

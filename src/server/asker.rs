@@ -1,0 +1,81 @@
+//! Who asks: what the logs say about a request.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    net::IpAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
+
+use hyper::{
+    Request,
+    header::{HeaderName, HeaderValue},
+};
+
+/// The header that carries a request's id, in requests and in answers.
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer id than this is replaced by one of ours.
+const MAX_ID_BYTES: usize = 128;
+
+/// The other end of a connection, as an extension of each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker {
+    /// As the client or a proxy before us called the request, or as we do.
+    pub(crate) id: HeaderValue,
+    pub(crate) address: Option<IpAddr>,
+    pub(crate) method: String,
+    pub(crate) path: String,
+}
+
+impl Asker {
+    /// The asker of a request; without an id that can be passed on it gets a new one.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        let given = request.headers().get(REQUEST_ID).filter(|id| is_fit(id.as_bytes()));
+        Self {
+            id: given.cloned().unwrap_or_else(new_id),
+            address: request.extensions().get::<Peer>().and_then(|peer| peer.0),
+            method: request.method().to_string(),
+            path: request.uri().path().to_owned(),
+        }
+    }
+
+    /// The id as text.
+    pub(crate) fn id(&self) -> &str {
+        self.id.to_str().unwrap_or_default()
+    }
+}
+
+/// Visible ASCII only: an id ends up in logs and headers.
+fn is_fit(id: &[u8]) -> bool {
+    !id.is_empty() && id.len() <= MAX_ID_BYTES && id.iter().all(u8::is_ascii_graphic)
+}
+
+/// An id that no other request has: a random number for the process, hashed with the request's number.
+fn new_id() -> HeaderValue {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: std::sync::LazyLock<RandomState> = std::sync::LazyLock::new(RandomState::new);
+    let mut hasher = PROCESS.build_hasher();
+    hasher.write_u64(NUMBER.fetch_add(1, Ordering::Relaxed));
+    super::respond::header(&format!("{:016x}", hasher.finish()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_kept_if_it_can_be_passed_on() {
+        let id = |given: &str| {
+            let request = Request::builder().header(REQUEST_ID, given).body(()).unwrap();
+            Asker::of(&request).id().to_owned()
+        };
+        assert_eq!(id("abc-123"), "abc-123");
+        for bad in ["", "a b", "ü", &"x".repeat(129)] {
+            let new = id(bad);
+            assert!(new.len() == 16 && new != id(bad), "{bad} became {new}");
+        }
+    }
+}

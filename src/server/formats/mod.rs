@@ -1,0 +1,127 @@
+//! The formats of query results, chosen by the `Accept` header: JSON, CSV ([`csv`]) and protobuf ([`protobuf`]).
+//!
+//! Errors are JSON always.
+
+mod csv;
+mod protobuf;
+
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT, HeaderValue, VARY, WARNING},
+};
+
+use super::{
+    Response,
+    body::Body,
+    envelope::{Remarks, success},
+    respond,
+    value::Answer,
+};
+use crate::{
+    model::{Labels, SeriesBuf},
+    promql::Value,
+};
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Csv,
+    Protobuf,
+}
+
+impl Format {
+    /// What the client likes best of what there is; JSON when it doesn't say.
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        let mut best = (0.0, Self::Json);
+        let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        for range in ranges.flat_map(|value| value.split(',')) {
+            let mut parts = range.split(';').map(str::trim);
+            let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
+                "text/csv" => Self::Csv,
+                "application/x-protobuf" | "application/protobuf" => Self::Protobuf,
+                "application/json" | "application/*" | "*/*" => Self::Json,
+                _ => continue,
+            };
+            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
+            // Of equals the first counts.
+            if quality > best.0 {
+                best = (quality, format);
+            }
+        }
+        best.1
+    }
+
+    /// The answer `value` with `stats` as JSON, which only the JSON format has room for.
+    pub(crate) fn answer(self, value: Value, stats: Option<Vec<u8>>, remarks: &Remarks) -> Response {
+        let mut response = match self {
+            Self::Json => success(Answer::new(value, stats), remarks),
+            Self::Csv => {
+                let body = Body::Source(Box::new(csv::Rows::new(value)));
+                let mut response = respond::typed("text/csv; charset=utf-8; header=present", body);
+                // A table has no place for remarks.
+                for remark in remarks.all() {
+                    let plain: String =
+                        remark.chars().map(|c| if c.is_ascii_control() || !c.is_ascii() { '?' } else { c }).collect();
+                    let quoted = plain.replace('\\', "\\\\").replace('"', "\\\"");
+                    response.headers_mut().append(WARNING, respond::header(&format!("199 vctsdb \"{quoted}\"")));
+                }
+                response
+            }
+            Self::Protobuf => {
+                let body = Body::Source(Box::new(protobuf::Message::new(value, remarks)));
+                respond::typed("application/x-protobuf; proto=vctsdb.QueryResult", body)
+            }
+        };
+        response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+        response
+    }
+}
+
+/// The series of a result. A scalar is one without labels; a string has none.
+fn series(value: Value) -> Box<dyn Iterator<Item = (Labels, SeriesBuf)>> {
+    let one = |time: i64, value: f64| {
+        let mut samples = SeriesBuf::default();
+        samples.push_float(time, value);
+        samples
+    };
+    match value {
+        Value::String { .. } => Box::new(std::iter::empty()),
+        Value::Scalar { time, value } => Box::new(std::iter::once((Labels::empty(), one(time, value)))),
+        Value::Vector(vector) => Box::new(vector.into_iter().map(move |sample| {
+            let samples = match sample.histogram {
+                Some(histogram) => SeriesBuf { histograms: vec![(sample.time, histogram)], ..SeriesBuf::default() },
+                None => one(sample.time, sample.value),
+            };
+            (sample.labels, samples)
+        })),
+        Value::Matrix(matrix) => Box::new(matrix.into_iter().map(|series| (series.labels, series.samples))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_liked_format_is_chosen() {
+        let format = |accept: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, accept.parse().unwrap());
+            Format::accepted(&headers)
+        };
+        for (accept, want) in [
+            ("*/*", Format::Json),
+            ("text/csv", Format::Csv),
+            ("TEXT/CSV; charset=utf-8", Format::Csv),
+            ("application/json, text/csv", Format::Json),
+            ("application/json;q=0.5, text/csv", Format::Csv),
+            ("text/csv;q=0, */*;q=0.1", Format::Json),
+            ("application/x-protobuf", Format::Protobuf),
+            ("text/html", Format::Json),
+        ] {
+            assert_eq!(format(accept), want, "{accept}");
+        }
+        assert_eq!(Format::accepted(&HeaderMap::new()), Format::Json);
+    }
+}

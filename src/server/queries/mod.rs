@@ -1,0 +1,187 @@
+//! Queries as they come and go: those running, the slowest ones, and the query log.
+//!
+//! [`Queries::begin`] notes a query and [`Running::end`] what came of it; one that is dropped before, because its client
+//! hung up, has ended as well. The running ones are kept in a file too ([`active`]), so that after a crash the log names
+//! them. The query log is a file of JSON lines with the fields of Prometheus' own, one line a query, written whole.
+
+mod active;
+
+use std::{
+    fs::{File, OpenOptions},
+    io::Write,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+
+use super::asker::Asker;
+use active::{Active, Slot};
+
+/// So many of the slowest queries are remembered.
+const SLOWEST: usize = 20;
+/// Characters of a query that `/api/v1/status/queries` shows; the log has all of it.
+const SHOWN: usize = 2_000;
+
+/// A question as the logs show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Asked {
+    pub(crate) query: String,
+    /// In ms.
+    pub(crate) start: i64,
+    pub(crate) end: i64,
+    /// In ms; 0 for an instant query.
+    pub(crate) step: i64,
+}
+
+/// All queries of this server.
+#[derive(Default)]
+pub(crate) struct Queries {
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    log: Mutex<Option<File>>,
+    active: Mutex<Option<Arc<Active>>>,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    running: Vec<Entry>,
+    /// Slowest first.
+    slowest: Vec<(Duration, Value)>,
+}
+
+struct Entry {
+    number: u64,
+    begun: Instant,
+    told: Value,
+}
+
+/// A query that runs until it is dropped.
+pub(crate) struct Running {
+    shared: Arc<Shared>,
+    number: u64,
+    _slot: Option<Slot>,
+}
+
+impl Queries {
+    /// From now on ended queries are appended to the file at `path`.
+    pub(crate) fn log_to(&self, path: &Path) -> std::io::Result<()> {
+        *self.shared.log.lock() = Some(OpenOptions::new().append(true).create(true).open(path)?);
+        Ok(())
+    }
+
+    /// From now on running queries are noted in the file at `path`, at most `slots` at once; those that a former process
+    /// left there are logged.
+    pub(crate) fn note_in(&self, path: &Path, slots: usize) -> std::io::Result<()> {
+        let (active, left) = Active::open(path, slots)?;
+        for query in left {
+            tracing::warn!(%query, "this query was running when the last process died");
+        }
+        *self.shared.active.lock() = Some(Arc::new(active));
+        Ok(())
+    }
+
+    /// Notes a query that begins at `now`, in ms.
+    pub(crate) fn begin(&self, asker: &Asker, asked: &Asked, now: i64) -> Running {
+        let active = self.shared.active.lock().clone();
+        let slot = active.and_then(|active| active.begin(&asked.query, asker.id(), now.div_euclid(1000)));
+        let shown: String = asked.query.chars().take(SHOWN).collect();
+        let told = json!({
+            "requestId": asker.id(),
+            "query": shown,
+            "start": rfc_3339(asked.start),
+            "end": rfc_3339(asked.end),
+            "step": asked.step as f64 / 1000.0,
+            "begun": rfc_3339(now),
+        });
+        let mut state = self.shared.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.running.push(Entry { number, begun: Instant::now(), told });
+        drop(state);
+        Running { shared: Arc::clone(&self.shared), number, _slot: slot }
+    }
+
+    /// The running queries, oldest first, and the slowest so far.
+    pub(crate) fn told(&self) -> Value {
+        let state = self.shared.state.lock();
+        let running: Vec<Value> = state.running.iter().map(|entry| timed(&entry.told, entry.begun.elapsed())).collect();
+        let slowest: Vec<Value> = state.slowest.iter().map(|(took, told)| timed(told, *took)).collect();
+        json!({"running": running, "slowest": slowest})
+    }
+}
+
+impl Running {
+    /// Notes how the query ended: with `stats` or with an error.
+    pub(crate) fn end(self, asker: &Asker, asked: &Asked, now: i64, outcome: Result<Value, String>) {
+        self.remember(outcome.as_ref().err());
+        let mut log = self.shared.log.lock();
+        let Some(file) = &mut *log else { return };
+        let mut line = json!({
+            "ts": rfc_3339(now),
+            "requestId": asker.id(),
+            "httpRequest": {
+                "clientIP": asker.address.map(|address| address.to_string()).unwrap_or_default(),
+                "method": asker.method,
+                "path": asker.path,
+            },
+            "params": {
+                "query": asked.query,
+                "start": rfc_3339(asked.start),
+                "end": rfc_3339(asked.end),
+                "step": asked.step as f64 / 1000.0,
+            },
+        });
+        let (name, value) = match outcome {
+            Ok(stats) => ("stats", stats),
+            Err(error) => ("error", Value::from(error)),
+        };
+        if let Some(line) = line.as_object_mut() {
+            line.insert(name.to_owned(), value);
+        }
+        if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
+            tracing::warn!(%error, "the query log can't be written");
+        }
+    }
+
+    fn remember(&self, error: Option<&String>) {
+        let mut state = self.shared.state.lock();
+        let Some(at) = state.running.iter().position(|entry| entry.number == self.number) else { return };
+        let Entry { begun, mut told, .. } = state.running.remove(at);
+        let took = begun.elapsed();
+        let place = state.slowest.partition_point(|(other, _)| *other >= took);
+        if place >= SLOWEST {
+            return;
+        }
+        if let (Some(error), Some(told)) = (error, told.as_object_mut()) {
+            told.insert("error".to_owned(), Value::from(error.as_str()));
+        }
+        state.slowest.insert(place, (took, told));
+        state.slowest.truncate(SLOWEST);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.remember(Some(&"nobody waited for the answer".to_owned()));
+    }
+}
+
+fn timed(told: &Value, time: Duration) -> Value {
+    let mut told = told.clone();
+    if let Some(told) = told.as_object_mut() {
+        told.insert("seconds".to_owned(), Value::from(time.as_secs_f64()));
+    }
+    told
+}
+
+fn rfc_3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}

@@ -1,0 +1,114 @@
+//! `/api/v1/explain`: how a query is going to be evaluated, and with `analyze=true` how it was.
+//!
+//! Parameters are those of `/api/v1/query`, or with a `start` those of `/api/v1/query_range`.
+
+use serde_json::{Map, Value, json};
+
+use super::query::Question;
+use crate::{
+    promql::{Analyzed, Cancel, Explained, Selected, Step},
+    server::{
+        Response, State,
+        envelope::success_json,
+        error::ApiError,
+        metrics,
+        params::Params,
+        work::{CancelOnDrop, blocking},
+    },
+};
+
+/// Bytes that a held sample is taken to be: a time and a value.
+const BYTES_PER_SAMPLE: u64 = 16;
+
+/// Answers the plan.
+pub(crate) async fn explain(params: Params, state: &State) -> Result<Response, ApiError> {
+    let question =
+        if params.get("start").is_empty() { Question::instant(&params, state)? } else { Question::range(&params)? };
+    let analyze = match params.get("analyze") {
+        "" | "false" | "0" => false,
+        "true" | "1" => true,
+        other => return Err(ApiError::invalid("analyze", format!("expected true or false, got {other:?}"))),
+    };
+    let stores = state.stores()?.clone();
+    let allowed = question.allowed(state);
+    let pass = state.queries.enter(allowed).await?;
+    let left = allowed.saturating_sub(pass.waited);
+    let cancel = Cancel::default();
+    let _stop_with_client = CancelOnDrop(cancel.clone());
+    let engine = state.engine.clone();
+    let explained = blocking(pass, move || {
+        let _querying = metrics::QUERYING.guard();
+        let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
+        explained.map_err(|error| ApiError::query("query", error))
+    })
+    .await?;
+    Ok(success_json(&told(&explained, state.engine.options().max_samples)))
+}
+
+fn told(explained: &Explained, max_samples: u64) -> Value {
+    let Explained { plan, estimated_peak, analyzed } = explained;
+    let mut out = json!({
+        "plan": step(plan),
+        "estimate": {
+            "series": plan.estimate.series,
+            "samplesRead": plan.estimate.read,
+            "peakSamples": estimated_peak,
+            "peakBytes": estimated_peak.saturating_mul(BYTES_PER_SAMPLE),
+            "limitSamples": max_samples,
+        },
+    });
+    if let (Some(Analyzed { stats, time }), Some(out)) = (analyzed, out.as_object_mut()) {
+        let actual = json!({
+            "series": stats.series,
+            "samplesRead": stats.samples,
+            "peakSamples": stats.peak_samples,
+            "seconds": time.as_secs_f64(),
+        });
+        out.insert("actual".to_owned(), actual);
+    }
+    out
+}
+
+fn step(of: &Step) -> Value {
+    let mut out = Map::new();
+    let mut set = |name: &str, value: Value| out.insert(name.to_owned(), value);
+    set("operator", of.operator.as_str().into());
+    set("expr", of.text.as_str().into());
+    set("steps", of.steps.into());
+    let estimate = of.estimate;
+    set("estimate", json!({"series": estimate.series, "samples": estimate.samples, "samplesRead": estimate.read}));
+    if let Some(selected) = &of.selected {
+        set("selector", selector(selected));
+    }
+    if of.actual.is_some() || of.read.is_some() {
+        let mut actual = Map::new();
+        if let Some(cost) = &of.actual {
+            actual.insert("series".to_owned(), cost.series.into());
+            actual.insert("rows".to_owned(), cost.rows.into());
+            actual.insert("samples".to_owned(), cost.samples.into());
+            actual.insert("seconds".to_owned(), cost.time.as_secs_f64().into());
+        }
+        if let Some(read) = of.read {
+            actual.insert("samplesRead".to_owned(), read.into());
+        }
+        set("actual", actual.into());
+    }
+    if !of.inputs.is_empty() {
+        set("inputs", of.inputs.iter().map(step).collect());
+    }
+    out.into()
+}
+
+fn selector(of: &Selected) -> Value {
+    let index: Vec<Value> =
+        of.index.iter().map(|s| json!({"matcher": s.matcher, "path": s.path, "series": s.series})).collect();
+    json!({
+        "index": index,
+        "start": of.range.start as f64 / 1000.0,
+        "end": of.range.end as f64 / 1000.0,
+        "series": of.series,
+        "ofSeries": of.of,
+        "selectivity": if of.of == 0 { 0.0 } else { of.series as f64 / of.of as f64 },
+        "samples": of.samples,
+    })
+}
