@@ -1,11 +1,14 @@
 //! Answers with the result cache against answers without it, bit for bit.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use proptest::prelude::*;
 use vctsdb::{
     model::TimeRange,
-    promql::{Cancel, Engine, EngineOptions, MatrixSeries, Query, QueryError, ResultCache, Value as Answer},
+    promql::{
+        Cancel, Engine, EngineOptions, Features, MatrixSeries, Query, QueryAnswer, QueryError, ResultCache,
+        Value as Answer,
+    },
     seams::{
         admin::Admin,
         env::{SimDisk, TestClock},
@@ -76,6 +79,10 @@ fn bits(answer: &Answer) -> Vec<(String, Vec<(i64, u64)>)> {
     series.iter().map(|s| (s.labels.to_string(), samples(s))).collect()
 }
 
+fn remarks(answer: &QueryAnswer) -> BTreeSet<String> {
+    answer.annotations.iter().map(|remark| format!("{remark:?}")).collect()
+}
+
 struct Desk {
     engine: Engine,
     cache: ResultCache,
@@ -84,22 +91,31 @@ struct Desk {
 impl Desk {
     fn new(bytes: usize) -> Self {
         Self {
-            engine: Engine::new(EngineOptions { lookback: 60_000, ..EngineOptions::default() }),
+            engine: Engine::new(EngineOptions {
+                lookback: 60_000,
+                features: Features { experimental_functions: true, ..Features::default() },
+                ..EngineOptions::default()
+            }),
             cache: ResultCache::new(bytes),
         }
     }
 
-    /// Asks with the cache, keeps the answer, and answers how many samples were read and how many steps reused.
-    fn ask(&self, storage: &Storage, query: &Query<'_>) -> Result<(Answer, u64, usize), QueryError> {
+    /// Asks with the cache, keeps the answer, and says how many steps were reused.
+    fn asked(&self, storage: &Storage, query: &Query<'_>) -> Result<(QueryAnswer, usize), QueryError> {
         let found = self.cache.run(&self.engine, storage, storage, query, &Cancel::default())?;
         if let Some(fresh) = found.fresh {
             self.cache.keep(fresh, &found.answer.value);
         }
-        Ok((found.answer.value, found.answer.stats.samples, found.reused))
+        Ok((found.answer, found.reused))
     }
 
-    fn plain(&self, storage: &Storage, query: &Query<'_>) -> Result<Answer, QueryError> {
-        Ok(self.engine.run(storage, query, &Cancel::default())?.value)
+    /// Its value, how many samples were read, and how many steps reused.
+    fn ask(&self, storage: &Storage, query: &Query<'_>) -> Result<(Answer, u64, usize), QueryError> {
+        self.asked(storage, query).map(|(answer, reused)| (answer.value, answer.stats.samples, reused))
+    }
+
+    fn plain(&self, storage: &Storage, query: &Query<'_>) -> Result<QueryAnswer, QueryError> {
+        self.engine.run(storage, query, &Cancel::default())
     }
 }
 
@@ -133,8 +149,11 @@ proptest! {
                     // Mostly the same expression, so that there is something to reuse.
                     let text = EXPRESSIONS[if i % 3 == 0 { expression } else { favourite }];
                     let query = range(text, first * STEP, (first + steps) * STEP);
-                    match (desk.ask(&storage, &query), desk.plain(&storage, &query)) {
-                        (Ok((cached, ..)), Ok(plain)) => prop_assert_eq!(bits(&cached), bits(&plain), "{}", text),
+                    match (desk.asked(&storage, &query), desk.plain(&storage, &query)) {
+                        (Ok((cached, _)), Ok(plain)) => {
+                            prop_assert_eq!(bits(&cached.value), bits(&plain.value), "{}", text);
+                            prop_assert_eq!(remarks(&cached), remarks(&plain), "{}", text);
+                        }
                         (cached, plain) => {
                             prop_assert_eq!(cached.err().map(|e| e.to_string()), plain.err().map(|e| e.to_string()));
                         }
@@ -161,7 +180,7 @@ fn a_refresh_reads_only_what_is_new_and_a_late_sample_only_what_it_touches() {
     let storage = open(&disk).unwrap();
     hour(&storage);
     let desk = Desk::new(1 << 20);
-    let text = "sum(max_over_time(metric_0[1m]))";
+    let text = "sum(rate(metric_0[1m]))";
     let (_, all, reused) = desk.ask(&storage, &range(text, 600_000, 3_000_000)).unwrap();
     assert_eq!(reused, 0);
     let (_, few, reused) = desk.ask(&storage, &range(text, 630_000, 3_030_000)).unwrap();
@@ -185,7 +204,7 @@ fn what_is_deleted_leaves_kept_answers_too() {
     Admin::delete(&storage, &[selector], TimeRange::new(2_500_000, 2_600_000), false).unwrap();
     let (after, _, reused) = desk.ask(&storage, &query).unwrap();
     assert_ne!(bits(&before), bits(&after));
-    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap()));
+    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap().value));
     assert!(reused > 0, "what is before the deleted times is still good");
 }
 
@@ -201,6 +220,6 @@ fn what_retention_drops_leaves_kept_answers_too() {
     clock.advance(1_000_000);
     let (after, _, reused) = desk.ask(&storage, &query).unwrap();
     assert_ne!(bits(&before), bits(&after));
-    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap()));
+    assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap().value));
     assert!(reused > 0, "what is behind the line is still good");
 }

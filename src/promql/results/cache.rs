@@ -12,7 +12,7 @@ use super::{
     splice::{cut, join},
 };
 use crate::{
-    model::{Annotations, TimeRange},
+    model::{Annotation, Annotations, Severity, TimeRange},
     promql::{Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, exec::grid::Grid},
     seams::{changes::Changes, select::Select},
 };
@@ -38,6 +38,8 @@ struct Entry {
     /// First and last step in ms.
     steps: TimeRange,
     series: Vec<MatrixSeries>,
+    /// Of the whole answer: nobody knows of which steps.
+    annotations: Annotations,
     /// The store's version before the oldest of its steps was evaluated.
     version: u64,
     bytes: usize,
@@ -49,6 +51,7 @@ pub struct Fresh {
     key: Key,
     steps: TimeRange,
     version: u64,
+    annotations: Annotations,
 }
 
 /// An answer, and what is to be done with it.
@@ -131,18 +134,26 @@ impl ResultCache {
         let version = changes.version();
         let kept = self.kept.lock().find(&key);
         let good = kept.as_ref().and_then(|entry| still_good(entry, &reach, steps, query.step, changes));
-        let (mut answer, reused) = match (kept, good) {
+        let pieced = match (kept, good) {
             (Some(entry), Some(good)) => self.evaluate_around(engine, select, query, cancel, (&entry, good), steps)?,
-            _ => (engine.run(select, query, cancel)?, 0),
+            _ => None,
+        };
+        let (mut answer, reused) = match pieced {
+            Some(pieced) => pieced,
+            None => (engine.run(select, query, cancel)?, 0),
         };
         if let Value::Matrix(series) = &mut answer.value {
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
-        let fresh = (answer.annotations.is_empty()).then_some(Fresh { key, steps, version });
+        let fresh = answer.annotations.iter().all(is_about_a_name).then(|| {
+            let annotations = answer.annotations.clone();
+            Fresh { key, steps, version, annotations }
+        });
         Ok(Answered { answer, fresh, reused })
     }
 
-    /// The steps of `good` from the entry, those before and after it from the engine.
+    /// The steps of `good` from the entry, those before and after it from the engine. `None` if that can't tell which
+    /// remarks belong to the answer.
     fn evaluate_around(
         &self,
         engine: &Engine,
@@ -151,7 +162,7 @@ impl ResultCache {
         cancel: &Cancel,
         (entry, good): (&Entry, TimeRange),
         steps: TimeRange,
-    ) -> Result<(QueryAnswer, usize), QueryError> {
+    ) -> Result<Option<(QueryAnswer, usize)>, QueryError> {
         let (mut series, mut annotations, mut stats) = (Vec::new(), Annotations::default(), QueryStats::default());
         let before = TimeRange::new(steps.start, good.start.saturating_sub(query.step));
         let after = TimeRange::new(good.end.saturating_add(query.step), steps.end);
@@ -171,10 +182,14 @@ impl ResultCache {
                 series = join(series, piece);
             }
         }
-        Ok((
-            QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() },
-            count(good, query.step),
-        ))
+        if good == entry.steps {
+            annotations.merge(entry.annotations.clone());
+        } else if !entry.annotations.iter().all(|kept| annotations.iter().any(|new| new == kept)) {
+            // What the remark was about may have been in a step that isn't asked for any more.
+            return Ok(None);
+        }
+        let answer = QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() };
+        Ok(Some((answer, count(good, query.step))))
     }
 
     /// Keeps an answer that turned out to be whole.
@@ -188,8 +203,9 @@ impl ResultCache {
         if bytes > self.bytes / LARGEST_SHARE {
             return;
         }
-        let entry = Entry { steps: fresh.steps, series: series.clone(), version: fresh.version, bytes };
-        self.kept.lock().insert(fresh.key, entry, self.bytes);
+        let Fresh { key, steps, version, annotations } = fresh;
+        let entry = Entry { steps, series: series.clone(), annotations, version, bytes };
+        self.kept.lock().insert(key, entry, self.bytes);
     }
 }
 
@@ -218,6 +234,12 @@ impl Kept {
             }
         }
     }
+}
+
+/// Whether a remark says nothing but that something named like this was there: then the remarks of a whole query are
+/// those of its parts.
+fn is_about_a_name(annotation: &Annotation) -> bool {
+    annotation.severity == Severity::Info && annotation.message.starts_with("metric might not be a counter")
 }
 
 /// How many steps there are in `range`, whose ends are steps.
@@ -277,7 +299,13 @@ mod tests {
     }
 
     fn entry(start: i64, end: i64) -> Entry {
-        Entry { steps: TimeRange::new(start, end), series: Vec::new(), version: 0, bytes: 0 }
+        Entry {
+            steps: TimeRange::new(start, end),
+            series: Vec::new(),
+            annotations: Annotations::default(),
+            version: 0,
+            bytes: 0,
+        }
     }
 
     fn reach(text: &str) -> Reach {

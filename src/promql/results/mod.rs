@@ -12,8 +12,8 @@
 //!   in its reach has changed since before it was evaluated. So closed time is reused and open time is not, without any
 //!   guess at how late samples may come.
 //! - An expression whose value at a step depends on anything else isn't kept: the start or end of the query, labels made
-//!   up from others, several metric names (see [`reach`]). Neither are answers with remarks, with histograms, or over
-//!   damaged tables.
+//!   up from others, several metric names (see [`reach`]). Neither are answers with other remarks than that a name is no
+//!   counter's, with histograms, or over damaged tables.
 //! - `nocache=1` goes around it. `tests/scenarios/result_cache.rs` compares it with uncached answers, bit for bit, under
 //!   random writes, deletes and windows.
 
