@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    model::{Histogram, Labels, STALE_NAN, SeriesBuf},
+    model::{Histogram, Labels, STALE_NAN, SeriesBuf, Span},
     seams::select::fake::MemorySelect,
 };
 
@@ -261,6 +261,30 @@ fn classic_histograms_have_quantiles_and_say_when_they_were_repaired() {
         remarks(&data, &at("histogram_quantile(2, h_bucket{i=\"0\"})", 0)),
         ["quantile value should be between 0 and 1, got 2"]
     );
+}
+
+#[test]
+fn a_subquery_is_evaluated_before_anything_else_is_judged() {
+    let data =
+        store(60, &[(&[("__name__", "x"), ("a", "1")], &[1.0; 9]), (&[("__name__", "x"), ("a", "2")], &[1.0; 9])]);
+    let fault = |text: &str, seconds| ask(&data, &at(text, seconds)).err().map(|error| error.to_string());
+    let equal = "label_replace(x, \"a\", \"\", \"\", \"\")";
+    assert_eq!(
+        fault(&format!("double_exponential_smoothing({equal}[5m:1m], 2, 0.5)"), 300).as_deref(),
+        Some("vector cannot contain metrics with the same labelset")
+    );
+    let misnamed = "sum_over_time(label_join(x, \"\", \"-\", \"a\")[1s:1m])";
+    assert!(fault(misnamed, 300).is_some());
+    assert_eq!(fault(misnamed, 330), None, "there is no step to evaluate it at");
+}
+
+#[test]
+fn a_remark_about_a_call_comes_after_those_about_its_arguments() {
+    let data = store(60, &[(&[("__name__", "x")], &[1.0; 9])]);
+    let text = "quantile_over_time(2, quantile_over_time(2, x[2m])[2m:1m])";
+    let answer = ask(&data, &at(text, 300)).unwrap();
+    let places: Vec<_> = answer.annotations.iter().map(|a| a.span).collect();
+    assert_eq!(places, [Some(Span::new(19, 20))]);
 }
 
 #[test]
