@@ -146,7 +146,12 @@ const POSITIONS: &str = "#16896 (3.7): remarks about what is aggregated point in
 
 /// Likewise of what has no order.
 const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind topk, bottomk, limitk and \
-                          limit_ratio over steps: Prometheus keeps them in a hash map";
+                          limit_ratio over steps, where Prometheus keeps them in a hash map; behind limit_ratio and of \
+                          metrics that lose their several names, we go through them in another order";
+
+/// Likewise of labels that are absent.
+const UNSORTED: &str = "sort_by_label of Prometheus has no order where a label is absent: neither \"\" nor a number comes \
+                        before the other";
 
 impl Part<'_> {
     fn both_answer(&self) -> bool {
@@ -294,6 +299,9 @@ pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) 
         if other_duplicates(&text, difference_left) {
             return first.or(Some(DUPLICATES));
         }
+        if lacks_sort_label(&text, difference_left) {
+            return first.or(Some(UNSORTED));
+        }
         let (reason, without) = blamed(&rest, when, ask)?;
         first = first.or(Some(reason));
         rest = without;
@@ -347,7 +355,18 @@ fn other_duplicates(expr: &str, found: &Difference) -> bool {
     let Some((theirs, ours)) = text.split_once("\n   ours: ") else { return false };
     let group = |message: &str| message.split_once("operation: [").map(|(group, _)| group.to_owned());
     let unordered = ["topk", "bottomk", "limitk", "limit_ratio"].iter().any(|name| expr.contains(name));
-    unordered && theirs.starts_with("\"found duplicate series") && group(theirs) == group(ours)
+    let told = "\"found duplicate series";
+    let any_group = expr.contains("limit_ratio") || expr.contains("__name__=~");
+    theirs.starts_with(told) && ours.starts_with(told) && (any_group || unordered && group(theirs) == group(ours))
+}
+
+/// Whether series are in another order by a label that some of them lack.
+fn lacks_sort_label(expr: &str, found: &Difference) -> bool {
+    let Difference::Answer(text) = found else { return false };
+    let label = expr.strip_suffix("\")").and_then(|rest| rest.rsplit_once('"'));
+    let (Some((_, label)), Some((theirs, _))) = (label, text.split_once("ours: ")) else { return false };
+    let with_label = theirs.matches(&format!("\\\"{label}\\\":")).count();
+    expr.starts_with("sort_by_label") && theirs.starts_with("order: ") && with_label < theirs.matches('{').count()
 }
 
 /// The columns that remarks name.
@@ -387,7 +406,10 @@ fn without_details(text: &str) -> Option<String> {
 
 /// Takes from our answer what Prometheus 3.5 didn't say yet.
 pub(crate) fn age(answer: &mut Value) {
-    rewrite(answer, "warnings", |text| (!text.contains("is ineffective for range queries")).then(|| text.to_owned()));
+    rewrite(answer, "warnings", |text| {
+        let is_new = ["is ineffective for range queries", "conflicting counter resets during histogram"];
+        (!is_new.iter().any(|words| text.contains(words))).then(|| text.to_owned())
+    });
     rewrite(answer, "infos", without_details);
 }
 
