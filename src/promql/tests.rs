@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    model::{Histogram, Labels, STALE_NAN, SeriesBuf},
+    model::{Histogram, Labels, STALE_NAN, SeriesBuf, Span},
     seams::select::fake::MemorySelect,
 };
 
@@ -264,10 +264,44 @@ fn classic_histograms_have_quantiles_and_say_when_they_were_repaired() {
 }
 
 #[test]
+fn a_subquery_is_evaluated_before_anything_else_is_judged() {
+    let data =
+        store(60, &[(&[("__name__", "x"), ("a", "1")], &[1.0; 9]), (&[("__name__", "x"), ("a", "2")], &[1.0; 9])]);
+    let fault = |text: &str, seconds| ask(&data, &at(text, seconds)).err().map(|error| error.to_string());
+    let equal = "label_replace(x, \"a\", \"\", \"\", \"\")";
+    assert_eq!(
+        fault(&format!("double_exponential_smoothing({equal}[5m:1m], 2, 0.5)"), 300).as_deref(),
+        Some("vector cannot contain metrics with the same labelset")
+    );
+    let misnamed = "sum_over_time(label_join(x, \"\", \"-\", \"a\")[1s:1m])";
+    assert!(fault(misnamed, 300).is_some());
+    assert_eq!(fault(misnamed, 330), None, "there is no step to evaluate it at");
+}
+
+#[test]
+fn a_selector_with_a_sign_has_the_time_of_evaluation() {
+    let data = store(60, &[(&[("__name__", "x")], &[1.0; 5])]);
+    let times = ["timestamp((x))", "timestamp(+x)", "timestamp((+(x)))", "timestamp(-x)"];
+    assert_eq!(times.map(|text| vector(&data, text, 270)[0].1), [240.0, 270.0, 270.0, 270.0]);
+}
+
+#[test]
+fn a_remark_about_a_call_comes_after_those_about_its_arguments() {
+    let data = store(60, &[(&[("__name__", "x")], &[1.0; 9])]);
+    let text = "quantile_over_time(2, quantile_over_time(2, x[2m])[2m:1m])";
+    let answer = ask(&data, &at(text, 300)).unwrap();
+    let places: Vec<_> = answer.annotations.iter().map(|a| a.span).collect();
+    assert_eq!(places, [Some(Span::new(19, 20))]);
+}
+
+#[test]
 fn what_is_absent_has_the_labels_that_were_asked_for() {
     let data = requests();
     assert_eq!(vector(&data, r#"absent(nothing{job="a", i=~"x|y"})"#, 0), [(r#"{job="a"}"#.into(), 1.0)]);
     assert!(vector(&data, "absent(limit)", 0).is_empty());
+    for conditions in [r#"job!="b", job="a""#, r#"job="a", job!="b""#, r#"job="a", job="a""#] {
+        assert_eq!(vector(&data, &format!("absent(nothing{{{conditions}}})"), 0), [("{}".into(), 1.0)], "{conditions}");
+    }
     assert_eq!(vector(&data, r#"absent_over_time(nothing{job="a"}[5m])"#, 0)[0].0, r#"{job="a"}"#);
     assert_eq!(matrix(&data, &over("absent(limit)", 240, 600, 120))[0].1, [(600, 1.0)]);
 }

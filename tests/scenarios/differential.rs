@@ -86,8 +86,14 @@ fn ours(peers: &Peers, expr: &str, when: When) -> Answer {
     answer
 }
 
+/// A difference, and the answer of ours that shows it.
+struct Found {
+    difference: Difference,
+    ours: Answer,
+}
+
 /// How our answer differs from Prometheus', which is asked again where it does; `Err` where it is not sure itself.
-fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Option<Difference>, ()> {
+fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Option<Found>, ()> {
     let (theirs, ours) = (theirs(peers, expr, when), ours(peers, expr, when));
     tally.questions += 1;
     tally.succeeded += u64::from(theirs.0 == 200);
@@ -99,7 +105,7 @@ fn asked(peers: &Peers, expr: &str, when: When, tally: &mut Tally) -> Result<Opt
     if found.is_some() && (0..ASK_AGAIN).any(|_| difference(&theirs, &self::theirs(peers, expr, when)).is_some()) {
         return Err(());
     }
-    Ok(found)
+    Ok(found.map(|difference| Found { difference, ours }))
 }
 
 /// How the order of series differs where the expression asks for one: by labels altogether, by values as far as they
@@ -122,6 +128,15 @@ fn order_difference(expr: &str, theirs: &Answer, ours: &Answer) -> Option<Differ
     None
 }
 
+/// Whether the difference is gone, and our answer can't be what changed: asked again and again it is the same. What
+/// Prometheus 3.5 answers of native histograms now and then depends on the queries before (#16879).
+fn has_changed_its_mind(peers: &Peers, expr: &str, when: When, found: &Found) -> bool {
+    let same = |answer: Answer| difference(&answer, &found.ours).is_none();
+    let theirs = theirs(peers, expr, when);
+    let is_ordered = when.step > 0 || order_difference(expr, &theirs, &found.ours).is_none();
+    is_ordered && same(theirs) && (0..ASK_AGAIN).all(|_| same(ours(peers, expr, when)))
+}
+
 fn one(peers: &Peers, node: &Node, when: When, seed: u64, tally: &mut Tally) {
     let text = node.to_string();
     let mut ask = |expr: &str, when: When| (theirs(peers, expr, when), ours(peers, expr, when));
@@ -129,19 +144,24 @@ fn one(peers: &Peers, node: &Node, when: When, seed: u64, tally: &mut Tally) {
         Ok(None) => {}
         Err(()) => tally.undecided += 1,
         Ok(Some(found)) => {
-            if let Some(reason) = known::reason(node, when, &found, &mut ask) {
+            if let Some(reason) = known::reason(node, when, &found.difference, &mut ask) {
                 *tally.known.entry(reason).or_default() += 1;
+                return;
+            }
+            if has_changed_its_mind(peers, &text, when, &found) {
+                tally.undecided += 1;
                 return;
             }
             let mut scratch = Tally::default();
             let still = |node: &Node| match asked(peers, &node.to_string(), when, &mut scratch) {
-                Ok(Some(found)) => known::reason(node, when, &found, &mut ask).is_none(),
+                Ok(Some(found)) => known::reason(node, when, &found.difference, &mut ask).is_none(),
                 _ => false,
             };
             let tries = if tally.wrong.len() < SHOWN { SHRINK_TRIES } else { 0 };
             let small = shrink(node.clone(), tries, still).to_string();
             let found = asked(peers, &small, when, &mut Tally::default());
-            let found = found.map_or_else(|()| "undecided".to_owned(), |found| format!("{found:?}"));
+            let found = found
+                .map_or_else(|()| "undecided".to_owned(), |found| format!("{:?}", found.map(|found| found.difference)));
             tally.wrong.push(format!("{small}\n   {found}\n   seed {seed}, {when:?}, found as {text}"));
         }
     }

@@ -240,7 +240,7 @@ fn fold<'c, F: Fold>(
             }
             _ => {
                 if row.drop_histograms() {
-                    cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), input.span);
+                    input.remark(Note::HistogramIgnoredInAggregation(op.as_str()));
                 }
             }
         }

@@ -19,7 +19,7 @@ mod top;
 use super::{
     QueryError,
     ast::AggregateOp,
-    exec::{Context, Numbers, Operator, build_within, grid::Grid, is_label_name, numbers},
+    exec::{Context, Note, Numbers, Operator, build_within, grid::Grid, is_label_name, numbers},
     plan::{Aggregate, Kind},
 };
 use crate::model::Span;
@@ -45,16 +45,16 @@ pub(crate) fn aggregate<'c>(
     };
     let inner = build_within(cx, &a.expr, grid, a.op.as_str())?;
     let param_span = a.param.as_ref().map_or(span, |p| p.span);
-    let input = Input { cx, inner: &*inner, span: a.expr_span, grid, quiet: a.expr.is_quiet() };
+    let input = Input { cx, inner: &*inner, span: a.expr_span, whole: span, grid, quiet: a.expr.is_quiet() };
     match a.op {
         AggregateOp::CountValues => count_values::run(&input, a, value_label),
         AggregateOp::Topk | AggregateOp::Bottomk | AggregateOp::Limitk | AggregateOp::LimitRatio => {
             let groups = Groups::new(cx, &*inner, a)?;
-            top::run(&input, a.op, &groups, &param, span, param_span)
+            top::run(&input, a.op, &groups, &param, param_span)
         }
         AggregateOp::Quantile => {
             let groups = Groups::new(cx, &*inner, a)?;
-            quantile::run(&input, &groups, &param, (param_span, span))
+            quantile::run(&input, &groups, &param, param_span)
         }
         op => {
             let groups = Groups::new(cx, &*inner, a)?;
@@ -69,7 +69,16 @@ struct Input<'a, 'c> {
     inner: &'a (dyn Operator + 'c),
     /// Where it stands in the query.
     span: Span,
+    /// Where the whole aggregation does.
+    whole: Span,
     grid: Grid,
     /// Computing it can bring nothing but its rows.
     quiet: bool,
+}
+
+impl Input<'_, '_> {
+    /// Remarks something about what is aggregated, after all that is remarked inside of it.
+    fn remark(&self, note: Note) {
+        self.cx.notes.add_of(note, self.span, self.whole);
+    }
 }

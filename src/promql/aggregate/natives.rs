@@ -64,14 +64,14 @@ impl Natives {
             };
             match combined {
                 Ok(Combined { bounds_reconciled: true, .. }) => {
-                    input.cx.notes.add(Note::BoundsReconciled("aggregation"), input.span);
+                    input.remark(Note::BoundsReconciled("aggregation"));
                 }
                 Ok(_) => {}
                 Err(Incompatible) => {
                     cell.spoilt = true;
                     let series = input.inner.series(i);
                     let metric = series.map(|s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned());
-                    input.cx.notes.add(Note::MixedBucketSchemas(metric.unwrap_or_default()), input.span);
+                    input.remark(Note::MixedBucketSchemas(metric.unwrap_or_default()));
                 }
             }
         }
@@ -82,12 +82,12 @@ impl Natives {
         let later = self.cells.split_off(&(group + 1, 0));
         for ((_, step), cell) in std::mem::replace(&mut self.cells, later) {
             if row.present.get(step) {
-                input.cx.notes.add(Note::MixedFloatsHistogramsAggregation, input.span);
+                input.remark(Note::MixedFloatsHistogramsAggregation);
                 row.present.clear(step);
                 continue;
             }
             if cell.hints == (true, true) {
-                input.cx.notes.add(Note::HintsCollide("aggregation"), input.span);
+                input.remark(Note::HintsCollide("aggregation"));
             }
             if cell.spoilt {
                 continue;

@@ -14,17 +14,17 @@ pub(super) fn run<'c>(
     input: &Input<'_, 'c>,
     groups: &Groups,
     q: &Numbers,
-    (q_span, span): (Span, Span),
+    q_span: Span,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    judge(q, steps, |note| cx.notes.add_of(note, q_span, span));
+    judge(q, steps, |note| cx.notes.add_of(note, q_span, input.whole));
     // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
     let mut rows = Block::new(cx, steps);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
     let mut drops_name = vec![false; groups.len()];
     for_each_row(cx, input.inner, steps, &mut |i, row| {
         if row.has_histograms() && row.drop_histograms() {
-            cx.notes.add(Note::HistogramIgnoredInAggregation("quantile"), input.span);
+            input.remark(Note::HistogramIgnoredInAggregation("quantile"));
         }
         let group = groups.of(i);
         if let (true, Some(members), Some(drops)) =

@@ -45,7 +45,6 @@ pub(super) fn run<'c>(
     op: AggregateOp,
     groups: &Groups,
     param: &Numbers,
-    span: Span,
     param_span: Span,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
@@ -77,7 +76,7 @@ pub(super) fn run<'c>(
         for_each_row(cx, &Part { inner: input.inner, from, end }, steps, &mut |i, row| {
             let i = from + i;
             if ranked && row.has_histograms() && row.drop_histograms() {
-                cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), span);
+                cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), input.whole);
             }
             if !row.present.any() {
                 return Ok(());
@@ -217,10 +216,10 @@ fn is_wanted(input: &Input<'_, '_>, op: AggregateOp, param: &Numbers, span: Span
             return failed("Ratio value is NaN".to_owned());
         }
         if max > 1.0 {
-            input.cx.notes.add(Note::InvalidRatio(max, 1.0), span);
+            input.cx.notes.add_of(Note::InvalidRatio(max, 1.0), span, input.whole);
         }
         if min < -1.0 {
-            input.cx.notes.add(Note::InvalidRatio(min, -1.0), span);
+            input.cx.notes.add_of(Note::InvalidRatio(min, -1.0), span, input.whole);
         }
         return Ok(true);
     }

@@ -1,7 +1,5 @@
 //! `absent` and `absent_over_time`.
 
-use std::collections::BTreeMap;
-
 use super::{
     block::Block,
     context::Context,
@@ -48,15 +46,7 @@ fn demanded_labels(node: &Node) -> Labels {
         Kind::Invariant(inner) => return demanded_labels(inner),
         _ => &[],
     };
-    let mut found: BTreeMap<&str, &str> = BTreeMap::new();
-    let mut seen: Vec<&str> = Vec::new();
-    for m in matchers.iter().filter(|m| m.name() != METRIC_NAME) {
-        if m.op() == MatchOp::Equal && !seen.contains(&m.name()) {
-            found.insert(m.name(), m.value());
-            seen.push(m.name());
-        } else {
-            found.remove(m.name());
-        }
-    }
-    Labels::from_pairs(found).unwrap_or_default()
+    let is_alone = |m: &&Matcher| matchers.iter().filter(|other| other.name() == m.name()).count() == 1;
+    let found = matchers.iter().filter(|m| m.name() != METRIC_NAME && m.op() == MatchOp::Equal).filter(is_alone);
+    Labels::from_pairs(found.map(|m| (m.name(), m.value()))).unwrap_or_default()
 }

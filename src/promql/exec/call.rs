@@ -32,7 +32,7 @@ use crate::{
 /// The operator for a call that gives an instant vector.
 pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid) -> Result<Op<'c>, QueryError> {
     if let Some(function) = windows::lookup(call.function) {
-        return over_window(cx, call, function, grid);
+        return over_window(cx, call, function, span, grid);
     }
     let inner = |node: &Node| build_within(cx, node, grid, call.function);
     let whole = span;
@@ -131,14 +131,15 @@ fn over_window<'c>(
     cx: &'c Context<'c>,
     call: &Call,
     function: windows::WindowFunction,
+    whole: Span,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
     let is_window = |node: &&Node| node.value_type() == ValueType::Matrix;
     let range = call.args.iter().find(is_window);
     let range = range.ok_or_else(|| QueryError::Execution("expected a range vector".to_owned()))?;
-    let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
-    let scalars = scalars.collect::<Result<Vec<_>, _>>()?;
     let source = Source::new(cx, range, grid, call.function)?;
+    let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
+    let scalars = scalars.collect::<Result<Vec<_>, _>>().map_err(|error| source.first_fault(error))?;
     let span = match call.args.first().map(|a| &a.kind) {
         // Prometheus replaces a subquery by its samples, which stand nowhere in the text.
         Some(Kind::Subquery(_)) => Span::new(0, 0),
@@ -146,10 +147,10 @@ fn over_window<'c>(
     };
     if call.function == "absent_over_time" {
         // It asks for presence anywhere, so equal labels are no concern.
-        let presence = window::unchecked(cx, function, source, scalars, grid, span);
+        let presence = window::unchecked(cx, function, source, scalars, grid, (span, whole));
         return absent(cx, &presence, range, grid);
     }
-    window::apply(cx, (call.function, function), source, scalars, grid, span)
+    window::apply(cx, (call.function, function), source, scalars, grid, (span, whole))
 }
 
 /// A number told by native histograms; floats tell none.

@@ -4,8 +4,10 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{
     account::Read,
+    block::Block,
     build::build,
     context::Context,
+    drive::for_each_row,
     grid::{Grid, Shift},
     hints,
     operator::{Op, Scratch, Series},
@@ -79,7 +81,8 @@ impl<'c> Source<'c> {
         let inner = subquery_grid(subquery, &grid);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
-        let op = build(cx, &subquery.expr, inner)?;
+        // What is never evaluated brings no faults.
+        let op = if inner.steps == 0 { Box::new(Block::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
         let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
         Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }
@@ -123,6 +126,14 @@ impl<'c> Source<'c> {
         match &self.from {
             From::Storage(..) => self.name.is_some(),
             From::Rows(op, _) => op.one_name(),
+        }
+    }
+
+    /// The fault to tell where `later` was found: Prometheus has evaluated all of a subquery before it goes on.
+    pub(super) fn first_fault(&self, later: QueryError) -> QueryError {
+        match &self.from {
+            From::Storage(..) => later,
+            From::Rows(op, grid) => for_each_row(self.cx, &**op, grid.steps, &mut |_, _| Ok(())).err().unwrap_or(later),
         }
     }
 

@@ -34,8 +34,8 @@ pub(super) struct Window<'c> {
     grid: Grid,
     /// Where the window of each step ends; empty where nobody asks.
     ends: Vec<i64>,
-    /// Where remarks point.
-    span: Span,
+    /// Where remarks point, and the whole call.
+    place: (Span, Span),
 }
 
 /// Applies `function` to `source`; series that end up with the same labels are an error.
@@ -45,7 +45,7 @@ pub(super) fn apply<'c>(
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
-    span: Span,
+    place: (Span, Span),
 ) -> Result<Op<'c>, QueryError> {
     let refused = |modifier: &str, those: &str| {
         Err(QueryError::Execution(format!("{modifier} modifier can only be used with: {those} - not with {name}")))
@@ -56,7 +56,7 @@ pub(super) fn apply<'c>(
         _ => {}
     }
     let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
-    let op = unchecked(cx, function, source, args, grid, span);
+    let op = unchecked(cx, function, source, args, grid, place);
     if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, |series| series) }
 }
 
@@ -67,12 +67,12 @@ pub(super) fn unchecked<'c>(
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
-    span: Span,
+    place: (Span, Span),
 ) -> Op<'c> {
     let plain_difference = function.difference.filter(|_| source.edges == Edges::Plain);
     let steps = plain_difference.map_or(0, |_| grid.steps);
     let ends = (0..steps).map(|step| source.shift.apply(grid.time(step))).collect();
-    Box::new(Window { cx, source, function, args, grid, ends, span })
+    Box::new(Window { cx, source, function, args, grid, ends, place })
 }
 
 /// Indexes of the samples in a window that only moves forwards.
@@ -98,6 +98,12 @@ impl Window<'_> {
     fn args(&self, step: usize) -> [f64; 2] {
         let mut numbers = self.args.iter().map(|n| n.at(step));
         [numbers.next().unwrap_or(f64::NAN), numbers.next().unwrap_or(f64::NAN)]
+    }
+
+    /// Remarks something about the call, which comes after all that is remarked about its arguments.
+    fn remark(&self, note: Note) {
+        let (span, whole) = self.place;
+        self.cx.notes.add_of(note, span, whole);
     }
 
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
@@ -144,9 +150,9 @@ impl Window<'_> {
                 args: self.args(step),
             };
             if let Some(check) = self.function.check
-                && let Some(note) = check(&view)?
+                && let Some(note) = check(&view).map_err(|error| self.source.first_fault(error))?
             {
-                self.cx.notes.add(note, self.span);
+                self.remark(note);
             }
             if let Some(extended) = self.extended() {
                 if let Some(sample) = self.with_remarks(i, &view, extended) {
@@ -187,22 +193,21 @@ impl Window<'_> {
 
     fn with_remarks(&self, i: usize, view: &View<'_>, function: NativeFunction) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
-        function(view, &Remarks { metric: &metric, add: &|note| self.cx.notes.add(note, self.span) })
+        function(view, &Remarks { metric: &metric, add: &|note| self.remark(note) })
     }
 
     fn with_histograms(&self, i: usize, view: &View<'_>) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
-        let add = |note| self.cx.notes.add(note, self.span);
         match self.function.histograms {
             Histograms::Taken(both) => self.with_remarks(i, view, both),
             Histograms::Ignored if view.values.is_empty() => None,
             Histograms::Ignored => {
-                add(Note::HistogramIgnoredInRange(metric()));
+                self.remark(Note::HistogramIgnoredInRange(metric()));
                 (self.function.eval)(view).map(Sample::Float)
             }
             Histograms::Unmixed(native) if view.values.is_empty() => self.with_remarks(i, view, native),
             Histograms::Unmixed(_) => {
-                add(Note::MixedFloatsHistograms(metric()));
+                self.remark(Note::MixedFloatsHistograms(metric()));
                 None
             }
         }
@@ -224,13 +229,13 @@ impl Window<'_> {
                 .series(i)
                 .map_or_else(|_| String::new(), |s| s.labels.get("__type__").unwrap_or_default().to_owned());
             if kind != "counter" && kind != "histogram" {
-                self.cx.notes.add(Note::TypeIsNoCounter(name.into_owned(), kind), self.span);
+                self.remark(Note::TypeIsNoCounter(name.into_owned(), kind));
             }
             return;
         }
         let like_a_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|s| name.ends_with(s));
         if !like_a_counter {
-            self.cx.notes.add(Note::PossibleNonCounter(name.into_owned()), self.span);
+            self.remark(Note::PossibleNonCounter(name.into_owned()));
         }
     }
 }

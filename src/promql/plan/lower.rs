@@ -190,7 +190,10 @@ impl Lower<'_> {
         if let Some(value) = constant {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }
-        let args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
+        let mut args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
+        if call.function == "timestamp" {
+            call.args.iter().zip(&mut args).for_each(|(written, a)| Self::keep_sign(written, a));
+        }
         // The time of a sample at a fixed time is as fixed as its value.
         let fixed_sample_time =
             call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
@@ -204,6 +207,17 @@ impl Lower<'_> {
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
         Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
+    }
+
+    /// Makes a selector with a plus sign in front an expression, which has no times of its own to ask for.
+    fn keep_sign(written: &Expr, lowered: &mut Lowered) {
+        let signed = matches!(unwrapped(written).kind, ExprKind::Unary { negate: false, .. });
+        if signed && matches!(lowered.node.kind, Kind::Select(_)) {
+            for _ in 0..2 {
+                let node = lowered.node.clone();
+                lowered.node = Node { span: node.span, kind: Kind::Negate(Box::new(node)) };
+            }
+        }
     }
 
     fn aggregate(&self, aggregate: &ast::Aggregate, span: Span) -> Result<Lowered, QueryError> {

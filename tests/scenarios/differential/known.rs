@@ -41,23 +41,14 @@ struct Part<'a> {
     ours: &'a Answer,
 }
 
-const KNOWN: [Known; 9] = [
+const KNOWN: [Known; 11] = [
     Known {
         reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
                  take turns; 3.5 refused",
         begins: &["label_replace(", "label_join(", "-("],
         is: |part, ask| {
-            // At each step by itself 3.5 answers the same.
-            let grid = part.when;
-            let mut steps = (0..).map(|i| grid.start + i * grid.step.max(1)).take_while(|t| *t <= grid.end);
             let refused = "vector cannot contain metrics with the same labelset";
-            part.fails(refused)
-                && part.ours.0 == 200
-                && grid.step > 0
-                && steps.all(|t| {
-                    let (theirs, ours) = ask(part.text, When { start: t, end: t, step: 0 });
-                    difference(&theirs, &ours).is_none()
-                })
+            part.fails(refused) && part.ours.0 == 200 && part.is_same_at_each_step(ask)
         },
     },
     Known {
@@ -127,14 +118,40 @@ const KNOWN: [Known; 9] = [
         begins: &["rate(", "increase("],
         is: |part, _| part.both_answer() && part.is_scaled_down(),
     },
+    Known {
+        reason: "#16879 (3.6): the histograms of a subquery are copied; a range query of 3.5 overwrote some while it went \
+                 over them",
+        begins: &["rate(", "increase(", "delta(", "irate(", "idelta(", "sum_over_time(", "avg_over_time("],
+        is: |part, ask| {
+            part.is_over_subquery()
+                && part.only_histograms_differ()
+                // Where there is one step, there is nothing to go over again.
+                && part.is_same_at_each_step(ask)
+        },
+    },
+    Known {
+        reason: "a range query of Prometheus evaluates a subquery fixed by `@` for steps after it as well, which brings \
+                 nothing but remarks and failures",
+        begins: &["predict_linear(", "quantile_over_time(", "double_exponential_smoothing("],
+        is: |part, ask| {
+            let is_fixed = part.is_over_subquery() && part.text.contains("] @ ");
+            let more = part.theirs.0 != 200 || part.values_differ_only(|_, _| false);
+            is_fixed && part.ours.0 == 200 && more && part.is_same_at_each_step(ask)
+        },
+    },
 ];
 
 /// Positions, which no part shows by itself, are known so.
-const POSITIONS: &str = "#16793 (3.6): remarks about what is aggregated point into its parentheses; in 3.5 to them";
+const POSITIONS: &str = "#16896 (3.7): remarks about what is aggregated point into its parentheses; in 3.5 to them";
 
 /// Likewise of what has no order.
 const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind topk, bottomk, limitk and \
-                          limit_ratio over steps: Prometheus keeps them in a hash map";
+                          limit_ratio over steps, where Prometheus keeps them in a hash map; behind limit_ratio and of \
+                          metrics that lose their several names, we go through them in another order";
+
+/// Likewise of labels that are absent.
+const UNSORTED: &str = "sort_by_label of Prometheus has no order where a label is absent: neither \"\" nor a number comes \
+                        before the other";
 
 impl Part<'_> {
     fn both_answer(&self) -> bool {
@@ -147,6 +164,25 @@ impl Part<'_> {
 
     fn refused(&self, with: &str) -> bool {
         self.ours.1["error"].as_str().is_some_and(|error| error.contains(with))
+    }
+
+    /// Whether the last range is that of a subquery.
+    fn is_over_subquery(&self) -> bool {
+        self.text
+            .rsplit_once('[')
+            .and_then(|(_, rest)| rest.split_once(']'))
+            .is_some_and(|(range, _)| range.contains(':'))
+    }
+
+    /// Whether it was asked on a grid, and all the times of it asked by themselves show no difference.
+    fn is_same_at_each_step(&self, ask: Ask<'_>) -> bool {
+        let grid = self.when;
+        let mut steps = (0..).map(|i| grid.start + i * grid.step.max(1)).take_while(|t| *t <= grid.end);
+        grid.step > 0
+            && steps.all(|t| {
+                let (theirs, ours) = ask(self.text, When { start: t, end: t, step: 0 });
+                difference(&theirs, &ours).is_none()
+            })
     }
 
     /// Samples of the same series and times, theirs and ours.
@@ -165,6 +201,16 @@ impl Part<'_> {
                     _ => false,
                 })
             })
+    }
+
+    /// Whether all is the same but for histograms.
+    fn only_histograms_differ(&self) -> bool {
+        let is_float = |(a, b): &(Value, Value)| a.is_string() || b.is_string();
+        let same = |(a, b): &(Value, Value)| match (number(a), number(b)) {
+            (Some(a), Some(b)) => a == b || (a - b).abs() <= 1e-9 * a.abs() || (a.is_nan() && b.is_nan()),
+            _ => false,
+        };
+        self.both_answer() && self.pairs().is_some_and(|pairs| pairs.iter().filter(|p| is_float(p)).all(same))
     }
 
     /// Whether histograms differ by nothing but a factor below 1 for each.
@@ -253,6 +299,9 @@ pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) 
         if other_duplicates(&text, difference_left) {
             return first.or(Some(DUPLICATES));
         }
+        if lacks_sort_label(&text, difference_left) {
+            return first.or(Some(UNSORTED));
+        }
         let (reason, without) = blamed(&rest, when, ask)?;
         first = first.or(Some(reason));
         rest = without;
@@ -306,7 +355,18 @@ fn other_duplicates(expr: &str, found: &Difference) -> bool {
     let Some((theirs, ours)) = text.split_once("\n   ours: ") else { return false };
     let group = |message: &str| message.split_once("operation: [").map(|(group, _)| group.to_owned());
     let unordered = ["topk", "bottomk", "limitk", "limit_ratio"].iter().any(|name| expr.contains(name));
-    unordered && theirs.starts_with("\"found duplicate series") && group(theirs) == group(ours)
+    let told = "\"found duplicate series";
+    let any_group = expr.contains("limit_ratio") || expr.contains("__name__=~");
+    theirs.starts_with(told) && ours.starts_with(told) && (any_group || unordered && group(theirs) == group(ours))
+}
+
+/// Whether series are in another order by a label that some of them lack.
+fn lacks_sort_label(expr: &str, found: &Difference) -> bool {
+    let Difference::Answer(text) = found else { return false };
+    let label = expr.strip_suffix("\")").and_then(|rest| rest.rsplit_once('"'));
+    let (Some((_, label)), Some((theirs, _))) = (label, text.split_once("ours: ")) else { return false };
+    let with_label = theirs.matches(&format!("\\\"{label}\\\":")).count();
+    expr.starts_with("sort_by_label") && theirs.starts_with("order: ") && with_label < theirs.matches('{').count()
 }
 
 /// The columns that remarks name.
@@ -346,7 +406,10 @@ fn without_details(text: &str) -> Option<String> {
 
 /// Takes from our answer what Prometheus 3.5 didn't say yet.
 pub(crate) fn age(answer: &mut Value) {
-    rewrite(answer, "warnings", |text| (!text.contains("is ineffective for range queries")).then(|| text.to_owned()));
+    rewrite(answer, "warnings", |text| {
+        let is_new = ["is ineffective for range queries", "conflicting counter resets during histogram"];
+        (!is_new.iter().any(|words| text.contains(words))).then(|| text.to_owned())
+    });
     rewrite(answer, "infos", without_details);
 }
 
