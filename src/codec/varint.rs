@@ -32,7 +32,19 @@ pub const fn len(value: u64) -> usize {
 ///
 /// # Errors
 /// When `input` ends inside the number or the number has more than 64 bits.
+#[inline]
 pub fn get(input: &mut &[u8], what: &'static str) -> Result<u64, CodecError> {
+    // Most numbers are small.
+    match input.split_first() {
+        Some((&byte, rest)) if byte < 0x80 => {
+            *input = rest;
+            Ok(u64::from(byte))
+        }
+        _ => get_long(input, what),
+    }
+}
+
+fn get_long(input: &mut &[u8], what: &'static str) -> Result<u64, CodecError> {
     let mut value = 0u64;
     let mut bytes = input.iter();
     for shift in (0..64).step_by(7) {

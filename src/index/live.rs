@@ -292,19 +292,26 @@ impl Index {
     /// # Errors
     /// When there is no series with one of the ids, or a segment can't be read or is damaged.
     pub fn labels_of(&self, ids: &[u32]) -> Result<Vec<Labels>, IndexError> {
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        let id_at = |position: usize| ids.get(position).copied().unwrap_or_default();
-        order.sort_unstable_by_key(|position| id_at(*position));
+        if ids.is_sorted_by(|a, b| a < b) {
+            return self.labels_of_ascending(ids);
+        }
+        let mut ascending = ids.to_vec();
+        ascending.sort_unstable();
+        ascending.dedup();
+        let labels = self.labels_of_ascending(&ascending)?;
+        let of = |id: &u32| labels.get(ascending.binary_search(id).ok()?).cloned();
+        ids.iter().map(|id| of(id).ok_or(IndexError::Unknown(*id))).collect()
+    }
+
+    fn labels_of_ascending(&self, ids: &[u32]) -> Result<Vec<Labels>, IndexError> {
         let wanted: RoaringBitmap = ids.iter().copied().collect();
         let mut out: Vec<Option<Labels>> = vec![None; ids.len()];
         self.each_part(&mut |part| {
+            // A part hands over its series by ascending id too.
+            let mut rest = ids.iter().zip(&mut out);
             part.each_labels(&wanted, &mut |id, bytes| {
-                let from = order.partition_point(|position| id_at(*position) < id);
-                let labels = Some(Labels::from_canonical(bytes));
-                for &position in order.iter().skip(from).take_while(|position| id_at(**position) == id) {
-                    if let Some(place) = out.get_mut(position) {
-                        place.clone_from(&labels);
-                    }
+                if let Some((_, place)) = rest.find(|(wanted, _)| **wanted == id) {
+                    *place = Some(Labels::from_canonical(bytes));
                 }
             })
         })?;

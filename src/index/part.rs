@@ -59,6 +59,6 @@ pub(super) trait Part {
     /// What [`Self::each_pair`] takes, in units of [`super::names`].
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64;
 
-    /// Visits the canonical label bytes of those of `ids` that are here and can be read.
+    /// Visits the canonical label bytes of those of `ids` that are here and can be read, by ascending id.
     fn each_labels(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(u32, &[u8])) -> Result<(), IndexError>;
 }

@@ -36,8 +36,8 @@ impl Postings<'_> {
             Self::Few(ids) => (ids.iter().any(|id| filter.contains(*id)), 1),
             Self::Many(bitmap) => (!bitmap.is_disjoint(filter), 2),
             Self::Stored(segment, at) => {
-                let ids = segment.read_postings(at)?;
-                (!ids.is_disjoint(filter), 20 + ids.len() / 10)
+                let (found, bytes) = segment.postings_intersect(at, filter)?;
+                (found, 10 + bytes / 10)
             }
         })
     }

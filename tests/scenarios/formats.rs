@@ -1,7 +1,8 @@
 //! Data directories written by earlier versions open for ever; those of later versions are refused in words.
 //!
-//! `tests/data/v1` and `v2` hold one each, with `expected.txt` beside it: per sample its labels, time in ms, and its value as
-//! the bits of a float in hexadecimal or as a histogram in words. v1 has manifest format 1, v2 has 2.
+//! `tests/data/v1` to `v3` hold one each, with `expected.txt` beside it: per sample its labels, time in ms, and its value as
+//! the bits of a float in hexadecimal or as a histogram in words. v1 has manifest format 1, the others have 2; v3 has an index
+//! segment of format 2 among those of format 1.
 
 use std::{
     fmt::Write,
@@ -53,7 +54,7 @@ fn in_words(model: &Model) -> String {
 
 #[test]
 fn data_directories_of_earlier_versions_read_as_they_were_written() {
-    for version in ["v1", "v2"] {
+    for version in ["v1", "v2", "v3"] {
         let disk = load(version);
         let expected = fs::read_to_string(fixture(version).join("expected.txt")).unwrap();
         assert!(expected.lines().count() > 100 && expected.contains("Histogram"), "{version}: it holds all kinds");

@@ -6,6 +6,7 @@
 mod audit;
 mod bloom;
 mod cache;
+mod cells;
 mod dictionary;
 mod format;
 mod hole;
@@ -52,7 +53,7 @@ use crate::{
 const FEW_VALUES: usize = 256;
 
 /// What reading a page takes, in units of [`super::names`].
-const PAGE_COST: u64 = 400;
+const PAGE_COST: u64 = 200;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -251,6 +252,11 @@ impl Segment {
         postings::read(&self.source, &self.footer, at)
     }
 
+    /// Whether the postings at `at` have one of the ids in `filter`, and how many of their bytes told.
+    pub(super) fn postings_intersect(&self, at: u64, filter: &RoaringBitmap) -> Result<(bool, u64), IndexError> {
+        postings::intersects(&self.source, &self.footer, at, filter)
+    }
+
     /// How many ids the postings at `at` have.
     pub(super) fn count_postings(&self, at: u64) -> Result<u64, IndexError> {
         postings::count(&self.source, &self.footer, at)
@@ -403,6 +409,6 @@ impl Part for Segment {
             let behind = self.pages.position(id).and_then(|n| self.pages.first_id(n + 1));
             next = behind.and_then(|behind| ids.range(behind..).next());
         }
-        pages * PAGE_COST + ids.len() / 4
+        pages * PAGE_COST + ids.len() / 8
     }
 }

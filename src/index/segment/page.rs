@@ -6,6 +6,7 @@
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::cells::Cells;
 use crate::{codec::varint, index::pair};
 
 /// Bytes that a page's texts, or a page as a whole, can't exceed; request limits are far below.
@@ -22,7 +23,7 @@ pub(super) struct Page {
     /// Where each pair starts in `text`, and its end.
     starts: Vec<u32>,
     /// The numbers of the pairs of all series.
-    cells: Vec<u16>,
+    cells: Cells,
     /// Where each series starts in `cells`, and their end.
     rows: Vec<u32>,
 }
@@ -33,8 +34,9 @@ impl Page {
         let limit = input.len();
         let input = &mut input;
         let number = |input: &mut &[u8]| varint::get_at_most(input, limit, "a page").map_err(|e| e.to_string());
-        let mut page = Self { starts: vec![0], rows: vec![0], ..Self::default() };
         let series = number(input)?;
+        let mut page = Self { starts: vec![0], rows: Vec::with_capacity(series + 1), ..Self::default() };
+        page.rows.push(0);
         // For each pair the number of its name.
         let mut names: Vec<u16> = Vec::new();
         let mut previous_name: &[u8] = &[];
@@ -63,6 +65,7 @@ impl Page {
             }
         }
         let mut id = first;
+        page.ids.reserve_exact(series);
         for _ in 0..series {
             let step = varint::get_u32(input, "a page").map_err(|e| e.to_string())?;
             if (step == 0) != page.ids.is_empty() {
@@ -76,23 +79,13 @@ impl Page {
             cells += number(input)?;
             page.rows.push(u32::try_from(cells).map_err(|_| "it has too many labels")?);
         }
-        page.cells = take_cells(input, &page.rows, cells, names.len())?;
-        let is_label_set = |row: &[u16]| {
-            let mut before = None;
-            row.iter().all(|cell| {
-                let name = names.get(usize::from(*cell)).copied();
-                std::mem::replace(&mut before, name) < name
-            })
-        };
-        if !input.is_empty() || !(0..page.len()).all(|row| is_label_set(page.row(row))) {
-            return Err("its rows are no label sets".to_owned());
-        }
+        page.cells = Cells::from_columns(input, &page.rows, &names)?;
         Ok(page)
     }
 
     /// The page's bytes; `format` has their layout.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.text.len() + 2 * self.ids.len() + self.cells.len());
+        let mut out = Vec::with_capacity(self.text.len() + 2 * self.ids.len() + self.cells.memory());
         varint::put(&mut out, self.ids.len() as u64);
         let pairs: Vec<pair::Pair<'_>> = pair::pairs(&self.text).collect();
         let by_name = || pairs.chunk_by(|a, b| a.name == b.name);
@@ -107,11 +100,8 @@ impl Page {
             varint::put(&mut out, u64::from(id.wrapping_sub(previous)));
             previous = *id;
         }
-        (0..self.len()).for_each(|row| varint::put(&mut out, self.row(row).len() as u64));
-        for plane in 0..planes(pairs.len()) {
-            let cell = |at: usize| self.cells.get(at).copied().unwrap_or_default().to_le_bytes();
-            out.extend(columns(&self.rows).filter_map(|at| cell(at).get(plane).copied()));
-        }
+        (0..self.len()).for_each(|row| varint::put(&mut out, self.columns(row).len() as u64));
+        self.cells.write_columns(&self.rows, &mut out);
         out
     }
 
@@ -127,31 +117,34 @@ impl Page {
 
     /// The row of series `id`.
     pub(super) fn position(&self, id: u32) -> Option<usize> {
-        self.ids.binary_search(&id).ok()
+        // Mostly without gaps.
+        let guess = id.checked_sub(*self.ids.first()?)? as usize;
+        if self.ids.get(guess) == Some(&id) { Some(guess) } else { self.ids.binary_search(&id).ok() }
     }
 
     /// Writes the canonical labels of a row over `out`.
     pub(super) fn write_labels(&self, row: usize, out: &mut Vec<u8>) {
         out.clear();
-        self.row(row).iter().for_each(|cell| out.extend_from_slice(self.pair(*cell)));
+        self.row(row).for_each(|number| out.extend_from_slice(self.pair(number)));
     }
 
     /// Whether a row has these canonical labels.
     pub(super) fn has_labels(&self, row: usize, mut labels: &[u8]) -> bool {
-        for cell in self.row(row) {
-            match labels.strip_prefix(self.pair(*cell)) {
-                Some(rest) => labels = rest,
-                None => return false,
+        let all = self.row(row).all(|number| match labels.strip_prefix(self.pair(number)) {
+            Some(rest) => {
+                labels = rest;
+                true
             }
-        }
-        labels.is_empty()
+            None => false,
+        });
+        all && labels.is_empty()
     }
 
     /// Visits each pair that one of these rows has, once.
     pub(super) fn each_pair(&self, rows: impl Iterator<Item = usize>, visit: &mut dyn FnMut(pair::Pair<'_>)) {
         let mut has = vec![false; self.starts.len()];
-        for cell in rows.flat_map(|row| self.row(row)) {
-            if let Some(has) = has.get_mut(usize::from(*cell)) {
+        for number in rows.flat_map(|row| self.row(row)) {
+            if let Some(has) = has.get_mut(usize::from(number)) {
                 *has = true;
             }
         }
@@ -163,11 +156,20 @@ impl Page {
         size_of::<Self>()
             + self.text.capacity()
             + 4 * (self.ids.capacity() + self.starts.capacity() + self.rows.capacity())
-            + 2 * self.cells.capacity()
+            + self.cells.memory()
     }
 
-    fn row(&self, row: usize) -> &[u16] {
-        between(&self.cells, &self.rows, row)
+    /// The pair numbers of a row.
+    fn row(&self, row: usize) -> impl Iterator<Item = u16> {
+        self.columns(row).map(|at| self.cells.get(at))
+    }
+
+    /// Where a row lies in the cells.
+    fn columns(&self, row: usize) -> std::ops::Range<usize> {
+        match (self.rows.get(row), self.rows.get(row + 1)) {
+            (Some(from), Some(to)) => *from as usize..*to as usize,
+            _ => 0..0,
+        }
     }
 
     fn pair(&self, number: u16) -> &[u8] {
@@ -176,58 +178,10 @@ impl Page {
 }
 
 /// What lies between bound `n` and the next.
-fn between<'a, T>(all: &'a [T], bounds: &[u32], n: usize) -> &'a [T] {
+fn between<'a>(all: &'a [u8], bounds: &[u32], n: usize) -> &'a [u8] {
     match (bounds.get(n), bounds.get(n + 1)) {
         (Some(from), Some(to)) => all.get(*from as usize..*to as usize).unwrap_or_default(),
         _ => &[],
-    }
-}
-
-/// Places in a page's cells, column by column: the first of each row, then the second of those that have one, …
-fn columns(rows: &[u32]) -> impl Iterator<Item = usize> {
-    let widest = rows.windows(2).filter_map(|w| w.last()?.checked_sub(*w.first()?)).max().unwrap_or(0);
-    (0..widest).flat_map(move |column| {
-        rows.windows(2).filter_map(move |w| {
-            let at = w.first()?.checked_add(column)?;
-            (at < *w.last()?).then_some(at as usize)
-        })
-    })
-}
-
-/// Bytes that the number of a pair takes.
-fn planes(pairs: usize) -> usize {
-    if pairs <= 1 << 8 { 1 } else { 2 }
-}
-
-fn take_cells(input: &mut &[u8], rows: &[u32], cells: usize, pairs: usize) -> Result<Vec<u16>, String> {
-    let planes = planes(pairs);
-    if cells.checked_mul(planes) != Some(input.len()) {
-        return Err("it has another length than its rows need".to_owned());
-    }
-    let (low, high) = input.split_at(cells);
-    *input = &[];
-    let mut out = vec![0; cells];
-    place(low, rows, &mut out, |cell, byte| *cell = byte.into());
-    place(high, rows, &mut out, |cell, byte| *cell |= u16::from(byte) << 8);
-    Ok(out)
-}
-
-/// Hands each byte of a plane to its cell.
-fn place(plane: &[u8], rows: &[u32], cells: &mut [u16], put: impl Fn(&mut u16, u8)) {
-    let series = rows.len() - 1;
-    let width = cells.len().checked_div(series).unwrap_or(0);
-    // Rows of one width, as nearly all pages have, need no look at where each begins.
-    if width > 0 && rows.iter().enumerate().all(|(n, at)| *at as usize == n * width) {
-        for (column, bytes) in plane.chunks(series).enumerate() {
-            let cells = cells.iter_mut().skip(column).step_by(width);
-            cells.zip(bytes).for_each(|(cell, byte)| put(cell, *byte));
-        }
-        return;
-    }
-    for (at, byte) in columns(rows).zip(plane) {
-        if let Some(cell) = cells.get_mut(at) {
-            put(cell, *byte);
-        }
     }
 }
 
@@ -245,22 +199,24 @@ fn take_text<'a>(input: &mut &'a [u8], len: usize) -> Result<&'a [u8], String> {
 /// Collects series into a page.
 #[derive(Default)]
 pub(super) struct PageBuilder {
-    /// The page so far; its pairs in the order they came.
+    /// The page so far, but for its cells; its pairs in the order they came.
     page: Page,
+    cells: Vec<u16>,
     by_text: HashTable<u16>,
 }
 
 impl PageBuilder {
     /// Adds a series; ids ascend. Refuses it when its pairs can't be numbered any more.
     pub(super) fn add(&mut self, id: u32, labels: &[u8]) -> Result<(), &'static str> {
-        let Self { page, by_text } = self;
+        let Self { page, cells, by_text } = self;
         if page.ids.is_empty() {
             (page.starts, page.rows) = (vec![0], vec![0]);
         }
         // Neighbours have the same pair in the same column, mostly.
-        let before = page.len().checked_sub(1).map(|row| page.row(row).to_vec()).unwrap_or_default();
+        let before = page.len().checked_sub(1).map_or(0..0, |row| page.columns(row));
         for (column, pair) in pair::pairs(labels).enumerate() {
-            let number = match before.get(column) {
+            let above = before.clone().nth(column).and_then(|at| cells.get(at));
+            let number = match above {
                 Some(number) if page.pair(*number) == pair.bytes => *number,
                 _ => {
                     let hash = xxh3_64(pair.bytes);
@@ -278,10 +234,10 @@ impl PageBuilder {
                     }
                 }
             };
-            page.cells.push(number);
+            cells.push(number);
         }
         page.ids.push(id);
-        page.rows.push(u32::try_from(page.cells.len()).map_err(|_| "too many labels")?);
+        page.rows.push(u32::try_from(cells.len()).map_err(|_| "too many labels")?);
         Ok(())
     }
 
@@ -311,9 +267,11 @@ impl PageBuilder {
                 *place = new as u16;
             }
         }
-        for cell in &mut page.cells {
+        let mut cells = std::mem::take(&mut self.cells);
+        for cell in &mut cells {
             *cell = renamed.get(usize::from(*cell)).copied().unwrap_or_default();
         }
+        page.cells = Cells::new(cells, renamed.len());
         page
     }
 }

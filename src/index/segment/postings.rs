@@ -66,30 +66,30 @@ fn encode_runs(ids: &RoaringBitmap, limit: usize) -> Option<Vec<u8>> {
 }
 
 fn decode_runs(mut input: &[u8]) -> Option<RoaringBitmap> {
-    let input = &mut input;
     let mut ids = RoaringBitmap::new();
-    let mut end = 0u64;
-    while !input.is_empty() {
-        // Most tokens are one byte.
-        let token = match input.split_first() {
-            Some((byte, rest)) if *byte < 0x80 => {
-                *input = rest;
-                u64::from(*byte)
-            }
-            _ => varint::get(input, "postings").ok()?,
-        };
-        let first = end.checked_add(token >> 1)?;
-        let more = if token & 1 == 1 { varint::get(input, "postings").ok()? } else { 0 };
-        let last = first.checked_add(more)?;
-        let (first, last) = (u32::try_from(first).ok()?, u32::try_from(last).ok()?);
+    let mut end = 0;
+    while let Some((first, last)) = next_run(&mut input, &mut end)? {
         if first == last {
             ids.try_push(first).ok()?;
         } else {
             ids.insert_range(first..=last);
         }
-        end = u64::from(last) + 1;
     }
     Some(ids)
+}
+
+/// Takes a run off the front of `input`: its first and last id. `end` is the end of the run before. The outer `None`
+/// stands for bytes that are no runs, the inner one for the end.
+fn next_run(input: &mut &[u8], end: &mut u64) -> Option<Option<(u32, u32)>> {
+    if input.is_empty() {
+        return Some(None);
+    }
+    let token = varint::get(input, "postings").ok()?;
+    let first = end.checked_add(token >> 1)?;
+    let more = if token & 1 == 1 { varint::get(input, "postings").ok()? } else { 0 };
+    let last = first.checked_add(more)?;
+    *end = last.checked_add(1)?;
+    Some(Some((u32::try_from(first).ok()?, u32::try_from(last).ok()?)))
 }
 
 /// How many ids the list at `at` has.
@@ -104,6 +104,58 @@ pub(super) fn count(source: &Source, footer: &Footer, at: u64) -> Result<u64, In
 
 /// The list at `at`.
 pub(super) fn read(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
+    fetch(source, footer, at, |head, body| {
+        let ids = head.decode(body)?;
+        if ids.len() == head.count { Ok(ids) } else { Err("it has another number of ids than it says".to_owned()) }
+    })
+}
+
+/// Whether the list at `at` has one of the ids in `filter`, and how many bytes were looked at.
+pub(super) fn intersects(
+    source: &Source,
+    footer: &Footer,
+    at: u64,
+    filter: &RoaringBitmap,
+) -> Result<(bool, u64), IndexError> {
+    fetch(source, footer, at, |head, body| {
+        if !head.is_runs {
+            return Ok((!head.decode(body)?.is_disjoint(filter), head.len));
+        }
+        runs_intersect(body, filter).ok_or_else(|| NO_RUNS.to_owned())
+    })
+}
+
+/// Whether a run has one of the ids in `filter`, and how many bytes were looked at; `None` when these are no runs.
+fn runs_intersect(body: &[u8], filter: &RoaringBitmap) -> Option<(bool, u64)> {
+    let (mut rest, mut end) = (body, 0);
+    let mut wanted = filter.iter();
+    let mut next = wanted.next();
+    while let Some(want) = next
+        && let Some((first, last)) = next_run(&mut rest, &mut end)?
+    {
+        if last < want {
+            continue;
+        }
+        if first > want {
+            wanted.advance_to(first);
+            next = wanted.next();
+        }
+        if next.is_some_and(|id| id <= last) {
+            return Some((true, (body.len() - rest.len()) as u64));
+        }
+    }
+    Some((false, (body.len() - rest.len()) as u64))
+}
+
+const NO_RUNS: &str = "its runs don't ascend";
+
+/// Hands over head and body of the list at `at`, its checksum checked.
+fn fetch<T>(
+    source: &Source,
+    footer: &Footer,
+    at: u64,
+    take: impl FnOnce(&Head<'_>, &[u8]) -> Result<T, String>,
+) -> Result<T, IndexError> {
     let damaged = |why: &str| source.damaged_at("a postings list", footer.extent(Section::Postings).at + at, why);
     // Most lists are short: one read gets head and all.
     let guess = footer.extent(Section::Postings).len.saturating_sub(at).min(GUESS);
@@ -119,12 +171,7 @@ pub(super) fn read(source: &Source, footer: &Footer, at: u64) -> Result<RoaringB
     if crc32_of(&[head.bytes, body]) != head.crc {
         return Err(damaged("its checksum is wrong"));
     }
-    let ids = if head.is_runs {
-        decode_runs(body).ok_or_else(|| damaged("its runs don't ascend"))?
-    } else {
-        RoaringBitmap::deserialize_from(body).map_err(|error| damaged(&error.to_string()))?
-    };
-    if ids.len() == head.count { Ok(ids) } else { Err(damaged("it has another number of ids than it says")) }
+    take(&head, body).map_err(|why| damaged(&why))
 }
 
 struct Head<'a> {
@@ -137,6 +184,14 @@ struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// The ids in the body.
+    fn decode(&self, body: &[u8]) -> Result<RoaringBitmap, String> {
+        if self.is_runs {
+            return decode_runs(body).ok_or_else(|| NO_RUNS.to_owned());
+        }
+        RoaringBitmap::deserialize_from(body).map_err(|error| error.to_string())
+    }
+
     /// The head, and what comes behind it.
     fn split(footer: &Footer, all: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut rest = all;
@@ -163,6 +218,17 @@ mod tests {
             let mut ids: RoaringBitmap = ids.into_iter().collect();
             ids.insert_range(from..=from.saturating_add(1000));
             prop_assert_eq!(decode_runs(&encode_runs(&ids, usize::MAX).unwrap()), Some(ids));
+        }
+
+        #[test]
+        fn runs_intersect_as_their_ids_do(
+            ids in prop::collection::btree_set(0..300u32, 0..60),
+            filter in prop::collection::btree_set(0..300u32, 0..4),
+        ) {
+            let ids: RoaringBitmap = ids.into_iter().collect();
+            let filter: RoaringBitmap = filter.into_iter().collect();
+            let runs = encode_runs(&ids, usize::MAX).unwrap();
+            prop_assert_eq!(runs_intersect(&runs, &filter).unwrap().0, !ids.is_disjoint(&filter));
         }
 
         #[test]
