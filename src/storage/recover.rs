@@ -105,11 +105,7 @@ fn create(disk: &dyn Disk) -> Result<Manifest, OpenError> {
     Ok(manifest)
 }
 
-fn open_files(
-    disk: &Arc<dyn Disk>,
-    mut manifest: Manifest,
-    options: &StorageOptions,
-) -> Result<Opened, OpenError> {
+fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, options: &StorageOptions) -> Result<Opened, OpenError> {
     let blocks = Arc::new(BlockCache::new(options.block_cache_bytes));
     let pages = Arc::new(PageCache::new(options.page_cache_bytes));
     let mut damage = Vec::new();

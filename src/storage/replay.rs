@@ -102,8 +102,7 @@ impl<'a> Replay<'a> {
             filled >= if boundary { limit - slack } else { limit + slack }
         };
         let samples_and_labels = self.appliers.memtable().bytes() + self.shared.index.active_head_bytes();
-        passes(samples_and_labels as u64, options.memtable_bytes as u64)
-            || passes(self.logged, options.log_bytes)
+        passes(samples_and_labels as u64, options.memtable_bytes as u64) || passes(self.logged, options.log_bytes)
     }
 
     /// Seals the memtable; the log from segment `wal_end` on doesn't need it.
