@@ -344,7 +344,7 @@ mod tests {
         let config = config();
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
-        assert_eq!(config.engine.max_samples, (15 << 19) / SAMPLE_BYTES, "3/16 of what the process leaves");
+        assert_eq!(config.engine.max_samples, (6 << 20) / SAMPLE_BYTES, "3/16 of what is not set aside");
         assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());

@@ -1,7 +1,7 @@
 //! Sizes in bytes, how much memory the machine has, and who may use how much of it.
 //!
-//! One budget covers the process. What it needs in any case is set aside first; the rest is divided, and each part is
-//! kept by whoever uses it:
+//! One budget covers the process. What it needs in any case is set aside first, and an eighth for what can't be counted
+//! where it is used; the rest is divided, and each part is kept by whoever uses it:
 //!
 //! ```text
 //! part              of the rest   who keeps it
@@ -63,6 +63,9 @@ impl fmt::Display for Bytes {
 
 /// What the process needs whatever it does: the program, threads and connections, what is open of tables and index.
 const PROCESS: u64 = 24 << 20;
+/// One byte of so many is for what nobody counts: freed memory that the allocator can't give back because a neighbour is in
+/// use, tables and segments being built, labels of an answer's series.
+const UNCOUNTED: u64 = 8;
 /// With less nothing useful can be done beside that.
 const LEAST: Bytes = Bytes(64 << 20);
 /// Keeping less than this wouldn't keep what one flush writes.
@@ -86,7 +89,7 @@ pub(super) struct Budget {
 impl Budget {
     /// Divides `memory`.
     pub(super) fn new(memory: Bytes) -> Self {
-        let rest = memory.0.saturating_sub(PROCESS);
+        let rest = memory.0.saturating_sub(PROCESS + memory.0 / UNCOUNTED);
         Self { storage: rest / 8 * 5, queries: rest / 16 * 3, answers: rest / 16, bodies: (rest / 8).min(MOST_BODIES) }
     }
 }
@@ -153,7 +156,7 @@ mod tests {
     fn the_parts_and_the_process_are_all_there_is() {
         for memory in [64 << 20, 128 << 20, 1 << 30, 4 << 30] {
             let Budget { storage, queries, answers, bodies } = Budget::new(Bytes(memory));
-            assert!(PROCESS + storage + queries + answers + bodies <= memory);
+            assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + bodies <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
             let memtables = options.memtable_bytes * (options.sealed_limit + 1);
             let kept = memtables + options.queue_bytes + options.block_cache_bytes + options.known_series * 48;

@@ -91,8 +91,8 @@ impl StorageOptions {
     pub fn for_memory(budget: usize) -> Self {
         let share = |shares: usize, low: usize, high: usize| (budget / 32 * shares).clamp(low, high);
         Self {
-            memtable_bytes: share(5, 4 << 20, 64 << 20),
-            block_cache_bytes: share(6, 4 << 20, 1 << 30),
+            memtable_bytes: share(5, 3 << 20, 64 << 20),
+            block_cache_bytes: share(6, 3 << 20, 1 << 30),
             page_cache_bytes: share(2, 1 << 20, 64 << 20),
             queue_bytes: share(4, 2 << 20, 64 << 20),
             known_series: share(2, 1 << 20, 192 << 20) / KNOWN_SERIES_BYTES,

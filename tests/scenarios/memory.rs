@@ -1,5 +1,5 @@
-//! The least memory budget there is, under load, heavy questions, a kill and the replay after it. Under a load of nothing but
-//! new series the whole process still passes it for moments (see the specification): there each part is held to its limit.
+//! A small memory budget, under load, heavy questions, a kill and the replay after it: each part and the process stay
+//! within it. With less than this the process passes it for moments (see the specification).
 
 use std::{
     fs,
@@ -15,8 +15,8 @@ use super::{
     process::{Server, eventually, free_address, vctsdb},
 };
 
-const BUDGET: u64 = 64 << 20;
-/// Each brings series of its own: together their labels alone take more than all memtables may.
+const BUDGET: u64 = 96 << 20;
+/// Each brings series of its own: together with their labels they take more than all memtables may.
 const REQUESTS: usize = 120;
 const SERIES: usize = 500;
 const SAMPLES: usize = 5;
@@ -34,7 +34,7 @@ fn most(server: &Server) -> u64 {
 }
 
 fn start(dir: &Path, address: &str) -> Server {
-    vctsdb(dir, address, &["--memory", "64MiB", "--self-scrape.interval", "off"])
+    vctsdb(dir, address, &["--memory", "96MiB", "--self-scrape.interval", "off"])
 }
 
 /// Request `number`: new series of a fleet, some samples each, the last at `end`.
@@ -80,7 +80,7 @@ fn ask(address: &str, text: &str, end: i64) -> (u16, serde_json::Value) {
 }
 
 #[test]
-fn each_part_keeps_to_its_limit_under_load_and_the_process_to_its_budget_when_it_replays() {
+fn each_part_keeps_to_its_limit_and_the_process_to_its_budget_under_load_and_when_it_replays() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut server = start(&dir.path().join("data"), &address);
@@ -124,5 +124,5 @@ fn each_part_keeps_to_its_limit_under_load_and_the_process_to_its_budget_when_it
     let replayed = most(&server);
     server.kill();
     eprintln!("most memory: under load {} KiB, replaying and asked {} KiB", loaded >> 10, replayed >> 10);
-    assert!(replayed < BUDGET, "{replayed} of {BUDGET} bytes");
+    assert!(loaded < BUDGET && replayed < BUDGET, "{loaded} and {replayed} of {BUDGET} bytes");
 }

@@ -88,22 +88,28 @@ pub(super) fn hash([high, low, _]: &Key) -> u64 {
     u64::from(*high) << 32 | u64::from(*low)
 }
 
-/// The key table and its index, from keys in ascending order.
-pub(super) fn encode(sorted: &[Key], range: IdRange) -> (Vec<u8>, Vec<u8>) {
+/// Hands the pages of the key table to `put`, made from keys in ascending order, and answers the index.
+pub(super) fn encode(
+    sorted: &[Key],
+    range: IdRange,
+    mut put: impl FnMut(&[u8]) -> Result<(), IndexError>,
+) -> Result<Vec<u8>, IndexError> {
     let bits = (sorted.len() / PAGE_SERIES).max(1).ilog2();
-    let (mut table, mut index) = (Vec::with_capacity(sorted.len() * 5), Vec::new());
+    let (mut bytes, mut end, mut index) = (Vec::new(), 0, Vec::new());
     let mut rest = sorted;
     for number in 0..1u64 << bits {
         let (page, after) = rest.split_at(rest.partition_point(|key| split(hash(key), bits).0 <= number));
         rest = after;
-        let start = table.len();
-        page.iter().for_each(|key| table.extend_from_slice(&short(split(hash(key), bits).1).to_le_bytes()));
-        range.pack(page.iter().map(|[.., id]| *id), &mut table);
-        let crc = crc32(table.get(start..).unwrap_or_default());
-        table.extend_from_slice(&crc.to_le_bytes());
-        index.extend_from_slice(&(table.len() as u64).to_le_bytes());
+        bytes.clear();
+        page.iter().for_each(|key| bytes.extend_from_slice(&short(split(hash(key), bits).1).to_le_bytes()));
+        range.pack(page.iter().map(|[.., id]| *id), &mut bytes);
+        let crc = crc32(&bytes);
+        bytes.extend_from_slice(&crc.to_le_bytes());
+        put(&bytes)?;
+        end += bytes.len() as u64;
+        index.extend_from_slice(&end.to_le_bytes());
     }
-    (table, index)
+    Ok(index)
 }
 
 /// Where the pages of the key table are.

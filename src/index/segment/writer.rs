@@ -165,10 +165,13 @@ impl<'a> SegmentWriter<'a> {
         self.put_section(Section::PageIndex, &index)?;
         let mut sorted = std::mem::take(&mut self.keys);
         sorted.sort_unstable();
-        let (table, index) = keys::encode(&sorted, IdRange::of(&self.ids));
-        self.put_section(Section::Keys, &table)?;
+        let range = IdRange::of(&self.ids);
+        let index = keys::encode(&sorted, range, |page| self.put(page))?;
+        self.end_section(Section::Keys);
         self.put_section(Section::KeyIndex, &index)?;
-        self.put_section(Section::Bloom, &Bloom::build(sorted.iter().map(keys::hash)).encode())?;
+        let bloom = Bloom::build(sorted.iter().map(keys::hash));
+        drop(sorted);
+        self.put_section(Section::Bloom, &bloom.encode())?;
         self.footer.series = self.ids.len();
         self.ids.optimize();
         let mut ids = Vec::with_capacity(self.ids.serialized_size());
@@ -232,6 +235,11 @@ impl<'a> SegmentWriter<'a> {
     fn put(&mut self, bytes: &[u8]) -> Result<(), IndexError> {
         self.section_crc.update(bytes);
         self.written += bytes.len() as u64;
+        if bytes.len() >= BUFFER {
+            // Large enough by itself, and a copy would take as much again.
+            self.flush()?;
+            return self.out.append(bytes).map_err(IndexError::io(self.path, "writing"));
+        }
         self.buffer.extend_from_slice(bytes);
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
     }
