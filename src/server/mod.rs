@@ -1,6 +1,6 @@
 //! The HTTP service: where the engines, the formats and the store are joined.
 //!
-//! A connection is accepted in [`listen`], which owns limits, deadlines and shutdown. Each request goes through
+//! A connection is accepted in [`mod@listen`], which owns limits, deadlines and shutdown. Each request goes through
 //! [`router`] (path, method, cross-origin headers, measuring, a net for panics) to one of [`routes`], which parses
 //! parameters, does the work on a thread that may block, and answers in the one envelope of [`envelope`]. Errors of all
 //! domains become status codes in [`error`] and nowhere else.

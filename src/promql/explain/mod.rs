@@ -2,7 +2,7 @@
 //!
 //! [`Engine::explain`](super::Engine::explain) plans a query, looks its selectors up as evaluation would, and answers
 //! the plan as a tree of [`Step`]s: for every operator an [`Estimate`], for every selector how the index finds its series
-//! ([`Selected`]). With `analyze` the query is evaluated as well, and every step has its [`Cost`](super::Cost).
+//! ([`Selected`]). With `analyze` the query is evaluated as well, and every step has its [`Cost`].
 //!
 //! Every query goes through [`estimate`] before it runs: one whose answer surely doesn't fit is refused before it reads
 //! a sample.
