@@ -2,19 +2,20 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
-    budget::{Budget, Pool, SAMPLE_BYTES},
+    budget::{Budget, Pool, SAMPLE_BYTES, Share},
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
     parse_with,
     plan::{Node, QueryTimes, lower},
 };
-use crate::seams::select::Select;
+use crate::seams::{room::Room, select::Select};
 
 /// What holds for every query.
 #[derive(Debug, Clone)]
@@ -75,14 +76,14 @@ pub struct Query<'a> {
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl Engine {
     /// An engine with these options.
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        let pool = Pool::new(options.max_samples_of_all);
+        let pool = Arc::new(Pool::new(options.max_samples_of_all));
         Self { options, pool }
     }
 
@@ -91,6 +92,12 @@ impl Engine {
     pub fn memory(&self) -> (u64, u64) {
         let (held, limit) = self.pool.usage();
         (held.saturating_mul(SAMPLE_BYTES), limit.saturating_mul(SAMPLE_BYTES))
+    }
+
+    /// Room for what isn't a query but takes its memory from the same part: lists of series and labels.
+    #[must_use]
+    pub fn room(&self) -> Arc<dyn Room> {
+        Arc::new(Share::new(&self.pool))
     }
 
     /// The options it was made with.
