@@ -194,6 +194,7 @@ impl Engine {
             threads: self.options.threads,
             delayed_name_removal: self.options.features.delayed_name_removal,
             type_labels: self.options.features.type_and_unit_labels,
+            start_times: self.options.features.use_start_timestamps,
             optimise: self.options.optimise,
         };
         Context { select, settings, budget, notes: Notes::default(), account, memo: Memo::default() }

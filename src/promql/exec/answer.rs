@@ -128,15 +128,10 @@ fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<Se
     let view = View {
         times: &samples.times,
         values: &samples.values,
-        events: &[],
-        base: 0,
-        histograms: &[],
-        natives: &[],
-        resets: &[],
         start: end.saturating_sub(source.range),
         end,
         now: grid.start,
-        args: [f64::NAN; 2],
+        ..View::default()
     };
     let mut out = SeriesBuf::default();
     window::with_edges(&view, smoothed).unwrap_or_default().into_iter().for_each(|(t, v)| out.push_float(t, v));

@@ -58,6 +58,8 @@ pub(super) enum Give {
     Times,
     /// Likewise, where histograms have no meaning.
     FloatTimes,
+    /// Their start times in seconds.
+    Starts,
 }
 
 impl<'c> Selector<'c> {
@@ -84,6 +86,15 @@ impl<'c> Selector<'c> {
         })
     }
 
+    /// What is given instead of the value of a sample.
+    fn instead(&self, time: i64, start: impl FnOnce() -> i64) -> Option<f64> {
+        match self.give {
+            Give::Values => None,
+            Give::Times | Give::FloatTimes => Some(seconds(time)),
+            Give::Starts => Some(seconds(start())),
+        }
+    }
+
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
         let mut floats = Cursor::new(&buffer.times);
         for step in 0..self.grid.steps {
@@ -92,7 +103,7 @@ impl<'c> Selector<'c> {
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
+                out.set(step, self.instead(time, || buffer.float_starts.get(i)).unwrap_or(*value));
             }
         }
     }
@@ -111,17 +122,16 @@ impl<'c> Selector<'c> {
                     && let Some((_, sample)) = buffer.histograms.get(i)
                     && !sample.is_stale()
                 {
-                    if self.give != Give::Values {
-                        out.set(step, seconds(time))
-                    } else {
-                        out.set_histogram(step, Arc::clone(sample))
+                    match self.instead(time, || buffer.histogram_starts.get(i)) {
+                        Some(number) => out.set(step, number),
+                        None => out.set_histogram(step, Arc::clone(sample)),
                     }
                 }
             } else if let Some((i, time)) = float
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
+                out.set(step, self.instead(time, || buffer.float_starts.get(i)).unwrap_or(*value));
             }
         }
     }

@@ -144,6 +144,7 @@ impl<'c> Source<'c> {
                 set.read(i, out)?;
                 self.cx.budget.read(out)?;
                 reader.iter().for_each(|reader| reader.read(out.len()));
+                self.cx.settings.settle_starts(out);
                 hints::settle(out);
                 drop_stale(out);
                 if *stats_only {
@@ -199,13 +200,17 @@ fn drop_stale(buffer: &mut SeriesBuf) {
         let mut keep = stale.iter();
         buffer.times.retain(|_| !keep.next().copied().unwrap_or(false));
         buffer.values.retain(|v| !is_stale(*v));
+        buffer.float_starts.retain(|i| !stale.get(i).copied().unwrap_or(false));
     }
+    let histograms = &buffer.histograms;
+    buffer.histogram_starts.retain(|i| histograms.get(i).is_some_and(|(_, h)| !h.is_stale()));
     buffer.histograms.retain(|(_, h)| !h.is_stale());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StartTimes;
 
     #[test]
     fn a_subquery_steps_at_absolute_multiples_inside_the_left_open_window() {
@@ -219,11 +224,12 @@ mod tests {
     fn staleness_markers_leave_both_columns() {
         let mut buffer = SeriesBuf::default();
         buffer.push_float(1, 1.0);
-        buffer.push_float(2, crate::model::STALE_NAN);
-        buffer.push_float(3, f64::NAN);
-        buffer.histograms.push((4, Arc::new(Histogram::stale())));
+        buffer.push_float_from(2, crate::model::STALE_NAN, 1);
+        buffer.push_float_from(3, f64::NAN, 2);
+        buffer.push_histogram(4, Arc::new(Histogram::stale()), 1);
         drop_stale(&mut buffer);
-        assert_eq!(buffer.times, [1, 3]);
+        assert_eq!((buffer.times, buffer.float_starts), (vec![1, 3], StartTimes::new(vec![0, 2])));
+        assert_eq!(buffer.histogram_starts, StartTimes::default());
         assert!(buffer.values[1].is_nan() && buffer.histograms.is_empty());
     }
 }

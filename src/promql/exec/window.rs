@@ -18,8 +18,8 @@ use crate::{
         functions::{
             native::Native,
             window::{
-                ANCHORED, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, Windows,
-                find_events,
+                ANCHORED, Counted, Extremes, Floats, Histograms, NativeFunction, Remarks, SMOOTHED, View,
+                WindowFunction, Windows, find_events, find_pairs,
             },
         },
     },
@@ -107,12 +107,15 @@ impl Window<'_> {
     }
 
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
+        let starts = buffer.float_starts.slice(0..buffer.times.len());
+        let overlaps = self.overlaps(buffer);
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
+            && overlaps.is_empty()
         {
             let windows = Windows { ends: &self.ends, range: self.source.range };
-            let floats = (&buffer.times[..], &buffer.values[..]);
+            let floats = Floats { times: &buffer.times, values: &buffer.values, starts };
             windows.differences(difference, floats, events, |step, value| out.set(step, value));
             return Ok(());
         }
@@ -141,9 +144,11 @@ impl Window<'_> {
                 values: buffer.values.get(floats.low..floats.high).unwrap_or_default(),
                 events: events.get(inside.low..inside.high).unwrap_or_default(),
                 base: floats.low,
+                float_starts: buffer.float_starts.slice(floats.low..floats.high),
                 histograms: buffer.histograms.get(histograms.low..histograms.high).unwrap_or_default(),
                 natives: natives.get(histograms.low..histograms.high).unwrap_or_default(),
                 resets: resets.get(histograms.low..histograms.high).unwrap_or_default(),
+                histogram_starts: buffer.histogram_starts.slice(histograms.low..histograms.high),
                 start,
                 end,
                 now,
@@ -159,6 +164,10 @@ impl Window<'_> {
                     out.put(step, sample);
                 }
             } else if view.histograms.is_empty() {
+                let later = overlaps.partition_point(|at| *at as usize <= floats.low);
+                if overlaps.get(later).is_some_and(|at| (*at as usize) < floats.high) {
+                    self.remark(Note::StartTimeOverlap(self.source.metric_name(i).into_owned()));
+                }
                 let extreme = extremes.as_mut().and_then(|e| e.slide(&buffer.values, floats.low, floats.high));
                 if let Some(value) = extreme.or_else(|| (self.function.eval)(&view)) {
                     out.set(step, value);
@@ -177,9 +186,18 @@ impl Window<'_> {
             return (Vec::new(), Vec::new());
         }
         let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();
+        let counted = buffer.histograms_from().map(|(time, _, start)| Counted { time, start });
+        let starts = counted.clone().zip(counted.skip(1)).map(|(before, now)| now.is_reset_after(before));
         let resets = natives.iter().zip(natives.iter().skip(1)).map(|(before, now)| now.is_reset_after(before));
+        let resets = resets.zip(starts).map(|(by_counts, by_start)| by_counts || by_start);
         let resets = natives.first().map(|_| false).into_iter().chain(resets).collect();
         (natives, resets)
+    }
+
+    /// Positions of the floats of a counter whose start times contradict those of the ones before them.
+    fn overlaps(&self, buffer: &SeriesBuf) -> Vec<u32> {
+        let judged = self.function.wants_counter && self.source.edges == Edges::Plain;
+        if judged && !buffer.float_starts.is_empty() { find_pairs(buffer, Counted::overlaps) } else { Vec::new() }
     }
 
     /// The function for windows that reach beyond their edges.
@@ -254,7 +272,7 @@ impl Operator for Window<'_> {
         let mut buffer = scratch.take_buffer();
         self.source.read(i, scratch, &mut buffer)?;
         let mut events = scratch.take_indexes();
-        find_events(self.function.events, &buffer.values, &mut events);
+        find_events(self.function.events, &buffer, &mut events);
         out.reset(self.grid.steps);
         self.slide(i, &buffer, &events, out)?;
         self.judge_name(i, out);
