@@ -211,7 +211,7 @@ impl Engine {
 
 fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {
     let value = answer(&cx, plan, grid, query.step == 0)?;
-    let (queryable_samples, samples_by_step) = cx.account.samples();
-    let stats = QueryStats { queryable_samples, ..cx.budget.stats() };
+    let (queryable_samples, fresh_samples, samples_by_step) = cx.account.samples();
+    let stats = QueryStats { queryable_samples, fresh_samples, ..cx.budget.stats() };
     Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.account))
 }

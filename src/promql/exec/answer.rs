@@ -12,6 +12,7 @@ use super::{
     row::Row,
     scalar::numbers,
     source::Source,
+    tally::{Tally, size},
 };
 use crate::{
     model::{Labels, SeriesBuf},
@@ -148,6 +149,10 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
         source.read(i, &mut scratch, &mut samples)?;
         if source.edges != Edges::Plain {
             samples = with_edges(&source, &samples, grid)?;
+        }
+        if source.is_stored() {
+            let all = samples.times.len() + samples.histograms.iter().map(|(_, h)| size(h)).sum::<usize>();
+            Tally::new(&cx.account, &grid).step(0, all, all);
         }
         if !samples.is_empty() {
             cx.budget.hold(samples.len())?;

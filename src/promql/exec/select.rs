@@ -11,6 +11,7 @@ use super::{
     prepare::reach,
     row::Row,
     stats::drop_buckets,
+    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, TimeRange, is_stale},
@@ -194,7 +195,14 @@ impl Operator for Selector<'_> {
         } else {
             self.fill_mixed(&buffer, out);
         }
-        self.cx.account.instant(&self.grid, out);
+        let mut tally = Tally::new(&self.cx.account, &self.grid);
+        if tally.is_plain() && !out.has_histograms() {
+            tally.all(out.present.count(), out.present.count());
+        } else {
+            let size = |step| out.histogram(step).map_or(1, |histogram| size(histogram));
+            out.present.ones().for_each(|step| tally.step(step, size(step), size(step)));
+        }
+        drop(tally);
         scratch.give_buffer(buffer);
         Ok(())
     }

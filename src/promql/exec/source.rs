@@ -45,11 +45,11 @@ enum From<'c> {
 }
 
 impl<'c> Source<'c> {
-    /// The source of a range selector or subquery.
+    /// The source of a range selector or subquery for a function; without one, its samples are the answer.
     pub(super) fn new(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Self, QueryError> {
         match &node.kind {
             Kind::Window(select, range) => Self::storage(cx, select, *range, grid, function),
-            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid),
+            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid, function.is_empty()),
             _ => Err(QueryError::Execution("expected a range vector".to_owned())),
         }
     }
@@ -77,10 +77,18 @@ impl<'c> Source<'c> {
         })
     }
 
-    fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
+    fn subquery(
+        cx: &'c Context<'c>,
+        subquery: &plan::Subquery,
+        grid: Grid,
+        is_answer: bool,
+    ) -> Result<Self, QueryError> {
         let inner = subquery_grid(subquery, &grid);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
+        let window = if is_answer { (0, 0) } else { (subquery.shift.offset, subquery.range) };
+        let inner = cx.account.for_subquery(inner, window, &grid);
+        let inner = if is_answer { Grid { weight: 1, ..inner } } else { inner };
         // What is never evaluated brings no faults.
         let op = if inner.steps == 0 { Box::new(Block::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
         let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
@@ -92,6 +100,11 @@ impl<'c> Source<'c> {
             From::Storage(set, ..) => set.len(),
             From::Rows(op, _) => op.len(),
         }
+    }
+
+    /// Whether it reads stored samples, and not what another operator has read.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.from, From::Storage(..))
     }
 
     pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {

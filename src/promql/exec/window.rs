@@ -9,6 +9,7 @@ use super::{
     row::{Row, Sample},
     scalar::Numbers,
     source::Source,
+    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, Span},
@@ -109,33 +110,43 @@ impl Window<'_> {
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
         let starts = buffer.float_starts.slice(0..buffer.times.len());
         let overlaps = self.overlaps(buffer);
+        let mut tally = Tally::new(&self.cx.account, &self.grid);
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
             && overlaps.is_empty()
+            && tally.is_plain()
         {
             let windows = Windows { ends: &self.ends, range: self.source.range };
             let floats = Floats { times: &buffer.times, values: &buffer.values, starts };
-            windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            let (looked_at, fresh) =
+                windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            tally.all(looked_at, if self.source.is_stored() { fresh } else { 0 });
             return Ok(());
         }
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);
-        let mut looked_at = 0;
+        let sizes = sizes(buffer);
+        let size = |from: usize, to: usize| match sizes.get(to).zip(sizes.get(from)) {
+            Some((to, from)) => to.saturating_sub(*from),
+            None => 0,
+        };
         for step in 0..self.grid.steps {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
             let start = end.saturating_sub(self.source.range);
             let (from, to) = self.source.reach(start, end);
+            let seen = (floats.high, histograms.high);
             floats.to(from, to, |i| buffer.times.get(i).copied());
             histograms.to(from, to, |i| buffer.histograms.get(i).map(|h| h.0));
             if floats.low == floats.high && histograms.low == histograms.high {
                 continue;
             }
-            let samples = floats.high - floats.low + histograms.high - histograms.low;
-            self.cx.account.at(&self.grid, step, samples);
-            looked_at += samples;
+            let samples = floats.high - floats.low + size(histograms.low, histograms.high);
+            let fresh_floats = floats.high - floats.low.max(seen.0);
+            let fresh = fresh_floats + size(histograms.low.max(seen.1), histograms.high);
+            tally.step(step, samples, if self.source.is_stored() { fresh } else { 0 });
             // An event lies between two samples, and both have to be inside.
             let position = |i: usize| events.get(i).map(|e| i64::from(*e));
             inside.to(floats.low as i64, floats.high as i64 - 1, position);
@@ -176,7 +187,6 @@ impl Window<'_> {
                 out.put(step, sample);
             }
         }
-        self.cx.account.total(&self.grid, looked_at);
         Ok(())
     }
 
@@ -256,6 +266,16 @@ impl Window<'_> {
             self.remark(Note::PossibleNonCounter(name.into_owned()));
         }
     }
+}
+
+/// For each position in the histograms of a series, how many samples those before it count as.
+fn sizes(buffer: &SeriesBuf) -> Vec<usize> {
+    let mut sum = 0;
+    let sizes = buffer.histograms.iter().map(|(_, histogram)| {
+        sum += size(histogram);
+        sum
+    });
+    std::iter::once(0).chain(sizes).collect()
 }
 
 impl Operator for Window<'_> {

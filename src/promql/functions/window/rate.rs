@@ -178,18 +178,21 @@ impl Windows<'_> {
     /// Hands the steps where `difference` has a value to `set`: the same values that [`extrapolated`] finds window by
     /// window, by the same operations in the same order.
     ///
-    /// `events` are the positions of the falls in `values`.
+    /// `events` are the positions of the falls in `values`. Answers how many samples the windows have, and how many of them
+    /// were not in the one before.
     pub(crate) fn differences(
         &self,
         difference: Difference,
         Floats { times, values, starts }: Floats<'_>,
         events: &[u32],
         mut set: impl FnMut(usize, f64),
-    ) {
+    ) -> (usize, usize) {
+        let (mut looked_at, mut fresh) = (0, 0);
         let mut edges = Edges::new();
         let (mut low, mut high, mut falls) = (0, 0, events);
         for (step, &end) in self.ends.iter().enumerate() {
             let start = end.saturating_sub(self.range);
+            let seen = high;
             while times.get(high).is_some_and(|t| *t <= end) {
                 high += 1;
             }
@@ -199,6 +202,8 @@ impl Windows<'_> {
             if low == high {
                 continue;
             }
+            looked_at += high - low;
+            fresh += high - low.max(seen);
             let (Some(&first_time), Some(&last_time)) = (times.get(low), times.get(high - 1)) else { continue };
             let (Some(&first), Some(&last)) = (values.get(low), values.get(high - 1)) else { continue };
             let began = starts.get(low).filter(|_| difference.counter);
@@ -246,6 +251,7 @@ impl Windows<'_> {
         if edges.windows > 0 {
             edges.finish(difference, &mut set);
         }
+        (looked_at, fresh)
     }
 }
 
