@@ -111,7 +111,7 @@ fn table(shapes: &[Shape], dir: &Path) -> (Table, TableSummary) {
         for shape in shapes {
             let values = shape.values.get(i).unwrap().clone();
             writer
-                .append(SeriesId(id), &SeriesBuf { times: shape.times.clone(), values, histograms: Vec::new() })
+                .append(SeriesId(id), &SeriesBuf { times: shape.times.clone(), values, ..SeriesBuf::default() })
                 .unwrap();
             id += 1;
         }

@@ -97,8 +97,8 @@ pub struct Flags {
     pub lookback: Duration,
 
     /// Parts of PromQL to turn on, by Prometheus' names: promql-experimental-functions, promql-delayed-name-removal,
-    /// promql-extended-range-selectors, promql-binop-fill-modifiers,
-    /// promql-per-step-stats, type-and-unit-labels.
+    /// promql-extended-range-selectors, promql-binop-fill-modifiers, promql-per-step-stats, type-and-unit-labels,
+    /// use-start-timestamps.
     #[arg(
         long = "enable-feature",
         env = "VCTSDB_ENABLE_FEATURE",

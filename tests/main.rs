@@ -30,6 +30,7 @@ mod scenarios {
     mod sender;
     mod senders;
     mod simulation;
+    mod start_times;
     mod storage_faults;
     mod storage_model;
     mod store;

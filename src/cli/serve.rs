@@ -3,7 +3,7 @@
 use std::{future::Future, io::Write, sync::Arc};
 
 use tokio::{
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
     sync::watch,
 };
 
@@ -38,6 +38,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = std::pin::pin!(stop_signals()?);
+    let mut hang_up = listen(SignalKind::hangup())?;
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
     let listener = server::listen(&config.listen).await.map_err(cannot_listen)?;
@@ -50,6 +51,16 @@ async fn serve(config: Config) -> Result<(), Failure> {
     // Answers health checks at once, and everything else as soon as the store is open.
     let (stop_serving, stopped) = stopper();
     let serving = tokio::spawn(server::run(listener, state.clone(), stopped));
+
+    let logging = state.clone();
+    let reopening = tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            match logging.reopen_query_log() {
+                Ok(()) => tracing::info!("SIGHUP: the query log was opened anew"),
+                Err(error) => tracing::error!(%error, "SIGHUP: the query log goes on in its old file"),
+            }
+        }
+    });
 
     let opening = config.clone();
     let opened = tokio::task::spawn_blocking(move || {
@@ -86,6 +97,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
 
     signals.await;
     tracing::info!("stopping: finishing requests");
+    reopening.abort();
     // Dropping these is what stops: first clients, then our own samples, then the store.
     drop(stop_serving);
     report(serving.await, "serving");
@@ -120,7 +132,6 @@ fn stopper() -> (watch::Sender<()>, impl Future<Output = ()> + Send + 'static) {
 
 /// Completes when the process is asked to stop. Listens from the moment it is called.
 fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| signal(kind).map_err(|error| Failure::Said(format!("can't listen for signals: {error}")));
     let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
@@ -128,6 +139,10 @@ fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
             _ = interrupt.recv() => {}
         }
     })
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::Said(format!("can't listen for signals: {error}")))
 }
 
 /// The one thing the server has to say to the person who started it.

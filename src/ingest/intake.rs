@@ -112,7 +112,7 @@ impl<'b, 's> Intake<'b, 's> {
             return Ok(Err(why));
         }
         self.imported.samples += 1;
-        self.batch.floats.push(FloatSample { series, time, value });
+        self.batch.floats.push(FloatSample { series, time, value, start: 0 });
         Ok(Ok(()))
     }
 

@@ -8,18 +8,33 @@ use crate::model::{Histogram, TimeRange};
 /// takes part in a bounded number of merges, and a read has little to sort.
 const TAIL: usize = 32;
 
-/// A float's bits or a histogram.
+/// A float's bits or a histogram, or either with its start time: most have none, and entries stay small.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Float(u64),
     Histogram(Arc<Histogram>),
+    From(Box<(i64, Value)>),
 }
 
 impl Value {
+    /// The value with a start time, unless that is 0.
+    pub(super) fn with_start(self, start: i64) -> Self {
+        if start == 0 { self } else { Self::From(Box::new((start, self))) }
+    }
+
+    /// The float or histogram, and its start time.
+    pub(super) fn apart(self) -> (Self, i64) {
+        match self {
+            Self::From(both) => (both.1, both.0),
+            value => (value, 0),
+        }
+    }
+
     fn same_bits(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Float(a), Self::Float(b)) => a == b,
             (Self::Histogram(a), Self::Histogram(b)) => a.same_bits(b),
+            (Self::From(a), Self::From(b)) => a.0 == b.0 && a.1.same_bits(&b.1),
             _ => false,
         }
     }
@@ -29,6 +44,7 @@ impl Value {
         match self {
             Self::Float(_) => 0,
             Self::Histogram(histogram) => histogram.memory() + 2 * size_of::<usize>(),
+            Self::From(both) => size_of::<(i64, Self)>() + both.1.heap(),
         }
     }
 }
@@ -116,6 +132,11 @@ mod tests {
         sort(&mut entries);
         let bits = |e: Entry| if let Value::Float(bits) = e.1 { Some((e.0, bits)) } else { None };
         entries.into_iter().filter_map(bits).collect()
+    }
+
+    #[test]
+    fn an_entry_is_24_bytes() {
+        assert_eq!(size_of::<Entry>(), 24);
     }
 
     #[test]

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::log::{self, Entry, Log, Value};
+use super::{
+    log::{self, Entry, Log, Value},
+    starts::Starts,
+};
 use crate::{
     codec::gorilla::{self, OpenChunk},
     model::{Histogram, SeriesBuf, TimeRange},
@@ -27,6 +30,8 @@ struct Rest {
     /// Memory of the closed chunks' bytes and counters.
     bytes: usize,
     log: Log,
+    /// Start times of the run, if it has any.
+    starts: Option<Box<Starts>>,
 }
 
 /// The samples of one series. Kept small, because there are millions: see the size in the tests.
@@ -50,19 +55,30 @@ impl Series {
         self.log().and_then(Log::times)
     }
 
-    pub(super) fn push_float(&mut self, time: i64, value: f64) {
+    fn starts(&self) -> Option<&Starts> {
+        self.rest.as_ref().and_then(|rest| rest.starts.as_deref())
+    }
+
+    /// Adds a float that counts from `start` on; 0 is no start time.
+    pub(super) fn push_float(&mut self, time: i64, value: f64, start: i64) {
+        let to_log = || Value::Float(value.to_bits()).with_start(start);
         let newest_in_log = self.log_times().map(|times| times.end);
         let newer_than_log = newest_in_log.is_none_or(|newest| newest < time);
         match self.last() {
-            Some((newest, bits)) if newest == time && bits == value.to_bits() && newer_than_log => {}
-            Some((newest, _)) if newest >= time => self.log_mut().push(time, Value::Float(value.to_bits())),
-            _ if newer_than_log => self.append(time, value),
-            _ => self.log_mut().push(time, Value::Float(value.to_bits())),
+            Some((newest, bits))
+                if newest == time
+                    && bits == value.to_bits()
+                    && newer_than_log
+                    && start == self.starts().map_or(0, Starts::newest) => {}
+            Some((newest, _)) if newest >= time => self.log_mut().push(time, to_log()),
+            _ if newer_than_log => self.append(time, value, start),
+            _ => self.log_mut().push(time, to_log()),
         }
     }
 
-    pub(super) fn push_histogram(&mut self, time: i64, value: Histogram) {
-        self.log_mut().push(time, Value::Histogram(Arc::new(value)));
+    /// Adds a histogram likewise.
+    pub(super) fn push_histogram(&mut self, time: i64, value: Histogram, start: i64) {
+        self.log_mut().push(time, Value::Histogram(Arc::new(value)).with_start(start));
     }
 
     fn log_mut(&mut self) -> &mut Log {
@@ -74,7 +90,11 @@ impl Series {
         self.open.last()
     }
 
-    fn append(&mut self, time: i64, value: f64) {
+    fn append(&mut self, time: i64, value: f64, start: i64) {
+        if start != 0 || self.starts().is_some() {
+            let previous = self.last().map(|(time, _)| time);
+            self.rest.get_or_insert_default().starts.get_or_insert_default().push(previous, time, start);
+        }
         if self.open.len() >= CHUNK {
             let full = std::mem::take(&mut self.open);
             if let (Some(start), Some((end, _))) = (full.first_time(), full.last()) {
@@ -90,7 +110,8 @@ impl Series {
     /// Bytes of memory beside the struct itself.
     pub(super) fn heap(&self) -> usize {
         let rest = self.rest.as_ref().map_or(0, |rest| {
-            size_of::<Rest>() + rest.closed.capacity() * size_of::<Closed>() + rest.bytes + rest.log.heap()
+            let starts = rest.starts.as_ref().map_or(0, |starts| size_of::<Starts>() + starts.heap());
+            size_of::<Rest>() + rest.closed.capacity() * size_of::<Closed>() + rest.bytes + rest.log.heap() + starts
         });
         self.open.heap() + rest
     }
@@ -121,6 +142,11 @@ impl Series {
             let inside = rest.closed.iter().filter(|chunk| chunk.times.overlaps(range));
             snapshot.closed.extend(inside.cloned());
             rest.log.copy(range, &mut snapshot.log);
+            if let Some(starts) = &rest.starts {
+                let first = rest.closed.partition_point(|chunk| chunk.times.end < range.start);
+                let before = first.checked_sub(1).and_then(|i| rest.closed.get(i)).map(|chunk| chunk.times.end);
+                snapshot.starts = Some((before, starts.clone()));
+            }
         }
         if let (Some(start), Some((end, _))) = (self.open.first_time(), self.open.last())
             && range.overlaps(TimeRange::new(start, end))
@@ -139,6 +165,8 @@ pub(super) struct Snapshot {
     open: Vec<u8>,
     open_count: usize,
     log: Vec<Entry>,
+    /// Start times of the run, and the time of the sample before the first chunk here.
+    starts: Option<(Option<i64>, Box<Starts>)>,
 }
 
 impl Snapshot {
@@ -150,12 +178,11 @@ impl Snapshot {
             let read = gorilla::decode(bytes, count, &mut out.times, &mut out.values);
             debug_assert!(read.is_ok(), "a chunk in memory does not decode: {read:?}");
         }
-        let after = out.times.partition_point(|t| *t <= range.end);
-        out.times.truncate(after);
-        out.values.truncate(after);
-        let before = out.times.partition_point(|t| *t < range.start);
-        out.times.drain(..before);
-        out.values.drain(..before);
+        if let Some((before, starts)) = &self.starts {
+            out.float_starts = starts.of(*before, &out.times);
+        }
+        out.truncate(out.times.partition_point(|t| *t <= range.end), 0);
+        out.remove_floats(0..out.times.partition_point(|t| *t < range.start));
         if !self.log.is_empty() {
             log::sort(&mut self.log);
             merge(self.log, out);
@@ -165,21 +192,22 @@ impl Snapshot {
 
 /// Merges sorted log entries over the run that `out` holds.
 fn merge(log: Vec<Entry>, out: &mut SeriesBuf) {
-    let times = std::mem::take(&mut out.times);
-    let values = std::mem::take(&mut out.values);
-    let mut run = times.into_iter().zip(values).peekable();
+    let run = std::mem::take(out);
+    let mut run = run.floats().peekable();
     for (time, value) in log {
-        while let Some((t, v)) = run.next_if(|(t, _)| *t < time) {
-            out.push_float(t, v);
+        while let Some((t, v, start)) = run.next_if(|(t, ..)| *t < time) {
+            out.push_float_from(t, v, start);
         }
-        run.next_if(|(t, _)| *t == time);
-        match value {
-            Value::Float(bits) => out.push_float(time, f64::from_bits(bits)),
-            Value::Histogram(histogram) => out.histograms.push((time, histogram)),
+        run.next_if(|(t, ..)| *t == time);
+        match value.apart() {
+            (Value::Float(bits), start) => out.push_float_from(time, f64::from_bits(bits), start),
+            (Value::Histogram(histogram), start) => out.push_histogram(time, histogram, start),
+            // A value has one start.
+            (Value::From(_), _) => {}
         }
     }
-    for (t, v) in run {
-        out.push_float(t, v);
+    for (t, v, start) in run {
+        out.push_float_from(t, v, start);
     }
 }
 
@@ -191,10 +219,10 @@ mod tests {
     fn a_series_is_64_bytes_until_it_has_more_than_a_sample() {
         let mut series = Series::default();
         assert_eq!(size_of::<Series>(), 64);
-        series.push_float(1, 1.0);
+        series.push_float(1, 1.0, 0);
         assert_eq!(series.heap(), 0);
         for t in 2..=5 {
-            series.push_float(t, t as f64);
+            series.push_float(t, t as f64, 0);
         }
         assert!(series.heap() <= 32, "{}", series.heap());
     }
@@ -204,7 +232,7 @@ mod tests {
         let mut series = Series::default();
         let mut out = SeriesBuf::default();
         for value in [1.0, 2.0, 1.0] {
-            series.push_float(10, value);
+            series.push_float(10, value, 0);
         }
         series.snapshot(TimeRange::ALL).decode(TimeRange::ALL, &mut out);
         assert_eq!((out.times, out.values), (vec![10], vec![1.0]));
@@ -214,7 +242,7 @@ mod tests {
     fn a_resent_newest_sample_is_dropped_at_once() {
         let mut series = Series::default();
         for _ in 0..9 {
-            series.push_float(10, f64::NAN);
+            series.push_float(10, f64::NAN, 0);
         }
         assert_eq!(series.samples(), 1);
     }

@@ -68,10 +68,14 @@ impl Memtable {
     /// be left to chance.
     pub fn apply(&self, floats: &[FloatSample], histograms: &[HistogramSample]) {
         for run in floats.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
-            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_float(s.time, s.value));
+            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_float(s.time, s.value, s.start));
         }
         for run in histograms.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
-            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_histogram(s.time, s.value.clone()));
+            self.apply_run(
+                run,
+                |s| (s.series, s.time),
+                |series, s| series.push_histogram(s.time, s.value.clone(), s.start),
+            );
         }
     }
 

@@ -4,12 +4,12 @@ use proptest::prelude::*;
 
 use super::Memtable;
 use crate::{
-    model::{BucketCounts, Histogram, STALE_NAN, SeriesBuf, TimeRange},
+    model::{BucketCounts, Histogram, STALE_NAN, SeriesBuf, StartTimes, TimeRange},
     seams::append::{FloatSample, HistogramSample, SeriesId},
 };
 
 fn float(series: u32, time: i64, value: f64) -> FloatSample {
-    FloatSample { series: SeriesId(series), time, value }
+    FloatSample { series: SeriesId(series), time, value, start: 0 }
 }
 
 fn histogram(count: u64) -> Histogram {
@@ -50,13 +50,37 @@ fn many_chunks_read_as_one_and_only_in_range() {
 #[test]
 fn the_last_written_kind_holds_a_millisecond() {
     let table = Memtable::new();
-    let sample = HistogramSample { series: SeriesId(1), time: 10, value: histogram(5) };
+    let sample = HistogramSample { series: SeriesId(1), time: 10, value: histogram(5), start: 0 };
     table.apply(&[float(1, 10, 1.0), float(1, 20, 2.0)], std::slice::from_ref(&sample));
     let out = read(&table, 1, TimeRange::ALL);
     assert_eq!((out.times, out.histograms.len()), (vec![20], 1));
     table.apply(&[float(1, 10, 1.0)], &[]);
     let out = read(&table, 1, TimeRange::ALL);
     assert_eq!((out.times, out.histograms.len()), (vec![10, 20], 0));
+}
+
+#[test]
+fn a_sample_written_again_with_another_start_or_none_has_that_one() {
+    let table = Memtable::new();
+    for start in [7, 8, 0, 9, 9] {
+        for (time, series) in [(10, 1), (20, 1), (10, 2)] {
+            table.apply(&[FloatSample { start, ..float(series, time, 1.0) }], &[]);
+        }
+        let out = read(&table, 1, TimeRange::ALL);
+        assert_eq!((out.times.len(), out.float_starts), (2, StartTimes::new(vec![start; 2])));
+    }
+}
+
+#[test]
+fn start_times_that_all_samples_share_cost_no_memory_a_sample() {
+    let bytes = |start| {
+        let table = Memtable::new();
+        for t in 0..2000 {
+            table.apply(&[FloatSample { start, ..float(3, t * 15_000, t as f64) }], &[]);
+        }
+        table.bytes()
+    };
+    assert!(bytes(77) < bytes(0) + 250, "{} {}", bytes(77), bytes(0));
 }
 
 #[test]
@@ -103,7 +127,10 @@ enum Value {
     Histogram(u64),
 }
 
-fn sample() -> impl Strategy<Value = (u32, i64, Value)> {
+/// Series, time, value and start time.
+type Sample = (u32, i64, Value, i64);
+
+fn sample() -> impl Strategy<Value = Sample> {
     let id = prop_oneof![0u32..3, Just(300), Just(u32::MAX)];
     let time = prop_oneof![0i64..60, (0i64..600).prop_map(|t| t * 1000), any::<i64>()];
     let value = prop_oneof![
@@ -112,28 +139,32 @@ fn sample() -> impl Strategy<Value = (u32, i64, Value)> {
         1 => Just(Value::Float(STALE_NAN.to_bits())),
         1 => (0u64..3).prop_map(Value::Histogram),
     ];
-    (id, time, value)
+    (id, time, value, prop_oneof![3 => Just(0), 1 => 5i64..8, 1 => any::<i64>()])
 }
 
 /// Batches as (ordered part, wild part): without the former no chunk would ever fill up.
-fn batches() -> impl Strategy<Value = Vec<Vec<(u32, i64, Value)>>> {
-    let ordered = (0u32..3, 0i64..100_000, 1usize..300).prop_map(|(id, start, n)| {
-        (0..n as i64).map(|i| (id, start + i * 500, Value::Float((i as f64).to_bits()))).collect::<Vec<_>>()
+fn batches() -> impl Strategy<Value = Vec<Vec<Sample>>> {
+    let ordered = (0u32..3, 0i64..100_000, 1usize..300, 0usize..4).prop_map(|(id, first, n, starts)| {
+        let sample = |i: i64| {
+            let time = first + i * 500;
+            (id, time, Value::Float((i as f64).to_bits()), [0, 7, time - 500, time - i % 3][starts])
+        };
+        (0..n as i64).map(sample).collect::<Vec<_>>()
     });
     let wild = prop::collection::vec(sample(), 0..80);
     prop::collection::vec(prop_oneof![ordered, wild], 0..12)
 }
 
-type Model = BTreeMap<u32, BTreeMap<i64, Value>>;
-/// Times with the bits of a float, or with the count of a histogram.
-type Points = Vec<(i64, u64)>;
+type Model = BTreeMap<u32, BTreeMap<i64, (Value, i64)>>;
+/// Times with the bits of a float, or with the count of a histogram, and start times.
+type Points = Vec<(i64, u64, i64)>;
 
 fn expected(model: &Model, id: u32, range: TimeRange) -> (Points, Points) {
     let (mut floats, mut histograms) = (Vec::new(), Vec::new());
-    for (time, value) in model.get(&id).into_iter().flatten().filter(|(t, _)| range.contains(**t)) {
+    for (time, (value, start)) in model.get(&id).into_iter().flatten().filter(|(t, _)| range.contains(**t)) {
         match value {
-            Value::Float(bits) => floats.push((*time, *bits)),
-            Value::Histogram(count) => histograms.push((*time, *count)),
+            Value::Float(bits) => floats.push((*time, *bits, *start)),
+            Value::Histogram(count) => histograms.push((*time, *count, *start)),
         }
     }
     (floats, histograms)
@@ -148,17 +179,20 @@ proptest! {
         let mut model = Model::new();
         for batch in &batches {
             let (mut floats, mut histograms) = (Vec::new(), Vec::new());
-            for (id, time, value) in batch {
+            for &(id, time, ref value, start) in batch {
+                let series = SeriesId(id);
                 match value {
-                    Value::Float(bits) => floats.push(float(*id, *time, f64::from_bits(*bits))),
+                    Value::Float(bits) => {
+                        floats.push(FloatSample { series, time, value: f64::from_bits(*bits), start });
+                    }
                     Value::Histogram(count) => {
-                        histograms.push(HistogramSample { series: SeriesId(*id), time: *time, value: histogram(*count) });
+                        histograms.push(HistogramSample { series, time, value: histogram(*count), start });
                     }
                 }
             }
             for kind in [false, true] {
-                for (id, time, value) in batch.iter().filter(|s| matches!(s.2, Value::Histogram(_)) == kind) {
-                    model.entry(*id).or_default().insert(*time, value.clone());
+                for (id, time, value, start) in batch.iter().filter(|s| matches!(s.2, Value::Histogram(_)) == kind) {
+                    model.entry(*id).or_default().insert(*time, (value.clone(), *start));
                 }
             }
             table.apply(&floats, &histograms);
@@ -177,9 +211,9 @@ proptest! {
             for id in ids.iter().copied().chain([4]) {
                 let out = read(&table, id, range);
                 let (floats, histograms) = expected(&model, id, range);
-                let bits = out.times.iter().copied().zip(out.values.iter().map(|v| v.to_bits())).collect::<Vec<_>>();
+                let bits = out.floats().map(|(t, v, start)| (t, v.to_bits(), start)).collect::<Vec<_>>();
                 prop_assert_eq!(bits, floats);
-                let counts = out.histograms.iter().map(|(t, h)| (*t, h.sum as u64)).collect::<Vec<_>>();
+                let counts = out.histograms_from().map(|(t, h, start)| (t, h.sum as u64, start)).collect::<Vec<_>>();
                 prop_assert_eq!(counts, histograms);
                 prop_assert!(out.is_empty() || table.series_in(range).contains(id));
             }

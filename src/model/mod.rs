@@ -14,6 +14,7 @@ mod matcher;
 mod metadata;
 mod re2;
 mod sample;
+mod start_times;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
 pub use buckets::{Bucket, exponential_bound};
@@ -24,3 +25,4 @@ pub use matcher::{MatchOp, Matcher, MatcherError};
 pub use metadata::{Metadata, MetricType};
 pub use re2::go_regex;
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};
+pub use start_times::StartTimes;

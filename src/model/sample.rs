@@ -1,8 +1,8 @@
 //! Samples of one series, and the time ranges they are asked for in.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
-use super::Histogram;
+use super::{Histogram, StartTimes};
 
 /// The bit pattern of the staleness marker: "this series has ended here".
 pub const STALE_NAN_BITS: u64 = 0x7ff0_0000_0000_0002;
@@ -50,7 +50,8 @@ impl TimeRange {
 /// The samples of one series, decoded into plain columns.
 ///
 /// Within each column times ascend strictly, and no time stands in both columns: a series has one sample, float or
-/// histogram, in a millisecond. `times` and `values` have the same length.
+/// histogram, in a millisecond. `times` and `values` have the same length. Whoever changes a column by position has its
+/// start times follow; the methods here do.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SeriesBuf {
     /// Times of the float samples.
@@ -59,6 +60,10 @@ pub struct SeriesBuf {
     pub values: Vec<f64>,
     /// Native histogram samples with their times.
     pub histograms: Vec<(i64, Arc<Histogram>)>,
+    /// Start times of the float samples.
+    pub float_starts: StartTimes,
+    /// Start times of the histogram samples.
+    pub histogram_starts: StartTimes,
 }
 
 impl SeriesBuf {
@@ -67,6 +72,8 @@ impl SeriesBuf {
         self.times.clear();
         self.values.clear();
         self.histograms.clear();
+        self.float_starts.clear();
+        self.histogram_starts.clear();
     }
 
     /// Whether there is no sample.
@@ -81,10 +88,69 @@ impl SeriesBuf {
         self.times.len() + self.histograms.len()
     }
 
-    /// Appends a float; the caller keeps times ascending.
+    /// Appends a float without a start time; the caller keeps times ascending.
     pub fn push_float(&mut self, t: i64, v: f64) {
         self.times.push(t);
         self.values.push(v);
+    }
+
+    /// Appends a float that counts from `start` on (0: not known), likewise.
+    pub fn push_float_from(&mut self, t: i64, v: f64, start: i64) {
+        self.float_starts.push(self.times.len(), start);
+        self.push_float(t, v);
+    }
+
+    /// Appends a histogram that counts from `start` on (0: not known), likewise.
+    pub fn push_histogram(&mut self, t: i64, histogram: Arc<Histogram>, start: i64) {
+        self.histogram_starts.push(self.histograms.len(), start);
+        self.histograms.push((t, histogram));
+    }
+
+    /// The floats: time, value and start time.
+    pub fn floats(&self) -> impl Iterator<Item = (i64, f64, i64)> + Clone {
+        let samples = self.times.iter().zip(&self.values).enumerate();
+        samples.map(|(i, (t, v))| (*t, *v, self.float_starts.get(i)))
+    }
+
+    /// The histograms likewise.
+    pub fn histograms_from(&self) -> impl Iterator<Item = (i64, &Arc<Histogram>, i64)> + Clone {
+        self.histograms.iter().enumerate().map(|(i, (t, h))| (*t, h, self.histogram_starts.get(i)))
+    }
+
+    /// Appends all of `later`, whose samples are later than those here.
+    pub fn append(&mut self, later: &Self) {
+        self.append_parts(later, 0..later.times.len(), 0..later.histograms.len());
+    }
+
+    /// Appends the floats and histograms of `other` at these positions.
+    pub fn append_parts(&mut self, other: &Self, floats: Range<usize>, histograms: Range<usize>) {
+        self.float_starts.append(self.times.len(), other.float_starts.slice(floats.clone()));
+        self.times.extend_from_slice(other.times.get(floats.clone()).unwrap_or_default());
+        self.values.extend_from_slice(other.values.get(floats).unwrap_or_default());
+        self.histogram_starts.append(self.histograms.len(), other.histogram_starts.slice(histograms.clone()));
+        self.histograms.extend_from_slice(other.histograms.get(histograms).unwrap_or_default());
+    }
+
+    /// Takes the floats at these positions away.
+    pub fn remove_floats(&mut self, range: Range<usize>) {
+        self.times.drain(range.clone());
+        self.values.drain(range.clone());
+        self.float_starts.remove(range);
+    }
+
+    /// Takes the histograms at these positions away.
+    pub fn remove_histograms(&mut self, range: Range<usize>) {
+        self.histograms.drain(range.clone());
+        self.histogram_starts.remove(range);
+    }
+
+    /// Keeps so many floats and histograms, the first ones.
+    pub fn truncate(&mut self, floats: usize, histograms: usize) {
+        self.times.truncate(floats);
+        self.values.truncate(floats);
+        self.float_starts.truncate(floats);
+        self.histograms.truncate(histograms);
+        self.histogram_starts.truncate(histograms);
     }
 
     /// Times of the first and the last sample.

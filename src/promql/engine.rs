@@ -201,6 +201,7 @@ impl Engine {
             threads: self.options.threads,
             delayed_name_removal: self.options.features.delayed_name_removal,
             type_labels: self.options.features.type_and_unit_labels,
+            start_times: self.options.features.use_start_timestamps,
             optimise: self.options.optimise,
         };
         Context { select, settings, budget, notes: Notes::default(), account, memo: Memo::default() }
@@ -217,7 +218,7 @@ impl Engine {
 
 fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {
     let value = answer(&cx, plan, grid, query.step == 0)?;
-    let (queryable_samples, samples_by_step) = cx.account.samples();
-    let stats = QueryStats { queryable_samples, ..cx.budget.stats() };
+    let (queryable_samples, fresh_samples, samples_by_step) = cx.account.samples();
+    let stats = QueryStats { queryable_samples, fresh_samples, ..cx.budget.stats() };
     Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.account))
 }

@@ -29,6 +29,9 @@ pub struct Features {
     /// `type-and-unit-labels`: `rate` and `increase` judge by the label `__type__`, not by the name, whether a metric is
     /// a counter.
     pub type_and_unit_labels: bool,
+    /// `use-start-timestamps`: `rate`, `increase`, `irate` and `resets` heed the start times of samples, and
+    /// `start_timestamp` tells them.
+    pub use_start_timestamps: bool,
     /// `promql-per-step-stats`: `stats=all` counts samples step by step.
     pub per_step_stats: bool,
 }
@@ -45,8 +48,14 @@ pub enum Enabled {
 }
 
 /// Names that Prometheus knows for what is always there: in its later versions, or here.
-const ALWAYS: [&str; 5] =
-    ["exemplar-storage", "metadata-wal-records", "native-histograms", "ooo-native-histograms", "promql-duration-expr"];
+const ALWAYS: [&str; 6] = [
+    "exemplar-storage",
+    "metadata-wal-records",
+    "native-histograms",
+    "ooo-native-histograms",
+    "promql-duration-expr",
+    "st-storage",
+];
 
 /// Parts of the language that are always there.
 const LANGUAGE: [&str; 13] = [
@@ -79,6 +88,7 @@ impl Features {
         extended_range_selectors: true,
         binop_fill_modifiers: true,
         type_and_unit_labels: true,
+        use_start_timestamps: true,
         per_step_stats: true,
     };
 
@@ -90,6 +100,7 @@ impl Features {
             "promql-extended-range-selectors" => &mut self.extended_range_selectors,
             "promql-binop-fill-modifiers" => &mut self.binop_fill_modifiers,
             "type-and-unit-labels" => &mut self.type_and_unit_labels,
+            "use-start-timestamps" => &mut self.use_start_timestamps,
             "promql-per-step-stats" => &mut self.per_step_stats,
             name if ALWAYS.contains(&name) => return Enabled::Always,
             _ => return Enabled::Unknown,

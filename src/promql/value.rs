@@ -58,6 +58,8 @@ pub struct QueryStats {
     pub samples: u64,
     /// Samples looked at, each counted at every step that looks at it.
     pub queryable_samples: u64,
+    /// Samples looked at that the step before hadn't looked at already.
+    pub fresh_samples: u64,
     /// Most samples (or sample-sized cells) held in memory at once.
     pub peak_samples: u64,
 }
@@ -68,6 +70,7 @@ impl QueryStats {
         self.series = self.series.max(other.series);
         self.samples += other.samples;
         self.queryable_samples += other.queryable_samples;
+        self.fresh_samples += other.fresh_samples;
         self.peak_samples = self.peak_samples.max(other.peak_samples);
     }
 }
@@ -81,6 +84,6 @@ pub struct QueryAnswer {
     pub annotations: Annotations,
     /// The cost.
     pub stats: QueryStats,
-    /// The samples looked at by step, when asked for.
-    pub samples_by_step: Vec<u64>,
+    /// The samples looked at by step, and those of them that are fresh, when asked for.
+    pub samples_by_step: Vec<[u64; 2]>,
 }

@@ -139,30 +139,47 @@ impl<'a> Value<'a> {
     }
 }
 
-/// Reads a Sample message of either protocol: time and value. A start timestamp, field 3 of 2.0, must be a number and is
-/// not kept; 1.0 has no such field and skips it (`start` is false).
+/// What a Sample message says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SentSample {
+    pub(crate) time: i64,
+    pub(crate) value: f64,
+    /// 0: none.
+    pub(crate) start: i64,
+}
+
+/// Reads a Sample message of either protocol. The start timestamp is field 3 of 2.0; 1.0 has no such field and skips it
+/// (`with_start` is false).
 #[inline]
-pub(crate) fn sample(message: &[u8], start: bool) -> Result<(i64, f64), WireError> {
-    // As every encoder writes it: both fields, in order, nothing else.
+pub(crate) fn sample(message: &[u8], with_start: bool) -> Result<SentSample, WireError> {
+    // As every encoder writes it: the fields in order, nothing else.
     if let Some(([0x09, value @ .., 0x10], mut rest)) = message.split_first_chunk::<10>()
         && let Ok(time) = take_varint(&mut rest)
-        && rest.is_empty()
     {
-        return Ok((time as i64, f64::from_le_bytes(*value)));
-    }
-    let (mut time, mut value) = (0, 0.0);
-    let mut fields = Fields::new(message);
-    while let Some((number, field)) = fields.next()? {
-        match number {
-            1 => value = field.double(1)?,
-            2 => time = field.varint(2)? as i64,
-            3 if start => {
-                field.varint(3)?;
+        let (time, value) = (time as i64, f64::from_le_bytes(*value));
+        match rest.split_first() {
+            None => return Ok(SentSample { time, value, start: 0 }),
+            Some((0x18, mut rest)) if with_start => {
+                if let Ok(start) = take_varint(&mut rest)
+                    && rest.is_empty()
+                {
+                    return Ok(SentSample { time, value, start: start as i64 });
+                }
             }
             _ => {}
         }
     }
-    Ok((time, value))
+    let mut sample = SentSample { time: 0, value: 0.0, start: 0 };
+    let mut fields = Fields::new(message);
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => sample.value = field.double(1)?,
+            2 => sample.time = field.varint(2)? as i64,
+            3 if with_start => sample.start = field.varint(3)? as i64,
+            _ => {}
+        }
+    }
+    Ok(sample)
 }
 
 /// The signed number behind a zigzag-coded one: 0, -1, 1, -2, ...

@@ -24,6 +24,8 @@ pub struct FloatSample {
     pub time: i64,
     /// Value, bit for bit.
     pub value: f64,
+    /// Since when it counts, in ms; 0: not known.
+    pub start: i64,
 }
 
 /// One native histogram sample.
@@ -35,6 +37,8 @@ pub struct HistogramSample {
     pub time: i64,
     /// The histogram, already validated.
     pub value: Histogram,
+    /// Since when it counts, in ms; 0: not known.
+    pub start: i64,
 }
 
 /// What one request wants stored: all of it or, across a crash, none of it.

@@ -292,10 +292,12 @@ pub mod fake {
         fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
             let (_, all) = self.series.get(i).ok_or_else(|| SelectError::Storage(format!("no series {i}")))?;
             out.clear();
-            for (t, v) in all.times.iter().zip(&all.values).filter(|(t, _)| self.range.contains(**t)) {
-                out.push_float(*t, *v);
+            for (t, v, start) in all.floats().filter(|sample| self.range.contains(sample.0)) {
+                out.push_float_from(t, v, start);
             }
-            out.histograms.extend(all.histograms.iter().filter(|(t, _)| self.range.contains(*t)).cloned());
+            for (t, histogram, start) in all.histograms_from().filter(|sample| self.range.contains(sample.0)) {
+                out.push_histogram(t, histogram.clone(), start);
+            }
             Ok(())
         }
     }

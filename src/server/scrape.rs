@@ -87,7 +87,7 @@ impl Scraper {
         let gone = self.alive.difference(&alive).map(|labels| (labels.clone(), STALE_NAN));
         for (labels, value) in gone.chain(samples) {
             let series = stores.append.series(&labels, None, &mut batch)?;
-            batch.floats.push(FloatSample { series, time: now, value });
+            batch.floats.push(FloatSample { series, time: now, value, start: 0 });
         }
         batch.metadata = self.metadata.clone();
         if batch.is_empty() {

@@ -140,6 +140,14 @@ impl State {
         parts
     }
 
+    /// Lets the query log go on in a new file where its file was moved away.
+    ///
+    /// # Errors
+    /// When the file can't be opened; the log goes on in the old one.
+    pub fn reopen_query_log(&self) -> std::io::Result<()> {
+        self.asked.reopen_log()
+    }
+
     /// Opens the query log, if there is to be one, and notes running queries in the file at `active`: those that a former
     /// process left there are named in our log.
     ///

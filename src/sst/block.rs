@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     builder::{FLOATS, HISTOGRAMS},
     piece::{MAX_MEMORY, MAX_SAMPLES},
+    starts,
 };
 use crate::{
     codec::{CodecError, floats, histograms, take, times, varint},
@@ -56,6 +57,9 @@ pub(super) struct Block {
     entries: Vec<Entry>,
     /// By piece: the histograms of those that have some.
     histograms: Vec<(u32, Samples)>,
+    start_columns: Vec<Part>,
+    /// By piece and kind, as in the directory: the number of the start column of samples that have one.
+    starting: Vec<(u64, u32)>,
 }
 
 /// Hands out the parts of one section in their order.
@@ -105,8 +109,19 @@ impl Block {
                 }
             }
         }
+        let mut starts = 0usize;
+        if !input.is_empty() {
+            let columns = varint::get_at_most(input, input.len(), what).ok()?;
+            for _ in 0..columns {
+                starts = starts.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+            }
+            for _ in 0..varint::get_at_most(input, input.len() / 2, what).ok()? {
+                varint::get(input, what).ok()?;
+                varint::get_at_most(input, columns, what).ok()?;
+            }
+        }
         let whole = pieces > 0 && input.is_empty() && times == times_len && values == values_len;
-        [directory_len, times_len, values_len, histograms]
+        [directory_len, times_len, values_len, histograms, starts]
             .into_iter()
             .try_fold(12usize, usize::checked_add)
             .filter(|len| whole && *len <= bytes.len())
@@ -168,8 +183,28 @@ impl Block {
             entries.push(Entry { id, floats: part(FLOATS, &mut values)?.unwrap_or(none) });
             with_histograms.extend(part(HISTOGRAMS, &mut histograms)?.map(|samples| (piece, samples)));
         }
+        let input = &mut directory;
+        let (mut start_columns, mut starting) = (Vec::new(), Vec::new());
+        if !input.is_empty() {
+            // They stand behind the last histogram column.
+            let mut starts = histograms;
+            let columns = varint::get_at_most(input, input.len(), "the number of start columns")?;
+            for _ in 0..columns {
+                let len = varint::get_at_most(input, bytes.len(), "the length of a start column")?;
+                start_columns.push(starts.part(len)?);
+            }
+            let mut key = 0u64;
+            for _ in 0..varint::get_at_most(input, input.len() / 2, "the number of pieces with start times")? {
+                let (what, limit) = ("a piece with start times", entries.len() as u64 * 2);
+                let step = varint::get(input, what)?;
+                let wrong = CodecError::Range { what, got: step, limit };
+                key = key.checked_add(step).filter(|key| *key < limit).ok_or(wrong)?;
+                let last = columns.saturating_sub(1);
+                starting.push((key, varint::get_at_most(input, last, "the number of a start column")? as u32));
+            }
+        }
         crate::codec::finish(directory, "a block's directory")?;
-        Ok(Self { bytes, columns, entries, histograms: with_histograms })
+        Ok(Self { bytes, columns, entries, histograms: with_histograms, start_columns, starting })
     }
 
     /// Bytes of memory that it takes.
@@ -179,6 +214,8 @@ impl Block {
             + self.columns.capacity() * size_of::<Column>()
             + self.entries.capacity() * size_of::<Entry>()
             + self.histograms.capacity() * size_of::<(u32, Samples)>()
+            + self.start_columns.capacity() * size_of::<Part>()
+            + self.starting.capacity() * size_of::<(u64, u32)>()
     }
 
     /// The series of piece `i`.
@@ -200,10 +237,14 @@ impl Block {
         if floats.times != NO_FLOATS {
             let before = out.times.len();
             let samples = self.times(floats.times, &mut out.times)?;
-            let inside = window(out.times.get(before..).unwrap_or_default(), range);
+            let times = out.times.get(before..).unwrap_or_default();
+            let inside = window(times, range);
             if inside.is_empty() {
                 out.times.truncate(before);
             } else {
+                if let Some(starts) = self.starts(i, 0, times)? {
+                    out.float_starts.append(before, starts.get(inside.clone()).unwrap_or_default());
+                }
                 floats::decode(floats.part.of(&self.bytes), samples, &mut out.values)?;
                 out.times.truncate(before + inside.end);
                 out.values.truncate(before + inside.end);
@@ -218,6 +259,10 @@ impl Block {
             let bytes = part.of(&self.bytes);
             let inside = window(&times, range);
             if !inside.is_empty() {
+                if let Some(starts) = self.starts(i, 1, &times)? {
+                    let starts = starts.get(inside.clone()).unwrap_or_default();
+                    out.histogram_starts.append(out.histograms.len(), starts);
+                }
                 let mut decoded = Vec::with_capacity(samples.min(bytes.len()));
                 histograms::decode(bytes, samples, MAX_MEMORY, &mut decoded)?;
                 let pairs = times.into_iter().zip(decoded).skip(inside.start).take(inside.len());
@@ -225,6 +270,14 @@ impl Block {
             }
         }
         Ok(())
+    }
+
+    /// The start times of the floats (0) or histograms (1) of piece `i`, which have these times.
+    fn starts(&self, i: usize, kind: u64, times: &[i64]) -> Result<Option<Vec<i64>>, CodecError> {
+        let found = self.starting.binary_search_by_key(&((i as u64) << 1 | kind), |(key, _)| *key).ok();
+        let column =
+            found.and_then(|at| self.starting.get(at)).and_then(|(_, at)| self.start_columns.get(*at as usize));
+        column.map(|column| starts::decode(column.of(&self.bytes), times)).transpose()
     }
 
     /// Appends the times of a column to `out`, and says how many there are.

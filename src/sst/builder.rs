@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{index::BlockMeta, piece::Piece};
+use super::{index::BlockMeta, piece::Piece, starts};
 use crate::{
     codec::{checksum::crc32, floats, histograms, times, varint},
     model::TimeRange,
@@ -29,6 +29,14 @@ pub(super) struct BlockBuilder {
     times: Vec<u8>,
     values: Vec<u8>,
     histograms: Vec<u8>,
+    /// The start columns, each by its bytes with its number, and their directory entries.
+    start_columns: Vec<u8>,
+    start_numbers: HashMap<Vec<u8>, u64>,
+    starts: Vec<u8>,
+    /// Directory entries of which piece has which, how many, and the key of the latest.
+    starting: Vec<u8>,
+    starting_count: u64,
+    starting_key: u64,
     /// The latest times column of each hash, decoded, with its number.
     known: HashMap<u64, (u64, Vec<i64>)>,
     known_samples: usize,
@@ -44,8 +52,9 @@ impl BlockBuilder {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        let bytes =
-            self.columns.len() + self.pieces.len() + self.times.len() + self.values.len() + self.histograms.len();
+        let columns = [&self.times, &self.values, &self.histograms, &self.starts];
+        let directory = [&self.columns, &self.pieces, &self.start_columns, &self.starting];
+        let bytes: usize = columns.into_iter().chain(directory).map(Vec::len).sum();
         bytes >= TARGET || self.known_samples >= TARGET_TIMES
     }
 
@@ -64,6 +73,7 @@ impl BlockBuilder {
             floats::encode(piece.values, &mut self.values);
             varint::put(&mut self.pieces, column);
             varint::put(&mut self.pieces, (self.values.len() - before) as u64);
+            self.starts_column(0, piece.float_starts, piece.times);
         }
         if !piece.histograms.is_empty() {
             let times: Vec<i64> = piece.histograms.iter().map(|h| h.0).collect();
@@ -72,6 +82,7 @@ impl BlockBuilder {
             histograms::encode(piece.histograms.iter().map(|h| &*h.1), &mut self.histograms);
             varint::put(&mut self.pieces, column);
             varint::put(&mut self.pieces, (self.histograms.len() - before) as u64);
+            self.starts_column(1, piece.histogram_starts, &times);
         }
         self.piece_count += 1;
         self.last = id;
@@ -103,16 +114,43 @@ impl BlockBuilder {
         number
     }
 
+    /// Writes down the start times of one kind of samples of the current piece, if there are any; columns that come out
+    /// alike are written once.
+    fn starts_column(&mut self, kind: u64, starts: &[i64], times: &[i64]) {
+        if starts.iter().all(|start| *start == 0) {
+            return;
+        }
+        let next = self.start_numbers.len() as u64;
+        let number = *self.start_numbers.entry(starts::encode(starts, times)).or_insert_with_key(|column| {
+            varint::put(&mut self.start_columns, column.len() as u64);
+            self.starts.extend_from_slice(column);
+            next
+        });
+        let key = self.piece_count << 1 | kind;
+        varint::put(&mut self.starting, key - self.starting_key);
+        varint::put(&mut self.starting, number);
+        self.starting_key = key;
+        self.starting_count += 1;
+    }
+
     /// Writes the block, which will stand at offset `at`, into `out`, and is empty again. A length that doesn't fit
     /// the index comes back as an error.
     pub(super) fn finish(&mut self, at: u64, out: &mut Vec<u8>) -> Result<BlockMeta, usize> {
         let block = std::mem::take(self);
-        let mut directory = Vec::with_capacity(block.columns.len() + block.pieces.len() + 2 * varint::MAX_LEN);
+        let lists = [&block.columns, &block.pieces, &block.start_columns, &block.starting];
+        let room = lists.iter().map(|list| list.len() + varint::MAX_LEN).sum();
+        let mut directory = Vec::with_capacity(room);
         varint::put(&mut directory, block.column_count);
         directory.extend_from_slice(&block.columns);
         varint::put(&mut directory, block.piece_count);
         directory.extend_from_slice(&block.pieces);
-        let sections = [&directory, &block.times, &block.values, &block.histograms];
+        if block.starting_count > 0 {
+            varint::put(&mut directory, block.start_numbers.len() as u64);
+            directory.extend_from_slice(&block.start_columns);
+            varint::put(&mut directory, block.starting_count);
+            directory.extend_from_slice(&block.starting);
+        }
+        let sections = [&directory, &block.times, &block.values, &block.histograms, &block.starts];
         let bytes = 12 + sections.iter().map(|s| s.len()).sum::<usize>() + 4;
         let len = u32::try_from(bytes).map_err(|_| bytes)?;
         out.clear();

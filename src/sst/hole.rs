@@ -85,9 +85,7 @@ impl Table {
                     return Err(error);
                 }
                 // A column that doesn't decode may have left half of itself.
-                out.times.truncate(before.0);
-                out.values.truncate(before.0);
-                out.histograms.truncate(before.1);
+                out.truncate(before.0, before.1);
                 self.note_hole(number, meta, &error);
             }
         }

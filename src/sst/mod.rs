@@ -40,7 +40,7 @@
 //! 48    8    time of the last sample, i64 (of an empty table the smallest i64)
 //! 56    4    CRC32 of the block index
 //! 60    4    CRC32 of the series bitmap
-//! 64    4    format version, now 1
+//! 64    4    format version, now 2
 //! 68    4    CRC32 of the footer up to here
 //! 72    8    the magic "VCTSTABL"
 //! ```
@@ -74,11 +74,18 @@
 //! number of pieces, and for each          head = (id - id of the piece before, at first 0) << 2 | kinds
 //!   if kinds & 1, floats                  number of the times column, length of the values column
 //!   if kinds & 2, histograms              number of the times column, length of the histogram column
+//! and, if a sample has a start time:
+//! number of start columns, and for each   length of the column
+//! number of kinds of samples that have    key - key before, at first 0, with key = piece << 1 | kind (0 floats,
+//!   one, and for each                     1 histograms); number of the start column
 //! ```
 //!
 //! Columns of a section lie one after the other in directory order; those are the columns of
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
-//! [`codec::histograms`](crate::codec::histograms).
+//! [`codec::histograms`](crate::codec::histograms). Start columns (`starts`), which pieces share where they come out
+//! alike, lie behind the histogram columns.
+//!
+//! Version 1, which is still read, has no start times.
 
 mod audit;
 mod block;
@@ -91,6 +98,7 @@ mod index;
 mod piece;
 mod salvage;
 mod scan;
+mod starts;
 mod table;
 #[cfg(test)]
 mod tests;

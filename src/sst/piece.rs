@@ -15,12 +15,22 @@ pub(super) struct Piece<'a> {
     pub(super) times: &'a [i64],
     pub(super) values: &'a [f64],
     pub(super) histograms: &'a [(i64, Arc<Histogram>)],
+    /// Start times of the floats; those beyond have none.
+    pub(super) float_starts: &'a [i64],
+    /// Start times of the histograms, likewise.
+    pub(super) histogram_starts: &'a [i64],
 }
 
 impl<'a> Piece<'a> {
     /// All of `samples`, however many.
     pub(super) fn whole(samples: &'a SeriesBuf) -> Self {
-        Self { times: &samples.times, values: &samples.values, histograms: &samples.histograms }
+        Self {
+            times: &samples.times,
+            values: &samples.values,
+            histograms: &samples.histograms,
+            float_starts: samples.float_starts.slice(0..samples.times.len()),
+            histogram_starts: samples.histogram_starts.slice(0..samples.histograms.len()),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -83,8 +93,17 @@ impl<'a> Iterator for Piece<'a> {
         let (floats, histograms) = self.first_piece();
         let (times, later_times) = self.times.split_at_checked(floats)?;
         let (values, later_values) = self.values.split_at_checked(floats)?;
+        let split = |starts: &'a [i64], at: usize| starts.split_at(at.min(starts.len()));
+        let (float_starts, later_float_starts) = split(self.float_starts, floats);
+        let (histogram_starts, later_histogram_starts) = split(self.histogram_starts, histograms);
         let (histograms, later_histograms) = self.histograms.split_at_checked(histograms)?;
-        *self = Piece { times: later_times, values: later_values, histograms: later_histograms };
-        Some(Piece { times, values, histograms })
+        *self = Piece {
+            times: later_times,
+            values: later_values,
+            histograms: later_histograms,
+            float_starts: later_float_starts,
+            histogram_starts: later_histogram_starts,
+        };
+        Some(Piece { times, values, histograms, float_starts, histogram_starts })
     }
 }

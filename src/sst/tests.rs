@@ -51,10 +51,12 @@ fn regular(start: i64, samples: usize) -> SeriesBuf {
 /// Only what is inside `range`.
 fn cut(samples: &SeriesBuf, range: TimeRange) -> SeriesBuf {
     let mut out = SeriesBuf::default();
-    for (t, v) in samples.times.iter().zip(&samples.values).filter(|(t, _)| range.contains(**t)) {
-        out.push_float(*t, *v);
+    for (t, v, start) in samples.floats().filter(|s| range.contains(s.0)) {
+        out.push_float_from(t, v, start);
     }
-    out.histograms.extend(samples.histograms.iter().filter(|(t, _)| range.contains(*t)).cloned());
+    for (t, histogram, start) in samples.histograms_from().filter(|s| range.contains(s.0)) {
+        out.push_histogram(t, histogram.clone(), start);
+    }
     out
 }
 
@@ -62,6 +64,7 @@ fn same(a: &SeriesBuf, b: &SeriesBuf) -> bool {
     let bits = |buf: &SeriesBuf| buf.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     a.times == b.times
         && bits(a) == bits(b)
+        && (&a.float_starts, &a.histogram_starts) == (&b.float_starts, &b.histogram_starts)
         && a.histograms.len() == b.histograms.len()
         && a.histograms.iter().zip(&b.histograms).all(|(a, b)| a.0 == b.0 && a.1.same_bits(&b.1))
 }
@@ -117,7 +120,7 @@ fn series_of_one_scrape_share_their_times_and_their_blocks() {
     // Jitter, so that a times column of its own would cost a lot.
     let times: Vec<i64> = (0..200i64).map(|i| i * 15_000 + i * i * 7919 % 512).collect();
     let model: Model = (0..300u32)
-        .map(|id| (id, SeriesBuf { times: times.clone(), values: vec![f64::from(id); 200], histograms: Vec::new() }))
+        .map(|id| (id, SeriesBuf { times: times.clone(), values: vec![f64::from(id); 200], ..SeriesBuf::default() }))
         .collect();
     let summary = write(&disk, "t", &model);
     assert!(summary.bytes < 300 * 20 + 2000, "{summary:?}");
@@ -200,6 +203,20 @@ fn a_full_disk_and_a_failed_sync_are_told_apart_from_damage() {
 }
 
 #[test]
+fn one_start_time_costs_a_few_bytes_a_piece_and_less_where_pieces_share_it() {
+    let disk = SimDisk::new();
+    let bytes = |series: u32, starts: &[i64]| {
+        let model = (0..series).map(|id| (id, with_starts(&regular(0, 500), starts))).collect();
+        write(&disk, "t", &model);
+        let bytes = bytes_of(&disk, "t").len();
+        disk.remove(Path::new("t")).unwrap();
+        bytes
+    };
+    assert!(bytes(1, &[1_700_000_000_000]) < bytes(1, &[0]) + 20);
+    assert!(bytes(500, &[1_700_000_000_000]) < bytes(500, &[0]) + 500 * 3);
+}
+
+#[test]
 fn what_is_no_table_of_this_version_is_refused_in_words() {
     let disk = SimDisk::new();
     write(&disk, "t", &Model::from([(1, regular(0, 10))]));
@@ -214,13 +231,13 @@ fn what_is_no_table_of_this_version_is_refused_in_words() {
     assert!(matches!(refusal(good[1..].to_vec()), SstError::Inconsistent { .. }));
     let mut newer = good.clone();
     let at = newer.len() - 16;
-    newer[at] = 2;
+    newer[at] = 3;
     assert!(matches!(refusal(newer.clone()), SstError::Crc { .. }), "a flipped bit is no newer version");
     let crc = crate::codec::checksum::crc32(&newer[at - 64..at + 4]).to_le_bytes();
     newer[at + 4..at + 8].copy_from_slice(&crc);
     assert_eq!(
         refusal(newer).to_string(),
-        "bad: table format version 2 is not known here (expected 1); it needs a newer vctsdb"
+        "bad: table format version 3 is not known here (expected 2); it needs a newer vctsdb"
     );
     let missing = open(&disk, "none").map(drop).unwrap_err();
     assert!(missing.to_string().starts_with("none: opening the table failed"), "{missing}");
@@ -233,7 +250,7 @@ fn a_flipped_byte_anywhere_is_found_and_never_changes_an_answer() {
     model.get_mut(&3).unwrap().histograms = vec![(1, histogram(5)), (2, histogram(6))];
     // Two blocks, one of them large enough to be closed by itself.
     let noise = (0..9000u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-    model.insert(50, SeriesBuf { times: (0..9000).collect(), values: noise.collect(), histograms: Vec::new() });
+    model.insert(50, SeriesBuf { times: (0..9000).collect(), values: noise.collect(), ..SeriesBuf::default() });
     let summary = write(&disk, "t", &model);
     assert!(summary.blocks >= 2);
     let good = bytes_of(&disk, "t");
@@ -261,7 +278,7 @@ fn a_bad_block_is_named_and_the_others_stay_readable() {
     let disk = SimDisk::new();
     let noise = |seed: u64| {
         let values = (0..9000u64).map(move |i| f64::from_bits((i + seed).wrapping_mul(0x9e37_79b9_7f4a_7c15)));
-        SeriesBuf { times: (0..9000).collect(), values: values.collect(), histograms: Vec::new() }
+        SeriesBuf { times: (0..9000).collect(), values: values.collect(), ..SeriesBuf::default() }
     };
     let model = Model::from([(1, noise(1)), (2, noise(99)), (3, noise(7))]);
     write(&disk, "t", &model);
@@ -312,11 +329,22 @@ fn series() -> impl Strategy<Value = SeriesBuf> {
         }
         buf
     });
-    prop_oneof![
+    let series = prop_oneof![
         free,
         (0i64..50_000, 0usize..300).prop_map(|(start, n)| regular(start, n)),
         (0i64..9).prop_map(|s| regular(s, 5000))
-    ]
+    ];
+    (series, prop::option::of(prop::collection::vec(prop_oneof![Just(0i64), 7i64..9, any::<i64>()], 1..5)))
+        .prop_map(|(samples, starts)| with_starts(&samples, &starts.unwrap_or(vec![0])))
+}
+
+/// The samples with these start times by turns.
+fn with_starts(samples: &SeriesBuf, starts: &[i64]) -> SeriesBuf {
+    let mut out = SeriesBuf::default();
+    let mut starts = starts.iter().copied().cycle();
+    samples.floats().for_each(|(t, v, _)| out.push_float_from(t, v, starts.next().unwrap()));
+    samples.histograms_from().for_each(|(t, h, _)| out.push_histogram(t, h.clone(), starts.next().unwrap()));
+    out
 }
 
 proptest! {

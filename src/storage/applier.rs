@@ -168,9 +168,9 @@ mod tests {
                     let (series, value) = (SeriesId(id * 300), f64::from(value));
                     if is_histogram {
                         let value = Histogram { sum: value, ..Histogram::stale() };
-                        histograms.push(HistogramSample { series, time, value });
+                        histograms.push(HistogramSample { series, time, value, start: 0 });
                     } else {
-                        floats.push(FloatSample { series, time, value });
+                        floats.push(FloatSample { series, time, value, start: 0 });
                     }
                 }
                 direct.apply(&floats, &histograms);

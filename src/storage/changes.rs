@@ -151,7 +151,8 @@ mod tests {
     use crate::seams::append::{FloatSample, SeriesId};
 
     fn batch(times: &[i64]) -> Batch {
-        let floats = times.iter().map(|t| FloatSample { series: SeriesId(1), time: *t, value: 0.0 }).collect();
+        let floats =
+            times.iter().map(|t| FloatSample { series: SeriesId(1), time: *t, value: 0.0, start: 0 }).collect();
         Batch { floats, ..Batch::default() }
     }
 

@@ -153,7 +153,7 @@ mod tests {
         let storage = Storage::open(Arc::new(SimDisk::new()), Arc::new(TestClock::at(0)), options).unwrap();
         let mut batch = Batch::default();
         let series = storage.series(&Labels::from_pairs([("__name__", "a")]).unwrap(), None, &mut batch).unwrap();
-        batch.floats.push(FloatSample { series, time: 5, value: 1.0 });
+        batch.floats.push(FloatSample { series, time: 5, value: 1.0, start: 0 });
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
         storage.flush().unwrap();
         let wide: Arc<RoaringBitmap> = Arc::new((0..1_000_000).map(|i| i * 2 + 7).collect());

@@ -13,9 +13,7 @@ pub(super) fn merge_over(older: &mut SeriesBuf, newer: &SeriesBuf, scratch: &mut
         return;
     };
     if new.start > old.end {
-        older.times.extend_from_slice(&newer.times);
-        older.values.extend_from_slice(&newer.values);
-        older.histograms.extend_from_slice(&newer.histograms);
+        older.append(newer);
         return;
     }
     scratch.clear();
@@ -26,38 +24,40 @@ pub(super) fn merge_over(older: &mut SeriesBuf, newer: &SeriesBuf, scratch: &mut
 
 /// Floats of both, without the older ones that a newer sample of either kind replaces.
 fn merge_floats(older: &SeriesBuf, newer: &SeriesBuf, out: &mut SeriesBuf) {
-    let mut new = newer.times.iter().zip(&newer.values).peekable();
+    let mut new = newer.floats().peekable();
     let mut replacing = newer.histograms.iter().map(|h| h.0).peekable();
-    for (&t, &v) in older.times.iter().zip(&older.values) {
-        while let Some((&nt, &nv)) = new.next_if(|(nt, _)| **nt < t) {
-            out.push_float(nt, nv);
+    for (t, v, start) in older.floats() {
+        while let Some((t, v, start)) = new.next_if(|n| n.0 < t) {
+            out.push_float_from(t, v, start);
         }
         while replacing.next_if(|r| *r < t).is_some() {}
-        let replaced = new.peek().is_some_and(|(nt, _)| **nt == t) || replacing.peek() == Some(&t);
+        let replaced = new.peek().is_some_and(|n| n.0 == t) || replacing.peek() == Some(&t);
         if !replaced {
-            out.push_float(t, v);
+            out.push_float_from(t, v, start);
         }
     }
-    for (&nt, &nv) in new {
-        out.push_float(nt, nv);
+    for (t, v, start) in new {
+        out.push_float_from(t, v, start);
     }
 }
 
 /// Histograms of both, likewise.
 fn merge_histograms(older: &SeriesBuf, newer: &SeriesBuf, out: &mut SeriesBuf) {
-    let mut new = newer.histograms.iter().peekable();
+    let mut new = newer.histograms_from().peekable();
     let mut replacing = newer.times.iter().copied().peekable();
-    for old in &older.histograms {
-        while let Some(n) = new.next_if(|n| n.0 < old.0) {
-            out.histograms.push(n.clone());
+    for (t, h, start) in older.histograms_from() {
+        while let Some((t, h, start)) = new.next_if(|n| n.0 < t) {
+            out.push_histogram(t, h.clone(), start);
         }
-        while replacing.next_if(|r| *r < old.0).is_some() {}
-        let replaced = new.peek().is_some_and(|n| n.0 == old.0) || replacing.peek() == Some(&old.0);
+        while replacing.next_if(|r| *r < t).is_some() {}
+        let replaced = new.peek().is_some_and(|n| n.0 == t) || replacing.peek() == Some(&t);
         if !replaced {
-            out.histograms.push(old.clone());
+            out.push_histogram(t, h.clone(), start);
         }
     }
-    out.histograms.extend(new.cloned());
+    for (t, h, start) in new {
+        out.push_histogram(t, h.clone(), start);
+    }
 }
 
 #[cfg(test)]
@@ -69,14 +69,18 @@ mod tests {
     use super::*;
     use crate::model::Histogram;
 
-    type Model = BTreeMap<i64, Option<u32>>;
+    /// By time: a float or a histogram, and its start.
+    type Model = BTreeMap<i64, (Option<u32>, i64)>;
 
     fn buf(model: &Model) -> SeriesBuf {
         let mut buf = SeriesBuf::default();
-        for (t, v) in model {
+        for (t, (v, start)) in model {
             match v {
-                Some(v) => buf.push_float(*t, f64::from(*v)),
-                None => buf.histograms.push((*t, Arc::new(Histogram { schema: 1, sum: 1.0, ..Histogram::stale() }))),
+                Some(v) => buf.push_float_from(*t, f64::from(*v), *start),
+                None => {
+                    let histogram = Histogram { schema: 1, sum: 1.0, ..Histogram::stale() };
+                    buf.push_histogram(*t, Arc::new(histogram), *start);
+                }
             }
         }
         buf
@@ -84,9 +88,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_newer_source_wins_at_equal_times(
-            older in proptest::collection::btree_map(-20i64..20, proptest::option::of(0u32..5), 0..15),
-            newer in proptest::collection::btree_map(-20i64..40, proptest::option::of(5u32..9), 0..15),
+        fn the_newer_source_wins_at_equal_times_with_its_start(
+            older in proptest::collection::btree_map(-20i64..20, (proptest::option::of(0u32..5), 0i64..3), 0..15),
+            newer in proptest::collection::btree_map(-20i64..40, (proptest::option::of(5u32..9), 0i64..3), 0..15),
         ) {
             let mut merged = buf(&older);
             merge_over(&mut merged, &buf(&newer), &mut SeriesBuf::default());

@@ -11,12 +11,10 @@ pub(super) fn cut(samples: &mut SeriesBuf, range: TimeRange) {
         let from = times.partition_point(|t| *t < range.start);
         from..times.partition_point(|t| *t <= range.end).max(from)
     };
-    let floats = inside(&samples.times);
-    samples.times.drain(floats.clone());
-    samples.values.drain(floats);
+    samples.remove_floats(inside(&samples.times));
     let from = samples.histograms.partition_point(|h| h.0 < range.start);
     let to = samples.histograms.partition_point(|h| h.0 <= range.end).max(from);
-    samples.histograms.drain(from..to);
+    samples.remove_histograms(from..to);
 }
 
 /// Takes the samples before `line` away.
@@ -34,10 +32,10 @@ pub(super) fn take_until(samples: &mut SeriesBuf, end: i64, out: &mut SeriesBuf)
         return;
     }
     let floats = samples.times.partition_point(|t| *t <= end);
-    out.times.extend(samples.times.drain(..floats));
-    out.values.extend(samples.values.drain(..floats));
     let histograms = samples.histograms.partition_point(|h| h.0 <= end);
-    out.histograms.extend(samples.histograms.drain(..histograms));
+    out.append_parts(samples, 0..floats, 0..histograms);
+    samples.remove_floats(0..floats);
+    samples.remove_histograms(0..histograms);
 }
 
 #[cfg(test)]
@@ -46,7 +44,7 @@ mod tests {
 
     fn floats(times: &[i64]) -> SeriesBuf {
         let mut buf = SeriesBuf::default();
-        times.iter().for_each(|t| buf.push_float(*t, *t as f64));
+        times.iter().for_each(|t| buf.push_float_from(*t, *t as f64, *t / 2));
         buf
     }
 
@@ -69,7 +67,8 @@ mod tests {
             let (mut rest, mut taken) = (floats(&[0, 2, 4]), floats(&[9]));
             take_until(&mut rest, end, &mut taken);
             assert!(taken.times.iter().all(|t| *t <= end) && rest.times.iter().all(|t| *t > end));
-            assert_eq!([taken.times, rest.times].concat(), [0, 2, 4]);
+            taken.append(&rest);
+            assert_eq!(taken, floats(&[0, 2, 4]));
         }
     }
 }

@@ -5,7 +5,8 @@
 //! - [`catalogue`] lists every function, aggregation, operator and modifier in its usual variants,
 //! - [`peers`] runs both servers and asks them,
 //! - [`compare`] says what differs, [`known`] what is meant to differ,
-//! - [`text`] asks both about expressions instead of data, [`neutral`] asks us alone with optimisations on and off.
+//! - [`text`] asks both about expressions instead of data, [`samples`] how much they look at for their answers, [`neutral`]
+//!   asks us alone with optimisations on and off.
 //!
 //! `DIFF_SEED` names the first seed (default 1), `DIFF_RUNS` how many expressions to ask (default 1000). Each seed has
 //! data and servers of its own and asks [`PER_SEED`] expressions, each at one time and on a grid of steps.
@@ -19,6 +20,7 @@ mod known;
 mod neutral;
 mod peers;
 mod random;
+mod samples;
 mod text;
 
 use std::{collections::BTreeMap, env};

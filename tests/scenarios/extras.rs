@@ -25,7 +25,7 @@ fn write(storage: &Storage, round: i64) -> bool {
     let mut batch = Batch::default();
     for number in [round as usize % 3, 10 + round as usize] {
         let Ok(id) = Append::series(storage, &series(number), None, &mut batch) else { return false };
-        batch.floats.push(FloatSample { series: id, time: round, value: 1.0 });
+        batch.floats.push(FloatSample { series: id, time: round, value: 1.0, start: 0 });
         batch.exemplars.push((id, exemplar(round)));
     }
     batch.metadata.push(metadata(round));

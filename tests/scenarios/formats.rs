@@ -1,8 +1,9 @@
 //! Data directories written by earlier versions open for ever; those of later versions are refused in words.
 //!
-//! `tests/data/v1` to `v3` hold one each, with `expected.txt` beside it: per sample its labels, time in ms, and its value as
-//! the bits of a float in hexadecimal or as a histogram in words. v1 has manifest format 1, the others have 2; v3 has an index
-//! segment of format 2 among those of format 1.
+//! `tests/data/v1` to `v3` and `start_times` hold one each, with `expected.txt` beside it: per sample its labels, time in ms,
+//! its value as the bits of a float in hexadecimal or as a histogram in words, and its start time. v1 has manifest format 1,
+//! the others have 2; v3 has an index segment of format 2 among those of format 1; start_times has tables and a log of
+//! version 2.
 
 use std::{
     fmt::Write,
@@ -43,18 +44,23 @@ fn in_words(model: &Model) -> String {
     let mut out = String::new();
     for (labels, samples) in model {
         for (time, value) in samples {
-            match value {
-                Value::Float(bits) => writeln!(out, "{labels} {time} {bits:016x}").unwrap(),
-                Value::Histogram(histogram) => writeln!(out, "{labels} {time} {histogram:?}").unwrap(),
-            }
+            writeln!(out, "{labels} {time} {}", value_in_words(value)).unwrap();
         }
     }
     out
 }
 
+fn value_in_words(value: &Value) -> String {
+    match value {
+        Value::Float(bits) => format!("{bits:016x}"),
+        Value::Histogram(histogram) => format!("{histogram:?}"),
+        Value::From(start, value) => format!("{} from {start}", value_in_words(value)),
+    }
+}
+
 #[test]
 fn data_directories_of_earlier_versions_read_as_they_were_written() {
-    for version in ["v1", "v2", "v3"] {
+    for version in ["v1", "v2", "v3", "start_times"] {
         let disk = load(version);
         let expected = fs::read_to_string(fixture(version).join("expected.txt")).unwrap();
         assert!(expected.lines().count() > 100 && expected.contains("Histogram"), "{version}: it holds all kinds");

@@ -63,7 +63,7 @@ fn a_series_that_expired_and_is_written_again_is_found_by_its_labels() {
     let fingerprint = 77;
     let mut batch = Batch::default();
     let old = Append::series(&storage, &series(1), Some(fingerprint), &mut batch).unwrap();
-    batch.floats.push(FloatSample { series: old, time: 0, value: 1.0 });
+    batch.floats.push(FloatSample { series: old, time: 0, value: 1.0, start: 0 });
     block_on(storage.append(batch)).unwrap();
     storage.flush().unwrap();
     assert_eq!(storage.known(fingerprint), Some(old));
@@ -77,14 +77,14 @@ fn a_series_that_expired_and_is_written_again_is_found_by_its_labels() {
     storage.compact().unwrap();
     assert_eq!((storage.status().series, storage.status().tables), (0, 0));
     assert_eq!(storage.known(fingerprint), None);
-    late.floats.push(FloatSample { series: old, time: 20 * HOUR, value: 2.0 });
+    late.floats.push(FloatSample { series: old, time: 20 * HOUR, value: 2.0, start: 0 });
     let refused = block_on(storage.append(late)).unwrap_err();
     assert!(matches!(refused, AppendError::Unavailable { .. }), "{refused}");
 
     let mut again = Batch::default();
     let new = Append::series(&storage, &series(1), Some(fingerprint), &mut again).unwrap();
     assert!(new != old && again.series.len() == 1);
-    again.floats.push(FloatSample { series: new, time: 20 * HOUR, value: 3.0 });
+    again.floats.push(FloatSample { series: new, time: 20 * HOUR, value: 3.0, start: 0 });
     block_on(storage.append(again)).unwrap();
     let mut want = Model::new();
     apply(&mut want, &[sample(1, 20 * HOUR, 3)]);

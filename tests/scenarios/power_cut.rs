@@ -10,7 +10,8 @@ use super::store::{Model, Sample, Value, apply, histogram, open, read, series, w
 
 /// The requests of the run, in order: new series, known ones, late samples, replaced ones, histograms.
 fn requests() -> Vec<Vec<Sample>> {
-    let float = |s: usize, t: i64, v: i64| (series(s), t, Value::Float((v as f64).to_bits()));
+    let float =
+        |s: usize, t: i64, v: i64| (series(s), t, Value::Float((v as f64).to_bits()).from(s as i64 % 3 * 1_000));
     let mut requests = Vec::new();
     for round in 0..12i64 {
         let mut request: Vec<Sample> = (0..4).map(|s| float(s + round as usize / 3, round * 1_000, round)).collect();

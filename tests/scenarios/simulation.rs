@@ -169,7 +169,9 @@ impl Simulation {
                     1 => Value::Float(self.dice.roll(u64::MAX)),
                     _ => Value::Float((self.dice.roll(100) as f64 / 4.0).to_bits()),
                 };
-                (series(number as usize), self.time(), value)
+                let time = self.time();
+                let start = [0, 0, 7, time - 15_000, self.dice.roll(1 << 40) as i64][self.dice.roll(5) as usize];
+                (series(number as usize), time, value.from(start))
             })
             .collect();
         self.note(format!("write {} samples", samples.len()));

@@ -23,6 +23,15 @@ enum Step {
 }
 
 fn value() -> impl Strategy<Value = Value> {
+    (plain_value(), start()).prop_map(|(value, start)| value.from(start))
+}
+
+/// Mostly none, often the same.
+fn start() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => Just(0), 2 => Just(-77), 1 => time()]
+}
+
+fn plain_value() -> impl Strategy<Value = Value> {
     prop_oneof![
         6 => (-100i64..100).prop_map(|v| Value::Float((v as f64 / 10.0).to_bits())),
         2 => any::<u64>().prop_map(Value::Float),

@@ -13,11 +13,27 @@ use vctsdb::{
     storage::{OpenError, Storage, StorageOptions, Threads},
 };
 
-/// A value in the model: a float's bits or a histogram.
+/// A value in the model: a float's bits or a histogram, or either with its start time.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
     Float(u64),
     Histogram(Histogram),
+    From(i64, Box<Value>),
+}
+
+impl Value {
+    /// The value with a start time, unless that is 0.
+    pub(crate) fn from(self, start: i64) -> Self {
+        if start == 0 { self } else { Self::From(start, Box::new(self)) }
+    }
+
+    /// The float or histogram, and its start time.
+    fn apart(&self) -> (&Self, i64) {
+        match self {
+            Self::From(start, value) => (value, *start),
+            value => (value, 0),
+        }
+    }
 }
 
 /// One write.
@@ -70,13 +86,15 @@ pub(crate) fn write(storage: &Storage, samples: &[Sample]) -> Result<(), AppendE
     let mut batch = Batch::default();
     for (labels, time, value) in samples {
         let series = Append::series(storage, labels, None, &mut batch)?;
-        match value {
-            Value::Float(bits) => {
-                batch.floats.push(FloatSample { series, time: *time, value: f64::from_bits(*bits) });
+        let time = *time;
+        match value.apart() {
+            (Value::Float(bits), start) => {
+                batch.floats.push(FloatSample { series, time, value: f64::from_bits(*bits), start });
             }
-            Value::Histogram(value) => {
-                batch.histograms.push(HistogramSample { series, time: *time, value: value.clone() });
+            (Value::Histogram(value), start) => {
+                batch.histograms.push(HistogramSample { series, time, value: value.clone(), start });
             }
+            (Value::From(..), _) => panic!("a value has one start time"),
         }
     }
     block_on(storage.append(batch))
@@ -86,7 +104,7 @@ pub(crate) fn write(storage: &Storage, samples: &[Sample]) -> Result<(), AppendE
 pub(crate) fn apply(model: &mut Model, samples: &[Sample]) {
     for histograms in [false, true] {
         for (labels, time, value) in samples {
-            if matches!(value, Value::Histogram(_)) == histograms {
+            if matches!(value.apart().0, Value::Histogram(_)) == histograms {
                 model.entry(labels.clone()).or_default().insert(*time, value.clone());
             }
         }
@@ -103,9 +121,9 @@ pub(crate) fn read(storage: &Storage, range: TimeRange) -> Model {
     let mut buf = SeriesBuf::default();
     for i in 0..set.len() {
         set.read(i, &mut buf).unwrap();
-        let times = buf.times.iter().copied().zip(buf.values.iter().map(|v| Value::Float(v.to_bits())));
-        let histograms = buf.histograms.iter().map(|(t, h)| (*t, Value::Histogram((**h).clone())));
-        let samples: BTreeMap<i64, Value> = times.chain(histograms).collect();
+        let floats = buf.floats().map(|(t, v, start)| (t, Value::Float(v.to_bits()).from(start)));
+        let histograms = buf.histograms_from().map(|(t, h, start)| (t, Value::Histogram((**h).clone()).from(start)));
+        let samples: BTreeMap<i64, Value> = floats.chain(histograms).collect();
         assert_eq!(samples.len(), buf.len(), "a time stands twice");
         if !samples.is_empty() {
             assert!(found.insert(set.labels(i).unwrap(), samples).is_none(), "a series stands twice");

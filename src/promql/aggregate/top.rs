@@ -33,8 +33,8 @@ struct Pick {
     sample: Option<Sample>,
 }
 
-/// What one group has picked at one step. `topk` and `bottomk` keep it as a binary heap with the one to lose next in
-/// front, so that of equal values those stay that Prometheus keeps.
+/// What one group has picked at one step. It is a binary heap with the one to lose next in front, so that of equal values
+/// those stay that Prometheus keeps; `limitk` and `limit_ratio`, which lose none, so have Prometheus' order.
 type Picks = Vec<Pick>;
 
 /// Whether `a` loses against `b`.
@@ -93,14 +93,17 @@ pub(super) fn run<'c>(
             let before = held;
             for step in row.present.ones() {
                 let (Some(picks), Some(value)) = (cells.get_mut(step), row.values.get(step)) else { continue };
-                let pick = || Pick { value: *value, series: i as u32, sample: row.sample(step) };
+                let pick = || {
+                    let sample = row.sample(step);
+                    let value = if matches!(sample, Some(Sample::Histogram(_))) { 0.0 } else { *value };
+                    Pick { value, series: i as u32, sample }
+                };
                 let wanted = param.at(step);
                 let k = if wanted < 1.0 { 0 } else { wanted as usize };
                 match op {
-                    AggregateOp::LimitRatio if is_sampled(wanted, offset) => picks.push(pick()),
+                    AggregateOp::LimitRatio if is_sampled(wanted, offset) => push(picks, pick(), loses),
                     AggregateOp::LimitRatio => continue,
-                    _ if picks.len() < k && ranked => push(picks, pick(), loses),
-                    _ if picks.len() < k => picks.push(pick()),
+                    _ if picks.len() < k => push(picks, pick(), loses),
                     _ => {
                         if ranked && k > 0 {
                             replace(picks, pick, loses);

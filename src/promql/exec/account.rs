@@ -1,7 +1,4 @@
-//! What a query reads, counted as Prometheus counts it, and for those who ask, operator by operator.
-//!
-//! A sample counts at every step whose window or lookback it is looked at in, so overlapping windows count it several
-//! times. The points of a subquery count where a window looks at them, the samples they come from don't.
+//! What a query reads, and for those who ask, operator by operator. How samples are counted `tally` says.
 
 use std::{
     collections::HashMap,
@@ -16,6 +13,7 @@ use super::{
     grid::Grid,
     operator::{Op, Operator, Scratch, Series},
     row::Row,
+    tally::Readers,
 };
 use crate::promql::{QueryError, plan};
 
@@ -23,8 +21,11 @@ use crate::promql::{QueryError, plan};
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     queryable: AtomicU64,
-    /// By step of the query, when asked for.
-    per_step: Option<Vec<AtomicU64>>,
+    read: AtomicU64,
+    /// By step of the query, when asked for: samples looked at, and read.
+    per_step: Option<Vec<[AtomicU64; 2]>>,
+    /// Who reads the steps of subqueries; a grid has the number behind.
+    readers: Mutex<Vec<Arc<Readers>>>,
     /// When asked for.
     profile: Option<Profile>,
 }
@@ -63,7 +64,7 @@ fn add(counter: &AtomicU64, more: usize) {
 impl Account {
     /// Counts by step, of which the query has this many.
     pub(crate) fn by_step(self, steps: usize) -> Self {
-        Self { per_step: Some((0..steps).map(|_| AtomicU64::new(0)).collect()), ..self }
+        Self { per_step: Some((0..steps).map(|_| Default::default()).collect()), ..self }
     }
 
     /// Counts by operator.
@@ -71,32 +72,52 @@ impl Account {
         Self { profile: Some(Profile::default()), ..self }
     }
 
-    /// Counts the samples of an instant selector.
-    pub(super) fn instant(&self, grid: &Grid, row: &Row) {
-        if self.per_step.is_some() {
-            row.present.ones().for_each(|step| self.at(grid, step, 1));
-        }
-        self.total(grid, row.present.count());
+    /// Whether samples are counted by step.
+    pub(super) fn is_by_step(&self) -> bool {
+        self.per_step.is_some()
     }
 
-    /// Counts `samples` looked at in all steps together.
-    pub(super) fn total(&self, grid: &Grid, samples: usize) {
-        add(&self.queryable, samples.saturating_mul(grid.weight));
+    /// Who reads the steps of `grid`, where that isn't each step itself.
+    pub(super) fn readers(&self, grid: &Grid) -> Option<Arc<Readers>> {
+        let number = (grid.reads as usize).checked_sub(1)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(number).cloned()
     }
 
-    /// Notes that `samples` of the total were looked at in one step.
-    pub(super) fn at(&self, grid: &Grid, step: usize, samples: usize) {
+    /// The grid of a subquery with who reads its steps: those of `outer` look at it in windows of `range` ms, `offset` ms
+    /// back, or without a range at all of it.
+    pub(super) fn for_subquery(&self, inner: Grid, (offset, range): (i64, i64), outer: &Grid) -> Grid {
+        let readers = Readers::of_subquery(&inner, (offset, range), outer, self.readers(outer).as_deref());
+        let mut all = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.iter().position(|known| **known == readers);
+        let number = known.unwrap_or_else(|| {
+            all.push(Arc::new(readers));
+            all.len() - 1
+        });
+        Grid { reads: u32::try_from(number + 1).unwrap_or(0), ..inner }
+    }
+
+    /// Counts samples looked at, and those read, in all steps together.
+    pub(super) fn total(&self, grid: &Grid, looked_at: usize, read: usize) {
+        add(&self.queryable, looked_at.saturating_mul(grid.weight));
+        add(&self.read, read);
+    }
+
+    /// Notes in which step some of them were looked at, and in which some were read.
+    pub(super) fn at(&self, grid: &Grid, (step, looked_at): (usize, usize), (reader, read): (usize, usize)) {
         let Some(all) = &self.per_step else { return };
-        match grid.weight {
-            0 => {}
-            1 => all.get(step).into_iter().for_each(|counter| add(counter, samples)),
-            _ => all.iter().for_each(|counter| add(counter, samples)),
+        match (grid.weight, all.as_slice()) {
+            (0, _) => {}
+            (weight, [[counter, _]]) => add(counter, looked_at.saturating_mul(weight)),
+            (1, _) => all.get(step).into_iter().for_each(|[counter, _]| add(counter, looked_at)),
+            _ => all.iter().for_each(|[counter, _]| add(counter, looked_at)),
         }
+        all.get(reader).into_iter().for_each(|[_, counter]| add(counter, read));
     }
 
-    /// Samples looked at, and those by step.
-    pub(crate) fn samples(&self) -> (u64, Vec<u64>) {
-        (get(&self.queryable), self.per_step.iter().flatten().map(get).collect())
+    /// Samples looked at, samples read, and both by step.
+    pub(crate) fn samples(&self) -> (u64, u64, Vec<[u64; 2]>) {
+        let by_step = self.per_step.iter().flatten().map(|both| both.each_ref().map(get)).collect();
+        (get(&self.queryable), get(&self.read), by_step)
     }
 
     fn spent(&self, node: &plan::Node) -> Option<Arc<Spent>> {

@@ -12,6 +12,7 @@ use super::{
     row::Row,
     scalar::numbers,
     source::Source,
+    tally::{Tally, size},
 };
 use crate::{
     model::{Labels, SeriesBuf},
@@ -128,15 +129,10 @@ fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<Se
     let view = View {
         times: &samples.times,
         values: &samples.values,
-        events: &[],
-        base: 0,
-        histograms: &[],
-        natives: &[],
-        resets: &[],
         start: end.saturating_sub(source.range),
         end,
         now: grid.start,
-        args: [f64::NAN; 2],
+        ..View::default()
     };
     let mut out = SeriesBuf::default();
     window::with_edges(&view, smoothed).unwrap_or_default().into_iter().for_each(|(t, v)| out.push_float(t, v));
@@ -153,6 +149,10 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
         source.read(i, &mut scratch, &mut samples)?;
         if source.edges != Edges::Plain {
             samples = with_edges(&source, &samples, grid)?;
+        }
+        if source.is_stored() {
+            let all = samples.times.len() + samples.histograms.iter().map(|(_, h)| size(h)).sum::<usize>();
+            Tally::new(&cx.account, &grid).step(0, all, all);
         }
         if !samples.is_empty() {
             cx.budget.hold(samples.len())?;

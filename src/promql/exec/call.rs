@@ -53,8 +53,7 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
     match (call.function, args) {
         ("vector", [scalar]) => vector(cx, scalar, grid),
         ("absent", [arg]) => absent(cx, &inner(arg)?, arg, grid),
-        // No start timestamps are stored, so none are known.
-        ("start_timestamp", [_]) => Ok(Box::new(Block::new(cx, grid.steps))),
+        ("start_timestamp", [arg]) => start_timestamp(cx, arg, grid),
         ("timestamp", [arg]) => timestamp(cx, arg, grid),
         ("round", [arg]) => {
             map::apply(cx, inner(arg)?, Change::Pure(|v| math::round(v, 1.0)), Histograms::Dropped, true)
@@ -190,6 +189,20 @@ fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, 
         _ => {
             let change = Change::Replaced(Box::new(move |step| seconds(grid.time(step))));
             map::apply(cx, build(cx, arg, grid)?, change, Histograms::Kept, true)
+        }
+    }
+}
+
+/// Start times of samples where a selector stands right inside and they are heeded; nothing otherwise.
+fn start_timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+    match &arg.kind {
+        Kind::Select(select) if cx.settings.start_times => {
+            let starts: Op<'c> = Box::new(Selector::new(cx, select, grid, "start_timestamp", Give::Starts)?);
+            map::apply(cx, starts, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
+        }
+        _ => {
+            let nothing = Change::Stepwise(Box::new(|_, _| None));
+            map::apply(cx, build_within(cx, arg, grid, "start_timestamp")?, nothing, Histograms::Dropped, true)
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{account::Account, memo::Memo, notes::Notes};
 use crate::{
+    model::SeriesBuf,
     promql::{Optimise, budget::Budget},
     seams::select::Select,
 };
@@ -17,8 +18,20 @@ pub(crate) struct Settings {
     pub(crate) delayed_name_removal: bool,
     /// Whether the label `__type__` tells what is a counter.
     pub(crate) type_labels: bool,
+    /// Whether functions heed the start times of samples.
+    pub(crate) start_times: bool,
     /// What may be left out as long as the answer is the same.
     pub(crate) optimise: Optimise,
+}
+
+impl Settings {
+    /// Forgets start times unless they are to be heeded.
+    pub(super) fn settle_starts(&self, samples: &mut SeriesBuf) {
+        if !self.start_times {
+            samples.float_starts.clear();
+            samples.histogram_starts.clear();
+        }
+    }
 }
 
 /// The surroundings of a running query.

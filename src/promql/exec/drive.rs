@@ -234,6 +234,7 @@ mod tests {
                 threads,
                 delayed_name_removal: false,
                 type_labels: false,
+                start_times: false,
                 optimise: Optimise::default(),
             },
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),

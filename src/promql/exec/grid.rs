@@ -14,18 +14,22 @@ pub(crate) struct Grid {
     /// How many steps of the query see what is read for one step here: several where a step is repeated, none in a
     /// subquery, whose points are counted when they are looked at. For statistics only.
     pub(crate) weight: usize,
+    /// Which steps of the query the steps here are read for: a number that the query's account has given out, 0 for each
+    /// its own. For statistics only.
+    pub(crate) reads: u32,
 }
 
 impl Grid {
     pub(crate) fn instant(time: i64) -> Self {
-        Self { start: time, step: 1, steps: 1, instant: true, weight: 1 }
+        Self { start: time, step: 1, steps: 1, instant: true, weight: 1, reads: 0 }
     }
 
     /// The times from `start` up to at most `end`.
     pub(crate) fn range(start: i64, end: i64, step: i64) -> Self {
         let step = step.max(1);
         let steps = if end < start { 0 } else { (end.abs_diff(start) / step.unsigned_abs()).saturating_add(1) };
-        Self { start, step, steps: usize::try_from(steps).unwrap_or(usize::MAX), instant: start == end, weight: 1 }
+        let steps = usize::try_from(steps).unwrap_or(usize::MAX);
+        Self { start, step, steps, instant: start == end, weight: 1, reads: 0 }
     }
 
     /// The time of step `k`.

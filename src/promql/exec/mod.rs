@@ -38,6 +38,7 @@ mod smoothed;
 mod sort;
 mod source;
 mod stats;
+mod tally;
 mod window;
 
 pub(crate) use account::Account;

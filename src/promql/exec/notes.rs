@@ -1,7 +1,7 @@
 //! Annotations, in Prometheus' words.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, btree_map::Entry},
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -43,6 +43,8 @@ pub(crate) enum Note {
     QuantileIsNan(String),
     QuantileIsSkewed(String),
     FractionLeavesNanOut(String),
+    /// The metric.
+    StartTimeOverlap(String),
 }
 
 /// Where classic buckets had to be forced to ascend.
@@ -69,11 +71,37 @@ struct Fixes {
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    all: Mutex<BTreeMap<Key, (Place, Option<Fixes>)>>,
+    all: Mutex<BTreeMap<Key, (Place, Sum)>>,
     /// By part of the query and time: the number of the series they are about, and the remarks.
     last: Mutex<HashMap<(Span, i64), Last>>,
     /// How many were added, repeated ones too.
     added: AtomicU64,
+}
+
+/// What is told of equal remarks together.
+#[derive(Debug, Clone)]
+enum Sum {
+    Nothing,
+    Fixes(Fixes),
+    /// How many there are.
+    Count(u64),
+}
+
+impl Sum {
+    fn add(&mut self, more: Self) {
+        match (self, more) {
+            (Self::Fixes(old), Self::Fixes(new)) => {
+                *old = Fixes {
+                    times: (old.times.0.min(new.times.0), old.times.1.max(new.times.1)),
+                    bounds: (old.bounds.0.min(new.bounds.0), old.bounds.1.max(new.bounds.1)),
+                    difference: old.difference.max(new.difference),
+                    count: old.count + new.count,
+                }
+            }
+            (Self::Count(old), Self::Count(new)) => *old += new,
+            _ => {}
+        }
+    }
 }
 
 /// Where the part ends that a remark comes from, and the place it names.
@@ -98,25 +126,21 @@ impl Notes {
         self.added.fetch_add(1, Ordering::Relaxed);
         let place = (whole.end, span);
         let key = (note.is_info(), note.message());
-        let fixes = match note {
+        let sum = match note {
             Note::ForcedMonotonicity(m) => {
-                Some(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
+                Sum::Fixes(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
             }
-            _ => None,
+            Note::StartTimeOverlap(_) => Sum::Count(1),
+            _ => Sum::Nothing,
         };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        let entry = all.entry(key).or_insert((place, None));
-        entry.0 = entry.0.max(place);
-        if let Some(new) = fixes {
-            entry.1 = Some(match entry.1.take() {
-                None => new,
-                Some(old) => Fixes {
-                    times: (old.times.0.min(new.times.0), old.times.1.max(new.times.1)),
-                    bounds: (old.bounds.0.min(new.bounds.0), old.bounds.1.max(new.bounds.1)),
-                    difference: old.difference.max(new.difference),
-                    count: old.count + 1,
-                },
-            });
+        match all.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert((place, sum))),
+            Entry::Occupied(mut entry) => {
+                let (known, told) = entry.get_mut();
+                *known = place.max(*known);
+                told.add(sum);
+            }
         }
     }
 
@@ -149,9 +173,9 @@ impl Notes {
         let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_by(|a, b| (a.1.0.1, &a.0).cmp(&(b.1.0.1, &b.0)));
-        for ((info, mut message), ((_, span), fixes)) in all {
-            if let Some(f) = fixes {
-                message.push_str(&format!(
+        for ((info, mut message), ((_, span), sum)) in all {
+            match sum {
+                Sum::Fixes(f) => message.push_str(&format!(
                     ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
                     general(f.bounds.0),
                     general(f.bounds.1),
@@ -159,7 +183,9 @@ impl Notes {
                     f.count,
                     moment(f.times.0),
                     moment(f.times.1),
-                ));
+                )),
+                Sum::Count(count) if count > 1 => message.push_str(&format!(" ({count} occurrences)")),
+                Sum::Count(_) | Sum::Nothing => {}
             }
             let severity = if info { Severity::Info } else { Severity::Warning };
             out.add(Annotation { severity, message, span: Some(span) });
@@ -250,6 +276,9 @@ impl Note {
                 "input to histogram_fraction has NaN observations, which are excluded from all fractions",
                 metric,
             ),
+            Self::StartTimeOverlap(metric) => {
+                format!("sample has start time that overlaps with previous sample timestamp for metric {metric:?}")
+            }
         }
     }
 }
@@ -325,6 +354,15 @@ mod tests {
                 (Severity::Warning, "quantile value should be between 0 and 1, got 2", Some(Span::new(5, 6))),
             ]
         );
+    }
+
+    #[test]
+    fn overlapping_start_times_are_counted() {
+        let notes = Notes::default();
+        (0..3).for_each(|_| notes.add(Note::StartTimeOverlap("x".into()), Span::new(5, 9)));
+        let all = notes.finish();
+        let message = &all.iter().next().unwrap().message;
+        assert!(message.ends_with("previous sample timestamp for metric \"x\" (3 occurrences)"), "{message}");
     }
 
     #[test]

@@ -56,10 +56,9 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
         Kind::Window(select, window) => {
             return each(Asked { select, grid, range: reach(select, Some(*window), lookback, &grid), function });
         }
-        // The second argument of info() says what to look for beside the first, and start times aren't stored.
-        Kind::Call(call) if matches!(call.function, "info" | "start_timestamp") => {
-            let of_info = call.args.iter().filter(|_| call.function == "info").take(1);
-            return of_info.for_each(|arg| below(arg, grid, call.function, lookback, each));
+        // The second argument of info() says what to look for beside the first.
+        Kind::Call(call) if call.function == "info" => {
+            return call.args.iter().take(1).for_each(|arg| below(arg, grid, call.function, lookback, each));
         }
         Kind::Call(call) => call.function,
         Kind::Aggregate(a) => a.op.as_str(),

@@ -11,6 +11,7 @@ use super::{
     prepare::reach,
     row::Row,
     stats::drop_buckets,
+    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, TimeRange, is_stale},
@@ -58,6 +59,8 @@ pub(super) enum Give {
     Times,
     /// Likewise, where histograms have no meaning.
     FloatTimes,
+    /// Their start times in seconds.
+    Starts,
 }
 
 impl<'c> Selector<'c> {
@@ -84,6 +87,15 @@ impl<'c> Selector<'c> {
         })
     }
 
+    /// What is given instead of the value of a sample.
+    fn instead(&self, time: i64, start: impl FnOnce() -> i64) -> Option<f64> {
+        match self.give {
+            Give::Values => None,
+            Give::Times | Give::FloatTimes => Some(seconds(time)),
+            Give::Starts => Some(seconds(start())),
+        }
+    }
+
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
         let mut floats = Cursor::new(&buffer.times);
         for step in 0..self.grid.steps {
@@ -92,7 +104,7 @@ impl<'c> Selector<'c> {
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
+                out.set(step, self.instead(time, || buffer.float_starts.get(i)).unwrap_or(*value));
             }
         }
     }
@@ -111,17 +123,16 @@ impl<'c> Selector<'c> {
                     && let Some((_, sample)) = buffer.histograms.get(i)
                     && !sample.is_stale()
                 {
-                    if self.give != Give::Values {
-                        out.set(step, seconds(time))
-                    } else {
-                        out.set_histogram(step, Arc::clone(sample))
+                    match self.instead(time, || buffer.histogram_starts.get(i)) {
+                        Some(number) => out.set(step, number),
+                        None => out.set_histogram(step, Arc::clone(sample)),
                     }
                 }
             } else if let Some((i, time)) = float
                 && let Some(value) = buffer.values.get(i)
                 && !is_stale(*value)
             {
-                out.set(step, if self.give != Give::Values { seconds(time) } else { *value });
+                out.set(step, self.instead(time, || buffer.float_starts.get(i)).unwrap_or(*value));
             }
         }
     }
@@ -184,7 +195,14 @@ impl Operator for Selector<'_> {
         } else {
             self.fill_mixed(&buffer, out);
         }
-        self.cx.account.instant(&self.grid, out);
+        let mut tally = Tally::new(&self.cx.account, &self.grid);
+        if tally.is_plain() && !out.has_histograms() {
+            tally.all(out.present.count(), out.present.count());
+        } else {
+            let size = |step| out.histogram(step).map_or(1, |histogram| size(histogram));
+            out.present.ones().for_each(|step| tally.step(step, size(step), size(step)));
+        }
+        drop(tally);
         scratch.give_buffer(buffer);
         Ok(())
     }

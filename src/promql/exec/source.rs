@@ -45,11 +45,11 @@ enum From<'c> {
 }
 
 impl<'c> Source<'c> {
-    /// The source of a range selector or subquery.
+    /// The source of a range selector or subquery for a function; without one, its samples are the answer.
     pub(super) fn new(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Self, QueryError> {
         match &node.kind {
             Kind::Window(select, range) => Self::storage(cx, select, *range, grid, function),
-            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid),
+            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid, function.is_empty()),
             _ => Err(QueryError::Execution("expected a range vector".to_owned())),
         }
     }
@@ -77,10 +77,18 @@ impl<'c> Source<'c> {
         })
     }
 
-    fn subquery(cx: &'c Context<'c>, subquery: &plan::Subquery, grid: Grid) -> Result<Self, QueryError> {
+    fn subquery(
+        cx: &'c Context<'c>,
+        subquery: &plan::Subquery,
+        grid: Grid,
+        is_answer: bool,
+    ) -> Result<Self, QueryError> {
         let inner = subquery_grid(subquery, &grid);
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
+        let window = if is_answer { (0, 0) } else { (subquery.shift.offset, subquery.range) };
+        let inner = cx.account.for_subquery(inner, window, &grid);
+        let inner = if is_answer { Grid { weight: 1, ..inner } } else { inner };
         // What is never evaluated brings no faults.
         let op = if inner.steps == 0 { Box::new(Block::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
         let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
@@ -92,6 +100,11 @@ impl<'c> Source<'c> {
             From::Storage(set, ..) => set.len(),
             From::Rows(op, _) => op.len(),
         }
+    }
+
+    /// Whether it reads stored samples, and not what another operator has read.
+    pub(super) fn is_stored(&self) -> bool {
+        matches!(self.from, From::Storage(..))
     }
 
     pub(super) fn series(&self, i: usize) -> Result<Series, QueryError> {
@@ -144,6 +157,7 @@ impl<'c> Source<'c> {
                 set.read(i, out)?;
                 self.cx.budget.read(out)?;
                 reader.iter().for_each(|reader| reader.read(out.len()));
+                self.cx.settings.settle_starts(out);
                 hints::settle(out);
                 drop_stale(out);
                 if *stats_only {
@@ -199,13 +213,17 @@ fn drop_stale(buffer: &mut SeriesBuf) {
         let mut keep = stale.iter();
         buffer.times.retain(|_| !keep.next().copied().unwrap_or(false));
         buffer.values.retain(|v| !is_stale(*v));
+        buffer.float_starts.retain(|i| !stale.get(i).copied().unwrap_or(false));
     }
+    let histograms = &buffer.histograms;
+    buffer.histogram_starts.retain(|i| histograms.get(i).is_some_and(|(_, h)| !h.is_stale()));
     buffer.histograms.retain(|(_, h)| !h.is_stale());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::StartTimes;
 
     #[test]
     fn a_subquery_steps_at_absolute_multiples_inside_the_left_open_window() {
@@ -219,11 +237,12 @@ mod tests {
     fn staleness_markers_leave_both_columns() {
         let mut buffer = SeriesBuf::default();
         buffer.push_float(1, 1.0);
-        buffer.push_float(2, crate::model::STALE_NAN);
-        buffer.push_float(3, f64::NAN);
-        buffer.histograms.push((4, Arc::new(Histogram::stale())));
+        buffer.push_float_from(2, crate::model::STALE_NAN, 1);
+        buffer.push_float_from(3, f64::NAN, 2);
+        buffer.push_histogram(4, Arc::new(Histogram::stale()), 1);
         drop_stale(&mut buffer);
-        assert_eq!(buffer.times, [1, 3]);
+        assert_eq!((buffer.times, buffer.float_starts), (vec![1, 3], StartTimes::new(vec![0, 2])));
+        assert_eq!(buffer.histogram_starts, StartTimes::default());
         assert!(buffer.values[1].is_nan() && buffer.histograms.is_empty());
     }
 }

@@ -9,6 +9,7 @@ use super::{
     row::{Row, Sample},
     scalar::Numbers,
     source::Source,
+    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, Span},
@@ -18,8 +19,8 @@ use crate::{
         functions::{
             native::Native,
             window::{
-                ANCHORED, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction, Windows,
-                find_events,
+                ANCHORED, Counted, Extremes, Floats, Histograms, NativeFunction, Remarks, SMOOTHED, View,
+                WindowFunction, Windows, find_events, find_pairs,
             },
         },
     },
@@ -107,32 +108,45 @@ impl Window<'_> {
     }
 
     fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
+        let starts = buffer.float_starts.slice(0..buffer.times.len());
+        let overlaps = self.overlaps(buffer);
+        let mut tally = Tally::new(&self.cx.account, &self.grid);
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
+            && overlaps.is_empty()
+            && tally.is_plain()
         {
             let windows = Windows { ends: &self.ends, range: self.source.range };
-            let floats = (&buffer.times[..], &buffer.values[..]);
-            windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            let floats = Floats { times: &buffer.times, values: &buffer.values, starts };
+            let (looked_at, fresh) =
+                windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            tally.all(looked_at, if self.source.is_stored() { fresh } else { 0 });
             return Ok(());
         }
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);
-        let mut looked_at = 0;
+        let sizes = sizes(buffer);
+        let size = |from: usize, to: usize| match sizes.get(to).zip(sizes.get(from)) {
+            Some((to, from)) => to.saturating_sub(*from),
+            None => 0,
+        };
         for step in 0..self.grid.steps {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
             let start = end.saturating_sub(self.source.range);
             let (from, to) = self.source.reach(start, end);
+            let seen = (floats.high, histograms.high);
             floats.to(from, to, |i| buffer.times.get(i).copied());
             histograms.to(from, to, |i| buffer.histograms.get(i).map(|h| h.0));
             if floats.low == floats.high && histograms.low == histograms.high {
                 continue;
             }
-            let samples = floats.high - floats.low + histograms.high - histograms.low;
-            self.cx.account.at(&self.grid, step, samples);
-            looked_at += samples;
+            let samples = floats.high - floats.low + size(histograms.low, histograms.high);
+            let fresh_floats = floats.high - floats.low.max(seen.0);
+            let fresh = fresh_floats + size(histograms.low.max(seen.1), histograms.high);
+            tally.step(step, samples, if self.source.is_stored() { fresh } else { 0 });
             // An event lies between two samples, and both have to be inside.
             let position = |i: usize| events.get(i).map(|e| i64::from(*e));
             inside.to(floats.low as i64, floats.high as i64 - 1, position);
@@ -141,9 +155,11 @@ impl Window<'_> {
                 values: buffer.values.get(floats.low..floats.high).unwrap_or_default(),
                 events: events.get(inside.low..inside.high).unwrap_or_default(),
                 base: floats.low,
+                float_starts: buffer.float_starts.slice(floats.low..floats.high),
                 histograms: buffer.histograms.get(histograms.low..histograms.high).unwrap_or_default(),
                 natives: natives.get(histograms.low..histograms.high).unwrap_or_default(),
                 resets: resets.get(histograms.low..histograms.high).unwrap_or_default(),
+                histogram_starts: buffer.histogram_starts.slice(histograms.low..histograms.high),
                 start,
                 end,
                 now,
@@ -159,6 +175,10 @@ impl Window<'_> {
                     out.put(step, sample);
                 }
             } else if view.histograms.is_empty() {
+                let later = overlaps.partition_point(|at| *at as usize <= floats.low);
+                if overlaps.get(later).is_some_and(|at| (*at as usize) < floats.high) {
+                    self.remark(Note::StartTimeOverlap(self.source.metric_name(i).into_owned()));
+                }
                 let extreme = extremes.as_mut().and_then(|e| e.slide(&buffer.values, floats.low, floats.high));
                 if let Some(value) = extreme.or_else(|| (self.function.eval)(&view)) {
                     out.set(step, value);
@@ -167,7 +187,6 @@ impl Window<'_> {
                 out.put(step, sample);
             }
         }
-        self.cx.account.total(&self.grid, looked_at);
         Ok(())
     }
 
@@ -177,9 +196,18 @@ impl Window<'_> {
             return (Vec::new(), Vec::new());
         }
         let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();
+        let counted = buffer.histograms_from().map(|(time, _, start)| Counted { time, start });
+        let starts = counted.clone().zip(counted.skip(1)).map(|(before, now)| now.is_reset_after(before));
         let resets = natives.iter().zip(natives.iter().skip(1)).map(|(before, now)| now.is_reset_after(before));
+        let resets = resets.zip(starts).map(|(by_counts, by_start)| by_counts || by_start);
         let resets = natives.first().map(|_| false).into_iter().chain(resets).collect();
         (natives, resets)
+    }
+
+    /// Positions of the floats of a counter whose start times contradict those of the ones before them.
+    fn overlaps(&self, buffer: &SeriesBuf) -> Vec<u32> {
+        let judged = self.function.wants_counter && self.source.edges == Edges::Plain;
+        if judged && !buffer.float_starts.is_empty() { find_pairs(buffer, Counted::overlaps) } else { Vec::new() }
     }
 
     /// The function for windows that reach beyond their edges.
@@ -240,6 +268,16 @@ impl Window<'_> {
     }
 }
 
+/// For each position in the histograms of a series, how many samples those before it count as.
+fn sizes(buffer: &SeriesBuf) -> Vec<usize> {
+    let mut sum = 0;
+    let sizes = buffer.histograms.iter().map(|(_, histogram)| {
+        sum += size(histogram);
+        sum
+    });
+    std::iter::once(0).chain(sizes).collect()
+}
+
 impl Operator for Window<'_> {
     fn len(&self) -> usize {
         self.source.len()
@@ -254,7 +292,7 @@ impl Operator for Window<'_> {
         let mut buffer = scratch.take_buffer();
         self.source.read(i, scratch, &mut buffer)?;
         let mut events = scratch.take_indexes();
-        find_events(self.function.events, &buffer.values, &mut events);
+        find_events(self.function.events, &buffer, &mut events);
         out.reset(self.grid.steps);
         self.slide(i, &buffer, &events, out)?;
         self.judge_name(i, out);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Functions whose value depends on the evaluation time itself, whatever their arguments.
-const TIME_DEPENDENT: [&str; 12] = [
+const TIME_DEPENDENT: [&str; 11] = [
     "days_in_month",
     "day_of_month",
     "day_of_week",
@@ -27,7 +27,6 @@ const TIME_DEPENDENT: [&str; 12] = [
     "predict_linear",
     "time",
     "timestamp",
-    "start_timestamp",
 ];
 
 /// The times of the query, which its text may refer to, and the text itself for positions in errors.
@@ -191,7 +190,7 @@ impl Lower<'_> {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }
         let mut args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
-        if call.function == "timestamp" {
+        if matches!(call.function, "timestamp" | "start_timestamp") {
             call.args.iter().zip(&mut args).for_each(|(written, a)| Self::keep_sign(written, a));
         }
         // The time of a sample at a fixed time is as fixed as its value.

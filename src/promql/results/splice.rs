@@ -12,7 +12,7 @@ pub(super) fn cut(series: &[MatrixSeries], range: TimeRange) -> Vec<MatrixSeries
         let from = times.partition_point(|t| *t < range.start);
         let to = times.partition_point(|t| *t <= range.end);
         let (times, values) = (times.get(from..to)?, one.samples.values.get(from..to)?);
-        let samples = SeriesBuf { times: times.to_vec(), values: values.to_vec(), histograms: Vec::new() };
+        let samples = SeriesBuf { times: times.to_vec(), values: values.to_vec(), ..SeriesBuf::default() };
         (!times.is_empty()).then(|| MatrixSeries { labels: one.labels.clone(), samples })
     };
     series.iter().filter_map(within).collect()
@@ -48,7 +48,7 @@ mod tests {
 
     fn series(name: &str, times: &[i64]) -> MatrixSeries {
         let values = times.iter().map(|t| *t as f64).collect();
-        let samples = SeriesBuf { times: times.to_vec(), values, histograms: Vec::new() };
+        let samples = SeriesBuf { times: times.to_vec(), values, ..SeriesBuf::default() };
         MatrixSeries { labels: Labels::from_pairs([("a", name)]).unwrap(), samples }
     }
 

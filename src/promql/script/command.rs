@@ -3,9 +3,14 @@
 //! A command's lines go on to the next empty line or comment. A command that can't be read is reported at the
 //! offending line and skipped to its end.
 
+use std::collections::HashMap;
+
 use regex_automata::meta::Regex;
 
-use super::series::{self, Point};
+use super::{
+    series::{self, Point},
+    starts,
+};
 use crate::{
     model::{Labels, go_regex},
     promql::{lex::number_value, parse_duration, quote},
@@ -30,9 +35,9 @@ pub(super) struct Load {
     pub(super) step: i64,
     /// Whether classic histograms are stored as native ones, too.
     pub(super) with_nhcb: bool,
-    /// Whether a line gave start timestamps.
-    pub(super) start_times: bool,
     pub(super) series: Vec<(Labels, Vec<Point>)>,
+    /// Start times of the points of some of them, by position, as distances from the points' times.
+    pub(super) starts: HashMap<usize, Vec<Option<i64>>>,
 }
 
 /// `eval …`
@@ -141,16 +146,38 @@ fn load(head: &str, body: Lines<'_>) -> Result<Load, String> {
         other => return Err(format!("invalid command {other:?}, expected load or load_with_nhcb")),
     };
     let step = duration(step.trim(), "step")?;
-    let mut load = Load { step, with_nhcb, start_times: false, series: vec![] };
+    let mut load = Load { step, with_nhcb, series: vec![], starts: HashMap::new() };
+    // Start times wait for the line after them.
+    let mut pending: Option<(usize, Labels, Vec<Option<i64>>)> = None;
     for (line, text) in body {
         let (labels, rest) = at_line(*line, series::metric(text))?;
-        if rest.starts_with("@st") {
-            load.start_times = true;
-            continue;
+        let starts = rest.strip_prefix("@st").filter(|rest| rest.starts_with(char::is_whitespace));
+        match (starts, pending.take()) {
+            (Some(_), Some((line, ..))) => return at_line(line, Err("no values follow the start times".to_owned())),
+            (Some(starts), None) => pending = Some((*line, labels, at_line(*line, starts::offsets(starts))?)),
+            (None, given) => {
+                let points = at_line(*line, series::points(rest))?;
+                if let Some((line, of, offsets)) = given {
+                    at_line(line, belong(&of, &offsets, &labels, &points))?;
+                    load.starts.insert(load.series.len(), offsets);
+                }
+                load.series.push((labels, points));
+            }
         }
-        load.series.push((labels, at_line(*line, series::points(rest))?));
     }
-    Ok(load)
+    match pending {
+        Some((line, ..)) => at_line(line, Err("no values follow the start times".to_owned())),
+        None => Ok(load),
+    }
+}
+
+/// Whether start times are those of the series on the next line.
+fn belong(of: &Labels, offsets: &[Option<i64>], labels: &Labels, points: &[Point]) -> Result<(), String> {
+    if of != labels {
+        return Err(format!("start times of {of} are followed by values of {labels}"));
+    }
+    let (starts, values) = (offsets.len(), points.len());
+    if starts == values { Ok(()) } else { Err(format!("there are {starts} start times for {values} values")) }
 }
 
 /// Takes the next word off `text`.

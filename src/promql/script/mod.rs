@@ -8,6 +8,8 @@
 //!   {job="a"} 0.16666666666666666
 //! ```
 //!
+//! A line `requests{job="a"}@st -30sx11` before the values gives their start times (`starts`).
+//!
 //! `command` splits a script into commands, reading series (`series`) and native histograms (`histogram`) on the
 //! way. `store` holds what was loaded and gives a [`MemorySelect`](crate::seams::select::fake::MemorySelect);
 //! `evaluate` asks the engine and `compare` holds the answer against what the script expects.
@@ -22,6 +24,7 @@ mod histogram;
 mod nhcb;
 mod pin;
 mod series;
+mod starts;
 mod store;
 
 use std::fmt;
@@ -112,10 +115,7 @@ pub fn run(text: &str, name: &str, options: &ScriptOptions) -> Report {
                 Ok(()) => continue,
                 Err(message) => Verdict::Failed(message),
             },
-            Ok(Outcome::Eval(eval)) => match store.unsupported() {
-                Some(what) => Verdict::Unsupported(what.to_owned()),
-                None => evaluate::evaluate(&engine, store.select(), &eval, options.variants),
-            },
+            Ok(Outcome::Eval(eval)) => evaluate::evaluate(&engine, store.select(), &eval, options.variants),
             Err(message) => Verdict::Failed(message),
         };
         match verdict {

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// One series may have this many points: scripts are input, and repetitions are quickly written.
-const MAX_POINTS: usize = 1 << 20;
+pub(super) const MAX_POINTS: usize = 1 << 20;
 
 /// What stands at one step.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,8 +11,7 @@ use crate::{
 /// Samples as loaded, and as the engine sees them.
 #[derive(Default)]
 pub(super) struct Store {
-    series: BTreeMap<Labels, BTreeMap<i64, Point>>,
-    start_times: bool,
+    series: BTreeMap<Labels, BTreeMap<i64, (Point, i64)>>,
     select: MemorySelect,
 }
 
@@ -22,20 +21,19 @@ impl Store {
     }
 
     pub(super) fn load(&mut self, load: &Load) -> Result<(), String> {
-        self.start_times |= load.start_times;
         let native = if load.with_nhcb { nhcb::convert(&load.series)? } else { vec![] };
-        for (labels, points) in load.series.iter().chain(&native) {
+        for (number, (labels, points)) in load.series.iter().chain(&native).enumerate() {
             let samples = self.series.entry(labels.clone()).or_default();
-            let present = (0i64..).zip(points).filter(|p| *p.1 != Point::Omitted);
-            samples.extend(present.map(|(i, point)| (i.saturating_mul(load.step), point.clone())));
+            let starts = load.starts.get(&number);
+            let present = points.iter().enumerate().filter(|p| *p.1 != Point::Omitted);
+            samples.extend(present.map(|(i, point)| {
+                let time = load.step.saturating_mul(i as i64);
+                let offset = starts.and_then(|starts| starts.get(i).copied().flatten());
+                (time, (point.clone(), offset.map_or(0, |offset| time.saturating_add(offset))))
+            }));
         }
         self.select.series = self.series.iter().map(|(labels, samples)| (labels.clone(), columns(samples))).collect();
         Ok(())
-    }
-
-    /// What was loaded that can't be stored.
-    pub(super) fn unsupported(&self) -> Option<&'static str> {
-        self.start_times.then_some("start timestamps are not supported yet")
     }
 
     pub(super) fn select(&self) -> &MemorySelect {
@@ -43,20 +41,20 @@ impl Store {
     }
 }
 
-fn columns(samples: &BTreeMap<i64, Point>) -> SeriesBuf {
+fn columns(samples: &BTreeMap<i64, (Point, i64)>) -> SeriesBuf {
     let mut buf = SeriesBuf::default();
     let mut before: Option<&FloatHistogram> = None;
-    for (time, point) in samples {
+    for (time, (point, start)) in samples {
         match point {
             Point::Omitted => {}
             Point::Float(value) => {
-                buf.push_float(*time, *value);
+                buf.push_float_from(*time, *value, *start);
                 before = None;
             }
             Point::Histogram(histogram, _) => {
                 let hint = stored_hint(before, histogram);
                 let stored = FloatHistogram { hint, ..(**histogram).clone() };
-                buf.histograms.push((*time, Arc::new(stored.to_model())));
+                buf.push_histogram(*time, Arc::new(stored.to_model()), *start);
                 before = Some(histogram);
             }
         }

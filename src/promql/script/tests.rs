@@ -114,7 +114,7 @@ fn a_wrong_answer_does_not_pass() {
 fn a_matrix_must_have_exactly_the_expected_points() {
     let eval = eval("eval range from 0 to 2m step 1m m\n  m 1 _ 3");
     let series = |times: &[i64], values: &[f64]| {
-        let samples = SeriesBuf { times: times.to_vec(), values: values.to_vec(), histograms: vec![] };
+        let samples = SeriesBuf { times: times.to_vec(), values: values.to_vec(), ..SeriesBuf::default() };
         compare::compare(&eval, &Value::Matrix(vec![MatrixSeries { labels: labels("m"), samples }]))
     };
     assert_eq!(series(&[0, 120_000], &[1.0, 3.0]), Ok(()));

@@ -28,11 +28,18 @@ impl Number {
     }
 }
 
-/// Reads a Histogram message and its time. `start` is the field number of a start timestamp, which must be a number
-/// and is not kept.
-pub(super) fn decode(message: &[u8], start: Option<u32>) -> Result<(i64, Histogram), WireError> {
+/// What a Histogram message says.
+pub(super) struct SentHistogram {
+    pub(super) time: i64,
+    pub(super) value: Histogram,
+    /// Since when it counts; 0: not known.
+    pub(super) start: i64,
+}
+
+/// Reads a Histogram message. `start_field` is the field number of a start timestamp, where there is one.
+pub(super) fn decode(message: &[u8], start_field: Option<u32>) -> Result<SentHistogram, WireError> {
     let (mut count, mut zero) = (Number::Integer(0), Number::Integer(0));
-    let (mut sum, mut zero_threshold, mut schema, mut time) = (0.0, 0.0, 0, 0);
+    let (mut sum, mut zero_threshold, mut schema, mut time, mut start) = (0.0, 0.0, 0, 0, 0);
     let mut reset_hint = ResetHint::Unknown;
     let (mut negative_spans, mut positive_spans) = (Vec::new(), Vec::new());
     let (mut negative_deltas, mut positive_deltas) = (Vec::new(), Vec::new());
@@ -57,9 +64,7 @@ pub(super) fn decode(message: &[u8], start: Option<u32>) -> Result<(i64, Histogr
             14 => reset_hint = ResetHint::from_number(value.varint(14)? as i32),
             15 => time = value.varint(15)? as i64,
             16 => value.doubles(16, &mut custom_values)?,
-            _ if Some(number) == start => {
-                value.varint(number)?;
-            }
+            _ if Some(number) == start_field => start = value.varint(number)? as i64,
             _ => {}
         }
     }
@@ -71,9 +76,9 @@ pub(super) fn decode(message: &[u8], start: Option<u32>) -> Result<(i64, Histogr
             BucketCounts::Float { count, zero: zero.float(), positive: positive_counts, negative: negative_counts }
         }
     };
-    let histogram =
+    let value =
         Histogram { reset_hint, schema, zero_threshold, sum, positive_spans, negative_spans, custom_values, counts };
-    Ok((time, histogram))
+    Ok(SentHistogram { time, value, start })
 }
 
 fn span(value: Value<'_>, number: u32) -> Result<BucketSpan, WireError> {

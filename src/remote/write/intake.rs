@@ -7,24 +7,24 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Written, family,
-    histogram::admit,
+    histogram::{SentHistogram, admit},
     labels::{Pair, Source, describe, series_labels},
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
 };
 use crate::{
     model::{
-        Exemplar, Histogram, Labels, Metadata, MetricType,
+        Exemplar, Labels, Metadata, MetricType,
         limits::{HEAVY, MAX_EXEMPLAR, MAX_SAMPLES},
     },
-    remote::wire::WireError,
+    remote::wire::{SentSample, WireError},
     seams::append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
 };
 
 /// What a TimeSeries message holds besides its labels.
 pub(super) struct Parts {
-    samples: Vec<(i64, f64)>,
-    histograms: Vec<(i64, Histogram)>,
+    samples: Vec<SentSample>,
+    histograms: Vec<SentHistogram>,
     exemplars: Vec<SentExemplar>,
     /// How many more samples the request may hold.
     left: usize,
@@ -65,13 +65,13 @@ impl Parts {
     }
 
     #[inline]
-    pub(super) fn sample(&mut self, sample: (i64, f64)) -> Result<(), Stop> {
+    pub(super) fn sample(&mut self, sample: SentSample) -> Result<(), Stop> {
         self.spend(1)?;
         self.samples.push(sample);
         Ok(())
     }
 
-    pub(super) fn histogram(&mut self, histogram: (i64, Histogram)) -> Result<(), Stop> {
+    pub(super) fn histogram(&mut self, histogram: SentHistogram) -> Result<(), Stop> {
         self.spend(HISTOGRAM)?;
         self.histograms.push(histogram);
         Ok(())
@@ -245,10 +245,10 @@ impl<'m, 's> Intake<'m, 's> {
             }
             late
         };
-        parts.samples.retain(|&(time, _)| !too_late("sample", time));
-        parts.histograms.retain(|&(time, _)| !too_late("histogram", time));
+        parts.samples.retain(|s| !too_late("sample", s.time));
+        parts.histograms.retain(|h| !too_late("histogram", h.time));
         parts.exemplars.retain(|e| !too_late("exemplar", e.time));
-        parts.histograms.retain_mut(|(time, histogram)| match admit(histogram) {
+        parts.histograms.retain_mut(|SentHistogram { time, value, .. }| match admit(value) {
             Ok(()) => true,
             Err(why) => {
                 broken.add(Rule::Histogram { time: *time, why });
@@ -267,11 +267,22 @@ impl<'m, 's> Intake<'m, 's> {
     #[inline]
     fn keep(&mut self, series: SeriesId, parts: &mut Parts) {
         self.written.samples += parts.samples.len() as u64;
-        self.batch.floats.extend(parts.samples.iter().map(|&(time, value)| FloatSample { series, time, value }));
+        let floats = parts.samples.iter();
+        self.batch.floats.extend(floats.map(|&SentSample { time, value, start }| FloatSample {
+            series,
+            time,
+            value,
+            start,
+        }));
         if !parts.histograms.is_empty() {
             self.written.histograms += parts.histograms.len() as u64;
-            let samples = parts.histograms.drain(..).map(|(time, value)| HistogramSample { series, time, value });
-            self.batch.histograms.extend(samples);
+            let histograms = parts.histograms.drain(..);
+            self.batch.histograms.extend(histograms.map(|SentHistogram { time, value, start }| HistogramSample {
+                series,
+                time,
+                value,
+                start,
+            }));
         }
         for SentExemplar { labels, value, time } in parts.exemplars.drain(..) {
             if let Ok(labels) = labels {

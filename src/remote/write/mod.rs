@@ -27,7 +27,7 @@
 //! | a series without samples | nothing happens; with exemplars only it is created, with metadata only it isn't |
 //! | series and time twice, in one request or later | the last one wins, and each counts as written |
 //! | metadata that is too long or names no family | left out; never an error |
-//! | start timestamps | accepted if they are numbers, not used yet and not stored |
+//! | start timestamps | kept with their samples, whatever they are; 0 is none; one in the retired field of a series is skipped |
 //!
 //! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
 //! that uses it, not the request.

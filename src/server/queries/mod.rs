@@ -8,8 +8,8 @@ mod active;
 
 use std::{
     fs::{File, OpenOptions},
-    io::Write,
-    path::Path,
+    io::{self, Write},
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,7 +45,7 @@ pub(crate) struct Queries {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    log: Mutex<Option<File>>,
+    log: Mutex<Option<Log>>,
     active: Mutex<Option<Arc<Active>>>,
 }
 
@@ -63,6 +63,19 @@ struct Entry {
     told: Value,
 }
 
+/// The query log: opened anew when it is to go on in another file of its name.
+struct Log {
+    path: PathBuf,
+    file: File,
+}
+
+impl Log {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(&path)?;
+        Ok(Self { path, file })
+    }
+}
+
 /// A query that runs until it is dropped.
 pub(crate) struct Running {
     shared: Arc<Shared>,
@@ -72,14 +85,23 @@ pub(crate) struct Running {
 
 impl Queries {
     /// From now on ended queries are appended to the file at `path`.
-    pub(crate) fn log_to(&self, path: &Path) -> std::io::Result<()> {
-        *self.shared.log.lock() = Some(OpenOptions::new().append(true).create(true).open(path)?);
+    pub(crate) fn log_to(&self, path: &Path) -> io::Result<()> {
+        *self.shared.log.lock() = Some(Log::open(path.to_owned())?);
+        Ok(())
+    }
+
+    /// Opens the log's file by its name again, which makes a new one where that was moved away. Where that fails, it
+    /// goes on in the old one.
+    pub(crate) fn reopen_log(&self) -> io::Result<()> {
+        let mut log = self.shared.log.lock();
+        let Some(open) = &*log else { return Ok(()) };
+        *log = Some(Log::open(open.path.clone())?);
         Ok(())
     }
 
     /// From now on running queries are noted in the file at `path`, at most `slots` at once; those that a former process
     /// left there are logged.
-    pub(crate) fn note_in(&self, path: &Path, slots: usize) -> std::io::Result<()> {
+    pub(crate) fn note_in(&self, path: &Path, slots: usize) -> io::Result<()> {
         let (active, left) = Active::open(path, slots)?;
         for query in left {
             tracing::warn!(%query, "this query was running when the last process died");
@@ -123,7 +145,7 @@ impl Running {
     pub(crate) fn end(self, asker: &Asker, asked: &Asked, now: i64, outcome: Result<Value, String>) {
         self.remember(outcome.as_ref().err());
         let mut log = self.shared.log.lock();
-        let Some(file) = &mut *log else { return };
+        let Some(Log { file, .. }) = &mut *log else { return };
         let mut line = json!({
             "ts": rfc_3339(now),
             "requestId": asker.id(),

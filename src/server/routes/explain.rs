@@ -2,13 +2,16 @@
 //!
 //! Parameters are those of `/api/v1/query`, or with a `start` those of `/api/v1/query_range`.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Map, Value, json};
 
-use super::query::Question;
+use super::query::{Question, stats};
 use crate::{
     promql::{Analyzed, Cancel, Explained, Selected, Step},
     server::{
         Response, State,
+        asker::Asker,
         envelope::success_json,
         error::ApiError,
         metrics,
@@ -21,7 +24,7 @@ use crate::{
 const BYTES_PER_SAMPLE: u64 = 16;
 
 /// Answers the plan.
-pub(crate) async fn explain(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn explain(params: Params, asker: &Asker, state: &State) -> Result<Response, ApiError> {
     let question =
         if params.get("start").is_empty() { Question::instant(&params, state)? } else { Question::range(&params)? };
     let analyze = match params.get("analyze") {
@@ -29,20 +32,44 @@ pub(crate) async fn explain(params: Params, state: &State) -> Result<Response, A
         "true" | "1" => true,
         other => return Err(ApiError::invalid("analyze", format!("expected true or false, got {other:?}"))),
     };
+    // It is a query like others for those who watch them: planning looks series up, and analysing evaluates.
+    let asked = question.asked.clone();
+    let running = state.asked.begin(asker, &asked, state.clock.now());
+    let explained = evaluate(question, analyze, state).await;
+    let outcome = match &explained {
+        Ok((explained, waited, took)) => {
+            let cost = explained.analyzed.as_ref().map(|analyzed| analyzed.stats).unwrap_or_default();
+            Ok(stats(cost, *waited, *took))
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    running.end(asker, &asked, state.clock.now(), outcome);
+    let (explained, ..) = explained?;
+    Ok(success_json(&told(&explained, state.engine.options().max_samples)))
+}
+
+/// The plan, how long it waited for its turn, and how long it took.
+async fn evaluate(
+    question: Question,
+    analyze: bool,
+    state: &State,
+) -> Result<(Explained, Duration, Duration), ApiError> {
     let stores = state.stores()?.clone();
     let allowed = question.allowed(state);
     let pass = state.queries.enter(allowed).await?;
-    let left = allowed.saturating_sub(pass.waited);
+    let waited = pass.waited;
+    let left = allowed.saturating_sub(waited);
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
-    let explained = blocking(pass, move || {
+    blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
+        let begun = Instant::now();
         let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
-        explained.map_err(|error| ApiError::query("query", error))
+        let explained = explained.map_err(|error| ApiError::query("query", error))?;
+        Ok((explained, waited, begun.elapsed()))
     })
-    .await?;
-    Ok(success_json(&told(&explained, state.engine.options().max_samples)))
+    .await
 }
 
 fn told(explained: &Explained, max_samples: u64) -> Value {

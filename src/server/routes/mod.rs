@@ -166,7 +166,7 @@ async fn answer_with_store(
         Route::QueryRange => query::range(params, query::Client { asker, format }, state).await,
         Route::QueryExemplars => exemplars::query(params, state).await,
         Route::FormatQuery => query::format(&params, state),
-        Route::Explain => explain::explain(params, state).await,
+        Route::Explain => explain::explain(params, &asker, state).await,
         Route::ParseQuery => query::parsed(&params, state),
         Route::Labels => lists::names(params, state).await,
         Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, Value, prettify},
+    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, QueryStats, Value, prettify},
     server::{
         Response, State,
         asker::Asker,
@@ -165,7 +165,7 @@ async fn run(mut question: Question, client: Client, state: &State) -> Result<Re
         Err(error) => (Err(error.to_string()), Err(error)),
         Ok(Outcome { answer: Err(error), .. }) => (Err(error.to_string()), Err(ApiError::query("query", error))),
         Ok(Outcome { answer: Ok(answer), lost, waited, took }) => {
-            let stats = stats(&answer, waited, took);
+            let stats = stats(answer.stats, waited, took);
             (Ok(stats.clone()), Ok(respond(&question, client.format, answer, lost, stats)))
         }
     };
@@ -221,16 +221,21 @@ fn respond(
     if question.per_step {
         let Asked { start, step, .. } = question.asked;
         let seconds = |i: usize| start.saturating_add(step.saturating_mul(i as i64)) as f64 / 1000.0;
-        let by_step: Vec<_> = samples_by_step.iter().enumerate().map(|(i, count)| json!([seconds(i), count])).collect();
         if let Some(samples) = stats.get_mut("samples").and_then(serde_json::Value::as_object_mut) {
-            samples.insert("totalQueryableSamplesPerStep".to_owned(), by_step.into());
+            let by_step = samples_by_step.iter().enumerate();
+            let (looked_at, read): (Vec<_>, Vec<_>) = by_step
+                .map(|(i, [looked_at, read])| (json!([seconds(i), looked_at]), json!([seconds(i), read])))
+                .unzip();
+            samples.insert("totalQueryableSamplesPerStep".to_owned(), looked_at.into());
+            samples.insert("samplesReadPerStep".to_owned(), read.into());
         }
     }
     let stats = question.with_stats.then(|| stats.to_string().into_bytes());
     format.answer(value, stats, &remarks)
 }
 
-fn stats(answer: &QueryAnswer, waited: Duration, took: Duration) -> serde_json::Value {
+/// What a query cost, as answers and the query log show it.
+pub(super) fn stats(cost: QueryStats, waited: Duration, took: Duration) -> serde_json::Value {
     json!({
         "timings": {
             "evalTotalTime": took.as_secs_f64(),
@@ -242,9 +247,9 @@ fn stats(answer: &QueryAnswer, waited: Duration, took: Duration) -> serde_json::
             "execTotalTime": (waited + took).as_secs_f64(),
         },
         "samples": {
-            "totalQueryableSamples": answer.stats.queryable_samples,
-            "samplesRead": answer.stats.samples,
-            "peakSamples": answer.stats.peak_samples,
+            "totalQueryableSamples": cost.queryable_samples,
+            "samplesRead": cost.fresh_samples,
+            "peakSamples": cost.peak_samples,
         },
     })
 }

@@ -31,11 +31,21 @@ async fn statistics_count_samples_by_step() {
         samples["totalQueryableSamplesPerStep"],
         json!([[1599999990.0, 0], [1600000000.0, 3], [1600000010.0, 3]])
     );
+    // Instant selectors read at each step anew.
+    assert_eq!(samples["samplesReadPerStep"], samples["totalQueryableSamplesPerStep"]);
+    assert_eq!(samples["samplesRead"], 6);
+    // Windows overlap: each looks at the sample, and only the first reads it.
+    let windows = server.get(&path.replace("=up", "=rate(up%5B1m%5D)").replace("stats=", "stats=all")).await.json();
+    let samples = &windows["data"]["stats"]["samples"];
+    assert_eq!((&samples["totalQueryableSamples"], &samples["samplesRead"]), (&json!(6), &json!(3)));
+    assert_eq!(samples["samplesReadPerStep"], json!([[1599999990.0, 0], [1600000000.0, 3], [1600000010.0, 0]]));
     let some = server.get(&format!("{path}true")).await.json();
     assert!(some["data"]["stats"]["samples"].get("totalQueryableSamplesPerStep").is_none());
+    assert!(some["data"]["stats"]["samples"].get("samplesReadPerStep").is_none());
     // A point of a subquery counts where the window looks at it.
     let subquery = server.get("/api/v1/query?query=count_over_time(up%5B1m:20s%5D)&stats=all").await.json();
-    assert_eq!(subquery["data"]["stats"]["samples"]["totalQueryableSamples"], 3);
+    let samples = &subquery["data"]["stats"]["samples"];
+    assert_eq!((&samples["totalQueryableSamples"], &samples["samplesRead"]), (&json!(3), &json!(3)));
 }
 
 #[tokio::test]
@@ -112,13 +122,43 @@ async fn ended_queries_are_logged_and_the_slowest_remembered() {
         json!({"query": "up", "start": "2020-09-13T12:26:40Z", "end": "2020-09-13T12:27:40Z", "step": 30.0})
     );
     assert_eq!(range["httpRequest"], json!({"clientIP": "127.0.0.1", "method": "GET", "path": "/api/v1/query_range"}));
-    assert_eq!((&range["requestId"], &range["stats"]["samples"]["samplesRead"]), (&json!("q1"), &json!(1)));
+    assert_eq!((&range["requestId"], &range["stats"]["samples"]["samplesRead"]), (&json!("q1"), &json!(3)));
     assert!(wrong["error"].as_str().unwrap().contains("parse error") && wrong.get("stats").is_none());
     let told = server.get("/api/v1/status/queries").await.json();
     assert_eq!(told["data"]["running"], json!([]));
     let slowest = told["data"]["slowest"].as_array().unwrap();
     assert_eq!(slowest.len(), 2);
     assert!(slowest[0]["seconds"].as_f64() >= slowest[1]["seconds"].as_f64());
+}
+
+#[tokio::test]
+async fn the_query_log_has_plans_too_and_goes_on_when_its_file_is_moved_or_cut_short() {
+    let server = Server::start(some_series(1)).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (log, moved) = (dir.path().join("queries.log"), dir.path().join("queries.log.1"));
+    server.state.asked.log_to(&log).unwrap();
+    let lines = |path| -> Vec<Value> {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    server.get("/api/v1/query?query=1").await;
+    std::fs::rename(&log, &moved).unwrap();
+    server.get("/api/v1/explain?query=up&time=1600000000&analyze=true").await;
+    server.state.reopen_query_log().unwrap();
+    server.get("/api/v1/explain?query=up%7B").await;
+    let [_, explained] = lines(&moved).try_into().unwrap();
+    assert_eq!(explained["httpRequest"]["path"], "/api/v1/explain");
+    assert_eq!(
+        (&explained["params"]["query"], &explained["stats"]["samples"]["samplesRead"]),
+        (&json!("up"), &json!(1))
+    );
+    let [wrong] = lines(&log).try_into().unwrap();
+    assert!(wrong["error"].as_str().unwrap().contains("parse error"));
+    // As logrotate's copytruncate does.
+    std::fs::File::options().write(true).open(&log).unwrap().set_len(0).unwrap();
+    server.get("/api/v1/query?query=2").await;
+    let [after] = lines(&log).try_into().unwrap();
+    assert_eq!(after["params"]["query"], "2");
 }
 
 #[tokio::test]

@@ -2,6 +2,8 @@
 //!
 //! Five lists one after the other, each a varint count and its items. Varints are LEB128, signed ones zigzagged; floats
 //! are 8 bytes in little endian, bit for bit; a text is a varint length and its bytes. Order is kept in every list.
+//! Where a sample has a start time, those of all floats and of all histograms follow; in other records, as in all of
+//! version 1, there is nothing behind the lists.
 //!
 //! ```text
 //! series      signed: id - id before; text: canonical labels
@@ -9,6 +11,7 @@
 //! histograms  varint: head; signed: time - time before, unless SAME_TIME; histogram
 //! exemplars   signed: id - id before; signed: time - time before; float: value; text: canonical labels
 //! metadata    byte: type; texts: family, help, unit
+//! starts      runs over the floats, runs over the histograms (`starts`)
 //!
 //! head        zigzag(id - id before) << 2 | INTEGER << 1 | SAME_TIME
 //! value       signed: the whole number it is, if INTEGER; else a float
@@ -19,6 +22,7 @@
 //! target's samples share their time and have neighbouring ids, so that the rest of a sample is one byte.
 
 mod histogram;
+mod starts;
 
 use super::error::{RecordError, WalError};
 use crate::{
@@ -42,7 +46,9 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
     }
     varint::put(out, batch.floats.len() as u64);
     let mut before = Before::default();
+    let mut given = 0;
     for sample in &batch.floats {
+        given |= sample.start;
         let whole = as_integer(sample.value);
         before.put_head(out, sample.series, sample.time, if whole.is_some() { INTEGER } else { 0 });
         match whole {
@@ -53,6 +59,7 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
     varint::put(out, batch.histograms.len() as u64);
     let mut before = Before::default();
     for sample in &batch.histograms {
+        given |= sample.start;
         before.put_head(out, sample.series, sample.time, 0);
         histogram::put(out, &sample.value);
     }
@@ -70,6 +77,10 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
         put_bytes(out, metadata.family.as_bytes());
         put_bytes(out, metadata.help.as_bytes());
         put_bytes(out, metadata.unit.as_bytes());
+    }
+    if given != 0 {
+        starts::put(out, batch.floats.iter().map(|sample| (sample.time, sample.start)));
+        starts::put(out, batch.histograms.iter().map(|sample| (sample.time, sample.start)));
     }
 }
 
@@ -93,12 +104,12 @@ pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
         } else {
             varint::get_signed(input, "a value")? as f64
         };
-        Ok(FloatSample { series, time, value })
+        Ok(FloatSample { series, time, value, start: 0 })
     })?;
     let mut before = Before::default();
     batch.histograms = list(input, histogram::MIN_LEN, "histograms", |input| {
         let (series, time, _) = before.take_head(input)?;
-        Ok(HistogramSample { series, time, value: histogram::take(input)? })
+        Ok(HistogramSample { series, time, value: histogram::take(input)?, start: 0 })
     })?;
     let mut before = Before::default();
     batch.exemplars = list(input, 11, "exemplars", |input| {
@@ -113,6 +124,12 @@ pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
         let help = take_text(input, "a help text")?;
         Ok(Metadata { family, metric_type, help, unit: take_text(input, "a unit")? })
     })?;
+    if !input.is_empty() {
+        let first = batch.floats.first().map(|sample| sample.time).unwrap_or_default();
+        starts::take(input, first, batch.floats.iter_mut().map(|sample| &mut sample.start))?;
+        let first = batch.histograms.first().map(|sample| sample.time).unwrap_or_default();
+        starts::take(input, first, batch.histograms.iter_mut().map(|sample| &mut sample.start))?;
+    }
     finish(input, "a record").map_err(RecordError::from)?;
     Ok(batch)
 }

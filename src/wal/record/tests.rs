@@ -16,6 +16,10 @@ fn times() -> impl Strategy<Value = i64> {
     prop_oneof![any::<i64>(), Just(1_700_000_000_000), 1_700_000_000_000i64..1_700_000_100_000]
 }
 
+fn starts() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => Just(0), 2 => Just(1_699_999_000_000), 1 => times()]
+}
+
 fn ids() -> impl Strategy<Value = SeriesId> {
     prop_oneof![any::<u32>(), 0u32..50].prop_map(SeriesId)
 }
@@ -56,9 +60,18 @@ fn histograms() -> impl Strategy<Value = Histogram> {
 }
 
 fn batches() -> impl Strategy<Value = Batch> {
-    let float = (ids(), times(), floats()).prop_map(|(series, time, value)| FloatSample { series, time, value });
-    let histogram =
-        (ids(), times(), histograms()).prop_map(|(series, time, value)| HistogramSample { series, time, value });
+    let float = (ids(), times(), floats(), starts()).prop_map(|(series, time, value, start)| FloatSample {
+        series,
+        time,
+        value,
+        start,
+    });
+    let histogram = (ids(), times(), histograms(), starts()).prop_map(|(series, time, value, start)| HistogramSample {
+        series,
+        time,
+        value,
+        start,
+    });
     let exemplar = (ids(), labels(), floats(), times())
         .prop_map(|(id, labels, value, time)| (id, Exemplar { labels, value, time }));
     let metadata = ("\\PC{0,9}", 0..8i32, "\\PC{0,30}", "\\PC{0,4}").prop_map(|(family, kind, help, unit)| Metadata {
@@ -85,7 +98,8 @@ fn batches() -> impl Strategy<Value = Batch> {
 }
 
 fn same_bits(a: &Batch, b: &Batch) -> bool {
-    let floats = |batch: &Batch| batch.floats.iter().map(|s| (s.series, s.time, s.value.to_bits())).collect::<Vec<_>>();
+    let floats =
+        |batch: &Batch| batch.floats.iter().map(|s| (s.series, s.time, s.start, s.value.to_bits())).collect::<Vec<_>>();
     let exemplars = |batch: &Batch| -> Vec<_> {
         batch.exemplars.iter().map(|(id, e)| (*id, e.labels.clone(), e.time, e.value.to_bits())).collect()
     };
@@ -97,7 +111,7 @@ fn same_bits(a: &Batch, b: &Batch) -> bool {
         && a.histograms
             .iter()
             .zip(&b.histograms)
-            .all(|(x, y)| (x.series, x.time) == (y.series, y.time) && x.value.same_bits(&y.value))
+            .all(|(x, y)| (x.series, x.time, x.start) == (y.series, y.time, y.start) && x.value.same_bits(&y.value))
 }
 
 fn encoded(batch: &Batch) -> Vec<u8> {
@@ -108,10 +122,39 @@ fn encoded(batch: &Batch) -> Vec<u8> {
 
 #[test]
 fn a_scrape_of_counters_takes_few_bytes_a_sample() {
-    let sample = |i: u32| FloatSample { series: SeriesId(1000 + i), time: 1_700_000_000_000, value: f64::from(i * 10) };
+    let sample = |i: u32| FloatSample {
+        series: SeriesId(1000 + i),
+        time: 1_700_000_000_000,
+        value: f64::from(i * 10),
+        start: 0,
+    };
     let batch = Batch { floats: (0..500).map(sample).collect(), ..Batch::default() };
     let bytes = encoded(&batch).len();
     assert!(bytes < 500 * 4, "{bytes} bytes for 500 samples");
+}
+
+#[test]
+fn start_times_that_repeat_take_a_few_bytes_and_none_takes_nothing() {
+    let sample = |i: u32, start| FloatSample { series: SeriesId(i), time: 1_700_000_000_000, value: 1.0, start };
+    let bytes = |start: fn(u32) -> i64| {
+        encoded(&Batch { floats: (0..500).map(|i| sample(i, start(i))).collect(), ..Batch::default() }).len()
+    };
+    let without = bytes(|_| 0);
+    assert_eq!(without, 500 * 2 + 12, "as in version 1");
+    assert!(bytes(|_| 1_699_990_000_000) < without + 10);
+    assert!(bytes(|i| if i % 4 == 0 { 0 } else { 1_699_990_000_000 }) < without + 500);
+}
+
+#[test]
+fn a_run_of_start_times_beyond_the_samples_is_refused() {
+    let float = FloatSample { series: SeriesId(1), time: 5, value: 1.0, start: 3 };
+    let mut bytes = encoded(&Batch { floats: vec![float], ..Batch::default() });
+    let run = bytes.len() - 2;
+    assert_eq!(bytes[run], 3);
+    for wrong in [5, 1] {
+        bytes[run] = wrong;
+        assert!(decode(&bytes).unwrap_err().to_string().contains("a run of start times"), "{wrong}");
+    }
 }
 
 #[test]

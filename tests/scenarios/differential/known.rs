@@ -3,7 +3,10 @@
 //! A difference is known when it can be blamed on parts of the expression: such a part, asked by itself, shows exactly
 //! what the change is about, and with all such parts replaced by something harmless the answers are the same.
 
-use std::cmp::Reverse;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde_json::Value;
 
@@ -41,7 +44,7 @@ struct Part<'a> {
     ours: &'a Answer,
 }
 
-const KNOWN: [Known; 11] = [
+const KNOWN: [Known; 13] = [
     Known {
         reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
                  take turns; 3.5 refused",
@@ -55,7 +58,16 @@ const KNOWN: [Known; 11] = [
         reason: "#17135, #17199 (3.6, 3.8): info() of several series finds the labels of each; slips with indexes lost or \
                  mixed some",
         begins: &["info("],
-        is: |part, ask| part.both_answer() && same_for_each_target(part.text, part.when, ask),
+        is: |part, ask| {
+            part.both_answer()
+                && (same_for_each_target(part.text, part.when, ask) || same_for_each_series(part.text, part.when, ask))
+        },
+    },
+    Known {
+        reason: "#15687 (after 3.8): native histograms are added up with compensation; what is left of nearly equal ones when \
+                 they are subtracted shows the last digits",
+        begins: &["idelta(", "delta(", "irate(", "rate(", "increase("],
+        is: |part, ask| part.is_over_subquery() && part.both_answer() && part.is_cancellation(ask),
     },
     Known {
         reason: "#19266 (3.14): info() reads info series at the time its argument is read at; 3.5 at the time of evaluation",
@@ -83,8 +95,12 @@ const KNOWN: [Known; 11] = [
         begins: &["topk ", "bottomk ", "limitk "],
         is: |part, _| {
             let of_k = ["Parameter value is NaN", "underflows int64", "overflows int64"];
-            let none = part.theirs.1["data"]["result"].as_array().is_some_and(Vec::is_empty);
-            of_k.iter().any(|text| part.refused(text)) && (none || part.theirs.0 != 200)
+            let When { start, end, step } = part.when;
+            let steps = if step > 0 { (end - start) / step + 1 } else { 1 };
+            let times: BTreeSet<_> = samples(&part.theirs.1).into_iter().map(|(_, time, _)| time).collect();
+            // At some step nothing was looked for.
+            let some_are_empty = (times.len() as i64) < steps;
+            of_k.iter().any(|text| part.refused(text)) && (some_are_empty || part.theirs.0 != 200)
         },
     },
     Known {
@@ -106,6 +122,21 @@ const KNOWN: [Known; 11] = [
                 && unfiltered
                     .into_iter()
                     .any(|text| ask(&text, part.when).0.1["error"].as_str().is_some_and(|error| error.contains(many)))
+        },
+    },
+    Known {
+        reason: "the last digits of powers are other ones in Go, and all that matters for remainders of numbers beyond 2^53",
+        begins: &["("],
+        is: |part, ask| {
+            let text = part.text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or_default();
+            let inner = text.match_indices(" % ").find_map(|(at, _)| text.get(..at).filter(|left| is_balanced(left)));
+            let Some(inner) = inner.filter(|inner| inner.contains(" ^ ")) else { return false };
+            let (theirs, ours) = ask(inner, part.when);
+            let huge = |(_, _, value): &(_, _, Value)| number(value).is_some_and(|v| v.abs() > 9_007_199_254_740_992.0);
+            part.both_answer()
+                && part.pairs().is_some()
+                && difference(&theirs, &ours).is_none()
+                && samples(&ours.1).iter().any(huge)
         },
     },
     Known {
@@ -144,10 +175,14 @@ const KNOWN: [Known; 11] = [
 /// Positions, which no part shows by itself, are known so.
 const POSITIONS: &str = "#16896 (3.7): remarks about what is aggregated point into its parentheses; in 3.5 to them";
 
+/// Likewise of failures.
+const OPERATORS: &str = "#16996, #17031 (3.6): what is wrong with an operator is told at the operator; 3.5 took another closing \
+                         parenthesis for the end of its left side inside an aggregation";
+
 /// Likewise of what has no order.
 const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind topk, bottomk, limitk and \
-                          limit_ratio over steps, where Prometheus keeps them in a hash map; behind limit_ratio and of \
-                          metrics that lose their several names, we go through them in another order";
+                          limit_ratio over steps, where Prometheus keeps them in a hash map; metrics that lose their several \
+                          names we go through in another order";
 
 /// Likewise of labels that are absent.
 const UNSORTED: &str = "sort_by_label of Prometheus has no order where a label is absent: neither \"\" nor a number comes \
@@ -213,6 +248,30 @@ impl Part<'_> {
         self.both_answer() && self.pairs().is_some_and(|pairs| pairs.iter().filter(|p| is_float(p)).all(same))
     }
 
+    /// Whether both subtract the same histograms, to the digits that count, and nothing differs by more than their last
+    /// digits.
+    fn is_cancellation(&self, ask: Ask<'_>) -> bool {
+        let Some(inner) = self.text.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')')) else { return false };
+        let grid = self.when;
+        let mut largest = 0f64;
+        for time in (0..).map(|i| grid.start + i * grid.step.max(1)).take_while(|t| *t <= grid.end) {
+            let (theirs, ours) = ask(inner, When { start: time, end: time, step: 0 });
+            if theirs.0 != 200 || difference(&theirs, &ours).is_some() {
+                return false;
+            }
+            let all = samples(&theirs.1).into_iter().flat_map(|(.., value)| cells(&value).into_values());
+            largest = all.filter(|v| v.is_finite()).fold(largest, |largest, v| largest.max(v.abs()));
+        }
+        let close = |a: f64, b: f64| a == b || (a - b).abs() <= 1e-13 * largest || (a.is_nan() && b.is_nan());
+        self.pairs().is_some_and(|pairs| {
+            pairs.iter().all(|(theirs, ours)| {
+                let (theirs, ours) = (cells(theirs), cells(ours));
+                let of = |cells: &BTreeMap<String, f64>, key: &String| cells.get(key).copied().unwrap_or(0.0);
+                theirs.keys().chain(ours.keys()).all(|key| close(of(&theirs, key), of(&ours, key)))
+            })
+        })
+    }
+
     /// Whether histograms differ by nothing but a factor below 1 for each.
     fn is_scaled_down(&self) -> bool {
         let scaled = |(theirs, ours): &(Value, Value)| {
@@ -239,6 +298,32 @@ fn same_for_each_target(text: &str, when: When, ask: Ask<'_>) -> bool {
         let (theirs, ours) = ask(&one, when);
         difference(&theirs, &ours).is_none()
     })
+}
+
+/// Likewise for one series of a plain selector at a time.
+fn same_for_each_series(text: &str, when: When, ask: Ask<'_>) -> bool {
+    let inner = text.trim_start_matches("info(").strip_suffix(')').unwrap_or_default().to_owned();
+    if !inner.ends_with('}') || inner.contains(['(', '[']) {
+        return false;
+    }
+    let (theirs, ours) = ask(&inner, when);
+    let all = series(&ours.1);
+    theirs.0 == 200
+        && difference(&theirs, &ours).is_none()
+        && all.iter().all(|labels| {
+            let exact: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let (theirs, ours) = ask(&format!("info({{{}}})", exact.join(",")), when);
+            difference(&theirs, &ours).is_none()
+        })
+}
+
+/// The label sets of an answer, values as quoted strings.
+fn series(body: &Value) -> Vec<BTreeMap<String, String>> {
+    let labels = |series: &Value| {
+        let pairs = series["metric"].as_object().into_iter().flatten();
+        pairs.map(|(name, value)| (name.clone(), value.to_string())).collect()
+    };
+    body["data"]["result"].as_array().into_iter().flatten().map(labels).collect()
 }
 
 /// The expression without `offset` and `@`.
@@ -285,6 +370,21 @@ fn numbers(value: &Value) -> Vec<f64> {
     out
 }
 
+/// Whether every parenthesis is closed.
+fn is_balanced(text: &str) -> bool {
+    text.matches(['(', '[', '{']).count() == text.matches([')', ']', '}']).count()
+}
+
+/// The numbers of a histogram by what they are of; a float itself.
+fn cells(value: &Value) -> BTreeMap<String, f64> {
+    let names = [("", Some(value)), ("count", value.get("count")), ("sum", value.get("sum"))];
+    let mut out: BTreeMap<String, f64> =
+        names.into_iter().filter_map(|(name, value)| Some((name.to_owned(), number(value?)?))).collect();
+    let buckets = value["buckets"].as_array().into_iter().flatten();
+    out.extend(buckets.filter_map(|b| Some((format!("{}..{}", b[1], b[2]), number(&b[3])?))));
+    out
+}
+
 /// Why this difference is expected, if it is.
 pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) -> Option<&'static str> {
     let mut rest = node.clone();
@@ -296,7 +396,10 @@ pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) 
         if positions_differ(&text, difference_left) {
             return first.or(Some(POSITIONS));
         }
-        if other_duplicates(&text, difference_left) {
+        if operators_differ(&text, difference_left) {
+            return first.or(Some(OPERATORS));
+        }
+        if other_duplicates(&rest, when, difference_left, ask) {
             return first.or(Some(DUPLICATES));
         }
         if lacks_sort_label(&text, difference_left) {
@@ -349,15 +452,71 @@ fn positions_differ(expr: &str, found: &Difference) -> bool {
     theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
 }
 
-/// Whether two failures name other series of the same group that is matched too often.
-fn other_duplicates(expr: &str, found: &Difference) -> bool {
+/// Whether two failures to parse an aggregation differ in nothing but that theirs points behind an earlier closing
+/// parenthesis than the one that ends the left side of the operator.
+fn operators_differ(expr: &str, found: &Difference) -> bool {
     let Difference::Message(text) = found else { return false };
     let Some((theirs, ours)) = text.split_once("\n   ours: ") else { return false };
-    let group = |message: &str| message.split_once("operation: [").map(|(group, _)| group.to_owned());
+    let apart = |text: &str| {
+        let (before, rest) = text.split_once("\\\": 1:")?;
+        let (column, after) = rest.split_once(": parse error: ")?;
+        Some((before.to_owned(), column.parse::<usize>().ok()?, after.to_owned()))
+    };
+    let (Some((head, theirs, tail)), Some((our_head, ours, our_tail))) = (apart(theirs), apart(ours)) else {
+        return false;
+    };
+    let behind_closing = |column: usize| expr.get(..column - 1).is_some_and(|text| text.trim_end().ends_with(')'));
+    let grouped = expr.contains(" by (") || expr.contains(" without (");
+    (head, tail) == (our_head, our_tail) && grouped && theirs < ours && behind_closing(theirs) && behind_closing(ours)
+}
+
+/// The duplicates that a failure names: their group and the two series, label by label.
+fn duplicates(message: &str) -> Option<(String, Vec<String>)> {
+    let message = message.replace("\\\"", "\"");
+    let (_, rest) = message.split_once("found duplicate series for the match group ")?;
+    let (group, rest) = rest.split_once(" on the ")?;
+    let (_, rest) = rest.split_once("operation: [")?;
+    let (pair, _) = rest.split_once("];many")?;
+    let series = pair.split("}, ").map(|one| one.trim_matches(['{', '}']).to_owned());
+    Some((group.trim_matches(['{', '}']).to_owned(), series.collect()))
+}
+
+/// Whether two failures name other duplicates, and some part of the expression has all of the series that they name, so
+/// that each has a reason to fail. Of one group both may name what they like behind what has no order; of several groups
+/// only where we go through them in another order.
+fn other_duplicates(node: &Node, when: When, found: &Difference, ask: Ask<'_>) -> bool {
+    let Difference::Message(text) = found else { return false };
+    let named = text.split_once("\n   ours: ").map(|(theirs, ours)| (duplicates(theirs), duplicates(ours)));
+    let Some((Some((their_group, theirs)), Some((our_group, ours)))) = named else { return false };
+    let expr = node.to_string();
     let unordered = ["topk", "bottomk", "limitk", "limit_ratio"].iter().any(|name| expr.contains(name));
-    let told = "\"found duplicate series";
-    let any_group = expr.contains("limit_ratio") || expr.contains("__name__=~");
-    theirs.starts_with(told) && ours.starts_with(told) && (any_group || unordered && group(theirs) == group(ours))
+    // Of the groups of a hash map the first to fail is as undecided as their series.
+    let over_steps = unordered && when.step > 0;
+    if !(over_steps || unordered && their_group == our_group || expr.contains("__name__=~")) {
+        return false;
+    }
+    let labels = |text: &str| -> Vec<String> {
+        let mut labels: Vec<String> = text.split(", ").filter(|l| !l.is_empty()).map(str::to_owned).collect();
+        labels.sort();
+        labels
+    };
+    let in_group = |group: &str, series: &[String]| {
+        series.iter().all(|one| labels(group).iter().all(|label| labels(one).contains(label)))
+    };
+    if !in_group(&their_group, &theirs) || !in_group(&our_group, &ours) {
+        return false;
+    }
+    let everywhere = When { start: BEGIN, end: END, step: 15_000 };
+    node.innermost_first().iter().filter(|(_, part)| part.kind() == Kind::Vector).any(|(_, part)| {
+        [when, everywhere].into_iter().any(|when| {
+            let (_, answer) = ask(&part.to_string(), when);
+            let has: BTreeSet<Vec<String>> = series(&answer.1)
+                .iter()
+                .map(|labels| labels.iter().map(|(name, value)| format!("{name}={value}")).collect())
+                .collect();
+            theirs.iter().chain(&ours).all(|one| has.contains(&labels(one)))
+        })
+    })
 }
 
 /// Whether series are in another order by a label that some of them lack.
@@ -466,4 +625,23 @@ fn old_words_are_told_as_new_ones() {
     let mut answer = serde_json::json!({"warnings": ["x (1:26)", "x (1:100)"]});
     modernise(&mut answer);
     assert_eq!(answer["warnings"], serde_json::json!(["x (1:100)"]));
+}
+
+#[test]
+fn a_failure_at_another_closing_parenthesis_is_known_and_one_elsewhere_is_not() {
+    let expr = "sum by (a) (rate(x[5m]) and bool y)";
+    let message = |column: usize| format!("\"invalid parameter \\\"query\\\": 1:{column}: parse error: bool\"");
+    let differs = |theirs, ours| {
+        operators_differ(expr, &Difference::Message(format!("{}\n   ours: {}", message(theirs), message(ours))))
+    };
+    assert!(differs(12, 25));
+    assert!(!differs(25, 12) && !differs(14, 25) && !differs(12, 27));
+}
+
+#[test]
+fn the_series_that_a_failure_names_are_told_apart() {
+    let message = "\"found duplicate series for the match group {job=\\\"api\\\"} on the right hand-side of the operation: \
+                   [{a=\\\"1\\\", job=\\\"api\\\"}, {job=\\\"api\\\"}];many-to-many matching not allowed\"";
+    let series = vec!["a=\"1\", job=\"api\"".to_owned(), "job=\"api\"".to_owned()];
+    assert_eq!(duplicates(message), Some(("job=\"api\"".to_owned(), series)));
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::scenarios::{
     http_client::{escape, get, request},
@@ -37,9 +37,11 @@ impl Peers {
             .arg(format!("--storage.tsdb.path={}", dir.path().join("prometheus").display()))
             .arg(format!("--web.listen-address={address}"))
             .args(["--web.enable-remote-write-receiver", "--storage.tsdb.retention.time=100y"])
-            .arg("--enable-feature=promql-experimental-functions,promql-duration-expr,native-histograms");
+            .arg("--enable-feature=promql-experimental-functions,promql-duration-expr,native-histograms")
+            .arg("--enable-feature=promql-per-step-stats");
         let prometheus = Server::start(&mut command, &address, "/-/ready", &dir.path().join("prometheus.log"));
-        let more = ["--self-scrape.interval", "off", "--enable-feature", "promql-experimental-functions"];
+        let features = "promql-experimental-functions,promql-per-step-stats";
+        let more = ["--self-scrape.interval", "off", "--enable-feature", features];
         let vctsdb = vctsdb(&dir.path().join("data"), &free_address(), &more);
         let body = snap::raw::Encoder::new().compress_vec(data).unwrap();
         let headers = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
@@ -51,22 +53,28 @@ impl Peers {
     }
 
     pub(crate) fn ask_prometheus(&self, expr: &str, when: When) -> (u16, Value) {
-        self.ask(&self.prometheus, "prometheus.log", expr, when)
+        self.ask(&self.prometheus, "prometheus.log", &path(expr, when))
     }
 
     pub(crate) fn ask_vctsdb(&self, expr: &str, when: When) -> (u16, Value) {
-        self.ask(&self.vctsdb, "data.log", expr, when)
+        self.ask(&self.vctsdb, "data.log", &path(expr, when))
     }
 
-    fn ask(&self, server: &Server, log: &str, expr: &str, When { start, end, step }: When) -> (u16, Value) {
-        let (expr, seconds) = (escape(expr), |ms: i64| ms as f64 / 1000.0);
-        let path = if step == 0 {
-            format!("/api/v1/query?query={expr}&time={}", seconds(start))
-        } else {
-            let (start, end, step) = (seconds(start), seconds(end), seconds(step));
-            format!("/api/v1/query_range?query={expr}&start={start}&end={end}&step={step}")
+    /// How many samples both have looked at for an answer, altogether and by step: Prometheus, then we.
+    pub(crate) fn samples(&self, expr: &str, when: When) -> (Value, Value) {
+        let of = |server, log| {
+            let (_, answer) = self.ask(server, log, &format!("{}&stats=all", path(expr, when)));
+            let samples = &answer["data"]["stats"]["samples"];
+            let by_step = samples["totalQueryableSamplesPerStep"].as_array().into_iter().flatten();
+            // A time may be written as a whole number or not.
+            let by_step: Vec<_> = by_step.map(|step| json!([step[0].as_f64(), step[1]])).collect();
+            json!([samples["totalQueryableSamples"], by_step])
         };
-        let answer = get(&server.address, &path).unwrap_or_else(|error| {
+        (of(&self.prometheus, "prometheus.log"), of(&self.vctsdb, "data.log"))
+    }
+
+    fn ask(&self, server: &Server, log: &str, path: &str) -> (u16, Value) {
+        let answer = get(&server.address, path).unwrap_or_else(|error| {
             let log = std::fs::read_to_string(self.dir.path().join(log)).unwrap_or_default();
             panic!("{path}: {error}\n{log}")
         });
@@ -83,4 +91,13 @@ impl Peers {
         };
         (say(&self.prometheus.address), say(&self.vctsdb.address))
     }
+}
+
+fn path(expr: &str, When { start, end, step }: When) -> String {
+    let (expr, seconds) = (escape(expr), |ms: i64| ms as f64 / 1000.0);
+    if step == 0 {
+        return format!("/api/v1/query?query={expr}&time={}", seconds(start));
+    }
+    let (start, end, step) = (seconds(start), seconds(end), seconds(step));
+    format!("/api/v1/query_range?query={expr}&start={start}&end={end}&step={step}")
 }

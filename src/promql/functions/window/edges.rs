@@ -128,6 +128,9 @@ fn from_anchor<'a>(view: &View<'a>) -> Option<View<'a>> {
         values: view.values.get(floats..)?,
         histograms: view.histograms.get(histograms..)?,
         natives: view.natives.get(histograms..)?,
+        resets: view.resets.get(histograms..).unwrap_or_default(),
+        float_starts: view.float_starts.get(floats..).unwrap_or_default(),
+        histogram_starts: view.histogram_starts.get(histograms..).unwrap_or_default(),
         ..*view
     })
 }
@@ -162,19 +165,7 @@ mod tests {
     use super::*;
 
     fn view<'a>(times: &'a [i64], values: &'a [f64]) -> View<'a> {
-        View {
-            times,
-            values,
-            events: &[],
-            base: 0,
-            histograms: &[],
-            natives: &[],
-            resets: &[],
-            start: 10_000,
-            end: 40_000,
-            now: 40_000,
-            args: [0.0; 2],
-        }
+        View { times, values, start: 10_000, end: 40_000, now: 40_000, ..View::default() }
     }
 
     #[test]

@@ -12,11 +12,13 @@ mod order;
 mod over_time;
 mod rate;
 mod regression;
+mod starts;
 
 pub(crate) use edges::with_edges;
 pub(crate) use extended_native::interpolate as interpolate_native;
 pub(crate) use extremes::Extremes;
-pub(crate) use rate::{Difference, Windows};
+pub(crate) use rate::{Difference, Floats, Windows};
+pub(crate) use starts::Counted;
 
 use std::sync::Arc;
 
@@ -24,7 +26,10 @@ use super::{
     super::exec::{Note, row::Sample},
     native::Native,
 };
-use crate::{model::Histogram, promql::QueryError};
+use crate::{
+    model::{Histogram, SeriesBuf},
+    promql::QueryError,
+};
 
 /// A window over one series.
 #[derive(Default)]
@@ -37,12 +42,16 @@ pub(crate) struct View<'a> {
     pub(crate) events: &'a [u32],
     /// What to subtract from an event's position.
     pub(crate) base: usize,
+    /// Their start times; those beyond have none.
+    pub(crate) float_starts: &'a [i64],
     /// Histograms inside, with their times.
     pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
     /// The same, laid out for calculation.
     pub(crate) natives: &'a [Native],
     /// For each of them, whether it is reset after the one before it in the series.
     pub(crate) resets: &'a [bool],
+    /// Start times of the histograms; those beyond have none.
+    pub(crate) histogram_starts: &'a [i64],
     /// The window is `(start, end]`, in ms.
     pub(crate) start: i64,
     /// End of the window in ms.
@@ -53,12 +62,26 @@ pub(crate) struct View<'a> {
     pub(crate) args: [f64; 2],
 }
 
+impl View<'_> {
+    /// Time and start time of float `i`.
+    fn float(&self, i: usize) -> Option<Counted> {
+        let start = self.float_starts.get(i).copied().unwrap_or(0);
+        self.times.get(i).map(|time| Counted { time: *time, start })
+    }
+
+    /// Time and start time of histogram `i`.
+    fn histogram(&self, i: usize) -> Option<Counted> {
+        let start = self.histogram_starts.get(i).copied().unwrap_or(0);
+        self.histograms.get(i).map(|h| Counted { time: h.0, start })
+    }
+}
+
 /// What is looked for once per series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Events {
     /// Nothing.
     None,
-    /// A value below the one before.
+    /// A value below the one before, or counted anew after it.
     Falls,
     /// A value that isn't the one before.
     Changes,
@@ -195,21 +218,36 @@ pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), t: i64) -> f64 
     edges::interpolate(before, after, t, false)
 }
 
-/// Puts the positions of `events` into `out`.
-pub(crate) fn find_events(events: Events, values: &[f64], out: &mut Vec<u32>) {
+/// Puts the positions of `events` in `samples` into `out`.
+pub(crate) fn find_events(events: Events, samples: &SeriesBuf, out: &mut Vec<u32>) {
     out.clear();
+    let values = &samples.values;
     let happens: fn(f64, f64) -> bool = match events {
         Events::None => return,
         Events::Falls => |before, now| now < before,
         Events::Changes => |before, now| now != before && !(now.is_nan() && before.is_nan()),
     };
     let pairs = values.iter().zip(values.iter().skip(1)).zip(1u32..);
-    out.extend(pairs.filter(|((before, now), _)| happens(**before, **now)).map(|(_, i)| i));
+    if events == Events::Falls && !samples.float_starts.is_empty() {
+        let anew = find_pairs(samples, Counted::is_reset_after);
+        let anew = |i: u32| anew.binary_search(&i).is_ok();
+        out.extend(pairs.filter(|((before, now), i)| happens(**before, **now) || anew(*i)).map(|(_, i)| i));
+    } else {
+        out.extend(pairs.filter(|((before, now), _)| happens(**before, **now)).map(|(_, i)| i));
+    }
+}
+
+/// Positions of the floats of which `holds` says so, with regard to the float before them.
+pub(crate) fn find_pairs(samples: &SeriesBuf, holds: fn(Counted, Counted) -> bool) -> Vec<u32> {
+    let counted = samples.floats().map(|(time, _, start)| Counted { time, start });
+    let pairs = counted.clone().zip(counted.skip(1)).zip(1u32..);
+    pairs.filter(|((before, now), _)| holds(*now, *before)).map(|(_, i)| i).collect()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::model::StartTimes;
 
     /// Evaluates a function over one window `(start, end]` given in seconds.
     pub(in super::super) fn over(
@@ -223,31 +261,34 @@ pub(super) mod tests {
         let times: Vec<i64> = inside.iter().map(|s| s.0 * 1000).collect();
         let values: Vec<f64> = inside.iter().map(|s| s.1).collect();
         let mut events = Vec::new();
-        find_events(function.events, &values, &mut events);
+        let samples = SeriesBuf { times, values, ..SeriesBuf::default() };
+        find_events(function.events, &samples, &mut events);
         (function.eval)(&View {
-            times: &times,
-            values: &values,
+            times: &samples.times,
+            values: &samples.values,
             events: &events,
-            base: 0,
-            histograms: &[],
-            natives: &[],
-            resets: &[],
             start: start * 1000,
             end: end * 1000,
             now: end * 1000,
             args,
+            ..View::default()
         })
     }
 
     #[test]
     fn events_are_where_values_fall_or_change() {
+        let mut samples = SeriesBuf::default();
         let values = [1.0, 2.0, 1.0, 1.0, f64::NAN, f64::NAN, 0.0];
+        (0..).zip(values).for_each(|(t, v)| samples.push_float(t * 10, v));
         let mut found = Vec::new();
-        find_events(Events::Falls, &values, &mut found);
+        find_events(Events::Falls, &samples, &mut found);
         assert_eq!(found, [2]);
-        find_events(Events::Changes, &values, &mut found);
+        find_events(Events::Changes, &samples, &mut found);
         assert_eq!(found, [1, 2, 4, 6]);
-        find_events(Events::Changes, &[], &mut found);
+        samples.float_starts = StartTimes::new(vec![0, 0, 15, 25, 0]);
+        find_events(Events::Falls, &samples, &mut found);
+        assert_eq!(found, [2, 3], "a start time between two samples is a fall");
+        find_events(Events::Changes, &SeriesBuf::default(), &mut found);
         assert!(found.is_empty());
     }
 }

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Remarks, View, rate::extrapolation};
+use super::{
+    Remarks, View,
+    rate::{extrapolation, from_zero},
+    starts::Counted,
+};
 use crate::{
     model::ResetHint,
     promql::{
@@ -48,17 +52,34 @@ pub(super) fn delta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
 }
 
 fn extrapolated(view: &View<'_>, remarks: &Remarks<'_>, counter: bool, per_second: bool) -> Option<Sample> {
-    let mut result = difference(view, remarks, counter)?;
+    let first = view.natives.first()?;
     let times: Vec<i64> = view.histograms.iter().map(|h| h.0).collect();
-    let (first, risen) = (view.natives.first()?.count.total(), result.count.total());
-    let mut factor = extrapolation(view, &times, |sampled| {
-        (counter && risen > 0.0 && first >= 0.0).then(|| sampled * (first / risen))
-    })?;
+    let risen = if times.len() > 1 { Some(difference(view, remarks, counter)?) } else { None };
+    let zero = view.histogram(0)?.zero_after(view.start).filter(|_| counter);
+    let (mut result, mut factor) = match (zero, risen) {
+        (Some(zero), risen) => {
+            let result = match risen {
+                None => first.clone(),
+                Some(mut risen) => {
+                    told(risen.add(first), "addition", remarks)?;
+                    risen
+                }
+            };
+            (result, from_zero(zero, *times.first()?, *times.last()?, times.len(), view.end))
+        }
+        (None, None) => return None,
+        (None, Some(risen)) => {
+            let (first, total) = (first.count.total(), risen.count.total());
+            let factor = extrapolation(view, &times, |sampled| {
+                (counter && total > 0.0 && first >= 0.0).then(|| sampled * (first / total))
+            })?;
+            (Native { hint: ResetHint::Gauge, ..risen }, factor)
+        }
+    };
     if per_second {
         factor /= view.end.saturating_sub(view.start) as f64 / 1000.0;
     }
     result.multiply(factor);
-    result.hint = ResetHint::Gauge;
     sample(result)
 }
 
@@ -85,6 +106,10 @@ fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<N
     let mut result = last.clone();
     told(result.subtract(&from), "subtraction", remarks)?;
     if counter {
+        let mut pairs = (1..view.natives.len()).filter_map(|i| view.histogram(i - 1).zip(view.histogram(i)));
+        if pairs.any(|(before, now)| now.overlaps(before)) {
+            (remarks.add)(Note::StartTimeOverlap((remarks.metric)()));
+        }
         let before = std::iter::once(&from).chain(middle);
         for (before, _) in before.zip(view.resets.iter().skip(1)).filter(|(_, reset)| **reset) {
             told(result.add(before), "addition", remarks)?;
@@ -96,13 +121,15 @@ fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<N
 
 /// A float or a histogram and its time.
 enum Last<'a> {
-    Float(f64),
+    Float(f64, Counted),
     Histogram(&'a Native),
 }
 
 /// The last two samples of either kind, the later one last.
 fn last_two<'a>(view: &'a View<'_>) -> Option<[(i64, Last<'a>); 2]> {
-    let floats = view.times.iter().zip(view.values).rev().take(2).map(|(t, v)| (*t, Last::Float(*v)));
+    let positions = (0..view.times.len()).rev().take(2);
+    let float = |i: usize| Some((*view.times.get(i)?, Last::Float(*view.values.get(i)?, view.float(i)?)));
+    let floats = positions.filter_map(float);
     let natives = view.histograms.iter().zip(view.natives).rev().take(2).map(|((t, _), h)| (*t, Last::Histogram(h)));
     let mut all: Vec<_> = floats.chain(natives).collect();
     all.sort_by_key(|(t, _)| std::cmp::Reverse(*t));
@@ -123,10 +150,11 @@ fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample>
     let [(t1, before), (t2, last)] = last_two(view)?;
     let seconds = t2.saturating_sub(t1) as f64 / 1000.0;
     let (before, last) = match (before, last) {
-        (Last::Float(a), Last::Float(b)) if rate => {
-            return Some(Sample::Float(if b < a { b } else { b - a } / seconds));
+        (Last::Float(a, before), Last::Float(b, now)) if rate => {
+            let anew = b < a || now.is_reset_after(before);
+            return Some(Sample::Float(if anew { b } else { b - a } / seconds));
         }
-        (Last::Float(a), Last::Float(b)) => return Some(Sample::Float(b - a)),
+        (Last::Float(a, _), Last::Float(b, _)) => return Some(Sample::Float(b - a)),
         (Last::Histogram(a), Last::Histogram(b)) => (a, b),
         _ => {
             (remarks.add)(Note::MixedFloatsHistograms((remarks.metric)()));
@@ -141,7 +169,9 @@ fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample>
         (remarks.add)(Note::NotGauge((remarks.metric)()));
     }
     let mut result = last.clone();
-    if !rate || !last.is_reset_after(before) {
+    // The last two samples are the last two histograms.
+    let is_reset = view.resets.last().copied().unwrap_or(false);
+    if !rate || !is_reset {
         told(result.subtract(before), "subtraction", remarks)?;
     }
     if rate {

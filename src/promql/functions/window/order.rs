@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use super::{Remarks, View};
-use crate::{
-    model::Histogram,
-    promql::{exec::row::Sample, functions::native::Native},
-};
+use crate::{model::Histogram, promql::exec::row::Sample};
 
 /// How often the event happened.
 pub(super) fn events(view: &View<'_>) -> Option<f64> {
@@ -59,35 +56,40 @@ pub(super) fn last_time_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Samp
     times.into_iter().flatten().max().map(|t| Sample::Float(t as f64 / 1000.0))
 }
 
-enum Value<'a> {
-    Float(f64),
-    Histogram(&'a Native),
+/// The position of a float or a histogram.
+enum At {
+    Float(usize),
+    Histogram(usize),
 }
 
-/// Counts neighbours in time of which `differ` says so; a float beside a histogram always counts.
-fn count_pairs(
-    view: &View<'_>,
-    floats: impl Fn(f64, f64) -> bool,
-    histograms: impl Fn(&Native, &Native) -> bool,
-) -> Option<Sample> {
-    let mut all: Vec<(i64, Value<'_>)> =
-        view.times.iter().zip(view.values).map(|(t, v)| (*t, Value::Float(*v))).collect();
-    all.extend(view.histograms.iter().zip(view.natives).map(|((t, _), h)| (*t, Value::Histogram(h))));
+/// Counts neighbours in time of which `differ` says so, given the position of the later one; a float beside a histogram
+/// always counts.
+fn count_pairs(view: &View<'_>, floats: impl Fn(usize) -> bool, histograms: impl Fn(usize) -> bool) -> Option<Sample> {
+    let mut all: Vec<(i64, At)> = view.times.iter().enumerate().map(|(i, t)| (*t, At::Float(i))).collect();
+    all.extend(view.histograms.iter().enumerate().map(|(i, (t, _))| (*t, At::Histogram(i))));
     all.sort_by_key(|(t, _)| *t);
-    let differ = |(before, now): &(&(i64, Value<'_>), &(i64, Value<'_>))| match (&before.1, &now.1) {
-        (Value::Float(a), Value::Float(b)) => floats(*a, *b),
-        (Value::Histogram(a), Value::Histogram(b)) => histograms(a, b),
+    let differ = |(before, now): &(&(i64, At), &(i64, At))| match (&before.1, &now.1) {
+        (At::Float(_), At::Float(i)) => floats(*i),
+        (At::Histogram(_), At::Histogram(i)) => histograms(*i),
         _ => true,
     };
     Some(Sample::Float(all.iter().zip(all.iter().skip(1)).filter(differ).count() as f64))
 }
 
+/// Item `i` and the one before it.
+fn pair<T>(all: &[T], i: usize) -> Option<(&T, &T)> {
+    all.get(i.checked_sub(1)?).zip(all.get(i))
+}
+
 pub(super) fn changes(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
-    count_pairs(view, |a, b| a != b && !(a.is_nan() && b.is_nan()), |a, b| !a.says_the_same(b))
+    let floats = |i| pair(view.values, i).is_some_and(|(a, b)| a != b && !(a.is_nan() && b.is_nan()));
+    count_pairs(view, floats, |i| pair(view.natives, i).is_some_and(|(a, b)| !a.says_the_same(b)))
 }
 
 pub(super) fn resets(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
-    count_pairs(view, |a, b| b < a, |a, b| b.is_reset_after(a))
+    let anew = |i: usize| view.float(i - 1).zip(view.float(i)).is_some_and(|(a, b)| b.is_reset_after(a));
+    let floats = |i| pair(view.values, i).is_some_and(|(a, b)| b < a) || anew(i);
+    count_pairs(view, floats, |i| view.resets.get(i).copied().unwrap_or(false))
 }
 
 #[cfg(test)]

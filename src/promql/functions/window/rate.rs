@@ -1,6 +1,6 @@
 //! How fast a series moves.
 
-use super::View;
+use super::{Counted, View};
 
 /// A sample nearer to the window's edge than this many average distances is taken to continue up to the edge.
 const REACH: f64 = 1.1;
@@ -35,9 +35,6 @@ fn seconds(ms: i64) -> f64 {
 
 /// The difference between the first and the last sample, stretched to the whole window.
 fn extrapolated(view: &View<'_>, Difference { counter, per_second }: Difference) -> Option<f64> {
-    if view.values.len() < 2 {
-        return None;
-    }
     let (first, last) = (*view.values.first()?, *view.values.last()?);
     let mut result = last - first;
     if counter {
@@ -46,11 +43,30 @@ fn extrapolated(view: &View<'_>, Difference { counter, per_second }: Difference)
             result += view.values.get((*event as usize).checked_sub(view.base + 1)?)?;
         }
     }
-    let factor = extrapolation(view, view.times, |sampled| {
-        (counter && result > 0.0 && first >= 0.0).then(|| sampled * (first / result))
-    })?;
+    let factor = match view.float(0)?.zero_after(view.start).filter(|_| counter) {
+        Some(zero) => {
+            result += first;
+            from_zero(zero, *view.times.first()?, *view.times.last()?, view.times.len(), view.end)
+        }
+        None if view.values.len() < 2 => return None,
+        None => extrapolation(view, view.times, |sampled| {
+            (counter && result > 0.0 && first >= 0.0).then(|| sampled * (first / result))
+        })?,
+    };
     let factor = if per_second { factor / seconds(view.end.saturating_sub(view.start)) } else { factor };
     Some(result * factor)
+}
+
+/// The factor from what was counted since `zero`, which lies in the window, to the time from there to the window's end.
+pub(super) fn from_zero(zero: i64, first: i64, last: i64, samples: usize, end: i64) -> f64 {
+    let mut to_end = seconds(end.saturating_sub(last));
+    let parts = samples.saturating_sub(1);
+    let average = if parts == 0 { 0.0 } else { seconds(last.saturating_sub(first)) / parts as f64 };
+    if to_end >= average * REACH {
+        to_end = average / 2.0;
+    }
+    let counted = seconds(last.saturating_sub(zero));
+    (counted + to_end) / counted
 }
 
 /// The factor from what was sampled to the whole window.
@@ -143,6 +159,14 @@ impl Edges {
     }
 }
 
+/// The floats of a series.
+pub(crate) struct Floats<'a> {
+    pub(crate) times: &'a [i64],
+    pub(crate) values: &'a [f64],
+    /// Start times; those beyond have none.
+    pub(crate) starts: &'a [i64],
+}
+
 /// Windows of `range` ms that end at these times.
 pub(crate) struct Windows<'a> {
     /// Ascending, one for each step.
@@ -154,29 +178,39 @@ impl Windows<'_> {
     /// Hands the steps where `difference` has a value to `set`: the same values that [`extrapolated`] finds window by
     /// window, by the same operations in the same order.
     ///
-    /// `events` are the positions of the falls in `values`.
+    /// `events` are the positions of the falls in `values`. Answers how many samples the windows have, and how many of them
+    /// were not in the one before.
     pub(crate) fn differences(
         &self,
         difference: Difference,
-        (times, values): (&[i64], &[f64]),
+        Floats { times, values, starts }: Floats<'_>,
         events: &[u32],
         mut set: impl FnMut(usize, f64),
-    ) {
+    ) -> (usize, usize) {
+        let (mut looked_at, mut fresh) = (0, 0);
         let mut edges = Edges::new();
         let (mut low, mut high, mut falls) = (0, 0, events);
         for (step, &end) in self.ends.iter().enumerate() {
             let start = end.saturating_sub(self.range);
+            let seen = high;
             while times.get(high).is_some_and(|t| *t <= end) {
                 high += 1;
             }
             while low < high && times.get(low).is_some_and(|t| *t <= start) {
                 low += 1;
             }
-            if high < low + 2 {
+            if low == high {
                 continue;
             }
+            looked_at += high - low;
+            fresh += high - low.max(seen);
             let (Some(&first_time), Some(&last_time)) = (times.get(low), times.get(high - 1)) else { continue };
             let (Some(&first), Some(&last)) = (values.get(low), values.get(high - 1)) else { continue };
+            let began = starts.get(low).filter(|_| difference.counter);
+            let began = began.and_then(|&begun| Counted { time: first_time, start: begun }.zero_after(start));
+            if began.is_none() && high < low + 2 {
+                continue;
+            }
             let mut result = last - first;
             if difference.counter && !falls.is_empty() {
                 while falls.first().is_some_and(|at| *at as usize <= low) {
@@ -185,6 +219,12 @@ impl Windows<'_> {
                 for at in falls.iter().map(|at| *at as usize).take_while(|at| *at < high) {
                     result += values.get(at - 1).copied().unwrap_or(f64::NAN);
                 }
+            }
+            if let Some(zero) = began {
+                let factor = from_zero(zero, first_time, last_time, high - low, end);
+                let whole = if difference.per_second { seconds(end.saturating_sub(start)) } else { 1.0 };
+                set(step, (result + first) * (factor / whole));
+                continue;
             }
             let i = edges.windows;
             for (column, number) in [
@@ -211,6 +251,7 @@ impl Windows<'_> {
         if edges.windows > 0 {
             edges.finish(difference, &mut set);
         }
+        (looked_at, fresh)
     }
 }
 
@@ -223,7 +264,8 @@ fn last_two(view: &View<'_>) -> Option<((i64, f64), (i64, f64))> {
 
 pub(super) fn irate(view: &View<'_>) -> Option<f64> {
     let ((t1, v1), (t2, v2)) = last_two(view)?;
-    let rise = if v2 < v1 { v2 } else { v2 - v1 };
+    let (before, now) = view.float(view.times.len().checked_sub(2)?).zip(view.float(view.times.len() - 1))?;
+    let rise = if v2 < v1 || now.is_reset_after(before) { v2 } else { v2 - v1 };
     Some(rise / seconds(t2.saturating_sub(t1)))
 }
 
@@ -276,20 +318,22 @@ mod tests {
     proptest! {
         #[test]
         fn going_through_a_series_finds_what_each_window_by_itself_has(
-            steps in prop::collection::vec((prop_oneof![3 => Just(15_000i64), 1 => 1i64..40_000], value()), 0..60),
+            steps in prop::collection::vec((prop_oneof![3 => Just(15_000i64), 1 => 1i64..40_000], value(), start()), 0..60),
             from in -50_000i64..200_000,
             step in 1i64..70_000,
             range in 1i64..200_000,
         ) {
             let mut time = 0;
-            let times: Vec<i64> = steps.iter().map(|(gap, _)| { time += gap; time }).collect();
-            let values: Vec<f64> = steps.iter().map(|(_, value)| *value).collect();
+            let times: Vec<i64> = steps.iter().map(|(gap, ..)| { time += gap; time }).collect();
+            let values: Vec<f64> = steps.iter().map(|(_, value, _)| *value).collect();
+            let starts: Vec<i64> = times.iter().zip(&steps).map(|(time, (.., start))| start.map_or(0, |s| time - s)).collect();
             let falls: Vec<u32> = (1..values.len()).filter(|i| values[*i] < values[*i - 1]).map(|i| i as u32).collect();
             let ends: Vec<i64> = (0..40).map(|i| from + i * step).collect();
             for difference in [RATE, INCREASE, DELTA] {
                 let mut found = vec![None; ends.len()];
                 let windows = Windows { ends: &ends, range };
-                windows.differences(difference, (&times, &values), &falls, |step, value| found[step] = Some(value.to_bits()));
+                let floats = Floats { times: &times, values: &values, starts: &starts };
+                windows.differences(difference, floats, &falls, |step, value| found[step] = Some(value.to_bits()));
                 for (end, found) in ends.iter().zip(found) {
                     let low = times.partition_point(|t| *t <= end - range);
                     let high = times.partition_point(|t| t <= end).max(low);
@@ -298,6 +342,7 @@ mod tests {
                     let view = View {
                         times: &times[low..high],
                         values: &values[low..high],
+                        float_starts: &starts[low..high],
                         events: &events,
                         base: low,
                         start: end - range,
@@ -308,6 +353,11 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// How long before the sample.
+    fn start() -> impl Strategy<Value = Option<i64>> {
+        prop_oneof![2 => Just(None), 1 => prop_oneof![-5_000i64..30_000, 0i64..200_000].prop_map(Some)]
     }
 
     fn value() -> impl Strategy<Value = f64> {

@@ -82,7 +82,8 @@ pub(super) fn message_v2() -> impl Strategy<Value = v2::Request> {
         [vec![1], vec![r[0]], r].concat()
     });
     let labels = prop_oneof![3 => named, 1 => refs()];
-    let samples = prop::collection::vec((value(), time(), any::<i64>()), 0..3);
+    let start = prop_oneof![Just(0), any::<i64>()];
+    let samples = prop::collection::vec((value(), time(), start), 0..3);
     let exemplars = prop::collection::vec((refs(), value(), time()), 0..2);
     let metadata = prop::option::of((0i32..9, 0u32..9, 0u32..9));
     let histograms = prop::collection::vec(sent_histogram(), 0..2);

@@ -55,6 +55,8 @@ struct Stored {
     histograms: Vec<(Labels, i64, Histogram)>,
     exemplars: Vec<(Labels, Labels, i64, u64)>,
     metadata: Vec<Metadata>,
+    /// Times and start times of the floats and histograms that have one.
+    starts: Vec<(Labels, i64, i64)>,
 }
 
 impl Stored {
@@ -63,6 +65,10 @@ impl Stored {
         let mut stored = Self::default();
         let labels = |id| append.labels(id).unwrap();
         for batch in append.batches().into_iter().skip(skip) {
+            let floats = batch.floats.iter().map(|s| (s.series, s.time, s.start));
+            let all = floats.chain(batch.histograms.iter().map(|s| (s.series, s.time, s.start)));
+            let given = all.filter(|s| s.2 != 0);
+            stored.starts.extend(given.map(|(series, time, start)| (labels(series), time, start)));
             stored.floats.extend(batch.floats.iter().map(|s| (labels(s.series), s.time, s.value.to_bits())));
             stored.histograms.extend(batch.histograms.into_iter().map(|s| (labels(s.series), s.time, s.value)));
             stored

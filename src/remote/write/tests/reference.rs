@@ -27,6 +27,8 @@ use crate::{
 #[derive(Debug, Default)]
 struct Expected {
     stored: Stored,
+    /// Start times of floats and of histograms.
+    starts: [Vec<(Labels, i64, i64)>; 2],
     written: Written,
     refused: bool,
 }
@@ -37,8 +39,8 @@ type Pairs = Option<Vec<(String, String)>>;
 /// A series in neither protocol's types.
 struct Plain {
     labels: Pairs,
-    samples: Vec<(i64, f64)>,
-    histograms: Vec<(i64, Histogram)>,
+    samples: Vec<(i64, f64, i64)>,
+    histograms: Vec<(i64, Histogram, i64)>,
     exemplars: Vec<(Pairs, i64, f64)>,
     metadata: Option<(MetricType, String, String)>,
 }
@@ -56,19 +58,21 @@ impl Expected {
             let family = family::family_of(name, metric_type, !series.histograms.is_empty());
             self.describe(family, metric_type, help, unit);
         }
-        for (time, value) in series.samples {
+        for (time, value, start) in series.samples {
             if time > latest {
                 self.refused = true;
             } else {
                 self.stored.floats.push((labels.clone(), time, value.to_bits()));
+                self.starts[0].extend((start != 0).then(|| (labels.clone(), time, start)));
                 self.written.samples += 1;
             }
         }
-        for (time, mut histogram) in series.histograms {
+        for (time, mut histogram, start) in series.histograms {
             if time > latest || admit(&mut histogram).is_err() {
                 self.refused = true;
             } else {
                 self.stored.histograms.push((labels.clone(), time, histogram));
+                self.starts[1].extend((start != 0).then(|| (labels.clone(), time, start)));
                 self.written.histograms += 1;
             }
         }
@@ -97,7 +101,7 @@ impl Expected {
 }
 
 macro_rules! plain_histogram {
-    ($module:ident, $sent:expr) => {{
+    ($module:ident, $sent:expr, $start:expr) => {{
         let sent = $sent;
         let spans = |spans: &[$module::BucketSpan]| -> Vec<BucketSpan> {
             spans.iter().map(|s| BucketSpan { offset: s.offset, length: s.length }).collect()
@@ -135,7 +139,7 @@ macro_rules! plain_histogram {
             custom_values: sent.custom_values.clone(),
             counts,
         };
-        (sent.timestamp, histogram)
+        (sent.timestamp, histogram, $start)
     }};
 }
 
@@ -148,8 +152,8 @@ fn expect_v1(message: &v1::WriteRequest) -> Expected {
         }
         expected.add(Plain {
             labels: pairs(&series.labels),
-            samples: series.samples.iter().map(|s| (s.timestamp, s.value)).collect(),
-            histograms: series.histograms.iter().map(|h| plain_histogram!(v1, h)).collect(),
+            samples: series.samples.iter().map(|s| (s.timestamp, s.value, 0)).collect(),
+            histograms: series.histograms.iter().map(|h| plain_histogram!(v1, h, 0)).collect(),
             exemplars: series.exemplars.iter().map(|e| (pairs(&e.labels), e.timestamp, e.value)).collect(),
             metadata: None,
         });
@@ -174,8 +178,8 @@ fn expect_v2(message: &v2::Request) -> Expected {
         let metadata = text(sent.help_ref).zip(text(sent.unit_ref));
         expected.add(Plain {
             labels: pairs(&series.labels_refs).filter(|_| metadata.is_some()),
-            samples: series.samples.iter().map(|s| (s.timestamp, s.value)).collect(),
-            histograms: series.histograms.iter().map(|h| plain_histogram!(v2, h)).collect(),
+            samples: series.samples.iter().map(|s| (s.timestamp, s.value, s.start_timestamp)).collect(),
+            histograms: series.histograms.iter().map(|h| plain_histogram!(v2, h, h.start_timestamp)).collect(),
             exemplars: series.exemplars.iter().map(|e| (pairs(&e.labels_refs), e.timestamp, e.value)).collect(),
             metadata: metadata.map(|(help, unit)| (MetricType::from_number(sent.r#type), help, unit)),
         });
@@ -214,6 +218,7 @@ fn compare(protocol: Protocol, bytes: &[u8]) -> Result<(), TestCaseError> {
         prop_assert_eq!(expected.written, answer.unwrap_or_else(|error| error.written()));
         let mut stored = Stored::since(&append, before);
         let mut want = expected.stored.clone();
+        want.starts = expected.starts.concat();
         if again && protocol == Protocol::V2 {
             // What is known is not described again.
             stored.metadata.retain(|m| want.metadata.contains(m));

@@ -75,9 +75,9 @@ fn samples_too_far_ahead_are_refused_one_by_one() {
 }
 
 #[test]
-fn start_timestamps_in_either_place_are_accepted_and_are_no_sample() {
+fn start_timestamps_of_samples_are_kept_and_that_of_a_series_is_skipped() {
     let append = MemoryAppend::default();
-    let mut request = Request2::new().series(UP).sample(NOW, 1.0);
+    let mut request = Request2::new().series(UP).sample(NOW, 1.0).sample(NOW - 1, 1.0);
     request.last().samples[0].start_timestamp = NOW - 3_600_000;
     request = request.histogram(v2::Histogram { start_timestamp: NOW - 7_200_000, ..integer(0, 0, &[], &[]) });
     let mut series = request.last().encode_to_vec();
@@ -88,7 +88,10 @@ fn start_timestamps_in_either_place_are_accepted_and_are_no_sample() {
     message.push(0x2a);
     prost::encoding::encode_varint(series.len() as u64, &mut message);
     message.extend(series);
-    assert_eq!(write(Protocol::V2, &message, &append), Ok(written(1, 1, 0)));
+    assert_eq!(write(Protocol::V2, &message, &append), Ok(written(2, 1, 0)));
+    let up = labels(UP);
+    let kept = [(up.clone(), NOW, NOW - 3_600_000), (up, NOW, NOW - 7_200_000)];
+    assert_eq!(Stored::since(&append, 0).starts, kept);
 }
 
 #[test]
