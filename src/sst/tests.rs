@@ -214,13 +214,13 @@ fn what_is_no_table_of_this_version_is_refused_in_words() {
     assert!(matches!(refusal(good[1..].to_vec()), SstError::Inconsistent { .. }));
     let mut newer = good.clone();
     let at = newer.len() - 16;
-    newer[at] = 2;
+    newer[at] = 3;
     assert!(matches!(refusal(newer.clone()), SstError::Crc { .. }), "a flipped bit is no newer version");
     let crc = crate::codec::checksum::crc32(&newer[at - 64..at + 4]).to_le_bytes();
     newer[at + 4..at + 8].copy_from_slice(&crc);
     assert_eq!(
         refusal(newer).to_string(),
-        "bad: table format version 2 is not known here (expected 1); it needs a newer vctsdb"
+        "bad: table format version 3 is not known here (expected 2 at most); it needs a newer vctsdb"
     );
     let missing = open(&disk, "none").map(drop).unwrap_err();
     assert!(missing.to_string().starts_with("none: opening the table failed"), "{missing}");
