@@ -40,10 +40,13 @@
 //! 48    8    time of the last sample, i64 (of an empty table the smallest i64)
 //! 56    4    CRC32 of the block index
 //! 60    4    CRC32 of the series bitmap
-//! 64    4    format version, now 2
+//! 64    4    format version, 2
 //! 68    4    CRC32 of the footer up to here
 //! 72    8    the magic "VCTSTABL"
 //! ```
+//!
+//! Version 1, which is still read, has no start times and lacks some kinds of columns: tags 5 to 7 of integers, 5 and 6
+//! of floats, and frames in groups.
 //!
 //! The block index has 40 bytes for each block, in order of the file:
 //!
@@ -84,8 +87,6 @@
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
 //! [`codec::histograms`](crate::codec::histograms). Start columns (`starts`), which pieces share where they come out
 //! alike, lie behind the histogram columns.
-//!
-//! Version 1, which is still read, has no start times.
 
 mod audit;
 mod block;
