@@ -38,7 +38,7 @@ pub(crate) async fn explain(params: Params, state: &State) -> Result<Response, A
     let engine = state.engine.clone();
     let explained = blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
-        let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
+        let explained = engine.explain(&*stores.select, &question.query(left, false), analyze, &cancel);
         explained.map_err(|error| ApiError::query("query", error))
     })
     .await?;
