@@ -106,14 +106,20 @@ impl Window<'_> {
         self.cx.notes.add_of(note, span, whole);
     }
 
-    fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
+    fn slide(
+        &self,
+        i: usize,
+        buffer: &SeriesBuf,
+        events: &[u32],
+        windows: &mut Windows,
+        out: &mut Row,
+    ) -> Result<(), QueryError> {
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
         {
-            let windows = Windows { ends: &self.ends, range: self.source.range };
-            let floats = (&buffer.times[..], &buffer.values[..]);
-            windows.differences(difference, floats, events, |step, value| out.set(step, value));
+            windows.fit((&self.ends, self.source.range), difference, &buffer.times);
+            windows.differences(difference, &buffer.values, events, |step, value| out.set(step, value));
             return Ok(());
         }
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
@@ -256,7 +262,9 @@ impl Operator for Window<'_> {
         let mut events = scratch.take_indexes();
         find_events(self.function.events, &buffer.values, &mut events);
         out.reset(self.grid.steps);
-        self.slide(i, &buffer, &events, out)?;
+        let mut windows = scratch.take_windows();
+        self.slide(i, &buffer, &events, &mut windows, out)?;
+        scratch.give_windows(windows);
         self.judge_name(i, out);
         scratch.give_indexes(events);
         scratch.give_buffer(buffer);
