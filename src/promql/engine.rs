@@ -9,6 +9,7 @@ use std::{
 use super::{
     Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
+    brief,
     budget::{Budget, Pool, SAMPLE_BYTES, Share},
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
@@ -70,6 +71,8 @@ pub struct Query<'a> {
     pub timeout: Option<Duration>,
     /// Whether to count the samples looked at by step.
     pub per_step: bool,
+    /// Evaluate it only if that takes next to no time; otherwise the answer is [`QueryError::NotBrief`].
+    pub brief: bool,
 }
 
 /// Evaluates queries. Blocking: call it from a thread that may wait.
@@ -121,8 +124,14 @@ impl Engine {
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
         let (plan, grid) = self.checked(query)?;
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
+        if query.brief && !brief::may_be(&plan, &grid, select) {
+            return Err(QueryError::NotBrief);
+        }
         let cx = self.context(select, query, cancel, account);
-        self.known(&cx, &plan, grid)?;
+        let found = self.known(&cx, &plan, grid)?;
+        if query.brief && !brief::is(&found, &grid) {
+            return Err(QueryError::NotBrief);
+        }
         evaluate(cx, &plan, grid, query).map(|(answer, _)| answer)
     }
 

@@ -115,6 +115,11 @@ pub trait Select: Send + Sync {
     /// Metadata of one metric family, or of all (`None`), by family name; a family may have several.
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata>;
 
+    /// Whether [`Select::select`] finds the series with these matchers in next to no time, however many series there are.
+    fn finds_at_once(&self, _matchers: &[Matcher]) -> bool {
+        false
+    }
+
     /// How the index finds series with these matchers, in the order it takes them, and how many series there are at all
     /// times. It looks every matcher up by itself: for people, not for planning.
     ///
@@ -265,6 +270,10 @@ pub mod fake {
                 .map(|(labels, all)| (labels.clone(), inside(all)))
                 .filter(|(_, found)| !found.is_empty())
                 .collect())
+        }
+
+        fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+            matchers.iter().all(|matcher| matcher.literals().is_some())
         }
 
         fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

@@ -61,6 +61,10 @@ impl Select for Watched<'_> {
         self.inner.exemplars(selectors, range)
     }
 
+    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+        self.inner.finds_at_once(matchers)
+    }
+
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
         self.inner.metadata(family)
     }

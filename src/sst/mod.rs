@@ -12,7 +12,7 @@
 //! # Pieces and blocks
 //!
 //! A series is cut into *pieces* of up to 4096 samples, which don't overlap in time. A *block* holds neighbouring
-//! pieces, of many short series or of part of a long one, and is closed once it has about 64 KiB. It is columnar: all
+//! pieces, of many short series or of part of a long one, and is closed once it has about 16 KiB. It is columnar: all
 //! times, then all values, then all histograms; a directory in front says where each piece's columns are, so that
 //! reading one leaves the others alone. Pieces with equal times, as the series of one scrape have, share one times
 //! column.

@@ -10,7 +10,7 @@ use super::{
     view::View,
 };
 use crate::{
-    index::{IndexError, Segment, in_order, path},
+    index::{IndexError, Segment, in_order, looks_up, path},
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     seams::{
         append::SeriesId,
@@ -57,6 +57,9 @@ struct Ahead {
     from: usize,
     labels: Vec<Labels>,
 }
+
+/// Searching all values of so many label pairs takes next to no time.
+const FEW_PAIRS: u64 = 4096;
 
 /// At most so many labels are fetched in advance.
 const AHEAD: usize = 512;
@@ -253,6 +256,10 @@ impl Select for Storage {
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
         self.shared.metadata.lock().get(family)
+    }
+
+    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+        looks_up(matchers) || self.shared.index.counts().label_pairs <= FEW_PAIRS
     }
 
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
