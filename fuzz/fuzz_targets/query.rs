@@ -33,7 +33,9 @@ fn store() -> MemorySelect {
     let mut out = MemorySelect::default();
     let mut add = |pairs: &[(&str, &str)], value: &dyn Fn(i64) -> f64| {
         let mut buffer = SeriesBuf::default();
-        (0..40).for_each(|i| buffer.push_float(i * INTERVAL, value(i)));
+        // Starts of every kind: none, known, of deltas, and wrong ones.
+        let start = |i: i64| [0, 70_000, (i - 1) * INTERVAL, i * INTERVAL + 1][(i / 5 % 4) as usize];
+        (0..40).for_each(|i| buffer.push_float_from(i * INTERVAL, value(i), start(i)));
         out.series.insert(Labels::from_pairs(pairs.iter().copied()).unwrap(), buffer);
     };
     for (job, instance) in [("a", "0"), ("a", "1"), ("b", "0")] {
@@ -51,7 +53,7 @@ fn store() -> MemorySelect {
         let counts =
             BucketCounts::Float { count: 3.0 * i as f64, zero: 0.0, positive: vec![i as f64, 2.0 * i as f64], negative: vec![] };
         let sample = Histogram { sum: i as f64, positive_spans: spans, counts, ..Histogram::stale() };
-        buffer.histograms.push((i * INTERVAL, Arc::new(sample)));
+        buffer.push_histogram(i * INTERVAL, Arc::new(sample), (i / 9) * 100_000);
     }
     out.series.insert(Labels::from_pairs([("__name__", "n"), ("job", "a")]).unwrap(), buffer);
     out
@@ -60,13 +62,15 @@ fn store() -> MemorySelect {
 fuzz_target!(|input: (u8, &str)| {
     let (how, text) = input;
     let step = [0, 1_000, 15_000, 60_000][usize::from(how % 4)];
-    let query = Query { text, start: 300_000, end: if step == 0 { 300_000 } else { 600_000 }, step, lookback: None, timeout: None };
+    let end = if step == 0 { 300_000 } else { 600_000 };
+    let per_step = how & 4 != 0;
+    let query = Query { text, start: 300_000, end, step, lookback: None, timeout: None, per_step };
     let answers = ENGINES.each_ref().map(|engine| {
         let begun = Instant::now();
         let answer = engine.run(&*STORE, &query, &Cancel::default());
         assert!(begun.elapsed() < TIMEOUT + GRACE, "{text:?} took {:?}", begun.elapsed());
         // NaN differs from itself, its text doesn't.
-        answer.map(|answer| format!("{:?}", answer.value)).map_err(|error| error.to_string())
+        answer.map(|answer| format!("{:?} {:?}", answer.value, answer.samples_by_step)).map_err(|error| error.to_string())
     });
     // What a limit stops may be stopped by another of them first.
     if answers.iter().all(Result::is_ok) {

@@ -179,6 +179,10 @@ const POSITIONS: &str = "#16896 (3.7): remarks about what is aggregated point in
 const OPERATORS: &str = "#16996, #17031 (3.6): what is wrong with an operator is told at the operator; 3.5 took another closing \
                          parenthesis for the end of its left side inside an aggregation";
 
+/// Likewise where there are more remarks than are shown.
+const CROWDED: &str = "after 3.5 a remark says that sort is ineffective over steps; where there are ten already, some aren't \
+                       shown then";
+
 /// Likewise of what has no order.
 const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind topk, bottomk, limitk and \
                           limit_ratio over steps, where Prometheus keeps them in a hash map; metrics that lose their several \
@@ -396,6 +400,9 @@ pub(crate) fn reason(node: &Node, when: When, found: &Difference, ask: Ask<'_>) 
         if positions_differ(&text, difference_left) {
             return first.or(Some(POSITIONS));
         }
+        if sort_crowds_out(&text, when, difference_left) {
+            return first.or(Some(CROWDED));
+        }
         if operators_differ(&text, difference_left) {
             return first.or(Some(OPERATORS));
         }
@@ -450,6 +457,14 @@ fn positions_differ(expr: &str, found: &Difference) -> bool {
     let (theirs, ours) = (places(theirs), places(ours));
     let opens = |(a, b): (&usize, &usize)| expr.get(a - 1..b - 1).is_some_and(|t| t.chars().all(|c| c == '('));
     theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
+}
+
+/// Whether theirs are the ten remarks that are shown, and ours more than that for the one about `sort`.
+fn sort_crowds_out(expr: &str, when: When, found: &Difference) -> bool {
+    let Difference::Answer(text) = found else { return false };
+    let Some((theirs, ours)) = text.split_once("ours: ").filter(|_| text.starts_with("warnings")) else { return false };
+    let sorts = ["sort(", "sort_desc(", "sort_by_label(", "sort_by_label_desc("].iter().any(|name| expr.contains(name));
+    when.step > 0 && sorts && places(theirs).len() == 10 && ours == "[\"many\"]"
 }
 
 /// Whether two failures to parse an aggregation differ in nothing but that theirs points behind an earlier closing
