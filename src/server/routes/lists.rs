@@ -26,6 +26,20 @@ impl Lookup {
         Ok(Self { limit: params.limit()?, range: time_range(params)?, selectors: selectors(params)? })
     }
 
+    /// Looks names or values up: on this thread if the index has so few that this takes less than handing it over.
+    async fn run_in_small<T: Send + 'static>(
+        self,
+        state: &State,
+        find: impl FnOnce(&dyn Select, &Self) -> Result<Limited<T>, SelectError> + Send + 'static,
+    ) -> Result<Limited<T>, ApiError> {
+        let select = &*state.stores()?.select;
+        if self.range.start > self.range.end || !select.finds_at_once(&[]) {
+            return self.run(state, find).await;
+        }
+        let _pass = state.lookups.enter(state.engine.options().timeout).await?;
+        Ok(find(select, &self)?)
+    }
+
     /// Looks things up on a thread that may wait.
     async fn run<T: Send + 'static>(
         self,
@@ -44,7 +58,7 @@ impl Lookup {
 /// Label names.
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
     let found = Lookup::new(&params)?
-        .run(state, |select, ask| select.label_names(&ask.selectors, ask.range, ask.limit))
+        .run_in_small(state, |select, ask| select.label_names(&ask.selectors, ask.range, ask.limit))
         .await?;
     Ok(strings(found))
 }
@@ -53,7 +67,7 @@ pub(crate) async fn names(params: Params, state: &State) -> Result<Response, Api
 pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<Response, ApiError> {
     let name = unescape(decode(name.as_bytes(), false)?);
     let found = Lookup::new(&params)?
-        .run(state, move |select, ask| select.label_values(&name, &ask.selectors, ask.range, ask.limit))
+        .run_in_small(state, move |select, ask| select.label_values(&name, &ask.selectors, ask.range, ask.limit))
         .await?;
     Ok(strings(found))
 }
