@@ -116,6 +116,7 @@ pub trait Select: Send + Sync {
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata>;
 
     /// Whether [`Select::select`] finds the series with these matchers in next to no time, however many series there are.
+    /// Without matchers: whether looking through all names and values takes no longer.
     fn finds_at_once(&self, _matchers: &[Matcher]) -> bool {
         false
     }

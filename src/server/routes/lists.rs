@@ -11,15 +11,25 @@ use crate::{
         error::ApiError,
         json,
         params::{Params, decode},
-        work::blocking,
+        work::{at_once, blocking},
     },
 };
 
-/// Looks up what the parameters ask for, on a thread that may wait, and answers with what `write` makes of each item. The
-/// list keeps its room until the client has taken it.
+/// Where a list is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// On a thread that may wait.
+    Elsewhere,
+    /// Here, if the index has so few names and values that this takes less than handing it over.
+    HereIfSmall,
+}
+
+/// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
+/// the client has taken it.
 async fn list<T: Send + 'static>(
     params: &Params,
     state: &State,
+    place: Where,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
     write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
@@ -31,7 +41,9 @@ async fn list<T: Send + 'static>(
         Limited { items: Vec::new(), truncated: false }
     } else {
         let pass = state.lookups.enter(state.engine.options().timeout).await?;
-        blocking(pass, move || Ok(find(&*stores.select, &ask)?)).await?
+        let here = place == Where::HereIfSmall && stores.select.finds_at_once(&[]);
+        let job = move || Ok(find(&*stores.select, &ask)?);
+        if here { at_once(job)? } else { blocking(pass, job).await? }
     };
     let remarks = Remarks::default().truncated(found.truncated);
     let write = move |out: &mut Vec<u8>, item: T| {
@@ -43,13 +55,21 @@ async fn list<T: Send + 'static>(
 
 /// Label names.
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
-    list(&params, state, |select, ask| select.label_names(ask), |out, text| json::string(out, text)).await
+    list(&params, state, Where::HereIfSmall, |select, ask| select.label_names(ask), |out, text| json::string(out, text))
+        .await
 }
 
 /// Values of the label whose encoded name is `name`.
 pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<Response, ApiError> {
     let name = unescape(decode(name.as_bytes(), false)?);
-    list(&params, state, move |select, ask| select.label_values(&name, ask), |out, text| json::string(out, text)).await
+    list(
+        &params,
+        state,
+        Where::HereIfSmall,
+        move |select, ask| select.label_values(&name, ask),
+        |out, text| json::string(out, text),
+    )
+    .await
 }
 
 /// Label sets.
@@ -57,7 +77,7 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    list(&params, state, |select, ask| select.series(ask), json::labels).await
+    list(&params, state, Where::Elsewhere, |select, ask| select.series(ask), json::labels).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.

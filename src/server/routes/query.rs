@@ -22,7 +22,7 @@ use crate::{
         state::Stores,
         tree::tree,
         watch::Watched,
-        work::{CancelOnDrop, blocking},
+        work::{CancelOnDrop, at_once, blocking},
     },
 };
 
@@ -189,7 +189,7 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
     let waited = pass.waited;
     // Handing a brief query over to another thread takes longer than evaluating it.
     if question.asked.query.len() <= MAX_BRIEF_BYTES
-        && let Some(outcome) = Job::new(&question, state, &stores, waited).run(true)
+        && let Some(outcome) = at_once(|| Ok(Job::new(&question, state, &stores, waited).run(true)))?
     {
         return Ok(outcome);
     }
