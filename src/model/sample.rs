@@ -72,8 +72,7 @@ impl SeriesBuf {
         self.times.clear();
         self.values.clear();
         self.histograms.clear();
-        self.float_starts.clear();
-        self.histogram_starts.clear();
+        self.forget_starts();
     }
 
     /// Whether there is no sample.
@@ -129,6 +128,12 @@ impl SeriesBuf {
         self.values.extend_from_slice(other.values.get(floats).unwrap_or_default());
         self.histogram_starts.append(self.histograms.len(), other.histogram_starts.slice(histograms.clone()));
         self.histograms.extend_from_slice(other.histograms.get(histograms).unwrap_or_default());
+    }
+
+    /// Forgets all start times.
+    pub fn forget_starts(&mut self) {
+        self.float_starts.clear();
+        self.histogram_starts.clear();
     }
 
     /// Takes the floats at these positions away.

@@ -16,6 +16,12 @@ impl StartTimes {
         Self(starts)
     }
 
+    /// How many are kept: samples from there on have none.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether no sample can have one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -73,12 +79,6 @@ impl StartTimes {
     pub fn retain(&mut self, mut keep: impl FnMut(usize) -> bool) {
         let mut i = 0..;
         self.0.retain(|_| i.next().is_some_and(&mut keep));
-    }
-
-    /// Bytes of memory.
-    #[must_use]
-    pub fn memory(&self) -> usize {
-        self.0.capacity() * size_of::<i64>()
     }
 
     fn without_tail(&self) -> &[i64] {

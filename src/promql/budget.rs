@@ -176,7 +176,9 @@ impl<'q> Budget<'q> {
     pub(crate) fn read(&self, samples: &SeriesBuf) -> Result<(), QueryError> {
         self.samples.fetch_add(samples.len() as u64, Ordering::Relaxed);
         let histograms: u64 = samples.histograms.iter().map(|(_, h)| 1 + h.memory() as u64 / SAMPLE_BYTES).sum();
-        let size = histograms.saturating_add(samples.times.len() as u64);
+        // A start time is half of a sample.
+        let starts = (samples.float_starts.len() + samples.histogram_starts.len()) as u64 / 2;
+        let size = histograms.saturating_add(samples.times.len() as u64 + starts);
         let before = self.largest.fetch_max(size, Ordering::Relaxed);
         let shared = size <= before || self.pool.take((size - before) * self.threads);
         let now = self.held.load(Ordering::Relaxed).saturating_add(size);

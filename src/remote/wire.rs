@@ -156,19 +156,25 @@ pub(crate) fn sample(message: &[u8], with_start: bool) -> Result<SentSample, Wir
     if let Some(([0x09, value @ .., 0x10], mut rest)) = message.split_first_chunk::<10>()
         && let Ok(time) = take_varint(&mut rest)
     {
-        let (time, value) = (time as i64, f64::from_le_bytes(*value));
-        match rest.split_first() {
-            None => return Ok(SentSample { time, value, start: 0 }),
-            Some((0x18, mut rest)) if with_start => {
-                if let Ok(start) = take_varint(&mut rest)
-                    && rest.is_empty()
-                {
-                    return Ok(SentSample { time, value, start: start as i64 });
-                }
-            }
-            _ => {}
+        let plain = SentSample { time: time as i64, value: f64::from_le_bytes(*value), start: 0 };
+        if rest.is_empty() {
+            return Ok(plain);
+        }
+        if with_start
+            && let [0x18, start @ ..] = rest
+            && let mut rest = start
+            && let Ok(start) = take_varint(&mut rest)
+            && rest.is_empty()
+        {
+            return Ok(SentSample { start: start as i64, ..plain });
         }
     }
+    sample_by_fields(message, with_start)
+}
+
+/// The general way, out of the way of the usual one.
+#[inline(never)]
+fn sample_by_fields(message: &[u8], with_start: bool) -> Result<SentSample, WireError> {
     let mut sample = SentSample { time: 0, value: 0.0, start: 0 };
     let mut fields = Fields::new(message);
     while let Some((number, field)) = fields.next()? {

@@ -20,7 +20,7 @@ use crate::{
 
 /// Threads at most: one that reads and decodes keeps no more of them busy.
 const MOST: usize = 4;
-/// Floats handed to a thread at once (24 bytes each).
+/// Floats handed to a thread at once (32 bytes each).
 const PIECE: usize = 4_096;
 /// Histograms handed to a thread at once; one takes some hundred bytes.
 const HISTOGRAMS: usize = 256;

@@ -23,9 +23,11 @@ pub(crate) fn filled(disk: &SimDisk, rounds: i64) -> Model {
     let storage = open(disk).unwrap();
     let mut model = Model::new();
     for round in 0..rounds {
-        let mut request: Vec<Sample> =
-            (0..30).map(|s| (series(s), round * 1_000, Value::Float((round * 7_919 + s as i64) as u64))).collect();
-        request.push((series(30), round * 1_000, Value::Histogram(histogram(round))));
+        let time = round * 1_000;
+        // Without a start time, of a counter, of deltas.
+        let value = |s: i64| Value::Float((round * 7_919 + s) as u64).from([0, -7_000, time - 1_000][s as usize % 3]);
+        let mut request: Vec<Sample> = (0..30).map(|s| (series(s), time, value(s as i64))).collect();
+        request.push((series(30), time, Value::Histogram(histogram(round)).from(time - 5)));
         write(&storage, &request).unwrap();
         apply(&mut model, &request);
         if round == rounds / 2 {
@@ -68,7 +70,10 @@ fn large(disk: &SimDisk) -> Model {
     let storage = Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), roomy).unwrap();
     let mut model = Model::new();
     for round in 0..200 {
-        let value = |s: usize| Value::Float((round as u64 * 31 + s as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let value = |s: usize| {
+            let bits = (round as u64 * 31 + s as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            Value::Float(bits).from([0, -1, round * 1_000 - 15][s % 3])
+        };
         let request: Vec<Sample> = (0..200).map(|s| (series(s), round * 1_000, value(s))).collect();
         write(&storage, &request).unwrap();
         apply(&mut model, &request);

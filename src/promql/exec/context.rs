@@ -28,8 +28,7 @@ impl Settings {
     /// Forgets start times unless they are to be heeded.
     pub(super) fn settle_starts(&self, samples: &mut SeriesBuf) {
         if !self.start_times {
-            samples.float_starts.clear();
-            samples.histogram_starts.clear();
+            samples.forget_starts();
         }
     }
 }

@@ -178,6 +178,9 @@ impl Operator for Selector<'_> {
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
+        if self.give != Give::Starts {
+            buffer.forget_starts();
+        }
         self.cx.budget.read(&buffer)?;
         self.reader.iter().for_each(|reader| reader.read(buffer.len()));
         hints::settle(&mut buffer);

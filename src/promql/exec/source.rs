@@ -155,9 +155,9 @@ impl<'c> Source<'c> {
         match &self.from {
             From::Storage(set, stats_only, reader) => {
                 set.read(i, out)?;
+                self.cx.settings.settle_starts(out);
                 self.cx.budget.read(out)?;
                 reader.iter().for_each(|reader| reader.read(out.len()));
-                self.cx.settings.settle_starts(out);
                 hints::settle(out);
                 drop_stale(out);
                 if *stats_only {

@@ -315,10 +315,15 @@ fn same_for_each_series(text: &str, when: When, ask: Ask<'_>) -> bool {
     theirs.0 == 200
         && difference(&theirs, &ours).is_none()
         && all.iter().all(|labels| {
-            let exact: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let (theirs, ours) = ask(&format!("info({{{}}})", exact.join(",")), when);
+            let (theirs, ours) = ask(&format!("info({{{}}})", exact(labels)), when);
             difference(&theirs, &ours).is_none()
         })
+}
+
+/// Matchers for exactly these labels, or the labels in words.
+fn exact(labels: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join(",")
 }
 
 /// The label sets of an answer, values as quoted strings.
@@ -485,15 +490,43 @@ fn operators_differ(expr: &str, found: &Difference) -> bool {
     (head, tail) == (our_head, our_tail) && grouped && theirs < ours && behind_closing(theirs) && behind_closing(ours)
 }
 
-/// The duplicates that a failure names: their group and the two series, label by label.
-fn duplicates(message: &str) -> Option<(String, Vec<String>)> {
-    let message = message.replace("\\\"", "\"");
+/// The parts between commas that stand neither in quotes nor in braces.
+fn listed(text: &str) -> Vec<String> {
+    let (mut parts, mut quoted, mut escaped, mut depth) = (vec![String::new()], false, false, 0);
+    for c in text.chars() {
+        match c {
+            '"' if !escaped => quoted = !quoted,
+            '{' if !quoted => depth += 1,
+            '}' if !quoted => depth -= 1,
+            ',' if !quoted && depth == 0 => {
+                parts.push(String::new());
+                continue;
+            }
+            _ => {}
+        }
+        escaped = c == '\\' && !escaped;
+        parts.last_mut().unwrap().push(c);
+    }
+    let parts = parts.iter().map(|part| part.trim().to_owned());
+    parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// The labels between braces, in order.
+fn labels(text: &str) -> Vec<String> {
+    let inner = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or_default();
+    let mut labels = listed(inner);
+    labels.sort();
+    labels
+}
+
+/// The duplicates that a failure names: the labels of their group and of the two series.
+fn duplicates(message: &str) -> Option<(Vec<String>, Vec<Vec<String>>)> {
+    let message: String = serde_json::from_str(message).ok()?;
     let (_, rest) = message.split_once("found duplicate series for the match group ")?;
     let (group, rest) = rest.split_once(" on the ")?;
     let (_, rest) = rest.split_once("operation: [")?;
     let (pair, _) = rest.split_once("];many")?;
-    let series = pair.split("}, ").map(|one| one.trim_matches(['{', '}']).to_owned());
-    Some((group.trim_matches(['{', '}']).to_owned(), series.collect()))
+    Some((labels(group), listed(pair).iter().map(|one| labels(one)).collect()))
 }
 
 /// Whether two failures name other duplicates, and some part of the expression has all of the series that they name, so
@@ -510,13 +543,8 @@ fn other_duplicates(node: &Node, when: When, found: &Difference, ask: Ask<'_>) -
     if !(over_steps || unordered && their_group == our_group || expr.contains("__name__=~")) {
         return false;
     }
-    let labels = |text: &str| -> Vec<String> {
-        let mut labels: Vec<String> = text.split(", ").filter(|l| !l.is_empty()).map(str::to_owned).collect();
-        labels.sort();
-        labels
-    };
-    let in_group = |group: &str, series: &[String]| {
-        series.iter().all(|one| labels(group).iter().all(|label| labels(one).contains(label)))
+    let in_group = |group: &[String], series: &[Vec<String>]| {
+        series.iter().all(|one| group.iter().all(|label| one.contains(label)))
     };
     if !in_group(&their_group, &theirs) || !in_group(&our_group, &ours) {
         return false;
@@ -525,11 +553,9 @@ fn other_duplicates(node: &Node, when: When, found: &Difference, ask: Ask<'_>) -
     node.innermost_first().iter().filter(|(_, part)| part.kind() == Kind::Vector).any(|(_, part)| {
         [when, everywhere].into_iter().any(|when| {
             let (_, answer) = ask(&part.to_string(), when);
-            let has: BTreeSet<Vec<String>> = series(&answer.1)
-                .iter()
-                .map(|labels| labels.iter().map(|(name, value)| format!("{name}={value}")).collect())
-                .collect();
-            theirs.iter().chain(&ours).all(|one| has.contains(&labels(one)))
+            let has: BTreeSet<Vec<String>> =
+                series(&answer.1).iter().map(|series| labels(&format!("{{{}}}", exact(series)))).collect();
+            theirs.iter().chain(&ours).all(|one| has.contains(one))
         })
     })
 }
@@ -595,6 +621,12 @@ fn reworded_error(error: &str) -> String {
     if error == "Ratio value NaN is NaN" {
         return "Ratio value is NaN".to_owned();
     }
+    // The sign had no name yet.
+    if let Some((before, (_, after))) =
+        error.split_once("unexpected \"<Item ").and_then(|(before, rest)| Some((before, rest.split_once("\" <op:@>")?)))
+    {
+        return format!("{before}unexpected <op:@>{after}");
+    }
     // The two series are told in order.
     let Some((head, (list, tail))) = error
         .split_once("operation: [")
@@ -603,9 +635,9 @@ fn reworded_error(error: &str) -> String {
     else {
         return error.to_owned();
     };
-    let mut pair: Vec<&str> = list.split("}, ").map(|s| s.trim_end_matches('}')).collect();
+    let mut pair = listed(list);
     pair.sort_unstable();
-    format!("{head}operation: [{}}}];many{tail}", pair.join("}, "))
+    format!("{head}operation: [{}];many{tail}", pair.join(", "))
 }
 
 fn rewrite(answer: &mut Value, kind: &str, change: impl Fn(&str) -> Option<String>) {
@@ -634,6 +666,7 @@ fn old_words_are_told_as_new_ones() {
     let error = "found duplicate series for the match group {} on the right hand-side of the operation: \
                  [{b=\"1\"}, {a=\"1\"}];many-to-many matching not allowed";
     assert!(reworded_error(error).contains("[{a=\"1\"}, {b=\"1\"}];many"));
+    assert_eq!(reworded_error("1:2: unexpected \"<Item 57400>\" <op:@> in x"), "1:2: unexpected <op:@> in x");
     let mut answer = serde_json::json!({"warnings": ["bucket label \"le\" of \"\" for metric name \"x\" (1:2)"]});
     modernise(&mut answer);
     assert_eq!(answer["warnings"][0], "bucket label \"le\" of \"\" (1:2)");
@@ -655,8 +688,9 @@ fn a_failure_at_another_closing_parenthesis_is_known_and_one_elsewhere_is_not() 
 
 #[test]
 fn the_series_that_a_failure_names_are_told_apart() {
-    let message = "\"found duplicate series for the match group {job=\\\"api\\\"} on the right hand-side of the operation: \
-                   [{a=\\\"1\\\", job=\\\"api\\\"}, {job=\\\"api\\\"}];many-to-many matching not allowed\"";
-    let series = vec!["a=\"1\", job=\"api\"".to_owned(), "job=\"api\"".to_owned()];
-    assert_eq!(duplicates(message), Some(("job=\"api\"".to_owned(), series)));
+    let error = "found duplicate series for the match group {job=\"api\"} on the right hand-side of the operation: \
+                 [{a=\"{x, \\\"y}, {z\", job=\"api\"}, {job=\"api\"}];many-to-many matching not allowed";
+    let (group, series) = duplicates(&Value::from(error).to_string()).unwrap();
+    assert_eq!(group, ["job=\"api\""]);
+    assert_eq!(series, [vec!["a=\"{x, \\\"y}, {z\"", "job=\"api\""], vec!["job=\"api\""]]);
 }
