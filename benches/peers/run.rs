@@ -177,13 +177,15 @@ pub(crate) fn ask(kind: Kind, questions: &[Query], fleet: &Fleet, server: &Serve
             Ok((began.elapsed().as_secs_f64(), response))
         };
         let (cold, response) = time()?;
-        let (mut repeated, mut took) = (Vec::new(), 0.0);
-        let before = measure::precise_cpu_seconds(server.pid())?;
-        while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
-            repeated.push(time()?.0);
-            took = repeated.iter().sum();
-        }
-        let cpu = (measure::precise_cpu_seconds(server.pid())? - before) / repeated.len() as f64;
+        let (mut repeated, cpu) = measure::cpu_of(server.pid(), || {
+            let (mut repeated, mut took) = (Vec::new(), 0.0);
+            while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
+                repeated.push(time()?.0);
+                took = repeated.iter().sum();
+            }
+            Ok(repeated)
+        })?;
+        let cpu = cpu / repeated.len() as f64;
         repeated.sort_by(f64::total_cmp);
         let refreshed = refresh(&mut connection, query, fleet)?;
         let answer = match response.status {
