@@ -12,6 +12,8 @@ pub(crate) enum Part {
     Restart,
     Query,
     Idle,
+    /// Only when it is asked for: it takes long.
+    Growth,
 }
 
 /// The command line.
@@ -74,6 +76,7 @@ fn part(name: &str) -> Fallible<Part> {
         "restart" => Ok(Part::Restart),
         "query" => Ok(Part::Query),
         "idle" => Ok(Part::Idle),
-        _ => Err(format!("--only {name}: expected ingest, size, restart, query or idle").into()),
+        "growth" => Ok(Part::Growth),
+        _ => Err(format!("--only {name}: expected ingest, size, restart, query, idle or growth").into()),
     }
 }

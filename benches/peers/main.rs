@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench peers -- [--size tiny|small|medium|dense|wide|churn|operators] [--hours N]
-//!                              [--only ingest,size,restart,query,idle] [--runs N] [--seed N]
+//!                              [--only ingest,size,restart,query,idle,growth] [--runs N] [--seed N]
 //!                              [--keep DIR] [--question TEXT]
 //! ```
 //!
@@ -26,6 +26,7 @@
 //!    time until the server gives a right answer; then all samples are counted.
 //! 5. `idle`: in another fresh directory, 1,000 series every 15 s for two minutes, in real time: CPU and memory of a
 //!    server that has next to nothing to do.
+//! 6. `growth`, only by name: what a sample and some questions cost with 10,000, 100,000 and 1,000,000 series ([`growth`]).
 //!
 //! To work on single questions, `--only query --keep DIR` loads once and from then on asks the servers over the data kept
 //! in DIR, and `--question TEXT` asks only those whose row has that text.
@@ -39,6 +40,7 @@
 mod encode;
 mod flags;
 mod generate;
+mod growth;
 mod http;
 mod keep;
 mod load;
@@ -67,6 +69,13 @@ fn main() -> ExitCode {
 
 fn measure_all(flags: &Flags) -> Fallible<()> {
     let programs = serve::programs();
+    if flags.wants(flags::Part::Growth) {
+        let scratch = tempfile::Builder::new().prefix("vctsdb-peers-").tempdir()?;
+        growth::measure(&programs, flags, scratch.path())?;
+        if flags.parts.len() == 1 {
+            return Ok(());
+        }
+    }
     let kept = flags.keep.as_deref().map(|dir| keep::Kept::in_dir(dir, flags)).transpose()?;
     let end = kept.as_ref().map_or_else(|| measure::now_ms() - 60_000, |kept| kept.end);
     let fleet = generate::Fleet::new(flags.size, flags.hours, flags.seed, end);

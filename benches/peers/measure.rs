@@ -34,8 +34,16 @@ pub(crate) fn cpu_seconds(pid: u32) -> Fallible<f64> {
     Ok(ticks / TICKS)
 }
 
-/// Likewise in nanoseconds' precision, of the threads that there are now.
-pub(crate) fn precise_cpu_seconds(pid: u32) -> Fallible<f64> {
+/// CPU seconds of a process that `work` takes. The threads that there are tell it in nanoseconds, of threads that end only
+/// the process knows, in ticks of 10 ms: the larger one counts.
+pub(crate) fn cpu_of<T>(pid: u32, work: impl FnOnce() -> Fallible<T>) -> Fallible<(T, f64)> {
+    let before = (cpu_of_threads(pid)?, cpu_seconds(pid)?);
+    let done = work()?;
+    let threads = cpu_of_threads(pid)? - before.0;
+    Ok((done, threads.max(cpu_seconds(pid)? - before.1 - 1.0 / TICKS)))
+}
+
+fn cpu_of_threads(pid: u32) -> Fallible<f64> {
     let mut sum = 0.0;
     for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
         // A thread may end in between; it is missed then.

@@ -56,6 +56,19 @@ const OPERATORS: &[Query] = &[
     other_in_victoria_metrics(Range, "histogram_quantile(0.99, sum by (le) (rate(b[5m])))"),
 ];
 
+/// What is asked while the fleet grows: about one host, and about all.
+pub(crate) fn of_growth() -> Vec<Query> {
+    vec![
+        q(Instant, r#"node_load1{instance="HOST"}"#),
+        q(Range, r#"node_load1{instance="HOST"}"#),
+        q(Range, r#"{__name__=~"node_load.*",instance="HOST"}"#),
+        other_in_victoria_metrics(Range, r#"sum by (mode) (rate(node_cpu_seconds_total{instance="HOST"}[5m]))"#),
+        q(Instant, "sum(node_memory_MemAvailable_bytes)"),
+        other_in_victoria_metrics(Range, "sum by (cluster) (rate(node_network_receive_bytes_total[5m]))"),
+        q(Endpoint("label/instance/values"), "node_load1"),
+    ]
+}
+
 /// Of hosts. `HOST` stands for the name of one.
 const HOSTS: &[Query] = &[
     q(Instant, r#"node_load1{instance="HOST"}"#),

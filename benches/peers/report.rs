@@ -132,7 +132,7 @@ impl Report {
 
     fn value(&self, run: usize, kind: Kind, figure: Figure) -> Option<f64> {
         let (_, found) = self.of(kind).find(|(r, _)| *r == run)?;
-        found.figures.iter().find(|(f, _)| *f == figure).map(|(_, value)| *value)
+        found.figure(figure)
     }
 
     /// Per CPU second, at the speed that the machine had; anything else as it is.

@@ -41,6 +41,13 @@ pub(crate) struct Found {
     pub(crate) answers: Vec<Answered>,
 }
 
+impl Found {
+    /// The figure, if it was measured.
+    pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
+        self.figures.iter().find(|(f, _)| *f == figure).map(|(_, value)| *value)
+    }
+}
+
 /// One question's latencies (s) and answer.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -64,7 +71,7 @@ pub(crate) fn measure(
     let mut found = Found::default();
     if let Some(kept) = kept {
         let server = settled_in(kept, program, fleet, spool, &mut found)?;
-        found.answers = ask(program.kind, flags, fleet, &server)?;
+        found.answers = ask(program.kind, &queries::of(flags), fleet, &server)?;
         server.stop()?;
         return Ok(found);
     }
@@ -74,7 +81,7 @@ pub(crate) fn measure(
         if flags.wants(Part::Size) || flags.wants(Part::Query) {
             let server = settle(program, fleet, server, dir.path(), &mut found)?;
             if flags.wants(Part::Query) && fleet.size != Size::Churn {
-                found.answers = ask(program.kind, flags, fleet, &server)?;
+                found.answers = ask(program.kind, &queries::of(flags), fleet, &server)?;
                 found.figures.push((Figure::QueryPeak, measure::memory(server.pid())?.peak));
             }
         }
@@ -103,7 +110,13 @@ fn settled_in(kept: &Kept, program: &Program, fleet: &Fleet, spool: &Spool, foun
     program.start(&kept.finish(program.kind)?)
 }
 
-fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &mut Found) -> Fallible<Server> {
+pub(crate) fn ingest(
+    program: &Program,
+    fleet: &Fleet,
+    spool: &Spool,
+    dir: &Path,
+    found: &mut Found,
+) -> Fallible<Server> {
     let server = program.start(dir)?;
     let before = measure::cpu_seconds(server.pid())?;
     let (loaded, yardstick) = measure::beside_yardstick(|| load::send(spool, &server.address));
@@ -127,7 +140,13 @@ fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &m
 }
 
 /// Restarts the server gracefully, waits until nothing more happens to its files, and measures them.
-fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &mut Found) -> Fallible<Server> {
+pub(crate) fn settle(
+    program: &Program,
+    fleet: &Fleet,
+    server: Server,
+    dir: &Path,
+    found: &mut Found,
+) -> Fallible<Server> {
     found.figures.push((Figure::IngestStopped, fleet.samples() as f64 / server.stop()?));
     let server = program.start(dir)?;
     if program.kind == Kind::VictoriaMetrics {
@@ -147,10 +166,10 @@ fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &
     Ok(server)
 }
 
-fn ask(kind: Kind, flags: &Flags, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
+pub(crate) fn ask(kind: Kind, questions: &[Query], fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
     let mut connection = Connection::open(&server.address)?;
     let mut all = Vec::new();
-    for query in &queries::of(flags) {
+    for query in questions {
         let path = format!("{}{}", query.path(fleet), kind.uncached());
         let mut time = || -> Fallible<_> {
             let began = Instant::now();
@@ -158,13 +177,15 @@ fn ask(kind: Kind, flags: &Flags, fleet: &Fleet, server: &Server) -> Fallible<Ve
             Ok((began.elapsed().as_secs_f64(), response))
         };
         let (cold, response) = time()?;
-        let (mut repeated, mut took) = (Vec::new(), 0.0);
-        let before = measure::precise_cpu_seconds(server.pid())?;
-        while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
-            repeated.push(time()?.0);
-            took = repeated.iter().sum();
-        }
-        let cpu = (measure::precise_cpu_seconds(server.pid())? - before) / repeated.len() as f64;
+        let (mut repeated, cpu) = measure::cpu_of(server.pid(), || {
+            let (mut repeated, mut took) = (Vec::new(), 0.0);
+            while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
+                repeated.push(time()?.0);
+                took = repeated.iter().sum();
+            }
+            Ok(repeated)
+        })?;
+        let cpu = cpu / repeated.len() as f64;
         repeated.sort_by(f64::total_cmp);
         let refreshed = refresh(&mut connection, query, fleet)?;
         let answer = match response.status {

@@ -98,6 +98,12 @@ impl Fleet {
         Self { size, seed, end: end / 60_000 * 60_000, interval, rounds, hosts }
     }
 
+    /// Hosts with so many series together, every 60 s for 20 minutes.
+    pub(crate) fn growing(series: usize, seed: u64, end: i64) -> Self {
+        let hosts = series / host::SERIES;
+        Self { size: Size::Wide, seed, end: end / 60_000 * 60_000, interval: 60_000, rounds: 20, hosts }
+    }
+
     /// Time of the first scrape round (ms).
     pub(crate) fn start(&self) -> i64 {
         self.end - (self.rounds as i64 - 1) * self.interval

@@ -1,0 +1,84 @@
+//! How costs grow with the number of series: the same load of 10,000, 100,000 and 1,000,000 of them, and the same questions.
+//!
+//! Each server is loaded and restarted in a fresh directory, as for the other parts. A question about one host touches as
+//! many samples however many hosts there are, so its cost should stay; one about all hosts should cost ten times as much
+//! with ten times the hosts.
+
+use std::path::Path;
+
+use crate::{
+    Fallible,
+    encode::Spool,
+    flags::Flags,
+    generate::Fleet,
+    measure,
+    queries::{self, Query},
+    run::{self, Found},
+    serve::{Kind, Program},
+};
+
+/// Numbers of series.
+const SERIES: [usize; 3] = [10_000, 100_000, 1_000_000];
+
+/// What one server showed with one number of series.
+struct Stage {
+    kind: Kind,
+    series: usize,
+    /// CPU for a sample until all data is in its place (µs).
+    cpu: f64,
+    found: Found,
+}
+
+/// Measures all programs and prints the table.
+pub(crate) fn measure(programs: &[Program], flags: &Flags, scratch: &Path) -> Fallible<()> {
+    let questions = queries::of_growth();
+    let mut stages = Vec::new();
+    for series in SERIES {
+        let fleet = Fleet::growing(series, flags.seed, measure::now_ms() - 60_000);
+        let dir = tempfile::Builder::new().prefix("growth-").tempdir_in(scratch)?;
+        eprintln!("growth: encoding {} samples of {series} series", fleet.samples());
+        let spool = Spool::write(&fleet, &dir.path().join("requests"))?;
+        for program in programs {
+            eprintln!("growth: {} with {series} series", program.kind.name());
+            match stage(program, &questions, &fleet, &spool, dir.path()) {
+                Ok((cpu, found)) => stages.push(Stage { kind: program.kind, series, cpu, found }),
+                // What the others show is worth a table nevertheless.
+                Err(error) => println!("{} with {series} series failed: {error}\n", program.kind.name()),
+            }
+        }
+    }
+    print(programs, &questions, &stages);
+    Ok(())
+}
+
+fn stage(program: &Program, questions: &[Query], fleet: &Fleet, spool: &Spool, dir: &Path) -> Fallible<(f64, Found)> {
+    let dir = tempfile::Builder::new().prefix("server-").tempdir_in(dir)?;
+    let mut found = Found::default();
+    let server = run::ingest(program, fleet, spool, dir.path(), &mut found)?;
+    let server = run::settle(program, fleet, server, dir.path(), &mut found)?;
+    found.answers = run::ask(program.kind, questions, fleet, &server)?;
+    let per_cpu_second = found.figure(crate::report::Figure::IngestStopped).unwrap_or(f64::NAN);
+    Ok((1e6 / per_cpu_second, found))
+}
+
+fn print(programs: &[Program], questions: &[Query], stages: &[Stage]) {
+    let counts: Vec<_> = SERIES.iter().map(usize::to_string).collect();
+    println!("| series | {} |", counts.join(" | "));
+    println!("|---|{}", "--:|".repeat(SERIES.len()));
+    for program in programs {
+        let name = program.kind.name();
+        let row = |what: &str, digits: usize, number: &dyn Fn(&Stage) -> Option<f64>| {
+            let of = |series: &usize| stages.iter().find(|s| s.kind == program.kind && s.series == *series);
+            let show = |n: Option<f64>| n.map_or_else(|| "-".to_owned(), |n| format!("{n:.digits$}"));
+            let cells: Vec<_> = SERIES.iter().map(|series| show(of(series).and_then(number))).collect();
+            println!("| {name}: {} | {} |", what.replace('|', "\\|"), cells.join(" | "));
+        };
+        row("CPU for a sample, until stopped with all data in its place (µs)", 2, &|stage| Some(stage.cpu));
+        for (i, question) in questions.iter().enumerate() {
+            let label = question.label();
+            row(&format!("`{label}`, repeated (ms)"), 2, &|stage| Some(stage.found.answers.get(i)?.repeated * 1e3));
+            row(&format!("`{label}`, CPU (ms)"), 3, &|stage| Some(stage.found.answers.get(i)?.cpu * 1e3));
+        }
+    }
+    println!();
+}
