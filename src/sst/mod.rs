@@ -85,6 +85,7 @@
 
 mod audit;
 mod block;
+mod buffers;
 mod builder;
 mod cache;
 mod error;
