@@ -86,10 +86,10 @@ pub struct Flags {
           help_heading = "Queries", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_samples: Option<u64>,
 
-    /// Queries evaluated at once; further ones wait.
-    #[arg(long = "query.max-concurrency", env = "VCTSDB_QUERY_MAX_CONCURRENCY", default_value_t = 20,
+    /// Queries evaluated at once; further ones wait [default: 20, less if --memory is less than 320MiB].
+    #[arg(long = "query.max-concurrency", env = "VCTSDB_QUERY_MAX_CONCURRENCY",
           value_name = "COUNT", help_heading = "Queries", value_parser = clap::value_parser!(u16).range(1..))]
-    pub max_concurrency: u16,
+    pub max_concurrency: Option<u16>,
 
     /// How far back an instant selector looks for a sample.
     #[arg(long = "query.lookback-delta", env = "VCTSDB_QUERY_LOOKBACK_DELTA", default_value = "5m",
@@ -197,6 +197,7 @@ impl Config {
         let all_samples = (budget.queries / SAMPLE_BYTES).max(flags.max_samples.unwrap_or(0));
         let affordable = all_samples.clamp(1, MAX_SAMPLES);
         let max_samples = flags.max_samples.unwrap_or(affordable);
+        let max_queries = flags.max_concurrency.unwrap_or(budget.queries_at_once);
         Self {
             data_dir: flags.data_dir.clone(),
             listen: flags.listen.clone(),
@@ -217,13 +218,13 @@ impl Config {
                 instance: flags.listen.clone(),
                 memory: memory.0,
                 bodies_bytes: budget.bodies,
-                max_queries: usize::from(flags.max_concurrency),
+                max_queries: usize::from(max_queries),
                 result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
                 deadlines: Deadlines::default(),
                 external_labels: flags.external_labels(),
-                flags: flags.listed(memory, max_samples),
+                flags: flags.listed(memory, max_samples, max_queries),
                 query_log: flags.query_log.clone(),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
@@ -270,7 +271,7 @@ impl Flags {
     }
 
     /// Names and values as they are in effect.
-    fn listed(&self, memory: Bytes, max_samples: u64) -> Vec<(String, String)> {
+    fn listed(&self, memory: Bytes, max_samples: u64, max_queries: u16) -> Vec<(String, String)> {
         let format = self.log_format.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         [
             ("data-dir", self.data_dir.to_string_lossy().into_owned()),
@@ -288,7 +289,7 @@ impl Flags {
                 self.query_log.as_deref().map_or_else(String::new, |path| path.to_string_lossy().into_owned()),
             ),
             ("query.lookback-delta", format_duration(ms(self.lookback))),
-            ("query.max-concurrency", self.max_concurrency.to_string()),
+            ("query.max-concurrency", max_queries.to_string()),
             ("query.max-samples", max_samples.to_string()),
             ("query.timeout", format_duration(ms(self.query_timeout))),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
@@ -325,7 +326,7 @@ mod tests {
             &Only::parse_from([
                 "vctsdb",
                 "--memory",
-                "64MiB",
+                "96MiB",
                 "--query.timeout",
                 "1m30s",
                 "--external-label",
@@ -344,11 +345,12 @@ mod tests {
         let config = config();
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
-        assert_eq!(config.engine.max_samples, (6 << 20) / SAMPLE_BYTES, "3/16 of what is not set aside");
+        assert_eq!(config.engine.max_samples, (45 << 20) / 4 / SAMPLE_BYTES, "3/16 of what is not set aside");
         assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
-        assert_eq!(flag("memory"), Some("64MiB"));
+        assert_eq!(flag("memory"), Some("96MiB"));
+        assert_eq!(flag("query.max-concurrency"), Some("6"));
         assert_eq!(flag("query.timeout"), Some("1m30s"));
         assert_eq!(flag("external-label"), Some("dc=a=b,replica=1,zone=z"));
         assert_eq!(config.server.external_labels.get("dc"), Some("a=b"));

@@ -1,7 +1,7 @@
 //! vctsdb beside its peers: the same load and the same questions, one table of ratios.
 //!
 //! ```text
-//! cargo bench --bench peers -- [--size tiny|small|medium|dense|wide|churn|operators] [--hours N]
+//! cargo bench --bench peers -- [--size tiny|small|medium|dense|hosts|wide|churn|operators] [--hours N]
 //!                              [--only ingest,size,restart,query,idle,growth] [--runs N] [--seed N]
 //!                              [--keep DIR] [--question TEXT]
 //! ```

@@ -66,8 +66,13 @@ const PROCESS: u64 = 24 << 20;
 /// One byte of so many is for what nobody counts: freed memory that the allocator can't give back because a neighbour is in
 /// use, tables and segments being built, labels of an answer's series.
 const UNCOUNTED: u64 = 8;
-/// With less nothing useful can be done beside that.
-const LEAST: Bytes = Bytes(64 << 20);
+/// Queries that run at once take some MiB each that nobody counts, buffers and what their threads leave to the allocator, so
+/// that there are fewer where this is less than …
+const PER_QUERY: u64 = 16 << 20;
+/// … times this.
+const MOST_QUERIES: u16 = 20;
+/// With less the process would pass its budget for moments: 64 MiB came to 71 to 84 under load or several questions at once.
+const LEAST: Bytes = Bytes(96 << 20);
 /// Keeping less than this wouldn't keep what one flush writes.
 const LEAST_KEPT: Bytes = Bytes(32 << 20);
 /// Remote-write bodies held at once are of no use beyond this.
@@ -84,13 +89,22 @@ pub(super) struct Budget {
     pub(super) answers: u64,
     /// For the bodies of remote writes.
     pub(super) bodies: u64,
+    /// How many queries may run at once.
+    pub(super) queries_at_once: u16,
 }
 
 impl Budget {
     /// Divides `memory`.
     pub(super) fn new(memory: Bytes) -> Self {
         let rest = memory.0.saturating_sub(PROCESS + memory.0 / UNCOUNTED);
-        Self { storage: rest / 8 * 5, queries: rest / 16 * 3, answers: rest / 16, bodies: (rest / 8).min(MOST_BODIES) }
+        let at_once = u16::try_from(memory.0 / PER_QUERY).unwrap_or(MOST_QUERIES).clamp(1, MOST_QUERIES);
+        Self {
+            storage: rest / 8 * 5,
+            queries: rest / 16 * 3,
+            answers: rest / 16,
+            bodies: (rest / 8).min(MOST_BODIES),
+            queries_at_once: at_once,
+        }
     }
 }
 
@@ -105,7 +119,7 @@ pub(super) fn kept(text: &str) -> Result<Bytes, String> {
 /// Reads a memory budget.
 pub(super) fn budget(text: &str) -> Result<Bytes, String> {
     match text.parse()? {
-        bytes if bytes < LEAST => Err(format!("{bytes} is too little to start with: it takes at least {LEAST}")),
+        bytes if bytes < LEAST => Err(format!("{bytes} is too little to stay within: it takes at least {LEAST}")),
         bytes => Ok(bytes),
     }
 }
@@ -146,16 +160,17 @@ mod tests {
 
     #[test]
     fn a_budget_too_small_to_start_is_refused_with_the_least() {
-        let refused = budget("16MiB").unwrap_err();
-        assert!(refused.contains("16MiB") && refused.contains("at least 64MiB"), "{refused}");
-        assert_eq!(budget("64MiB"), Ok(LEAST));
+        let refused = budget("64MiB").unwrap_err();
+        assert!(refused.contains("64MiB") && refused.contains("at least 96MiB"), "{refused}");
+        assert_eq!(budget("96MiB"), Ok(LEAST));
         assert!(kept("1MiB").is_err() && kept("32MiB").is_ok());
     }
 
     #[test]
     fn the_parts_and_the_process_are_all_there_is() {
-        for memory in [64 << 20, 128 << 20, 1 << 30, 4 << 30] {
-            let Budget { storage, queries, answers, bodies } = Budget::new(Bytes(memory));
+        for memory in [96 << 20, 128 << 20, 1 << 30, 4 << 30] {
+            let Budget { storage, queries, answers, bodies, queries_at_once } = Budget::new(Bytes(memory));
+            assert!(u64::from(queries_at_once) == (memory >> 24).min(20));
             assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + bodies <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
             let memtables = options.memtable_bytes * (options.sealed_limit + 1);

@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use super::{QueryError, QueryStats};
 use crate::{
-    model::{Matcher, SeriesBuf},
+    model::{Labels, Matcher, SeriesBuf},
     seams::room::Room,
 };
 
@@ -38,6 +38,8 @@ impl Cancel {
 
 /// A sample in memory takes about this many bytes: a time and a value.
 pub const SAMPLE_BYTES: u64 = 16;
+/// What a series kept by its labels takes beside these: their counters, its place in a list, mostly one in a map.
+const SERIES_BYTES: u64 = 64;
 
 /// What all running queries together hold, in samples.
 #[derive(Debug)]
@@ -97,7 +99,8 @@ impl Drop for Share {
 ///
 /// Memory is counted in samples, as Prometheus does: what a thread has decoded of the series it works on, and every
 /// cell of a row that stays in memory. Rows that are folded away as they come cost nothing. A histogram counts as the
-/// samples that would take its memory. What a query holds it also takes from the [`Pool`] of all queries, and gives
+/// samples that would take its memory. Labels that are kept, of an answer's series or to find those that belong together,
+/// are memory too, but no samples: they count only in what all queries share. What a query holds it also takes from the [`Pool`] of all queries, and gives
 /// back what is left when it ends.
 #[derive(Debug)]
 pub(crate) struct Budget<'q> {
@@ -106,6 +109,8 @@ pub(crate) struct Budget<'q> {
     deadline: Option<Instant>,
     max_samples: u64,
     held: AtomicU64,
+    /// Likewise in samples, what kept labels take.
+    labels: AtomicU64,
     /// The largest series read, which is what the buffers of the threads keep room for.
     largest: AtomicU64,
     threads: u64,
@@ -127,6 +132,7 @@ impl<'q> Budget<'q> {
             deadline: Instant::now().checked_add(timeout),
             max_samples,
             held: zero(),
+            labels: zero(),
             largest: zero(),
             threads: threads as u64,
             peak: zero(),
@@ -157,6 +163,13 @@ impl<'q> Budget<'q> {
             (false, false) => Err(self.others_hold_too_many()),
             (false, true) => Ok(()),
         }
+    }
+
+    /// Takes room for a series that is kept by its labels until the query ends, or fails.
+    pub(crate) fn keep(&self, labels: &Labels) -> Result<(), QueryError> {
+        let samples = (labels.as_bytes().len() as u64 + SERIES_BYTES) / SAMPLE_BYTES;
+        self.labels.fetch_add(samples, Ordering::Relaxed);
+        if self.pool.take(samples) { Ok(()) } else { Err(self.others_hold_too_many()) }
     }
 
     /// Gives back room.
@@ -205,10 +218,19 @@ impl<'q> Budget<'q> {
         self.refused(&format!("limit {}", self.max_samples))
     }
 
+    /// What it has taken of what all queries share.
+    fn mine(&self) -> u64 {
+        let buffers = self.largest.load(Ordering::Relaxed).saturating_mul(self.threads);
+        self.held.load(Ordering::Relaxed) + self.labels.load(Ordering::Relaxed) + buffers
+    }
+
     /// Likewise, where other queries hold what this one lacks.
     fn others_hold_too_many(&self) -> QueryError {
         let (held, limit) = self.pool.usage();
-        let mine = self.held.load(Ordering::Relaxed);
+        let mine = self.mine();
+        if mine > limit {
+            return self.refused(&format!("limit {limit}"));
+        }
         let others = held.saturating_sub(mine);
         self.refused(&format!("limit {limit} for all queries together, of which others hold {others}; try again later"))
     }
@@ -239,7 +261,7 @@ impl<'q> Budget<'q> {
 /// A query that has ended, however it did, holds nothing.
 impl Drop for Budget<'_> {
     fn drop(&mut self) {
-        self.pool.give(*self.held.get_mut() + *self.largest.get_mut() * self.threads);
+        self.pool.give(self.mine());
     }
 }
 
@@ -295,6 +317,20 @@ mod tests {
         assert_eq!(pool.usage(), (101, 100), "what is refused counts until all is given back");
         drop(share);
         assert_eq!(pool.usage(), (0, 100));
+    }
+
+    #[test]
+    fn labels_that_are_kept_count_in_what_all_queries_share() {
+        let (cancel, pool) = (Cancel::default(), Pool::new(20));
+        let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 1);
+        let labels = Labels::from_pairs([("instance", "a".repeat(90))]).unwrap();
+        budget.keep(&labels).unwrap();
+        assert_eq!(pool.usage(), (10, 20), "{}", labels.as_bytes().len());
+        budget.hold(10).unwrap();
+        let refused = budget.keep(&labels).unwrap_err().to_string();
+        assert!(refused.contains("(limit 20; "), "{refused}");
+        drop(budget);
+        assert_eq!(pool.usage(), (0, 20));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    buffers,
     builder::{FLOATS, HISTOGRAMS},
     piece::{MAX_MEMORY, MAX_SAMPLES},
     starts,
@@ -286,6 +287,12 @@ impl Block {
         let samples = column.samples as usize;
         times::decode(column.part.of(&self.bytes), samples, out)?;
         Ok(samples)
+    }
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        buffers::give(std::mem::take(&mut self.bytes));
     }
 }
 

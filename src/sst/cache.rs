@@ -27,6 +27,8 @@ use super::block::Block;
 
 /// Parts that are locked one by one.
 const SHARDS: usize = 8;
+/// Blocks that can be loaded at the same time without waiting for each other, if chance wills it.
+const LOADS: usize = 64;
 /// Probation gives way first when it has more than this share of a shard.
 const PROBATION: usize = 8;
 /// A kept block is passed over at most so often.
@@ -77,6 +79,8 @@ pub struct CacheCounts {
 #[derive(Debug)]
 pub struct BlockCache {
     shards: [Mutex<Shard>; SHARDS],
+    /// Held while a block is loaded: those who ask for it meanwhile wait and find it.
+    loads: [Mutex<()>; LOADS],
     /// Bytes that a shard may hold.
     limit: usize,
     next_table: AtomicU64,
@@ -88,7 +92,13 @@ impl BlockCache {
     #[must_use]
     pub fn new(bytes: usize) -> Self {
         let hasher = hashbrown::DefaultHashBuilder::default();
-        Self { shards: Default::default(), limit: bytes / SHARDS, next_table: AtomicU64::new(0), hasher }
+        Self {
+            shards: Default::default(),
+            loads: [const { Mutex::new(()) }; LOADS],
+            limit: bytes / SHARDS,
+            next_table: AtomicU64::new(0),
+            hasher,
+        }
     }
 
     /// What it holds and how it has done since it was made.
@@ -118,11 +128,17 @@ impl BlockCache {
         load: impl FnOnce() -> Result<Block, E>,
     ) -> Result<Arc<Block>, E> {
         let key = Key { table, block: number as u32 };
-        let shard = self.shard(&key);
+        let hash = self.hasher.hash_one(key) as usize;
+        // The map takes the hash's other end.
+        let shard = self.shards.get(hash >> 8 & (SHARDS - 1));
         if let Some(block) = shard.and_then(|shard| shard.lock().find(&key, pass)) {
             return Ok(block);
         }
-        // Not under the lock: others go on meanwhile. Two may load one block then, and one of the copies goes.
+        // Not under the shard's lock: others go on meanwhile, but for those who want the same block.
+        let _alone = self.loads.get(hash >> 16 & (LOADS - 1)).map(Mutex::lock);
+        if let Some(block) = shard.and_then(|shard| shard.lock().held(&key, pass)) {
+            return Ok(block);
+        }
         let block = Arc::new(load()?);
         if let Some(shard) = shard {
             shard.lock().put(key, &block, pass, self.limit);
@@ -135,11 +151,6 @@ impl BlockCache {
         for shard in &self.shards {
             shard.lock().forget(table);
         }
-    }
-
-    fn shard(&self, key: &Key) -> Option<&Mutex<Shard>> {
-        // The map takes the hash's other end.
-        self.shards.get(self.hasher.hash_one(key) as usize >> 8 & (SHARDS - 1))
     }
 }
 
@@ -172,11 +183,17 @@ struct Shard {
 
 impl Shard {
     fn find(&mut self, key: &Key, pass: Pass) -> Option<Arc<Block>> {
-        let Some(held) = self.blocks.get_mut(key) else {
-            self.misses += 1;
-            return None;
-        };
-        self.hits += 1;
+        let found = self.held(key, pass);
+        match found {
+            Some(_) => self.hits += 1,
+            None => self.misses += 1,
+        }
+        found
+    }
+
+    /// Likewise, and counts nothing.
+    fn held(&mut self, key: &Key, pass: Pass) -> Option<Arc<Block>> {
+        let held = self.blocks.get_mut(key)?;
         if held.pass != pass {
             held.pass = pass;
             held.reuses = (held.reuses + 1).min(MOST_REUSES);
@@ -287,6 +304,30 @@ mod tests {
         assert_eq!(read(&cache, cache.table_number(), 0..20).len(), 20, "another table's blocks are others");
         let counts = cache.counts();
         assert_eq!((counts.hits, counts.misses), (20, 40));
+    }
+
+    #[test]
+    fn who_asks_for_a_block_that_is_being_loaded_waits_for_it() {
+        let cache = BlockCache::new(1 << 20);
+        let table = cache.table_number();
+        let loads = AtomicU64::new(0);
+        let all = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    all.wait();
+                    for number in 0..50 {
+                        let load = || {
+                            loads.fetch_add(1, Ordering::Relaxed);
+                            std::thread::yield_now();
+                            block(1 << 10)
+                        };
+                        cache.get(table, number, Pass::new(), load).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(loads.into_inner(), 50);
     }
 
     #[test]

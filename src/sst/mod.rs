@@ -90,6 +90,7 @@
 
 mod audit;
 mod block;
+mod buffers;
 mod builder;
 mod cache;
 mod error;

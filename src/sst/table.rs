@@ -10,6 +10,7 @@ use roaring::RoaringBitmap;
 use super::{
     BlockCache, Pass, SstError, TableScan, TableSummary,
     block::Block,
+    buffers,
     footer::{self, Footer},
     hole::Holes,
     index::{self, BlockMeta},
@@ -179,7 +180,7 @@ impl Table {
 
     /// Reads and checks a block.
     pub(super) fn load(&self, meta: &BlockMeta) -> Result<Block, SstError> {
-        let mut bytes = vec![0; meta.len as usize];
+        let mut bytes = buffers::take(meta.len as usize);
         self.file.read_at(&mut bytes, meta.at).map_err(SstError::io(&self.path, "reading a block"))?;
         let Some((body, stored)) = bytes.split_last_chunk::<4>() else {
             return Err(SstError::inconsistent(&self.path, "a block", meta.at, "it is shorter than its checksum"));

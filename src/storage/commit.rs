@@ -7,7 +7,12 @@
 //! When the log can't be written (disk full, say) the batches at hand are refused, nothing of them is kept, and the
 //! segment is abandoned at its last synced byte; the next batch tries a new segment, so writing resumes by itself.
 
-use std::{collections::VecDeque, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
@@ -118,15 +123,12 @@ pub(super) struct Committer {
     newest: Option<(u64, u64)>,
     /// When the active memtable got its first sample (ms).
     active_since: Option<i64>,
-    /// Bytes of records since the last seal.
-    logged: u64,
 }
 
 impl Committer {
-    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count. Of the active memtable the log
-    /// has `logged` bytes.
-    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>, logged: u64) -> Self {
-        Self { writer: None, newest, active_since, logged }
+    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count.
+    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>) -> Self {
+        Self { writer: None, newest, active_since }
     }
 
     /// Writes, syncs and applies everything that waits.
@@ -158,7 +160,8 @@ impl Committer {
         let began = std::time::Instant::now();
         writer.commit(&*shared.disk)?;
         shared.counters.syncs.observe(began.elapsed().as_secs_f64());
-        self.logged += pending.iter().map(|p| p.record.len() as u64).sum::<u64>();
+        let logged = pending.iter().map(|p| p.record.len() as u64).sum();
+        shared.logged.fetch_add(logged, Ordering::Relaxed);
         Ok(())
     }
 
@@ -224,13 +227,11 @@ impl Committer {
         }
     }
 
-    /// Swaps in a fresh memtable when the active one is large or old enough, or its log is long enough: exemplars and
-    /// metadata make the log longer and fill no memtable.
+    /// Swaps in a fresh memtable when the active one or its log is full, or it is old enough.
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
         let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
-        let large = is_full(shared, &view) || self.logged >= shared.options.log_bytes;
-        if (large || aged) && view.sealed.len() < shared.options.sealed_limit {
+        if (aged || is_full(shared, &view)) && view.sealed.len() < shared.options.sealed_limit {
             self.swap(shared);
         }
     }
@@ -253,7 +254,7 @@ impl Committer {
         });
         shared.index.seal_head();
         self.active_since = None;
-        self.logged = 0;
+        shared.logged.store(0, Ordering::Relaxed);
         shared.work.notify();
     }
 }
@@ -285,8 +286,12 @@ pub(super) fn run(shared: &Shared) {
     }
 }
 
-/// Whether new samples, and the labels of series new with them, have the memory they may take.
+/// Whether new samples, and the labels of series new with them, have the memory they may take, or all that is new since
+/// the last seal the log: exemplars and metadata make that longer and fill no memtable.
 pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
+    if shared.logged.load(Ordering::Relaxed) >= shared.options.log_bytes {
+        return true;
+    }
     let most = shared.options.memtable_bytes;
     let samples = view.active.bytes();
     samples >= most || samples + shared.index.active_head_bytes() >= most
@@ -303,5 +308,9 @@ pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
         return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));
     }
     let full = view.sealed.len() >= shared.options.sealed_limit && is_full(shared, &view);
-    if full { Err(unavailable("memory for new samples is full until the disk has taken older ones")) } else { Ok(()) }
+    if full {
+        Err(unavailable("the log or the memory for new samples is full until the disk has taken older ones"))
+    } else {
+        Ok(())
+    }
 }

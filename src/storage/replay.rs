@@ -48,7 +48,8 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     report(shared, &visited, undecodable);
     let active = !shared.view.load().active.is_empty();
     let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
-    shared.committer = Committer::new(newest, active.then(|| shared.clock.now()), logged).into();
+    shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
+    shared.logged = logged.into();
     if visited.records > 0 {
         tracing::info!(
             records = visited.records,

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64},
+        atomic::{AtomicBool, AtomicI64, AtomicU64},
     },
     thread::JoinHandle,
     time::Duration,
@@ -74,6 +74,8 @@ pub(super) struct Shared {
     pub(super) queue: Queue,
     /// The log's end; locked by whoever commits.
     pub(super) committer: Mutex<Committer>,
+    /// Bytes of records in the log since the last seal.
+    pub(super) logged: AtomicU64,
     /// What is live on disk; held from deciding on a change until it is synced and visible.
     pub(super) manifest: Mutex<Manifest>,
     /// Number of the next table or segment.
@@ -186,7 +188,8 @@ impl Shared {
             view: ArcSwap::from_pointee(opened.view),
             view_change: Mutex::default(),
             queue: Queue::default(),
-            committer: Mutex::new(Committer::new(None, None, 0)),
+            committer: Mutex::new(Committer::new(None, None)),
+            logged: AtomicU64::default(),
             next_file: Mutex::new(opened.next_file),
             floor: AtomicI64::new(opened.manifest.floor),
             // Only a look at all series could tell; the first merge of the index takes it.

@@ -141,7 +141,7 @@ fn a_budget_too_small_and_a_place_that_cant_be_written_are_said_before_anything_
     let address = free_address();
     let small = run(&["--data-dir", data.to_str().unwrap(), "--listen", &address, "--memory", "1MiB"]);
     let said = String::from_utf8_lossy(&small.stderr).into_owned();
-    assert!(small.status.code() == Some(2) && said.contains("at least 64MiB"), "{said}");
+    assert!(small.status.code() == Some(2) && said.contains("at least 96MiB"), "{said}");
     assert!(!data.exists());
     let nowhere = run(&["--data-dir", "/proc/vctsdb", "--listen", &address]);
     let said = String::from_utf8_lossy(&nowhere.stderr).into_owned();

@@ -5,7 +5,7 @@ use std::path::Path;
 use vctsdb::{
     model::{Exemplar, Labels, MatchOp, Matcher, Metadata, TimeRange},
     seams::{
-        append::{Append, Batch, FloatSample},
+        append::{Append, AppendError, Batch, FloatSample},
         env::{Cut, Disk, Op, SimDisk},
         select::Select,
         status::Status,
@@ -207,6 +207,29 @@ fn a_log_of_exemplars_and_metadata_alone_stays_short() {
     let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
     let kept: usize = storage.exemplars(&[all], TimeRange::ALL).unwrap().iter().map(|(_, list)| list.len()).sum();
     assert_eq!((kept, storage.metadata(None).len()), (2_001, 32));
+}
+
+#[test]
+fn a_log_of_exemplars_alone_is_bounded_while_nothing_can_be_flushed() {
+    let disk = SimDisk::new();
+    let options = vctsdb::storage::StorageOptions { log_bytes: 4_000, ..super::store::options() };
+    let sealed = options.sealed_limit;
+    let clock = std::sync::Arc::new(vctsdb::seams::env::TestClock::at(0));
+    let storage = Storage::open(std::sync::Arc::new(disk.clone()), clock, options).unwrap();
+    let append = |round| {
+        let mut batch = Batch::default();
+        let id = Append::series(&storage, &series(0), None, &mut batch).unwrap();
+        batch.exemplars.push((id, exemplar(round)));
+        block_on(storage.append(batch))
+    };
+    assert!(write(&storage, 0));
+    // Flushing is left to whoever holds the store here, so this is a disk that takes the log and nothing else.
+    let refused = (0..2_000).find_map(|round| append(round).err()).unwrap();
+    assert!(matches!(refused, AppendError::Unavailable { .. }), "{refused}");
+    let longest = (sealed as u64 + 1) * 6_000;
+    assert!(storage.status().wal_bytes < longest, "{} of {longest}", storage.status().wal_bytes);
+    storage.flush().unwrap();
+    append(2_000).unwrap();
 }
 
 #[test]

@@ -177,7 +177,7 @@ fn a_day_of_five_senders_is_stored_as_acknowledged_through_random_kills() {
     let dir = tempfile::tempdir().unwrap();
     let (data, address) = (dir.path().join("data"), free_address());
     // Little memory, so that there are flushes and merges to be killed in too.
-    let options = ["--self-scrape.interval", "0", "--memory", "64MiB"];
+    let options = ["--self-scrape.interval", "0", "--memory", "96MiB"];
     let server = Mutex::new(Some(vctsdb(&data, &address, &options)));
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
     let begin = now - SCRAPES as i64 * STEP;

@@ -25,6 +25,8 @@ pub(crate) enum Size {
     Medium,
     /// 30,000 series, every 15 s, for three hours.
     Dense,
+    /// 100,000 series, every 15 s, for an hour.
+    Hosts,
     /// 1,000 series, every 15 s, for an hour.
     Tiny,
     /// 1,000,000 series, every 60 s, for ten minutes.
@@ -42,10 +44,14 @@ impl Size {
             "medium" => Ok(Self::Medium),
             "churn" => Ok(Self::Churn),
             "dense" => Ok(Self::Dense),
+            "hosts" => Ok(Self::Hosts),
             "tiny" => Ok(Self::Tiny),
             "wide" => Ok(Self::Wide),
             "operators" => Ok(Self::Operators),
-            _ => Err(format!("--size {name}: expected tiny, small, medium, dense, wide, churn or operators").into()),
+            _ => {
+                Err(format!("--size {name}: expected tiny, small, medium, dense, hosts, wide, churn or operators")
+                    .into())
+            }
         }
     }
 }
@@ -88,6 +94,7 @@ impl Fleet {
         let (hosts, interval, rounds) = match size {
             Size::Tiny => (1_000 / host::SERIES, 15_000, 240),
             Size::Dense => (30_000 / host::SERIES, 15_000, 720),
+            Size::Hosts => (100_000 / host::SERIES, 15_000, 240),
             Size::Wide => (1_000_000 / host::SERIES, 60_000, 10),
             Size::Small => (10_000 / host::SERIES, 15_000, 240),
             Size::Medium => (100_000 / host::SERIES, 60_000, 120),

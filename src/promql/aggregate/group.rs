@@ -51,6 +51,7 @@ impl Groups {
             let group = match index.get(&key) {
                 Some(group) => *group,
                 None => {
+                    cx.budget.keep(&key)?;
                     groups.labels.push(key.clone());
                     index.insert(key, next);
                     next

@@ -69,6 +69,7 @@ fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorS
         if row.present.any() {
             cx.budget.hold(1)?;
             let labels = cleaned(op.series(i)?).labels;
+            cx.budget.keep(&labels)?;
             let value = row.values.first().copied().unwrap_or_default();
             out.push(VectorSample { labels, time: grid.start, value, histogram: row.histogram(0).cloned() });
         }
@@ -89,7 +90,9 @@ fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixS
     for_each_row(cx, &*op, grid.steps, &mut |i, row| {
         if row.present.any() {
             cx.budget.hold(row.present.count())?;
-            out.push(MatrixSeries { labels: op.series(i)?.labels, samples: samples(row, grid) });
+            let labels = op.series(i)?.labels;
+            cx.budget.keep(&labels)?;
+            out.push(MatrixSeries { labels, samples: samples(row, grid) });
         }
         Ok(())
     })?;
@@ -156,7 +159,9 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
         }
         if !samples.is_empty() {
             cx.budget.hold(samples.len())?;
-            out.push(MatrixSeries { labels: cleaned(source.series(i)?).labels, samples });
+            let labels = cleaned(source.series(i)?).labels;
+            cx.budget.keep(&labels)?;
+            out.push(MatrixSeries { labels, samples });
         }
     }
     out.sort_by(|a, b| a.labels.cmp(&b.labels));

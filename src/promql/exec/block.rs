@@ -51,6 +51,7 @@ impl<'c> Block<'c> {
     pub(crate) fn push(&mut self, series: Series, row: &Row) -> Result<(), QueryError> {
         let (first, end) = row.present.bounds().map_or((0, 0), |(first, last)| (first, last + 1));
         self.cx.budget.hold(end - first)?;
+        self.cx.budget.keep(&series.labels)?;
         self.held += end - first;
         self.rows.push(Stored {
             first,

@@ -74,6 +74,7 @@ pub(super) fn ask<'c>(
         let next = histograms.len();
         let at = *index.entry(key.clone()).or_insert(next);
         if at == next {
+            cx.budget.keep(&key)?;
             histograms.push(Histogram {
                 series: Series { labels: key, drop_name: series.drop_name },
                 buckets: Vec::new(),

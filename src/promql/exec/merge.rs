@@ -51,7 +51,10 @@ pub(super) fn distinct<'c>(
         let at = *index.entry(series.labels.clone()).or_insert(next);
         match groups.get_mut(at) {
             Some((_, members)) => members.push(i),
-            None => groups.push((series, vec![i])),
+            None => {
+                cx.budget.keep(&series.labels)?;
+                groups.push((series, vec![i]));
+            }
         }
     }
     Ok(Box::new(Merge { inner, groups, overlap }))

@@ -50,7 +50,10 @@ impl Signatures {
                 }
                 let series = op.series(i)?;
                 let next = numbers.len();
-                let n = *numbers.entry(signature(&series.labels, matching)).or_insert(next);
+                let signature = signature(&series.labels, matching);
+                cx.budget.keep(&series.labels)?;
+                cx.budget.keep(&signature)?;
+                let n = *numbers.entry(signature).or_insert(next);
                 all.push((series, n));
             }
             Ok::<_, QueryError>(all)

@@ -30,6 +30,9 @@ impl Presence {
         for_each_row(cx, op, grid.steps, &mut |i, row| {
             if row.present.any() {
                 let key = signature(&op.series(i)?.labels, matching);
+                if !all.contains_key(&key) {
+                    cx.budget.keep(&key)?;
+                }
                 all.entry(key).or_insert_with(|| Bits::new(grid.steps)).or(&row.present);
             }
             Ok(())
