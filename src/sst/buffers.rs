@@ -11,7 +11,7 @@ const MOST: usize = 16;
 /// A larger one is of no use to most blocks.
 const LARGEST: usize = 128 << 10;
 /// Capacities are multiples of this, so that they suit other blocks.
-const GRAIN: usize = 8 << 10;
+const GRAIN: usize = 2 << 10;
 
 static SPARE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
