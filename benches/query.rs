@@ -6,7 +6,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use vctsdb::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     promql::{Cancel, Engine, EngineOptions, Query},
-    seams::select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
 };
 
 /// Samples are this far apart (ms).
@@ -52,21 +52,15 @@ impl Select for Shared {
         Ok(Arc::new(Found { labels: self.labels.clone(), columns }))
     }
 
-    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
         Ok(Limited { items: self.labels.clone(), truncated: false })
     }
 
-    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
-    fn label_values(
-        &self,
-        _: &str,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: usize,
-    ) -> Result<Limited<String>, SelectError> {
+    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
@@ -141,6 +135,7 @@ fn bench(c: &mut Criterion) {
                 lookback: None,
                 timeout: None,
                 per_step: false,
+                brief: false,
             };
             group.bench_function(format!("{name}, threads {threads}"), |b| {
                 b.iter(|| black_box(engine.run(*data, &query, &Cancel::default())));

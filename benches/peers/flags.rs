@@ -1,5 +1,7 @@
 //! What to measure.
 
+use std::path::PathBuf;
+
 use crate::{Fallible, generate::Size};
 
 /// A part of the measurement that can be left out.
@@ -21,13 +23,18 @@ pub(crate) struct Flags {
     pub(crate) parts: Vec<Part>,
     pub(crate) runs: usize,
     pub(crate) seed: u64,
+    /// Where loaded data stays, to be asked again without loading.
+    pub(crate) keep: Option<PathBuf>,
+    /// Only questions with this text are asked.
+    pub(crate) question: String,
 }
 
 impl Flags {
     /// Reads the arguments; `--bench`, which cargo adds, means nothing here.
     pub(crate) fn from_arguments() -> Fallible<Self> {
         let all = vec![Part::Ingest, Part::Size, Part::Restart, Part::Query, Part::Idle];
-        let mut flags = Self { size: Size::Small, hours: None, parts: all, runs: 1, seed: 1 };
+        let (keep, question) = (None, String::new());
+        let mut flags = Self { size: Size::Small, hours: None, parts: all, runs: 1, seed: 1, keep, question };
         let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
         while let Some(argument) = arguments.next() {
             let (name, value) = match argument.split_once('=') {
@@ -43,7 +50,12 @@ impl Flags {
                 "--only" => flags.parts = value.split(',').map(part).collect::<Fallible<_>>()?,
                 "--runs" => flags.runs = value.parse::<usize>()?.clamp(1, 20),
                 "--seed" => flags.seed = value.parse()?,
-                _ => return Err(format!("{name}: expected --size, --hours, --only, --runs or --seed").into()),
+                "--keep" => flags.keep = Some(std::path::absolute(value)?),
+                "--question" => flags.question = value,
+                _ => {
+                    let known = "--size, --hours, --only, --runs, --seed, --keep or --question";
+                    return Err(format!("{name}: expected {known}").into());
+                }
             }
         }
         Ok(flags)

@@ -3,6 +3,7 @@
 //! ```text
 //! cargo bench --bench peers -- [--size tiny|small|medium|dense|wide|churn|operators] [--hours N]
 //!                              [--only ingest,size,restart,query,idle] [--runs N] [--seed N]
+//!                              [--keep DIR] [--question TEXT]
 //! ```
 //!
 //! Peers are `prometheus` and `victoria-metrics` where PATH has them; `PROMETHEUS_BIN`, `VICTORIA_METRICS_BIN` and
@@ -26,6 +27,9 @@
 //! 5. `idle`: in another fresh directory, 1,000 series every 15 s for two minutes, in real time: CPU and memory of a
 //!    server that has next to nothing to do.
 //!
+//! To work on single questions, `--only query --keep DIR` loads once and from then on asks the servers over the data kept
+//! in DIR, and `--question TEXT` asks only those whose row has that text.
+//!
 //! Shared machines change speed from minute to minute: a fixed piece of work ([`measure::beside_yardstick`]) is timed
 //! beside each load, speeds are divided by it, and ratios are taken within a run before their median is reported.
 
@@ -36,6 +40,7 @@ mod encode;
 mod flags;
 mod generate;
 mod http;
+mod keep;
 mod load;
 mod measure;
 mod queries;
@@ -62,18 +67,20 @@ fn main() -> ExitCode {
 
 fn measure_all(flags: &Flags) -> Fallible<()> {
     let programs = serve::programs();
-    let fleet = generate::Fleet::new(flags.size, flags.hours, flags.seed, measure::now_ms() - 60_000);
+    let kept = flags.keep.as_deref().map(|dir| keep::Kept::in_dir(dir, flags)).transpose()?;
+    let end = kept.as_ref().map_or_else(|| measure::now_ms() - 60_000, |kept| kept.end);
+    let fleet = generate::Fleet::new(flags.size, flags.hours, flags.seed, end);
     let scratch = tempfile::Builder::new().prefix("vctsdb-peers-").tempdir()?;
     eprintln!("encoding {} samples of {} series", fleet.samples(), fleet.series());
     let spool = encode::Spool::write(&fleet, &scratch.path().join("requests"))?;
     report::preamble(flags, &fleet, &spool, &programs);
 
-    let mut report = report::Report::new(programs.iter().map(|p| p.kind).collect(), queries::of(flags.size));
+    let mut report = report::Report::new(programs.iter().map(|p| p.kind).collect(), queries::of(flags));
     for run in 0..flags.runs {
         for turn in 0..programs.len() {
             let program = &programs[(turn + run) % programs.len()];
             eprintln!("run {} of {}: {}", run + 1, flags.runs, program.kind.name());
-            match run::measure(program, flags, &fleet, &spool, scratch.path()) {
+            match run::measure(program, flags, (&fleet, &spool), kept.as_ref(), scratch.path()) {
                 Ok(found) => report.add(run, program.kind, found),
                 // What the others show is worth a table nevertheless.
                 Err(error) => println!("run {} of {} failed: {error}\n", run + 1, program.kind.name()),

@@ -34,6 +34,17 @@ pub(crate) fn cpu_seconds(pid: u32) -> Fallible<f64> {
     Ok(ticks / TICKS)
 }
 
+/// Likewise in nanoseconds' precision, of the threads that there are now.
+pub(crate) fn precise_cpu_seconds(pid: u32) -> Fallible<f64> {
+    let mut sum = 0.0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        // A thread may end in between; it is missed then.
+        let stat = fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        sum += stat.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(0.0);
+    }
+    Ok(sum / 1e9)
+}
+
 /// Whether a process has ended and only waits for its parent to look.
 pub(crate) fn has_ended(pid: u32) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat"))

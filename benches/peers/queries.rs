@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::{
     Fallible,
+    flags::Flags,
     generate::{Fleet, Size},
     http::escape,
 };
@@ -39,13 +40,14 @@ const fn other_in_victoria_metrics(ask: Ask, text: &'static str) -> Query {
 }
 
 /// The questions that a fleet is asked.
-pub(crate) fn of(size: Size) -> &'static [Query] {
-    match size {
+pub(crate) fn of(flags: &Flags) -> Vec<Query> {
+    let all = match flags.size {
         Size::Operators => OPERATORS,
         // Its series are over before a question about them would be fair.
         Size::Churn => &[],
         _ => HOSTS,
-    }
+    };
+    all.iter().filter(|query| query.label().contains(&flags.question)).copied().collect()
 }
 
 /// 10,000 series at 240 steps each.

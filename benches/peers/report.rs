@@ -63,7 +63,7 @@ const ROWS: [(Figure, &str, usize); 20] = [
 /// What all runs found.
 pub(crate) struct Report {
     kinds: Vec<Kind>,
-    questions: &'static [Query],
+    questions: Vec<Query>,
     runs: Vec<(usize, Kind, Found)>,
 }
 
@@ -110,7 +110,7 @@ fn show(value: Option<f64>, digits: usize) -> String {
 }
 
 impl Report {
-    pub(crate) fn new(kinds: Vec<Kind>, questions: &'static [Query]) -> Self {
+    pub(crate) fn new(kinds: Vec<Kind>, questions: Vec<Query>) -> Self {
         Self { kinds, questions, runs: Vec::new() }
     }
 
@@ -198,9 +198,9 @@ impl Report {
 
     fn print_queries(&self) {
         let heads: Vec<_> =
-            self.kinds.iter().map(|k| format!("{0} cold | {0} repeated | {0} refreshed", k.name())).collect();
+            self.kinds.iter().map(|k| format!("{0} cold | {0} repeated | {0} refreshed | {0} CPU", k.name())).collect();
         println!("| question (ms) | {} | cold ratio | repeated ratio | refreshed ratio | answers |", heads.join(" | "));
-        println!("|---|{}--:|--:|--:|---|", "--:|".repeat(3 * self.kinds.len()));
+        println!("|---|{}--:|--:|--:|---|", "--:|".repeat(4 * self.kinds.len()));
         let (mut cold_ratios, mut repeated_ratios, mut refreshed_ratios) = (Vec::new(), Vec::new(), Vec::new());
         let mut different = Vec::new();
         for (i, query) in self.questions.iter().enumerate() {
@@ -209,6 +209,7 @@ impl Report {
                 cells.push(show(self.latency(*kind, i, |a| Some(a.cold)), 2));
                 cells.push(show(self.latency(*kind, i, |a| Some(a.repeated)), 2));
                 cells.push(show(self.latency(*kind, i, |a| a.refreshed), 2));
+                cells.push(show(self.latency(*kind, i, |a| Some(a.cpu)), 2));
             }
             let cold = self.ratio(i, |a| Some(a.cold));
             let repeated = self.ratio(i, |a| Some(a.repeated));

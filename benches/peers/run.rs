@@ -11,14 +11,17 @@ use crate::{
     flags::{Flags, Part},
     generate::{Fleet, Size},
     http::{self, Connection, escape},
+    keep::Kept,
     load, measure,
     queries::{self, Answer, Query},
     report::Figure,
     serve::{Kind, Program, Server, eventually},
 };
 
-/// Asked this often after the first, cold time.
+/// Asked at least this often after the first, cold time …
 const REPEATS: usize = 5;
+/// … and until it has taken this long together: quick answers need many to tell them apart.
+const REPEAT_FOR: Duration = Duration::from_millis(100);
 /// Repeating a question ends when it has taken this long.
 const REPEAT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -45,6 +48,8 @@ pub(crate) struct Answered {
     pub(crate) repeated: f64,
     /// Of range queries.
     pub(crate) refreshed: Option<f64>,
+    /// CPU seconds of the server for one of the repeated ones.
+    pub(crate) cpu: f64,
     pub(crate) answer: Result<Answer, String>,
 }
 
@@ -52,18 +57,24 @@ pub(crate) struct Answered {
 pub(crate) fn measure(
     program: &Program,
     flags: &Flags,
-    fleet: &Fleet,
-    spool: &Spool,
+    (fleet, spool): (&Fleet, &Spool),
+    kept: Option<&Kept>,
     scratch: &Path,
 ) -> Fallible<Found> {
     let mut found = Found::default();
+    if let Some(kept) = kept {
+        let server = settled_in(kept, program, fleet, spool, &mut found)?;
+        found.answers = ask(program.kind, flags, fleet, &server)?;
+        server.stop()?;
+        return Ok(found);
+    }
     if [Part::Ingest, Part::Size, Part::Query].iter().any(|part| flags.wants(*part)) {
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
         let server = ingest(program, fleet, spool, dir.path(), &mut found)?;
         if flags.wants(Part::Size) || flags.wants(Part::Query) {
             let server = settle(program, fleet, server, dir.path(), &mut found)?;
             if flags.wants(Part::Query) && fleet.size != Size::Churn {
-                found.answers = ask(program.kind, fleet, &server)?;
+                found.answers = ask(program.kind, flags, fleet, &server)?;
                 found.figures.push((Figure::QueryPeak, measure::memory(server.pid())?.peak));
             }
         }
@@ -77,6 +88,19 @@ pub(crate) fn measure(
         idle(program, flags, dir.path(), &mut found)?;
     }
     Ok(found)
+}
+
+/// A server over kept data, loaded and settled now if it wasn't before.
+fn settled_in(kept: &Kept, program: &Program, fleet: &Fleet, spool: &Spool, found: &mut Found) -> Fallible<Server> {
+    if let Some(dir) = kept.loaded(program.kind) {
+        let server = program.start(&dir)?;
+        measure::wait_idle(server.pid())?;
+        return Ok(server);
+    }
+    let dir = kept.begin(program.kind)?;
+    let server = ingest(program, fleet, spool, &dir, found)?;
+    settle(program, fleet, server, &dir, found)?.stop()?;
+    program.start(&kept.finish(program.kind)?)
 }
 
 fn ingest(program: &Program, fleet: &Fleet, spool: &Spool, dir: &Path, found: &mut Found) -> Fallible<Server> {
@@ -123,10 +147,10 @@ fn settle(program: &Program, fleet: &Fleet, server: Server, dir: &Path, found: &
     Ok(server)
 }
 
-fn ask(kind: Kind, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
+fn ask(kind: Kind, flags: &Flags, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
     let mut connection = Connection::open(&server.address)?;
     let mut all = Vec::new();
-    for query in queries::of(fleet.size) {
+    for query in &queries::of(flags) {
         let path = format!("{}{}", query.path(fleet), kind.uncached());
         let mut time = || -> Fallible<_> {
             let began = Instant::now();
@@ -134,17 +158,20 @@ fn ask(kind: Kind, fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
             Ok((began.elapsed().as_secs_f64(), response))
         };
         let (cold, response) = time()?;
-        let mut repeated = Vec::new();
-        while repeated.len() < REPEATS && repeated.iter().sum::<f64>() < REPEAT_LIMIT.as_secs_f64() {
+        let (mut repeated, mut took) = (Vec::new(), 0.0);
+        let before = measure::precise_cpu_seconds(server.pid())?;
+        while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
             repeated.push(time()?.0);
+            took = repeated.iter().sum();
         }
+        let cpu = (measure::precise_cpu_seconds(server.pid())? - before) / repeated.len() as f64;
         repeated.sort_by(f64::total_cmp);
         let refreshed = refresh(&mut connection, query, fleet)?;
         let answer = match response.status {
             200 => queries::read(&response.body).map_err(|e| e.to_string()),
             status => Err(format!("status {status}: {}", response.text())),
         };
-        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], refreshed, answer });
+        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], refreshed, cpu, answer });
     }
     Ok(all)
 }

@@ -1,13 +1,16 @@
 //! Any bytes as the inflated body of a remote read, answered in both forms.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use libfuzzer_sys::fuzz_target;
 use vctsdb::{
     model::{Histogram, Labels, SeriesBuf},
     remote::read::{ReadLimits, chunks, decode, samples},
-    seams::select::fake::MemorySelect,
+    seams::{
+        room::{Endless, Room},
+        select::fake::MemorySelect,
+    },
 };
 
 static STORE: LazyLock<MemorySelect> = LazyLock::new(|| {
@@ -33,7 +36,8 @@ fuzz_target!(|message: &[u8]| {
         snap::raw::Decoder::new().decompress_vec(&answer).expect("the answer is a snappy block");
     }
     let mut frames = 0;
-    chunks(&request, &*STORE, &|| true, &mut |_| {
+    let room: Arc<dyn Room> = Arc::new(Endless);
+    chunks(&request, &*STORE, &|| true, &room, &mut |_| {
         frames += 1;
         Ok(())
     })

@@ -5,9 +5,10 @@
 //! (NaNs, infinities, -0, results of other arithmetic) are listed aside.
 
 /// The powers of ten by exponent.
-const POWERS: [f64; 16] = [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+pub(super) const POWERS: [f64; 16] =
+    [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
 /// How many values are looked at to find the exponent.
-const SAMPLED: usize = 32;
+pub(super) const SAMPLED: usize = 32;
 /// Below 2^51, adding and taking away 1.5 * 2^52 rounds to the nearest integer; `f64::round` calls the C library on
 /// machines without an instruction for it.
 const ROUNDER: f64 = 6_755_399_441_055_744.0;
@@ -24,12 +25,17 @@ pub(super) fn to_float(integer: i64, power: f64) -> f64 {
     integer as f64 / power
 }
 
+/// The integer that comes nearest to standing for `value`; any one for values that no integer comes near to.
+#[inline]
+pub(super) fn nearest(value: f64, power: f64) -> i64 {
+    let scaled = value * power;
+    (if scaled.abs() < ROUNDABLE { (scaled + ROUNDER) - ROUNDER } else { scaled }) as i64
+}
+
 /// The integer that stands for `value`, if there is one.
 #[inline]
 fn to_integer(value: f64, power: f64) -> Option<i64> {
-    let scaled = value * power;
-    let rounded = if scaled.abs() < ROUNDABLE { (scaled + ROUNDER) - ROUNDER } else { scaled };
-    let integer = rounded as i64;
+    let integer = nearest(value, power);
     (to_float(integer, power).to_bits() == value.to_bits()).then_some(integer)
 }
 
@@ -72,7 +78,8 @@ pub(super) fn exponent(values: &[f64]) -> Option<u8> {
 pub(super) fn convert(values: &[f64], exponent: u8) -> (Vec<i64>, Vec<usize>) {
     let power = power(exponent).unwrap_or(1.0);
     let mut exceptions = Vec::new();
-    let mut last = 0;
+    // Exceptions in front repeat what follows.
+    let mut last = values.iter().find_map(|value| to_integer(*value, power)).unwrap_or(0);
     let integers = values
         .iter()
         .enumerate()

@@ -7,19 +7,27 @@
 //! tag 2  xor        a bit string (`xor`): 64 bits for the first value, then the chain
 //! tag 3  raw        8 bytes a value
 //! tag 4  short      constant, as a decimal: exponent 1, integer: zigzag varint
+//! tag 5  near       as decimal, but before the integer column: length of it: varint; behind it: integer column of
+//!                   corrections
+//! tag 6  bits       integer column of the bits: of negative values all but the sign are flipped
 //! ```
 //!
 //! Bits are little-endian, except inside the bit string. A decimal is an integer divided by ten to the exponent (0 to
-//! 15). In a decimal column value `i` is integer `i` so divided, unless it is an exception; the first exception's distance counts from position 0. A column
-//! of no values has no bytes.
+//! 15). In a decimal column value `i` is integer `i` so divided, unless it is an exception; the first exception's distance counts from position 0. In
+//! a near column the correction is added to the bits of that quotient, wrapping: the steps from one float to the next by which
+//! calculating, as a sum of decimals does, has missed the decimal. A column of no values has no bytes.
+//!
+//! XOR chains aren't written any more: as integers, bits take less than the chain's windows and decode faster.
 
-use super::{CodecError, decimal, finish, ints, take, take_byte, take_u64, varint, xor};
+use super::{CodecError, decimal, finish, ints, near, take, take_byte, take_u64, varint, xor};
 
 const CONSTANT: u8 = 0;
 const DECIMAL: u8 = 1;
 const XOR: u8 = 2;
 const RAW: u8 = 3;
 const SHORT: u8 = 4;
+const NEAR: u8 = 5;
+const BITS: u8 = 6;
 const WHAT: &str = "a float column";
 
 /// Appends the column of `values`, written in the way that turns out smallest.
@@ -30,21 +38,32 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
         encode_constant(*first, out);
         return;
     }
-    let decimal = decimal::exponent(values).map(|exponent| encode_decimal(values, exponent));
-    // Below two bits a value the chain can't win anything worth the time of trying it.
-    if let Some(bytes) = decimal.as_ref().filter(|d| d.len() * 4 <= values.len()) {
-        out.extend_from_slice(bytes);
+    let start = out.len();
+    let exceptions = decimal::exponent(values).map(|exponent| encode_decimal(values, exponent, out));
+    let decimal = exceptions.map(|_| out.len() - start);
+    let mut best = decimal.unwrap_or(usize::MAX);
+    // Decimals of up to four bytes a value with few exceptions are what they look like.
+    if best <= values.len() * 4 && exceptions.is_some_and(|n| n * 16 <= values.len()) {
         return;
     }
-    let chain = xor::encode(values, vec![XOR]);
-    let raw = 1 + values.len() * 8;
-    let best = match decimal {
-        Some(decimal) if decimal.len() <= chain.len() => decimal,
-        _ => chain,
-    };
-    if best.len() < raw {
-        out.extend_from_slice(&best);
-    } else {
+    let mut other = Vec::new();
+    if let Some(exponent) = near::exponent(values) {
+        encode_near(values, exponent, &mut other);
+    }
+    if other.is_empty() || other.len() > values.len() * 4 {
+        let mut bits = vec![BITS];
+        ints::encode(&values.iter().map(|v| near::ordered(v.to_bits())).collect::<Vec<_>>(), &mut bits);
+        if other.is_empty() || bits.len() < other.len() {
+            other = bits;
+        }
+    }
+    if other.len() < best {
+        best = other.len();
+        out.truncate(start);
+        out.extend_from_slice(&other);
+    }
+    if best > values.len() * 8 {
+        out.truncate(start);
         out.push(RAW);
         for value in values {
             out.extend_from_slice(&value.to_bits().to_le_bytes());
@@ -64,18 +83,34 @@ fn encode_constant(value: f64, out: &mut Vec<u8>) {
     }
 }
 
-fn encode_decimal(values: &[f64], exponent: u8) -> Vec<u8> {
+/// Answers how many exceptions there are.
+fn encode_decimal(values: &[f64], exponent: u8, out: &mut Vec<u8>) -> usize {
     let (integers, exceptions) = decimal::convert(values, exponent);
-    let mut out = vec![DECIMAL, exponent];
-    varint::put(&mut out, exceptions.len() as u64);
+    out.extend_from_slice(&[DECIMAL, exponent]);
+    put_exceptions(values, &exceptions, out);
+    ints::encode(&integers, out);
+    exceptions.len()
+}
+
+fn encode_near(values: &[f64], exponent: u8, out: &mut Vec<u8>) {
+    let near::Split { integers, corrections, exceptions } = near::split(values, exponent);
+    out.extend_from_slice(&[NEAR, exponent]);
+    put_exceptions(values, &exceptions, out);
+    let mut column = Vec::new();
+    ints::encode(&integers, &mut column);
+    varint::put(out, column.len() as u64);
+    out.extend_from_slice(&column);
+    ints::encode(&corrections, out);
+}
+
+fn put_exceptions(values: &[f64], exceptions: &[usize], out: &mut Vec<u8>) {
+    varint::put(out, exceptions.len() as u64);
     let mut before = 0;
     for at in exceptions {
-        varint::put(&mut out, (at - before) as u64);
-        out.extend(values.get(at).into_iter().flat_map(|v| v.to_bits().to_le_bytes()));
-        before = at;
+        varint::put(out, (at - before) as u64);
+        out.extend(values.get(*at).into_iter().flat_map(|v| v.to_bits().to_le_bytes()));
+        before = *at;
     }
-    ints::encode(&integers, &mut out);
-    out
 }
 
 /// Appends the `count` values of a column to `out`.
@@ -99,7 +134,10 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
             out.resize(out.len() + count, value);
             Ok(())
         }
-        DECIMAL => decode_decimal(input, count, out),
+        tag @ (DECIMAL | NEAR) => decode_decimal(tag, input, count, out),
+        BITS => ints::decode(input, count, |bits| {
+            out.extend(bits.iter().map(|b| f64::from_bits(near::unordered(*b))));
+        }),
         XOR => xor::decode(input, count, out),
         RAW => {
             let length = count.checked_mul(8).ok_or(CodecError::Truncated(WHAT))?;
@@ -112,7 +150,7 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
     }
 }
 
-fn decode_decimal(mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+fn decode_decimal(tag: u8, mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
     let power = take_power(&mut input)?;
     let exceptions = varint::get_at_most(&mut input, count, "the number of exceptions")?;
     let mut listed = input;
@@ -122,7 +160,22 @@ fn decode_decimal(mut input: &[u8], count: usize, out: &mut Vec<f64>) -> Result<
         take_u64(&mut input, WHAT)?;
     }
     let start = out.len();
+    let mut corrections = None;
+    if tag == NEAR {
+        let limit = input.len();
+        let len = varint::get_at_most(&mut input, limit, "the length of a column")?;
+        corrections = Some(input.get(len..).ok_or(CodecError::Truncated(WHAT))?);
+        input = input.get(..len).ok_or(CodecError::Truncated(WHAT))?;
+    }
     ints::decode(input, count, |integers| out.extend(integers.iter().map(|i| decimal::to_float(*i, power))))?;
+    if let Some(corrections) = corrections {
+        let mut rest = out.get_mut(start..).unwrap_or_default().iter_mut();
+        ints::decode(corrections, count, |steps| {
+            for (step, value) in steps.iter().zip(&mut rest) {
+                *value = near::corrected(*value, *step);
+            }
+        })?;
+    }
     let mut at = start;
     for _ in 0..exceptions {
         at = at.saturating_add(varint::get_at_most(&mut listed, count, "the position of an exception")?);
@@ -172,9 +225,41 @@ mod tests {
         let bytes = round_trip(&gauge);
         assert!(bytes[0] == DECIMAL && bytes.len() < 500 * 7 / 8, "{}", bytes.len());
         let steps: Vec<f64> = (0..500).map(|i| f64::from(i / 30).sqrt()).collect();
-        assert_eq!(round_trip(&steps)[0], XOR);
+        let bytes = round_trip(&steps);
+        assert!(bytes[0] == BITS && bytes.len() < 17 * 9 + 30, "{}", bytes.len());
+        let close: Vec<f64> = steps.iter().zip(&gauge).map(|(a, b)| a + b).collect();
+        let bytes = round_trip(&close);
+        assert!(bytes[0] == BITS && bytes.len() < 500 * 54 / 8, "{}", bytes.len());
         let noise: Vec<f64> = (1..500u64).map(|i| f64::from_bits(i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
         assert_eq!(round_trip(&noise)[0], RAW);
+    }
+
+    #[test]
+    fn a_sum_of_durations_is_decimals_and_small_errors() {
+        let mut sum = 0.0;
+        let values: Vec<f64> = (0..500u32)
+            .map(|i| {
+                sum += f64::from(i * 7919 % 1000) / 1e6;
+                if i % 100 == 77 { STALE_NAN } else { sum }
+            })
+            .collect();
+        let bytes = round_trip(&values);
+        assert!(bytes[0] == NEAR && bytes.len() < 500 * 2, "{}", bytes.len());
+        round_trip(&values.iter().map(|v| -v).collect::<Vec<_>>());
+        // 0.1 + 0.2 is one step above 0.3.
+        let bytes = [NEAR, 1, 0, 2, 0, 6, 0, 2];
+        let mut out = Vec::new();
+        decode(&bytes, 1, &mut out).unwrap();
+        assert_eq!(out, [0.1 + 0.2]);
+        assert!(decode(&[NEAR, 1, 0, 9, 0, 6, 0, 2], 1, &mut out).is_err());
+    }
+
+    #[test]
+    fn chains_of_older_tables_are_read() {
+        let values: Vec<f64> = (0..500).map(|i| f64::from(i / 3).sqrt()).chain([STALE_NAN, -0.0]).collect();
+        let mut out = Vec::new();
+        decode(&xor::encode(&values, vec![XOR]), values.len(), &mut out).unwrap();
+        assert!(out.iter().zip(&values).all(|(a, b)| a.to_bits() == b.to_bits()) && out.len() == values.len());
     }
 
     #[test]
@@ -240,7 +325,18 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_answered(tag in 0u8..6, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
+        fn sums_come_back(exponent in 0i32..10, terms in prop::collection::vec(-1_000i64..1_000_000, 1..400), odd in prop::collection::vec((any::<prop::sample::Index>(), value()), 0..20)) {
+            let mut sum = 0.0;
+            let mut values: Vec<f64> = terms.iter().map(|t| { sum += *t as f64 / 10f64.powi(exponent); sum }).collect();
+            for (i, value) in odd {
+                let i = i.index(values.len());
+                values[i] = value;
+            }
+            round_trip(&values);
+        }
+
+        #[test]
+        fn any_bytes_are_answered(tag in 0u8..8, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
             let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
             let mut out = Vec::new();
             if decode(&bytes, count, &mut out).is_ok() {

@@ -5,12 +5,12 @@
 //! Columns, written once and decoded in one go into plain arrays, each with a tag byte that says how:
 //!
 //! - [`times`]: sample times, regular steps above all;
-//! - [`floats`]: values, as a constant, as scaled decimals, as XOR chain or as they are;
+//! - [`floats`]: values, as a constant, as scaled decimals with or without small errors, or as their bits;
 //! - [`histograms`]: native histograms, the bucket layout stored once for a run of samples;
-//! - [`ints`] and [`pack`]: what the first two rest on: integers as deltas, deltas as bit-packed frames.
+//! - [`ints`] and [`pack`]: what the first two rest on: integers as runs and deltas, deltas as bit-packed frames.
 //!
 //! And one form that grows sample by sample: [`gorilla`], the chunks of the memtable, which shares [`xor`] with the
-//! float columns.
+//! float columns of older tables.
 //!
 //! Everything is exact: times are any `i64` (differences wrap), values any 64 bits. Every decoder is total: whatever
 //! the bytes are it answers, and it allocates no more than the caller's sample count (or, for histograms, the
@@ -23,7 +23,11 @@ pub mod floats;
 pub mod gorilla;
 pub mod histograms;
 pub mod ints;
+mod near;
 pub mod pack;
+mod packed;
+mod radix;
+mod runs;
 pub mod times;
 pub mod varint;
 pub mod xor;

@@ -1,32 +1,42 @@
 //! Integers in frames of up to 128, bit-packed above a base of their own, outliers aside.
 //!
 //! ```text
-//! +------+---------------+-----------------+------------------+--------------------------------------+
-//! | head | exceptions: 1 | base: zigzag    | n values of      | exceptions: position 1,              |
-//! |  1   | only if asked | varint          | w bits, LSB first| value - base, zigzag varint, each    |
-//! +------+---------------+-----------------+------------------+--------------------------------------+
-//! head = w (0 to 64) | 0x80 when there are exceptions
+//! +------+---------------+-----------------+-----------------+-------------------+--------------------------------+
+//! | head | highest:      | exceptions: 1   | base: zigzag    | n values          | exceptions: position 1,        |
+//! |  1   | varint, if    | only if asked   | varint          |                   | value - base, zigzag varint,   |
+//! |      | in groups     |                 |                 |                   | each                           |
+//! +------+---------------+-----------------+-----------------+-------------------+--------------------------------+
+//! head = w (0 to 64): each value in w bits; or 64 + g (66 to 72): in groups of g
+//!        | 0x80 when there are exceptions
 //! ```
 //!
-//! The packed values are `value - base`, wrapping; bit `i * w` of the little-endian bit string is the lowest of value
-//! `i`, and the string is filled up to whole bytes. An exception has zeros there. One scrape that came late, or a
-//! counter that starts anew, so costs a few bytes and not a wider frame.
+//! Values are stored as `value - base`, wrapping. In w bits each, bit `i * w` of the little-endian bit string is the
+//! lowest of value `i`, and the string is filled up to whole bytes. In groups of g, they are the digits of numbers to the
+//! base `highest + 1`, the first digit the lowest, which are packed likewise, in as many bits as the largest needs
+//! (at most 31); the last number has the digits that are left, and the string ends with the byte that it can reach with
+//! so few. An exception has zeros there. One scrape that came late, or a counter that starts anew, so costs a few bytes
+//! and not a wider frame.
 
-use super::{CodecError, take, take_byte, varint};
+use super::{
+    CodecError, packed,
+    radix::{DIGITS, Radix},
+    take, take_byte, varint,
+};
 
 /// Values in a frame; the last frame of a column may have fewer.
-pub const FRAME: usize = 128;
+pub const FRAME: usize = packed::MOST;
 /// The flag in the head byte.
 const EXCEPTIONS: u8 = 0x80;
-/// A full frame of 64 bits, and what a load of 16 bytes may touch behind it.
-const PADDED: usize = FRAME * 8 + 16;
 const WHAT: &str = "an integer frame";
 
 /// How a frame is going to be written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     base: i64,
-    width: u32,
+    /// The largest distance from the base of a value that is no exception.
+    highest: u64,
+    /// `None`: in as many bits as the highest has.
+    radix: Option<Radix>,
     /// What it will cost, to a few bytes.
     pub(super) bytes: usize,
 }
@@ -34,6 +44,26 @@ pub(super) struct Plan {
 /// Bits needed for `span`.
 const fn bits(span: u64) -> u32 {
     64 - span.leading_zeros()
+}
+
+impl Plan {
+    /// For `n` values from `base` to `highest` above it, without what exceptions cost.
+    fn new(n: usize, base: i64, highest: u64) -> Self {
+        let width = bits(highest);
+        let mut plan = Self { base, highest, radix: None, bytes: (n * width as usize).div_ceil(8) };
+        // Above seven eighths of what the width reaches, groups win less than they need to say what they are.
+        if highest < 1 << 16
+            && highest * 8 < 7 << width
+            && let Some((packed, radix)) = Radix::smallest(highest, n)
+        {
+            let bytes = packed + varint::len(highest);
+            if bytes < plan.bytes {
+                plan = Self { radix: Some(radix), bytes, ..plan };
+            }
+        }
+        plan.bytes += 1 + varint::len(varint::zigzag(base));
+        plan
+    }
 }
 
 /// Finds the cheapest window of values: the base and width that leave the right ones out as exceptions.
@@ -47,49 +77,55 @@ pub(super) fn plan(values: &[i64]) -> Plan {
         low = low.min(*from);
         high = high.max(*from);
     }
-    let full = if n == 0 { 0 } else { bits((high as u64).wrapping_sub(low as u64)) };
-    let cost = |width: u32, base: i64, exceptions: usize| {
-        // An outlier's distance has about as many bits as the whole frame spans.
-        let aside = if exceptions == 0 { 0 } else { 1 + exceptions * (1 + varint::len(1 << full.min(63))) };
-        1 + varint::len(varint::zigzag(base)) + (n * width as usize).div_ceil(8) + aside
-    };
-    let mut best = Plan { base: low, width: full, bytes: cost(full, low, 0) };
+    if n == 0 {
+        return Plan::new(0, 0, 0);
+    }
+    let span = (high as u64).wrapping_sub(low as u64);
+    let full = bits(span);
+    let mut best = Plan::new(n, low, span);
     // Without more than two bits there is nothing to win from outliers.
     if full <= 2 {
-        return if n == 0 { Plan { base: 0, ..best } } else { best };
+        return best;
     }
     sorted.sort_unstable();
+    // An outlier's distance has about as many bits as the whole frame spans.
+    let aside =
+        |exceptions: usize| if exceptions == 0 { 0 } else { 1 + exceptions * (1 + varint::len(1 << full.min(63))) };
     for width in (0..full).rev() {
-        let (base, covered) = widest_window(sorted, width);
-        let exceptions = n - covered;
-        let bytes = cost(width, base, exceptions);
-        if bytes < best.bytes {
-            best = Plan { base, width, bytes };
+        let (base, highest, covered) = widest_window(sorted, width);
+        let aside = aside(n - covered);
+        let mut found = Plan::new(n, base, highest);
+        found.bytes += aside;
+        if found.bytes < best.bytes {
+            best = found;
         }
         // Narrower windows leave out more.
-        if cost(0, 0, exceptions) > best.bytes {
+        if 2 + aside > best.bytes {
             break;
         }
     }
     best
 }
 
-/// The base from which most of `sorted` is within reach of `width` bits, and how many that are.
-fn widest_window(sorted: &[i64], width: u32) -> (i64, usize) {
+/// The base from which most of `sorted` is within reach of `width` bits, how far above it the last of these is, and how
+/// many they are.
+fn widest_window(sorted: &[i64], width: u32) -> (i64, u64, usize) {
     let reach = (1u64 << width) - 1;
-    let mut best = (0, 0);
+    let mut best = (0, 0, 0);
     let mut ahead = sorted.iter();
-    let mut end = 0usize;
+    let (mut end, mut last) = (0usize, 0i64);
     for (start, base) in sorted.iter().enumerate() {
+        let above = |value: i64| (value as u64).wrapping_sub(*base as u64);
         while let Some(next) = ahead.as_slice().first() {
-            if (*next as u64).wrapping_sub(*base as u64) > reach {
+            if above(*next) > reach {
                 break;
             }
+            last = *next;
             ahead.next();
             end += 1;
         }
-        if end - start > best.1 {
-            best = (*base, end - start);
+        if end - start > best.2 {
+            best = (*base, above(last), end - start);
         }
         if ahead.as_slice().is_empty() {
             break;
@@ -100,29 +136,34 @@ fn widest_window(sorted: &[i64], width: u32) -> (i64, usize) {
 
 /// Appends the frame of `values` as planned.
 pub(super) fn encode(values: &[i64], plan: Plan, out: &mut Vec<u8>) {
-    let Plan { base, width, .. } = plan;
+    let Plan { base, highest, radix, .. } = plan;
+    let width = bits(highest);
     let above = |value: &i64| (*value as u64).wrapping_sub(base as u64);
-    let fits = |value: u64| width == 64 || value >> width == 0;
+    let fits = |value: u64| if radix.is_some() { value <= highest } else { width == 64 || value >> width == 0 };
     // A value far below the base may wrap around into the window, so the plan's count is not to be trusted.
     let exceptions = values.iter().map(above).filter(|v| !fits(*v)).count();
-    if exceptions == 0 {
-        out.push(width as u8);
-    } else {
-        out.push(width as u8 | EXCEPTIONS);
+    let flag = if exceptions == 0 { 0 } else { EXCEPTIONS };
+    match radix {
+        None => out.push(width as u8 | flag),
+        Some(radix) => {
+            out.push((64 + radix.digits() as u8) | flag);
+            varint::put(out, highest);
+        }
+    }
+    if exceptions > 0 {
         out.push(exceptions as u8);
     }
     varint::put_signed(out, base);
-    let (mut pending, mut have) = (0u128, 0u32);
-    for value in values.iter().map(above) {
-        pending |= u128::from(if fits(value) { value } else { 0 }) << have;
-        have += width;
-        if have >= 64 {
-            out.extend_from_slice(&(pending as u64).to_le_bytes());
-            pending >>= 64;
-            have -= 64;
+    let inside = values.iter().map(above).map(|value| if fits(value) { value } else { 0 });
+    match radix {
+        None => packed::put(inside, width, out),
+        Some(radix) => {
+            let mut digits = [0; FRAME];
+            let (digits, _) = digits.split_at_mut(values.len().min(FRAME));
+            digits.iter_mut().zip(inside).for_each(|(to, from)| *to = from);
+            radix.put(digits, out);
         }
     }
-    out.extend(pending.to_le_bytes().iter().take(have.div_ceil(8) as usize));
     if exceptions > 0 {
         for (i, value) in values.iter().map(above).enumerate().filter(|(_, v)| !fits(*v)) {
             out.push(i as u8);
@@ -135,13 +176,13 @@ pub(super) fn encode(values: &[i64], plan: Plan, out: &mut Vec<u8>) {
 pub(super) fn decode(input: &mut &[u8], out: &mut [i64]) -> Result<(), CodecError> {
     let head = take_byte(input, WHAT)?;
     let width = u32::from(head & !EXCEPTIONS);
-    if width > 64 {
-        return Err(CodecError::Range { what: "the width of a frame", got: u64::from(width), limit: 64 });
-    }
+    let radix = if width <= 64 { None } else { Some(take_radix(input, width)?) };
     let exceptions = if head & EXCEPTIONS == 0 { 0 } else { take_byte(input, WHAT)? };
     let base = varint::get_signed(input, WHAT)?;
-    let packed = take(input, (out.len() * width as usize).div_ceil(8), WHAT)?;
-    unpack(packed, width, base, out);
+    match radix {
+        None => packed::get(take(input, (out.len() * width as usize).div_ceil(8), WHAT)?, width, base, out),
+        Some(radix) => radix.get(take(input, radix.bytes(out.len()), WHAT)?, base, out),
+    }
     for _ in 0..exceptions {
         let at = take_byte(input, WHAT)?;
         let above = varint::get_signed(input, WHAT)?;
@@ -156,34 +197,11 @@ pub(super) fn decode(input: &mut &[u8], out: &mut [i64]) -> Result<(), CodecErro
     Ok(())
 }
 
-#[inline]
-fn unpack(packed: &[u8], width: u32, base: i64, out: &mut [i64]) {
-    if width == 0 {
-        out.fill(base);
-        return;
-    }
-    // Every load is of a whole word, so the bytes get some to spare behind them.
-    let mut padded = [0u8; PADDED];
-    for (to, from) in padded.iter_mut().zip(packed) {
-        *to = *from;
-    }
-    let width = width as usize;
-    // A value of up to 57 bits that starts inside a byte lies in the 8 bytes from there; a wider one in 16.
-    if width <= 57 {
-        let mask = u64::MAX >> (64 - width);
-        for (i, slot) in out.iter_mut().enumerate() {
-            let at = i * width;
-            let word = padded.get(at / 8..).and_then(<[u8]>::first_chunk).map_or(0, |b| u64::from_le_bytes(*b));
-            *slot = base.wrapping_add(((word >> (at % 8)) & mask) as i64);
-        }
-    } else {
-        let mask = u128::from(u64::MAX >> (64 - width));
-        for (i, slot) in out.iter_mut().enumerate() {
-            let at = i * width;
-            let word = padded.get(at / 8..).and_then(<[u8]>::first_chunk).map_or(0, |b| u128::from_le_bytes(*b));
-            *slot = base.wrapping_add(((word >> (at % 8)) & mask) as i64);
-        }
-    }
+/// Takes the highest digit of a frame whose head says groups.
+fn take_radix(input: &mut &[u8], head: u32) -> Result<Radix, CodecError> {
+    let highest = varint::get(input, WHAT)?;
+    let wrong = CodecError::Range { what: "the grouping of a frame", got: u64::from(head), limit: 64 + DIGITS as u64 };
+    highest.checked_add(1).and_then(|radix| Radix::new(radix, head as usize - 64)).ok_or(wrong)
 }
 
 #[cfg(test)]

@@ -88,7 +88,8 @@ impl Window {
     }
 }
 
-/// Appends the column of `values` to `out`: the first as it is, then the chain.
+/// Appends the column of `values` to `out`, as tables of version 1 have it: the first as it is, then the chain.
+#[cfg(test)]
 pub(super) fn encode(values: &[f64], out: Vec<u8>) -> Vec<u8> {
     let mut bits = BitWriter::after(out);
     let mut window = Window::default();

@@ -76,6 +76,11 @@ pub enum IndexError {
     /// All ids are given out.
     #[error("no series id is left: 4294967296 ids have been given out")]
     Exhausted,
+    /// A list of labels takes more memory than it may.
+    #[error(
+        "the labels found take more memory than there is for queries: narrow match[], start and end, or set a limit"
+    )]
+    NoRoom,
     /// The head holds more label text than its offsets can name.
     #[error("the index head is full: it holds 4 GiB of label text; it must be flushed first")]
     HeadFull,

@@ -1,16 +1,17 @@
 //! The index as storage uses it: active head, sealed heads and segments behind one lock.
 
-use std::{collections::BTreeSet, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use super::{
-    IndexError, PageCache, Segment, SegmentSummary, cardinality, head::Head, names, part::Part, query, segment,
+    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, names, part::Part,
+    query, segment,
 };
 use crate::{
     model::{Labels, Matcher},
-    seams::{append::SeriesId, env::Disk, status::Cardinality},
+    seams::{append::SeriesId, env::Disk, room::Room, select::Limited, status::Cardinality},
 };
 
 /// Damage that was worked around is remembered up to this many messages.
@@ -318,24 +319,35 @@ impl Index {
         out.into_iter().zip(ids).map(|(labels, id)| labels.ok_or(IndexError::Unknown(*id))).collect()
     }
 
-    /// Sorted label names, of all series or of those in `filter`.
+    /// Sorted label names, of all series or of those in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged.
-    pub fn label_names(&self, filter: Option<&RoaringBitmap>) -> Result<Vec<String>, IndexError> {
-        let mut out = BTreeSet::new();
+    /// When a segment can't be read or is damaged, or the names don't fit their `room`.
+    pub fn label_names(
+        &self,
+        filter: Option<&RoaringBitmap>,
+        limit: usize,
+        room: &dyn Room,
+    ) -> Result<Limited<String>, IndexError> {
+        let mut out = Distinct::new(limit, room);
         self.each_part(&mut |part| names::names(part, filter, &mut out))?;
-        Ok(out.into_iter().collect())
+        Ok(out.finish())
     }
 
-    /// Sorted values of label `name`, in all series or in those in `filter`.
+    /// Sorted values of label `name`, in all series or in those in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged.
-    pub fn label_values(&self, name: &str, filter: Option<&RoaringBitmap>) -> Result<Vec<String>, IndexError> {
-        let mut out = BTreeSet::new();
+    /// When a segment can't be read or is damaged, or the values don't fit their `room`.
+    pub fn label_values(
+        &self,
+        name: &str,
+        filter: Option<&RoaringBitmap>,
+        limit: usize,
+        room: &dyn Room,
+    ) -> Result<Limited<String>, IndexError> {
+        let mut out = Distinct::new(limit, room);
         self.each_part(&mut |part| names::values(part, name, filter, &mut out))?;
-        Ok(out.into_iter().collect())
+        Ok(out.finish())
     }
 
     /// The names and pairs with most series, at most `limit` in each list.

@@ -7,12 +7,13 @@
 //!
 //! - [`Index`] is the door: resolve, define, find, labels, names, values, cardinality, and the flush.
 //! - [`Segment`] is one file; its layout is in `segment/format.rs`.
-//! - `part` is what head and segment have in common; `query` (matchers to ids) and `names` (label names and values) are
-//!   written once against it.
+//! - `part` is what head and segment have in common; `query` (matchers to ids) and `names` (label names and values,
+//!   gathered in `distinct`) are written once against it.
 //!
 //! Nothing reads the disk while it holds the lock of the head.
 
 mod cardinality;
+mod distinct;
 mod error;
 mod head;
 mod live;
@@ -25,7 +26,7 @@ mod segment;
 
 pub use error::IndexError;
 pub use live::{Index, IndexCounts, Resolved, Snapshot};
-pub use query::{in_order, path};
+pub use query::{in_order, looks_up, path};
 pub use segment::{IndexHole, PageCache, SavedSegment, Segment, SegmentSummary};
 
 #[cfg(test)]

@@ -4,31 +4,26 @@
 //! What the second costs is known beforehand, what the first costs only the scan itself brings out; so it starts with the
 //! first way and changes over when that has cost as much as the second would. Costs are in units of about 0.1 µs.
 
-use std::{collections::BTreeSet, ops::ControlFlow};
+use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, part::Part, postings::Postings};
+use super::{IndexError, distinct::Distinct, pair::Pair, part::Part, postings::Postings};
 
 /// Cost that is always worth it.
 const FREE: u64 = 1000;
 
 /// Adds the names of the labels of `part`'s series, of those in `filter` only if there is one.
-pub(super) fn names(
-    part: &dyn Part,
-    filter: Option<&RoaringBitmap>,
-    out: &mut BTreeSet<String>,
-) -> Result<(), IndexError> {
+pub(super) fn names(part: &dyn Part, filter: Option<&RoaringBitmap>, out: &mut Distinct<'_>) -> Result<(), IndexError> {
     let Some(wanted) = narrowed(part, filter) else {
-        out.extend(part.names());
-        return Ok(());
+        return part.names().iter().try_for_each(|name| out.add(name));
     };
     let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
     for name in part.names() {
         if left == 0 || wanted.is_empty() {
             break;
         }
-        if out.contains(&name) {
+        if !out.lacks(&name) {
             continue;
         }
         let mut found = false;
@@ -37,11 +32,11 @@ pub(super) fn names(
             Ok(if found || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
         if found {
-            out.insert(name);
+            out.add(&name)?;
         }
     }
     if left == 0 {
-        part.each_pair(&wanted, &mut |pair| add(out, pair.name))?;
+        return add_pairs(part, &wanted, out, |pair| Some(pair.name));
     }
     Ok(())
 }
@@ -51,11 +46,11 @@ pub(super) fn values(
     part: &dyn Part,
     name: &str,
     filter: Option<&RoaringBitmap>,
-    out: &mut BTreeSet<String>,
+    out: &mut Distinct<'_>,
 ) -> Result<(), IndexError> {
     let Some(wanted) = narrowed(part, filter) else {
         return part.scan(name, "", &mut |value, _| {
-            add(out, value.as_bytes());
+            out.add(value)?;
             Ok(ControlFlow::Continue(()))
         });
     };
@@ -64,17 +59,13 @@ pub(super) fn values(
     }
     let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
     part.scan(name, "", &mut |value, postings| {
-        if !out.contains(value) && intersects(part, postings, &wanted, &mut left)? {
-            out.insert(value.to_owned());
+        if out.lacks(value) && intersects(part, postings, &wanted, &mut left)? {
+            out.add(value)?;
         }
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     if left == 0 {
-        part.each_pair(&wanted, &mut |pair| {
-            if pair.name == name.as_bytes() {
-                add(out, pair.value);
-            }
-        })?;
+        return add_pairs(part, &wanted, out, |pair| (pair.name == name.as_bytes()).then_some(pair.value));
     }
     Ok(())
 }
@@ -106,10 +97,20 @@ fn narrowed(part: &dyn Part, filter: Option<&RoaringBitmap>) -> Option<RoaringBi
     (wanted.len() < part.ids().len()).then_some(wanted)
 }
 
-fn add(out: &mut BTreeSet<String>, text: &[u8]) {
-    if let Ok(text) = std::str::from_utf8(text)
-        && !out.contains(text)
-    {
-        out.insert(text.to_owned());
-    }
+/// Adds what `text` takes of each label pair of the series wanted.
+fn add_pairs(
+    part: &dyn Part,
+    wanted: &RoaringBitmap,
+    out: &mut Distinct<'_>,
+    text: impl for<'p> Fn(Pair<'p>) -> Option<&'p [u8]>,
+) -> Result<(), IndexError> {
+    let mut added = Ok(());
+    part.each_pair(wanted, &mut |pair| {
+        if added.is_ok()
+            && let Some(Ok(text)) = text(pair).map(std::str::from_utf8)
+        {
+            added = out.add(text);
+        }
+    })?;
+    added
 }

@@ -46,6 +46,12 @@ pub fn in_order(matchers: &[Matcher]) -> Vec<&Matcher> {
     ordered
 }
 
+/// Whether series with these matchers are found by looking up values, without searching for any.
+#[must_use]
+pub fn looks_up(matchers: &[Matcher]) -> bool {
+    !matchers.is_empty() && matchers.iter().all(|matcher| !scans(matcher))
+}
+
 /// How the series that pass a matcher are found, in words.
 #[must_use]
 pub fn path(matcher: &Matcher) -> String {

@@ -16,6 +16,7 @@ use crate::{
     seams::{
         append::SeriesId,
         env::{Cut, Disk, Op, SimDisk},
+        room::Endless,
     },
 };
 
@@ -368,10 +369,10 @@ proptest! {
         for filter in [None, Some(&bitmap)] {
             let inside = || model.iter().filter(|(id, _)| filter.is_none_or(|f| f.contains(**id))).map(|(_, l)| l);
             let names: BTreeSet<&str> = inside().flat_map(|l| l.iter().map(|(n, _)| n)).collect();
-            prop_assert_eq!(index.label_names(filter).unwrap(), names.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(index.label_names(filter, 0, &Endless).unwrap().items, names.into_iter().collect::<Vec<_>>());
             for name in ["__name__", "a", "ab", "none"] {
                 let values: BTreeSet<&str> = inside().filter_map(|l| l.get(name)).collect();
-                prop_assert_eq!(index.label_values(name, filter).unwrap(), values.into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(index.label_values(name, filter, 0, &Endless).unwrap().items, values.into_iter().collect::<Vec<_>>());
             }
         }
         let ids: Vec<u32> = model.keys().copied().rev().collect();
@@ -392,9 +393,9 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
         }
     }
     let wanted: RoaringBitmap = [3, 999, 1999].into_iter().collect();
-    assert_eq!(index.label_values("id", Some(&wanted)).unwrap(), ["0003", "0999", "1999"]);
-    assert_eq!(index.label_names(Some(&wanted)).unwrap(), ["id", "n0003", "n0999", "n1999"]);
-    assert_eq!(index.label_names(Some(&RoaringBitmap::new())).unwrap(), [""; 0]);
+    assert_eq!(index.label_values("id", Some(&wanted), 0, &Endless).unwrap().items, ["0003", "0999", "1999"]);
+    assert_eq!(index.label_names(Some(&wanted), 0, &Endless).unwrap().items, ["id", "n0003", "n0999", "n1999"]);
+    assert_eq!(index.label_names(Some(&RoaringBitmap::new()), 0, &Endless).unwrap().items, [""; 0]);
 }
 
 #[test]

@@ -134,7 +134,16 @@ impl Labels {
     /// The value of label `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(n, _)| *n == name).map(|(_, v)| v)
+        let mut rest = &self.0[..];
+        while let Some((found, after)) = take_str(rest)
+            && let Some((value, after)) = take_str(after)
+        {
+            if found == name.as_bytes() {
+                return std::str::from_utf8(value).ok();
+            }
+            rest = after;
+        }
+        None
     }
 
     /// The metric name.
@@ -147,9 +156,15 @@ impl Labels {
     #[must_use]
     pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
         let mut bytes = Vec::with_capacity(self.0.len());
-        for (name, value) in self.iter().filter(|(name, _)| keep(name)) {
-            push_str(&mut bytes, name);
-            push_str(&mut bytes, value);
+        let mut rest = &self.0[..];
+        // Values are copied as they stand: checking again that they are UTF-8 takes longer than all the rest.
+        while let Some((name, after)) = take_str(rest)
+            && let Some((_, after)) = take_str(after)
+        {
+            if keep(std::str::from_utf8(name).unwrap_or_default()) {
+                bytes.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
+            }
+            rest = after;
         }
         Self(bytes.into())
     }
@@ -170,7 +185,11 @@ impl Labels {
 /// Prometheus' order: name, value, name, value … bytewise; a prefix comes first.
 impl Ord for Labels {
     fn cmp(&self, other: &Self) -> Ordering {
-        if self.0 == other.0 { Ordering::Equal } else { self.iter().cmp(other.iter()) }
+        if self.0 == other.0 {
+            return Ordering::Equal;
+        }
+        // Texts compare as their bytes do.
+        TextBytes { rest: &self.0 }.cmp(TextBytes { rest: &other.0 })
     }
 }
 
@@ -248,6 +267,21 @@ impl LabelsBuilder {
             push_str(&mut bytes, value);
         }
         Labels(bytes.into())
+    }
+}
+
+/// Names and values in turn, as bytes.
+struct TextBytes<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for TextBytes<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (text, rest) = take_str(self.rest)?;
+        self.rest = rest;
+        Some(text)
     }
 }
 

@@ -175,12 +175,13 @@ impl Compiled {
         let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
         let translated = go_regex(pattern)?;
         let anchored = format!("^(?s:{translated})$");
-        let regex = meta::Builder::new()
-            .configure(
-                meta::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT)).hybrid_cache_capacity(REGEX_SIZE_LIMIT),
-            )
-            .build(&anchored)
-            .map_err(|error| refused(reason(&error)))?;
+        // Automata that are made as a whole take longer to make than most queries use them; states made as they are met do.
+        let limits = meta::Config::new()
+            .dfa(false)
+            .onepass(false)
+            .nfa_size_limit(Some(REGEX_SIZE_LIMIT))
+            .hybrid_cache_capacity(REGEX_SIZE_LIMIT);
+        let regex = meta::Builder::new().configure(limits).build(&anchored).map_err(|error| refused(reason(&error)))?;
         let hir = regex_syntax::parse(&format!("(?s:{translated})")).map_err(|error| refused(syntax_reason(&error)))?;
         let mut found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
         let literals = found.is_exact().then(|| strings(&found)).flatten();

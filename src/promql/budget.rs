@@ -11,7 +11,10 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{QueryError, QueryStats};
-use crate::model::{Matcher, SeriesBuf};
+use crate::{
+    model::{Matcher, SeriesBuf},
+    seams::room::Room,
+};
 
 /// Where a query was when it ran out of time or was stopped, in Prometheus' words.
 const PLACE: &str = "expression evaluation";
@@ -60,6 +63,33 @@ impl Pool {
 
     fn give(&self, samples: u64) {
         self.held.fetch_sub(samples, Ordering::Relaxed);
+    }
+}
+
+/// What somebody who isn't a query holds of the [`Pool`] of all queries, until dropped.
+#[derive(Debug)]
+pub(crate) struct Share {
+    pool: Arc<Pool>,
+    taken: AtomicU64,
+}
+
+impl Share {
+    pub(crate) fn new(pool: &Arc<Pool>) -> Self {
+        Self { pool: Arc::clone(pool), taken: AtomicU64::new(0) }
+    }
+}
+
+impl Room for Share {
+    fn take(&self, bytes: usize) -> bool {
+        let samples = (bytes as u64).div_ceil(SAMPLE_BYTES);
+        self.taken.fetch_add(samples, Ordering::Relaxed);
+        self.pool.take(samples)
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.pool.give(*self.taken.get_mut());
     }
 }
 
@@ -254,6 +284,16 @@ mod tests {
         let refused = second.hold(20).unwrap_err().to_string();
         assert!(refused.contains("others hold 90"), "{refused}");
         drop((first, second));
+        assert_eq!(pool.usage(), (0, 100));
+    }
+
+    #[test]
+    fn lists_take_their_memory_from_what_queries_share() {
+        let pool = Arc::new(Pool::new(100));
+        let share = Share::new(&pool);
+        assert!(share.take(800) && share.take(799) && !share.take(1));
+        assert_eq!(pool.usage(), (101, 100), "what is refused counts until all is given back");
+        drop(share);
         assert_eq!(pool.usage(), (0, 100));
     }
 

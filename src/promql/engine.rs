@@ -2,19 +2,21 @@
 
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use super::{
     Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
-    budget::{Budget, Pool, SAMPLE_BYTES},
+    brief,
+    budget::{Budget, Pool, SAMPLE_BYTES, Share},
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
     parse_with,
     plan::{Node, QueryTimes, lower},
 };
-use crate::seams::select::Select;
+use crate::seams::{room::Room, select::Select};
 
 /// What holds for every query.
 #[derive(Debug, Clone)]
@@ -69,20 +71,22 @@ pub struct Query<'a> {
     pub timeout: Option<Duration>,
     /// Whether to count the samples looked at by step.
     pub per_step: bool,
+    /// Evaluate it only if that takes next to no time; otherwise the answer is [`QueryError::NotBrief`].
+    pub brief: bool,
 }
 
 /// Evaluates queries. Blocking: call it from a thread that may wait.
 #[derive(Debug)]
 pub struct Engine {
     options: EngineOptions,
-    pool: Pool,
+    pool: Arc<Pool>,
 }
 
 impl Engine {
     /// An engine with these options.
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        let pool = Pool::new(options.max_samples_of_all);
+        let pool = Arc::new(Pool::new(options.max_samples_of_all));
         Self { options, pool }
     }
 
@@ -91,6 +95,12 @@ impl Engine {
     pub fn memory(&self) -> (u64, u64) {
         let (held, limit) = self.pool.usage();
         (held.saturating_mul(SAMPLE_BYTES), limit.saturating_mul(SAMPLE_BYTES))
+    }
+
+    /// Room for what isn't a query but takes its memory from the same part: lists of series and labels.
+    #[must_use]
+    pub fn room(&self) -> Arc<dyn Room> {
+        Arc::new(Share::new(&self.pool))
     }
 
     /// The options it was made with.
@@ -114,8 +124,14 @@ impl Engine {
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
         let (plan, grid) = self.checked(query)?;
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
+        if query.brief && !brief::may_be(&plan, &grid, select) {
+            return Err(QueryError::NotBrief);
+        }
         let cx = self.context(select, query, cancel, account);
-        self.known(&cx, &plan, grid)?;
+        let found = self.known(&cx, &plan, grid)?;
+        if query.brief && !brief::is(&found, &grid) {
+            return Err(QueryError::NotBrief);
+        }
         evaluate(cx, &plan, grid, query).map(|(answer, _)| answer)
     }
 

@@ -9,6 +9,7 @@
 
 mod aggregate;
 pub mod ast;
+mod brief;
 mod budget;
 mod check;
 mod duration;

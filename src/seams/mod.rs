@@ -1,6 +1,7 @@
 //! The small traits between layers.
 //!
 //! - [`select`]: how query engines and remote read see stored data.
+//! - [`room`]: what an answer may take of the memory while it is gathered.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -15,5 +16,6 @@ pub mod append;
 pub mod changes;
 pub mod detail;
 pub mod env;
+pub mod room;
 pub mod select;
 pub mod status;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use super::room::{Endless, Room};
 use crate::model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange};
 
 /// Why a read failed.
@@ -27,15 +28,44 @@ pub struct Limited<T> {
     pub truncated: bool,
 }
 
-/// What the reader is going to do: advice that may save work and never changes the answer.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Which series, or which of their labels, to list.
+#[derive(Debug, Clone)]
+pub struct Lookup {
+    /// Series that pass any of these count; each is a list of matchers that all have to pass.
+    pub selectors: Vec<Vec<Matcher>>,
+    /// They may have samples in this range.
+    pub range: TimeRange,
+    /// At most so many items; 0 means all.
+    pub limit: usize,
+    /// What the list takes its memory from.
+    pub room: Arc<dyn Room>,
+}
+
+impl Lookup {
+    /// All series that pass any of `selectors`, at all times, however many they are.
+    #[must_use]
+    pub fn all(selectors: Vec<Vec<Matcher>>) -> Self {
+        Self { selectors, range: TimeRange::ALL, limit: 0, room: Arc::new(Endless) }
+    }
+}
+
+/// What the reader is going to do. But for `sorted` it is advice that may save work and never changes the answer.
+#[derive(Debug, Clone, Default)]
 pub struct SelectHints {
     /// Step of the query in ms; 0 for an instant query.
     pub step: i64,
     /// The function or aggregation directly around the selector.
     pub function: String,
-    /// The answer must come in [`Labels`] order.
-    pub sorted: bool,
+    /// The answer must come in [`Labels`] order; the labels are held for that, in this room.
+    pub sorted: Option<Arc<dyn Room>>,
+}
+
+/// Equal when they ask for the same; a room is no part of that.
+impl PartialEq for SelectHints {
+    fn eq(&self, other: &Self) -> bool {
+        let asked = |hints: &Self| (hints.step, hints.function.clone(), hints.sorted.is_some());
+        asked(self) == asked(other)
+    }
 }
 
 /// The stored data, for reading.
@@ -46,7 +76,7 @@ pub trait Select: Send + Sync {
     /// out to have no sample in `range`.
     ///
     /// # Errors
-    /// When the index can't be read.
+    /// When the index can't be read, or the labels to sort by don't fit their room.
     fn select(
         &self,
         matchers: &[Matcher],
@@ -54,40 +84,23 @@ pub trait Select: Send + Sync {
         hints: &SelectHints,
     ) -> Result<Arc<dyn SeriesSet>, SelectError>;
 
-    /// Label sets of the series that pass any of `selectors` (each a list of matchers that all have to pass) and may
-    /// have samples in `range`, sorted. `limit` 0 means no limit.
+    /// Label sets of the series asked for, sorted. With a limit they may be any of them.
     ///
     /// # Errors
-    /// When the index can't be read.
-    fn series(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<Labels>, SelectError>;
+    /// When the index can't be read, or the answer doesn't fit its room.
+    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError>;
 
-    /// Sorted label names of those series; without selectors, of all series.
+    /// Sorted label names of those series; without selectors, of all series. With a limit, the first of them.
     ///
     /// # Errors
-    /// When the index can't be read.
-    fn label_names(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError>;
+    /// When the index can't be read, or the answer doesn't fit its room.
+    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError>;
 
-    /// Sorted values of label `name` in those series; without selectors, in all series.
+    /// Sorted values of label `name` in those series; without selectors, in all series. With a limit, the first of them.
     ///
     /// # Errors
-    /// When the index can't be read.
-    fn label_values(
-        &self,
-        name: &str,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError>;
+    /// When the index can't be read, or the answer doesn't fit its room.
+    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError>;
 
     /// Exemplars in `range` of the series that pass any of `selectors`: series labels in order, times ascending.
     ///
@@ -102,6 +115,12 @@ pub trait Select: Send + Sync {
     /// Metadata of one metric family, or of all (`None`), by family name; a family may have several.
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata>;
 
+    /// Whether [`Select::select`] finds the series with these matchers in next to no time, however many series there are.
+    /// Without matchers: whether looking through all names and values takes no longer.
+    fn finds_at_once(&self, _matchers: &[Matcher]) -> bool {
+        false
+    }
+
     /// How the index finds series with these matchers, in the order it takes them, and how many series there are at all
     /// times. It looks every matcher up by itself: for people, not for planning.
     ///
@@ -109,7 +128,7 @@ pub trait Select: Send + Sync {
     /// When the index can't be read.
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let all =
-            |matchers: Vec<Matcher>| self.series(&[matchers], TimeRange::ALL, 0).map(|found| found.items.len() as u64);
+            |matchers: Vec<Matcher>| self.series(&Lookup::all(vec![matchers])).map(|found| found.items.len() as u64);
         let step = |matcher: &Matcher| {
             let series = all(vec![matcher.clone()])?;
             Ok(MatcherStep { matcher: matcher.to_string(), path: "all series one by one".to_owned(), series })
@@ -169,8 +188,8 @@ pub mod fake {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::{
-        Arc, Exemplar, Labels, Limited, Matcher, Metadata, Select, SelectError, SelectHints, SeriesBuf, SeriesSet,
-        TimeRange,
+        Arc, Exemplar, Labels, Limited, Lookup, Matcher, Metadata, Select, SelectError, SelectHints, SeriesBuf,
+        SeriesSet, TimeRange,
     };
 
     /// Series in memory, by labels.
@@ -200,16 +219,12 @@ pub mod fake {
     }
 
     impl MemorySelect {
-        fn matching<'a>(
-            &'a self,
-            selectors: &'a [Vec<Matcher>],
-            range: TimeRange,
-        ) -> impl Iterator<Item = &'a Labels> + 'a {
+        fn matching<'a>(&'a self, ask: &'a Lookup) -> impl Iterator<Item = &'a Labels> + 'a {
             self.series
                 .iter()
-                .filter(move |(_, buf)| buf.time_range().is_some_and(|r| r.overlaps(range)))
+                .filter(|(_, buf)| buf.time_range().is_some_and(|r| r.overlaps(ask.range)))
                 .map(|(labels, _)| labels)
-                .filter(move |labels| selectors.is_empty() || selectors.iter().any(|s| passes(labels, s)))
+                .filter(|labels| ask.selectors.is_empty() || ask.selectors.iter().any(|s| passes(labels, s)))
         }
     }
 
@@ -229,34 +244,18 @@ pub mod fake {
             Ok(Arc::new(MemorySet { series, range }))
         }
 
-        fn series(
-            &self,
-            selectors: &[Vec<Matcher>],
-            range: TimeRange,
-            limit: usize,
-        ) -> Result<Limited<Labels>, SelectError> {
-            Ok(limited(self.matching(selectors, range).cloned().collect(), limit))
+        fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
+            Ok(limited(self.matching(ask).cloned().collect(), ask.limit))
         }
 
-        fn label_names(
-            &self,
-            selectors: &[Vec<Matcher>],
-            range: TimeRange,
-            limit: usize,
-        ) -> Result<Limited<String>, SelectError> {
-            let names = self.matching(selectors, range).flat_map(|l| l.iter().map(|(n, _)| n.to_owned())).collect();
-            Ok(limited(names, limit))
+        fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+            let names = self.matching(ask).flat_map(|l| l.iter().map(|(n, _)| n.to_owned())).collect();
+            Ok(limited(names, ask.limit))
         }
 
-        fn label_values(
-            &self,
-            name: &str,
-            selectors: &[Vec<Matcher>],
-            range: TimeRange,
-            limit: usize,
-        ) -> Result<Limited<String>, SelectError> {
-            let values = self.matching(selectors, range).filter_map(|l| l.get(name).map(str::to_owned)).collect();
-            Ok(limited(values, limit))
+        fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+            let values = self.matching(ask).filter_map(|l| l.get(name).map(str::to_owned)).collect();
+            Ok(limited(values, ask.limit))
         }
 
         fn exemplars(
@@ -272,6 +271,10 @@ pub mod fake {
                 .map(|(labels, all)| (labels.clone(), inside(all)))
                 .filter(|(_, found)| !found.is_empty())
                 .collect())
+        }
+
+        fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+            matchers.iter().all(|matcher| matcher.literals().is_some())
         }
 
         fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

@@ -111,6 +111,7 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::Parse { .. } | QueryError::Type(_) => Self::BadData(text),
             QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution(text),
+            QueryError::NotBrief => Self::Internal(text),
             QueryError::Timeout(_) => Self::Timeout(text),
             QueryError::Canceled(_) => Self::Canceled(text),
             QueryError::Select(error) => error.into(),

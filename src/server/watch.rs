@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 
 use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, TimeRange},
-    seams::select::{Limited, Select, SelectError, SelectHints, SeriesSet},
+    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
 };
 
 /// A [`Select`] that keeps the sets it gives out.
@@ -41,32 +41,16 @@ impl Select for Watched<'_> {
         Ok(set)
     }
 
-    fn series(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<Labels>, SelectError> {
-        self.inner.series(selectors, range, limit)
+    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
+        self.inner.series(ask)
     }
 
-    fn label_names(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError> {
-        self.inner.label_names(selectors, range, limit)
+    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.inner.label_names(ask)
     }
 
-    fn label_values(
-        &self,
-        name: &str,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError> {
-        self.inner.label_values(name, selectors, range, limit)
+    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.inner.label_values(name, ask)
     }
 
     fn exemplars(
@@ -75,6 +59,10 @@ impl Select for Watched<'_> {
         range: TimeRange,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
         self.inner.exemplars(selectors, range)
+    }
+
+    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+        self.inner.finds_at_once(matchers)
     }
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

@@ -1,6 +1,7 @@
 //! Blocking work for a request: let in by a gate, done on a thread that may wait, stopped when nobody waits for it.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -124,9 +125,20 @@ pub(crate) async fn blocking<T: Send + 'static>(
     });
     match result.await {
         Ok(result) => result,
-        Err(failure) => {
-            tracing::error!(%failure, "a job for a request panicked");
-            Err(ApiError::Internal("unexpected error: the server failed to answer; its log says more".to_owned()))
-        }
+        Err(failure) => Err(panicked(&failure.to_string())),
     }
+}
+
+/// Runs `job` on this thread, which others wait for: it must take next to no time. A panic in it is an error like others.
+pub(crate) fn at_once<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+    // What a job shares with others is made for threads that panic: on another thread it would be unwound just the same.
+    match catch_unwind(AssertUnwindSafe(job)) {
+        Ok(result) => result,
+        Err(_) => Err(panicked("on the thread that read the request")),
+    }
+}
+
+fn panicked(failure: &str) -> ApiError {
+    tracing::error!(failure, "a job for a request panicked");
+    ApiError::Internal("unexpected error: the server failed to answer; its log says more".to_owned())
 }

@@ -8,9 +8,10 @@ use crate::{
     model::TimeRange,
 };
 
-/// A block is closed once its columns have this many bytes. Reading a series reads and checks whole blocks: smaller
-/// ones would cost more index and fewer shared times, larger ones slow down single series without packing better.
-const TARGET: usize = 64 << 10;
+/// A block is closed once its columns have this many bytes. Reading a series reads and checks whole blocks, and a metric's
+/// series of many hosts lie in as many: larger ones would slow such questions down without packing better, smaller ones
+/// cost more index, which is in memory.
+const TARGET: usize = 16 << 10;
 /// And once its distinct times have this many samples, which are kept decoded to find equal ones: 512 KiB.
 const TARGET_TIMES: usize = 64 << 10;
 /// Flags of a piece's head.

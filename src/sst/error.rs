@@ -41,13 +41,13 @@ pub enum SstError {
         want: [u8; 8],
     },
     /// The table was written by another version of this program.
-    #[error("{path}: table format version {got} is not known here (expected {want}); it needs a newer vctsdb")]
+    #[error("{path}: table format version {got} is not known here (expected {want} at most); it needs a newer vctsdb")]
     Version {
         /// The table.
         path: PathBuf,
         /// Its version.
         got: u32,
-        /// The one we read and write.
+        /// The newest that we read.
         want: u32,
     },
     /// Bytes are not what was written.

@@ -5,8 +5,10 @@ use std::path::Path;
 use super::{SstError, TableSummary, index::ENTRY};
 use crate::{codec::checksum::crc32, model::TimeRange};
 
-/// The format version that this program writes. It reads all down to 1.
+/// The format version that this program writes.
 pub const VERSION: u32 = 2;
+/// The oldest that it reads. Version 1 has no start times and fewer kinds of columns.
+const OLDEST: u32 = 1;
 /// Length of the footer.
 pub(super) const LEN: usize = 80;
 const MAGIC: [u8; 8] = *b"VCTSTABL";
@@ -60,7 +62,7 @@ impl Footer {
             return Err(SstError::Crc { path: path.to_owned(), what: "the footer", at, got, want });
         }
         let version = u32_at(64);
-        if !(1..=VERSION).contains(&version) {
+        if !(OLDEST..=VERSION).contains(&version) {
             return Err(SstError::Version { path: path.to_owned(), got: version, want: VERSION });
         }
         let footer = Self {

@@ -12,7 +12,7 @@
 //! # Pieces and blocks
 //!
 //! A series is cut into *pieces* of up to 4096 samples, which don't overlap in time. A *block* holds neighbouring
-//! pieces, of many short series or of part of a long one, and is closed once it has about 64 KiB. It is columnar: all
+//! pieces, of many short series or of part of a long one, and is closed once it has about 16 KiB. It is columnar: all
 //! times, then all values, then all histograms; a directory in front says where each piece's columns are, so that
 //! reading one leaves the others alone. Pieces with equal times, as the series of one scrape have, share one times
 //! column.
@@ -40,10 +40,13 @@
 //! 48    8    time of the last sample, i64 (of an empty table the smallest i64)
 //! 56    4    CRC32 of the block index
 //! 60    4    CRC32 of the series bitmap
-//! 64    4    format version, now 2
+//! 64    4    format version, 2
 //! 68    4    CRC32 of the footer up to here
 //! 72    8    the magic "VCTSTABL"
 //! ```
+//!
+//! Version 1, which is still read, has no start times and lacks some kinds of columns: tags 5 to 7 of integers, 5 and 6
+//! of floats, and frames in groups.
 //!
 //! The block index has 40 bytes for each block, in order of the file:
 //!
@@ -84,8 +87,6 @@
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
 //! [`codec::histograms`](crate::codec::histograms). Start columns (`starts`), which pieces share where they come out
 //! alike, lie behind the histogram columns.
-//!
-//! Version 1, which is still read, has no start times.
 
 mod audit;
 mod block;

@@ -237,7 +237,7 @@ fn what_is_no_table_of_this_version_is_refused_in_words() {
     newer[at + 4..at + 8].copy_from_slice(&crc);
     assert_eq!(
         refusal(newer).to_string(),
-        "bad: table format version 3 is not known here (expected 2); it needs a newer vctsdb"
+        "bad: table format version 3 is not known here (expected 2 at most); it needs a newer vctsdb"
     );
     let missing = open(&disk, "none").map(drop).unwrap_err();
     assert!(missing.to_string().starts_with("none: opening the table failed"), "{missing}");

@@ -10,18 +10,22 @@ use super::{
     view::View,
 };
 use crate::{
-    index::{IndexError, Segment, in_order, path},
+    index::{IndexError, Segment, in_order, looks_up, path},
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     seams::{
         append::SeriesId,
-        select::{Limited, MatcherStep, Select, SelectError, SelectHints, SeriesSet},
+        room::{ITEM_BYTES, Room},
+        select::{Limited, Lookup, MatcherStep, Select, SelectError, SelectHints, SeriesSet},
     },
     sst::{Pass, SstError},
 };
 
 impl From<IndexError> for SelectError {
     fn from(error: IndexError) -> Self {
-        Self::Storage(error.to_string())
+        match error {
+            IndexError::NoRoom => Self::Limit(error.to_string()),
+            error => Self::Storage(error.to_string()),
+        }
     }
 }
 
@@ -53,6 +57,9 @@ struct Ahead {
     from: usize,
     labels: Vec<Labels>,
 }
+
+/// Searching all values of so many label pairs takes next to no time.
+const FEW_PAIRS: u64 = 4096;
 
 /// At most so many labels are fetched in advance.
 const AHEAD: usize = 512;
@@ -140,6 +147,20 @@ impl Shared {
         }
     }
 
+    /// Likewise, in `room`: page by page, so that too many are refused before they are there.
+    fn labels_in(&self, ids: &[u32], former: &[Arc<Segment>], room: &dyn Room) -> Result<Vec<Labels>, SelectError> {
+        let mut all = Vec::new();
+        for some in ids.chunks(AHEAD) {
+            let labels = self.labels_of(some, former)?;
+            let bytes = labels.iter().map(|labels| labels.as_bytes().len() + ITEM_BYTES).sum();
+            if !room.take(bytes) {
+                return Err(IndexError::NoRoom.into());
+            }
+            all.extend(labels);
+        }
+        Ok(all)
+    }
+
     /// Whether the index may have series without samples to show.
     fn has_ghosts(&self, view: &View) -> bool {
         self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.line() > i64::MIN
@@ -168,14 +189,6 @@ impl Shared {
     }
 }
 
-fn cut<T>(mut items: Vec<T>, limit: usize) -> Limited<T> {
-    let truncated = limit > 0 && items.len() > limit;
-    if truncated {
-        items.truncate(limit);
-    }
-    Limited { items, truncated }
-}
-
 impl Select for Storage {
     fn select(
         &self,
@@ -189,8 +202,9 @@ impl Select for Storage {
         let found = view.candidates_in(&self.shared.index.find(matchers)?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
-        if hints.sorted {
-            let mut pairs: Vec<(Labels, u32)> = self.shared.labels_of(&ids, &segments)?.into_iter().zip(ids).collect();
+        if let Some(room) = &hints.sorted {
+            let all = self.shared.labels_in(&ids, &segments, &**room)?;
+            let mut pairs: Vec<(Labels, u32)> = all.into_iter().zip(ids).collect();
             pairs.sort_unstable();
             let (sorted, by_labels) = pairs.into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
@@ -199,42 +213,27 @@ impl Select for Storage {
         Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels, ahead: Mutex::default() }))
     }
 
-    fn series(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<Labels>, SelectError> {
+    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
         let segments = self.shared.index.segments();
-        let found = match self.shared.found(selectors, range)? {
+        let found = match self.shared.found(&ask.selectors, ask.range)? {
             Some(found) => found,
             None => self.shared.index.find(&[])?,
         };
-        let ids: Vec<u32> = found.iter().collect();
-        let mut labels = self.shared.labels_of(&ids, &segments)?;
-        labels.sort_unstable();
-        Ok(cut(labels, limit))
+        let limit = if ask.limit == 0 { usize::MAX } else { ask.limit };
+        let ids: Vec<u32> = found.iter().take(limit).collect();
+        let mut items = self.shared.labels_in(&ids, &segments, &*ask.room)?;
+        items.sort_unstable();
+        Ok(Limited { items, truncated: found.len() > ids.len() as u64 })
     }
 
-    fn label_names(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(selectors, range)?;
-        Ok(cut(self.shared.index.label_names(found.as_ref())?, limit))
+    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        let found = self.shared.found(&ask.selectors, ask.range)?;
+        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.room)?)
     }
 
-    fn label_values(
-        &self,
-        name: &str,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(selectors, range)?;
-        Ok(cut(self.shared.index.label_values(name, found.as_ref())?, limit))
+    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        let found = self.shared.found(&ask.selectors, ask.range)?;
+        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.room)?)
     }
 
     fn exemplars(
@@ -257,6 +256,10 @@ impl Select for Storage {
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
         self.shared.metadata.lock().get(family)
+    }
+
+    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
+        looks_up(matchers) || self.shared.index.counts().label_pairs <= FEW_PAIRS
     }
 
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {

@@ -18,7 +18,7 @@ use super::{
 /// A small store with tables, segments and a log, as a killed process leaves it.
 fn rotten() -> (Vec<(PathBuf, Vec<u8>)>, Model) {
     let disk = SimDisk::new();
-    let model = filled(&disk, 7);
+    let model = filled(&disk, 12);
     let disk = disk.restart(Cut::KILL);
     let files = disk.list_all();
     for dir in ["tables", "index", "wal", "MANIFEST"] {

@@ -102,6 +102,16 @@ fn each_part_keeps_to_its_limit_and_the_process_to_its_budget_under_load_and_whe
     let message = refused["error"].as_str().unwrap().to_owned();
     assert!(status == 422 && message.contains("{__name__=\"container_memory_working_set_bytes\"}"), "{message}");
 
+    let list = |path: &str| get(&address, &format!("/api/v1/{path}")).unwrap();
+    let refused = list("series?match[]=container_memory_working_set_bytes");
+    assert!(refused.status == 422 && refused.text().contains("set a limit"), "{}", refused.text());
+    let some = list("series?match[]=container_memory_working_set_bytes&limit=3").json();
+    assert_eq!(some["data"].as_array().unwrap().len(), 3);
+    assert_eq!(some["warnings"][0], "results truncated due to limit");
+    let first = list("label/id/values?limit=2").json();
+    let pod = |i: usize| format!("/kubepods/burstable/pod-00000000-{i:08}");
+    assert_eq!(first["data"], serde_json::json!([pod(0), pod(1)]));
+
     let shown = get(&address, "/api/v1/status/storage").unwrap().json();
     let memory = &shown["data"]["memory"];
     assert_eq!(memory["budgetBytes"], BUDGET);

@@ -13,7 +13,7 @@ use vctsdb::{
     model::{Labels, MatchOp, Matcher, TimeRange},
     seams::{
         env::{Cut, Op, SimDisk, TestClock},
-        select::Select,
+        select::{Lookup, Select},
         status::Status,
     },
     storage::{Storage, StorageOptions},
@@ -333,7 +333,7 @@ impl Simulation {
             panic!("{}", difference(&found, &self.model));
         }
         let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
-        let listed = self.storage().series(&[all], TimeRange::ALL, 0).unwrap().items;
+        let listed = self.storage().series(&Lookup::all(vec![all])).unwrap().items;
         let missing: Vec<&Labels> = self.model.keys().filter(|labels| !listed.contains(labels)).collect();
         assert!(missing.is_empty(), "not listed: {missing:?}");
         let (a, b) = (self.time(), self.time());

@@ -7,6 +7,7 @@ use vctsdb::{
     seams::{
         append::{Append, AppendError, Batch, FloatSample, HistogramSample},
         env::{SimDisk, TestClock},
+        room::Endless,
         select::{Select, SelectHints},
     },
     storage::{OpenError, Storage, StorageOptions, Threads},
@@ -113,7 +114,9 @@ pub(crate) fn apply(model: &mut Model, samples: &[Sample]) {
 /// Everything the store has in `range`.
 pub(crate) fn read(storage: &Storage, range: TimeRange) -> Model {
     let all = [Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
-    let set = storage.select(&all, range, &SelectHints { sorted: true, ..SelectHints::default() }).unwrap();
+    let set = storage
+        .select(&all, range, &SelectHints { sorted: Some(Arc::new(Endless)), ..SelectHints::default() })
+        .unwrap();
     let mut found = Model::new();
     let mut buf = SeriesBuf::default();
     for i in 0..set.len() {

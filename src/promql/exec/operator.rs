@@ -3,7 +3,7 @@
 use super::{context::Context, row::Row};
 use crate::{
     model::{Labels, METRIC_NAME, SeriesBuf},
-    promql::QueryError,
+    promql::{QueryError, functions::window::Windows},
 };
 
 /// Labels that describe the metric itself; they go when the values are no longer the metric's.
@@ -63,6 +63,7 @@ pub(crate) struct Scratch {
     rows: Vec<Row>,
     buffers: Vec<SeriesBuf>,
     indexes: Vec<Vec<u32>>,
+    windows: Vec<Windows>,
 }
 
 impl Scratch {
@@ -84,6 +85,15 @@ impl Scratch {
 
     pub(crate) fn take_indexes(&mut self) -> Vec<u32> {
         self.indexes.pop().unwrap_or_default()
+    }
+
+    /// Windows as the last series left them: the next one's are the same, mostly.
+    pub(crate) fn take_windows(&mut self) -> Windows {
+        self.windows.pop().unwrap_or_default()
+    }
+
+    pub(crate) fn give_windows(&mut self, windows: Windows) {
+        self.windows.push(windows);
     }
 
     pub(crate) fn give_indexes(&mut self, indexes: Vec<u32>) {

@@ -31,7 +31,7 @@ pub(super) fn find(
     let set = match known {
         Some(set) => set,
         None => {
-            let hints = SelectHints { step, function: function.to_owned(), sorted: false };
+            let hints = SelectHints { step, function: function.to_owned(), sorted: None };
             cx.select.select(&select.matchers, range, &hints)?
         }
     };

@@ -19,8 +19,8 @@ use crate::{
         functions::{
             native::Native,
             window::{
-                ANCHORED, Counted, Extremes, Floats, Histograms, NativeFunction, Remarks, SMOOTHED, View,
-                WindowFunction, Windows, find_events, find_pairs,
+                ANCHORED, Counted, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction,
+                Windows, find_events, find_pairs,
             },
         },
     },
@@ -107,23 +107,27 @@ impl Window<'_> {
         self.cx.notes.add_of(note, span, whole);
     }
 
-    fn slide(&self, i: usize, buffer: &SeriesBuf, events: &[u32], out: &mut Row) -> Result<(), QueryError> {
-        let starts = buffer.float_starts.slice(0..buffer.times.len());
-        let overlaps = self.overlaps(buffer);
+    fn slide(
+        &self,
+        i: usize,
+        buffer: &SeriesBuf,
+        events: &[u32],
+        windows: &mut Windows,
+        out: &mut Row,
+    ) -> Result<(), QueryError> {
         let mut tally = Tally::new(&self.cx.account, &self.grid);
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
-            && overlaps.is_empty()
+            && buffer.float_starts.is_empty()
             && tally.is_plain()
         {
-            let windows = Windows { ends: &self.ends, range: self.source.range };
-            let floats = Floats { times: &buffer.times, values: &buffer.values, starts };
-            let (looked_at, fresh) =
-                windows.differences(difference, floats, events, |step, value| out.set(step, value));
-            tally.all(looked_at, if self.source.is_stored() { fresh } else { 0 });
+            windows.fit((&self.ends, self.source.range), difference, &buffer.times);
+            windows.differences(difference, &buffer.values, events, |step, value| out.set(step, value));
+            tally.all(windows.looked_at(), if self.source.is_stored() { windows.fresh() } else { 0 });
             return Ok(());
         }
+        let overlaps = self.overlaps(buffer);
         let (mut floats, mut inside, mut histograms) = (Slide::default(), Slide::default(), Slide::default());
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);
@@ -294,7 +298,9 @@ impl Operator for Window<'_> {
         let mut events = scratch.take_indexes();
         find_events(self.function.events, &buffer, &mut events);
         out.reset(self.grid.steps);
-        self.slide(i, &buffer, &events, out)?;
+        let mut windows = scratch.take_windows();
+        self.slide(i, &buffer, &events, &mut windows, out)?;
+        scratch.give_windows(windows);
         self.judge_name(i, out);
         scratch.give_indexes(events);
         scratch.give_buffer(buffer);

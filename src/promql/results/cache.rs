@@ -310,7 +310,16 @@ mod tests {
 
     fn reach(text: &str) -> Reach {
         let engine = Engine::new(crate::promql::EngineOptions { lookback: 20, ..Default::default() });
-        let query = Query { text, start: 0, end: 1_000, step: 10, lookback: None, timeout: None, per_step: false };
+        let query = Query {
+            text,
+            start: 0,
+            end: 1_000,
+            step: 10,
+            lookback: None,
+            timeout: None,
+            per_step: false,
+            brief: false,
+        };
         Reach::of(&engine.plan(&query).unwrap(), 20).unwrap()
     }
 

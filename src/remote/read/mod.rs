@@ -19,10 +19,15 @@ pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode};
 pub use samples::{put_timeseries, samples};
 pub use stream::{SinkClosed, chunks};
 
+use std::sync::Arc;
+
 use super::SnappyError;
 use crate::{
     model::{Labels, MatcherError, SeriesBuf},
-    seams::select::{Select, SelectError},
+    seams::{
+        room::{ITEM_BYTES, Room},
+        select::{Select, SelectError},
+    },
 };
 
 /// Why a read request was not answered.
@@ -74,21 +79,21 @@ impl From<SelectError> for ReadError {
 /// Whether anybody still waits for the answer.
 pub type Alive<'a> = &'a dyn Fn() -> bool;
 
-/// Calls `visit` with each series that has samples for `query`, in label order when `sorted`. Series get the labels of
-/// `external` that they don't have. Ends early when nobody waits any more.
+/// Calls `visit` with each series that has samples for `query`, in label order if `sorted`, which is the room for their labels.
+/// Series get the labels of `external` that they don't have. Ends early when nobody waits any more.
 fn each_series(
     query: &Query,
     external: &Labels,
     select: &dyn Select,
     alive: Alive<'_>,
-    sorted: bool,
+    sorted: Option<&Arc<dyn Room>>,
     mut visit: impl FnMut(&Labels, &SeriesBuf) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     if query.matchers.is_empty() || query.range.start > query.range.end {
         return Ok(());
     }
     let mut hints = query.hints.clone();
-    hints.sorted = sorted;
+    hints.sorted = sorted.cloned();
     let set = select.select(&query.matchers, query.range, &hints)?;
     let mut buf = SeriesBuf::default();
     let mut visit_at = |i, labels: Option<Labels>| -> Result<(), ReadError> {
@@ -104,13 +109,19 @@ fn each_series(
             None => visit(&with_external(set.labels(i)?, external), &buf),
         }
     };
-    if external.is_empty() || !sorted {
+    let Some(room) = sorted.filter(|_| !external.is_empty()) else {
         return (0..set.len()).try_for_each(|i| visit_at(i, None));
-    }
+    };
     // A label that all get can change their order: `a` stands before `a, b`, but with `c` added behind it.
     let mut all = Vec::with_capacity(set.len());
     for i in 0..set.len() {
-        all.push((with_external(set.labels(i)?, external), i));
+        let labels = with_external(set.labels(i)?, external);
+        if !room.take(labels.as_bytes().len() + ITEM_BYTES) {
+            return Err(ReadError::Limit(
+                "the labels of the series asked for take more memory than there is".to_owned(),
+            ));
+        }
+        all.push((labels, i));
     }
     all.sort_unstable();
     all.into_iter().try_for_each(|(labels, i)| visit_at(i, Some(labels)))

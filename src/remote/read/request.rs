@@ -159,7 +159,7 @@ fn query(query: v1::Query) -> Result<Query, ReadError> {
     Ok(Query {
         range: narrowed(asked, TimeRange::new(hints.start_ms, hints.end_ms)),
         matchers: query.matchers.into_iter().map(matcher).collect::<Result<_, _>>()?,
-        hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: false },
+        hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: None },
     })
 }
 
@@ -237,7 +237,7 @@ mod tests {
         let hints = v1::ReadHints { step_ms: 15, func: "rate".into(), ..Default::default() };
         let query = v1::Query { hints: Some(hints), ..Default::default() };
         let request = decode_message(&v1::ReadRequest { queries: vec![query], ..Default::default() }).unwrap();
-        assert_eq!(request.queries[0].hints, SelectHints { step: 15, function: "rate".into(), sorted: false });
+        assert_eq!(request.queries[0].hints, SelectHints { step: 15, function: "rate".into(), sorted: None });
     }
 
     #[test]

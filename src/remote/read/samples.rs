@@ -33,7 +33,7 @@ pub fn samples(
     for query in &request.queries {
         let begin = response.len();
         let mut series = Vec::new();
-        each_series(query, &request.external_labels, select, alive, false, |labels, buf| {
+        each_series(query, &request.external_labels, select, alive, None, |labels, buf| {
             count += buf.len() as u64;
             if count > limits.samples {
                 let limit = limits.samples;

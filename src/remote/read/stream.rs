@@ -8,10 +8,16 @@
 //! Queries follow one another, and within one the series come in label order. A long series goes on in the next frame
 //! under the same labels. The stream ends where the connection does, so after an error it must not end cleanly.
 
+use std::sync::Arc;
+
 use prost::{Message, encoding::encode_varint};
 
 use super::{Alive, ReadError, ReadRequest, chunk::Chunks, each_series, samples::proto_labels};
-use crate::{model::Labels, remote::proto::v1, seams::select::Select};
+use crate::{
+    model::Labels,
+    remote::proto::v1,
+    seams::{room::Room, select::Select},
+};
 
 /// A frame is closed once its chunks have this many bytes. Clients take each frame for a series, and up to 50 MB.
 const FRAME: usize = 1 << 20;
@@ -21,19 +27,21 @@ const FRAME: usize = 1 << 20;
 #[error("the client hung up")]
 pub struct SinkClosed;
 
-/// Answers `request` frame by frame; `sink` may block to hold the stream back. At most one series is in memory.
+/// Answers `request` frame by frame; `sink` may block to hold the stream back. At most one series is in memory, beside the
+/// labels of all, which take `room`.
 ///
 /// # Errors
-/// When the sink is closed, nobody is `alive` to read it, or stored data can't be read: then frames may be missing, and the caller has to break the
+/// When the sink is closed, nobody is `alive` to read it, there is too little room, or stored data can't be read: then frames may be missing, and the caller has to break the
 /// connection off rather than end the body.
 pub fn chunks(
     request: &ReadRequest,
     select: &dyn Select,
     alive: Alive<'_>,
+    room: &Arc<dyn Room>,
     sink: &mut dyn FnMut(Vec<u8>) -> Result<(), SinkClosed>,
 ) -> Result<(), ReadError> {
     for (position, query) in (0..).zip(&request.queries) {
-        each_series(query, &request.external_labels, select, alive, true, |labels, buf| {
+        each_series(query, &request.external_labels, select, alive, Some(room), |labels, buf| {
             let mut frame = Frame::new(position, labels);
             for chunk in Chunks::of(buf) {
                 frame.chunk_bytes += chunk.data.len();
@@ -84,8 +92,6 @@ fn frame(payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::super::{
         chunk::{decode::decode, hex},
         testing::{Named, query, request, store},
@@ -93,17 +99,24 @@ mod tests {
     use super::*;
     use crate::{
         model::{Exemplar, Matcher, Metadata, SeriesBuf, TimeRange},
-        seams::select::{Limited, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+        seams::{
+            room::Endless,
+            select::{Limited, Lookup, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+        },
     };
 
     fn frames(queries: Vec<super::super::Query>, select: &dyn Select) -> Vec<v1::ChunkedReadResponse> {
         let mut all = Vec::new();
-        chunks(&request(queries), select, &|| true, &mut |frame| {
+        chunks(&request(queries), select, &|| true, &endless(), &mut |frame| {
             all.push(frame);
             Ok(())
         })
         .unwrap();
         all.iter().map(|frame| unframe(frame)).collect()
+    }
+
+    fn endless() -> Arc<dyn Room> {
+        Arc::new(Endless)
     }
 
     fn unframe(mut frame: &[u8]) -> v1::ChunkedReadResponse {
@@ -133,7 +146,7 @@ mod tests {
             sent.extend(frame);
             Ok(())
         };
-        chunks(&request(vec![query("up", 0, 2000)]), &select, &|| true, &mut sink).unwrap();
+        chunks(&request(vec![query("up", 0, 2000)]), &select, &|| true, &endless(), &mut sink).unwrap();
         assert_eq!(sent, [hex("2a85dd2a1e"), payload].concat());
     }
 
@@ -159,7 +172,7 @@ mod tests {
         let external = Labels::from_pairs([("c", "all")]).unwrap();
         let asked = request(vec![query("up", 0, 9)]).with_external_labels(&external);
         let mut found = Vec::new();
-        chunks(&asked, &select, &|| true, &mut |frame| {
+        chunks(&asked, &select, &|| true, &endless(), &mut |frame| {
             let labels = unframe(&frame).chunked_series[0].labels.clone();
             found.push(labels.into_iter().skip(1).map(|l| format!("{}={}", l.name, l.value)).collect::<Vec<_>>());
             Ok(())
@@ -206,7 +219,7 @@ mod tests {
     fn a_closed_sink_stops_the_reading() {
         let select = store(&[("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[])]);
         let mut calls = 0;
-        let answer = chunks(&request(vec![query(".*", 0, 9)]), &select, &|| true, &mut |_| {
+        let answer = chunks(&request(vec![query(".*", 0, 9)]), &select, &|| true, &endless(), &mut |_| {
             calls += 1;
             Err(SinkClosed)
         });
@@ -238,23 +251,17 @@ mod tests {
             range: TimeRange,
             hints: &SelectHints,
         ) -> Result<Arc<dyn SeriesSet>, SelectError> {
-            assert!(hints.sorted);
+            assert!(hints.sorted.is_some());
             Ok(Arc::new(DamagedSet(self.0.select(matchers, range, hints)?)))
         }
-        fn series(&self, s: &[Vec<Matcher>], r: TimeRange, l: usize) -> Result<Limited<Labels>, SelectError> {
-            self.0.series(s, r, l)
+        fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
+            self.0.series(ask)
         }
-        fn label_names(&self, s: &[Vec<Matcher>], r: TimeRange, l: usize) -> Result<Limited<String>, SelectError> {
-            self.0.label_names(s, r, l)
+        fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+            self.0.label_names(ask)
         }
-        fn label_values(
-            &self,
-            name: &str,
-            s: &[Vec<Matcher>],
-            r: TimeRange,
-            l: usize,
-        ) -> Result<Limited<String>, SelectError> {
-            self.0.label_values(name, s, r, l)
+        fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+            self.0.label_values(name, ask)
         }
         fn exemplars(&self, s: &[Vec<Matcher>], r: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
             self.0.exemplars(s, r)
@@ -268,10 +275,11 @@ mod tests {
     fn a_failure_in_the_middle_is_an_error_after_the_frames_before_it() {
         let series: [Named<'_>; 3] = [("a", &[(1, 1.0)], &[]), ("b", &[(1, 1.0)], &[]), ("c", &[(1, 1.0)], &[])];
         let mut count = 0;
-        let answer = chunks(&request(vec![query(".*", 0, 9)]), &Damaged(store(&series)), &|| true, &mut |_| {
-            count += 1;
-            Ok(())
-        });
+        let answer =
+            chunks(&request(vec![query(".*", 0, 9)]), &Damaged(store(&series)), &|| true, &endless(), &mut |_| {
+                count += 1;
+                Ok(())
+            });
         assert!(matches!(&answer, Err(ReadError::Storage(why)) if why.contains("bad crc")), "{answer:?}");
         assert_eq!(count, 1);
     }

@@ -65,7 +65,7 @@ async fn evaluate(
     blocking(pass, move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
-        let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
+        let explained = engine.explain(&*stores.select, &question.query(left, false), analyze, &cancel);
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
     })

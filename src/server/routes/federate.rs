@@ -12,7 +12,10 @@ use hyper::{HeaderMap, StatusCode, header::ACCEPT};
 use super::selectors::selectors;
 use crate::{
     model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
-    seams::select::{Select, SelectHints},
+    seams::{
+        room::{ITEM_BYTES, Room},
+        select::{Select, SelectHints},
+    },
     server::{
         Response, State,
         body::{Body, Source},
@@ -63,11 +66,12 @@ pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Res
     let options = state.engine.options();
     let now = state.clock.now();
     let range = TimeRange::new(now.saturating_sub(options.lookback).saturating_add(1), now);
-    let limit = options.max_samples;
     let external = state.options.external_labels.clone();
+    let room = state.engine.room();
+    let taken = Arc::clone(&room);
     let pass = state.lookups.enter(options.timeout).await?;
-    let rows = blocking(pass, move || gather(&*stores.select, &selectors, range, limit, &external)).await?;
-    let text = Text { rows: rows.into_iter(), names, family: String::new() };
+    let rows = blocking(pass, move || gather(&*stores.select, &selectors, range, &*taken, &external)).await?;
+    let text = Text { rows: rows.into_iter(), names, family: String::new(), _room: room };
     let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
     Ok(respond::typed(content_type, Body::Source(Box::new(text))))
 }
@@ -76,7 +80,7 @@ fn gather(
     select: &dyn Select,
     selectors: &[Vec<Matcher>],
     range: TimeRange,
-    limit: u64,
+    room: &dyn Room,
     external: &Labels,
 ) -> Result<Rows, ApiError> {
     let mut rows = Rows::new();
@@ -88,11 +92,12 @@ fn gather(
             let Some((time, newest)) = newest(&samples) else { continue };
             let labels = set.labels(i)?;
             let Some(name) = labels.metric_name() else { continue };
-            rows.insert((name.to_owned(), dressed(&labels, external)), (time, newest));
-            if rows.len() as u64 > limit {
-                let why = format!("more than {limit} series are selected; narrow match[]");
-                return Err(ApiError::Plain(StatusCode::UNPROCESSABLE_ENTITY, why));
+            let labels = dressed(&labels, external);
+            if !room.take(name.len() + labels.as_bytes().len() + ITEM_BYTES + size_of::<Newest>()) {
+                let why = "the series selected take more memory than there is for queries; narrow match[]";
+                return Err(ApiError::Plain(StatusCode::UNPROCESSABLE_ENTITY, why.to_owned()));
             }
+            rows.insert((name.to_owned(), labels), (time, newest));
         }
     }
     Ok(rows)
@@ -129,6 +134,8 @@ struct Text {
     names: Names,
     /// The family whose type was written last.
     family: String,
+    /// What the rows take, until they are written.
+    _room: Arc<dyn Room>,
 }
 
 impl Source for Text {

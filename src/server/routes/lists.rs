@@ -1,61 +1,75 @@
 //! `/api/v1/labels`, `/api/v1/label/<name>/values` and `/api/v1/series`: what series there are.
 
+use std::sync::Arc;
+
 use super::selectors::{selectors, time_range};
 use crate::{
-    model::{Labels, Matcher, TimeRange},
-    seams::select::{Limited, Select, SelectError},
+    seams::select::{Limited, Lookup, Select, SelectError},
     server::{
         Response, State,
         envelope::{Array, Remarks, success},
         error::ApiError,
         json,
         params::{Params, decode},
-        work::blocking,
+        work::{at_once, blocking},
     },
 };
 
-/// What all three ask with.
-struct Lookup {
-    selectors: Vec<Vec<Matcher>>,
-    range: TimeRange,
-    limit: usize,
+/// Where a list is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// On a thread that may wait.
+    Elsewhere,
+    /// Here, if the index has so few names and values that this takes less than handing it over.
+    HereIfSmall,
 }
 
-impl Lookup {
-    fn new(params: &Params) -> Result<Self, ApiError> {
-        Ok(Self { limit: params.limit()?, range: time_range(params)?, selectors: selectors(params)? })
-    }
-
-    /// Looks things up on a thread that may wait.
-    async fn run<T: Send + 'static>(
-        self,
-        state: &State,
-        find: impl FnOnce(&dyn Select, &Self) -> Result<Limited<T>, SelectError> + Send + 'static,
-    ) -> Result<Limited<T>, ApiError> {
-        let stores = state.stores()?.clone();
-        if self.range.start > self.range.end {
-            return Ok(Limited { items: Vec::new(), truncated: false });
-        }
+/// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
+/// the client has taken it.
+async fn list<T: Send + 'static>(
+    params: &Params,
+    state: &State,
+    place: Where,
+    find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
+    write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
+) -> Result<Response, ApiError> {
+    let (limit, range, selectors) = (params.limit()?, time_range(params)?, selectors(params)?);
+    let stores = state.stores()?.clone();
+    let room = state.engine.room();
+    let ask = Lookup { selectors, range, limit, room: Arc::clone(&room) };
+    let found = if range.start > range.end {
+        Limited { items: Vec::new(), truncated: false }
+    } else {
         let pass = state.lookups.enter(state.engine.options().timeout).await?;
-        blocking(pass, move || Ok(find(&*stores.select, &self)?)).await
-    }
+        let here = place == Where::HereIfSmall && stores.select.finds_at_once(&[]);
+        let job = move || Ok(find(&*stores.select, &ask)?);
+        if here { at_once(job)? } else { blocking(pass, job).await? }
+    };
+    let remarks = Remarks::default().truncated(found.truncated);
+    let write = move |out: &mut Vec<u8>, item: T| {
+        let _kept_until_now = &room;
+        write(out, &item);
+    };
+    Ok(success(Array::new(found.items, write), &remarks))
 }
 
 /// Label names.
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
-    let found = Lookup::new(&params)?
-        .run(state, |select, ask| select.label_names(&ask.selectors, ask.range, ask.limit))
-        .await?;
-    Ok(strings(found))
+    list(&params, state, Where::HereIfSmall, |select, ask| select.label_names(ask), |out, text| json::string(out, text))
+        .await
 }
 
 /// Values of the label whose encoded name is `name`.
 pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<Response, ApiError> {
     let name = unescape(decode(name.as_bytes(), false)?);
-    let found = Lookup::new(&params)?
-        .run(state, move |select, ask| select.label_values(&name, &ask.selectors, ask.range, ask.limit))
-        .await?;
-    Ok(strings(found))
+    list(
+        &params,
+        state,
+        Where::HereIfSmall,
+        move |select, ask| select.label_values(&name, ask),
+        |out, text| json::string(out, text),
+    )
+    .await
 }
 
 /// Label sets.
@@ -63,15 +77,7 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    let found =
-        Lookup::new(&params)?.run(state, |select, ask| select.series(&ask.selectors, ask.range, ask.limit)).await?;
-    let remarks = Remarks::default().truncated(found.truncated);
-    Ok(success(Array::new(found.items, |out, labels: Labels| json::labels(out, &labels)), &remarks))
-}
-
-fn strings(found: Limited<String>) -> Response {
-    let remarks = Remarks::default().truncated(found.truncated);
-    success(Array::new(found.items, |out, item: String| json::string(out, &item)), &remarks)
+    list(&params, state, Where::Elsewhere, |select, ask| select.series(ask), json::labels).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.

@@ -8,7 +8,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    promql::{Answered, Cancel, Query, QueryAnswer, QueryError, QueryStats, Value, prettify},
+    promql::{Answered, Cancel, Engine, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Value, prettify},
     server::{
         Response, State,
         asker::Asker,
@@ -19,13 +19,17 @@ use crate::{
         metrics,
         params::{Params, parse_duration},
         queries::Asked,
+        state::Stores,
         tree::tree,
         watch::Watched,
-        work::{CancelOnDrop, blocking},
+        work::{CancelOnDrop, at_once, blocking},
     },
 };
 
 const NANOS_PER_MS: i64 = 1_000_000;
+
+/// A longer text takes a while just to be read.
+const MAX_BRIEF_BYTES: usize = 1 << 10;
 
 /// A question with everything that bounds it.
 pub(super) struct Question {
@@ -126,7 +130,7 @@ impl Question {
     }
 
     /// What the engine is asked, with `timeout` left.
-    pub(super) fn query(&self, timeout: Duration) -> Query<'_> {
+    pub(super) fn query(&self, timeout: Duration, brief: bool) -> Query<'_> {
         Query {
             text: &self.asked.query,
             start: self.asked.start,
@@ -135,12 +139,17 @@ impl Question {
             lookback: self.lookback,
             timeout: Some(timeout),
             per_step: self.per_step,
+            brief,
         }
     }
 
     /// How long it may take.
     pub(super) fn allowed(&self, state: &State) -> Duration {
-        let allowed = state.engine.options().timeout;
+        self.allowed_by(&state.engine)
+    }
+
+    fn allowed_by(&self, engine: &Engine) -> Duration {
+        let allowed = engine.options().timeout;
         self.timeout.map_or(allowed, |asked| asked.min(allowed))
     }
 }
@@ -178,20 +187,49 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
     let stores = state.stores()?.clone();
     let pass = state.queries.enter(allowed).await?;
     let waited = pass.waited;
-    let cancel = Cancel::default();
-    let _stop_with_client = CancelOnDrop(cancel.clone());
-    let engine = state.engine.clone();
-    let results = state.results.clone();
-    blocking(pass, move || {
+    // Handing a brief query over to another thread takes longer than evaluating it.
+    if question.asked.query.len() <= MAX_BRIEF_BYTES
+        && let Some(outcome) = at_once(|| Ok(Job::new(&question, state, &stores, waited).run(true)))?
+    {
+        return Ok(outcome);
+    }
+    let job = Job::new(&question, state, &stores, waited);
+    let _stop_with_client = CancelOnDrop(job.cancel.clone());
+    let evaluated = blocking(pass, move || Ok(job.run(false))).await?;
+    evaluated.ok_or_else(|| QueryError::NotBrief.into())
+}
+
+/// What it takes to evaluate a question.
+struct Job {
+    question: Arc<Question>,
+    stores: Stores,
+    engine: Arc<Engine>,
+    results: Arc<ResultCache>,
+    cancel: Cancel,
+    waited: Duration,
+}
+
+impl Job {
+    fn new(question: &Arc<Question>, state: &State, stores: &Stores, waited: Duration) -> Self {
+        let (engine, results) = (state.engine.clone(), state.results.clone());
+        Self { question: question.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
+    }
+
+    /// Evaluates the question; with `brief` only if that takes next to no time.
+    fn run(&self, brief: bool) -> Option<Outcome> {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
+        let Self { question, stores, engine, results, cancel, waited } = self;
         let select = Watched::new(&*stores.select);
-        let query = question.query(allowed.saturating_sub(waited));
+        let query = question.query(question.allowed_by(engine).saturating_sub(*waited), brief);
         let answer = if question.cached {
-            results.run(&engine, &select, &*stores.changes, &query, &cancel)
+            results.run(engine, &select, &*stores.changes, &query, cancel)
         } else {
-            engine.run(&select, &query, &cancel).map(Answered::from)
+            engine.run(&select, &query, cancel).map(Answered::from)
         };
+        if brief && matches!(answer, Err(QueryError::NotBrief)) {
+            return None;
+        }
         let took = begun.elapsed();
         let lost = select.warnings();
         let answer = answer.map(|Answered { answer, fresh, reused }| {
@@ -202,10 +240,9 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
             }
             answer
         });
-        observe(&question, &answer, took);
-        Ok(Outcome { answer, lost, waited, took })
-    })
-    .await
+        observe(question, &answer, took);
+        Some(Outcome { answer, lost, waited: *waited, took })
+    }
 }
 
 fn respond(
@@ -280,7 +317,7 @@ fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: 
         Err(error) => {
             let reason = match error {
                 QueryError::Parse { .. } | QueryError::Type(_) => "parse",
-                QueryError::Execution(_) => "execution",
+                QueryError::Execution(_) | QueryError::NotBrief => "execution",
                 QueryError::Unsupported(_) => "unsupported",
                 QueryError::Timeout(_) => "timeout",
                 QueryError::Canceled(_) => "canceled",

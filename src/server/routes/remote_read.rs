@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     promql::Cancel,
     remote::read::{ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, samples},
+    seams::room::Room,
     server::{
         Response, State, Stores,
         body::{Body, Piece},
@@ -57,20 +58,20 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, pass).await
+            stream(request, stores, state.engine.room(), pass).await
         }
     }
 }
 
 /// Begins a stream. What fails before its first frame still gets a proper answer; what fails later breaks it off.
-async fn stream(request: ReadRequest, stores: Stores, pass: Pass) -> Result<Response, ApiError> {
+async fn stream(request: ReadRequest, stores: Stores, room: Arc<dyn Room>, pass: Pass) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         // The place is taken until the last frame is on its way.
         let _pass = pass;
         let mut begin = Some(begin);
-        let result = chunks(&request, &*stores.select, &|| !frames.is_closed(), &mut |frame| {
+        let result = chunks(&request, &*stores.select, &|| !frames.is_closed(), &room, &mut |frame| {
             if let Some(begin) = begin.take() {
                 begin.send(Ok(())).map_err(|_| SinkClosed)?;
             }

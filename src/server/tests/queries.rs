@@ -18,7 +18,7 @@ use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
     seams::{
         changes::fake::Restless,
-        select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
     server::{Deadlines, Stores, scrape_self},
@@ -134,22 +134,16 @@ impl Select for Slow {
         Ok(Arc::new(SlowSet { series, reads: self.reads.clone() }))
     }
 
-    fn series(&self, s: &[Vec<Matcher>], range: TimeRange, limit: usize) -> Result<Limited<Labels>, SelectError> {
-        self.series.series(s, range, limit)
+    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
+        self.series.series(ask)
     }
 
-    fn label_names(&self, s: &[Vec<Matcher>], range: TimeRange, limit: usize) -> Result<Limited<String>, SelectError> {
-        self.series.label_names(s, range, limit)
+    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.series.label_names(ask)
     }
 
-    fn label_values(
-        &self,
-        name: &str,
-        s: &[Vec<Matcher>],
-        range: TimeRange,
-        limit: usize,
-    ) -> Result<Limited<String>, SelectError> {
-        self.series.label_values(name, s, range, limit)
+    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.series.label_values(name, ask)
     }
 
     fn exemplars(&self, s: &[Vec<Matcher>], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {

@@ -21,7 +21,7 @@ use crate::{
     remote::proto::v1::{LabelMatcher, Query, ReadRequest, ReadResponse},
     seams::{
         changes::fake::Restless,
-        select::{Limited, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
     server::{Deadlines, Stores},
@@ -109,21 +109,15 @@ impl Select for FailsLater {
         Ok(Arc::new(FailsAtSecond(self.0.select(matchers, range, hints)?)))
     }
 
-    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
         panic!("on purpose");
     }
 
-    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Err(SelectError::Storage("index damaged".into()))
     }
 
-    fn label_values(
-        &self,
-        _: &str,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: usize,
-    ) -> Result<Limited<String>, SelectError> {
+    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Err(SelectError::Limit("narrow the selector".into()))
     }
 
@@ -202,21 +196,15 @@ impl Select for Endless {
         Ok(Arc::new(self.clone()))
     }
 
-    fn series(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<Labels>, SelectError> {
+    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
-    fn label_names(&self, _: &[Vec<Matcher>], _: TimeRange, _: usize) -> Result<Limited<String>, SelectError> {
+    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
-    fn label_values(
-        &self,
-        _: &str,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: usize,
-    ) -> Result<Limited<String>, SelectError> {
+    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 

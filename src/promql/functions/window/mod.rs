@@ -4,6 +4,7 @@
 //! Where walking a whole window at each step would cost too much, the positions of rare events (a counter that falls,
 //! a value that changes) are found once per series, and the view brings those inside the window.
 
+mod differences;
 mod edges;
 mod extended_native;
 mod extremes;
@@ -14,10 +15,11 @@ mod rate;
 mod regression;
 mod starts;
 
+pub(crate) use differences::Windows;
 pub(crate) use edges::with_edges;
 pub(crate) use extended_native::interpolate as interpolate_native;
 pub(crate) use extremes::Extremes;
-pub(crate) use rate::{Difference, Floats, Windows};
+pub(crate) use rate::Difference;
 pub(crate) use starts::Counted;
 
 use std::sync::Arc;

@@ -1,0 +1,43 @@
+//! Telling the queries that take next to no time.
+//!
+//! Handing a query over to a thread that may wait, and its answer back, takes longer than evaluating most panels of a few
+//! series. A brief one may be evaluated where the request was read ([`Query::brief`](super::Query::brief)). Which ones are
+//! is told by their plan and by lookups that are known to be quick; what isn't certain is not brief.
+
+use std::collections::HashMap;
+
+use super::{
+    exec::{Found, grid::Grid},
+    plan::{Kind, Node},
+};
+use crate::seams::select::Select;
+
+/// It reads so many series at most, each perhaps from a block that has to come from disk.
+const MAX_SERIES: u64 = 16;
+/// It looks at so many samples and steps at most, which takes a millisecond or so.
+const MAX_WORK: u64 = 1 << 19;
+
+/// Whether a plan may turn out to be brief: it has no steps of its own, and its series can be looked up at once.
+pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {
+    let (mut nodes, mut quick) = (0u64, true);
+    plan.for_each(&mut |node| {
+        nodes += 1;
+        quick &= match &node.kind {
+            Kind::Subquery(_) => false,
+            // It looks up series by labels that only its argument tells.
+            Kind::Call(call) => call.function != "info",
+            Kind::Select(selector) | Kind::Window(selector, _) => select.finds_at_once(&selector.matchers),
+            _ => true,
+        };
+    });
+    quick && nodes.saturating_mul(grid.steps as u64) <= MAX_WORK
+}
+
+/// Whether a plan that [`may_be`] brief is, with what its selectors have found.
+pub(super) fn is(found: &HashMap<usize, Found>, grid: &Grid) -> bool {
+    let sum = |number: fn(&Found) -> u64| found.values().map(number).fold(0, u64::saturating_add);
+    let (series, samples) = (sum(|found| found.series), sum(|found| found.samples.unwrap_or(u64::MAX)));
+    // At the worst each step looks at all samples.
+    let work = series.saturating_add(samples).saturating_mul(grid.steps as u64);
+    series <= MAX_SERIES && work <= MAX_WORK
+}
