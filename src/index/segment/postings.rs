@@ -159,7 +159,7 @@ fn fetch<T>(
     let damaged = |why: &str| source.damaged_at("a postings list", footer.extent(Section::Postings).at + at, why);
     // Most lists are short: one read gets head and all.
     let guess = footer.extent(Section::Postings).len.saturating_sub(at).min(GUESS);
-    let mut bytes = source.read_in(footer, Section::Postings, at, guess)?;
+    let mut bytes = source.read_small(footer, Section::Postings, at, guess)?;
     let (head, read) = Head::split(footer, &bytes).ok_or_else(|| damaged("it is too short"))?;
     if (read.len() as u64) < head.len {
         let all = (bytes.len() - read.len()) as u64 + head.len;

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use parking_lot::Mutex;
+
 use super::format::{Footer, Section};
 use crate::{
     codec::checksum::crc32,
@@ -16,10 +18,33 @@ use crate::{
 /// How much of a section is in memory while it is verified.
 const VERIFY_STEP: usize = 1 << 20;
 
+/// Whoever reads small pieces one after the other gets them from pieces of this length.
+const AHEAD: u64 = 8 << 10;
+
 /// An open segment file.
 pub(super) struct Source {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
+    ahead: Mutex<Ahead>,
+}
+
+/// What was read last for small pieces, and where it begins in the file.
+#[derive(Default)]
+struct Ahead {
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+impl Ahead {
+    fn get(&self, at: u64, len: usize) -> Option<&[u8]> {
+        let from = usize::try_from(at.checked_sub(self.at)?).ok()?;
+        self.bytes.get(from..from.checked_add(len)?)
+    }
+
+    /// Whether `at` lies in it or not far behind it.
+    fn leads_to(&self, at: u64) -> bool {
+        at >= self.at && at - self.at <= self.bytes.len() as u64 + AHEAD
+    }
 }
 
 /// A range of a mapped file.
@@ -38,7 +63,7 @@ impl AsRef<[u8]> for Part {
 impl Source {
     pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let file = disk.open(path).map_err(IndexError::io(path, "opening"))?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), ahead: Mutex::default() })
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -63,6 +88,32 @@ impl Source {
             (Some(end), Ok(len)) if end <= extent.len => self.read(extent.at + at, len),
             _ => Err(self.damaged_at(section.name(), extent.at.saturating_add(at), "it reaches outside its section")),
         }
+    }
+
+    /// A small piece of a section as [`Self::read_in`] gives it. When pieces are asked for in ascending order, as a scan of
+    /// the dictionary does, several are read at once.
+    pub(super) fn read_small(
+        &self,
+        footer: &Footer,
+        section: Section,
+        at: u64,
+        len: u64,
+    ) -> Result<Vec<u8>, IndexError> {
+        // Nobody waits for another's read.
+        let Some(mut ahead) = self.ahead.try_lock() else { return self.read_in(footer, section, at, len) };
+        let extent = footer.extent(section);
+        let left = extent.len.saturating_sub(at);
+        let (place, wanted) = (extent.at.saturating_add(at), usize::try_from(len).unwrap_or(usize::MAX));
+        if len <= left
+            && let Some(bytes) = ahead.get(place, wanted)
+        {
+            return Ok(bytes.to_vec());
+        }
+        let in_order = ahead.leads_to(place) && len <= left;
+        let bytes = self.read_in(footer, section, at, if in_order { len.max(AHEAD.min(left)) } else { len })?;
+        let piece = bytes.get(..wanted).unwrap_or_default().to_vec();
+        *ahead = Ahead { at: place, bytes };
+        Ok(piece)
     }
 
     /// A whole section, checked.
