@@ -101,6 +101,10 @@ pub(crate) fn measure(
 fn settled_in(kept: &Kept, program: &Program, fleet: &Fleet, spool: &Spool, found: &mut Found) -> Fallible<Server> {
     if let Some(dir) = kept.loaded(program.kind) {
         let server = program.start(&dir)?;
+        if program.kind == Kind::VictoriaMetrics {
+            // It has saved the answers of the last time.
+            http::get(&server.address, "/internal/resetRollupResultCache")?;
+        }
         measure::wait_idle(server.pid())?;
         return Ok(server);
     }
