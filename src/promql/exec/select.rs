@@ -80,7 +80,13 @@ impl<'c> Selector<'c> {
             set,
             reader,
             grid,
-            shift: select.shift.on(grid),
+            shift: match select.shift.on(grid) {
+                // Prometheus forgets the offset here, though not when it fetches samples.
+                shift if shift.at.is_some() && matches!(give, Give::Times | Give::Starts) => {
+                    Shift { offset: 0, ..shift }
+                }
+                shift => shift,
+            },
             one_name: select.metric_name().is_some(),
             give,
             stats_only: select.stats_only,

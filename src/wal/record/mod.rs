@@ -2,10 +2,11 @@
 //!
 //! Five lists one after the other, each a varint count and its items. Varints are LEB128, signed ones zigzagged; floats
 //! are 8 bytes in little endian, bit for bit; a text is a varint length and its bytes. Order is kept in every list.
-//! Where a sample has a start time, those of all floats and of all histograms follow; in other records, as in all of
-//! version 1, there is nothing behind the lists.
+//! Where a sample has a start time, a mark stands in front of the lists, a number that no count reaches, and the start times
+//! of all floats and of all histograms behind them; other records, as all of version 1, are the lists alone.
 //!
 //! ```text
+//! mark        varint: 2^35 - 1
 //! series      signed: id - id before; text: canonical labels
 //! floats      varint: head; signed: time - time before, unless SAME_TIME; value
 //! histograms  varint: head; signed: time - time before, unless SAME_TIME; histogram
@@ -33,11 +34,14 @@ use crate::{
 
 const SAME_TIME: u64 = 1;
 const INTEGER: u64 = 2;
+/// What a record with start times begins with: more than a record has bytes, so no count of series.
+const MARK: u64 = (1 << 35) - 1;
 /// Whole numbers below this are exact in a float and short as a varint.
 const INTEGER_LIMIT: f64 = (1u64 << 53) as f64;
 
 /// Appends the record of `batch`.
 pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
+    let begin = out.len();
     varint::put(out, batch.series.len() as u64);
     let mut before = Before::default();
     for (id, labels) in &batch.series {
@@ -79,6 +83,10 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
         put_bytes(out, metadata.unit.as_bytes());
     }
     if given != 0 {
+        // Told last, so that batches without any aren't looked through for it.
+        let mut mark = Vec::new();
+        varint::put(&mut mark, MARK);
+        out.splice(begin..begin, mark);
         starts::put(out, batch.floats.iter().map(|sample| (sample.time, sample.start)));
         starts::put(out, batch.histograms.iter().map(|sample| (sample.time, sample.start)));
     }
@@ -90,6 +98,11 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
 /// When the bytes are not what [`encode`] writes. Whatever they are, memory stays within a small multiple of them.
 pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
     let input = &mut input;
+    let mut lists = *input;
+    let with_starts = varint::get(&mut lists, "the number of series").is_ok_and(|number| number == MARK);
+    if with_starts {
+        *input = lists;
+    }
     let mut batch = Batch::default();
     let mut before = Before::default();
     batch.series = list(input, 2, "series", |input| {
@@ -124,7 +137,7 @@ pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
         let help = take_text(input, "a help text")?;
         Ok(Metadata { family, metric_type, help, unit: take_text(input, "a unit")? })
     })?;
-    if !input.is_empty() {
+    if with_starts {
         let first = batch.floats.first().map(|sample| sample.time).unwrap_or_default();
         starts::take(input, first, batch.floats.iter_mut().map(|sample| &mut sample.start))?;
         let first = batch.histograms.first().map(|sample| sample.time).unwrap_or_default();

@@ -141,7 +141,7 @@ fn start_times_that_repeat_take_a_few_bytes_and_none_takes_nothing() {
     };
     let without = bytes(|_| 0);
     assert_eq!(without, 500 * 2 + 12, "as in version 1");
-    assert!(bytes(|_| 1_699_990_000_000) < without + 10);
+    assert!(bytes(|_| 1_699_990_000_000) < without + 15);
     assert!(bytes(|i| if i % 4 == 0 { 0 } else { 1_699_990_000_000 }) < without + 500);
 }
 
@@ -155,6 +155,16 @@ fn a_run_of_start_times_beyond_the_samples_is_refused() {
         bytes[run] = wrong;
         assert!(decode(&bytes).unwrap_err().to_string().contains("a run of start times"), "{wrong}");
     }
+}
+
+#[test]
+fn a_record_that_has_lost_its_start_times_is_refused() {
+    let float = FloatSample { series: SeriesId(1), time: 5, value: 1.0, start: 3 };
+    let bytes = encoded(&Batch { floats: vec![float], ..Batch::default() });
+    let without = encoded(&Batch { floats: vec![FloatSample { start: 0, ..float }], ..Batch::default() });
+    assert_eq!(bytes.len(), 5 + without.len() + 2, "the mark, the lists, one run");
+    assert!(decode(&bytes[..bytes.len() - 2]).is_err());
+    assert_eq!(decode(&bytes[5..bytes.len() - 2]).unwrap().floats, [FloatSample { start: 0, ..float }]);
 }
 
 #[test]

@@ -177,7 +177,7 @@ const POSITIONS: &str = "#16896 (3.7): remarks about what is aggregated point in
 
 /// Likewise of failures.
 const OPERATORS: &str = "#16996, #17031 (3.6): what is wrong with an operator is told at the operator; 3.5 took another closing \
-                         parenthesis for the end of its left side inside an aggregation";
+                         parenthesis for the end of its left side inside an aggregation, or where `@ end()` stands in it";
 
 /// Likewise where there are more remarks than are shown.
 const CROWDED: &str = "after 3.5 a remark says that sort is ineffective over steps; where there are ten already, some aren't \
@@ -486,7 +486,7 @@ fn operators_differ(expr: &str, found: &Difference) -> bool {
         return false;
     };
     let behind_closing = |column: usize| expr.get(..column - 1).is_some_and(|text| text.trim_end().ends_with(')'));
-    let grouped = expr.contains(" by (") || expr.contains(" without (");
+    let grouped = [" by (", " without (", "start()", "end()"].iter().any(|open| expr.contains(open));
     (head, tail) == (our_head, our_tail) && grouped && theirs < ours && behind_closing(theirs) && behind_closing(ours)
 }
 
