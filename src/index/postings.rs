@@ -24,7 +24,7 @@ impl Postings<'_> {
             Self::One(id) => gather.ids.push(id),
             Self::Few(ids) => gather.ids.extend_from_slice(ids),
             Self::Many(bitmap) => gather.bitmap |= bitmap,
-            Self::Stored(segment, at) => gather.bitmap |= segment.read_postings(at)?,
+            Self::Stored(segment, at) => gather.unite(segment.read_postings(at)?),
         }
         Ok(())
     }
@@ -61,6 +61,17 @@ pub(super) struct Gather {
 }
 
 impl Gather {
+    /// Adds a bitmap. Containers of runs are made plain ones first: uniting two of them moves what lies behind each run.
+    fn unite(&mut self, mut more: RoaringBitmap) {
+        if self.bitmap.is_empty() {
+            self.bitmap = more;
+            return;
+        }
+        self.bitmap.remove_run_compression();
+        more.remove_run_compression();
+        self.bitmap |= more;
+    }
+
     /// The union.
     pub(super) fn finish(mut self) -> RoaringBitmap {
         self.ids.sort_unstable();

@@ -20,6 +20,9 @@ const GUESS: u64 = 512;
 const HEAD: u64 = 24;
 /// Runs that are worth decoding one by one.
 const MOST_RUNS: usize = 1 << 16;
+/// Lists of so many ids are decoded id by id. Scattered over containers of runs they would take far longer to unite: each
+/// run that comes between others moves all behind it.
+const FEW_IDS: u64 = 1 << 16;
 
 /// The stored form of postings.
 pub(super) fn encode(ids: &mut RoaringBitmap) -> std::io::Result<Vec<u8>> {
@@ -65,9 +68,21 @@ fn encode_runs(ids: &RoaringBitmap, limit: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-fn decode_runs(mut input: &[u8]) -> Option<RoaringBitmap> {
-    let mut ids = RoaringBitmap::new();
+/// The ids in runs that say that they are `count`; `None` for other bytes.
+fn decode_runs(mut input: &[u8], count: u64) -> Option<RoaringBitmap> {
     let mut end = 0;
+    if count <= FEW_IDS {
+        let count = usize::try_from(count).ok()?;
+        let mut ids = Vec::with_capacity(count);
+        while let Some((first, last)) = next_run(&mut input, &mut end)? {
+            if (last - first) as usize >= count - ids.len() {
+                return None;
+            }
+            ids.extend(first..=last);
+        }
+        return RoaringBitmap::from_sorted_iter(ids).ok();
+    }
+    let mut ids = RoaringBitmap::new();
     while let Some((first, last)) = next_run(&mut input, &mut end)? {
         if first == last {
             ids.try_push(first).ok()?;
@@ -147,7 +162,7 @@ fn runs_intersect(body: &[u8], filter: &RoaringBitmap) -> Option<(bool, u64)> {
     Some((false, (body.len() - rest.len()) as u64))
 }
 
-const NO_RUNS: &str = "its runs don't ascend";
+const NO_RUNS: &str = "its runs don't ascend, or have more ids than it says";
 
 /// Hands over head and body of the list at `at`, its checksum checked.
 fn fetch<T>(
@@ -187,7 +202,7 @@ impl<'a> Head<'a> {
     /// The ids in the body.
     fn decode(&self, body: &[u8]) -> Result<RoaringBitmap, String> {
         if self.is_runs {
-            return decode_runs(body).ok_or_else(|| NO_RUNS.to_owned());
+            return decode_runs(body, self.count).ok_or_else(|| NO_RUNS.to_owned());
         }
         RoaringBitmap::deserialize_from(body).map_err(|error| error.to_string())
     }
@@ -217,7 +232,11 @@ mod tests {
         fn runs_read_as_they_were_written(ids in prop::collection::btree_set(prop_oneof![0..300u32, any::<u32>()], 0..200), from: u32) {
             let mut ids: RoaringBitmap = ids.into_iter().collect();
             ids.insert_range(from..=from.saturating_add(1000));
-            prop_assert_eq!(decode_runs(&encode_runs(&ids, usize::MAX).unwrap()), Some(ids));
+            let runs = encode_runs(&ids, usize::MAX).unwrap();
+            // Few at a time, and as if they were very many.
+            prop_assert_eq!(decode_runs(&runs, ids.len()).as_ref(), Some(&ids));
+            prop_assert_eq!(decode_runs(&runs, u64::MAX).as_ref(), Some(&ids));
+            prop_assert_eq!(decode_runs(&runs, ids.len() - 1), None);
         }
 
         #[test]
@@ -232,8 +251,8 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
-            decode_runs(&bytes);
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), count in prop_oneof![0u64..100, any::<u64>()]) {
+            decode_runs(&bytes, count);
         }
     }
 
