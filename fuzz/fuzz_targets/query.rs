@@ -64,7 +64,7 @@ fuzz_target!(|input: (u8, &str)| {
     let step = [0, 1_000, 15_000, 60_000][usize::from(how % 4)];
     let end = if step == 0 { 300_000 } else { 600_000 };
     let per_step = how & 4 != 0;
-    let query = Query { text, start: 300_000, end, step, lookback: None, timeout: None, per_step };
+    let query = Query { text, start: 300_000, end, step, lookback: None, timeout: None, per_step, brief: how & 8 != 0 };
     let answers = ENGINES.each_ref().map(|engine| {
         let begun = Instant::now();
         let answer = engine.run(&*STORE, &query, &Cancel::default());
