@@ -7,7 +7,7 @@
 //! part              of the rest   who keeps it
 //! store             5/8           new samples (flushed when full, writes refused when flushing can't keep up), waiting
 //!                                 writes (refused beyond), known series and blocks read before (forgotten beyond)
-//! queries           3/16          the engine: a query that would pass it is refused
+//! queries           3/16          the engine: a query, or a list of series and labels, that would pass it is refused
 //! kept answers      1/16          the result cache: those unused for longest go
 //! write requests    1/8           the server: bodies wait for room
 //! ```
@@ -64,7 +64,7 @@ impl fmt::Display for Bytes {
 /// What the process needs whatever it does: the program, threads and connections, what is open of tables and index.
 const PROCESS: u64 = 24 << 20;
 /// One byte of so many is for what nobody counts: freed memory that the allocator can't give back because a neighbour is in
-/// use, tables and segments being built, labels of an answer's series.
+/// use, tables and segments being built, answers while their clients take them.
 const UNCOUNTED: u64 = 8;
 /// Queries that run at once take some MiB each that nobody counts, buffers and what their threads leave to the allocator, so
 /// that there are fewer where this is less than …

@@ -253,6 +253,20 @@ fn damage_in_a_page_gives_its_series_a_new_id_and_is_told() {
     assert!(matches!(index.resolve(&realistic(4)), Err(IndexError::Io { .. })), "an unreadable disk is no damage");
 }
 
+#[test]
+fn postings_are_read_although_what_lies_behind_them_cannot_be() {
+    let disk = SimDisk::new();
+    let segment = written(&disk, 1, (0..3000).map(|i| (SeriesId(i as u32), realistic(i))).collect());
+    let of = |value: &str| segment.postings(&Matcher::equal("le", value));
+    // The second list in order is read with what follows it, at first.
+    assert!(!of("0.005").unwrap().is_empty());
+    disk.fail_next(Op::Read, "1.idx", ErrorKind::Other);
+    let found = of("0.01").unwrap();
+    let index = Index::new(vec![segment.clone()], 0);
+    assert!(found.iter().all(|id| index.labels(SeriesId(id)).unwrap().unwrap().get("le") == Some("0.01")));
+    assert_eq!(found, of("0.01").unwrap());
+}
+
 /// Every question that a segment answers, as text; an error's text where it fails.
 fn everything(segment: &Segment) -> Vec<String> {
     let mut answers = Vec::new();

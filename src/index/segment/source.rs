@@ -109,8 +109,10 @@ impl Source {
         {
             return Ok(bytes.to_vec());
         }
-        let in_order = ahead.leads_to(place) && len <= left;
-        let bytes = self.read_in(footer, section, at, if in_order { len.max(AHEAD.min(left)) } else { len })?;
+        let more = if ahead.leads_to(place) && len <= left { AHEAD.min(left) } else { 0 };
+        // What can't be read behind the piece is no reason to go without it.
+        let read_ahead = (more > len).then(|| self.read_in(footer, section, at, more).ok()).flatten();
+        let bytes = read_ahead.map_or_else(|| self.read_in(footer, section, at, len), Ok)?;
         let piece = bytes.get(..wanted).unwrap_or_default().to_vec();
         *ahead = Ahead { at: place, bytes };
         Ok(piece)
