@@ -34,7 +34,7 @@ pub(super) fn nearest(value: f64, power: f64) -> i64 {
 
 /// The integer that stands for `value`, if there is one.
 #[inline]
-fn to_integer(value: f64, power: f64) -> Option<i64> {
+pub(super) fn to_integer(value: f64, power: f64) -> Option<i64> {
     let integer = nearest(value, power);
     (to_float(integer, power).to_bits() == value.to_bits()).then_some(integer)
 }

@@ -10,12 +10,14 @@
 //! tag 5  near       as decimal, but before the integer column: length of it: varint; behind it: integer column of
 //!                   corrections
 //! tag 6  bits       integer column of the bits: of negative values all but the sign are flipped
+//! tag 7  beside     distance 1, integer column of value i - value i of the column so many before
 //! ```
 //!
 //! Bits are little-endian, except inside the bit string. A decimal is an integer divided by ten to the exponent (0 to
 //! 15). In a decimal column value `i` is integer `i` so divided, unless it is an exception; the first exception's distance counts from position 0. In
 //! a near column the correction is added to the bits of that quotient, wrapping: the steps from one float to the next by which
-//! calculating, as a sum of decimals does, has missed the decimal. A column of no values has no bytes.
+//! calculating, as a sum of decimals does, has missed the decimal. A column of no values has no bytes. Columns beside
+//! others are in `super::beside`.
 //!
 //! XOR chains aren't written any more: as integers, bits take less than the chain's windows and decode faster.
 

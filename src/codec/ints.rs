@@ -141,7 +141,7 @@ fn encode_straight(values: &[i64], out: &mut Vec<u8>) {
 }
 
 /// Roughly how many bits the frames of `values` need: those of each value's distance to a middle one.
-fn estimate(values: &[i64]) -> u64 {
+pub(super) fn estimate(values: &[i64]) -> u64 {
     let frame_bits = |frame: &[i64]| -> u64 {
         let at = |i: usize| frame.get(i).copied().unwrap_or(0);
         let [a, b, c] = [at(0), at(frame.len() / 2), at(frame.len().saturating_sub(1))];
@@ -151,7 +151,7 @@ fn estimate(values: &[i64]) -> u64 {
     values.chunks(FRAME).map(frame_bits).sum()
 }
 
-fn differences(values: &[i64]) -> Vec<i64> {
+pub(super) fn differences(values: &[i64]) -> Vec<i64> {
     values.windows(2).map(|w| if let [a, b] = w { b.wrapping_sub(*a) } else { 0 }).collect()
 }
 

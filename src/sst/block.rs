@@ -1,15 +1,19 @@
 //! A block that was read: its directory taken apart, its columns still encoded.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use super::{
     buffers,
     builder::{FLOATS, HISTOGRAMS},
+    chain,
     piece::{MAX_MEMORY, MAX_SAMPLES},
     starts,
 };
 use crate::{
-    codec::{CodecError, floats, histograms, take, times, varint},
+    codec::{CodecError, histograms, take, times, varint},
     model::{SeriesBuf, TimeRange},
 };
 
@@ -53,6 +57,8 @@ struct Entry {
 /// A block whose checksum was right.
 #[derive(Debug)]
 pub(super) struct Block {
+    /// No other block of the process has it; not 0.
+    number: u64,
     bytes: Vec<u8>,
     columns: Vec<Column>,
     entries: Vec<Entry>,
@@ -205,7 +211,9 @@ impl Block {
             }
         }
         crate::codec::finish(directory, "a block's directory")?;
-        Ok(Self { bytes, columns, entries, histograms: with_histograms, start_columns, starting })
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { number, bytes, columns, entries, histograms: with_histograms, start_columns, starting })
     }
 
     /// Bytes of memory that it takes.
@@ -217,6 +225,21 @@ impl Block {
             + self.histograms.capacity() * size_of::<(u32, Samples)>()
             + self.start_columns.capacity() * size_of::<Part>()
             + self.starting.capacity() * size_of::<(u64, u32)>()
+    }
+
+    /// A number that no other block of the process has; not 0.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The values column of piece `i`; empty if it has no floats.
+    pub(super) fn values(&self, i: usize) -> &[u8] {
+        self.entries.get(i).map_or(&[], |entry| entry.floats.part.of(&self.bytes))
+    }
+
+    /// The number of the times column of piece `i`, if it has floats.
+    pub(super) fn times_of(&self, i: usize) -> Option<u32> {
+        self.entries.get(i).map(|entry| entry.floats.times).filter(|times| *times != NO_FLOATS)
     }
 
     /// The series of piece `i`.
@@ -246,7 +269,7 @@ impl Block {
                 if let Some(starts) = self.starts(i, 0, times)? {
                     out.float_starts.append(before, starts.get(inside.clone()).unwrap_or_default());
                 }
-                floats::decode(floats.part.of(&self.bytes), samples, &mut out.values)?;
+                chain::values(self, i, samples, &mut out.values)?;
                 out.times.truncate(before + inside.end);
                 out.values.truncate(before + inside.end);
                 out.times.drain(before..before + inside.start);

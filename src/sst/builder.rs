@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{index::BlockMeta, piece::Piece, starts};
+use super::{chain, index::BlockMeta, piece::Piece, starts};
 use crate::{
-    codec::{checksum::crc32, floats, histograms, times, varint},
+    codec::{beside, checksum::crc32, floats, histograms, times, varint},
     model::TimeRange,
 };
 
@@ -17,6 +17,16 @@ const TARGET_TIMES: usize = 64 << 10;
 /// Flags of a piece's head.
 pub(super) const FLOATS: u64 = 1;
 pub(super) const HISTOGRAMS: u64 = 2;
+
+/// The floats of a piece just written.
+#[derive(Debug, Default)]
+struct Latest {
+    /// Number of its times column; `None` if it has no floats.
+    times: Option<u64>,
+    values: Vec<f64>,
+    /// Columns that decoding it takes, besides its own.
+    depth: usize,
+}
 
 /// Collects the columns of a block. Between two blocks it is empty.
 #[derive(Debug, Default)]
@@ -41,6 +51,8 @@ pub(super) struct BlockBuilder {
     /// The latest times column of each hash, decoded, with its number.
     known: HashMap<u64, (u64, Vec<i64>)>,
     known_samples: usize,
+    /// The latest piece first.
+    latest: [Latest; chain::FARTHEST],
     first: u32,
     last: u32,
     samples: u32,
@@ -71,10 +83,14 @@ impl BlockBuilder {
         if !piece.times.is_empty() {
             let column = self.times_column(piece.times);
             let before = self.values.len();
-            floats::encode(piece.values, &mut self.values);
+            self.values_column(column, piece.values);
             varint::put(&mut self.pieces, column);
             varint::put(&mut self.pieces, (self.values.len() - before) as u64);
             self.starts_column(0, piece.float_starts, piece.times);
+        } else {
+            self.latest.rotate_right(1);
+            let [latest, ..] = &mut self.latest;
+            latest.times = None;
         }
         if !piece.histograms.is_empty() {
             let times: Vec<i64> = piece.histograms.iter().map(|h| h.0).collect();
@@ -113,6 +129,22 @@ impl BlockBuilder {
         self.known.insert(hash, (number, column.to_vec()));
         self.known_samples += column.len();
         number
+    }
+
+    /// Writes a values column, beside that of a piece before where that is smaller; `times` is the number of its times.
+    fn values_column(&mut self, times: u64, values: &[f64]) {
+        let out = &mut self.values;
+        let mut near = (1u8..).zip(&self.latest).filter(|(_, l)| l.times == Some(times) && l.depth < chain::DEEPEST);
+        let beside = near.find(|(distance, latest)| beside::encode(values, &latest.values, *distance, out));
+        let depth = beside.map_or(0, |(_, latest)| latest.depth + 1);
+        if depth == 0 {
+            floats::encode(values, out);
+        }
+        self.latest.rotate_right(1);
+        let [latest, ..] = &mut self.latest;
+        (latest.times, latest.depth) = (Some(times), depth);
+        latest.values.clear();
+        latest.values.extend_from_slice(values);
     }
 
     /// Writes down the start times of one kind of samples of the current piece, if there are any; columns that come out

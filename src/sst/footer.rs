@@ -6,8 +6,8 @@ use super::{SstError, TableSummary, index::ENTRY};
 use crate::{codec::checksum::crc32, model::TimeRange};
 
 /// The format version that this program writes.
-pub const VERSION: u32 = 2;
-/// The oldest that it reads. Version 1 has no start times and fewer kinds of columns.
+pub const VERSION: u32 = 3;
+/// The oldest that it reads. Versions 1 and 2 have fewer kinds of columns, and 1 has no start times.
 const OLDEST: u32 = 1;
 /// Length of the footer.
 pub(super) const LEN: usize = 80;

@@ -40,13 +40,13 @@
 //! 48    8    time of the last sample, i64 (of an empty table the smallest i64)
 //! 56    4    CRC32 of the block index
 //! 60    4    CRC32 of the series bitmap
-//! 64    4    format version, 2
+//! 64    4    format version, 3
 //! 68    4    CRC32 of the footer up to here
 //! 72    8    the magic "VCTSTABL"
 //! ```
 //!
-//! Version 1, which is still read, has no start times and lacks some kinds of columns: tags 5 to 7 of integers, 5 and 6
-//! of floats, and frames in groups.
+//! Versions 1 and 2 are still read. 2 has no columns beside others; 1 has no start times either and lacks more kinds of
+//! columns: tags 5 to 7 of integers, 5 and 6 of floats, and frames in groups.
 //!
 //! The block index has 40 bytes for each block, in order of the file:
 //!
@@ -85,7 +85,8 @@
 //!
 //! Columns of a section lie one after the other in directory order; those are the columns of
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
-//! [`codec::histograms`](crate::codec::histograms). Start columns (`starts`), which pieces share where they come out
+//! [`codec::histograms`](crate::codec::histograms). A values column *beside* another is decoded out of that of the piece
+//! one or two before, which has the same times column; one that stands alone is reached in 15 such steps. Start columns (`starts`), which pieces share where they come out
 //! alike, lie behind the histogram columns.
 
 mod audit;
@@ -93,6 +94,7 @@ mod block;
 mod buffers;
 mod builder;
 mod cache;
+mod chain;
 mod error;
 mod footer;
 mod hole;

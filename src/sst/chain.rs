@@ -1,0 +1,88 @@
+//! Values that are written beside those of another piece ([`codec::beside`](crate::codec::beside)).
+//!
+//! Such pieces make a chain: its first piece stands alone, and each further one is decoded out of one before it. Series
+//! of one histogram are read one after the other, so the values that a following piece will want are kept: reading a
+//! chain in order decodes each of its columns once.
+
+use std::cell::RefCell;
+
+use super::block::Block;
+use crate::codec::{CodecError, beside, floats};
+
+/// How many pieces before it the one stands that a piece is written beside, at most.
+pub(super) const FARTHEST: usize = 2;
+/// Steps from a piece to the one that stands alone, at most: this bounds what reading a single one costs.
+pub(super) const DEEPEST: usize = 15;
+
+/// The values of a piece that others are written beside.
+struct Latest {
+    /// Number of its block, 0 for none.
+    block: u64,
+    piece: usize,
+    values: Vec<f64>,
+}
+
+thread_local! {
+    /// What this thread decoded last of that kind.
+    static LATEST: RefCell<Latest> = const { RefCell::new(Latest { block: 0, piece: 0, values: Vec::new() }) };
+}
+
+/// Appends the `samples` values of piece `i` of `block`, which has floats, to `out`.
+///
+/// # Errors
+/// When a column of its chain doesn't decode, or the chain is none that a writer makes; `out` may then hold some values
+/// more than before.
+pub(super) fn values(block: &Block, i: usize, samples: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
+    let start = out.len();
+    // The pieces to be decoded out of one another, the last one first.
+    let mut chain = [i; DEEPEST];
+    let (mut first, mut steps) = (i, 0);
+    loop {
+        if first != i && recall(block, first, out) {
+            break;
+        }
+        let column = block.values(first);
+        let Some(distance) = beside::distance(column) else {
+            floats::decode(column, samples, out)?;
+            break;
+        };
+        let wrong = |what, got, limit| Err(CodecError::Range { what, got: got as u64, limit: limit as u64 });
+        let Some(slot) = chain.get_mut(steps) else {
+            return wrong("the chain of columns beside others", steps + 1, DEEPEST);
+        };
+        *slot = first;
+        steps += 1;
+        first = match other(block, first, distance) {
+            Some(other) => other,
+            None => return wrong("the distance to a column with the same times", distance, FARTHEST.min(first)),
+        };
+    }
+    let values = out.get_mut(start..).unwrap_or_default();
+    chain.iter().take(steps).rev().try_for_each(|piece| beside::decode(block.values(*piece), values))?;
+    let wanted = (1..=FARTHEST).any(|distance| beside::distance(block.values(i + distance)) == Some(distance));
+    if wanted {
+        LATEST.with_borrow_mut(|latest| {
+            (latest.block, latest.piece) = (block.number(), i);
+            latest.values.clear();
+            latest.values.extend_from_slice(values);
+        });
+    }
+    Ok(())
+}
+
+/// The piece `distance` before piece `i`, if `i` can be written beside it.
+fn other(block: &Block, i: usize, distance: usize) -> Option<usize> {
+    let other = i.checked_sub(distance).filter(|_| (1..=FARTHEST).contains(&distance))?;
+    (block.times_of(other) == block.times_of(i)).then_some(other)
+}
+
+/// Appends the values of piece `i` if this thread has just decoded them.
+fn recall(block: &Block, i: usize, out: &mut Vec<f64>) -> bool {
+    LATEST.with_borrow(|latest| {
+        let kept = (latest.block, latest.piece) == (block.number(), i);
+        if kept {
+            out.extend_from_slice(&latest.values);
+        }
+        kept
+    })
+}
