@@ -1,8 +1,8 @@
 //! Values that are written beside those of another piece ([`codec::beside`](crate::codec::beside)).
 //!
 //! Such pieces make a chain: its first piece stands alone, and each further one is decoded out of one before it. Series
-//! of one histogram are read one after the other, so the values that a following piece will want are kept: reading a
-//! chain in order decodes each of its columns once.
+//! of one histogram are read one after the other, each from some tables, so the values that a following piece will want
+//! are kept for a block of each: reading chains in order decodes each column once.
 
 use std::cell::RefCell;
 
@@ -14,6 +14,9 @@ pub(super) const FARTHEST: usize = 2;
 /// Steps from a piece to the one that stands alone, at most: this bounds what reading a single one costs.
 pub(super) const DEEPEST: usize = 15;
 
+/// Blocks of which values are kept.
+const BLOCKS: usize = 16;
+
 /// The values of a piece that others are written beside.
 struct Latest {
     /// Number of its block, 0 for none.
@@ -22,9 +25,35 @@ struct Latest {
     values: Vec<f64>,
 }
 
+/// What a thread decoded last of that kind, in each of some blocks.
+struct Kept {
+    blocks: [Latest; BLOCKS],
+    /// The place for the next block.
+    next: usize,
+}
+
 thread_local! {
-    /// What this thread decoded last of that kind.
-    static LATEST: RefCell<Latest> = const { RefCell::new(Latest { block: 0, piece: 0, values: Vec::new() }) };
+    static KEPT: RefCell<Kept> = const {
+        RefCell::new(Kept { blocks: [const { Latest { block: 0, piece: 0, values: Vec::new() } }; BLOCKS], next: 0 })
+    };
+}
+
+impl Kept {
+    fn put(&mut self, block: u64, piece: usize, values: &[f64]) {
+        let place = self.blocks.iter().position(|latest| latest.block == block).unwrap_or_else(|| {
+            self.next = (self.next + 1) % BLOCKS;
+            self.next
+        });
+        let Some(latest) = self.blocks.get_mut(place) else { return };
+        (latest.block, latest.piece) = (block, piece);
+        latest.values.clear();
+        latest.values.extend_from_slice(values);
+    }
+
+    fn get(&self, block: u64, piece: usize) -> Option<&[f64]> {
+        let latest = self.blocks.iter().find(|latest| latest.block == block)?;
+        (latest.piece == piece).then_some(&latest.values)
+    }
 }
 
 /// Appends the `samples` values of piece `i` of `block`, which has floats, to `out`.
@@ -61,11 +90,7 @@ pub(super) fn values(block: &Block, i: usize, samples: usize, out: &mut Vec<f64>
     chain.iter().take(steps).rev().try_for_each(|piece| beside::decode(block.values(*piece), values))?;
     let wanted = (1..=FARTHEST).any(|distance| beside::distance(block.values(i + distance)) == Some(distance));
     if wanted {
-        LATEST.with_borrow_mut(|latest| {
-            (latest.block, latest.piece) = (block.number(), i);
-            latest.values.clear();
-            latest.values.extend_from_slice(values);
-        });
+        KEPT.with_borrow_mut(|kept| kept.put(block.number(), i, values));
     }
     Ok(())
 }
@@ -78,11 +103,9 @@ fn other(block: &Block, i: usize, distance: usize) -> Option<usize> {
 
 /// Appends the values of piece `i` if this thread has just decoded them.
 fn recall(block: &Block, i: usize, out: &mut Vec<f64>) -> bool {
-    LATEST.with_borrow(|latest| {
-        let kept = (latest.block, latest.piece) == (block.number(), i);
-        if kept {
-            out.extend_from_slice(&latest.values);
-        }
-        kept
+    KEPT.with_borrow(|kept| {
+        let values = kept.get(block.number(), i);
+        out.extend_from_slice(values.unwrap_or_default());
+        values.is_some()
     })
 }
