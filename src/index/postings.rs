@@ -24,7 +24,10 @@ impl Postings<'_> {
             Self::One(id) => gather.ids.push(id),
             Self::Few(ids) => gather.ids.extend_from_slice(ids),
             Self::Many(bitmap) => gather.bitmap |= bitmap,
-            Self::Stored(segment, at) => gather.unite(segment.read_postings(at)?),
+            Self::Stored(segment, at) => match &gather.within {
+                Some(within) => segment.postings_within(at, within, &mut gather.ids)?,
+                None => gather.unite(segment.read_postings(at)?),
+            },
         }
         Ok(())
     }
@@ -58,9 +61,20 @@ impl Postings<'_> {
 pub(super) struct Gather {
     ids: Vec<u32>,
     bitmap: RoaringBitmap,
+    /// The ids that are asked for, ascending, if they are few; others may be missing from the union.
+    within: Option<Vec<u32>>,
 }
 
+/// So many ids are picked out of stored lists one by one; of more, making whole bitmaps is cheaper.
+const MOST_WITHIN: u64 = 1 << 16;
+
 impl Gather {
+    /// A union of which only those of `ids` are of use.
+    pub(super) fn within(ids: Option<&RoaringBitmap>) -> Self {
+        let few = ids.filter(|ids| ids.len() <= MOST_WITHIN);
+        Self { within: few.map(|ids| ids.iter().collect()), ..Self::default() }
+    }
+
     /// Adds a bitmap. Containers of runs are made plain ones first: uniting two of them moves what lies behind each run.
     fn unite(&mut self, mut more: RoaringBitmap) {
         if self.bitmap.is_empty() {

@@ -5,8 +5,9 @@
 //! postings, as a missing label has none: the values that fail it are united and subtracted. Either way the values are
 //! looked up one by one when they are few, else searched for among the name's values.
 //!
-//! The cheapest matchers go first, and what is left of the work stops when nothing is left of the series. When few are
-//! left, their labels are read and matched instead of scanning a dictionary.
+//! The cheapest matchers go first: lookups before searches, and of lookups the ones with the fewest series. Of the later
+//! ones' postings only the series found so far are taken, and the work stops when none are left. When few are, their
+//! labels are read and matched instead of scanning a dictionary.
 
 use std::ops::ControlFlow;
 
@@ -17,15 +18,17 @@ use crate::model::{MatchOp, Matcher};
 
 /// Up to this many series are matched label by label rather than through a scan of values.
 const FEW_SERIES: u64 = 64;
+/// The series of up to this many values are counted before they are read.
+const FEW_VALUES: usize = 4;
 
 /// The series of `part` that pass all matchers.
 pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
     let mut found: Option<RoaringBitmap> = None;
-    for matcher in in_order(matchers) {
+    for matcher in in_order(matchers, |matcher| series_of(part, matcher)) {
         found = Some(match found {
             Some(found) if found.is_empty() => return Ok(found),
             Some(found) if scans(matcher) && found.len() <= FEW_SERIES => filter(part, &found, matcher)?,
-            found => match collect(part, matcher) {
+            found => match collect(part, matcher, found.as_ref()) {
                 Ok(set) => narrow(part, found, matcher, set),
                 // Damaged postings: labels tell the same, only slower.
                 Err(error) => {
@@ -38,12 +41,25 @@ pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitma
     Ok(found.unwrap_or_else(|| part.ids().clone()))
 }
 
-/// The matchers, cheapest first.
-#[must_use]
-pub fn in_order(matchers: &[Matcher]) -> Vec<&Matcher> {
+/// The matchers, cheapest first; `series` says how many series one has that is looked up.
+pub fn in_order(matchers: &[Matcher], series: impl Fn(&Matcher) -> u64) -> Vec<&Matcher> {
     let mut ordered: Vec<&Matcher> = matchers.iter().collect();
-    ordered.sort_by_key(|m| (scans(m), m.matches_empty(), std::cmp::Reverse(m.prefix().len())));
+    if let [_, _, ..] = matchers {
+        let series = |m: &Matcher| if scans(m) { 0 } else { series(m) };
+        ordered.sort_by_cached_key(|m| (scans(m), m.matches_empty(), series(m), std::cmp::Reverse(m.prefix().len())));
+    }
     ordered
+}
+
+/// How many series a matcher's values have, if these are few and known.
+fn series_of(part: &dyn Part, matcher: &Matcher) -> u64 {
+    let values = matcher.literals().unwrap_or_default();
+    if values.len() > FEW_VALUES {
+        return u64::MAX;
+    }
+    let postings = values.iter().filter_map(|value| part.postings(matcher.name(), value));
+    // Damaged postings will be met again.
+    postings.map(|postings| postings.count().unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
 }
 
 /// Whether series with these matchers are found by looking up values, without searching for any.
@@ -91,8 +107,9 @@ fn narrow(part: &dyn Part, found: Option<RoaringBitmap>, matcher: &Matcher, set:
     }
 }
 
-fn collect(part: &dyn Part, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
-    let mut gather = Gather::default();
+/// The union of the postings that the matcher needs, at least as far as they are in `found`.
+fn collect(part: &dyn Part, matcher: &Matcher, found: Option<&RoaringBitmap>) -> Result<RoaringBitmap, IndexError> {
+    let mut gather = Gather::within(found);
     let wanted = wanted(matcher);
     match matcher.literals() {
         Some(literals) if wanted => {

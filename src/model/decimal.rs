@@ -3,16 +3,26 @@
 //! Two decimals of the same length can be as near to a value, when that lies exactly between them: 1125899906842624.25
 //! between …624.2 and …624.3. Rust then takes the larger one, Go the one whose last digit is even.
 
-use std::io::Write;
-
 /// Only decimals of so many digits can have a neighbour of the same length that reads back the same.
 const AMBIGUOUS: usize = 16;
 
+/// Below this, every integer has a float of its own.
+const EXACT: u64 = 1 << 53;
+
 /// Appends a finite value in plain digits, whatever its size.
 pub fn put_plain(out: &mut Vec<u8>, value: f64) {
+    let integer = value as i64;
+    if integer.unsigned_abs() < EXACT && (integer as f64).to_bits() == value.to_bits() {
+        out.extend_from_slice(itoa::Buffer::new().format(integer).as_bytes());
+        return;
+    }
     let begin = out.len();
-    // Writing to a Vec can't fail.
-    let _ = write!(out, "{value}");
+    let mut buffer = zmij::Buffer::new();
+    let text = buffer.format_finite(value);
+    match text.split_once('e') {
+        None => out.extend_from_slice(text.strip_suffix(".0").unwrap_or(text).as_bytes()),
+        Some((digits, exponent)) => put_moved(out, digits, exponent.parse().unwrap_or(0)),
+    }
     let Some(text) = out.get_mut(begin..) else { return };
     if text.len() > AMBIGUOUS
         && let Some(point) = text.iter().position(|byte| *byte == b'.')
@@ -21,6 +31,29 @@ pub fn put_plain(out: &mut Vec<u8>, value: f64) {
         if let Some(last) = text.last_mut() {
             settle_tie(value, last, places);
         }
+    }
+}
+
+/// Appends `number`, a digit and perhaps a point and more of them, with the point moved right by `places`.
+fn put_moved(out: &mut Vec<u8>, number: &str, places: i32) {
+    let (sign, number) = number.strip_prefix('-').map_or(("", number), |number| ("-", number));
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    out.extend_from_slice(sign.as_bytes());
+    if places < 0 {
+        out.extend_from_slice(b"0.");
+        out.extend(std::iter::repeat_n(b'0', places.unsigned_abs() as usize - 1));
+        out.extend_from_slice(whole.as_bytes());
+        out.extend_from_slice(part.as_bytes());
+        return;
+    }
+    let places = places as usize;
+    let (moved, rest) = part.split_at_checked(places).unwrap_or((part, ""));
+    out.extend_from_slice(whole.as_bytes());
+    out.extend_from_slice(moved.as_bytes());
+    out.extend(std::iter::repeat_n(b'0', places - moved.len()));
+    if !rest.is_empty() {
+        out.push(b'.');
+        out.extend_from_slice(rest.as_bytes());
     }
 }
 
@@ -91,6 +124,11 @@ mod tests {
             (2f64.powi(-24), "0.00000005960464477539063"),
             (0.1, "0.1"),
             (-0.0, "-0"),
+            (-7.0, "-7"),
+            (9_007_199_254_740_993.0, "9007199254740992"),
+            (12_345_678_901_234_567.0, "12345678901234568"),
+            (-1.5e20, "-150000000000000000000"),
+            (-1.5e-9, "-0.0000000015"),
             (5e-324, &format!("0.{}5", "0".repeat(323))),
         ] {
             assert_eq!(plain(value), want);
@@ -113,6 +151,9 @@ mod tests {
                 prop_assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
                 prop_assert_eq!(text.len(), shortest.len());
             }
+            // Both ways settle ties alike.
+            let digits = |text: &str| text.replace(['.', '-'], "").trim_matches('0').to_owned();
+            prop_assert_eq!(digits(&plain(value)), digits(&scientific(value).0));
         }
     }
 }

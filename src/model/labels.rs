@@ -131,6 +131,12 @@ impl Labels {
         Pairs { rest: &self.0 }
     }
 
+    /// Likewise, for those who only copy them: checking again that they are UTF-8 takes longer than that.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut texts = TextBytes { rest: &self.0 };
+        std::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
+    }
+
     /// The value of label `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {

@@ -6,18 +6,36 @@ use crate::model::{BucketCounts, Histogram, Labels, decimal};
 
 /// A string, quoted and escaped.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    // Writing to a Vec can't fail, and a str is always valid JSON text.
-    let _ = serde_json::to_writer(out, text);
+    text_of(out, text.as_bytes());
+}
+
+/// Likewise for the bytes of a text.
+fn text_of(out: &mut Vec<u8>, text: &[u8]) {
+    // Looking at all bytes takes less than stopping at the first.
+    let special = |any: bool, byte: &u8| any | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
+    if text.iter().fold(false, special) {
+        // Writing to a Vec can't fail, and a str is always valid JSON text.
+        let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
+        return;
+    }
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 /// A sample's time: seconds with three decimals, or none when they are zero.
 pub(crate) fn time(out: &mut Vec<u8>, ms: i64) {
-    let sign = if ms < 0 { "-" } else { "" };
+    if ms < 0 {
+        out.push(b'-');
+    }
     let ms = ms.unsigned_abs();
-    let _ = match ms % 1000 {
-        0 => write!(out, "{sign}{}", ms / 1000),
-        fraction => write!(out, "{sign}{}.{fraction:03}", ms / 1000),
-    };
+    out.extend_from_slice(itoa::Buffer::new().format(ms / 1000).as_bytes());
+    let fraction = ms % 1000;
+    if fraction > 0 {
+        let digits = [fraction / 100, fraction / 10 % 10, fraction % 10].map(|digit| b'0' + digit as u8);
+        out.push(b'.');
+        out.extend_from_slice(&digits);
+    }
 }
 
 /// A scalar's time: the shortest number of seconds.
@@ -58,13 +76,13 @@ fn exponent_form(out: &mut Vec<u8>, value: f64) {
 /// Labels as an object.
 pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
     out.push(b'{');
-    for (i, (name, value)) in labels.iter().enumerate() {
+    for (i, (name, value)) in labels.iter_bytes().enumerate() {
         if i > 0 {
             out.push(b',');
         }
-        string(out, name);
+        text_of(out, name);
         out.push(b':');
-        string(out, value);
+        text_of(out, value);
     }
     out.push(b'}');
 }

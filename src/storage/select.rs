@@ -264,10 +264,11 @@ impl Select for Storage {
 
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let index = &self.shared.index;
+        let series = |matcher: &Matcher| Ok::<_, SelectError>(index.find(std::slice::from_ref(matcher))?.len());
         let step = |matcher: &Matcher| {
-            let series = index.find(std::slice::from_ref(matcher))?.len();
-            Ok(MatcherStep { matcher: matcher.to_string(), path: path(matcher), series })
+            Ok(MatcherStep { matcher: matcher.to_string(), path: path(matcher), series: series(matcher)? })
         };
-        Ok((in_order(matchers).into_iter().map(step).collect::<Result<_, SelectError>>()?, index.counts().series))
+        let ordered = in_order(matchers, |matcher| series(matcher).unwrap_or(u64::MAX));
+        Ok((ordered.into_iter().map(step).collect::<Result<_, SelectError>>()?, index.counts().series))
     }
 }

@@ -252,6 +252,11 @@ impl Segment {
         postings::read(&self.source, &self.footer, at)
     }
 
+    /// Appends to `out` those of the ascending `within` that the postings at `at` have.
+    pub(super) fn postings_within(&self, at: u64, within: &[u32], out: &mut Vec<u32>) -> Result<(), IndexError> {
+        postings::read_within(&self.source, &self.footer, at, within, out)
+    }
+
     /// Whether the postings at `at` have one of the ids in `filter`, and how many of their bytes told.
     pub(super) fn postings_intersect(&self, at: u64, filter: &RoaringBitmap) -> Result<(bool, u64), IndexError> {
         postings::intersects(&self.source, &self.footer, at, filter)

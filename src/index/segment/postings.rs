@@ -119,10 +119,44 @@ pub(super) fn count(source: &Source, footer: &Footer, at: u64) -> Result<u64, In
 
 /// The list at `at`.
 pub(super) fn read(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
+    fetch(source, footer, at, |head, body| head.decode(body))
+}
+
+/// Appends to `out` those of the ascending `within` that the list at `at` has.
+pub(super) fn read_within(
+    source: &Source,
+    footer: &Footer,
+    at: u64,
+    within: &[u32],
+    out: &mut Vec<u32>,
+) -> Result<(), IndexError> {
     fetch(source, footer, at, |head, body| {
+        if head.is_runs {
+            return runs_within(body, within, out).ok_or_else(|| NO_RUNS.to_owned());
+        }
         let ids = head.decode(body)?;
-        if ids.len() == head.count { Ok(ids) } else { Err("it has another number of ids than it says".to_owned()) }
+        out.extend(within.iter().filter(|id| ids.contains(**id)));
+        Ok(())
     })
+}
+
+/// Appends those of the ascending `within` that lie in a run; `None` when these are no runs.
+fn runs_within(mut body: &[u8], mut within: &[u32], out: &mut Vec<u32>) -> Option<()> {
+    let mut end = 0;
+    while let Some(next) = within.first()
+        && let Some((first, last)) = next_run(&mut body, &mut end)?
+    {
+        if last < *next {
+            continue;
+        }
+        let below = within.partition_point(|id| *id < first);
+        within = within.get(below..).unwrap_or_default();
+        let inside = within.iter().take_while(|id| **id <= last).count();
+        let (found, rest) = within.split_at_checked(inside)?;
+        out.extend_from_slice(found);
+        within = rest;
+    }
+    Some(())
 }
 
 /// Whether the list at `at` has one of the ids in `filter`, and how many bytes were looked at.
@@ -201,10 +235,12 @@ struct Head<'a> {
 impl<'a> Head<'a> {
     /// The ids in the body.
     fn decode(&self, body: &[u8]) -> Result<RoaringBitmap, String> {
-        if self.is_runs {
-            return decode_runs(body, self.count).ok_or_else(|| NO_RUNS.to_owned());
-        }
-        RoaringBitmap::deserialize_from(body).map_err(|error| error.to_string())
+        let ids = if self.is_runs {
+            decode_runs(body, self.count).ok_or_else(|| NO_RUNS.to_owned())?
+        } else {
+            RoaringBitmap::deserialize_from(body).map_err(|error| error.to_string())?
+        };
+        if ids.len() == self.count { Ok(ids) } else { Err("it has another number of ids than it says".to_owned()) }
     }
 
     /// The head, and what comes behind it.
@@ -242,17 +278,23 @@ mod tests {
         #[test]
         fn runs_intersect_as_their_ids_do(
             ids in prop::collection::btree_set(0..300u32, 0..60),
-            filter in prop::collection::btree_set(0..300u32, 0..4),
+            filter in prop::collection::btree_set(0..300u32, 0..20),
         ) {
             let ids: RoaringBitmap = ids.into_iter().collect();
             let filter: RoaringBitmap = filter.into_iter().collect();
             let runs = encode_runs(&ids, usize::MAX).unwrap();
             prop_assert_eq!(runs_intersect(&runs, &filter).unwrap().0, !ids.is_disjoint(&filter));
+            let (within, mut found) = (filter.iter().collect::<Vec<_>>(), Vec::new());
+            runs_within(&runs, &within, &mut found).unwrap();
+            prop_assert_eq!(found, (&ids & &filter).iter().collect::<Vec<_>>());
         }
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), count in prop_oneof![0u64..100, any::<u64>()]) {
             decode_runs(&bytes, count);
+            let mut found = Vec::new();
+            runs_within(&bytes, &[0, 3, 90, 1 << 20], &mut found);
+            prop_assert!(found.is_sorted());
         }
     }
 
