@@ -14,12 +14,17 @@ use regex_automata::{
 };
 use regex_syntax::hir::literal;
 
-use super::go_regex;
+use super::{
+    affix::{self, Affix},
+    go_regex,
+};
 
 /// A compiled expression may take this much memory (bytes); beyond it the pattern is refused.
 const REGEX_SIZE_LIMIT: usize = 1 << 20;
 /// A regex that stands for at most this many literal values is looked up value by value instead of by scanning.
 const LITERALS_LIMIT: usize = 256;
+/// Values are compared with up to this many literals one by one.
+const FEW_LITERALS: usize = 16;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -67,8 +72,16 @@ pub struct Matcher {
     regex: Option<Arc<Compiled>>,
 }
 
+/// How values are told from others.
+enum Accepts {
+    /// By being one of the literals.
+    Literals,
+    Affix(Affix),
+    Regex(meta::Regex),
+}
+
 struct Compiled {
-    regex: meta::Regex,
+    accepts: Accepts,
     /// The expression with its anchors.
     anchored: String,
     /// Made when it is asked for.
@@ -140,8 +153,16 @@ impl Matcher {
     pub fn selects(&self, value: &str) -> bool {
         match &self.regex {
             None => self.value == value,
-            Some(compiled) => compiled.regex.is_match(value),
+            Some(compiled) => compiled.accepts(value),
         }
+    }
+
+    /// Whether it selects every value that begins with [`Self::prefix`], but perhaps for the prefix itself.
+    #[must_use]
+    pub fn selects_prefix(&self) -> bool {
+        self.regex
+            .as_ref()
+            .is_some_and(|compiled| matches!(&compiled.accepts, Accepts::Affix(affix) if affix.is_prefix()))
     }
 
     /// All values that [`Self::selects`] accepts, when they are a short list.
@@ -175,20 +196,28 @@ impl Compiled {
         let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
         let translated = go_regex(pattern)?;
         let anchored = format!("^(?s:{translated})$");
-        // Automata that are made as a whole take longer to make than most queries use them; states made as they are met do.
-        let limits = meta::Config::new()
-            .dfa(false)
-            .onepass(false)
-            .nfa_size_limit(Some(REGEX_SIZE_LIMIT))
-            .hybrid_cache_capacity(REGEX_SIZE_LIMIT);
-        let regex = meta::Builder::new().configure(limits).build(&anchored).map_err(|error| refused(reason(&error)))?;
         let hir = regex_syntax::parse(&format!("(?s:{translated})")).map_err(|error| refused(syntax_reason(&error)))?;
         let mut found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
-        let literals = found.is_exact().then(|| strings(&found)).flatten();
+        // The extractor takes conditions on places, as `\b`, for met.
+        let exact = found.is_exact() && affix::parts(&hir).is_some();
+        let literals = exact.then(|| strings(&found)).flatten();
         let prefix =
             found.longest_common_prefix().and_then(|p| std::str::from_utf8(p).ok()).unwrap_or_default().to_owned();
         found.make_infinite();
-        Ok(Self { regex, anchored, automaton: OnceLock::new(), literals, prefix })
+        let accepts = match (&literals, Affix::of(&hir)) {
+            (Some(literals), _) if literals.len() <= FEW_LITERALS => Accepts::Literals,
+            (_, Some(affix)) => Accepts::Affix(affix),
+            _ => Accepts::Regex(build(&anchored).map_err(refused)?),
+        };
+        Ok(Self { accepts, anchored, automaton: OnceLock::new(), literals, prefix })
+    }
+
+    fn accepts(&self, value: &str) -> bool {
+        match &self.accepts {
+            Accepts::Literals => self.literals.iter().flatten().any(|literal| literal == value),
+            Accepts::Affix(affix) => affix.accepts(value),
+            Accepts::Regex(regex) => regex.is_match(value),
+        }
     }
 
     fn automaton(&self) -> Option<&DFA> {
@@ -202,6 +231,17 @@ impl Compiled {
         });
         made.as_ref()
     }
+}
+
+/// The expression compiled, or what is wrong with it.
+fn build(anchored: &str) -> Result<meta::Regex, String> {
+    // Automata that are made as a whole take longer to make than most queries use them; states made as they are met do.
+    let limits = meta::Config::new()
+        .dfa(false)
+        .onepass(false)
+        .nfa_size_limit(Some(REGEX_SIZE_LIMIT))
+        .hybrid_cache_capacity(REGEX_SIZE_LIMIT);
+    meta::Builder::new().configure(limits).build(anchored).map_err(|error| reason(&error))
 }
 
 fn strings(seq: &literal::Seq) -> Option<Vec<String>> {
@@ -273,6 +313,11 @@ mod tests {
     fn an_alternation_of_literals_is_a_list_of_values() {
         assert_eq!(regex("foo|ba[rz]").literals().unwrap(), ["foo", "bar", "baz"]);
         assert_eq!(regex("foo.*").literals(), None);
+        assert_eq!(regex("^(foo)$").literals().unwrap(), ["foo"]);
+        // It can't match.
+        assert_eq!(regex("foo\\bbar").literals(), None);
+        assert!(!regex("foo\\bbar").matches("foobar"));
+        assert!(regex("foo|ba[rz]").matches("baz") && !regex("foo|ba[rz]").matches("ba"));
         assert_eq!(regex("foo-(a.*|b.+)").prefix(), "foo-");
     }
 

@@ -3,6 +3,7 @@
 //! Times are `i64` milliseconds since the Unix epoch everywhere, unless a name says otherwise. Float values are moved
 //! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
 
+mod affix;
 mod annotation;
 mod buckets;
 pub mod decimal;

@@ -358,8 +358,9 @@ impl Part for Segment {
             })?;
             Ok::<_, IndexError>(looked_at < most)
         };
-        // Making an automaton costs as much as looking at some hundreds of values.
-        if few(matcher, take, FEW_VALUES)? {
+        // Making an automaton costs as much as looking at some hundreds of values, and is of no use where all pass.
+        let most = if matcher.selects_prefix() { usize::MAX } else { FEW_VALUES };
+        if few(matcher, take, most)? {
             return Ok(());
         }
         let mut take_stored = |value| take(self.stored(value));
