@@ -13,6 +13,7 @@ use super::{
     context::Context,
     operator::{Operator, Scratch},
     row::Row,
+    threads,
 };
 use crate::promql::QueryError;
 
@@ -26,8 +27,6 @@ const READ_CELLS: usize = 256;
 const MIN_CELLS: usize = 1 << 16;
 /// A thread may be this many pieces per thread ahead of the one that is folded next; then it waits.
 const AHEAD: usize = 4;
-/// Stack of a worker; rows nest as deep as expressions do.
-const STACK: usize = 4 << 20;
 
 /// Calls `fold` with every row, in series order.
 ///
@@ -41,8 +40,8 @@ pub(crate) fn for_each_row(
 ) -> Result<(), QueryError> {
     let rows = op.len();
     let piece = (PIECE_CELLS / steps.max(1)).clamp(1, PIECE_ROWS);
-    let threads = cx.settings.threads.min(rows.div_ceil(piece));
-    if threads < 2 || rows.saturating_mul(steps.saturating_add(READ_CELLS)) < MIN_CELLS {
+    let wanted = cx.settings.threads.min(rows.div_ceil(piece));
+    if wanted < 2 || rows.saturating_mul(steps.saturating_add(READ_CELLS)) < MIN_CELLS {
         let (mut scratch, mut row) = (Scratch::default(), Row::default());
         for i in 0..rows {
             cx.budget.check()?;
@@ -52,7 +51,7 @@ pub(crate) fn for_each_row(
         return Ok(());
     }
     let state = State { next: 0, waiting: BTreeMap::new(), spare: Vec::new(), fold, failed: None };
-    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * threads };
+    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * wanted };
     let (taken, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         let _alarm = Alarm { stop: &stop, moved: &order.moved };
@@ -79,17 +78,7 @@ pub(crate) fn for_each_row(
             computed = order.hand_over(number, Piece { range, rows: computed, failed }, &stop);
         }
     };
-    std::thread::scope(|scope| {
-        let mut spawned = 1;
-        while spawned < threads {
-            // A machine that has no thread to give still answers, with those there are.
-            if std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).is_err() {
-                break;
-            }
-            spawned += 1;
-        }
-        work();
-    });
+    threads::run_on(wanted - 1, &work);
     match order.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
         Some(error) => Err(error),
         None => Ok(()),

@@ -39,6 +39,7 @@ mod sort;
 mod source;
 mod stats;
 mod tally;
+mod threads;
 mod window;
 
 pub(crate) use account::Account;
