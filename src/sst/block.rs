@@ -249,7 +249,12 @@ impl Block {
 
     /// The numbers of the pieces of series `id`.
     pub(super) fn pieces(&self, id: u32) -> std::ops::Range<usize> {
-        let start = self.entries.partition_point(|e| e.id < id);
+        // Mostly each series has one piece and none is missing between two: a guess spares the search, each step of which
+        // may wait for memory.
+        let guess = self.entries.first().and_then(|first| id.checked_sub(first.id)).map_or(0, |n| n as usize);
+        let before = guess.checked_sub(1).and_then(|before| self.entries.get(before));
+        let right = self.entries.get(guess).is_some_and(|e| e.id == id) && before.is_none_or(|e| e.id < id);
+        let start = if right { guess } else { self.entries.partition_point(|e| e.id < id) };
         let len = self.entries.iter().skip(start).take_while(|e| e.id == id).count();
         start..start + len
     }
