@@ -7,13 +7,14 @@ use std::{
         Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use super::{
     context::Context,
     operator::{Operator, Scratch},
     row::Row,
-    threads,
+    threads::run_on,
 };
 use crate::promql::QueryError;
 
@@ -23,8 +24,14 @@ const PIECE_CELLS: usize = 1 << 15;
 const PIECE_ROWS: usize = 64;
 /// What reading a series costs, in cells.
 const READ_CELLS: usize = 256;
-/// Less than this many cells are not worth a thread.
+/// So many cells are worth a thread from the start.
 const MIN_CELLS: usize = 1 << 16;
+/// And so is what is found to take so long: rows that come from the disk.
+const MIN_TIME: Duration = Duration::from_micros(200);
+/// So many rows show how long the others take.
+const SHOWN: usize = 8;
+/// Each thread has at least about so many pieces, so that all end at about the same time.
+const PIECES: usize = 4;
 /// A thread may be this many pieces per thread ahead of the one that is folded next; then it waits.
 const AHEAD: usize = 4;
 
@@ -39,19 +46,29 @@ pub(crate) fn for_each_row(
     fold: &mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send),
 ) -> Result<(), QueryError> {
     let rows = op.len();
-    let piece = (PIECE_CELLS / steps.max(1)).clamp(1, PIECE_ROWS);
-    let wanted = cx.settings.threads.min(rows.div_ceil(piece));
-    if wanted < 2 || rows.saturating_mul(steps.saturating_add(READ_CELLS)) < MIN_CELLS {
+    let largest = (PIECE_CELLS / steps.max(1)).clamp(1, PIECE_ROWS);
+    let threads = cx.settings.threads.min(rows.div_ceil(largest));
+    let large = rows.saturating_mul(steps.saturating_add(READ_CELLS)) >= MIN_CELLS;
+    let mut first = 0;
+    if threads < 2 || !large {
         let (mut scratch, mut row) = (Scratch::default(), Row::default());
-        for i in 0..rows {
+        let pace = Pace { began: Instant::now(), rows };
+        while first < rows {
             cx.budget.check()?;
-            op.row(i, &mut scratch, &mut row)?;
-            fold(i, &mut row)?;
+            op.row(first, &mut scratch, &mut row)?;
+            fold(first, &mut row)?;
+            first += 1;
+            if threads > 1 && pace.is_slow(first) {
+                break;
+            }
         }
+    }
+    if first == rows {
         return Ok(());
     }
+    let piece = largest.min((rows - first).div_ceil(threads * PIECES));
     let state = State { next: 0, waiting: BTreeMap::new(), spare: Vec::new(), fold, failed: None };
-    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * wanted };
+    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * threads };
     let (taken, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     let work = || {
         let _alarm = Alarm { stop: &stop, moved: &order.moved };
@@ -59,10 +76,11 @@ pub(crate) fn for_each_row(
         let mut computed: Vec<Row> = Vec::new();
         loop {
             let number = taken.fetch_add(1, Ordering::Relaxed);
-            let range = number.saturating_mul(piece)..number.saturating_add(1).saturating_mul(piece).min(rows);
-            if range.start >= rows {
+            let start = first.saturating_add(number.saturating_mul(piece));
+            if start >= rows {
                 break;
             }
+            let range = start..start.saturating_add(piece).min(rows);
             computed.resize_with(range.len().max(computed.len()), Row::default);
             let mut failed = None;
             // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
@@ -78,10 +96,25 @@ pub(crate) fn for_each_row(
             computed = order.hand_over(number, Piece { range, rows: computed, failed }, &stop);
         }
     };
-    threads::run_on(wanted - 1, &work);
+    run_on(threads - 1, &work);
     match order.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
         Some(error) => Err(error),
         None => Ok(()),
+    }
+}
+
+/// How fast rows are computed one after the other.
+struct Pace {
+    began: Instant,
+    /// All there are.
+    rows: usize,
+}
+
+impl Pace {
+    /// Whether those behind the first `done` will take long; looked at now and then.
+    fn is_slow(&self, done: usize) -> bool {
+        let looks = done >= SHOWN && done.is_power_of_two();
+        looks && self.began.elapsed() * self.rows.saturating_sub(done) as u32 > MIN_TIME * done as u32
     }
 }
 
@@ -173,8 +206,6 @@ impl State<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
         model::Labels,
@@ -251,9 +282,22 @@ mod tests {
     #[test]
     fn the_first_error_in_series_order_wins() {
         for threads in [1, 2, 7] {
-            let (seen, result) = run(&Numbers { rows: 3000, fails_at: Some(1234) }, threads);
-            assert_eq!(result.unwrap_err().to_string(), "row 1234");
-            assert_eq!(seen.len(), 1234);
+            for fails_at in [3, 1234] {
+                let (seen, result) = run(&Numbers { rows: 3000, fails_at: Some(fails_at) }, threads);
+                assert_eq!(result.unwrap_err().to_string(), format!("row {fails_at}"));
+                assert_eq!(seen.len(), fails_at);
+            }
         }
+    }
+
+    #[test]
+    fn few_rows_that_take_long_get_help() {
+        // 3 of them sleep.
+        let (seen, result) = run(&Numbers { rows: 200, fails_at: None }, 2);
+        assert!(result.is_ok());
+        assert!(seen.iter().enumerate().all(|(i, s)| *s == (i, i as f64)) && seen.len() == 200);
+        let slow = Pace { began: Instant::now() - Duration::from_millis(1), rows: 200 };
+        assert!(slow.is_slow(8) && slow.is_slow(64) && !slow.is_slow(7) && !slow.is_slow(9) && !slow.is_slow(200));
+        assert!(!Pace { began: Instant::now() - Duration::from_millis(1), rows: 150 }.is_slow(128));
     }
 }
