@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     file.extend_from_slice(bytes);
     disk.write_file(&path, &file);
     let mut first = None;
-    let report = wal::replay::<WalError>(&disk, dir, 1, &mut |_, payload| {
+    let report = wal::replay::<WalError>(&disk, dir, 1, None, &mut |_, payload| {
         first.get_or_insert_with(|| payload.to_vec());
         Ok(())
     });

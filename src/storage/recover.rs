@@ -41,7 +41,7 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     disk.create_dir(Path::new("")).map_err(io_error("creating the data directory"))?;
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
     if !names.iter().any(|name| name == layout::MANIFEST)
-        && let Some(found) = names.into_iter().find(|name| !layout::OURS.contains(&name.as_str()))
+        && let Some(found) = names.into_iter().find(|name| !layout::is_ours(name))
     {
         return Err(OpenError::NotOurs { found });
     }

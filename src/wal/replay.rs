@@ -37,7 +37,7 @@ pub struct Damage {
     pub segment: u64,
     /// First damaged byte.
     pub from: u64,
-    /// First byte behind the damage; equal to `from` when it isn't known how much is missing.
+    /// First byte behind the damage; 0 where the whole segment is missing.
     pub to: u64,
     /// What is wrong there.
     pub reason: &'static str,
@@ -51,7 +51,12 @@ impl fmt::Display for Position {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "log segment {}, bytes {} to {}: {}", self.segment, self.from, self.to, self.reason)
+        let Self { segment, from, to, reason } = self;
+        if *to == 0 {
+            write!(f, "log segment {segment}: {reason}")
+        } else {
+            write!(f, "log segment {segment}, bytes {from} to {to}: {reason}")
+        }
     }
 }
 
@@ -68,14 +73,16 @@ pub struct ReplayReport {
     pub torn_bytes: u64,
     /// What was damaged, in order.
     pub damage: Vec<Damage>,
-    /// The last segment and its valid length: the next one's number is one more, and this length goes into its header.
-    pub last: Option<(u64, u64)>,
+    /// The last segment and, unless it is missing, its valid length: the next one's number is one more, and this length
+    /// goes into its header.
+    pub last: Option<(u64, Option<u64>)>,
 }
 
 /// Takes one record's payload.
 pub type Visit<'a, E> = dyn FnMut(Position, &[u8]) -> Result<(), E> + 'a;
 
-/// Hands every whole record of the segments from `from` on to `visit`, in order.
+/// Hands every whole record of the segments from `from` on to `visit`, in order. Segments up to `newest`, if that is known,
+/// have been there.
 ///
 /// # Errors
 /// When the disk refuses to read, when a segment is of a newer version, and what `visit` answers.
@@ -83,6 +90,7 @@ pub fn replay<E: From<WalError>>(
     disk: &dyn Disk,
     dir: &Path,
     from: u64,
+    newest: Option<u64>,
     visit: &mut Visit<'_, E>,
 ) -> Result<ReplayReport, E> {
     let mut report = ReplayReport::default();
@@ -92,7 +100,15 @@ pub fn replay<E: From<WalError>>(
         let path = path_of(dir, number);
         let mut window = open(disk, &path)?;
         let header = Header::decode(window.get(0, HEADER)?, number, &path)?;
-        note_missing(&mut report, expected, number, header);
+        // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
+        let was_empty = header.is_some_and(|h| h.previous == Some(0));
+        let missing = (number - expected).saturating_sub(u64::from(was_empty));
+        note_missing(
+            &mut report,
+            expected,
+            missing,
+            ["the segment is missing", "this segment and some after it are missing"],
+        );
         let stated = match numbers.get(i + 1) {
             Some(&next) if next == number + 1 => stated_length(disk, dir, next)?,
             _ => None,
@@ -100,8 +116,18 @@ pub fn replay<E: From<WalError>>(
         let mut segment = Segment { number, window, stated, report: &mut report };
         let valid = segment.read(header.is_some(), visit)?;
         report.segments += 1;
-        report.last = Some((number, valid));
+        report.last = Some((number, Some(valid)));
         expected = number.saturating_add(1);
+    }
+    if let Some(newest) = newest.filter(|newest| *newest >= expected) {
+        let missing = (newest - expected).saturating_add(1);
+        note_missing(
+            &mut report,
+            expected,
+            missing,
+            ["the newest segment is missing", "the newest segments are missing"],
+        );
+        report.last = Some((newest, None));
     }
     Ok(report)
 }
@@ -117,13 +143,10 @@ fn stated_length(disk: &dyn Disk, dir: &Path, next: u64) -> Result<Option<u64>, 
     Ok(header.and_then(|h| h.previous))
 }
 
-/// Reports the gap between the segment expected and the one found.
-fn note_missing(report: &mut ReplayReport, expected: u64, found: u64, header: Option<Header>) {
-    // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
-    let was_empty = header.is_some_and(|h| h.previous == Some(0));
-    let missing = found - expected - u64::from(was_empty && found > expected);
+/// Reports that so many segments from `expected` on are missing, one or several.
+fn note_missing(report: &mut ReplayReport, expected: u64, missing: u64, [one, several]: [&'static str; 2]) {
     if missing > 0 {
-        let reason = if missing == 1 { "the segment is missing" } else { "this segment and some after it are missing" };
+        let reason = if missing == 1 { one } else { several };
         report.damage.push(Damage { segment: expected, from: 0, to: 0, reason });
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         error::OpenError,
         layout,
         manifest::Manifest,
+        newest,
         recover::{self, io_error},
     },
     wal::{self, ReplayReport},
@@ -66,7 +67,8 @@ impl Log {
     /// Reads the log from segment `start` on.
     pub(super) fn read(disk: &dyn Disk, start: u64) -> Result<Self, OpenError> {
         let mut log = Self::default();
-        let report = wal::replay(disk, Path::new(layout::WAL), start, &mut |position, payload| {
+        let noted = newest::read(disk).map_err(io_error("listing the data directory"))?;
+        let report = wal::replay(disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
             match wal::record::decode(payload) {
                 Ok(batch) => {
                     log.defined.extend(batch.series.iter().map(|(id, _)| id.0));
