@@ -239,11 +239,12 @@ impl Committer {
         }
     }
 
-    /// Swaps in a fresh memtable when the active one or its log is full, or it is old enough.
+    /// Swaps in a fresh memtable when the active one, its log or the disk is full, or it is old enough.
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
         let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
-        if (aged || is_full(shared, &view)) && view.sealed.len() < shared.options.sealed_limit {
+        let crowded = shared.reserve.wants_flush(shared.logged.load(Ordering::Relaxed));
+        if (aged || crowded || is_full(shared, &view)) && view.sealed.len() < shared.options.sealed_limit {
             self.swap(shared);
         }
     }
@@ -311,10 +312,11 @@ pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
 
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
-    if let Some(reason) = shared.reserve.refusal(&*shared.disk) {
+    let view = shared.view.load();
+    let unflushed = view.memtables().map(|memtable| memtable.bytes() as u64).sum();
+    if let Some(reason) = shared.reserve.refusal(&*shared.disk, unflushed) {
         return Err(unavailable(reason));
     }
-    let view = shared.view.load();
     let backlog = view.backlog();
     if backlog >= shared.options.backlog_limit {
         return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));
