@@ -16,7 +16,7 @@ use crate::{
     wal::{self, ReplayReport},
 };
 
-/// Takes the lock of a directory that has to be there.
+/// Takes the lock of a directory that has to be there and may be one that can only be read.
 pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     let names = match disk.list(Path::new("")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NoData),
@@ -26,7 +26,8 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     if !names.iter().any(|name| ours.contains(&name.as_str())) {
         return Err(OpenError::NoData);
     }
-    recover::lock(disk)
+    recover::refuse_foreign(disk)?;
+    disk.lock_to_read(Path::new(layout::LOCK)).map_err(recover::no_lock)
 }
 
 /// The names in a directory; none when it isn't there.
