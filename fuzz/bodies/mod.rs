@@ -10,8 +10,9 @@ mod read;
 mod segment;
 mod table;
 mod wal;
-mod write_v1;
-mod write_v2;
+mod write;
+
+use vctsdb::remote::write::Protocol;
 
 /// Inputs that are nothing in particular.
 fn inputs() -> Vec<Vec<u8>> {
@@ -36,11 +37,10 @@ const TEXTS: [&str; 5] = [
 #[test]
 fn every_target_takes_any_bytes() {
     for input in inputs() {
-        for run in
-            [chunks::run, exposition::run, read::run, segment::run, table::run, wal::run, write_v1::run, write_v2::run]
-        {
+        for run in [chunks::run, exposition::run, read::run, segment::run, table::run, wal::run] {
             run(&input);
         }
+        [Protocol::V1, Protocol::V2].into_iter().for_each(|protocol| write::run(protocol, &input));
         (0..4).for_each(|format| manifest::run(format, &input));
     }
 }

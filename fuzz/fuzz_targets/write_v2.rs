@@ -1,6 +1,6 @@
 #![no_main]
 
-#[path = "../bodies/write_v2.rs"]
+#[path = "../bodies/write.rs"]
 mod body;
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(vctsdb::remote::write::Protocol::V2, input));

@@ -171,7 +171,7 @@ impl Committer {
 
     /// Notes that segment `number`, something of which is settled, is the newest. What can't be noted now is tried again
     /// after the next commit.
-    pub(super) fn note_newest(&mut self, disk: &dyn Disk, number: u64) {
+    fn note_newest(&mut self, disk: &dyn Disk, number: u64) {
         if self.noted < Some(number) && newest::note(disk, self.noted, number).is_ok() {
             self.noted = Some(number);
         }

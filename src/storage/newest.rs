@@ -7,7 +7,8 @@
 //! It must never tell of a segment that a power cut took. It is made (renamed from the one before) once the segment's
 //! first commit is through: bytes and name are settled by then, and stay until the manifest lets the log begin behind
 //! them, from when on the note means nothing. It is not synced, so that no write waits for it: a power cut may take it
-//! back to an earlier segment or away, and then a removal before the next start is missed, nothing else.
+//! back to an earlier segment or away, and then a removal before the next write goes unnoticed, nothing else. A start
+//! makes none: what it replays and syncs may still be bytes that an earlier failed sync gave up on.
 
 use std::{io, path::Path};
 

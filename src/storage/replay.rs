@@ -50,11 +50,7 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     report(shared, &visited, undecodable);
     let active = !shared.view.load().active.is_empty();
     let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, Some(0))));
-    let mut committer = Committer::new(newest, noted, active.then(|| shared.clock.now()));
-    if let Some((number, Some(_))) = visited.last {
-        committer.note_newest(&*shared.disk, number);
-    }
-    shared.committer = committer.into();
+    shared.committer = Committer::new(newest, noted, active.then(|| shared.clock.now())).into();
     shared.logged = logged.into();
     if visited.records > 0 {
         tracing::info!(

@@ -6,7 +6,8 @@
 //! otherwise every byte is tried. What lies between is
 //!
 //! - **damage** when the end is stated, or when a whole frame follows;
-//! - a **torn tail** otherwise: the write that met the crash, never acknowledged, dropped.
+//! - a **torn tail** otherwise: the write that met the crash, never acknowledged, dropped. Nothing whole at all in a segment
+//!   whose first commit is known to have been through is damage, too.
 //!
 //! Memory stays bounded: a window of the file, grown only for a single record whose head is proven.
 
@@ -73,16 +74,16 @@ pub struct ReplayReport {
     pub torn_bytes: u64,
     /// What was damaged, in order.
     pub damage: Vec<Damage>,
-    /// The last segment and, unless it is missing, its valid length: the next one's number is one more, and this length
-    /// goes into its header.
+    /// The last segment and, unless it is missing or all of it damaged, its valid length: the next one's number is one
+    /// more, and this length goes into its header.
     pub last: Option<(u64, Option<u64>)>,
 }
 
 /// Takes one record's payload.
 pub type Visit<'a, E> = dyn FnMut(Position, &[u8]) -> Result<(), E> + 'a;
 
-/// Hands every whole record of the segments from `from` on to `visit`, in order. Segments up to `newest`, if that is known,
-/// have been there.
+/// Hands every whole record of the segments from `from` on to `visit`, in order. Of segment `newest`, if that is known, at
+/// least the first commit was through.
 ///
 /// # Errors
 /// When the disk refuses to read, when a segment is of a newer version, and what `visit` answers.
@@ -109,14 +110,16 @@ pub fn replay<E: From<WalError>>(
             missing,
             ["the segment is missing", "this segment and some after it are missing"],
         );
-        let stated = match numbers.get(i + 1) {
-            Some(&next) if next == number + 1 => stated_length(disk, dir, next)?,
+        let next = match numbers.get(i + 1) {
+            Some(&next) if next == number + 1 => header_of(disk, dir, next)?,
             _ => None,
         };
-        let mut segment = Segment { number, window, stated, report: &mut report };
+        let stated = next.and_then(|next| next.previous);
+        let begun = newest == Some(number) || next.is_some_and(|next| next.previous.is_none());
+        let mut segment = Segment { number, window, stated, begun, report: &mut report };
         let valid = segment.read(header.is_some(), visit)?;
         report.segments += 1;
-        report.last = Some((number, Some(valid)));
+        report.last = Some((number, valid));
         expected = number.saturating_add(1);
     }
     if let Some(newest) = newest.filter(|newest| *newest >= expected) {
@@ -136,11 +139,9 @@ fn open<'a>(disk: &dyn Disk, path: &'a Path) -> Result<Window<'a>, WalError> {
     Ok(Window::new(disk.open(path).map_err(WalError::io(path, "opening"))?, path))
 }
 
-/// The valid length of segment `next - 1`, as the header of `next` has it.
-fn stated_length(disk: &dyn Disk, dir: &Path, next: u64) -> Result<Option<u64>, WalError> {
-    let path = path_of(dir, next);
-    let header = Header::decode(open(disk, &path)?.get(0, HEADER)?, next, &path)?;
-    Ok(header.and_then(|h| h.previous))
+fn header_of(disk: &dyn Disk, dir: &Path, number: u64) -> Result<Option<Header>, WalError> {
+    let path = path_of(dir, number);
+    Header::decode(open(disk, &path)?.get(0, HEADER)?, number, &path)
 }
 
 /// Reports that so many segments from `expected` on are missing, one or several.
@@ -156,12 +157,15 @@ struct Segment<'a> {
     window: Window<'a>,
     /// The valid length, where the next segment states it.
     stated: Option<u64>,
+    /// Whether it is known that its first commit was through: it is noted, or the next segment can't vouch for it, as one
+    /// can't that was begun while this one was missing or nothing in it was whole.
+    begun: bool,
     report: &'a mut ReplayReport,
 }
 
 impl Segment<'_> {
-    /// Reads all frames; answers the length up to which the segment is good.
-    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<u64, E> {
+    /// Reads all frames; answers the length up to which the segment is good, unless nothing that must be there is.
+    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<Option<u64>, E> {
         let file_len = self.window.file_len();
         let end = self.stated.unwrap_or(file_len).min(file_len);
         let mut bad = (!header_good).then_some((0, "the segment's header is damaged"));
@@ -188,8 +192,14 @@ impl Segment<'_> {
             }
             at += head.frame_len() as u64;
         }
+        if self.begun && self.stated.is_none() && valid <= HEADER as u64 {
+            // A power cut spares the first commit: this is no torn tail.
+            let (from, reason) = bad.unwrap_or((valid, "the segment ends too early"));
+            self.report.damage.push(Damage { segment: self.number, from, to: end.max(HEADER as u64), reason });
+            return Ok(None);
+        }
         self.close(bad, end);
-        Ok(self.stated.unwrap_or(valid))
+        Ok(Some(self.stated.unwrap_or(valid)))
     }
 
     /// The head of a frame at `at` that ends by `end`.

@@ -248,6 +248,27 @@ fn a_newest_segment_that_was_there_and_is_missing_is_damage_and_the_log_goes_on_
     let several = ("log segment 3: the newest segments are missing".to_owned(), Some((7, None)));
     assert_eq!(told(&disk, 1, Some(7)), several);
 
+    for len in [0, 10, 32, last.len() - 1] {
+        disk.write_file(&file(3), &last[..len]);
+        let report = replayed_to(&disk, 1, Some(3)).1;
+        assert_eq!((report.damage.len(), report.torn_bytes), (1, 0), "cut at {len}: {report:?}");
+        assert_eq!(report.last, Some((3, None)), "cut at {len}");
+        assert_eq!(replayed_to(&disk, 1, Some(2)).1.damage, [], "cut at {len}");
+        let mut next = WalWriter::create(&disk, dir(), 4, None).unwrap();
+        next.append(b"next").unwrap();
+        next.commit(&disk).unwrap();
+        assert_eq!(replayed_to(&disk, 1, Some(4)).1.damage, report.damage, "later: cut at {len}");
+        disk.write_file(&file(3), &last);
+        assert_eq!(replayed_to(&disk, 1, Some(4)).1.damage, [], "put back: cut at {len}");
+        disk.remove(&file(4)).unwrap();
+    }
+    for at in 0..last.len() as u64 {
+        disk.write_file(&file(3), &last);
+        disk.flip_bit(&file(3), at, 1).unwrap();
+        assert_eq!(replayed_to(&disk, 1, Some(3)).1.damage.len(), 1, "flipped at {at}");
+    }
+    disk.remove(&file(3)).unwrap();
+
     let mut next = WalWriter::create(&disk, dir(), 4, None).unwrap();
     next.append(b"next").unwrap();
     next.commit(&disk).unwrap();

@@ -27,7 +27,7 @@ use super::{
 fn at_rest() -> (SimDisk, Model) {
     let disk = SimDisk::new();
     let model = filled(&disk, 12);
-    (disk.restart(Cut::LOST), model)
+    (disk.restart(Cut::KILL), model)
 }
 
 #[test]
@@ -126,18 +126,38 @@ fn a_missing_newest_log_segment_is_forgotten_once_a_flush_or_a_repair_has_left_i
 }
 
 #[test]
+fn a_newest_log_segment_in_which_nothing_is_whole_is_no_torn_tail_and_kept() {
+    for len in [0, 3_000] {
+        let (disk, newest, _, left, _) = without_newest_log();
+        disk.write_file(&newest, &vec![7; len]);
+        for _ in 0..2 {
+            let storage = open(&disk).unwrap();
+            let damage = storage.status().damage.join("\n");
+            assert!(damage.contains("the segment's header is damaged"), "{damage}");
+            write(&storage, &samples(1)).unwrap();
+        }
+        open(&disk).unwrap().flush().unwrap();
+        let mut left = left;
+        apply(&mut left, &samples(1));
+        assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), left);
+        assert_eq!(verify(&disk).unwrap().findings, []);
+        let kept = Path::new("quarantine").join(newest.file_name().unwrap());
+        assert_eq!(disk.read_file(&kept).unwrap(), vec![7; len]);
+    }
+}
+
+#[test]
 fn all_of_the_log_taken_away_is_missed_too_and_a_note_taken_away_is_not() {
     let (disk, model) = at_rest();
+    let log: Vec<_> = files(&disk, "wal").into_iter().map(|path| (disk.read_file(&path).unwrap(), path)).collect();
+    log.iter().for_each(|(_, path)| disk.remove(path).unwrap());
+    let damage = open(&disk).unwrap().status().damage.join("\n");
+    assert!(damage.contains("the newest segment is missing"), "{damage}");
+    log.iter().for_each(|(bytes, path)| disk.write_file(path, bytes));
     let note = disk.list_all().into_iter().find(|path| is_note(path)).unwrap();
     disk.remove(&note).unwrap();
     let storage = open(&disk).unwrap();
     assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (model, vec![]));
-    drop(storage);
-    for path in files(&disk, "wal") {
-        disk.remove(&path).unwrap();
-    }
-    let damage = open(&disk).unwrap().status().damage.join("\n");
-    assert!(damage.contains("the newest segment is missing"), "{damage}");
 }
 
 #[test]
