@@ -34,3 +34,10 @@ pub mod sst;
 pub mod storage;
 pub mod telemetry;
 pub mod wal;
+
+// The bodies of the fuzz targets name what they need as any user of the library does.
+#[cfg(test)]
+extern crate self as vctsdb;
+#[cfg(test)]
+#[path = "../fuzz/bodies/mod.rs"]
+mod fuzz;

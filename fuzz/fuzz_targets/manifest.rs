@@ -1,30 +1,6 @@
-//! A manifest of any body under a right checksum: verifying, repairing and opening answer, and delete nothing.
 #![no_main]
 
-use std::{path::Path, sync::Arc};
+#[path = "../bodies/manifest.rs"]
+mod body;
 
-use libfuzzer_sys::fuzz_target;
-use vctsdb::{
-    seams::env::{Disk, SimDisk, TestClock},
-    storage::{Storage, StorageOptions, Threads, repair, verify},
-};
-
-fuzz_target!(|input: (u8, &[u8])| {
-    let (format, body) = (u32::from(input.0 % 4), input.1);
-    let mut copy = b"VCTSMANI".to_vec();
-    copy.extend_from_slice(&format.to_le_bytes());
-    copy.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    copy.extend_from_slice(body);
-    copy.extend_from_slice(&crc32fast::hash(&copy).to_le_bytes());
-    let sim = SimDisk::new();
-    sim.write_file(Path::new("MANIFEST"), &[&copy[..], &copy].concat());
-    let disk: Arc<dyn Disk> = Arc::new(sim.clone());
-    let clock = Arc::new(TestClock::at(0));
-    let _ = verify(&disk);
-    let _ = repair(&disk, clock.clone(), true);
-    let options = StorageOptions { threads: Threads::Manual, ..StorageOptions::default() };
-    if let Ok(storage) = Storage::open(disk.clone(), clock.clone(), options) {
-        let _ = storage.flush();
-    }
-    let _ = repair(&disk, clock, false);
-});
+libfuzzer_sys::fuzz_target!(|input: (u8, &[u8])| body::run(input.0, input.1));

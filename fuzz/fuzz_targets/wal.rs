@@ -1,37 +1,6 @@
-//! A log segment of any bytes behind its header, and any bytes as a record with a right checksum.
 #![no_main]
 
-use std::path::Path;
+#[path = "../bodies/wal.rs"]
+mod body;
 
-use libfuzzer_sys::fuzz_target;
-use vctsdb::{
-    seams::env::SimDisk,
-    wal::{self, WalError, WalWriter},
-};
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(batch) = wal::record::decode(bytes) {
-        let mut encoded = Vec::new();
-        wal::record::encode(&batch, &mut encoded);
-        let again = wal::record::decode(&encoded).expect("what was encoded decodes");
-        let mut twice = Vec::new();
-        wal::record::encode(&again, &mut twice);
-        assert_eq!(encoded, twice);
-    }
-    let disk = SimDisk::new();
-    let dir = Path::new("wal");
-    let mut writer = WalWriter::create(&disk, dir, 1, None).expect("an empty disk takes a segment");
-    writer.append(b"whole").expect("a small record");
-    writer.commit(&disk).expect("no fault was scripted");
-    drop(writer);
-    let path = wal::path_of(dir, 1);
-    let mut file = disk.read_file(&path).expect("it was written");
-    file.extend_from_slice(bytes);
-    disk.write_file(&path, &file);
-    let mut first = None;
-    let report = wal::replay::<WalError>(&disk, dir, 1, &mut |_, payload| {
-        first.get_or_insert_with(|| payload.to_vec());
-        Ok(())
-    });
-    assert!(report.is_ok() && first.as_deref() == Some(b"whole"));
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(input));

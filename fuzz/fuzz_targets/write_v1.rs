@@ -1,18 +1,6 @@
-//! Any bytes as the inflated body of a remote write 1.0.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use vctsdb::{
-    remote::write::{Protocol, WriteLimits, receive},
-    seams::append::fake::MemoryAppend,
-};
+#[path = "../bodies/write.rs"]
+mod body;
 
-fuzz_target!(|message: &[u8]| {
-    let Ok(body) = snap::raw::Encoder::new().compress_vec(message) else { return };
-    let append = MemoryAppend::default();
-    let limits = WriteLimits::default();
-    let runtime = tokio::runtime::Builder::new_current_thread().build();
-    if let Ok(runtime) = runtime {
-        let _ = runtime.block_on(receive(Protocol::V1, &body, 0, &limits, &append));
-    }
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| body::run(vctsdb::remote::write::Protocol::V1, input));

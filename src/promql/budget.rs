@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use super::{QueryError, QueryStats};
 use crate::{
     model::{Labels, Matcher, SeriesBuf},
-    seams::room::Room,
+    seams::room::{ITEM_BYTES, Room},
 };
 
 /// Where a query was when it ran out of time or was stopped, in Prometheus' words.
@@ -38,8 +38,6 @@ impl Cancel {
 
 /// A sample in memory takes about this many bytes: a time and a value.
 pub const SAMPLE_BYTES: u64 = 16;
-/// What a series kept by its labels takes beside these: their counters, its place in a list, mostly one in a map.
-const SERIES_BYTES: u64 = 64;
 
 /// What all running queries together hold, in samples.
 #[derive(Debug)]
@@ -167,7 +165,7 @@ impl<'q> Budget<'q> {
 
     /// Takes room for a series that is kept by its labels until the query ends, or fails.
     pub(crate) fn keep(&self, labels: &Labels) -> Result<(), QueryError> {
-        let samples = (labels.as_bytes().len() as u64 + SERIES_BYTES) / SAMPLE_BYTES;
+        let samples = (labels.as_bytes().len() + ITEM_BYTES) as u64 / SAMPLE_BYTES;
         self.labels.fetch_add(samples, Ordering::Relaxed);
         if self.pool.take(samples) { Ok(()) } else { Err(self.others_hold_too_many()) }
     }
@@ -323,7 +321,7 @@ mod tests {
     fn labels_that_are_kept_count_in_what_all_queries_share() {
         let (cancel, pool) = (Cancel::default(), Pool::new(20));
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 1);
-        let labels = Labels::from_pairs([("instance", "a".repeat(90))]).unwrap();
+        let labels = Labels::from_pairs([("instance", "a".repeat(106))]).unwrap();
         budget.keep(&labels).unwrap();
         assert_eq!(pool.usage(), (10, 20), "{}", labels.as_bytes().len());
         budget.hold(10).unwrap();

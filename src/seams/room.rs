@@ -2,7 +2,8 @@
 
 use std::fmt::Debug;
 
-/// What the text of one more series, or of one more name, takes beside its bytes: pointers, lengths and the allocator's.
+/// What the text of one more series, or of one more name, takes beside its bytes: its place in a list, counters, and what
+/// the allocator rounds up.
 pub const ITEM_BYTES: usize = 48;
 
 /// Room in memory. What was taken is given back all at once, when the room is dropped.

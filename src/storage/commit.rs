@@ -18,7 +18,7 @@ use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
 use super::{
-    layout,
+    layout, newest,
     store::Shared,
     view::{Sealed, View},
 };
@@ -119,16 +119,18 @@ impl Queue {
 pub(super) struct Committer {
     /// The segment being written; `None` before the first write and after a failed one.
     writer: Option<WalWriter>,
-    /// Number of the newest segment before `writer`, and how many of its bytes count.
-    newest: Option<(u64, u64)>,
+    /// Number of the newest segment before `writer` and, unless it is missing, how many of its bytes count.
+    newest: Option<(u64, Option<u64>)>,
+    /// The segment that is [noted](newest) to be the newest.
+    noted: Option<u64>,
     /// When the active memtable got its first sample (ms).
     active_since: Option<i64>,
 }
 
 impl Committer {
-    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count.
-    pub(super) fn new(newest: Option<(u64, u64)>, active_since: Option<i64>) -> Self {
-        Self { writer: None, newest, active_since }
+    /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count unless it is missing.
+    pub(super) fn new(newest: Option<(u64, Option<u64>)>, noted: Option<u64>, active_since: Option<i64>) -> Self {
+        Self { writer: None, newest, noted, active_since }
     }
 
     /// Writes, syncs and applies everything that waits.
@@ -160,27 +162,37 @@ impl Committer {
         let began = std::time::Instant::now();
         writer.commit(&*shared.disk)?;
         shared.counters.syncs.observe(began.elapsed().as_secs_f64());
+        let number = writer.number();
+        self.note_newest(&*shared.disk, number);
         let logged = pending.iter().map(|p| p.record.len() as u64).sum();
         shared.logged.fetch_add(logged, Ordering::Relaxed);
         Ok(())
     }
 
+    /// Notes that segment `number`, something of which is settled, is the newest. What can't be noted now is tried again
+    /// after the next commit.
+    fn note_newest(&mut self, disk: &dyn Disk, number: u64) {
+        if self.noted < Some(number) && newest::note(disk, self.noted, number).is_ok() {
+            self.noted = Some(number);
+        }
+    }
+
     /// The segment to write to, a new one if the last is full, failed, or there is none.
     fn writer(&mut self, shared: &Shared) -> Result<&mut WalWriter, WalError> {
         if let Some(writer) = self.writer.take() {
-            self.newest = Some((writer.number(), writer.valid_len()));
+            self.newest = Some((writer.number(), Some(writer.valid_len())));
             if writer.valid_len() < shared.options.wal_segment_bytes {
                 return Ok(self.writer.insert(writer));
             }
         }
         let number = self.next_number();
-        let previous = self.newest.map(|(_, valid)| valid);
+        let previous = self.newest.and_then(|(_, valid)| valid);
         let writer = WalWriter::create(&*shared.disk, Path::new(layout::WAL), number, previous)?;
         Ok(self.writer.insert(writer))
     }
 
     pub(super) fn next_number(&self) -> u64 {
-        self.newest.map_or(1, |(number, _)| number + 1)
+        self.newest.map_or(1, |(number, _)| number.saturating_add(1))
     }
 
     /// Leaves the segment where its last good commit ended. One that never had a good commit is removed, so that its
@@ -190,7 +202,7 @@ impl Committer {
         let (number, valid) = (writer.number(), writer.valid_len());
         drop(writer);
         if valid > 0 || disk.remove(&wal::path_of(Path::new(layout::WAL), number)).is_err() {
-            self.newest = Some((number, valid));
+            self.newest = Some((number, Some(valid)));
         }
     }
 
@@ -227,11 +239,12 @@ impl Committer {
         }
     }
 
-    /// Swaps in a fresh memtable when the active one or its log is full, or it is old enough.
+    /// Swaps in a fresh memtable when the active one, its log or the disk is full, or it is old enough.
     fn seal_when_due(&mut self, shared: &Shared) {
         let view = shared.view.load();
         let aged = self.active_since.is_some_and(|since| shared.clock.now() - since >= shared.options.memtable_age);
-        if (aged || is_full(shared, &view)) && view.sealed.len() < shared.options.sealed_limit {
+        let crowded = shared.reserve.wants_flush(shared.logged.load(Ordering::Relaxed));
+        if (aged || crowded || is_full(shared, &view)) && view.sealed.len() < shared.options.sealed_limit {
             self.swap(shared);
         }
     }
@@ -299,10 +312,11 @@ pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
 
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
-    if let Some(reason) = shared.reserve.refusal(&*shared.disk) {
+    let view = shared.view.load();
+    let unflushed = view.memtables().map(|memtable| memtable.bytes() as u64).sum();
+    if let Some(reason) = shared.reserve.refusal(&*shared.disk, unflushed) {
         return Err(unavailable(reason));
     }
-    let view = shared.view.load();
     let backlog = view.backlog();
     if backlog >= shared.options.backlog_limit {
         return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));

@@ -160,7 +160,9 @@ fn remove_old_log(shared: &Shared, start: u64) {
     let mut damaged = shared.damaged_log.lock();
     for number in damaged.extract_if(.., |number| *number < start) {
         let path = wal::path_of(dir, number);
-        if let Err(error) = quarantine::take(&*shared.disk, &path) {
+        if let Err(error) = quarantine::take(&*shared.disk, &path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!(%error, path = %path.display(), "moving a damaged log segment to quarantine failed");
         }
     }

@@ -11,6 +11,7 @@
 //! index/NNNNNNNN.index
 //! quarantine/      damaged files, kept for inspection
 //! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
+//! NEWEST-NNNNNNNN  an empty file: the newest log segment is that one (see `newest`)
 //! RESERVE          space kept for a flush on a full disk
 //! queries.active   the server's: which queries are running
 //! ```
@@ -30,9 +31,29 @@ pub(super) const QUARANTINE: &str = "quarantine";
 pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const RESERVE: &str = "RESERVE";
 
-/// What the store puts at the top of a data directory.
-pub(super) const OURS: [&str; 11] =
-    [LOCK, MANIFEST, MANIFEST_NEW, EXTRAS, EXTRAS_NEW, RESERVE, SNAPSHOTS, WAL, TABLES, INDEX, QUARANTINE];
+/// The server's, not the store's.
+const ACTIVE_QUERIES: &str = "queries.active";
+const NEWEST: &str = "NEWEST-";
+
+const AT_THE_TOP: [&str; 12] = [
+    LOCK,
+    MANIFEST,
+    MANIFEST_NEW,
+    EXTRAS,
+    EXTRAS_NEW,
+    RESERVE,
+    SNAPSHOTS,
+    WAL,
+    TABLES,
+    INDEX,
+    QUARANTINE,
+    ACTIVE_QUERIES,
+];
+
+/// Whether a name at the top of a data directory is one that vctsdb gives.
+pub(super) fn is_ours(name: &str) -> bool {
+    AT_THE_TOP.contains(&name) || noted_number(name).is_some()
+}
 
 /// The directories a data directory has.
 pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];
@@ -45,6 +66,17 @@ pub(super) fn table(number: u64) -> PathBuf {
 /// The path of index segment `number`.
 pub(super) fn segment(number: u64) -> PathBuf {
     Path::new(INDEX).join(format!("{number:08}.index"))
+}
+
+/// The path of the note that log segment `number` is the newest.
+pub(super) fn newest(number: u64) -> PathBuf {
+    format!("{NEWEST}{number:08}").into()
+}
+
+/// The number in a name that [`newest`] made.
+pub(super) fn noted_number(name: &str) -> Option<u64> {
+    let number = name.strip_prefix(NEWEST)?.parse().ok()?;
+    (newest(number) == Path::new(name)).then_some(number)
 }
 
 /// The number in a file name that [`table`] or [`segment`] made.

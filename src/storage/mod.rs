@@ -17,6 +17,7 @@
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`changes`] is the journal of changed times that caches of answers ask.
+//! - [`newest`] notes which log segment is the last, so that one that somebody removed is missed.
 //! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log ([`replay`]), sealing whenever the
 //!   memtable is full, so that replay needs no more memory than normal running.
@@ -46,6 +47,7 @@ mod layout;
 mod manifest;
 mod merge;
 mod metadata;
+mod newest;
 mod options;
 mod quarantine;
 mod recover;

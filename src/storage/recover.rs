@@ -39,16 +39,27 @@ pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> Ope
 /// Takes the directory's lock, after a look that it is ours or empty: nothing is written to somebody else's files.
 pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     disk.create_dir(Path::new("")).map_err(io_error("creating the data directory"))?;
+    refuse_foreign(disk)?;
+    disk.lock(Path::new(layout::LOCK)).map_err(no_lock)
+}
+
+/// Refuses a directory without a manifest that holds what isn't ours.
+pub(super) fn refuse_foreign(disk: &dyn Disk) -> Result<(), OpenError> {
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
     if !names.iter().any(|name| name == layout::MANIFEST)
-        && let Some(found) = names.into_iter().find(|name| !layout::OURS.contains(&name.as_str()))
+        && let Some(found) = names.into_iter().find(|name| !layout::is_ours(name))
     {
         return Err(OpenError::NotOurs { found });
     }
-    disk.lock(Path::new(layout::LOCK)).map_err(|error| match error.kind() {
+    Ok(())
+}
+
+/// Why the lock can't be had.
+pub(super) fn no_lock(error: io::Error) -> OpenError {
+    match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked,
         _ => io_error("locking the data directory")(error),
-    })
+    }
 }
 
 /// Opens everything.

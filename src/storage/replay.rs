@@ -10,7 +10,7 @@ use super::{
     applier::Appliers,
     commit::Committer,
     error::OpenError,
-    flush, layout,
+    flush, layout, newest,
     recover::io_error,
     store::Shared,
     view::{Sealed, View},
@@ -27,7 +27,8 @@ use crate::{
 };
 
 /// Ids that the log gave a second time to labels it has under another id: a series that expired, was taken out of the
-/// index and came back, while the log still begins before that. Its samples are filed under the first id.
+/// index and came back, while the log still begins before that. Its samples are filed under the first id. Or labels whose
+/// id an earlier segment gave to others, because that segment had been taken away and was put back. They get a new id.
 type Aliases = HashMap<SeriesId, SeriesId>;
 
 /// A memtable is sealed at the first record of a segment from this share of its limits on, or, where no segment begins in
@@ -38,8 +39,9 @@ const SLACK: u64 = 8;
 pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     let start = shared.manifest.lock().wal_start;
     let began = Instant::now();
+    let noted = newest::read(&*shared.disk).map_err(io_error("listing the data directory"))?;
     let mut replay = Replay::begin(shared)?;
-    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, &mut |position, payload| {
+    let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
         replay.take(position, payload)
     })?;
     let Replay { appliers, undecodable, logged, .. } = replay;
@@ -47,8 +49,8 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     settle_log(&*shared.disk, start)?;
     report(shared, &visited, undecodable);
     let active = !shared.view.load().active.is_empty();
-    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, 0)));
-    shared.committer = Committer::new(newest, active.then(|| shared.clock.now())).into();
+    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, Some(0))));
+    shared.committer = Committer::new(newest, noted, active.then(|| shared.clock.now())).into();
     shared.logged = logged.into();
     if visited.records > 0 {
         tracing::info!(

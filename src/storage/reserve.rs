@@ -5,8 +5,9 @@
 //! or with dropping what has expired, while no memory waits to be flushed. The file returns once there is room for it twice
 //! over.
 //!
-//! Writes are refused before the log itself fails, as soon as less than the reserve is free, and taken again as soon as more
-//! is: nobody has to do anything but make room.
+//! Writes are refused before the log itself fails, as soon as less than the reserve is free, or less than a flush of what is
+//! in memory may take: a flush is what makes the log shorter. One is begun then, and writes are taken again as soon as there
+//! is room: nobody has to do anything but make some, if the log is not what fills the disk.
 
 use std::{
     io,
@@ -20,9 +21,10 @@ use super::{
 };
 use crate::seams::env::Disk;
 
-/// The size of `RESERVE` in a served data directory, and the free space below which writes are refused: a memtable's table
-/// and index segment mostly fit.
+/// The size of `RESERVE` in a served data directory, and the free space below which writes are refused.
 pub(super) const RESERVE_BYTES: u64 = 16 << 20;
+/// On a full disk a memtable is flushed early if the log has this share of the reserve for it: less is not worth a table.
+const WORTHWHILE: u64 = 4;
 /// Bytes written at once.
 const CHUNK: usize = 1 << 20;
 
@@ -87,23 +89,30 @@ impl Reserve {
         }
     }
 
-    /// Why no write should be taken now, if none should.
-    pub(super) fn refusal(&self, disk: &dyn Disk) -> Option<String> {
+    /// Whether what the log has for the active memtable, `logged` bytes, should be flushed to make room.
+    pub(super) fn wants_flush(&self, logged: u64) -> bool {
+        self.refusing.load(Ordering::Relaxed) && logged >= self.bytes / WORTHWHILE
+    }
+
+    /// Why no write should be taken now, if none should. The table of a memtable takes no more than itself, so that flushing
+    /// takes at most the `unflushed` bytes of all.
+    pub(super) fn refusal(&self, disk: &dyn Disk, unflushed: u64) -> Option<String> {
         if self.bytes == 0 {
             return None;
         }
         // A disk that doesn't say is asked by writing to it.
         let free = disk.available().unwrap_or(u64::MAX);
-        let full = free < self.bytes;
+        let needed = self.bytes.max(unflushed);
+        let full = free < needed;
         if self.refusing.swap(full, Ordering::Relaxed) != full {
             if full {
-                tracing::error!(free, needed = self.bytes, "the disk is full: writes are refused until there is space");
+                tracing::error!(free, needed, "the disk is full: writes are refused until there is space");
             } else {
                 tracing::info!(free, "there is space again: writes are taken");
             }
         }
         let mib = |bytes: u64| bytes >> 20;
-        full.then(|| format!("the disk is full: {} MiB are free, writing needs {} MiB", mib(free), mib(self.bytes)))
+        full.then(|| format!("the disk is full: {} MiB are free, writing needs {} MiB", mib(free), mib(needed)))
     }
 }
 
@@ -131,4 +140,25 @@ fn write(disk: &dyn Disk, bytes: u64) -> io::Result<()> {
         left -= len as u64;
     }
     file.sync()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seams::env::SimDisk;
+
+    #[test]
+    fn a_flush_is_wanted_while_writes_are_refused_and_it_would_free_something() {
+        let (disk, reserve) = (SimDisk::new(), Reserve::new(1_000));
+        for (capacity, unflushed, refused) in
+            [(999, 0, true), (1_000, 0, false), (2_000, 2_001, true), (2_001, 2_001, false)]
+        {
+            disk.set_capacity(Some(capacity));
+            assert_eq!(reserve.refusal(&disk, unflushed).is_some(), refused, "{capacity}");
+            assert_eq!([249, 250].map(|logged| reserve.wants_flush(logged)), [false, refused], "{capacity}");
+        }
+        let none = Reserve::new(0);
+        disk.set_capacity(Some(0));
+        assert_eq!((none.refusal(&disk, 10), none.wants_flush(10)), (None, false));
+    }
 }

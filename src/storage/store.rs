@@ -188,7 +188,7 @@ impl Shared {
             view: ArcSwap::from_pointee(opened.view),
             view_change: Mutex::default(),
             queue: Queue::default(),
-            committer: Mutex::new(Committer::new(None, None)),
+            committer: Mutex::new(Committer::new(None, None, None)),
             logged: AtomicU64::default(),
             next_file: Mutex::new(opened.next_file),
             floor: AtomicI64::new(opened.manifest.floor),

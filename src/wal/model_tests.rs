@@ -149,7 +149,7 @@ impl Life {
     /// Replays as storage does, and settles what was found.
     fn replay(&mut self) {
         let mut seen = Vec::new();
-        let report = replay(&self.disk, Self::dir(), self.first, &mut |_, payload: &[u8]| {
+        let report = replay(&self.disk, Self::dir(), self.first, None, &mut |_, payload: &[u8]| {
             seen.push(u64::from_le_bytes(payload.try_into().unwrap()));
             Ok::<(), WalError>(())
         })
@@ -171,7 +171,8 @@ impl Life {
             self.disk.sync_dir(Self::dir()).unwrap();
             self.disk.sync_dir(Path::new("")).unwrap();
         }
-        self.newest = report.last.or((self.first > 1).then_some((self.first - 1, 0)));
+        let whole = |(number, valid): (u64, Option<u64>)| (number, valid.unwrap());
+        self.newest = report.last.map(whole).or((self.first > 1).then_some((self.first - 1, 0)));
     }
 
     fn trim(&mut self) {

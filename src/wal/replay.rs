@@ -6,7 +6,8 @@
 //! otherwise every byte is tried. What lies between is
 //!
 //! - **damage** when the end is stated, or when a whole frame follows;
-//! - a **torn tail** otherwise: the write that met the crash, never acknowledged, dropped.
+//! - a **torn tail** otherwise: the write that met the crash, never acknowledged, dropped. Nothing whole at all in a segment
+//!   whose first commit is known to have been through is damage, too.
 //!
 //! Memory stays bounded: a window of the file, grown only for a single record whose head is proven.
 
@@ -37,7 +38,7 @@ pub struct Damage {
     pub segment: u64,
     /// First damaged byte.
     pub from: u64,
-    /// First byte behind the damage; equal to `from` when it isn't known how much is missing.
+    /// First byte behind the damage; 0 where the whole segment is missing.
     pub to: u64,
     /// What is wrong there.
     pub reason: &'static str,
@@ -51,7 +52,12 @@ impl fmt::Display for Position {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "log segment {}, bytes {} to {}: {}", self.segment, self.from, self.to, self.reason)
+        let Self { segment, from, to, reason } = self;
+        if *to == 0 {
+            write!(f, "log segment {segment}: {reason}")
+        } else {
+            write!(f, "log segment {segment}, bytes {from} to {to}: {reason}")
+        }
     }
 }
 
@@ -68,14 +74,16 @@ pub struct ReplayReport {
     pub torn_bytes: u64,
     /// What was damaged, in order.
     pub damage: Vec<Damage>,
-    /// The last segment and its valid length: the next one's number is one more, and this length goes into its header.
-    pub last: Option<(u64, u64)>,
+    /// The last segment and, unless it is missing or all of it damaged, its valid length: the next one's number is one
+    /// more, and this length goes into its header.
+    pub last: Option<(u64, Option<u64>)>,
 }
 
 /// Takes one record's payload.
 pub type Visit<'a, E> = dyn FnMut(Position, &[u8]) -> Result<(), E> + 'a;
 
-/// Hands every whole record of the segments from `from` on to `visit`, in order.
+/// Hands every whole record of the segments from `from` on to `visit`, in order. Of segment `newest`, if that is known, at
+/// least the first commit was through.
 ///
 /// # Errors
 /// When the disk refuses to read, when a segment is of a newer version, and what `visit` answers.
@@ -83,6 +91,7 @@ pub fn replay<E: From<WalError>>(
     disk: &dyn Disk,
     dir: &Path,
     from: u64,
+    newest: Option<u64>,
     visit: &mut Visit<'_, E>,
 ) -> Result<ReplayReport, E> {
     let mut report = ReplayReport::default();
@@ -92,16 +101,36 @@ pub fn replay<E: From<WalError>>(
         let path = path_of(dir, number);
         let mut window = open(disk, &path)?;
         let header = Header::decode(window.get(0, HEADER)?, number, &path)?;
-        note_missing(&mut report, expected, number, header);
-        let stated = match numbers.get(i + 1) {
-            Some(&next) if next == number + 1 => stated_length(disk, dir, next)?,
+        // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
+        let was_empty = header.is_some_and(|h| h.previous == Some(0));
+        let missing = (number - expected).saturating_sub(u64::from(was_empty));
+        note_missing(
+            &mut report,
+            expected,
+            missing,
+            ["the segment is missing", "this segment and some after it are missing"],
+        );
+        let next = match numbers.get(i + 1) {
+            Some(&next) if next == number + 1 => header_of(disk, dir, next)?,
             _ => None,
         };
-        let mut segment = Segment { number, window, stated, report: &mut report };
+        let stated = next.and_then(|next| next.previous);
+        let begun = newest == Some(number) || next.is_some_and(|next| next.previous.is_none());
+        let mut segment = Segment { number, window, stated, begun, report: &mut report };
         let valid = segment.read(header.is_some(), visit)?;
         report.segments += 1;
         report.last = Some((number, valid));
         expected = number.saturating_add(1);
+    }
+    if let Some(newest) = newest.filter(|newest| *newest >= expected) {
+        let missing = (newest - expected).saturating_add(1);
+        note_missing(
+            &mut report,
+            expected,
+            missing,
+            ["the newest segment is missing", "the newest segments are missing"],
+        );
+        report.last = Some((newest, None));
     }
     Ok(report)
 }
@@ -110,20 +139,15 @@ fn open<'a>(disk: &dyn Disk, path: &'a Path) -> Result<Window<'a>, WalError> {
     Ok(Window::new(disk.open(path).map_err(WalError::io(path, "opening"))?, path))
 }
 
-/// The valid length of segment `next - 1`, as the header of `next` has it.
-fn stated_length(disk: &dyn Disk, dir: &Path, next: u64) -> Result<Option<u64>, WalError> {
-    let path = path_of(dir, next);
-    let header = Header::decode(open(disk, &path)?.get(0, HEADER)?, next, &path)?;
-    Ok(header.and_then(|h| h.previous))
+fn header_of(disk: &dyn Disk, dir: &Path, number: u64) -> Result<Option<Header>, WalError> {
+    let path = path_of(dir, number);
+    Header::decode(open(disk, &path)?.get(0, HEADER)?, number, &path)
 }
 
-/// Reports the gap between the segment expected and the one found.
-fn note_missing(report: &mut ReplayReport, expected: u64, found: u64, header: Option<Header>) {
-    // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
-    let was_empty = header.is_some_and(|h| h.previous == Some(0));
-    let missing = found - expected - u64::from(was_empty && found > expected);
+/// Reports that so many segments from `expected` on are missing, one or several.
+fn note_missing(report: &mut ReplayReport, expected: u64, missing: u64, [one, several]: [&'static str; 2]) {
     if missing > 0 {
-        let reason = if missing == 1 { "the segment is missing" } else { "this segment and some after it are missing" };
+        let reason = if missing == 1 { one } else { several };
         report.damage.push(Damage { segment: expected, from: 0, to: 0, reason });
     }
 }
@@ -133,12 +157,15 @@ struct Segment<'a> {
     window: Window<'a>,
     /// The valid length, where the next segment states it.
     stated: Option<u64>,
+    /// Whether it is known that its first commit was through: it is noted, or the next segment can't vouch for it, as one
+    /// can't that was begun while this one was missing or nothing in it was whole.
+    begun: bool,
     report: &'a mut ReplayReport,
 }
 
 impl Segment<'_> {
-    /// Reads all frames; answers the length up to which the segment is good.
-    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<u64, E> {
+    /// Reads all frames; answers the length up to which the segment is good, unless nothing that must be there is.
+    fn read<E: From<WalError>>(&mut self, header_good: bool, visit: &mut Visit<'_, E>) -> Result<Option<u64>, E> {
         let file_len = self.window.file_len();
         let end = self.stated.unwrap_or(file_len).min(file_len);
         let mut bad = (!header_good).then_some((0, "the segment's header is damaged"));
@@ -165,8 +192,14 @@ impl Segment<'_> {
             }
             at += head.frame_len() as u64;
         }
+        if self.begun && self.stated.is_none() && valid <= HEADER as u64 {
+            // A power cut spares the first commit: this is no torn tail.
+            let (from, reason) = bad.unwrap_or((valid, "the segment ends too early"));
+            self.report.damage.push(Damage { segment: self.number, from, to: end.max(HEADER as u64), reason });
+            return Ok(None);
+        }
         self.close(bad, end);
-        Ok(self.stated.unwrap_or(valid))
+        Ok(Some(self.stated.unwrap_or(valid)))
     }
 
     /// The head of a frame at `at` that ends by `end`.

@@ -24,9 +24,13 @@ fn payload(i: usize) -> Vec<u8> {
 }
 
 fn replayed(disk: &dyn Disk, from: u64) -> (Vec<Vec<u8>>, ReplayReport) {
+    replayed_to(disk, from, None)
+}
+
+fn replayed_to(disk: &dyn Disk, from: u64, newest: Option<u64>) -> (Vec<Vec<u8>>, ReplayReport) {
     let mut seen = Vec::new();
     let mut last = None;
-    let report = replay(disk, dir(), from, &mut |position, payload: &[u8]| {
+    let report = replay(disk, dir(), from, newest, &mut |position, payload: &[u8]| {
         assert!(last < Some(position), "positions ascend");
         last = Some(position);
         seen.push(payload.to_vec());
@@ -65,7 +69,7 @@ fn what_was_committed_is_replayed_from_the_asked_segment_on() {
     let (seen, report) = replayed(&disk, 1);
     assert_eq!(seen, payloads(0..6));
     assert_eq!((report.segments, report.torn_bytes, report.damage), (3, 0, vec![]));
-    assert_eq!(report.last, Some((3, lengths[2])));
+    assert_eq!(report.last, Some((3, Some(lengths[2]))));
     assert_eq!(report.bytes, lengths.iter().map(|l| l - 32).sum::<u64>());
     let (seen, report) = replayed(&disk, 2);
     assert_eq!((seen, report.damage), (payloads(3..6), vec![]));
@@ -155,7 +159,7 @@ fn the_log_goes_on_after_a_torn_tail_and_the_tail_stays_gone() {
         disk.write_file(&file(1), &whole[..cut]);
         let (seen, report) = replayed(&disk, 1);
         assert!(payloads(0..2).starts_with(&seen) && seen.len() < 2, "cut at {cut}");
-        let (last, valid) = report.last.unwrap();
+        let (last, valid) = report.last.map(|(last, valid)| (last, valid.unwrap())).unwrap();
         assert_eq!(valid + report.torn_bytes, cut as u64, "cut at {cut}");
         assert_eq!(report.damage, []);
         let mut writer = WalWriter::create(&disk, dir(), last + 1, Some(valid)).unwrap();
@@ -222,6 +226,57 @@ fn a_missing_segment_is_damage() {
     let (seen, report) = replayed(&disk, 1);
     assert_eq!(seen, [payload(1), payload(3)]);
     assert_eq!(report.damage.iter().map(|d| d.segment).collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn a_newest_segment_that_was_there_and_is_missing_is_damage_and_the_log_goes_on_behind_it() {
+    let disk = SimDisk::new();
+    let lengths = write_log(&disk, &[1, 1, 1]);
+    let told = |disk: &SimDisk, from, newest| {
+        let report = replayed_to(disk, from, newest).1;
+        (report.damage.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), report.last)
+    };
+    for (from, newest) in [(1, Some(3)), (1, Some(2)), (1, None), (3, Some(2))] {
+        assert_eq!(told(&disk, from, newest), (String::new(), Some((3, Some(lengths[2])))), "{from}, {newest:?}");
+    }
+    assert_eq!(told(&disk, 4, Some(3)), (String::new(), None), "it isn't needed any more");
+    let last = disk.read_file(&file(3)).unwrap();
+    disk.remove(&file(3)).unwrap();
+    let missing = ("log segment 3: the newest segment is missing".to_owned(), Some((3, None)));
+    assert_eq!(told(&disk, 1, Some(3)), missing);
+    assert_eq!(told(&disk, 3, Some(3)), missing);
+    let several = ("log segment 3: the newest segments are missing".to_owned(), Some((7, None)));
+    assert_eq!(told(&disk, 1, Some(7)), several);
+
+    for len in [0, 10, 32, last.len() - 1] {
+        disk.write_file(&file(3), &last[..len]);
+        let report = replayed_to(&disk, 1, Some(3)).1;
+        assert_eq!((report.damage.len(), report.torn_bytes), (1, 0), "cut at {len}: {report:?}");
+        assert_eq!(report.last, Some((3, None)), "cut at {len}");
+        assert_eq!(replayed_to(&disk, 1, Some(2)).1.damage, [], "cut at {len}");
+        let mut next = WalWriter::create(&disk, dir(), 4, None).unwrap();
+        next.append(b"next").unwrap();
+        next.commit(&disk).unwrap();
+        assert_eq!(replayed_to(&disk, 1, Some(4)).1.damage, report.damage, "later: cut at {len}");
+        disk.write_file(&file(3), &last);
+        assert_eq!(replayed_to(&disk, 1, Some(4)).1.damage, [], "put back: cut at {len}");
+        disk.remove(&file(4)).unwrap();
+    }
+    for at in 0..last.len() as u64 {
+        disk.write_file(&file(3), &last);
+        disk.flip_bit(&file(3), at, 1).unwrap();
+        assert_eq!(replayed_to(&disk, 1, Some(3)).1.damage.len(), 1, "flipped at {at}");
+    }
+    disk.remove(&file(3)).unwrap();
+
+    let mut next = WalWriter::create(&disk, dir(), 4, None).unwrap();
+    next.append(b"next").unwrap();
+    next.commit(&disk).unwrap();
+    assert_eq!(told(&disk, 1, Some(4)).0, "log segment 3: the segment is missing", "and stays damage");
+    assert_eq!(replayed_to(&disk, 1, Some(4)).0, [payload(0), payload(1), b"next".to_vec()]);
+    disk.write_file(&file(3), &last);
+    let (seen, report) = replayed_to(&disk, 1, Some(4));
+    assert_eq!((seen, report.damage), ([payloads(0..3), vec![b"next".to_vec()]].concat(), vec![]), "put back");
 }
 
 #[test]
@@ -305,7 +360,7 @@ fn an_error_of_the_visitor_ends_the_replay() {
     let disk = SimDisk::new();
     write_log(&disk, &[2]);
     let mut calls = 0;
-    let stop = replay(&disk, dir(), 1, &mut |_, _: &[u8]| {
+    let stop = replay(&disk, dir(), 1, None, &mut |_, _: &[u8]| {
         calls += 1;
         Err(WalError::TooLarge { bytes: 1, limit: 0 })
     });

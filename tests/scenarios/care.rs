@@ -394,6 +394,32 @@ fn a_full_disk_refuses_writes_early_flushes_with_the_reserve_and_recovers_by_its
 }
 
 #[test]
+fn a_disk_that_fills_has_room_to_the_end_for_flushing_what_nothing_makes_small() {
+    let disk = SimDisk::new();
+    disk.set_capacity(Some(3 << 20));
+    let options = StorageOptions { reserve_bytes: 64 << 10, memtable_bytes: 64 << 20, ..options() };
+    let storage = Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options).unwrap();
+    let mut model = Model::new();
+    let mut round = 0;
+    let mut fill = |model: &mut Model| loop {
+        round += 1;
+        let value = |s: u64| Value::Float((round as u64 * 300 + s + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let request: Vec<Sample> = (0..300).map(|s| (series(s), round, value(s as u64))).collect();
+        match write(&storage, &request) {
+            Ok(()) => apply(model, &request),
+            Err(refused) => break assert!(refused.to_string().contains("the disk is full"), "{refused}"),
+        }
+    };
+    for _ in 0..2 {
+        fill(&mut model);
+        assert!(storage.status().memtable_bytes > 256 << 10, "{:?}", storage.status());
+        storage.flush().unwrap();
+        assert!(disk.read_file(Path::new("RESERVE")).is_ok(), "there was no need of it");
+        assert!(read(&storage, TimeRange::ALL) == model);
+    }
+}
+
+#[test]
 fn a_merge_on_a_full_disk_uses_the_reserve_and_gives_back_more() {
     const RESERVE: u64 = 256 << 10;
     let disk = SimDisk::new();

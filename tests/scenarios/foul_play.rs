@@ -1,6 +1,11 @@
 //! A data directory that others meddled with, that can't be written, or has no room: a clear answer, and nothing lost.
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use vctsdb::{
     model::TimeRange,
@@ -8,19 +13,21 @@ use vctsdb::{
         env::{Cut, Disk, Op, SimDisk},
         status::Status,
     },
-    storage::OpenError,
+    storage::{self, OpenError, Storage},
 };
 
 use super::{
     care::{files, filled, is_part_of, repair, verify},
-    store::{Model, Value, open, read, series, write},
+    http_client::{get, request},
+    process::{free_address, vctsdb},
+    store::{Model, Sample, Value, apply, open, read, series, write},
 };
 
 /// Two tables, two index segments and a log, at rest.
 fn at_rest() -> (SimDisk, Model) {
     let disk = SimDisk::new();
     let model = filled(&disk, 12);
-    (disk.restart(Cut::LOST), model)
+    (disk.restart(Cut::KILL), model)
 }
 
 #[test]
@@ -28,8 +35,7 @@ fn a_file_taken_away_is_named_and_once_put_back_everything_is_there() {
     let (disk, model) = at_rest();
     let names: Vec<_> = disk.list_all().into_iter().filter(|path| path != Path::new("LOCK")).collect();
     assert!(["MANIFEST", "tables", "index", "wal"].iter().all(|kind| names.iter().any(|path| path.starts_with(kind))));
-    let newest_log = files(&disk, "wal").pop().unwrap();
-    for path in names {
+    for path in names.into_iter().filter(|path| !is_note(path)) {
         let shown = path.to_str().unwrap();
         let away = Path::new("wal/away");
         disk.rename(&path, away).unwrap();
@@ -37,16 +43,172 @@ fn a_file_taken_away_is_named_and_once_put_back_everything_is_there() {
             Ok(storage) => {
                 let damage = storage.status().damage.join("\n");
                 let number: u64 = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-                // Nothing says that a newest segment was there.
                 let told = damage.contains(shown) || damage.contains(&format!("log segment {number}"));
-                assert!(told || path == newest_log, "{shown}: {damage}");
+                assert!(told, "{shown}: {damage}");
                 assert!(is_part_of(&read(&storage, TimeRange::ALL), &model), "{shown}");
+                drop(storage);
+                let found = format!("{:?}", verify(&disk).unwrap().findings);
+                assert!(found.contains(shown) || found.contains(&format!("log segment {number}")), "{shown}: {found}");
             }
             Err(error) => assert!(error.to_string().contains(shown), "{shown}: {error}"),
         }
         disk.rename(away, &path).unwrap();
         assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), model, "{shown}");
     }
+}
+
+fn is_note(path: &Path) -> bool {
+    path.to_str().unwrap().starts_with("NEWEST-")
+}
+
+/// Request `n`: series that are new with it, and some that the one before had too.
+fn samples(n: usize) -> Vec<Sample> {
+    (0..6).map(|i| (series(100 + 4 * n - i), n as i64, Value::Float((n * 10 + i) as u64))).collect()
+}
+
+/// A store without its newest log segment, which had `samples(0)`; that segment; what is left, and what there was.
+fn without_newest_log() -> (SimDisk, PathBuf, Vec<u8>, Model, Model) {
+    let (disk, left) = at_rest();
+    let storage = open(&disk).unwrap();
+    write(&storage, &samples(0)).unwrap();
+    drop(storage);
+    let newest = files(&disk, "wal").pop().unwrap();
+    let bytes = disk.read_file(&newest).unwrap();
+    disk.remove(&newest).unwrap();
+    let mut all = left.clone();
+    apply(&mut all, &samples(0));
+    (disk, newest, bytes, left, all)
+}
+
+#[test]
+fn a_newest_log_segment_put_back_late_brings_its_samples_and_harms_none_written_meanwhile() {
+    let (disk, newest, bytes, mut left, mut all) = without_newest_log();
+    let told = |storage: &Storage| storage.status().damage.join("\n").contains("segment is missing");
+    for n in 1..5 {
+        let storage = open(&disk).unwrap();
+        assert_eq!((read(&storage, TimeRange::ALL), told(&storage)), (left.clone(), n < 4), "{n}");
+        if n == 3 {
+            disk.write_file(&newest, &bytes);
+            left = all.clone();
+        }
+        for n in [2 * n, 2 * n + 1] {
+            write(&storage, &samples(n)).unwrap();
+            apply(&mut left, &samples(n));
+            apply(&mut all, &samples(n));
+        }
+    }
+    let storage = open(&disk).unwrap();
+    assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (all.clone(), vec![]));
+    storage.flush().unwrap();
+    drop(storage);
+    assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), all);
+    assert_eq!(verify(&disk).unwrap().findings, []);
+}
+
+#[test]
+fn a_missing_newest_log_segment_is_forgotten_once_a_flush_or_a_repair_has_left_it_behind() {
+    for repaired in [false, true] {
+        let (disk, _, _, mut left, _) = without_newest_log();
+        if repaired {
+            let said = repair(&disk, false);
+            assert!(said.lost.join("\n").contains("the newest segment is missing"), "{said:?}");
+        } else {
+            let storage = open(&disk).unwrap();
+            write(&storage, &samples(1)).unwrap();
+            apply(&mut left, &samples(1));
+            storage.flush().unwrap();
+            assert_eq!(storage.status().damage.len(), 1, "until the next start");
+        }
+        assert_eq!(verify(&disk).unwrap().findings, []);
+        let storage = open(&disk).unwrap();
+        assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (left, vec![]), "repaired: {repaired}");
+    }
+}
+
+#[test]
+fn a_newest_log_segment_in_which_nothing_is_whole_is_no_torn_tail_and_kept() {
+    for len in [0, 3_000] {
+        let (disk, newest, _, left, _) = without_newest_log();
+        disk.write_file(&newest, &vec![7; len]);
+        for _ in 0..2 {
+            let storage = open(&disk).unwrap();
+            let damage = storage.status().damage.join("\n");
+            assert!(damage.contains("the segment's header is damaged"), "{damage}");
+            write(&storage, &samples(1)).unwrap();
+        }
+        open(&disk).unwrap().flush().unwrap();
+        let mut left = left;
+        apply(&mut left, &samples(1));
+        assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), left);
+        assert_eq!(verify(&disk).unwrap().findings, []);
+        let kept = Path::new("quarantine").join(newest.file_name().unwrap());
+        assert_eq!(disk.read_file(&kept).unwrap(), vec![7; len]);
+    }
+}
+
+#[test]
+fn all_of_the_log_taken_away_is_missed_too_and_a_note_taken_away_is_not() {
+    let (disk, model) = at_rest();
+    let log: Vec<_> = files(&disk, "wal").into_iter().map(|path| (disk.read_file(&path).unwrap(), path)).collect();
+    log.iter().for_each(|(_, path)| disk.remove(path).unwrap());
+    let damage = open(&disk).unwrap().status().damage.join("\n");
+    assert!(damage.contains("the newest segment is missing"), "{damage}");
+    log.iter().for_each(|(bytes, path)| disk.write_file(path, bytes));
+    let note = disk.list_all().into_iter().find(|path| is_note(path)).unwrap();
+    disk.remove(&note).unwrap();
+    let storage = open(&disk).unwrap();
+    assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (model, vec![]));
+}
+
+#[test]
+fn a_backup_of_a_directory_without_its_newest_log_segment_says_so_and_is_not_restored() {
+    let (disk, newest, bytes, _, all) = without_newest_log();
+    let shared = |disk: &SimDisk| -> Arc<dyn Disk> { Arc::new(disk.clone()) };
+    let (backup, restored) = (SimDisk::new(), SimDisk::new());
+    let copied = storage::backup(&shared(&disk), &shared(&backup)).unwrap();
+    assert_eq!(copied.damage, [format!("{}: the file is missing", newest.display())]);
+    storage::restore(&shared(&backup), &shared(&restored)).unwrap_err();
+    disk.write_file(&newest, &bytes);
+    assert_eq!(storage::backup(&shared(&disk), &shared(&backup)).unwrap().damage, [""; 0]);
+    storage::restore(&shared(&backup), &shared(&restored)).unwrap();
+    assert_eq!(read(&open(&restored).unwrap(), TimeRange::ALL), all);
+    // Somebody lets the backup run for a while, and makes it a backup again.
+    let storage = open(&backup).unwrap();
+    for n in 1..4 {
+        write(&storage, &samples(n)).unwrap();
+    }
+    drop(storage);
+    storage::backup(&shared(&disk), &shared(&backup)).unwrap();
+    assert_eq!(verify(&backup).unwrap().findings, []);
+}
+
+#[test]
+fn a_server_whose_newest_log_segment_was_removed_says_so_everywhere_and_takes_writes() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    let import = |line: &str| {
+        let answer = request(&address, "POST", "/api/v1/import/prometheus", &[], line.as_bytes()).unwrap();
+        assert_eq!(answer.status, 204, "{}", answer.text());
+    };
+    let damage = || get(&address, "/api/v1/status/storage").unwrap().json()["data"]["damage"].clone();
+    let mut server = vctsdb(&data, &address, &["--self-scrape.interval", "0"]);
+    import("taken 1\n");
+    assert_eq!(damage(), serde_json::json!([]));
+    server.kill();
+    std::fs::remove_file(data.join("wal/00000001.wal")).unwrap();
+
+    let verified = Command::new(env!("CARGO_BIN_EXE_vctsdb")).arg("verify").arg(&data).output().unwrap();
+    let said = String::from_utf8_lossy(&[verified.stdout, verified.stderr].concat()).into_owned();
+    let missing = "log segment 1: the newest segment is missing";
+    assert!(!verified.status.success() && said.contains(missing), "{said}");
+    let _server = vctsdb(&data, &address, &["--self-scrape.interval", "0"]);
+    assert_eq!(damage(), serde_json::json!([missing]));
+    assert!(get(&address, "/metrics").unwrap().text().contains("\nvctsdb_damaged_parts 1\n"));
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains(missing)), "{log}");
+    import("later 1\n");
+    let answer = get(&address, "/api/v1/query?query=later").unwrap().json();
+    assert_eq!(answer["data"]["result"][0]["value"][1], "1", "{answer}");
 }
 
 #[test]

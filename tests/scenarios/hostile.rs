@@ -282,13 +282,14 @@ fn whatever_is_oversized_is_refused_by_name_and_forgotten() {
         let answer = rest(&mut stream);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{answer:.200}");
     }
-    let mut after = 0;
-    let back = eventually(Duration::from_secs(20), || {
+    let (mut after, given) = (0, Instant::now());
+    // A thread gives back what it had once it works again or ends, which takes what it takes on a busy machine.
+    let back = eventually(Duration::from_secs(120), || {
         served(&server);
         after = memory(&server);
         after < before + (64 << 10)
     });
-    println!("KiB: {before} before, {after} after everything oversized");
+    println!("KiB: {before} before, {after} after everything oversized, within {:?}", given.elapsed());
     assert!(back, "KiB: {before} before, {after} after");
 }
 

@@ -2,7 +2,10 @@
 
 use vctsdb::{
     model::TimeRange,
-    seams::env::{Cut, Op, SimDisk},
+    seams::{
+        env::{Cut, Op, SimDisk},
+        status::Status,
+    },
     storage::Storage,
 };
 
@@ -52,6 +55,7 @@ fn model(count: usize) -> Model {
 /// Opens what the crash left, checks it, writes on, and checks again after another restart.
 fn check(disk: &SimDisk, acknowledged: usize, context: &str) {
     let storage = open(disk).unwrap_or_else(|error| panic!("{context}: reopening failed: {error}"));
+    assert_eq!(storage.status().damage, [""; 0], "{context}: a power cut is no damage");
     let found = read(&storage, TimeRange::ALL);
     // The request in flight may have arrived or not, but not in part.
     let whole = found == model(acknowledged) || found == model(acknowledged + 1);
@@ -60,6 +64,7 @@ fn check(disk: &SimDisk, acknowledged: usize, context: &str) {
     write(&storage, &more).unwrap_or_else(|error| panic!("{context}: writing after the crash failed: {error}"));
     drop(storage);
     let storage = open(&disk.restart(Cut::LOST)).unwrap();
+    assert_eq!(storage.status().damage, [""; 0], "{context}: after a second crash");
     let mut want = found;
     apply(&mut want, &more);
     assert_eq!(read(&storage, TimeRange::ALL), want, "{context}: after a second crash");

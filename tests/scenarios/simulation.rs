@@ -123,7 +123,9 @@ impl Simulation {
 
     fn open(&mut self) {
         let opened = Storage::open(Arc::new(self.disk.clone()), self.clock.clone(), self.options.clone());
-        self.storage = Some(opened.unwrap_or_else(|error| panic!("opening failed: {error}")));
+        let storage = opened.unwrap_or_else(|error| panic!("opening failed: {error}"));
+        assert_eq!(storage.status().damage, [""; 0], "nobody damaged anything");
+        self.storage = Some(storage);
     }
 
     fn storage(&self) -> &Storage {

@@ -140,20 +140,20 @@ fn with_external(labels: Labels, external: &Labels) -> Labels {
 }
 
 /// A door for the fuzzer to what tests use.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, test))]
 pub mod fuzzing {
     use super::chunk::{Chunks, decode::decode};
-    use crate::model::{Histogram, SeriesBuf};
+    use crate::model::SeriesBuf;
 
-    /// Floats and histograms with their times, encoded as chunks and decoded again.
-    pub fn through_chunks(buf: &SeriesBuf) -> (Vec<(i64, f64)>, Vec<(i64, Histogram)>) {
-        let (mut floats, mut histograms) = (Vec::new(), Vec::new());
+    /// The samples, encoded as chunks and decoded again.
+    pub fn through_chunks(buf: &SeriesBuf) -> SeriesBuf {
+        let mut found = SeriesBuf::default();
         for chunk in Chunks::of(buf) {
-            let (more_floats, more_histograms) = decode(&chunk);
-            floats.extend(more_floats);
-            histograms.extend(more_histograms);
+            let (floats, histograms) = decode(&chunk);
+            floats.into_iter().for_each(|(time, value)| found.push_float(time, value));
+            found.histograms.extend(histograms.into_iter().map(|(time, histogram)| (time, histogram.into())));
         }
-        (floats, histograms)
+        found
     }
 }
 

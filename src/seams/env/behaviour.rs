@@ -57,7 +57,9 @@ fn behaves(disk: &dyn Disk) {
 
     let lock = disk.lock(p("LOCK")).unwrap();
     assert_eq!(disk.lock(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
+    assert_eq!(disk.lock_to_read(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
     drop(lock);
+    drop(disk.lock_to_read(p("LOCK")).unwrap());
     drop(disk.lock(p("LOCK")).unwrap());
     assert_eq!(disk.list(p("")).unwrap(), ["LOCK", "a"]);
     assert!(disk.available().unwrap() > 0);

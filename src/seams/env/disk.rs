@@ -44,6 +44,12 @@ pub trait Disk: Send + Sync {
     /// process has it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
+    /// Takes the lock for who only reads: where nothing can be written, as on a read-only file system, a missing lock file
+    /// is no hindrance.
+    fn lock_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        self.lock(path)
+    }
+
     /// Bytes that can still be written.
     fn available(&self) -> io::Result<u64>;
 }

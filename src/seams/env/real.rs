@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, ErrorKind, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -77,7 +77,16 @@ impl Disk for RealDisk {
         // The lock belongs to the open file: it goes when the file is closed, however the process ends.
         let file = File::options().write(true).create(true).truncate(false).open(self.at(path))?;
         file.try_lock()?;
-        Ok(Box::new(RealLock { _file: file }))
+        Ok(Box::new(RealLock(Some(file))))
+    }
+
+    fn lock_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
+        match self.lock(path) {
+            Err(error) if matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
+                Ok(Box::new(RealLock::of_existing(&self.at(path))?))
+            }
+            locked => locked,
+        }
     }
 
     fn available(&self) -> io::Result<u64> {
@@ -86,8 +95,19 @@ impl Disk for RealDisk {
     }
 }
 
-struct RealLock {
-    _file: File,
+/// Held while the file is open; without a file nobody can have it.
+struct RealLock(#[expect(dead_code, reason = "closing it is what gives the lock back")] Option<File>);
+
+impl RealLock {
+    /// The lock of a file that can only be read.
+    fn of_existing(path: &Path) -> io::Result<Self> {
+        let file = match File::open(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self(None)),
+            opened => opened?,
+        };
+        file.try_lock()?;
+        Ok(Self(Some(file)))
+    }
 }
 
 impl DiskLock for RealLock {}
@@ -130,5 +150,25 @@ impl DiskFile for RealFile {
         // other processes of ours out.
         let map = unsafe { memmap2::Mmap::map(&self.file)? };
         Ok(Mapped::new(map))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lock_of_a_file_that_can_only_be_read_keeps_out_and_is_kept_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, path) = (RealDisk::new(dir.path().to_owned()), dir.path().join("LOCK"));
+        drop(RealLock::of_existing(&path).unwrap());
+        assert!(!path.exists());
+        let lock = disk.lock(Path::new("LOCK")).unwrap();
+        assert_eq!(RealLock::of_existing(&path).err().unwrap().kind(), ErrorKind::WouldBlock);
+        drop(lock);
+        let reading = RealLock::of_existing(&path).unwrap();
+        assert_eq!(disk.lock(Path::new("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
+        drop(reading);
+        drop(disk.lock(Path::new("LOCK")).unwrap());
     }
 }

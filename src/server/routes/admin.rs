@@ -7,9 +7,16 @@ use crate::server::{
     Response, State, envelope::success_json, error::ApiError, params::Params, respond, work::blocking,
 };
 
+/// What a delete takes. Others are refused and not overlooked: a misspelt `end` or `dry_run` would cost data.
+const OF_DELETES: [&str; 4] = ["match[]", "start", "end", "dry_run"];
+
 /// Deletes samples of `match[]` from `start` to `end`; with `dry_run=1` only counts them.
 pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Response, ApiError> {
     allowed(state)?;
+    if let Some(other) = params.names().find(|name| !OF_DELETES.contains(name)) {
+        let text = format!("unknown parameter \"{other}\"; a delete takes {}", OF_DELETES.join(", "));
+        return Err(ApiError::BadData(text));
+    }
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
@@ -18,11 +25,8 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));
     }
-    let dry_run = match params.get("dry_run") {
-        "" | "0" | "false" => false,
-        "1" | "true" => true,
-        other => return Err(ApiError::invalid("dry_run", format!("\"{other}\" is neither 1 nor 0"))),
-    };
+    // Given without a value it was meant to say yes; taken for no, it would delete.
+    let dry_run = params.all("dry_run").next().map_or(Ok(false), |text| switch("dry_run", text))?;
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     let deleted = blocking(pass, move || Ok(stores.admin.delete(&selectors, range, dry_run)?)).await?;
@@ -45,9 +49,8 @@ pub(crate) async fn clean_tombstones(state: &State) -> Result<Response, ApiError
 pub(crate) async fn snapshot(params: Params, state: &State) -> Result<Response, ApiError> {
     allowed(state)?;
     let skip_head = match params.get("skip_head") {
-        "" | "0" | "f" | "F" | "false" | "FALSE" | "False" => false,
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => true,
-        other => return Err(ApiError::invalid("skip_head", format!("\"{other}\" is neither true nor false"))),
+        "" => false,
+        text => switch("skip_head", text)?,
     };
     let admin = state.stores()?.admin.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
@@ -55,6 +58,16 @@ pub(crate) async fn snapshot(params: Params, state: &State) -> Result<Response, 
     Ok(success_json(&json!({"name": name})))
 }
 
+/// A yes or no, in the spellings that Prometheus takes.
+fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
+    match text {
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        other => Err(ApiError::invalid(name, format!("\"{other}\" is neither true nor false"))),
+    }
+}
+
 fn allowed(state: &State) -> Result<(), ApiError> {
-    if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable("admin APIs disabled".to_owned())) }
+    let refusal = "admin APIs disabled; --web.enable-admin-api allows them";
+    if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable(refusal.to_owned())) }
 }

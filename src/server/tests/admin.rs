@@ -16,7 +16,7 @@ async fn admin_routes_are_off_unless_allowed() {
         let answer = server.ask(Method::POST, path, &[], b"").await;
         assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(answer.json()["errorType"], "unavailable");
-        assert_eq!(answer.json()["error"], "admin APIs disabled");
+        assert_eq!(answer.json()["error"], "admin APIs disabled; --web.enable-admin-api allows them");
     }
     assert!(server.admin.deletes.lock().is_empty());
 }
@@ -49,7 +49,9 @@ async fn a_delete_that_makes_no_sense_is_refused() {
         ("match[]={job=~%22.*%22}", "at least one non-empty matcher"),
         ("match[]=up&start=5&end=4", "end timestamp must not be before start"),
         ("match[]=up&start=x", "invalid time value for 'start'"),
-        ("match[]=up&dry_run=maybe", "neither 1 nor 0"),
+        ("match[]=up&dry_run=maybe", "neither true nor false"),
+        ("match[]=up&dry_run", "neither true nor false"),
+        ("match[]=up&dryrun=1", "unknown parameter \"dryrun\"; a delete takes match[], start, end, dry_run"),
         ("match[]=up{", "parse error"),
     ] {
         let answer = server.ask(Method::POST, &format!("{DELETE}?{query}"), &[], b"").await;

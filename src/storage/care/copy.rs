@@ -20,6 +20,7 @@ use crate::{
         error::OpenError,
         extras, layout,
         manifest::Manifest,
+        newest,
         recover::{self, io_error},
     },
     wal,
@@ -136,6 +137,7 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
             Segment::open(&**to, &path).and_then(|segment| segment.verify()).map_err(|error| error.to_string())
         })?;
     }
+    newest::forget(&**to).map_err(target("removing the note of the newest log segment"))?;
     let log = wal::segments(&**from, Path::new(layout::WAL)).map_err(|error| CopyError::Source(error.into()))?;
     let log: Vec<u64> = log.into_iter().filter(|number| *number >= manifest.wal_start).collect();
     for number in &log {
@@ -144,11 +146,29 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
     for dir in layout::DIRECTORIES {
         to.sync_dir(Path::new(dir)).map_err(target("syncing directories"))?;
     }
+    copy_note(from, to, &manifest, &log, &mut done)?;
     // The one file that changes under its name: it may be newer than the manifest, as after a crash between the two.
     extras::copy(&**from, &**to).map_err(CopyError::Source)?;
     manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
     done.removed = prune(&**to, &manifest, &log).map_err(CopyError::Target)?;
     Ok(done)
+}
+
+/// Notes in the target, where the log is settled by now, which segment is the newest.
+fn copy_note(
+    from: &Arc<dyn Disk>,
+    to: &Arc<dyn Disk>,
+    manifest: &Manifest,
+    log: &[u64],
+    done: &mut Copied,
+) -> Result<(), CopyError> {
+    let what = "the note of the newest log segment";
+    let noted = newest::read(&**from).map_err(io_error(format!("reading {what}"))).map_err(CopyError::Source)?;
+    let Some(number) = noted.filter(|number| *number >= manifest.wal_start) else { return Ok(()) };
+    if !log.contains(&number) {
+        done.damage.push(format!("{}: the file is missing", wal::path_of(Path::new(layout::WAL), number).display()));
+    }
+    newest::note(&**to, None, number).map_err(io_error(format!("writing {what}"))).map_err(CopyError::Target)
 }
 
 /// Copies a file that the manifest names, and checks the copy's own checksums.

@@ -10,12 +10,13 @@ use crate::{
         error::OpenError,
         layout,
         manifest::Manifest,
+        newest,
         recover::{self, io_error},
     },
     wal::{self, ReplayReport},
 };
 
-/// Takes the lock of a directory that has to be there.
+/// Takes the lock of a directory that has to be there and may be one that can only be read.
 pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     let names = match disk.list(Path::new("")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NoData),
@@ -25,7 +26,8 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     if !names.iter().any(|name| ours.contains(&name.as_str())) {
         return Err(OpenError::NoData);
     }
-    recover::lock(disk)
+    recover::refuse_foreign(disk)?;
+    disk.lock_to_read(Path::new(layout::LOCK)).map_err(recover::no_lock)
 }
 
 /// The names in a directory; none when it isn't there.
@@ -66,7 +68,8 @@ impl Log {
     /// Reads the log from segment `start` on.
     pub(super) fn read(disk: &dyn Disk, start: u64) -> Result<Self, OpenError> {
         let mut log = Self::default();
-        let report = wal::replay(disk, Path::new(layout::WAL), start, &mut |position, payload| {
+        let noted = newest::read(disk).map_err(io_error("listing the data directory"))?;
+        let report = wal::replay(disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
             match wal::record::decode(payload) {
                 Ok(batch) => {
                     log.defined.extend(batch.series.iter().map(|(id, _)| id.0));

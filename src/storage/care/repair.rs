@@ -27,6 +27,7 @@ use crate::{
         error::OpenError,
         extras, flush, layout,
         manifest::{FileEntry, Manifest, TableEntry},
+        newest,
         options::StorageOptions,
         quarantine,
         recover::{self, io_error},
@@ -135,7 +136,11 @@ impl Work<'_> {
         let tables: Vec<TableEntry> = numbers(layout::TABLES)?.into_iter().map(table).collect();
         let segment = |number| FileEntry { number, set_aside: false };
         let segments: Vec<FileEntry> = numbers(layout::INDEX)?.into_iter().map(segment).collect();
-        let wal_start = wal::segments(disk, Path::new(layout::WAL))?.first().copied().unwrap_or(1);
+        let log = wal::segments(disk, Path::new(layout::WAL))?;
+        let noted = newest::read(disk).map_err(io_error("listing the data directory"))?;
+        // An empty log may have been flushed whole: then it goes on behind its newest segment.
+        let next = noted.map_or(1, |number| number.saturating_add(1));
+        let wal_start = log.first().copied().unwrap_or(next);
         let next_series = self.next_series(&tables, &segments);
         self.done(format!(
             "MANIFEST: {why}; rebuilt from the {} tables, {} index segments and the log that are there",

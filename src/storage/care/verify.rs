@@ -52,7 +52,10 @@ impl Verified {
     }
 
     fn find(&mut self, file: impl AsRef<Path>, what: impl Into<String>) {
-        self.findings.push(Finding { file: file.as_ref().display().to_string(), what: what.into() });
+        let (file, what) = (file.as_ref().display().to_string(), what.into());
+        // Errors of tables and segments begin with their file.
+        let what = what.strip_prefix(&format!("{file}: ")).map(str::to_owned).unwrap_or(what);
+        self.findings.push(Finding { file, what });
     }
 }
 

@@ -1,0 +1,32 @@
+//! Any bytes as a text exposition, in either dialect.
+
+use vctsdb::{
+    ingest::{ImportError, ImportLimits, encoding, format_at, receive},
+    seams::append::fake::MemoryAppend,
+};
+
+/// Takes an input.
+pub(crate) fn run(bytes: &[u8]) {
+    let format = format_at("/api/v1/import/prometheus").expect("the format is there");
+    let limits = ImportLimits { decoded: 1 << 20, ..ImportLimits::default() };
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
+    for kind in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
+        let append = MemoryAppend::default();
+        match runtime.block_on(receive(format, bytes, kind, 1_000_000, &limits, &append)) {
+            Ok(imported) => {
+                let stored: usize = append.batches().iter().map(|batch| batch.floats.len()).sum();
+                assert_eq!(stored as u64, imported.samples);
+            }
+            Err(ImportError::Faults(text)) => {
+                assert!(append.batches().is_empty(), "all or nothing");
+                assert!(text.len() < 4_096, "{} bytes of message", text.len());
+            }
+            Err(_) => assert!(append.batches().is_empty(), "all or nothing"),
+        }
+    }
+    for name in ["gzip", "zstd"] {
+        if let Ok(decoded) = encoding::decode(bytes, name, limits.decoded) {
+            assert!(decoded.len() <= limits.decoded);
+        }
+    }
+}

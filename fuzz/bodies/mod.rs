@@ -1,0 +1,57 @@
+//! What the fuzz targets do with an input. They are part of the library's own tests, so that they can't go stale, and the
+//! few inputs here must pass; `fuzz_targets/` hands them to libFuzzer.
+
+mod chunks;
+mod exposition;
+mod manifest;
+mod promql;
+mod query;
+mod read;
+mod segment;
+mod table;
+mod wal;
+mod write;
+
+use vctsdb::remote::write::Protocol;
+
+/// Inputs that are nothing in particular.
+fn inputs() -> Vec<Vec<u8>> {
+    let mut noise = 1u64;
+    let mut roll = || {
+        noise = noise.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (noise >> 56) as u8
+    };
+    let mut inputs = vec![vec![], vec![0; 300], vec![0xff; 300], (0..=255).collect()];
+    inputs.extend((0..8).map(|power| (0..1 << power).map(|_| roll()).collect()));
+    inputs
+}
+
+const TEXTS: [&str; 5] = [
+    "",
+    "sum by (job) (rate(c_total{job=~\"a|b\"}[2m] offset 15s)) / on (job) group_left g",
+    "histogram_quantile(0.9, rate(n[1m])) or topk(2, b) or info(g)",
+    "max_over_time((g > 0)[1m:15s] @ end()) unless absent(nothing)",
+    "sum(",
+];
+
+#[test]
+fn every_target_takes_any_bytes() {
+    for input in inputs() {
+        for run in [chunks::run, exposition::run, read::run, segment::run, table::run, wal::run] {
+            run(&input);
+        }
+        [Protocol::V1, Protocol::V2].into_iter().for_each(|protocol| write::run(protocol, &input));
+        (0..4).for_each(|format| manifest::run(format, &input));
+    }
+}
+
+#[test]
+fn every_target_takes_any_text() {
+    let noise = inputs().into_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    for text in noise.chain(TEXTS.map(str::to_owned)) {
+        promql::run(&text);
+        (0..16).for_each(|how| query::run(how, &text));
+        exposition::run(text.as_bytes());
+    }
+    exposition::run(b"# TYPE a counter\na_total{b=\"c\"} 1 # {d=\"e\"} 1\n# EOF\n");
+}
