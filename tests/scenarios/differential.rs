@@ -5,6 +5,7 @@
 //! - [`catalogue`] lists every function, aggregation, operator and modifier in its usual variants,
 //! - [`peers`] runs both servers and asks them,
 //! - [`compare`] says what differs, [`known`] what is meant to differ,
+//! - [`floats`] asks both for functions of floats, which are the same to the last bit,
 //! - [`text`] asks both about expressions instead of data, [`samples`] how much they look at for their answers, [`neutral`]
 //!   asks us alone with optimisations on and off.
 //!
@@ -15,6 +16,7 @@ mod catalogue;
 mod compare;
 mod data;
 mod expression;
+mod floats;
 mod grammar;
 mod known;
 mod neutral;
