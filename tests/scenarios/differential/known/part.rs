@@ -1,12 +1,12 @@
 //! A part of an expression with both answers to it, and how these differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{
     super::{
-        compare::difference,
+        compare::{close, difference},
         data::{BEGIN, END},
         peers::When,
     },
@@ -66,7 +66,7 @@ impl Part<'_> {
         self.both_answer()
             && self.pairs().is_some_and(|pairs| {
                 pairs.iter().filter(|(a, b)| a != b).all(|(a, b)| match (number(a), number(b)) {
-                    (Some(a), Some(b)) => holds(a, b) || (a - b).abs() <= 1e-9 * a.abs(),
+                    (Some(a), Some(b)) => holds(a, b) || close(a, b),
                     _ => false,
                 })
             })
@@ -76,16 +76,16 @@ impl Part<'_> {
     pub(super) fn only_histograms_differ(&self) -> bool {
         let is_float = |(a, b): &(Value, Value)| a.is_string() || b.is_string();
         let same = |(a, b): &(Value, Value)| match (number(a), number(b)) {
-            (Some(a), Some(b)) => a == b || (a - b).abs() <= 1e-9 * a.abs() || (a.is_nan() && b.is_nan()),
+            (Some(a), Some(b)) => same(a, b),
             _ => false,
         };
         self.both_answer() && self.pairs().is_some_and(|pairs| pairs.iter().filter(|p| is_float(p)).all(same))
     }
 
-    /// The text before, inside and behind the parentheses of a subquery that is the only argument.
+    /// The function, the expression and the range of a subquery that is the only argument.
     fn subquery(&self) -> Option<(&str, &str, &str)> {
-        let (function, rest) = self.text.split_once("((")?;
-        let (inner, range) = rest.rsplit_once(")[")?;
+        let (function, rest) = self.text.split_once('(')?;
+        let (inner, range) = rest.rsplit_once('[')?;
         Some((function, inner, range))
     }
 
@@ -104,6 +104,27 @@ impl Part<'_> {
             let (theirs, ours) = ask(&format!("{function}(({inner} * 1)[{range}"), self.when);
             theirs.0 == 200 && difference(&theirs, &ours).is_none()
         })
+    }
+
+    /// Whether all is the same but for buckets that are NaN in theirs and absent in ours, and whether one side of the
+    /// operation has each of them at another time.
+    pub(super) fn has_buckets_of_neighbours(&self, ask: Ask<'_>) -> bool {
+        let text = self.text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or_default();
+        let sides = [" * ", " / "].iter().flat_map(|op| text.match_indices(op).map(|(at, _)| text.split_at(at)));
+        let sides = sides.filter(|(left, _)| is_balanced(left)).flat_map(|(left, right)| [left, &right[3..]]);
+        let everywhere = When { start: BEGIN, end: END, step: 15_000 };
+        let buckets: BTreeSet<String> = sides
+            .flat_map(|side| samples(&ask(side, everywhere).1.1))
+            .flat_map(|(.., value)| cells(&value).into_keys())
+            .collect();
+        self.both_answer()
+            && self.pairs().is_some_and(|pairs| {
+                pairs.iter().all(|(theirs, ours)| {
+                    extra_cells(theirs, ours).is_some_and(|extra| {
+                        extra.iter().all(|(bucket, count)| count.is_nan() && buckets.contains(bucket))
+                    })
+                })
+            })
     }
 
     /// Whether both subtract the same histograms, to the digits that count, and nothing differs by more than their last
@@ -135,13 +156,42 @@ impl Part<'_> {
         let scaled = |(theirs, ours): &(Value, Value)| {
             let (theirs, ours) = (numbers(theirs), numbers(ours));
             let factor = ours[0] / theirs[0];
-            let same = |(a, b): (&f64, &f64)| (a * factor - b).abs() <= 1e-6 * b.abs() || (a.is_nan() && b.is_nan());
+            let same = |(a, b): (&f64, &f64)| {
+                a * factor == *b || (a * factor - b).abs() < 1e-6 * b.abs() || (a.is_nan() && b.is_nan())
+            };
             theirs.len() == ours.len() && factor < 1.0 && theirs.iter().zip(&ours).all(same)
         };
         let differing = |(a, b): &&(Value, Value)| {
             let (a, b) = (numbers(a), numbers(b));
-            a.len() != b.len() || a.iter().zip(&b).any(|(a, b)| (a - b).abs() > 1e-9 * a.abs())
+            a.len() != b.len() || a.iter().zip(&b).any(|(a, b)| !same(*a, *b))
         };
         self.pairs().is_some_and(|pairs| pairs.iter().filter(differing).all(scaled))
     }
+}
+
+/// Equal but for the last digits, or both NaN.
+fn same(a: f64, b: f64) -> bool {
+    close(a, b) || a.is_nan() && b.is_nan()
+}
+
+/// What theirs has in addition, where all of ours is the same there.
+fn extra_cells(theirs: &Value, ours: &Value) -> Option<BTreeMap<String, f64>> {
+    let (mut theirs, ours) = (cells(theirs), cells(ours));
+    ours.iter().all(|(key, b)| theirs.remove(key).is_some_and(|a| same(a, *b))).then_some(theirs)
+}
+
+/// Whether every parenthesis is closed.
+fn is_balanced(text: &str) -> bool {
+    text.matches(['(', '[', '{']).count() == text.matches([')', ']', '}']).count()
+}
+
+#[test]
+fn cells_that_only_theirs_has_are_found_where_the_others_are_the_same() {
+    use serde_json::json;
+    let histogram = |buckets: Value| json!({"count": "NaN", "sum": "2", "buckets": buckets});
+    let theirs = histogram(json!([[0, "1", "2", "+Inf"], [0, "2", "4", "NaN"]]));
+    let extra = extra_cells(&theirs, &histogram(json!([[0, "1", "2", "+Inf"]]))).unwrap();
+    assert_eq!(extra.keys().collect::<Vec<_>>(), ["\"2\"..\"4\""]);
+    assert!(extra_cells(&theirs, &histogram(json!([[0, "1", "2", "5"]]))).is_none());
+    assert!(extra_cells(&histogram(json!([])), &theirs).is_none());
 }

@@ -20,7 +20,7 @@ pub(super) struct Known {
     pub(super) is: fn(part: &Part<'_>, ask: Ask<'_>) -> bool,
 }
 
-pub(super) const KNOWN: [Known; 12] = [
+pub(super) const KNOWN: [Known; 13] = [
     Known {
         reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
                  take turns; 3.5 refused",
@@ -101,6 +101,12 @@ pub(super) const KNOWN: [Known; 12] = [
                     .into_iter()
                     .any(|text| ask(&text, part.when).0.1["error"].as_str().is_some_and(|error| error.contains(many)))
         },
+    },
+    Known {
+        reason: "Prometheus stores the histograms of a chunk in one layout: one without a bucket that others have gets an empty \
+                 one, and nothing times infinity is NaN",
+        begins: &["("],
+        is: |part, ask| part.has_buckets_of_neighbours(ask),
     },
     Known {
         reason: "#17424 (3.8): histogram_fraction with a bound in the first bucket answers; 3.5 interpolated to NaN",
