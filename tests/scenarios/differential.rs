@@ -163,6 +163,11 @@ fn one(peers: &Peers, node: &Node, when: When, seed: u64, tally: &mut Tally) {
             };
             let tries = if tally.wrong.len() < SHOWN { SHRINK_TRIES } else { 0 };
             let small = shrink(node.clone(), tries, still).to_string();
+            // By now others have been asked.
+            if has_changed_its_mind(peers, &text, when, &found) {
+                tally.undecided += 1;
+                return;
+            }
             let found = asked(peers, &small, when, &mut Tally::default());
             let found = found
                 .map_or_else(|()| "undecided".to_owned(), |found| format!("{:?}", found.map(|found| found.difference)));
