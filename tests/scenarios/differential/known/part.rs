@@ -106,12 +106,15 @@ impl Part<'_> {
         })
     }
 
-    /// Whether all is the same but for buckets that are NaN in theirs and absent in ours, and whether one side of the
-    /// operation has each of them at another time.
+    /// Whether all is the same but for buckets that are NaN in theirs and absent in ours, and whether we have each of them
+    /// at another time, in the answer or on one side of the operation.
     pub(super) fn has_buckets_of_neighbours(&self, ask: Ask<'_>) -> bool {
         let text = self.text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or_default();
         let sides = [" * ", " / "].iter().flat_map(|op| text.match_indices(op).map(|(at, _)| text.split_at(at)));
-        let sides = sides.filter(|(left, _)| is_balanced(left)).flat_map(|(left, right)| [left, &right[3..]]);
+        let sides = sides
+            .filter(|(left, _)| is_balanced(left))
+            .flat_map(|(left, right)| [left, &right[3..]])
+            .chain([self.text]);
         let everywhere = When { start: BEGIN, end: END, step: 15_000 };
         let buckets: BTreeSet<String> = sides
             .flat_map(|side| samples(&ask(side, everywhere).1.1))

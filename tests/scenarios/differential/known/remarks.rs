@@ -8,7 +8,7 @@ pub(super) const POSITIONS: &str =
 
 /// Likewise of failures.
 pub(super) const OPERATORS: &str = "#16996, #17031 (3.6): what is wrong with an operator is told at the operator; 3.5 took another closing \
-                         parenthesis for the end of its left side inside an aggregation, or where `@ end()` stands in it";
+                         parenthesis for the end of its left side inside an aggregation or behind labels to match by, or where `@ end()` stands in it";
 
 /// Likewise where there are more remarks than are shown.
 pub(super) const CROWDED: &str = "after 3.5 a remark says that sort is ineffective over steps; where there are ten already, some aren't \
@@ -53,7 +53,8 @@ pub(super) fn operators_differ(expr: &str, found: &Difference) -> bool {
         return false;
     };
     let behind_closing = |column: usize| expr.get(..column - 1).is_some_and(|text| text.trim_end().ends_with(')'));
-    let grouped = [" by (", " without (", "start()", "end()"].iter().any(|open| expr.contains(open));
+    let grouped =
+        [" by (", " without (", " on (", " ignoring (", "start()", "end()"].iter().any(|open| expr.contains(open));
     (head, tail) == (our_head, our_tail) && grouped && theirs < ours && behind_closing(theirs) && behind_closing(ours)
 }
 
