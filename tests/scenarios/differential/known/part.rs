@@ -61,6 +61,15 @@ impl Part<'_> {
         same.then(|| theirs.into_iter().zip(ours).map(|(a, b)| (a.2, b.2)).collect())
     }
 
+    /// Whether all is the same but for the names of metrics, which only ours has.
+    pub(super) fn is_same_without_names(&self) -> bool {
+        let mut ours = self.ours.clone();
+        for series in ours.1["data"]["result"].as_array_mut().into_iter().flatten() {
+            series["metric"].as_object_mut().and_then(|metric| metric.remove("__name__"));
+        }
+        self.both_answer() && difference(self.theirs, &ours).is_none()
+    }
+
     /// Whether all is the same but for floats for which this holds.
     pub(super) fn values_differ_only(&self, holds: fn(theirs: f64, ours: f64) -> bool) -> bool {
         self.both_answer()

@@ -20,7 +20,7 @@ pub(super) struct Known {
     pub(super) is: fn(part: &Part<'_>, ask: Ask<'_>) -> bool,
 }
 
-pub(super) const KNOWN: [Known; 13] = [
+pub(super) const KNOWN: [Known; 14] = [
     Known {
         reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
                  take turns; 3.5 refused",
@@ -107,6 +107,15 @@ pub(super) const KNOWN: [Known; 13] = [
                  one, and nothing times infinity is NaN",
         begins: &["("],
         is: |part, ask| part.has_buckets_of_neighbours(ask),
+    },
+    Known {
+        reason: "#17159 (3.11): a comparison with bool takes the metric's name away before it includes labels of the other side, \
+                 the name perhaps; 3.5 did so last",
+        begins: &["("],
+        is: |part, _| {
+            let includes = part.text.split("group_").skip(1).any(|rest| rest.contains("__name__"));
+            part.text.contains(" bool ") && includes && part.is_same_without_names()
+        },
     },
     Known {
         reason: "#17424 (3.8): histogram_fraction with a bound in the first bucket answers; 3.5 interpolated to NaN",
