@@ -51,15 +51,19 @@ fn split(x: f64) -> (f64, i32) {
 
 /// `f · 2^exponent`, rounded once.
 fn scale(f: f64, exponent: i32) -> f64 {
+    let power = |e: i32| f64::from_bits(((1023 + e.clamp(-1022, 1023)) as u64) << 52);
+    // Mostly there is nothing to round.
+    if (0.25..4.0).contains(&f) && (-1000..1000).contains(&exponent) {
+        return f * power(exponent);
+    }
     let (f, own) = split(f);
     if f == 0.0 || !f.is_finite() {
         return f;
     }
-    let power = |e: i32| f64::from_bits(((1023 + e.clamp(-1022, 1023)) as u64) << 52);
     match own.saturating_add(exponent) {
-        ..-1075 => 0f64.copysign(f),
+        ..=-1075 => 0f64.copysign(f),
         // What has no full mantissa is rounded by the last step alone.
-        e @ -1075..-1021 => f * 2.0 * power(e - 1 + 53) * power(-53),
+        e @ -1074..-1021 => f * 2.0 * power(e - 1 + 53) * power(-53),
         e @ -1021..=1024 => f * 2.0 * power(e - 1),
         1025.. => f64::INFINITY.copysign(f),
     }

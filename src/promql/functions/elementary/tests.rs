@@ -88,6 +88,7 @@ fn scaling_rounds_once_and_ends_at_nothing_and_infinity() {
     assert_eq!(scale(1.0, -1074), 5e-324);
     assert_eq!(scale(1.0, -1075), 0.0);
     assert_eq!(scale(1.5, -1075), 5e-324);
+    assert_eq!([scale(0.9, -1075), scale(0.9, -1074), scale(1.9, -1076)], [0.0, 5e-324, 0.0]);
     assert_eq!(scale(-1.0, -1076).to_bits(), (-0.0f64).to_bits());
     assert_eq!(
         [scale(1.0, 1023), scale(1.0, 1024), scale(-1.0, i32::MAX)],
@@ -123,5 +124,6 @@ fn the_last_digit_is_that_of_prometheus() {
     assert!(asin(1.1).is_nan() && acos(-1.1).is_nan() && asin(f64::NAN).is_nan());
     // Go's exponential ends early on one side, and the peer's division takes the sign on the other.
     assert_eq!([exp(709.4), exp(709.5), exp(-745.0)], [1.2260423226426727e308, f64::INFINITY, 5e-324]);
+    assert_eq!(exp(-745.4), 0.0);
     assert_eq!(atan2(-5e-324, -1e160), std::f64::consts::PI);
 }
