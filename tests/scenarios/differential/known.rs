@@ -42,6 +42,9 @@ pub(crate) type Answer = (u16, Value);
 /// Asks both: Prometheus' answer and ours.
 pub(crate) type Ask<'a> = &'a mut dyn FnMut(&str, When) -> (Answer, Answer);
 
+/// How long before the data a subquery may look.
+const HOUR: i64 = 3_600_000;
+
 /// Parts taken out of an expression before it is given up.
 const MOST_PARTS: usize = 12;
 
@@ -89,12 +92,12 @@ fn blamed(node: &Node, when: When, ask: Ask<'_>) -> Option<(&'static str, Node)>
     let nowhere = When { start: 2 * END, end: 2 * END, step: 0 };
     // One by one, as on a grid a failure at one of them is all that is seen.
     let grids = subquery_steps(&node.to_string()).into_iter().flat_map(|step| {
-        let times = (BEGIN.div_euclid(step)..=END.div_euclid(step)).map(move |n| n * step);
+        let times = ((BEGIN - HOUR).div_euclid(step)..=END.div_euclid(step)).map(move |n| n * step);
         times.map(|time| When { start: time, end: time, step: 0 })
     });
     let whens: Vec<When> = [when, everywhere, nowhere].into_iter().chain(grids).collect();
     for (path, part) in node.innermost_first() {
-        let text = part.to_string();
+        let text = pinned(&part.to_string(), when);
         let fitting = || KNOWN.iter().filter(|known| known.begins.iter().any(|b| text.starts_with(b)));
         if part.kind() != Kind::Vector || fitting().next().is_none() {
             continue;
@@ -111,6 +114,13 @@ fn blamed(node: &Node, when: When, ask: Ask<'_>) -> Option<(&'static str, Node)>
         }
     }
     None
+}
+
+/// The expression with the times that `start()` and `end()` are in a query of its own.
+fn pinned(text: &str, when: When) -> String {
+    let seconds = |ms: i64| (ms as f64 / 1000.0).to_string();
+    text.replace("@ start()", &format!("@ {}", seconds(when.start)))
+        .replace("@ end()", &format!("@ {}", seconds(when.end)))
 }
 
 /// The steps in ms of the subqueries in an expression, each once; a minute where none is named.
