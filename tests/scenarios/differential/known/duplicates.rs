@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Likewise of what has no order.
-pub(super) const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind count_values, and over steps behind \
+pub(super) const DUPLICATES: &str = "which two of many duplicate series are named is undecided behind count_values and where sort meets equals, and over steps behind \
                           topk, bottomk, limitk and limit_ratio, where Prometheus keeps them in a hash map; metrics that lose their several \
                           names we go through in another order";
 
@@ -28,7 +28,9 @@ pub(super) fn other_duplicates(node: &Node, when: When, found: &Difference, ask:
     let named = text.split_once("\n   ours: ").map(|(theirs, ours)| (duplicates(theirs), duplicates(ours)));
     let Some((Some((their_group, theirs)), Some((our_group, ours)))) = named else { return false };
     let expr = node.to_string();
-    let unordered = ["topk", "bottomk", "limitk", "limit_ratio", "count_values"].iter().any(|name| expr.contains(name));
+    let unordered = ["topk", "bottomk", "limitk", "limit_ratio", "count_values", "sort(", "sort_desc("]
+        .iter()
+        .any(|name| expr.contains(name));
     // Of the groups of a hash map the first to fail is as undecided as their series.
     let over_steps = unordered && when.step > 0;
     if !(over_steps || unordered && their_group == our_group || expr.contains("__name__=~")) {

@@ -61,6 +61,19 @@ impl Part<'_> {
         same.then(|| theirs.into_iter().zip(ours).map(|(a, b)| (a.2, b.2)).collect())
     }
 
+    /// Whether all is the same but for what is infinite in ours, and in theirs NaN or, being so, not shown.
+    pub(super) fn is_nan_for_infinite(&self) -> bool {
+        let same = |(theirs, ours): &(Value, Value)| {
+            let (theirs, ours) = (cells(theirs), cells(ours));
+            let holds = |(key, b): (&String, &f64)| match theirs.get(key) {
+                Some(a) => same(*a, *b) || a.is_nan() && b.is_infinite(),
+                None => b.is_infinite(),
+            };
+            theirs.keys().all(|key| ours.contains_key(key)) && ours.iter().all(holds)
+        };
+        self.both_answer() && self.pairs().is_some_and(|pairs| pairs.iter().all(same))
+    }
+
     /// Whether all is the same but for the names of metrics, which only ours has.
     pub(super) fn is_same_without_names(&self) -> bool {
         let mut ours = self.ours.clone();

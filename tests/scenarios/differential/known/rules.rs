@@ -20,7 +20,7 @@ pub(super) struct Known {
     pub(super) is: fn(part: &Part<'_>, ask: Ask<'_>) -> bool,
 }
 
-pub(super) const KNOWN: [Known; 14] = [
+pub(super) const KNOWN: [Known; 15] = [
     Known {
         reason: "#17703, #17708 (3.9): series that label_replace, label_join or a sign makes equal are merged where they \
                  take turns; 3.5 refused",
@@ -107,6 +107,12 @@ pub(super) const KNOWN: [Known; 14] = [
                  one, and nothing times infinity is NaN",
         begins: &["("],
         is: |part, ask| part.has_buckets_of_neighbours(ask),
+    },
+    Known {
+        reason: "#15687 (after 3.8): a mean of native histograms is their sum by their number; 3.5 went from mean to mean and \
+                 took infinity from infinity",
+        begins: &["avg ", "avg_over_time("],
+        is: |part, _| part.is_nan_for_infinite(),
     },
     Known {
         reason: "#17159 (3.11): a comparison with bool takes the metric's name away before it includes labels of the other side, \
