@@ -22,9 +22,12 @@ impl Span {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
-    /// One-based line and column (in bytes, as Prometheus counts) of the span's start in `text`.
+    /// One-based line and column (in bytes, as Prometheus counts) of the span's start in `text`; zeros where that is empty.
     #[must_use]
     pub fn line_column(self, text: &str) -> (usize, usize) {
+        if text.is_empty() {
+            return (0, 0);
+        }
         let before = text.as_bytes().get(..self.start as usize).unwrap_or(text.as_bytes());
         let line = before.iter().filter(|&&b| b == b'\n').count() + 1;
         let column = before.iter().rev().take_while(|&&b| b != b'\n').count() + 1;

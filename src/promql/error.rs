@@ -6,9 +6,9 @@ use crate::{model::Span, seams::select::SelectError};
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum QueryError {
     /// The text is no PromQL, or its types don't fit. `at` is one-based line and column.
-    #[error("{}:{}: parse error: {message}", at.0, at.1)]
+    #[error("{}: parse error: {message}", place(*at))]
     Parse {
-        /// Line and column of the offending part.
+        /// Line and column of the offending part; zeros in a text without any.
         at: (usize, usize),
         /// What is wrong.
         message: String,
@@ -36,4 +36,9 @@ pub enum QueryError {
     /// Reading the data failed.
     #[error(transparent)]
     Select(#[from] SelectError),
+}
+
+/// A line and column as Prometheus writes them.
+fn place((line, column): (usize, usize)) -> String {
+    if line == 0 { "unknown position".to_owned() } else { format!("{line}:{column}") }
 }

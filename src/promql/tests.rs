@@ -308,8 +308,12 @@ fn a_remark_about_a_call_comes_after_those_about_its_arguments() {
 fn what_is_absent_has_the_labels_that_were_asked_for() {
     let data = requests();
     assert_eq!(vector(&data, r#"absent(nothing{job="a", i=~"x|y"})"#, 0), [(r#"{job="a"}"#.into(), 1.0)]);
+    // Conditions before the one with `=` don't count.
+    for conditions in [r#"job=~".", job="a""#, r#"job!="b", job="a""#] {
+        assert_eq!(vector(&data, &format!("absent(nothing{{{conditions}}})"), 0)[0].0, r#"{job="a"}"#, "{conditions}");
+    }
     assert!(vector(&data, "absent(limit)", 0).is_empty());
-    for conditions in [r#"job!="b", job="a""#, r#"job="a", job!="b""#, r#"job="a", job="a""#] {
+    for conditions in [r#"job="a", job!="b""#, r#"job="a", job="a""#] {
         assert_eq!(vector(&data, &format!("absent(nothing{{{conditions}}})"), 0), [("{}".into(), 1.0)], "{conditions}");
     }
     assert_eq!(vector(&data, r#"absent_over_time(nothing{job="a"}[5m])"#, 0)[0].0, r#"{job="a"}"#);

@@ -5,6 +5,7 @@
 //! - [`catalogue`] lists every function, aggregation, operator and modifier in its usual variants,
 //! - [`peers`] runs both servers and asks them,
 //! - [`compare`] says what differs, [`known`] what is meant to differ,
+//! - [`floats`] asks both for functions of floats, which are the same to the last bit,
 //! - [`text`] asks both about expressions instead of data, [`samples`] how much they look at for their answers, [`neutral`]
 //!   asks us alone with optimisations on and off.
 //!
@@ -15,6 +16,7 @@ mod catalogue;
 mod compare;
 mod data;
 mod expression;
+mod floats;
 mod grammar;
 mod known;
 mod neutral;
@@ -161,6 +163,11 @@ fn one(peers: &Peers, node: &Node, when: When, seed: u64, tally: &mut Tally) {
             };
             let tries = if tally.wrong.len() < SHOWN { SHRINK_TRIES } else { 0 };
             let small = shrink(node.clone(), tries, still).to_string();
+            // By now others have been asked.
+            if has_changed_its_mind(peers, &text, when, &found) {
+                tally.undecided += 1;
+                return;
+            }
             let found = asked(peers, &small, when, &mut Tally::default());
             let found = found
                 .map_or_else(|()| "undecided".to_owned(), |found| format!("{:?}", found.map(|found| found.difference)));

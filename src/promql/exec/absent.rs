@@ -1,5 +1,7 @@
 //! `absent` and `absent_over_time`.
 
+use std::collections::HashSet;
+
 use super::{
     block::Block,
     context::Context,
@@ -39,14 +41,19 @@ pub(super) fn absent<'c>(
     Ok(Box::new(block))
 }
 
-/// The labels that a selector asks for with `=`, each once. A label with any second condition is left out.
+/// The labels that a selector asks for with `=`. A label with any later condition is left out, and so is one that was left
+/// out for a second `=`; an earlier condition of another kind doesn't count.
 fn demanded_labels(node: &Node) -> Labels {
     let matchers: &[Matcher] = match &node.kind {
         Kind::Select(select) | Kind::Window(select, _) => &select.matchers,
         Kind::Invariant(inner) => return demanded_labels(inner),
         _ => &[],
     };
-    let is_alone = |m: &&Matcher| matchers.iter().filter(|other| other.name() == m.name()).count() == 1;
-    let found = matchers.iter().filter(|m| m.name() != METRIC_NAME && m.op() == MatchOp::Equal).filter(is_alone);
-    Labels::from_pairs(found.map(|m| (m.name(), m.value()))).unwrap_or_default()
+    let mut labels = Labels::empty().builder();
+    let mut demanded = HashSet::new();
+    for matcher in matchers.iter().filter(|m| m.name() != METRIC_NAME) {
+        let is_first = matcher.op() == MatchOp::Equal && demanded.insert(matcher.name());
+        labels.set(matcher.name(), if is_first { matcher.value() } else { "" });
+    }
+    labels.build()
 }

@@ -29,6 +29,11 @@ impl Kahan {
     pub(crate) fn total(self) -> f64 {
         self.sum + self.lost
     }
+
+    /// Likewise, and -0 stays -0 where nothing was lost.
+    pub(crate) fn signed_total(self) -> f64 {
+        if self.lost == 0.0 { self.sum } else { self.total() }
+    }
 }
 
 /// A mean that is sum by count until the sum would overflow, and is then carried on incrementally.

@@ -1,5 +1,7 @@
 //! Functions from one float to another.
 
+use super::elementary;
+
 /// A function of one value.
 pub(crate) type MathFunction = fn(f64) -> f64;
 
@@ -9,23 +11,23 @@ pub(crate) fn lookup(name: &str) -> Option<MathFunction> {
         "abs" => f64::abs,
         "ceil" => f64::ceil,
         "floor" => f64::floor,
-        "exp" => f64::exp,
+        "exp" => elementary::exp,
         "sqrt" => f64::sqrt,
-        "ln" => f64::ln,
-        "log2" => f64::log2,
-        "log10" => f64::log10,
-        "sin" => f64::sin,
-        "cos" => f64::cos,
-        "tan" => f64::tan,
-        "asin" => f64::asin,
-        "acos" => f64::acos,
-        "atan" => f64::atan,
-        "sinh" => f64::sinh,
-        "cosh" => f64::cosh,
-        "tanh" => f64::tanh,
-        "asinh" => f64::asinh,
-        "acosh" => f64::acosh,
-        "atanh" => f64::atanh,
+        "ln" => elementary::ln,
+        "log2" => elementary::log2,
+        "log10" => elementary::log10,
+        "sin" => elementary::sin,
+        "cos" => elementary::cos,
+        "tan" => elementary::tan,
+        "asin" => elementary::asin,
+        "acos" => elementary::acos,
+        "atan" => elementary::atan,
+        "sinh" => elementary::sinh,
+        "cosh" => elementary::cosh,
+        "tanh" => elementary::tanh,
+        "asinh" => elementary::asinh,
+        "acosh" => elementary::acosh,
+        "atanh" => elementary::atanh,
         "rad" => |v| v * std::f64::consts::PI / 180.0,
         "deg" => |v| v * 180.0 / std::f64::consts::PI,
         "sgn" => |v| {

@@ -2,6 +2,7 @@
 //!
 //! - [`window`]: over a series' samples in a window (`rate`, `sum_over_time` …),
 //! - [`math`]: from one float to another (`abs`, `sin`, …),
+//! - [`elementary`]: of these, what Go computes in its own way (`sin`, powers, …),
 //! - [`date`]: from a time in seconds to a part of its date (`hour`, …),
 //! - [`buckets`]: over the buckets of a classic histogram,
 //! - [`native`]: native histograms as values.
@@ -10,6 +11,7 @@
 
 pub(crate) mod buckets;
 pub(crate) mod date;
+pub(crate) mod elementary;
 pub(crate) mod kahan;
 pub(crate) mod math;
 pub(crate) mod native;

@@ -16,7 +16,7 @@ fn printed(text: &str) -> String {
 #[test]
 fn a_syntax_error_names_the_word_and_what_was_expected() {
     for (text, want) in [
-        ("", "1:1: no expression found in input"),
+        ("", "unknown position: no expression found in input"),
         (" # only words\n", "1:1: no expression found in input"),
         ("1 +", "1:4: unexpected end of input"),
         ("* 1", "1:1: unexpected <op:*>"),

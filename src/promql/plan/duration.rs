@@ -4,6 +4,7 @@ use super::lower::QueryTimes;
 use crate::promql::{
     QueryError,
     ast::{BinaryOp, DurationExpr, DurationKind},
+    functions::elementary,
 };
 
 /// Prometheus holds durations in nanoseconds in an i64; what doesn't fit there is refused (seconds).
@@ -52,7 +53,7 @@ fn evaluate(expr: &DurationExpr, times: &QueryTimes<'_>) -> Result<f64, QueryErr
                 BinaryOp::Div => a / b,
                 BinaryOp::Mod if b == 0.0 => return Err(times.refused(expr.span, "modulo by zero")),
                 BinaryOp::Mod => a % b,
-                BinaryOp::Pow => a.powf(b),
+                BinaryOp::Pow => elementary::pow(a, b),
                 _ => return Err(times.refused(expr.span, "operator not allowed in a duration")),
             }
         }

@@ -190,7 +190,7 @@ impl Lower<'_> {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }
         let mut args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
-        if matches!(call.function, "timestamp" | "start_timestamp") {
+        if matches!(call.function, "absent" | "timestamp" | "start_timestamp") {
             call.args.iter().zip(&mut args).for_each(|(written, a)| Self::keep_sign(written, a));
         }
         // The time of a sample at a fixed time is as fixed as its value.
@@ -208,7 +208,7 @@ impl Lower<'_> {
         Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
     }
 
-    /// Makes a selector with a plus sign in front an expression, which has no times of its own to ask for.
+    /// Makes a selector with a plus sign in front an expression, which has neither times nor matchers to ask for.
     fn keep_sign(written: &Expr, lowered: &mut Lowered) {
         let signed = matches!(unwrapped(written).kind, ExprKind::Unary { negate: false, .. });
         if signed && matches!(lowered.node.kind, Kind::Select(_)) {

@@ -39,6 +39,10 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
 /// A duration in nanoseconds from a number of seconds or units (`1h30m`). The error is what Prometheus says.
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
+        // As in Prometheus, what is no number is the shortest of all.
+        if seconds.is_nan() {
+            return Ok(i64::MIN);
+        }
         return if seconds.abs() <= MAX_SECONDS {
             Ok((seconds * 1e9) as i64)
         } else {
@@ -106,6 +110,8 @@ mod tests {
             ("100ms", 100 * MS),
             ("1m500ms", 60_500 * MS),
             ("0", 0),
+            ("NaN", i64::MIN),
+            ("NaN", i64::MIN),
         ] {
             assert_eq!(parse_duration(text), Ok(nanos), "{text}");
         }
@@ -113,7 +119,7 @@ mod tests {
         {
             assert_eq!(parse_duration(text), Err(format!("cannot parse \"{text}\" to a valid duration")));
         }
-        for text in ["1e30", "inf", "NaN"] {
+        for text in ["1e30", "inf"] {
             let error = parse_duration(text).unwrap_err();
             assert_eq!(error, format!("cannot parse \"{text}\" to a valid duration. It overflows int64"));
         }

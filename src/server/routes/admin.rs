@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::selectors::{selectors, time_range};
+use super::selectors::{invalid, selectors, time_range};
 use crate::server::{
     Response, State, envelope::success_json, error::ApiError, params::Params, respond, work::blocking,
 };
@@ -20,7 +20,7 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    let selectors = selectors(&params)?;
+    let selectors = selectors(&params).map_err(invalid)?;
     let range = time_range(&params)?;
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));

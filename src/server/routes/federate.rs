@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use hyper::{HeaderMap, StatusCode, header::ACCEPT};
 
-use super::selectors::selectors;
+use super::selectors::{invalid, selectors};
 use crate::{
     model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
     seams::{
@@ -61,7 +61,7 @@ type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
 
 /// The newest samples of all series that `match[]` selects.
 pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Result<Response, ApiError> {
-    let selectors = selectors(&params)?;
+    let selectors = selectors(&params).map_err(invalid)?;
     let stores = state.stores()?.clone();
     let options = state.engine.options();
     let now = state.clock.now();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::selectors::{selectors, time_range};
+use super::selectors::{invalid, selectors, time_range};
 use crate::{
     seams::select::{Limited, Lookup, Select, SelectError},
     server::{
@@ -25,15 +25,17 @@ enum Where {
 }
 
 /// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
-/// the client has taken it.
+/// the client has taken it. `fault` is how a selector is refused.
 async fn list<T: Send + 'static>(
     params: &Params,
     state: &State,
     place: Where,
+    fault: fn(String) -> ApiError,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
     write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (limit, range, selectors) = (params.limit()?, time_range(params)?, selectors(params)?);
+    let (limit, range) = (params.limit()?, time_range(params)?);
+    let selectors = selectors(params).map_err(fault)?;
     let stores = state.stores()?.clone();
     let room = state.engine.room();
     let ask = Lookup { selectors, range, limit, room: Arc::clone(&room) };
@@ -55,8 +57,9 @@ async fn list<T: Send + 'static>(
 
 /// Label names.
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
-    list(&params, state, Where::HereIfSmall, |select, ask| select.label_names(ask), |out, text| json::string(out, text))
-        .await
+    // Prometheus names the parameter only where series are asked for.
+    let find = |select: &dyn Select, ask: &Lookup| select.label_names(ask);
+    list(&params, state, Where::HereIfSmall, ApiError::BadData, find, |out, text| json::string(out, text)).await
 }
 
 /// Values of the label whose encoded name is `name`.
@@ -66,6 +69,7 @@ pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<
         &params,
         state,
         Where::HereIfSmall,
+        ApiError::BadData,
         move |select, ask| select.label_values(&name, ask),
         |out, text| json::string(out, text),
     )
@@ -77,7 +81,7 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    list(&params, state, Where::Elsewhere, |select, ask| select.series(ask), json::labels).await
+    list(&params, state, Where::Elsewhere, invalid, |select, ask| select.series(ask), json::labels).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.

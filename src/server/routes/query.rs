@@ -90,16 +90,19 @@ impl Question {
             return Err(ApiError::invalid("end", "end timestamp must not be before start time"));
         }
         let step = parse_duration(params.get("step")).map_err(|why| ApiError::invalid("step", why))?;
-        // Our grid is one of milliseconds, so a finer step is no step at all.
-        if step < NANOS_PER_MS {
-            let why = "zero or negative query resolution step widths are not accepted. Try a positive integer";
-            return Err(ApiError::invalid("step", why));
+        let none = "zero or negative query resolution step widths are not accepted. Try a positive integer";
+        if step <= 0 {
+            return Err(ApiError::invalid("step", none));
         }
         // Judged in nanoseconds: truncating the step to ms first would let a few more steps through or refuse them.
         if (i128::from(end) - i128::from(start)) * i128::from(NANOS_PER_MS) / i128::from(step) > i128::from(MAX_STEPS) {
             let why = "exceeded maximum resolution of 11,000 points per timeseries. \
                        Try decreasing the query resolution (?step=XX)";
             return Err(ApiError::BadData(why.to_owned()));
+        }
+        // Our grid is one of milliseconds, so a finer step is no step at all.
+        if step < NANOS_PER_MS {
+            return Err(ApiError::invalid("step", none));
         }
         Self::new(params, (start, end, step / NANOS_PER_MS), limit)
     }
@@ -257,7 +260,11 @@ fn respond(
     let remarks = Remarks::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
     if question.per_step {
         let Asked { start, step, .. } = question.asked;
-        let seconds = |i: usize| start.saturating_add(step.saturating_mul(i as i64)) as f64 / 1000.0;
+        // Whole seconds are written as such.
+        let seconds = |i: usize| match start.saturating_add(step.saturating_mul(i as i64)) {
+            ms if ms % 1000 == 0 => json!(ms / 1000),
+            ms => json!(ms as f64 / 1000.0),
+        };
         if let Some(samples) = stats.get_mut("samples").and_then(serde_json::Value::as_object_mut) {
             let by_step = samples_by_step.iter().enumerate();
             let (looked_at, read): (Vec<_>, Vec<_>) = by_step

@@ -27,10 +27,7 @@ async fn statistics_count_samples_by_step() {
     let all = server.get(&format!("{path}all")).await.json();
     let samples = &all["data"]["stats"]["samples"];
     assert_eq!(samples["totalQueryableSamples"], 6);
-    assert_eq!(
-        samples["totalQueryableSamplesPerStep"],
-        json!([[1599999990.0, 0], [1600000000.0, 3], [1600000010.0, 3]])
-    );
+    assert_eq!(samples["totalQueryableSamplesPerStep"], json!([[1599999990, 0], [1600000000, 3], [1600000010, 3]]));
     // Instant selectors read at each step anew.
     assert_eq!(samples["samplesReadPerStep"], samples["totalQueryableSamplesPerStep"]);
     assert_eq!(samples["samplesRead"], 6);
@@ -38,7 +35,7 @@ async fn statistics_count_samples_by_step() {
     let windows = server.get(&path.replace("=up", "=rate(up%5B1m%5D)").replace("stats=", "stats=all")).await.json();
     let samples = &windows["data"]["stats"]["samples"];
     assert_eq!((&samples["totalQueryableSamples"], &samples["samplesRead"]), (&json!(6), &json!(3)));
-    assert_eq!(samples["samplesReadPerStep"], json!([[1599999990.0, 0], [1600000000.0, 3], [1600000010.0, 0]]));
+    assert_eq!(samples["samplesReadPerStep"], json!([[1599999990, 0], [1600000000, 3], [1600000010, 0]]));
     let some = server.get(&format!("{path}true")).await.json();
     assert!(some["data"]["stats"]["samples"].get("totalQueryableSamplesPerStep").is_none());
     assert!(some["data"]["stats"]["samples"].get("samplesReadPerStep").is_none());

@@ -61,6 +61,19 @@ const REFUSED: &[(&str, &str)] = &[
         "series?match[]=up&start=x",
         "invalid parameter \"start\": invalid time value for 'start': cannot parse \"x\" to a valid timestamp",
     ),
+    ("labels?match[]={}", "match[] must contain at least one non-empty matcher"),
+    ("labels?match[]=a{", "1:3: parse error: unexpected end of input inside braces"),
+    ("label/job/values?match[]=", "unknown position: parse error: unexpected end of input"),
+    ("series?match[]=", "invalid parameter \"match[]\": unknown position: parse error: unexpected end of input"),
+    (
+        "query_range?query=up&start=1&end=20&step=NaN",
+        "invalid parameter \"step\": zero or negative query resolution step widths are not accepted. \
+         Try a positive integer",
+    ),
+    (
+        "query_range?query=up&start=1&end=20&step=0.0001",
+        "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)",
+    ),
     ("labels?limit=x", "invalid parameter \"limit\": strconv.Atoi: parsing \"x\": invalid syntax"),
     ("label/job/values?limit=-1", "invalid parameter \"limit\": limit must be non-negative"),
     ("metadata?limit=x", "limit must be a number"),
@@ -86,7 +99,7 @@ async fn parse_errors_name_the_parameter_and_the_place() {
     let server = Server::start(some_series(1)).await;
     for (path, begins) in [
         ("query?query=foo(", "invalid parameter \"query\": 1:"),
-        ("query?query=", "invalid parameter \"query\": 1:1: parse error: no expression found"),
+        ("query?query=", "invalid parameter \"query\": unknown position: parse error: no expression found"),
         ("format_query?query=sum(", "invalid parameter \"query\": 1:"),
         ("series?match[]=up{", "invalid parameter \"match[]\": 1:"),
         ("series?match[]=up[5m]", "invalid parameter \"match[]\": 1:3: parse error"),

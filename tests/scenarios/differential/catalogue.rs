@@ -26,6 +26,7 @@ pub(crate) fn expressions() -> Vec<String> {
     [
         literals(),
         selectors(),
+        durations(),
         aggregations(),
         operators(),
         matching(),
@@ -51,6 +52,36 @@ fn literals() -> Vec<String> {
     all.extend(each("scalar($)", &ALL));
     all.extend(each("1 + scalar(sum($))", &ALL));
     all
+}
+
+/// Arithmetic of durations.
+fn durations() -> Vec<String> {
+    let durations = [
+        "1m+1m",
+        "1m + 30",
+        "2*1m",
+        "(5m-30s)",
+        "10m/4",
+        "2^3*10s",
+        "2^3^2",
+        "7m%4m",
+        "-1m+2m",
+        "(1m+1m)*2",
+        "1e2",
+        "0x20",
+        "-(-1m)",
+    ];
+    let templates = [
+        "rate(counter_total[$])",
+        "gauge offset ($)",
+        "gauge offset -($)",
+        "max_over_time(gauge[5m:$])",
+        "max_over_time(gauge[$:30s])",
+        "max_over_time(gauge[$:])",
+        "max_over_time(gauge[5m:30s] offset ($))",
+        "sum_over_time(nat[$] offset ($) @ end())",
+    ];
+    templates.iter().flat_map(|template| each(template, &durations)).collect()
 }
 
 fn selectors() -> Vec<String> {

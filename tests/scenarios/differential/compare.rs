@@ -140,8 +140,10 @@ fn close_text(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.iter().zip(&b).all(same)
 }
 
-fn close(a: f64, b: f64) -> bool {
-    a == b || (a - b).abs() <= (RELATIVE * a.abs().max(b.abs())).max(ABSOLUTE)
+/// Equal but for the last digits. Nothing is close to infinity.
+pub(super) fn close(a: f64, b: f64) -> bool {
+    let distance = (a - b).abs();
+    a == b || distance.is_finite() && distance <= (RELATIVE * a.abs().max(b.abs())).max(ABSOLUTE)
 }
 
 #[test]
@@ -162,6 +164,7 @@ fn every_part_of_an_answer_counts() {
         answer(vector(json!({"a": "c"}), "1")),
         answer(vector(json!({"a": "b"}), "1.0001")),
         answer(vector(json!({"a": "b"}), "NaN")),
+        answer(vector(json!({"a": "b"}), "+Inf")),
         answer(json!([])),
         other_infos,
         other_type,

@@ -365,7 +365,10 @@ fn quantile(random: &mut Random, depth: u64) -> Node {
         1 => Node::leaf(Kind::Vector, "rate(req_bucket[5m])"),
         2 => Node::leaf(Kind::Vector, "sum by (le, job) (rate(req_bucket[2m]))"),
         3 => Node::leaf(Kind::Vector, "rate(nat[3m])"),
-        4 => Node::leaf(Kind::Vector, format!("sum (rate({}[4m]))", random.pick(&NATIVES))),
+        4 => {
+            let rate = Node::leaf(Kind::Vector, format!("rate({}[4m])", random.pick(&NATIVES)));
+            Node::leaf(Kind::Vector, "sum (").child(rate).text(")")
+        }
         _ => vector(random, depth),
     };
     if random.percent(30) {

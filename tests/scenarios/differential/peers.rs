@@ -66,9 +66,7 @@ impl Peers {
             let (_, answer) = self.ask(server, log, &format!("{}&stats=all", path(expr, when)));
             let samples = &answer["data"]["stats"]["samples"];
             let by_step = samples["totalQueryableSamplesPerStep"].as_array().into_iter().flatten();
-            // A time may be written as a whole number or not.
-            let by_step: Vec<_> = by_step.map(|step| json!([step[0].as_f64(), step[1]])).collect();
-            json!([samples["totalQueryableSamples"], by_step])
+            json!([samples["totalQueryableSamples"], by_step.collect::<Vec<_>>()])
         };
         (of(&self.prometheus, "prometheus.log"), of(&self.vctsdb, "data.log"))
     }

@@ -78,6 +78,11 @@ impl Matched {
         self.matching.cardinality == Cardinality::OneToMany
     }
 
+    /// The left and the right side.
+    pub(super) fn in_order<'a>(&self, many: &'a dyn Operator, one: &'a dyn Operator) -> [&'a dyn Operator; 2] {
+        if self.swapped() { [one, many] } else { [many, one] }
+    }
+
     pub(super) fn one_to_one(&self) -> bool {
         self.matching.cardinality == Cardinality::OneToOne
     }
@@ -122,6 +127,7 @@ pub(super) fn build<'c>(
             let sides = pairs::Sides { many, one, quiet: b.lhs.is_quiet() && b.rhs.is_quiet() };
             pairs::build(cx, matched, found, sides, grid)
         }
-        None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid),
+        None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid)
+            .map_err(|error| super::first_fault(cx, matched.in_order(&*many, &*one), grid, error)),
     }
 }

@@ -25,7 +25,7 @@ use super::{
     grid::Grid,
     map::{self, Change, Histograms},
     notes::Note,
-    operator::Op,
+    operator::{Op, Operator},
     row::Sample,
     scalar::{Numbers, numbers},
 };
@@ -72,6 +72,13 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
             }
         }
     }
+}
+
+/// The fault to tell where `later` was met: Prometheus evaluates all of the left side, then all of the right one, and only
+/// then operates on them.
+fn first_fault(cx: &Context<'_>, [lhs, rhs]: [&dyn Operator; 2], grid: Grid, later: QueryError) -> QueryError {
+    let fault = |side: &dyn Operator| for_each_row(cx, side, grid.steps, &mut |_, _| Ok(())).err();
+    fault(lhs).or_else(|| fault(rhs)).unwrap_or(later)
 }
 
 /// A vector and a scalar; `swapped` when the scalar stands on the left.

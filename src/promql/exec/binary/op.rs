@@ -7,7 +7,10 @@ use crate::{
     promql::{
         ast::BinaryOp,
         exec::{notes::Note, row::Sample},
-        functions::native::{Combined, Incompatible, Native},
+        functions::{
+            elementary,
+            native::{Combined, Incompatible, Native},
+        },
     },
 };
 
@@ -43,8 +46,8 @@ pub(super) fn arithmetic(op: BinaryOp) -> Option<fn(f64, f64) -> f64> {
         BinaryOp::Mul => |a, b| a * b,
         BinaryOp::Div => |a, b| a / b,
         BinaryOp::Mod => |a, b| a % b,
-        BinaryOp::Pow => f64::powf,
-        BinaryOp::Atan2 => f64::atan2,
+        BinaryOp::Pow => elementary::pow,
+        BinaryOp::Atan2 => elementary::atan2,
         _ => return None,
     })
 }

@@ -13,6 +13,7 @@ use crate::{
         exec::{
             block::Block,
             context::Context,
+            drive::for_each_row,
             grid::Grid,
             operator::{Op, Operator, Scratch, Series},
             row::Row,
@@ -64,6 +65,12 @@ pub(super) struct Sides<'c> {
     pub(super) quiet: bool,
 }
 
+impl Sides<'_> {
+    fn first_fault(&self, cx: &Context<'_>, matched: &Matched, grid: Grid, later: QueryError) -> QueryError {
+        super::first_fault(cx, matched.in_order(&*self.many, &*self.one), grid, later)
+    }
+}
+
 struct Pairs<'c> {
     cx: &'c Context<'c>,
     matched: Matched,
@@ -80,8 +87,9 @@ pub(super) fn build<'c>(
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
     if !sides.quiet {
-        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid)?;
-        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid)?;
+        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid)
+            .and_then(|()| listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid))
+            .map_err(|error| sides.first_fault(cx, &matched, grid, error))?;
     }
     if matched.one_to_one() {
         return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }));
@@ -95,7 +103,8 @@ pub(super) fn build<'c>(
     }
     let mut block = Block::new(cx, grid.steps);
     let chosen = Chosen { inner: &*sides.one, chosen: used };
-    super::super::drive::for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))?;
+    for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))
+        .map_err(|error| sides.first_fault(cx, &matched, grid, error))?;
     sides.one = Box::new(block);
     Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }))
 }
@@ -114,7 +123,7 @@ fn listen(
         }
     });
     let chosen = (0..side.len()).filter(|i| alone.get(*i).copied().unwrap_or_default()).collect();
-    super::super::drive::for_each_row(cx, &Chosen { inner: side, chosen }, grid.steps, &mut |_, _| Ok(()))
+    for_each_row(cx, &Chosen { inner: side, chosen }, grid.steps, &mut |_, _| Ok(()))
 }
 
 /// Some of the series of an operator.
@@ -144,6 +153,24 @@ impl Operator for Chosen<'_> {
 }
 
 impl Pairs<'_> {
+    /// Makes `out` the row of a pair.
+    fn pair(&self, pair: &Pair, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        let mut other = scratch.take_row();
+        let (left, right) = if self.matched.swapped() {
+            ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
+        } else {
+            ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
+        };
+        left.0.row(left.1, scratch, out)?;
+        // Nothing on one side means nothing at all.
+        if out.present.any() || !self.sides.quiet {
+            right.0.row(right.1, scratch, &mut other)?;
+            self.combine(out, &other, pair.many);
+        }
+        scratch.give_row(other);
+        Ok(())
+    }
+
     /// Makes `left` the result.
     fn combine(&self, left: &mut Row, right: &Row, series: usize) {
         left.present.and(&right.present);
@@ -198,19 +225,6 @@ impl Operator for Pairs<'_> {
 
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
         let Some(pair) = self.pairs.get(i) else { return Ok(()) };
-        let mut other = scratch.take_row();
-        let (left, right) = if self.matched.swapped() {
-            ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
-        } else {
-            ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
-        };
-        left.0.row(left.1, scratch, out)?;
-        // Nothing on one side means nothing at all.
-        if out.present.any() || !self.sides.quiet {
-            right.0.row(right.1, scratch, &mut other)?;
-            self.combine(out, &other, pair.many);
-        }
-        scratch.give_row(other);
-        Ok(())
+        self.pair(pair, scratch, out).map_err(|error| self.sides.first_fault(self.cx, &self.matched, self.grid, error))
     }
 }

@@ -120,7 +120,8 @@ pub(super) fn build<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let matching = b.matching.clone();
     if b.op != BinaryOp::Or {
-        let presence = Presence::of(cx, &*rhs, &matching, grid)?;
+        let presence = Presence::of(cx, &*rhs, &matching, grid)
+            .map_err(|error| super::first_fault(cx, [&*lhs, &*rhs], grid, error))?;
         return Ok(Box::new(Masked { inner: lhs, presence, matching, keep_present: b.op == BinaryOp::And }));
     }
     let lhs = Block::of(cx, &*lhs, &grid)?;

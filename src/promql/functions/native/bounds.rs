@@ -1,6 +1,6 @@
 //! Which values a bucket covers.
 
-use crate::model::exponential_bound;
+use crate::{model::exponential_bound, promql::functions::elementary::log2};
 
 /// A bucket with its bounds.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,7 +17,7 @@ impl Bucket {
         if linear {
             return (v - self.lower) / (self.upper - self.lower);
         }
-        let [low, high, at] = [self.lower, self.upper, v].map(|x| x.abs().log2());
+        let [low, high, at] = [self.lower, self.upper, v].map(|x| log2(x.abs()));
         if v > 0.0 { (at - low) / (high - low) } else { 1.0 - (at - high) / (low - high) }
     }
 }

@@ -94,11 +94,16 @@ impl Native {
             reset_hint: self.hint,
             schema: self.schema,
             zero_threshold: self.zero_threshold,
-            sum: self.sum.total(),
+            sum: self.sum.signed_total(),
             positive_spans,
             negative_spans,
             custom_values: self.custom.clone(),
-            counts: BucketCounts::Float { count: self.count.total(), zero: self.zero.total(), positive, negative },
+            counts: BucketCounts::Float {
+                count: self.count.signed_total(),
+                zero: self.zero.signed_total(),
+                positive,
+                negative,
+            },
         }
     }
 
@@ -193,7 +198,7 @@ impl Native {
 /// As Prometheus writes a histogram where a text is needed: count, sum, and buckets with their bounds.
 impl fmt::Display for Native {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{count:{}, sum:{}", general(self.count.total()), general(self.sum.total()))?;
+        write!(f, "{{count:{}, sum:{}", general(self.count.signed_total()), general(self.sum.signed_total()))?;
         let mut part = |b: Bucket, open: char, close: char| {
             if b.count == 0.0 {
                 return Ok(());

@@ -1,7 +1,13 @@
 //! Quantiles, fractions and spread.
 
 use super::{Bucket, float::Native};
-use crate::promql::{exec::Note, functions::kahan::Kahan};
+use crate::promql::{
+    exec::Note,
+    functions::{
+        elementary::{exp2, log2},
+        kahan::Kahan,
+    },
+};
 
 impl Native {
     /// The `q`-quantile, and what is to be said about it given the metric's name.
@@ -61,11 +67,11 @@ impl Native {
         let value = if self.is_custom() || (found.lower <= 0.0 && found.upper >= 0.0) {
             found.lower + (found.upper - found.lower) * share
         } else {
-            let (low, high) = (found.lower.abs().log2(), found.upper.abs().log2());
+            let (low, high) = (log2(found.lower.abs()), log2(found.upper.abs()));
             if found.lower > 0.0 {
-                (low + (high - low) * share).exp2()
+                exp2(low + (high - low) * share)
             } else {
-                -(high + (low - high) * (1.0 - share)).exp2()
+                -exp2(high + (low - high) * (1.0 - share))
             }
         };
         (value, note)
