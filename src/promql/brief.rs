@@ -13,9 +13,9 @@ use super::{
 use crate::seams::select::Select;
 
 /// It reads so many series at most, each perhaps from a block that has to come from disk.
-const MAX_SERIES: u64 = 16;
-/// It looks at so many samples and steps at most, which takes a millisecond or so.
-const MAX_WORK: u64 = 1 << 19;
+const MAX_SERIES: u64 = 64;
+/// It looks at so many samples and steps at most, which takes a millisecond or two.
+const MAX_WORK: u64 = 1 << 21;
 
 /// Whether a plan may turn out to be brief: it has no steps of its own, and its series can be looked up at once.
 pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {

@@ -535,7 +535,7 @@ proptest! {
 #[test]
 fn a_query_is_brief_when_it_reads_few_series_at_few_steps() {
     let mut select = MemorySelect::default();
-    for i in 0..40 {
+    for i in 0..100 {
         let mut samples = SeriesBuf::default();
         (0..100).for_each(|t| samples.push_float(t * 10_000, 1.0));
         let number = i.to_string();
