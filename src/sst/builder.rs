@@ -88,9 +88,7 @@ impl BlockBuilder {
             varint::put(&mut self.pieces, (self.values.len() - before) as u64);
             self.starts_column(0, piece.float_starts, piece.times);
         } else {
-            self.latest.rotate_right(1);
-            let [latest, ..] = &mut self.latest;
-            latest.times = None;
+            self.remember(None, 0, &[]);
         }
         if !piece.histograms.is_empty() {
             let times: Vec<i64> = piece.histograms.iter().map(|h| h.0).collect();
@@ -140,9 +138,14 @@ impl BlockBuilder {
         if depth == 0 {
             floats::encode(values, out);
         }
+        self.remember(Some(times), depth, values);
+    }
+
+    /// Makes a piece the latest one.
+    fn remember(&mut self, times: Option<u64>, depth: usize, values: &[f64]) {
         self.latest.rotate_right(1);
         let [latest, ..] = &mut self.latest;
-        (latest.times, latest.depth) = (Some(times), depth);
+        (latest.times, latest.depth) = (times, depth);
         latest.values.clear();
         latest.values.extend_from_slice(values);
     }

@@ -109,3 +109,49 @@ fn recall(block: &Block, i: usize, out: &mut Vec<f64>) -> bool {
         values.is_some()
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{SeriesBuf, TimeRange};
+
+    #[test]
+    fn a_chain_that_no_writer_makes_is_refused() {
+        // Two times columns of two samples each; pieces with these numbers of times and these columns.
+        let block = |pieces: &[(u8, &[u8])]| {
+            let mut directory = vec![2, 2, 3, 2, 3, pieces.len() as u8];
+            pieces.iter().for_each(|(times, column)| directory.extend([5, *times, column.len() as u8]));
+            let values: Vec<u8> = pieces.iter().flat_map(|p| p.1).copied().collect();
+            let lengths = [directory.len(), 6, values.len()].map(|len| (len as u32).to_le_bytes());
+            let times = [0, 0, 2, 0, 2, 2];
+            Block::parse([&lengths.concat(), &directory[..], &times, &values].concat()).unwrap()
+        };
+        let read = |block: &Block, i| {
+            let mut out = SeriesBuf::default();
+            block.read(i, TimeRange::ALL, &mut out).map(|()| out.values)
+        };
+        let (alone, beside, twice): (&[u8], &[u8], &[u8]) = (&[4, 0, 6], &[7, 1, 0, 2, 2], &[7, 2, 0, 2, 2]);
+        let good = block(&[(0, alone), (0, beside), (0, twice)]);
+        assert_eq!(read(&good, 2), Ok(vec![4.0, 5.0]));
+        assert_eq!(read(&good, 1), Ok(vec![4.0, 5.0]));
+        let wrong: [&[(u8, &[u8])]; 5] = [
+            &[(0, beside)],
+            &[(0, alone), (1, beside)],
+            &[(0, alone), (0, twice)],
+            &[(0, alone), (0, &[7, 0, 0, 2, 2])],
+            &[(0, alone), (0, alone), (0, alone), (0, &[7, 3, 0, 2, 2])],
+        ];
+        for pieces in wrong {
+            let block = block(pieces);
+            assert!(matches!(read(&block, pieces.len() - 1), Err(CodecError::Range { .. })), "{pieces:?}");
+        }
+        let mut long = vec![(0, alone)];
+        long.resize(17, (0, beside));
+        assert!(read(&block(&long), 15).is_ok());
+        assert!(matches!(read(&block(&long[..17]), 16), Err(CodecError::Range { got: 16, limit: 15, .. })));
+        // The same again, though what it takes was kept.
+        let long = block(&long);
+        assert!(read(&long, 15).is_ok());
+        assert!(matches!(read(&block(&[(0, alone), (0, &[7])]), 1), Err(CodecError::Tag { tag: 7, .. })));
+    }
+}

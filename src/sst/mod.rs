@@ -86,8 +86,8 @@
 //! Columns of a section lie one after the other in directory order; those are the columns of
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
 //! [`codec::histograms`](crate::codec::histograms). A values column *beside* another is decoded out of that of the piece
-//! one or two before, which has the same times column; one that stands alone is reached in 15 such steps. Start columns (`starts`), which pieces share where they come out
-//! alike, lie behind the histogram columns.
+//! one or two before, which has the same times column; one that stands alone is reached in 15 such steps. Start columns
+//! (`starts`), which pieces share where they come out alike, lie behind the histogram columns.
 
 mod audit;
 mod block;

@@ -264,11 +264,10 @@ impl Select for Storage {
 
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let index = &self.shared.index;
-        let series = |matcher: &Matcher| Ok::<_, SelectError>(index.find(std::slice::from_ref(matcher))?.len());
-        let step = |matcher: &Matcher| {
-            Ok(MatcherStep { matcher: matcher.to_string(), path: path(matcher), series: series(matcher)? })
-        };
-        let ordered = in_order(matchers, |matcher| series(matcher).unwrap_or(u64::MAX));
-        Ok((ordered.into_iter().map(step).collect::<Result<_, SelectError>>()?, index.counts().series))
+        let found = matchers.iter().map(|matcher| Ok((matcher, index.find(std::slice::from_ref(matcher))?.len())));
+        let found = found.collect::<Result<Vec<_>, SelectError>>()?;
+        let series = |matcher: &Matcher| found.iter().find(|(m, _)| *m == matcher).map_or(0, |(_, series)| *series);
+        let step = |m: &Matcher| MatcherStep { matcher: m.to_string(), path: path(m), series: series(m) };
+        Ok((in_order(matchers, series).into_iter().map(step).collect(), index.counts().series))
     }
 }

@@ -111,7 +111,7 @@ mod tests {
             ("1m500ms", 60_500 * MS),
             ("0", 0),
             ("NaN", i64::MIN),
-            ("NaN", i64::MIN),
+            ("nan", i64::MIN),
         ] {
             assert_eq!(parse_duration(text), Ok(nanos), "{text}");
         }
