@@ -6,8 +6,8 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use super::{
-    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, names, part::Part,
-    query, segment,
+    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, ids::Ids, names,
+    part::Part, query, segment,
 };
 use crate::{
     model::{Labels, Matcher},
@@ -29,7 +29,7 @@ struct State {
     view: Arc<View>,
     /// Ids whose definition may not be in the write-ahead log yet.
     pending: RoaringBitmap,
-    next_id: u64,
+    ids: Ids,
     /// Counts the changes of `view`: a lookup made without the lock is good while it stands.
     epoch: u64,
 }
@@ -121,7 +121,7 @@ impl Index {
             active: Head::default(),
             view: Arc::new(View { segments, ..View::default() }),
             pending: RoaringBitmap::new(),
-            next_id: next_id.max(behind.unwrap_or(0)),
+            ids: Ids::from(next_id.max(behind.unwrap_or(0))),
             epoch: 0,
         };
         Self { state: RwLock::new(state), pages: Arc::default(), damage: Mutex::default() }
@@ -139,10 +139,10 @@ impl Index {
         &self.pages
     }
 
-    /// The id that the next new series gets.
+    /// No series has this id or a higher one.
     #[must_use]
     pub fn next_id(&self) -> u64 {
-        self.state.read().next_id
+        self.state.read().ids.end()
     }
 
     /// The id of the series with these labels, a new one if there is none.
@@ -170,10 +170,9 @@ impl Index {
             if let Some(known) = state.known_in_head(labels) {
                 return Ok(known);
             }
-            let id = u32::try_from(state.next_id).map_err(|_| IndexError::Exhausted)?;
+            let id = state.ids.take(labels).ok_or(IndexError::Exhausted)?;
             state.active.insert(id, labels)?;
             state.pending.insert(id);
-            state.next_id += 1;
             return Ok(Resolved { id: SeriesId(id), durable: false });
         }
     }
@@ -227,8 +226,8 @@ impl Index {
     /// # Errors
     /// When the head already has other labels under this id, or these labels under another id; the first stays.
     pub fn define(&self, id: SeriesId, labels: &Labels) -> Result<(), IndexError> {
-        let State { active, view, pending, next_id, .. } = &mut *self.state.write();
-        *next_id = (*next_id).max(u64::from(id.0) + 1);
+        let State { active, view, pending, ids, .. } = &mut *self.state.write();
+        ids.pass(id.0);
         if view.segments.iter().any(|segment| segment.ids().contains(id.0)) {
             return Ok(());
         }
@@ -248,8 +247,7 @@ impl Index {
 
     /// Gives out no id up to this one any more: it names samples, even if its definition was lost to damage.
     pub fn reserve(&self, id: SeriesId) {
-        let mut state = self.state.write();
-        state.next_id = state.next_id.max(u64::from(id.0) + 1);
+        self.state.write().ids.pass(id.0);
     }
 
     /// The series that pass all matchers. Series whose labels are lost to damage are left out.
@@ -428,9 +426,6 @@ impl Index {
     pub fn install(&self, segment: Arc<Segment>) {
         let mut state = self.state.write();
         state.pending -= segment.ids();
-        if let Some(max) = segment.ids().max() {
-            state.next_id = state.next_id.max(u64::from(max) + 1);
-        }
         state.change_view(|view| {
             view.sealed.retain(|head| !head.ids().is_subset(segment.ids()));
             view.segments.push(segment);

@@ -9,6 +9,7 @@
 //! - [`Segment`] is one file; its layout is in `segment/format.rs`.
 //! - `part` is what head and segment have in common; `query` (matchers to ids) and `names` (label names and values,
 //!   gathered in `distinct`) are written once against it.
+//! - `ids` decides which id a new series gets, and so what lies together.
 //!
 //! Nothing reads the disk while it holds the lock of the head.
 
@@ -16,6 +17,7 @@ mod cardinality;
 mod distinct;
 mod error;
 mod head;
+mod ids;
 mod live;
 mod names;
 mod pair;

@@ -1,8 +1,8 @@
 //! Series by id, compactly.
 //!
-//! Ids are given out one after the other, so neighbours were born together and are written together. 256 of them form a
-//! group: a bitmap says which are here, and they lie in the order of their ids. Finding the next series of a scrape reads
-//! the cache line that found the one before, and a series costs hardly more than its struct.
+//! The series of a metric have neighbouring ids. 256 of them form a group: a bitmap says which are here, and they lie in the
+//! order of their ids. So a series costs hardly more than its struct, and the next one of a scrape is often found in the
+//! cache line that found the one before.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -101,7 +101,12 @@ pub(super) struct SeriesMap {
 
 impl SeriesMap {
     pub(super) fn get(&self, id: u32) -> Option<&Series> {
-        self.groups.get(&(id >> GROUP))?.get(id)
+        self.group(id)?.get(id)
+    }
+
+    /// The group that `id` belongs to.
+    pub(super) fn group(&self, id: u32) -> Option<&Group> {
+        self.groups.get(&(id >> GROUP))
     }
 
     pub(super) fn contains(&self, id: u32) -> bool {

@@ -1,14 +1,7 @@
 //! Part of the table behind one lock.
 
-use super::{
-    map::{GROUP, SeriesMap},
-    series::Series,
-};
+use super::{map::SeriesMap, series::Series};
 use crate::{model::TimeRange, seams::append::SeriesId};
-
-/// Samples whose series are touched before the first of them is applied. A series and its newest bytes lie anywhere in
-/// memory, and waiting for them is most of the work: loads that don't depend on each other are waited for together.
-const AHEAD: usize = 16;
 
 /// Series and what they add up to.
 #[derive(Debug, Default)]
@@ -26,37 +19,39 @@ pub(super) struct Change {
 }
 
 impl Shard {
-    /// Applies samples by `push`, in order, and says what came of it. `place` gives the series and time of one.
+    /// Reads what applying samples of these series will read, so that it is in the cache by then. `run` are neighbours:
+    /// ids of one group. The answer means nothing.
+    pub(super) fn touch(&self, mut run: impl Iterator<Item = SeriesId>) -> usize {
+        let Some(first) = run.next() else { return 0 };
+        let Some(group) = self.map.group(first.0) else { return 0 };
+        let touched = [first].into_iter().chain(run).filter_map(|id| group.get(id.0));
+        touched.fold(0, |sum, series| sum ^ series.touch())
+    }
+
+    /// Applies samples of neighbours by `push`, in order, and adds what came of it to `total`. `place` gives the series and
+    /// time of one.
     pub(super) fn apply<T>(
         &mut self,
         run: &[T],
         place: impl Fn(&T) -> (SeriesId, i64),
         push: impl Fn(&mut Series, &T),
-    ) -> Change {
-        let mut total = Change::default();
+        total: &mut Change,
+    ) {
+        let Some(first) = run.first() else { return };
         let before = self.map.memory();
-        let group = |sample: &T| place(sample).0.0 >> GROUP;
-        for neighbours in run.chunk_by(|a, b| group(a) == group(b)) {
-            let Some(first) = neighbours.first() else { continue };
-            self.map.with_group(place(first).0.0, |group| {
-                for part in neighbours.chunks(AHEAD) {
-                    let known = part.iter().filter_map(|sample| group.get(place(sample).0.0));
-                    std::hint::black_box(known.fold(0, |sum, series| sum ^ series.touch()));
-                    for sample in part {
-                        let (id, time) = place(sample);
-                        let (series, new) = group.get_or_insert(id.0);
-                        if new {
-                            total.new.push(id.0);
-                        }
-                        if let Some(series) = series {
-                            total.change(time, series, |series| push(series, sample));
-                        }
-                    }
+        self.map.with_group(place(first).0.0, |group| {
+            for sample in run {
+                let (id, time) = place(sample);
+                let (series, new) = group.get_or_insert(id.0);
+                if new {
+                    total.new.push(id.0);
                 }
-            });
-        }
+                if let Some(series) = series {
+                    total.change(time, series, |series| push(series, sample));
+                }
+            }
+        });
         total.bytes += self.map.memory() as isize - before as isize;
-        total
     }
 }
 

@@ -5,15 +5,22 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use super::{map::GROUP, shard::Shard};
+use super::{
+    map::GROUP,
+    series::Series,
+    shard::{Change, Shard},
+};
 use crate::{
     model::{SeriesBuf, TimeRange},
     seams::append::{FloatSample, HistogramSample, SeriesId},
 };
 
-/// Number of shards; the more, the less a reader and the writer meet. A group of neighbouring ids shares one, so that a
-/// scrape is applied with a few lockings and not with one for each sample.
+/// Number of shards; the more, the less a reader and the writer meet. A group of neighbouring ids shares one.
 const SHARDS: usize = 64;
+/// Samples that are applied under one locking. A series and its newest bytes lie anywhere in memory, and waiting for them
+/// is most of the work: all are touched before the first is applied, as loads that don't depend on each other are waited
+/// for together.
+const AT_ONCE: usize = 128;
 
 /// Samples in memory. One thread writes a series, any number read.
 #[derive(Debug)]
@@ -67,37 +74,47 @@ impl Memtable {
     /// Batches with samples of the same series must come one after the other: the order of two calls at the same time would
     /// be left to chance.
     pub fn apply(&self, floats: &[FloatSample], histograms: &[HistogramSample]) {
-        for run in floats.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
-            self.apply_run(run, |s| (s.series, s.time), |series, s| series.push_float(s.time, s.value, s.start));
-        }
-        for run in histograms.chunk_by(|a, b| Self::shard_number(a.series) == Self::shard_number(b.series)) {
-            self.apply_run(
-                run,
-                |s| (s.series, s.time),
-                |series, s| series.push_histogram(s.time, s.value.clone(), s.start),
-            );
-        }
+        let push_float = |series: &mut Series, s: &FloatSample| series.push_float(s.time, s.value, s.start);
+        floats.chunks(AT_ONCE).for_each(|some| self.apply_some(some, |s| (s.series, s.time), push_float));
+        let push = |series: &mut Series, s: &HistogramSample| series.push_histogram(s.time, s.value.clone(), s.start);
+        histograms.chunks(AT_ONCE).for_each(|some| self.apply_some(some, |s| (s.series, s.time), push));
     }
 
-    /// Applies samples that all belong to one shard.
-    fn apply_run<T>(
-        &self,
-        run: &[T],
-        place: impl Fn(&T) -> (SeriesId, i64),
-        push: impl Fn(&mut super::series::Series, &T),
-    ) {
-        let Some(shard) = run.first().and_then(|sample| self.shard(place(sample).0)) else { return };
-        let total = shard.write().apply(run, place, push);
-        if !total.new.is_empty() {
-            self.series.write().extend(total.new);
+    /// Applies samples with all the locks that they need.
+    fn apply_some<T>(&self, some: &[T], place: impl Fn(&T) -> (SeriesId, i64), push: impl Fn(&mut Series, &T)) {
+        let number = |sample: &T| Self::shard_number(place(sample).0);
+        let needed = some.iter().fold(0u64, |needed, sample| needed | 1 << number(sample));
+        // Whoever takes several takes them in this order, so that nobody waits for one who waits for him.
+        let lock = |(number, shard)| (needed >> number & 1 == 1).then(|| RwLock::write(shard));
+        let mut shards: Vec<_> = (0u32..).zip(&self.shards).map(lock).collect();
+        let group = |sample: &T| place(sample).0.0 >> GROUP;
+        let runs = || some.chunk_by(|a, b| group(a) == group(b));
+        let touched = runs().fold(0, |sum, run| {
+            let shard = run.first().and_then(|first| shards.get(number(first))?.as_ref());
+            sum ^ shard.map_or(0, |shard| shard.touch(run.iter().map(|sample| place(sample).0)))
+        });
+        std::hint::black_box(touched);
+        let mut total = Change::default();
+        for run in runs() {
+            if let Some(Some(shard)) = run.first().and_then(|first| shards.get_mut(number(first))) {
+                shard.apply(run, &place, &push, &mut total);
+            }
         }
-        if let Some(times) = total.times {
+        drop(shards);
+        self.book(total);
+    }
+
+    fn book(&self, change: Change) {
+        if !change.new.is_empty() {
+            self.series.write().extend(change.new);
+        }
+        if let Some(times) = change.times {
             self.start.fetch_min(times.start, Ordering::Relaxed);
             self.end.fetch_max(times.end, Ordering::Relaxed);
         }
         // Wrapping addition of a negative number takes away.
-        self.bytes.fetch_add(total.bytes as usize, Ordering::Relaxed);
-        self.samples.fetch_add(total.samples as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(change.bytes as usize, Ordering::Relaxed);
+        self.samples.fetch_add(change.samples as u64, Ordering::Relaxed);
     }
 
     /// Bytes of memory, maps and spare room included.

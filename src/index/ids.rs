@@ -1,0 +1,132 @@
+//! Which id a new series gets.
+//!
+//! Label pages, postings and tables lie in the order of ids, and what is read together should lie together. A scrape
+//! brings series of all metrics, a question asks for one metric of all targets. So each metric name has a run of ids of its
+//! own, and gets another when that is used up, as long as all before: few series leave few ids unused, and many lie in few
+//! places.
+
+use std::{hash::BuildHasher, ops::Range};
+
+use hashbrown::{DefaultHashBuilder, HashMap};
+
+use crate::model::Labels;
+
+/// Ids in a name's first run.
+const FIRST: u64 = 8;
+/// Ids in a run at most: a label page of them.
+const LONGEST: u64 = 1024;
+/// Names whose runs are remembered. When there are more all runs are given up, with the ids left in them.
+const NAMES: usize = 1 << 16;
+
+/// Gives out ids.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    /// The end of the last run: the ids behind it are free.
+    end: u64,
+    /// By the hash of a name. Two names of the same hash share their runs.
+    runs: HashMap<u64, Run>,
+    hasher: DefaultHashBuilder,
+}
+
+#[derive(Debug, Default)]
+struct Run {
+    left: Range<u64>,
+    /// Ids that its name has had.
+    had: u64,
+}
+
+impl Ids {
+    /// Gives out ids from `end` on.
+    pub(super) fn from(end: u64) -> Self {
+        Self { end, ..Self::default() }
+    }
+
+    /// No id from here on was given out.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Gives out an id for a series; `None` when there is none left.
+    pub(super) fn take(&mut self, labels: &Labels) -> Option<u32> {
+        if self.runs.len() >= NAMES {
+            self.runs.clear();
+        }
+        let Self { end, runs, hasher } = self;
+        let run = runs.entry(hasher.hash_one(labels.metric_name())).or_default();
+        if run.left.is_empty() {
+            // The last ids are worth more than their order.
+            let len = run.had.clamp(FIRST, LONGEST).min((u64::from(u32::MAX) + 1).saturating_sub(*end));
+            run.left = *end..*end + len;
+            *end += len;
+        }
+        let id = u32::try_from(run.left.next()?).ok()?;
+        run.had += 1;
+        Some(id)
+    }
+
+    /// Gives out an id no more that somebody else has used.
+    pub(super) fn pass(&mut self, id: u32) {
+        self.end = self.end.max(u64::from(id) + 1);
+        self.runs.retain(|_, run| !run.left.contains(&u64::from(id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn named(name: usize) -> Labels {
+        Labels::from_pairs([("__name__", format!("m{name}"))]).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn no_id_is_given_out_twice_or_after_somebody_used_it(
+            from in 0u64..100,
+            steps in prop::collection::vec(prop_oneof![4 => (0usize..20).prop_map(Ok), 1 => (0u32..3000).prop_map(Err)], 0..600),
+        ) {
+            let mut ids = Ids::from(from);
+            let mut used = std::collections::BTreeSet::new();
+            for step in steps {
+                match step {
+                    Ok(name) => {
+                        let id = ids.take(&named(name)).unwrap();
+                        prop_assert!(u64::from(id) >= from && used.insert(id));
+                    }
+                    Err(other) => {
+                        ids.pass(other);
+                        used.insert(other);
+                    }
+                }
+                prop_assert!(used.last().is_none_or(|id| u64::from(*id) < ids.end()));
+            }
+        }
+    }
+
+    #[test]
+    fn the_series_of_a_name_lie_together_whatever_comes_between() {
+        let mut ids = Ids::default();
+        let mut of_one = Vec::new();
+        for _ in 0..500 {
+            (0..90).for_each(|name| assert!(ids.take(&named(name)).is_some()));
+            of_one.push(ids.take(&named(90)).unwrap());
+        }
+        assert!(of_one.is_sorted());
+        let pieces = of_one.chunk_by(|a, b| a + 1 == *b).count();
+        assert!(pieces <= 7, "{pieces} pieces");
+        // Runs that were begun are all that is unused.
+        assert!(ids.end() <= 500 * 91 * 2, "{} ids", ids.end());
+    }
+
+    #[test]
+    fn the_last_ids_are_given_out_too() {
+        let last = u64::from(u32::MAX);
+        let mut ids = Ids::from(last - 10);
+        let taken: Vec<u32> =
+            (0..3).flat_map(|_| (0..8).filter_map(|name| ids.take(&named(name))).collect::<Vec<_>>()).collect();
+        assert_eq!(taken.len(), 6);
+        assert_eq!(taken.last(), Some(&u32::MAX));
+    }
+}
