@@ -1,6 +1,6 @@
 //! Series by id, compactly.
 //!
-//! The series of a metric have neighbouring ids. 256 of them form a group: a bitmap says which are here, and they lie in the
+//! The series of a metric have neighbouring ids. 64 of them form a group: a bitmap says which are here, and they lie in the
 //! order of their ids. So a series costs hardly more than its struct, and the next one of a scrape is often found in the
 //! cache line that found the one before.
 
@@ -10,10 +10,8 @@ use hashbrown::{HashMap, hash_map::Entry};
 
 use super::series::Series;
 
-/// Ids in a group: `2^GROUP`.
-pub(super) const GROUP: u32 = 8;
-/// Words of a group's bitmap.
-const WORDS: usize = (1 << GROUP) / 64;
+/// Ids in a group: `2^GROUP`, the bits of a word.
+pub(super) const GROUP: u32 = u64::BITS.ilog2();
 
 /// Spreads group numbers, which are dense, by one multiplication (Fibonacci hashing).
 #[derive(Debug, Default)]
@@ -40,9 +38,7 @@ impl Hasher for IdHasher {
 /// Series whose ids share all but their last [`GROUP`] bits.
 #[derive(Debug, Default)]
 pub(super) struct Group {
-    present: [u64; WORDS],
-    /// How many series stand before each word of `present`.
-    before: [u8; WORDS],
+    present: u64,
     /// In the order of their ids.
     series: Vec<Series>,
 }
@@ -50,10 +46,8 @@ pub(super) struct Group {
 impl Group {
     /// Whether series `id` is here, and its place or the one it would get.
     fn place(&self, id: u32) -> (bool, usize) {
-        let word = (id >> 6) as usize % WORDS;
-        let (bits, bit) = (self.present.get(word).copied().unwrap_or(0), 1u64 << (id % 64));
-        let before = self.before.get(word).copied().unwrap_or(0);
-        (bits & bit != 0, usize::from(before) + (bits & (bit - 1)).count_ones() as usize)
+        let bit = bit(id);
+        (self.present & bit != 0, (self.present & (bit - 1)).count_ones() as usize)
     }
 
     pub(super) fn get(&self, id: u32) -> Option<&Series> {
@@ -65,12 +59,7 @@ impl Group {
     pub(super) fn get_or_insert(&mut self, id: u32) -> (Option<&mut Series>, bool) {
         let (here, place) = self.place(id);
         if !here {
-            let word = (id >> 6) as usize % WORDS;
-            if let Some(bits) = self.present.get_mut(word) {
-                *bits |= 1 << (id % 64);
-            }
-            // Those before the last word are 192 at most.
-            self.before.iter_mut().skip(word + 1).for_each(|count| *count += 1);
+            self.present |= bit(id);
             if self.series.len() == self.series.capacity() {
                 // Doubling would waste up to half of the memory.
                 self.series.reserve_exact((self.series.len() / 4).max(1));
@@ -86,9 +75,13 @@ impl Group {
 
     /// The low bits of the ids, ascending.
     fn ids(&self) -> impl Iterator<Item = u32> {
-        let words = (0u32..).zip(self.present);
-        words.flat_map(|(word, bits)| (0..64).filter(move |bit| bits >> bit & 1 == 1).map(move |bit| word * 64 + bit))
+        (0..u64::BITS).filter(|low| self.present >> low & 1 == 1)
     }
+}
+
+/// The bit of a series in its group's bitmap.
+fn bit(id: u32) -> u64 {
+    1 << (id % u64::BITS)
 }
 
 /// The series of a shard.
