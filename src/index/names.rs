@@ -1,24 +1,25 @@
 //! Label names and values, of all series of a part or of some.
 //!
 //! For some series there are two ways: ask each value's postings whether one of them is there, or walk their labels.
-//! What the second costs is known beforehand, what the first costs only the scan itself brings out; so it starts with the
-//! first way and changes over when that has cost as much as the second would. Costs are in units of about 0.1 µs.
+//! What the second costs is known beforehand, what the first costs only the scan itself brings out; so, unless the second
+//! is cheap, it starts with the first way and changes over when that has cost as much as the second would. Costs are in
+//! units of about 0.1 µs.
 
 use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, distinct::Distinct, pair::Pair, part::Part, postings::Postings};
+use super::{IndexError, distinct::Distinct, part::Part, postings::Postings};
 
-/// Cost that is always worth it.
-const FREE: u64 = 1000;
+/// Cost that is hardly worth a thought.
+pub(super) const CHEAP: u64 = 1000;
 
 /// Adds the names of the labels of `part`'s series, of those in `filter` only if there is one.
 pub(super) fn names(part: &dyn Part, filter: Option<&RoaringBitmap>, out: &mut Distinct<'_>) -> Result<(), IndexError> {
     let Some(wanted) = narrowed(part, filter) else {
         return part.names().iter().try_for_each(|name| out.add(name));
     };
-    let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
+    let mut left = worth_asking(part, &wanted);
     for name in part.names() {
         if left == 0 || wanted.is_empty() {
             break;
@@ -36,7 +37,7 @@ pub(super) fn names(part: &dyn Part, filter: Option<&RoaringBitmap>, out: &mut D
         }
     }
     if left == 0 {
-        return add_pairs(part, &wanted, out, |pair| Some(pair.name));
+        return walk_names(part, &wanted, out);
     }
     Ok(())
 }
@@ -57,7 +58,7 @@ pub(super) fn values(
     if wanted.is_empty() {
         return Ok(());
     }
-    let mut left = part.cost_of_pairs(&wanted).saturating_add(FREE);
+    let mut left = worth_asking(part, &wanted);
     part.scan(name, "", &mut |value, postings| {
         if out.lacks(value) && intersects(part, postings, &wanted, &mut left)? {
             out.add(value)?;
@@ -65,7 +66,7 @@ pub(super) fn values(
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
     if left == 0 {
-        return add_pairs(part, &wanted, out, |pair| (pair.name == name.as_bytes()).then_some(pair.value));
+        return walk_values(part, name, &wanted, out);
     }
     Ok(())
 }
@@ -97,19 +98,33 @@ fn narrowed(part: &dyn Part, filter: Option<&RoaringBitmap>) -> Option<RoaringBi
     (wanted.len() < part.ids().len()).then_some(wanted)
 }
 
-/// Adds what `text` takes of each label pair of the series wanted.
-fn add_pairs(
-    part: &dyn Part,
-    wanted: &RoaringBitmap,
-    out: &mut Distinct<'_>,
-    text: impl for<'p> Fn(Pair<'p>) -> Option<&'p [u8]>,
-) -> Result<(), IndexError> {
+/// What asking postings may cost before walking labels is the better way.
+fn worth_asking(part: &dyn Part, wanted: &RoaringBitmap) -> u64 {
+    match part.cost_of_pairs(wanted) {
+        0..=CHEAP => 0,
+        dear => dear.saturating_add(CHEAP),
+    }
+}
+
+/// Adds the names of all labels of the series wanted.
+fn walk_names(part: &dyn Part, wanted: &RoaringBitmap, out: &mut Distinct<'_>) -> Result<(), IndexError> {
     let mut added = Ok(());
     part.each_pair(wanted, &mut |pair| {
         if added.is_ok()
-            && let Some(Ok(text)) = text(pair).map(std::str::from_utf8)
+            && let Ok(name) = std::str::from_utf8(pair.name)
         {
-            added = out.add(text);
+            added = out.add(name);
+        }
+    })?;
+    added
+}
+
+/// Adds the values of label `name` of the series wanted.
+fn walk_values(part: &dyn Part, name: &str, wanted: &RoaringBitmap, out: &mut Distinct<'_>) -> Result<(), IndexError> {
+    let mut added = Ok(());
+    part.each_value(name, wanted, &mut |value| {
+        if added.is_ok() {
+            added = out.add(value);
         }
     })?;
     added

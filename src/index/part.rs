@@ -56,7 +56,26 @@ pub(super) trait Part {
         self.each_labels(ids, &mut |_, labels| pair::pairs(labels).for_each(&mut *visit))
     }
 
-    /// What [`Self::each_pair`] takes, in units of [`super::names`].
+    /// Visits the values of label `name` of those of `ids` that are here and can be read, likewise.
+    fn each_value(&self, name: &str, ids: &RoaringBitmap, visit: &mut dyn FnMut(&str)) -> Result<(), IndexError> {
+        self.each_labels(ids, &mut |_, labels| match pair::value_of(labels, name) {
+            "" => {}
+            value => visit(value),
+        })
+    }
+
+    /// Those of `ids` that are here, can be read, and have labels that the matcher passes.
+    fn filter(&self, ids: &RoaringBitmap, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+        let mut passed = RoaringBitmap::new();
+        self.each_labels(ids, &mut |id, labels| {
+            if matcher.matches(pair::value_of(labels, matcher.name())) {
+                passed.insert(id);
+            }
+        })?;
+        Ok(passed)
+    }
+
+    /// What one of these three takes, in units of [`super::names`].
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64;
 
     /// Visits the canonical label bytes of those of `ids` that are here and can be read, by ascending id.

@@ -13,10 +13,10 @@ use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, pair, part::Part, postings::Gather};
+use super::{IndexError, names, part::Part, postings::Gather};
 use crate::model::{MatchOp, Matcher};
 
-/// Up to this many series are matched label by label rather than through a scan of values.
+/// So many series are matched one by one, wherever they lie.
 const FEW_SERIES: u64 = 64;
 /// The series of up to this many values are counted before they are read.
 const FEW_VALUES: usize = 4;
@@ -27,18 +27,23 @@ pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitma
     for matcher in in_order(matchers, |matcher| series_of(part, matcher)) {
         found = Some(match found {
             Some(found) if found.is_empty() => return Ok(found),
-            Some(found) if scans(matcher) && found.len() <= FEW_SERIES => filter(part, &found, matcher)?,
+            Some(found) if scans(matcher) && few(part, &found) => part.filter(&found, matcher)?,
             found => match collect(part, matcher, found.as_ref()) {
                 Ok(set) => narrow(part, found, matcher, set),
                 // Damaged postings: labels tell the same, only slower.
                 Err(error) => {
                     part.work_around(error)?;
-                    filter(part, found.as_ref().unwrap_or(part.ids()), matcher)?
+                    part.filter(found.as_ref().unwrap_or(part.ids()), matcher)?
                 }
             },
         });
     }
     Ok(found.unwrap_or_else(|| part.ids().clone()))
+}
+
+/// Whether to match series one by one rather than to search for values.
+fn few(part: &dyn Part, found: &RoaringBitmap) -> bool {
+    found.len() <= FEW_SERIES || part.cost_of_pairs(found) <= names::CHEAP
 }
 
 /// The matchers, cheapest first; `series` says how many series one has that is looked up.
@@ -136,14 +141,4 @@ fn collect(part: &dyn Part, matcher: &Matcher, found: Option<&RoaringBitmap>) ->
 /// Whether every value there can be is selected, without asking each.
 fn selects_everything(matcher: &Matcher) -> bool {
     matches!(matcher.op(), MatchOp::Regex | MatchOp::NotRegex) && matches!(matcher.value(), ".*" | ".+")
-}
-
-fn filter(part: &dyn Part, found: &RoaringBitmap, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
-    let mut passed = RoaringBitmap::new();
-    part.each_labels(found, &mut |id, labels| {
-        if matcher.matches(pair::value_of(labels, matcher.name())) {
-            passed.insert(id);
-        }
-    })?;
-    Ok(passed)
 }

@@ -72,6 +72,11 @@ impl PageCache {
         Some(Arc::clone(&held.page))
     }
 
+    /// Whether a page is here; that doesn't count as asking for it.
+    pub(super) fn has(&self, segment: u64, number: usize) -> bool {
+        self.state.lock().pages.contains_key(&(segment, number))
+    }
+
     pub(super) fn put(&self, segment: u64, number: usize, page: &Arc<Page>) {
         let memory = page.memory();
         let mut state = self.state.lock();
@@ -140,6 +145,7 @@ mod tests {
             assert!(cache.bytes() <= 40 << 10);
         }
         assert!(cache.get(segment, 1).is_none() && cache.get(segment, 499).is_some());
+        assert!(!cache.has(segment, 1) && cache.has(segment, 499));
         cache.put(other, 7, &page(7));
         cache.forget(segment);
         assert!(cache.get(segment, 499).is_none() && cache.get(other, 7).is_some());

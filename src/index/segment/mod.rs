@@ -52,8 +52,11 @@ use crate::{
 /// Up to this many values are matched one by one.
 const FEW_VALUES: usize = 256;
 
-/// What reading a page takes, in units of [`super::names`].
-const PAGE_COST: u64 = 200;
+/// What a page takes that has to be read, and one that was, in units of [`super::names`].
+const PAGE_COST: u64 = 400;
+const CACHED_PAGE_COST: u64 = 10;
+/// Of so many pages it is asked whether they were read.
+const PAGES_ASKED: u64 = 64;
 
 /// What a segment holds, in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -408,13 +411,33 @@ impl Part for Segment {
         self.each_page(ids, &mut |page, ids| page.each_pair(ids.iter().filter_map(|id| page.position(*id)), visit))
     }
 
+    fn each_value(&self, name: &str, ids: &RoaringBitmap, visit: &mut dyn FnMut(&str)) -> Result<(), IndexError> {
+        self.each_page(ids, &mut |page, ids| {
+            page.each_value(name.as_bytes(), ids.iter().filter_map(|id| page.position(*id)), visit);
+        })
+    }
+
+    fn filter(&self, ids: &RoaringBitmap, matcher: &Matcher) -> Result<RoaringBitmap, IndexError> {
+        let mut passed = RoaringBitmap::new();
+        self.each_page(ids, &mut |page, ids| {
+            let rows = ids.iter().filter_map(|id| page.position(*id));
+            let rows = page.rows_with(matcher.name().as_bytes(), rows, |value| matcher.matches(value));
+            passed.extend(rows.filter_map(|row| page.ids().get(row)));
+        })?;
+        Ok(passed)
+    }
+
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
-        let (mut pages, mut next) = (0, ids.min());
+        let (mut pages, mut cached, mut next) = (0, 0, ids.min());
         while let Some(id) = next {
+            let n = self.pages.position(id);
             pages += 1;
-            let behind = self.pages.position(id).and_then(|n| self.pages.first_id(n + 1));
+            if pages <= PAGES_ASKED && n.is_some_and(|n| self.cache.has(self.number, n)) {
+                cached += 1;
+            }
+            let behind = n.and_then(|n| self.pages.first_id(n + 1));
             next = behind.and_then(|behind| ids.range(behind..).next());
         }
-        pages * PAGE_COST + ids.len() / 8
+        (pages - cached) * PAGE_COST + cached * CACHED_PAGE_COST + ids.len() / 8
     }
 }

@@ -3,6 +3,8 @@
 //! Series that lie together share most of their pairs, so that a page keeps each text once, in memory as on disk, and
 //! its UTF-8 is checked once. A row is read at its place, without a walk.
 
+use std::ops::Range;
+
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -151,6 +153,53 @@ impl Page {
         pair::pairs(&self.text).zip(has).filter(|(_, has)| *has).for_each(|(pair, _)| visit(pair));
     }
 
+    /// Visits each value of label `name` that one of these rows has, once.
+    pub(super) fn each_value(&self, name: &[u8], rows: impl Iterator<Item = usize>, visit: &mut dyn FnMut(&str)) {
+        let numbers = self.numbers_of(name);
+        let mut has = vec![false; numbers.len()];
+        for number in rows.filter_map(|row| self.number_in(row, &numbers)) {
+            if let Some(has) = has.get_mut(usize::from(number - numbers.start)) {
+                *has = true;
+            }
+        }
+        numbers.zip(has).filter(|(_, has)| *has).for_each(|(number, _)| visit(self.value(number)));
+    }
+
+    /// Those of these rows whose value of label `name` passes, that is "" where there is none. Each value is asked for once.
+    pub(super) fn rows_with<'a>(
+        &'a self,
+        name: &[u8],
+        rows: impl Iterator<Item = usize> + 'a,
+        passes: impl Fn(&str) -> bool + 'a,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let numbers = self.numbers_of(name);
+        let mut known: Vec<Option<bool>> = vec![None; numbers.len()];
+        let none = passes("");
+        rows.filter(move |row| {
+            let Some(number) = self.number_in(*row, &numbers) else { return none };
+            let Some(known) = known.get_mut(usize::from(number - numbers.start)) else { return false };
+            *known.get_or_insert_with(|| passes(self.value(number)))
+        })
+    }
+
+    /// The numbers of the pairs of label `name`: pairs are numbered by name and value.
+    fn numbers_of(&self, name: &[u8]) -> Range<u16> {
+        let name_at = |start: &u32| pair::pairs(self.text.get(*start as usize..).unwrap_or_default()).next();
+        // The last start is the end, where there is no pair.
+        let from = self.starts.partition_point(|start| name_at(start).is_some_and(|pair| pair.name < name));
+        let to = self.starts.partition_point(|start| name_at(start).is_some_and(|pair| pair.name <= name));
+        from as u16..to as u16
+    }
+
+    fn number_in(&self, row: usize, numbers: &Range<u16>) -> Option<u16> {
+        self.row(row).find(|number| numbers.contains(number))
+    }
+
+    fn value(&self, number: u16) -> &str {
+        let pair = pair::pairs(self.pair(number)).next();
+        pair.and_then(|pair| std::str::from_utf8(pair.value).ok()).unwrap_or_default()
+    }
+
     /// Bytes of memory it takes.
     pub(super) fn memory(&self) -> usize {
         size_of::<Self>()
@@ -165,7 +214,7 @@ impl Page {
     }
 
     /// Where a row lies in the cells.
-    fn columns(&self, row: usize) -> std::ops::Range<usize> {
+    fn columns(&self, row: usize) -> Range<usize> {
         match (self.rows.get(row), self.rows.get(row + 1)) {
             (Some(from), Some(to)) => *from as usize..*to as usize,
             _ => 0..0,
@@ -311,6 +360,22 @@ mod tests {
                 bytes.push(1);
                 prop_assert!(!page.has_labels(row, &bytes));
             }
+        }
+
+        #[test]
+        fn values_are_those_of_the_rows(series in some_series(), name in "[a-cü]{1,2}", every in 1usize..5) {
+            let page = built(&series);
+            let rows = || (0..page.len()).step_by(every);
+            let value = |row: usize| series[row].1.get(&name).unwrap_or_default();
+            let mut found = Vec::new();
+            page.each_value(name.as_bytes(), rows(), &mut |value| found.push(value.to_owned()));
+            let mut expected: Vec<&str> = rows().map(value).filter(|value| !value.is_empty()).collect();
+            expected.sort_unstable();
+            expected.dedup();
+            prop_assert_eq!(found, expected);
+            let passes = |value: &str| value < "x5";
+            let with: Vec<usize> = page.rows_with(name.as_bytes(), rows(), passes).collect();
+            prop_assert_eq!(with, rows().filter(|row| passes(value(*row))).collect::<Vec<_>>());
         }
 
         #[test]
