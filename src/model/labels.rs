@@ -158,27 +158,33 @@ impl Labels {
         self.get(METRIC_NAME)
     }
 
-    /// The labels whose name satisfies `keep`.
+    /// The labels whose name, in bytes, satisfies `keep`.
     #[must_use]
-    pub fn filtered(&self, mut keep: impl FnMut(&str) -> bool) -> Self {
+    pub fn filtered(&self, keep: impl FnMut(&[u8]) -> bool) -> Self {
         let mut bytes = Vec::with_capacity(self.0.len());
+        self.filter_into(keep, &mut bytes);
+        Self(bytes.into())
+    }
+
+    /// Likewise, but writes their canonical bytes over `out`.
+    pub(crate) fn filter_into(&self, mut keep: impl FnMut(&[u8]) -> bool, out: &mut Vec<u8>) {
+        out.clear();
         let mut rest = &self.0[..];
         // Values are copied as they stand: checking again that they are UTF-8 takes longer than all the rest.
         while let Some((name, after)) = take_str(rest)
             && let Some((_, after)) = take_str(after)
         {
-            if keep(std::str::from_utf8(name).unwrap_or_default()) {
-                bytes.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
+            if keep(name) {
+                out.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
             }
             rest = after;
         }
-        Self(bytes.into())
     }
 
     /// These labels without the metric name.
     #[must_use]
     pub fn without_metric_name(&self) -> Self {
-        if self.metric_name().is_none() { self.clone() } else { self.filtered(|name| name != METRIC_NAME) }
+        if self.metric_name().is_none() { self.clone() } else { self.filtered(|name| name != METRIC_NAME.as_bytes()) }
     }
 
     /// A builder that starts from these labels.
@@ -206,7 +212,7 @@ impl Ord for Labels {
 }
 
 /// How many bytes two texts begin with are the same.
-fn same_bytes(a: &[u8], b: &[u8]) -> usize {
+pub(super) fn same_bytes(a: &[u8], b: &[u8]) -> usize {
     let ((words, _), (others, _)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let whole = std::iter::zip(words, others).take_while(|(a, b)| a == b).count() * 8;
     whole + std::iter::zip(a.iter().skip(whole), b.iter().skip(whole)).take_while(|(a, b)| a == b).count()
@@ -334,7 +340,7 @@ fn push_str(out: &mut Vec<u8>, s: &str) {
     out.extend_from_slice(s.as_bytes());
 }
 
-fn take_str(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn take_str(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut len = 0usize;
     for (i, &byte) in bytes.iter().take(5).enumerate() {
         len |= usize::from(byte & 0x7f) << (7 * i);

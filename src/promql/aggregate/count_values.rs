@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Input, group::group_labels};
+use super::{Input, group::in_group};
 use crate::{
     model::{Labels, decimal},
     promql::{
@@ -28,7 +28,7 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
         if !row.present.any() {
             return Ok(());
         }
-        let base = group_labels(&input.inner.series(i)?.labels, &a.grouping, a.without).filtered(|n| n != label);
+        let base = input.inner.series(i)?.labels.filtered(|name| in_group(name, a) && name != label.as_bytes());
         for step in row.present.ones() {
             let Some(sample) = row.sample(step) else { continue };
             let key = match &sample {

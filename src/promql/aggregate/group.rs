@@ -1,12 +1,10 @@
 //! Which series are aggregated together.
 
-use std::collections::HashMap;
-
 use crate::{
     model::{Labels, METRIC_NAME},
     promql::{
         QueryError,
-        exec::{Context, Operator},
+        exec::{Context, LabelSets, Operator},
         plan::Aggregate,
     },
 };
@@ -21,10 +19,10 @@ pub(super) struct Groups {
     drops_name: Vec<bool>,
 }
 
-/// The labels of the group that a series with these labels belongs to.
-pub(super) fn group_labels(labels: &Labels, grouping: &[String], without: bool) -> Labels {
-    let listed = |name: &str| grouping.iter().any(|g| g == name);
-    labels.filtered(|name| if without { name != METRIC_NAME && !listed(name) } else { listed(name) })
+/// Whether the group that a series belongs to has its label of this name.
+pub(super) fn in_group(name: &[u8], a: &Aggregate) -> bool {
+    let listed = a.grouping.iter().any(|g| g.as_bytes() == name);
+    if a.without { name != METRIC_NAME.as_bytes() && !listed } else { listed }
 }
 
 impl Groups {
@@ -39,29 +37,23 @@ impl Groups {
             }
             return Ok(groups);
         }
-        let mut index: HashMap<Labels, u32> = HashMap::new();
+        let mut sets = LabelSets::default();
         groups.of_series.reserve(inner.len());
         for i in 0..inner.len() {
             if i % 1024 == 0 {
                 cx.budget.check()?;
             }
             let series = inner.series(i)?;
-            let key = group_labels(&series.labels, &a.grouping, a.without);
-            let next = groups.labels.len() as u32;
-            let group = match index.get(&key) {
-                Some(group) => *group,
-                None => {
-                    cx.budget.keep(&key)?;
-                    groups.labels.push(key.clone());
-                    index.insert(key, next);
-                    next
-                }
-            };
-            groups.of_series.push(group);
+            let (group, new) = sets.number(&series.labels, |name| in_group(name, a));
+            if let Some(labels) = new {
+                cx.budget.keep(labels)?;
+            }
+            groups.of_series.push(group as u32);
             if delayed {
                 groups.drops_name.push(series.drop_name);
             }
         }
+        groups.labels = sets.into_sets();
         Ok(groups)
     }
 

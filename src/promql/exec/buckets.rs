@@ -1,9 +1,10 @@
 //! Quantiles and fractions of histograms: classic ones, whose series differ in `le` only, and native ones.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     context::Context,
+    label_sets::LabelSets,
     merge::{Overlap, distinct},
     notes::{Monotonicity, Note, general},
     operator::{Op, Operator, Scratch, Series},
@@ -64,19 +65,17 @@ pub(super) fn ask<'c>(
             "histogram_quantiles() with a quantile that changes by the step".to_owned(),
         ));
     }
-    let mut index: HashMap<Labels, usize> = HashMap::new();
+    let mut sets = LabelSets::default();
     let mut histograms: Vec<Histogram> = Vec::new();
     for i in 0..inner.len() {
         let series = inner.series(i)?;
         let bound = series.labels.get(BUCKET_LABEL).and_then(parse_bound);
         // Names count here, as long as they haven't been dropped.
-        let key = series.labels.filtered(|name| name != BUCKET_LABEL);
-        let next = histograms.len();
-        let at = *index.entry(key.clone()).or_insert(next);
-        if at == next {
-            cx.budget.keep(&key)?;
+        let (at, new) = sets.number(&series.labels, |name| name != BUCKET_LABEL.as_bytes());
+        if let Some(labels) = new {
+            cx.budget.keep(labels)?;
             histograms.push(Histogram {
-                series: Series { labels: key, drop_name: series.drop_name },
+                series: Series { labels: labels.clone(), drop_name: series.drop_name },
                 buckets: Vec::new(),
                 others: Vec::new(),
             });

@@ -34,7 +34,7 @@ impl Series {
 
 /// The labels without those that describe the metric.
 pub(crate) fn without_metadata(labels: &Labels) -> Labels {
-    labels.filtered(|name| !METADATA_LABELS.contains(&name))
+    labels.filtered(|name| !METADATA_LABELS.iter().any(|label| label.as_bytes() == name))
 }
 
 /// A source of rows. Everything takes `&self`: any thread may ask for any row.

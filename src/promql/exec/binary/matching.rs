@@ -4,8 +4,6 @@
 //! is the "one" side: there a signature may stand for one sample at a time. The other is the "many" side, even where
 //! the matching is one to one.
 
-use std::collections::HashMap;
-
 use super::{pairs, stepwise};
 use crate::{
     model::{Labels, METRIC_NAME, Span},
@@ -15,6 +13,7 @@ use crate::{
         exec::{
             context::Context,
             grid::Grid,
+            label_sets::LabelSets,
             operator::{Op, Operator, Series, without_metadata},
         },
         plan::Binary,
@@ -30,8 +29,16 @@ pub(super) struct Signatures {
 
 /// The labels that must be equal.
 pub(super) fn signature(labels: &Labels, matching: &Matching) -> Labels {
-    let listed = |name: &str| matching.labels.iter().any(|l| l == name);
-    labels.filtered(|name| if matching.on { listed(name) } else { name != METRIC_NAME && !listed(name) })
+    labels.filtered(|name| in_signature(name, matching))
+}
+
+fn in_signature(name: &[u8], matching: &Matching) -> bool {
+    let listed = is_listed(name, matching);
+    if matching.on { listed } else { name != METRIC_NAME.as_bytes() && !listed }
+}
+
+fn is_listed(name: &[u8], matching: &Matching) -> bool {
+    matching.labels.iter().any(|label| label.as_bytes() == name)
 }
 
 impl Signatures {
@@ -41,7 +48,7 @@ impl Signatures {
         one: &dyn Operator,
         matching: &Matching,
     ) -> Result<Self, QueryError> {
-        let mut numbers: HashMap<Labels, usize> = HashMap::new();
+        let mut signatures = LabelSets::default();
         let mut number = |op: &dyn Operator| {
             let mut all = Vec::with_capacity(op.len());
             for i in 0..op.len() {
@@ -49,17 +56,17 @@ impl Signatures {
                     cx.budget.check()?;
                 }
                 let series = op.series(i)?;
-                let next = numbers.len();
-                let signature = signature(&series.labels, matching);
                 cx.budget.keep(&series.labels)?;
-                cx.budget.keep(&signature)?;
-                let n = *numbers.entry(signature).or_insert(next);
-                all.push((series, n));
+                let (number, new) = signatures.number(&series.labels, |name| in_signature(name, matching));
+                if let Some(signature) = new {
+                    cx.budget.keep(signature)?;
+                }
+                all.push((series, number));
             }
             Ok::<_, QueryError>(all)
         };
         let (many, one) = (number(many)?, number(one)?);
-        Ok(Self { many, one, count: numbers.len() })
+        Ok(Self { many, one, count: signatures.len() })
     }
 }
 
@@ -96,8 +103,7 @@ impl Matched {
         let drops_now = self.changes_meaning() || (self.return_bool && !cx.settings.delayed_name_removal);
         let mut labels = if drops_now { without_metadata(&many.labels) } else { many.labels.clone() };
         if self.one_to_one() {
-            let listed = |name: &str| self.matching.labels.iter().any(|l| l == name);
-            labels = labels.filtered(|name| listed(name) == self.matching.on);
+            labels = labels.filtered(|name| is_listed(name, &self.matching) == self.matching.on);
         }
         if !self.matching.include.is_empty() {
             let mut builder = labels.builder();

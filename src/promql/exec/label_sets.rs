@@ -1,0 +1,66 @@
+//! Distinct label sets and their numbers.
+
+use hashbrown::HashTable;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::model::Labels;
+
+/// Label sets, each once, numbered in the order they came.
+#[derive(Debug, Default)]
+pub(crate) struct LabelSets {
+    sets: Vec<Labels>,
+    by_bytes: HashTable<u32>,
+    bytes: Vec<u8>,
+}
+
+impl LabelSets {
+    /// The number of those of `labels` whose name, in bytes, satisfies `keep`, and the set itself if it is new. One that is
+    /// known is found without making it.
+    pub(crate) fn number(&mut self, labels: &Labels, keep: impl FnMut(&[u8]) -> bool) -> (usize, Option<&Labels>) {
+        let Self { sets, by_bytes, bytes } = self;
+        labels.filter_into(keep, bytes);
+        let hash = xxh3_64(bytes);
+        let of = |number: &u32| sets.get(*number as usize).map(Labels::as_bytes).unwrap_or_default();
+        if let Some(number) = by_bytes.find(hash, |number| of(number) == *bytes) {
+            return (*number as usize, None);
+        }
+        let number = sets.len();
+        by_bytes.insert_unique(hash, number as u32, |number| xxh3_64(of(number)));
+        sets.push(Labels::from_canonical(bytes));
+        (number, sets.last())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The sets, by number.
+    pub(crate) fn into_sets(self) -> Vec<Labels> {
+        self.sets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_that_are_equal_in_what_is_kept_have_one_number() {
+        let mut sets = LabelSets::default();
+        let labels = |a: &str, b: &str| Labels::from_pairs([("a", a), ("b", b)]).unwrap();
+        let mut number = |a: &str, b: &str| {
+            let (number, new) = sets.number(&labels(a, b), |name| name == b"b");
+            (number, new.map(|labels| labels.to_string()))
+        };
+        assert_eq!(number("1", "x"), (0, Some("{b=\"x\"}".to_owned())));
+        assert_eq!(number("2", "x"), (0, None));
+        assert_eq!(number("2", ""), (1, Some("{}".to_owned())));
+        for i in 0..1000 {
+            assert_eq!(number("1", &i.to_string()).0, i + 2);
+            assert_eq!(number("2", &(i / 2).to_string()), (i / 2 + 2, None));
+        }
+        assert_eq!(sets.len(), 1002);
+        assert_eq!(sets.into_sets()[2], labels("", "0"));
+    }
+}
