@@ -11,9 +11,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 
 /// Likewise for the bytes of a text.
 fn text_of(out: &mut Vec<u8>, text: &[u8]) {
-    // Looking at all bytes takes less than stopping at the first.
-    let special = |any: bool, byte: &u8| any | (*byte < b' ') | (*byte == b'"') | (*byte == b'\\');
-    if text.iter().fold(false, special) {
+    if !is_plain(text) {
         // Writing to a Vec can't fail, and a str is always valid JSON text.
         let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
         return;
@@ -21,6 +19,25 @@ fn text_of(out: &mut Vec<u8>, text: &[u8]) {
     out.push(b'"');
     out.extend_from_slice(text);
     out.push(b'"');
+}
+
+/// Whether no byte has to be escaped. Looks at eight at a time; the last may be looked at twice.
+fn is_plain(text: &[u8]) -> bool {
+    let Some(last) = text.last_chunk() else {
+        return !text.iter().any(|byte| *byte < b' ' || *byte == b'"' || *byte == b'\\');
+    };
+    let (words, _) = text.as_chunks::<8>();
+    words.iter().fold(special(*last), |any, word| any | special(*word)) == 0
+}
+
+/// Nonzero if a byte is a control character, a quote or a backslash. A byte is below n, itself below 128, when taking n away
+/// borrows into its high bit and that was not set; the lowest such byte, at least, is found rightly.
+fn special(word: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(word);
+    let below = |word: u64, n: u8| word.wrapping_sub(EACH * u64::from(n)) & !word;
+    let is = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    (below(word, b' ') | is(b'"') | is(b'\\')) & (EACH << 7)
 }
 
 /// A sample's time: seconds with three decimals, or none when they are zero.
@@ -199,6 +216,16 @@ mod tests {
     fn labels_keep_their_order_and_are_escaped() {
         let set = Labels::from_pairs([("b", "line\n\"quoted\""), ("__name__", "up"), ("ü.x", "☃")]).unwrap();
         assert_eq!(text(|out| labels(out, &set)), r#"{"__name__":"up","b":"line\n\"quoted\"","ü.x":"☃"}"#);
+    }
+
+    #[test]
+    fn each_byte_is_escaped_or_not_as_serde_json_does_wherever_it_stands() {
+        for byte in '\0'..='\u{ff}' {
+            for (before, behind) in (0..12).flat_map(|before| (0..12).map(move |behind| (before, behind))) {
+                let plain = format!("{}{byte}{}", "é".repeat(before), "~".repeat(behind));
+                assert_eq!(text(|out| string(out, &plain)), serde_json::to_string(&plain).unwrap());
+            }
+        }
     }
 
     #[test]

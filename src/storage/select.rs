@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     index::{IndexError, Segment, in_order, looks_up, path},
-    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
+    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
     seams::{
         append::SeriesId,
         room::{ITEM_BYTES, Room},
@@ -204,9 +204,8 @@ impl Select for Storage {
         let mut labels = None;
         if let Some(room) = &hints.sorted {
             let all = self.shared.labels_in(&ids, &segments, &**room)?;
-            let mut pairs: Vec<(Labels, u32)> = all.into_iter().zip(ids).collect();
-            pairs.sort_unstable();
-            let (sorted, by_labels) = pairs.into_iter().unzip();
+            let pairs: Vec<(Labels, u32)> = all.into_iter().zip(ids).collect();
+            let (sorted, by_labels) = sort_by_labels(pairs, |pair| &pair.0).into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
         }
         let (shared, pass) = (self.shared.clone(), Pass::new());
@@ -221,8 +220,8 @@ impl Select for Storage {
         };
         let limit = if ask.limit == 0 { usize::MAX } else { ask.limit };
         let ids: Vec<u32> = found.iter().take(limit).collect();
-        let mut items = self.shared.labels_in(&ids, &segments, &*ask.room)?;
-        items.sort_unstable();
+        let items = self.shared.labels_in(&ids, &segments, &*ask.room)?;
+        let items = sort_by_labels(items, |labels| labels);
         Ok(Limited { items, truncated: found.len() > ids.len() as u64 })
     }
 
@@ -249,9 +248,8 @@ impl Select for Storage {
         let found = self.shared.exemplars.lock().find(self.shared.visible(range), |series| matched.contains(series.0));
         let ids: Vec<u32> = found.keys().map(|id| id.0).collect();
         let labels = self.shared.labels_of(&ids, &segments)?;
-        let mut answer: Vec<_> = labels.into_iter().zip(found.into_values()).collect();
-        answer.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(answer)
+        let answer: Vec<_> = labels.into_iter().zip(found.into_values()).collect();
+        Ok(sort_by_labels(answer, |series| &series.0))
     }
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

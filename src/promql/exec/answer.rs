@@ -15,7 +15,7 @@ use super::{
     tally::{Tally, size},
 };
 use crate::{
-    model::{Labels, SeriesBuf},
+    model::{Labels, SeriesBuf, sort_by_labels},
     promql::{
         MatrixSeries, QueryError, Value, VectorSample,
         ast::{Edges, ValueType},
@@ -40,10 +40,14 @@ pub(crate) fn answer<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, instant: 
         }
         ValueType::Matrix => Ok(Value::Matrix(windows(cx, node, grid)?)),
         ValueType::Vector if instant => {
-            let mut vector = vector(cx, build(cx, node, grid)?, grid)?;
-            if !node.is_ordered() {
-                vector.sort_by(|a, b| a.labels.cmp(&b.labels));
+            let vector = vector(cx, build(cx, node, grid)?, grid)?;
+            if node.is_ordered() {
+                let by_labels = sort_by_labels(vector.iter().map(|sample| &sample.labels).collect(), |labels| labels);
+                refuse_equal(by_labels.into_iter())?;
+                return Ok(Value::Vector(vector));
             }
+            let vector = sort_by_labels(vector, |sample| &sample.labels);
+            refuse_equal(vector.iter().map(|sample| &sample.labels))?;
             Ok(Value::Vector(vector))
         }
         ValueType::Vector => Ok(Value::Matrix(matrix(cx, build(cx, node, grid)?, grid)?)),
@@ -75,13 +79,12 @@ fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorS
         }
         Ok(())
     })?;
-    // Operators keep labels distinct; names that go only now may make some equal.
-    let mut all: Vec<&Labels> = out.iter().map(|s| &s.labels).collect();
-    all.sort_unstable_by_key(|labels| labels.as_bytes());
-    if all.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
-        return Err(same_labelset());
-    }
     Ok(out)
+}
+
+/// Operators keep labels distinct, but names that go only at the end may make some equal. `sorted` are by labels.
+fn refuse_equal<'l>(sorted: impl Iterator<Item = &'l Labels> + Clone) -> Result<(), QueryError> {
+    if sorted.clone().zip(sorted.skip(1)).any(|(a, b)| a == b) { Err(same_labelset()) } else { Ok(()) }
 }
 
 fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
@@ -96,10 +99,8 @@ fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixS
         }
         Ok(())
     })?;
-    out.sort_by(|a, b| a.labels.cmp(&b.labels));
-    if out.windows(2).any(|pair| matches!(pair, [a, b] if a.labels == b.labels)) {
-        return Err(same_labelset());
-    }
+    let out = sort_by_labels(out, |series| &series.labels);
+    refuse_equal(out.iter().map(|series| &series.labels))?;
     Ok(out)
 }
 
@@ -164,6 +165,5 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
             out.push(MatrixSeries { labels, samples });
         }
     }
-    out.sort_by(|a, b| a.labels.cmp(&b.labels));
-    Ok(out)
+    Ok(sort_by_labels(out, |series| &series.labels))
 }
