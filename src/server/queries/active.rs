@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! slot … slot        one for each query that may run at once
-//! slot   1024 bytes: a JSON object (see below), then a line feed, then zeros; all zeros when free
+//! slot   1024 bytes: a JSON object (see below), then a line feed, then anything; begins with a zero when free
 //! {"query":"up","requestId":"…","timestamp_sec":1600000000}
 //! ```
 //!
@@ -18,7 +18,9 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::server::json;
 
 /// Bytes of a slot. A query that is longer is cut.
 const SLOT_BYTES: usize = 1024;
@@ -66,7 +68,7 @@ impl Active {
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        if let Err(error) = self.active.file.write_all_at(&[0; SLOT_BYTES], self.number * SLOT_BYTES as u64) {
+        if let Err(error) = self.active.file.write_all_at(&[0], self.number * SLOT_BYTES as u64) {
             tracing::warn!(%error, "a finished query is still noted as running");
         }
         self.active.free.lock().push(self.number);
@@ -77,10 +79,16 @@ fn fill(query: &str, request: &str, seconds: i64) -> Vec<u8> {
     let mut keep = QUERY_BYTES;
     loop {
         let cut = query.get(..query.floor_char_boundary(keep)).unwrap_or_default();
-        let mut slot = json!({"query": cut, "requestId": request, "timestamp_sec": seconds}).to_string().into_bytes();
-        slot.push(b'\n');
+        let mut slot = Vec::with_capacity(SLOT_BYTES);
+        slot.extend_from_slice(b"{\"query\":");
+        json::string(&mut slot, cut);
+        slot.extend_from_slice(b",\"requestId\":");
+        json::string(&mut slot, request);
+        slot.extend_from_slice(b",\"timestamp_sec\":");
+        slot.extend_from_slice(itoa::Buffer::new().format(seconds).as_bytes());
+        slot.extend_from_slice(b"}\n");
         if slot.len() <= SLOT_BYTES || keep == 0 {
-            slot.resize(SLOT_BYTES, 0);
+            slot.truncate(SLOT_BYTES);
             return slot;
         }
         keep /= 2;
@@ -95,6 +103,8 @@ fn read_slot(slot: &[u8]) -> Option<Value> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

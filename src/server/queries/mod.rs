@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hyper::header::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
@@ -52,15 +53,20 @@ struct Shared {
 #[derive(Default)]
 struct State {
     next: u64,
-    running: Vec<Entry>,
+    running: Vec<(u64, Noted)>,
     /// Slowest first.
-    slowest: Vec<(Duration, Value)>,
+    slowest: Vec<(Duration, Noted)>,
 }
 
-struct Entry {
-    number: u64,
+/// What is remembered of a query.
+struct Noted {
+    request: HeaderValue,
+    /// The query cut to what is shown of it.
+    asked: Asked,
+    /// In ms.
+    now: i64,
     begun: Instant,
-    told: Value,
+    error: Option<String>,
 }
 
 /// The query log: opened anew when it is to go on in another file of its name.
@@ -114,19 +120,13 @@ impl Queries {
     pub(crate) fn begin(&self, asker: &Asker, asked: &Asked, now: i64) -> Running {
         let active = self.shared.active.lock().clone();
         let slot = active.and_then(|active| active.begin(&asked.query, asker.id(), now.div_euclid(1000)));
-        let shown: String = asked.query.chars().take(SHOWN).collect();
-        let told = json!({
-            "requestId": asker.id(),
-            "query": shown,
-            "start": rfc_3339(asked.start),
-            "end": rfc_3339(asked.end),
-            "step": asked.step as f64 / 1000.0,
-            "begun": rfc_3339(now),
-        });
+        let shown = asked.query.char_indices().nth(SHOWN).and_then(|(end, _)| asked.query.get(..end));
+        let asked = Asked { query: shown.unwrap_or(&asked.query).to_owned(), ..*asked };
+        let noted = Noted { request: asker.id.clone(), asked, now, begun: Instant::now(), error: None };
         let mut state = self.shared.state.lock();
         let number = state.next;
         state.next += 1;
-        state.running.push(Entry { number, begun: Instant::now(), told });
+        state.running.push((number, noted));
         drop(state);
         Running { shared: Arc::clone(&self.shared), number, _slot: slot }
     }
@@ -134,15 +134,15 @@ impl Queries {
     /// The running queries, oldest first, and the slowest so far.
     pub(crate) fn told(&self) -> Value {
         let state = self.shared.state.lock();
-        let running: Vec<Value> = state.running.iter().map(|entry| timed(&entry.told, entry.begun.elapsed())).collect();
-        let slowest: Vec<Value> = state.slowest.iter().map(|(took, told)| timed(told, *took)).collect();
+        let running: Vec<Value> = state.running.iter().map(|(_, noted)| noted.told(noted.begun.elapsed())).collect();
+        let slowest: Vec<Value> = state.slowest.iter().map(|(took, noted)| noted.told(*took)).collect();
         json!({"running": running, "slowest": slowest})
     }
 }
 
 impl Running {
-    /// Notes how the query ended: with `stats` or with an error.
-    pub(crate) fn end(self, asker: &Asker, asked: &Asked, now: i64, outcome: Result<Value, String>) {
+    /// Notes how the query ended: with statistics, for a log that wants them, or with an error.
+    pub(crate) fn end(self, asker: &Asker, asked: &Asked, now: i64, outcome: Result<&dyn Fn() -> Value, String>) {
         self.remember(outcome.as_ref().err());
         let mut log = self.shared.log.lock();
         let Some(Log { file, .. }) = &mut *log else { return };
@@ -162,7 +162,7 @@ impl Running {
             },
         });
         let (name, value) = match outcome {
-            Ok(stats) => ("stats", stats),
+            Ok(stats) => ("stats", stats()),
             Err(error) => ("error", Value::from(error)),
         };
         if let Some(line) = line.as_object_mut() {
@@ -175,17 +175,15 @@ impl Running {
 
     fn remember(&self, error: Option<&String>) {
         let mut state = self.shared.state.lock();
-        let Some(at) = state.running.iter().position(|entry| entry.number == self.number) else { return };
-        let Entry { begun, mut told, .. } = state.running.remove(at);
-        let took = begun.elapsed();
+        let Some(at) = state.running.iter().position(|(number, _)| *number == self.number) else { return };
+        let (_, mut noted) = state.running.remove(at);
+        let took = noted.begun.elapsed();
         let place = state.slowest.partition_point(|(other, _)| *other >= took);
         if place >= SLOWEST {
             return;
         }
-        if let (Some(error), Some(told)) = (error, told.as_object_mut()) {
-            told.insert("error".to_owned(), Value::from(error.as_str()));
-        }
-        state.slowest.insert(place, (took, told));
+        noted.error = error.cloned();
+        state.slowest.insert(place, (took, noted));
         state.slowest.truncate(SLOWEST);
     }
 }
@@ -196,12 +194,23 @@ impl Drop for Running {
     }
 }
 
-fn timed(told: &Value, time: Duration) -> Value {
-    let mut told = told.clone();
-    if let Some(told) = told.as_object_mut() {
-        told.insert("seconds".to_owned(), Value::from(time.as_secs_f64()));
+impl Noted {
+    /// As `/api/v1/status/queries` shows it.
+    fn told(&self, time: Duration) -> Value {
+        let mut told = json!({
+            "requestId": self.request.to_str().unwrap_or_default(),
+            "query": self.asked.query,
+            "start": rfc_3339(self.asked.start),
+            "end": rfc_3339(self.asked.end),
+            "step": self.asked.step as f64 / 1000.0,
+            "begun": rfc_3339(self.now),
+            "seconds": time.as_secs_f64(),
+        });
+        if let (Some(error), Some(told)) = (&self.error, told.as_object_mut()) {
+            told.insert("error".to_owned(), Value::from(error.as_str()));
+        }
+        told
     }
-    told
 }
 
 fn rfc_3339(ms: i64) -> String {

@@ -36,15 +36,16 @@ pub(crate) async fn explain(params: Params, asker: &Asker, state: &State) -> Res
     let asked = question.asked.clone();
     let running = state.asked.begin(asker, &asked, state.clock.now());
     let explained = evaluate(question, analyze, state).await;
-    let outcome = match &explained {
-        Ok((explained, waited, took)) => {
-            let cost = explained.analyzed.as_ref().map(|analyzed| analyzed.stats).unwrap_or_default();
-            Ok(stats(cost, *waited, *took))
+    let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(asker, &asked, state.clock.now(), outcome);
+    let (explained, waited, took) = match explained {
+        Ok(explained) => explained,
+        Err(error) => {
+            end(Err(error.to_string()));
+            return Err(error);
         }
-        Err(error) => Err(error.to_string()),
     };
-    running.end(asker, &asked, state.clock.now(), outcome);
-    let (explained, ..) = explained?;
+    let cost = explained.analyzed.as_ref().map(|analyzed| analyzed.stats).unwrap_or_default();
+    end(Ok(&|| stats(cost, waited, took)));
     Ok(success_json(&told(&explained, state.engine.options().max_samples)))
 }
 

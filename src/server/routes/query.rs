@@ -172,17 +172,26 @@ async fn run(mut question: Question, client: Client, state: &State) -> Result<Re
     let running = state.asked.begin(&client.asker, &question.asked, state.clock.now());
     let question = Arc::new(question);
     let evaluated = evaluate(Arc::clone(&question), state).await;
-    let asked = &question.asked;
-    let (told, response) = match evaluated {
-        Err(error) => (Err(error.to_string()), Err(error)),
-        Ok(Outcome { answer: Err(error), .. }) => (Err(error.to_string()), Err(ApiError::query("query", error))),
-        Ok(Outcome { answer: Ok(answer), lost, waited, took }) => {
-            let stats = stats(answer.stats, waited, took);
-            (Ok(stats.clone()), Ok(respond(&question, client.format, answer, lost, stats)))
-        }
+    let end = |told: Result<&dyn Fn() -> serde_json::Value, String>| {
+        running.end(&client.asker, &question.asked, state.clock.now(), told);
     };
-    running.end(&client.asker, asked, state.clock.now(), told);
-    response
+    match evaluated {
+        Err(error) => {
+            end(Err(error.to_string()));
+            Err(error)
+        }
+        Ok(Outcome { answer: Err(error), .. }) => {
+            end(Err(error.to_string()));
+            Err(ApiError::query("query", error))
+        }
+        Ok(Outcome { answer: Ok(answer), lost, waited, took }) => {
+            let cost = answer.stats;
+            let stats = || stats(cost, waited, took);
+            let response = respond(&question, client.format, answer, lost, stats);
+            end(Ok(&stats));
+            Ok(response)
+        }
+    }
 }
 
 async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, ApiError> {
@@ -253,29 +262,34 @@ fn respond(
     format: Format,
     answer: QueryAnswer,
     lost: Vec<String>,
-    mut stats: serde_json::Value,
+    stats: impl Fn() -> serde_json::Value,
 ) -> Response {
     let QueryAnswer { mut value, annotations, samples_by_step, .. } = answer;
     let truncated = truncate(&mut value, question.limit);
     let remarks = Remarks::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
-    if question.per_step {
-        let Asked { start, step, .. } = question.asked;
-        // Whole seconds are written as such.
-        let seconds = |i: usize| match start.saturating_add(step.saturating_mul(i as i64)) {
-            ms if ms % 1000 == 0 => json!(ms / 1000),
-            ms => json!(ms as f64 / 1000.0),
-        };
-        if let Some(samples) = stats.get_mut("samples").and_then(serde_json::Value::as_object_mut) {
-            let by_step = samples_by_step.iter().enumerate();
-            let (looked_at, read): (Vec<_>, Vec<_>) = by_step
-                .map(|(i, [looked_at, read])| (json!([seconds(i), looked_at]), json!([seconds(i), read])))
-                .unzip();
-            samples.insert("totalQueryableSamplesPerStep".to_owned(), looked_at.into());
-            samples.insert("samplesReadPerStep".to_owned(), read.into());
+    let stats = question.with_stats.then(|| {
+        let mut stats = stats();
+        if question.per_step {
+            add_steps(&mut stats, &question.asked, &samples_by_step);
         }
-    }
-    let stats = question.with_stats.then(|| stats.to_string().into_bytes());
+        stats.to_string().into_bytes()
+    });
     format.answer(value, stats, &remarks)
+}
+
+/// Adds the samples of each step to what [`stats`] gave.
+fn add_steps(stats: &mut serde_json::Value, asked: &Asked, samples_by_step: &[[u64; 2]]) {
+    // Whole seconds are written as such.
+    let seconds = |i: usize| match asked.start.saturating_add(asked.step.saturating_mul(i as i64)) {
+        ms if ms % 1000 == 0 => json!(ms / 1000),
+        ms => json!(ms as f64 / 1000.0),
+    };
+    let Some(samples) = stats.get_mut("samples").and_then(serde_json::Value::as_object_mut) else { return };
+    let by_step = samples_by_step.iter().enumerate();
+    let (looked_at, read): (Vec<_>, Vec<_>) =
+        by_step.map(|(i, [looked_at, read])| (json!([seconds(i), looked_at]), json!([seconds(i), read]))).unzip();
+    samples.insert("totalQueryableSamplesPerStep".to_owned(), looked_at.into());
+    samples.insert("samplesReadPerStep".to_owned(), read.into());
 }
 
 /// What a query cost, as answers and the query log show it.
