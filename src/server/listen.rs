@@ -16,6 +16,7 @@ use super::{
     files,
     idle::{Idlers, Seat},
     limits::{BACKLOG, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
+    linger::Linger,
     metrics, router,
     stall::Stall,
 };
@@ -117,14 +118,17 @@ async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: w
 async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let deadlines = state.options.deadlines;
     let peer = Peer(stream.peer_addr().ok().map(|address| address.ip()));
+    let linger = Linger::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         seat.busy();
+        linger.asked();
         // In a box: hyper keeps a place for the future as long as the connection lives.
         let answering = Box::pin(router::serve(request, state.clone()));
         async {
             let answer = answering.await;
             seat.idle();
+            linger.answered();
             answer
         }
     });
@@ -139,6 +143,7 @@ async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,
+        never = linger.keep_awake() => match never {},
         _ = stopping.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await

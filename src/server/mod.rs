@@ -21,6 +21,7 @@ mod formats;
 mod idle;
 mod json;
 mod limits;
+mod linger;
 mod listen;
 mod metrics;
 mod params;
