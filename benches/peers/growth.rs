@@ -13,6 +13,7 @@ use crate::{
     generate::Fleet,
     measure,
     queries::{self, Query},
+    report::{self, Figure},
     run::{self, Found},
     serve::{Kind, Program},
 };
@@ -26,6 +27,8 @@ struct Stage {
     series: usize,
     /// CPU for a sample until all data is in its place (µs).
     cpu: f64,
+    /// CPU of the fixed work beside the load.
+    yardstick: f64,
     found: Found,
 }
 
@@ -40,8 +43,8 @@ pub(crate) fn measure(programs: &[Program], flags: &Flags, scratch: &Path) -> Fa
         let spool = Spool::write(&fleet, &dir.path().join("requests"))?;
         for program in programs {
             eprintln!("growth: {} with {series} series", program.kind.name());
-            match stage(program, &questions, &fleet, &spool, dir.path()) {
-                Ok((cpu, found)) => stages.push(Stage { kind: program.kind, series, cpu, found }),
+            match stage(program, series, &questions, (&fleet, &spool), dir.path()) {
+                Ok(stage) => stages.push(stage),
                 // What the others show is worth a table nevertheless.
                 Err(error) => println!("{} with {series} series failed: {error}\n", program.kind.name()),
             }
@@ -51,18 +54,26 @@ pub(crate) fn measure(programs: &[Program], flags: &Flags, scratch: &Path) -> Fa
     Ok(())
 }
 
-fn stage(program: &Program, questions: &[Query], fleet: &Fleet, spool: &Spool, dir: &Path) -> Fallible<(f64, Found)> {
+fn stage(
+    program: &Program,
+    series: usize,
+    questions: &[Query],
+    (fleet, spool): (&Fleet, &Spool),
+    dir: &Path,
+) -> Fallible<Stage> {
     let dir = tempfile::Builder::new().prefix("server-").tempdir_in(dir)?;
     let mut found = Found::default();
     let server = run::ingest(program, fleet, spool, dir.path(), &mut found)?;
     let server = run::settle(program, fleet, server, dir.path(), &mut found)?;
     found.answers = run::ask(program.kind, questions, fleet, &server)?;
-    let per_cpu_second = found.figure(crate::report::Figure::IngestStopped).unwrap_or(f64::NAN);
-    Ok((1e6 / per_cpu_second, found))
+    let figure = |figure| found.figure(figure).unwrap_or(f64::NAN);
+    let (cpu, yardstick) = (1e6 / figure(Figure::IngestStopped), figure(Figure::Yardstick));
+    Ok(Stage { kind: program.kind, series, cpu, yardstick, found })
 }
 
 fn print(programs: &[Program], questions: &[Query], stages: &[Stage]) {
     let counts: Vec<_> = SERIES.iter().map(usize::to_string).collect();
+    let usual = report::median(stages.iter().map(|stage| stage.yardstick).collect()).unwrap_or(f64::NAN);
     println!("| series | {} |", counts.join(" | "));
     println!("|---|{}", "--:|".repeat(SERIES.len()));
     for program in programs {
@@ -74,6 +85,7 @@ fn print(programs: &[Program], questions: &[Query], stages: &[Stage]) {
             println!("| {name}: {} | {} |", what.replace('|', "\\|"), cells.join(" | "));
         };
         row("CPU for a sample, until stopped with all data in its place (µs)", 2, &|stage| Some(stage.cpu));
+        row("likewise, at equal machine speed (µs)", 2, &|stage| Some(stage.cpu * usual / stage.yardstick));
         for (i, question) in questions.iter().enumerate() {
             let label = question.label();
             row(&format!("`{label}`, repeated (ms)"), 2, &|stage| Some(stage.found.answers.get(i)?.repeated * 1e3));

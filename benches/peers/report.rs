@@ -91,7 +91,7 @@ pub(crate) fn preamble(flags: &Flags, fleet: &Fleet, spool: &Spool, programs: &[
     println!();
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
+pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     match values.len() {
