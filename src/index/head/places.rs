@@ -1,4 +1,4 @@
-//! From ids to places. Ids are given out one after the other, so that those of a head lie densely but for some gaps.
+//! From ids to places. Ids are given out in runs, so that those of a head lie densely but for some gaps.
 
 use hashbrown::HashMap;
 
