@@ -45,6 +45,10 @@ use crate::{
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// How often retention and window ends are looked at when nothing is flushed.
 const IDLE_PAUSE: Duration = Duration::from_secs(60);
+/// Of the thread that merges: a thread that somebody waits for needn't wait for the end of its time slice then, some
+/// milliseconds.
+#[cfg(target_os = "linux")]
+const COMPACTION_NICENESS: i32 = 5;
 
 /// An open data directory.
 ///
@@ -314,6 +318,7 @@ fn flush_loop(shared: &Shared) {
 }
 
 fn compact_loop(shared: &Shared) {
+    give_way();
     let mut seen = 0;
     while !shared.work.stopped() {
         match compact::compact_once(shared) {
@@ -325,6 +330,15 @@ fn compact_loop(shared: &Shared) {
             }
         }
         shared.work.wait(&mut seen, Some(IDLE_PAUSE));
+    }
+}
+
+/// Lets threads that somebody waits for go before this one.
+fn give_way() {
+    // Elsewhere a priority is that of the process.
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, COMPACTION_NICENESS) {
+        tracing::debug!(%error, "merging goes on at the usual priority");
     }
 }
 
