@@ -87,7 +87,7 @@ fn lookups(c: &mut Criterion) {
     group.bench_function("labels_of_20000_spread", |b| b.iter(|| black_box(index.labels_of(&metric))));
     let known: Vec<Labels> = (400_000..400_500).map(pod_series).collect();
     group.bench_function("resolve_500_known", |b| {
-        b.iter(|| known.iter().for_each(|labels| drop(black_box(index.resolve(labels)))))
+        b.iter(|| known.iter().for_each(|labels| drop(black_box(index.resolve(labels, None)))))
     });
     let recent: RoaringBitmap = (count as u32 - 50_000..count as u32).collect();
     group.bench_function("label_names_of_the_recent", |b| {

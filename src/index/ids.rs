@@ -4,6 +4,10 @@
 //! brings series of all metrics, a question asks for one metric of all targets. So each metric name has a run of ids of its
 //! own, and gets another when that is used up, as long as all before: few series leave few ids unused, and many lie in few
 //! places.
+//!
+//! That is for targets that stay. Those that come and go have little in common but for the series of one target, which have
+//! most labels and all times in common and take half of the bytes as neighbours. Targets that stay show all their metrics at
+//! once: series that come long after the first of their name get ids in the order they come.
 
 use std::{hash::BuildHasher, ops::Range};
 
@@ -15,6 +19,9 @@ use crate::model::Labels;
 const FIRST: u64 = 8;
 /// Ids in a run at most: a label page of them.
 const LONGEST: u64 = 1024;
+/// How long after the first series of a name those come that have neighbouring ids (ms): as long as PromQL looks back, so that
+/// hardly a target is scraped less often.
+const TOGETHER: i64 = 5 * 60_000;
 /// Names whose runs are remembered. When there are more all runs are given up, with the ids left in them.
 const NAMES: usize = 1 << 16;
 
@@ -25,14 +32,33 @@ pub(super) struct Ids {
     end: u64,
     /// By the hash of a name. Two names of the same hash share their runs.
     runs: HashMap<u64, Run>,
+    /// For series that come late.
+    late: Run,
     hasher: DefaultHashBuilder,
 }
 
 #[derive(Debug, Default)]
 struct Run {
     left: Range<u64>,
-    /// Ids that its name has had.
+    /// Ids that were taken, of the runs before too.
     had: u64,
+    /// When its first series came (ms), as far as is known.
+    begun: Option<i64>,
+}
+
+impl Run {
+    /// The next id. A run that is used up begins anew at `end`.
+    fn take(&mut self, end: &mut u64) -> Option<u32> {
+        if self.left.is_empty() {
+            // The last ids are worth more than their order.
+            let len = self.had.clamp(FIRST, LONGEST).min((u64::from(u32::MAX) + 1).saturating_sub(*end));
+            self.left = *end..*end + len;
+            *end += len;
+        }
+        let id = u32::try_from(self.left.next()?).ok()?;
+        self.had += 1;
+        Some(id)
+    }
 }
 
 impl Ids {
@@ -46,28 +72,25 @@ impl Ids {
         self.end
     }
 
-    /// Gives out an id for a series; `None` when there is none left.
-    pub(super) fn take(&mut self, labels: &Labels) -> Option<u32> {
+    /// Gives out an id for a series that comes at `time` (ms), if that is known; `None` when there is none left.
+    pub(super) fn take(&mut self, labels: &Labels, time: Option<i64>) -> Option<u32> {
         if self.runs.len() >= NAMES {
             self.runs.clear();
         }
-        let Self { end, runs, hasher } = self;
-        let run = runs.entry(hasher.hash_one(labels.metric_name())).or_default();
-        if run.left.is_empty() {
-            // The last ids are worth more than their order.
-            let len = run.had.clamp(FIRST, LONGEST).min((u64::from(u32::MAX) + 1).saturating_sub(*end));
-            run.left = *end..*end + len;
-            *end += len;
-        }
-        let id = u32::try_from(run.left.next()?).ok()?;
-        run.had += 1;
-        Some(id)
+        let Self { end, runs, late, hasher } = self;
+        let name = hasher.hash_one(labels.metric_name());
+        let run = runs.entry(name).or_default();
+        let is_late = time.is_some_and(|time| time.saturating_sub(*run.begun.get_or_insert(time)) > TOGETHER);
+        if is_late { late.take(end) } else { run.take(end) }
     }
 
     /// Gives out an id no more that somebody else has used.
     pub(super) fn pass(&mut self, id: u32) {
         self.end = self.end.max(u64::from(id) + 1);
         self.runs.retain(|_, run| !run.left.contains(&u64::from(id)));
+        if self.late.left.contains(&u64::from(id)) {
+            self.late = Run::default();
+        }
     }
 }
 
@@ -85,14 +108,14 @@ mod tests {
         #[test]
         fn no_id_is_given_out_twice_or_after_somebody_used_it(
             from in 0u64..100,
-            steps in prop::collection::vec(prop_oneof![4 => (0usize..20).prop_map(Ok), 1 => (0u32..3000).prop_map(Err)], 0..600),
+            steps in prop::collection::vec(prop_oneof![4 => (0usize..20, 0i64..20).prop_map(Ok), 1 => (0u32..3000).prop_map(Err)], 0..600),
         ) {
             let mut ids = Ids::from(from);
             let mut used = std::collections::BTreeSet::new();
             for step in steps {
                 match step {
-                    Ok(name) => {
-                        let id = ids.take(&named(name)).unwrap();
+                    Ok((name, minute)) => {
+                        let id = ids.take(&named(name), Some(minute * 60_000)).unwrap();
                         prop_assert!(u64::from(id) >= from && used.insert(id));
                     }
                     Err(other) => {
@@ -110,8 +133,8 @@ mod tests {
         let mut ids = Ids::default();
         let mut of_one = Vec::new();
         for _ in 0..500 {
-            (0..90).for_each(|name| assert!(ids.take(&named(name)).is_some()));
-            of_one.push(ids.take(&named(90)).unwrap());
+            (0..90).for_each(|name| assert!(ids.take(&named(name), None).is_some()));
+            of_one.push(ids.take(&named(90), None).unwrap());
         }
         assert!(of_one.is_sorted());
         let pieces = of_one.chunk_by(|a, b| a + 1 == *b).count();
@@ -121,11 +144,23 @@ mod tests {
     }
 
     #[test]
+    fn series_of_targets_that_come_late_lie_as_they_come() {
+        let mut ids = Ids::default();
+        (0..50).for_each(|name| assert!(ids.take(&named(name), Some(1000)).is_some()));
+        let mut late = |at: i64| (0..50).map(|name| ids.take(&named(name), Some(at)).unwrap()).collect::<Vec<_>>();
+        let within = late(1000 + TOGETHER);
+        assert!(within.windows(2).all(|pair| pair[1] - pair[0] == FIRST as u32));
+        (0..100).for_each(|_| drop(late(1001 + TOGETHER)));
+        let after = late(i64::MAX);
+        assert!(after.chunk_by(|a, b| a + 1 == *b).count() <= 2, "{after:?}");
+    }
+
+    #[test]
     fn the_last_ids_are_given_out_too() {
         let last = u64::from(u32::MAX);
         let mut ids = Ids::from(last - 10);
         let taken: Vec<u32> =
-            (0..3).flat_map(|_| (0..8).filter_map(|name| ids.take(&named(name))).collect::<Vec<_>>()).collect();
+            (0..3).flat_map(|_| (0..8).filter_map(|name| ids.take(&named(name), None)).collect::<Vec<_>>()).collect();
         assert_eq!(taken.len(), 6);
         assert_eq!(taken.last(), Some(&u32::MAX));
     }

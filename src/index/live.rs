@@ -145,13 +145,14 @@ impl Index {
         self.state.read().ids.end()
     }
 
-    /// The id of the series with these labels, a new one if there is none.
+    /// The id of the series with these labels, a new one if there is none. `time` (ms) is about that of its first sample,
+    /// if known; which id a new series gets depends on it.
     ///
     /// Damage in a segment's tables counts as "not there": the series gets a new id, and [`Index::damage`] tells.
     ///
     /// # Errors
     /// When a segment can't be read or no id is left.
-    pub fn resolve(&self, labels: &Labels) -> Result<Resolved, IndexError> {
+    pub fn resolve(&self, labels: &Labels, time: Option<i64>) -> Result<Resolved, IndexError> {
         loop {
             let (view, epoch) = {
                 let state = self.state.read();
@@ -170,7 +171,7 @@ impl Index {
             if let Some(known) = state.known_in_head(labels) {
                 return Ok(known);
             }
-            let id = state.ids.take(labels).ok_or(IndexError::Exhausted)?;
+            let id = state.ids.take(labels, time).ok_or(IndexError::Exhausted)?;
             state.active.insert(id, labels)?;
             state.pending.insert(id);
             return Ok(Resolved { id: SeriesId(id), durable: false });

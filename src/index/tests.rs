@@ -61,7 +61,7 @@ fn realistic(i: usize) -> Labels {
 
 fn resolve_all(index: &Index, series: impl IntoIterator<Item = usize>) {
     for i in series {
-        index.resolve(&realistic(i)).unwrap();
+        index.resolve(&realistic(i), None).unwrap();
     }
 }
 
@@ -70,23 +70,23 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 7);
     let (a, b) = (labels(&[("a", "1")]), labels(&[("b", "2")]));
-    let first = index.resolve(&a).unwrap();
+    let first = index.resolve(&a, None).unwrap();
     assert_eq!(first, Resolved { id: SeriesId(7), durable: false });
-    assert_eq!(index.resolve(&a).unwrap(), first, "not durable until it is said to be");
+    assert_eq!(index.resolve(&a, None).unwrap(), first, "not durable until it is said to be");
     index.mark_durable([first.id]);
-    assert_eq!(index.resolve(&a).unwrap(), Resolved { durable: true, ..first });
+    assert_eq!(index.resolve(&a, None).unwrap(), Resolved { durable: true, ..first });
     assert_eq!(index.labels(first.id).unwrap(), Some(a.clone()));
 
     let snapshot = index.head_snapshot().series();
     assert_eq!(snapshot, [(SeriesId(7), a.clone())]);
-    let second = index.resolve(&b).unwrap();
+    let second = index.resolve(&b, None).unwrap();
     assert_eq!(second.id, SeriesId(8));
     assert_eq!(index.find(&[Matcher::equal("a", "1")]).unwrap().iter().collect::<Vec<_>>(), [7], "sealed, not gone");
     let segment = written(&disk, 1, snapshot);
     index.install(Arc::clone(&segment));
     assert_eq!(index.counts().head_series, 1);
-    assert_eq!(index.resolve(&a).unwrap(), Resolved { id: SeriesId(7), durable: true });
-    assert_eq!(index.resolve(&b).unwrap(), second);
+    assert_eq!(index.resolve(&a, None).unwrap(), Resolved { id: SeriesId(7), durable: true });
+    assert_eq!(index.resolve(&b, None).unwrap(), second);
     assert_eq!(index.head_snapshot().series(), [(SeriesId(8), b.clone())]);
 
     let again = Index::new(vec![segment], 0);
@@ -95,8 +95,8 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
     again.define(SeriesId(20), &b).unwrap();
     again.define(SeriesId(20), &b).unwrap();
     assert_eq!(again.counts().head_series, 1, "a definition that a segment has is not taken again");
-    assert_eq!(again.resolve(&b).unwrap(), Resolved { id: SeriesId(20), durable: false });
-    assert_eq!(again.resolve(&labels(&[])).unwrap().id, SeriesId(21));
+    assert_eq!(again.resolve(&b, None).unwrap(), Resolved { id: SeriesId(20), durable: false });
+    assert_eq!(again.resolve(&labels(&[]), None).unwrap().id, SeriesId(21));
     assert!(matches!(again.define(SeriesId(20), &a), Err(IndexError::Conflict { .. })));
     assert!(matches!(again.define(SeriesId(22), &b), Err(IndexError::Conflict { .. })));
     assert_eq!(again.ids().iter().collect::<Vec<_>>(), [7, 20, 21]);
@@ -106,14 +106,14 @@ fn a_series_keeps_its_id_from_head_to_segment_and_over_a_restart() {
 fn a_failed_flush_is_tried_again_with_everything() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
-    index.resolve(&realistic(0)).unwrap();
+    index.resolve(&realistic(0), None).unwrap();
     let snapshot = index.head_snapshot().series();
     for op in [Op::Create, Op::Append, Op::Sync, Op::SyncDir] {
         disk.fail_next(op, "", ErrorKind::StorageFull);
         assert!(matches!(Segment::write(&disk, &path(1), snapshot.clone()), Err(IndexError::Io { .. })));
         assert!(disk.list_all().is_empty(), "{op:?} left something behind");
     }
-    index.resolve(&realistic(1)).unwrap();
+    index.resolve(&realistic(1), None).unwrap();
     let snapshot = index.head_snapshot().series();
     assert_eq!(snapshot.len(), 2);
     index.install(written(&disk, 1, snapshot));
@@ -124,9 +124,9 @@ fn a_failed_flush_is_tried_again_with_everything() {
 #[test]
 fn the_last_id_is_given_out_and_then_none() {
     let index = Index::new(Vec::new(), u64::from(u32::MAX));
-    assert_eq!(index.resolve(&realistic(0)).unwrap().id, SeriesId(u32::MAX));
-    assert!(matches!(index.resolve(&realistic(1)), Err(IndexError::Exhausted)));
-    assert_eq!(index.resolve(&realistic(0)).unwrap().id, SeriesId(u32::MAX));
+    assert_eq!(index.resolve(&realistic(0), None).unwrap().id, SeriesId(u32::MAX));
+    assert!(matches!(index.resolve(&realistic(1), None), Err(IndexError::Exhausted)));
+    assert_eq!(index.resolve(&realistic(0), None).unwrap().id, SeriesId(u32::MAX));
 }
 
 #[test]
@@ -142,7 +142,7 @@ fn threads_that_meet_the_same_series_agree_while_the_head_is_flushed() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
     let ids: Vec<Vec<SeriesId>> = std::thread::scope(|scope| {
-        let resolve = || (0..2000).map(|i| index.resolve(&realistic(i)).unwrap().id).collect();
+        let resolve = || (0..2000).map(|i| index.resolve(&realistic(i), None).unwrap().id).collect();
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(resolve)).collect();
         for n in 0..6 {
             let snapshot = index.head_snapshot().series();
@@ -189,9 +189,9 @@ fn cardinality_counts_each_pair_once_over_all_parts() {
     let index = Index::new(Vec::new(), 0);
     for part in 0..3 {
         for i in 0..4 {
-            index.resolve(&labels(&[("__name__", "up"), ("job", "x"), ("i", &format!("{part}{i}"))])).unwrap();
+            index.resolve(&labels(&[("__name__", "up"), ("job", "x"), ("i", &format!("{part}{i}"))]), None).unwrap();
         }
-        index.resolve(&labels(&[("__name__", "down"), ("only", &"v".repeat(part + 1))])).unwrap();
+        index.resolve(&labels(&[("__name__", "down"), ("only", &"v".repeat(part + 1))]), None).unwrap();
         if part < 2 {
             index.install(written(&disk, part, index.head_snapshot().series()));
         }
@@ -214,7 +214,8 @@ fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
         index.install(written(&disk, n, index.head_snapshot().series()));
     }
     let old = index.segments();
-    let by_id: BTreeMap<u32, usize> = (0..1500).map(|i| (index.resolve(&realistic(i)).unwrap().id.0, i)).collect();
+    let by_id: BTreeMap<u32, usize> =
+        (0..1500).map(|i| (index.resolve(&realistic(i), None).unwrap().id.0, i)).collect();
     let keep: RoaringBitmap = by_id.keys().copied().filter(|id| id % 7 != 0).collect();
     let summary = Segment::merge(&disk, &path(9), &old, &keep).unwrap();
     assert_eq!(summary.series, keep.len());
@@ -246,13 +247,16 @@ fn damage_in_a_page_gives_its_series_a_new_id_and_is_told() {
     index.install(written(&disk, 1, index.head_snapshot().series()));
     disk.flip_bit(&path(1), 20, 1).unwrap();
     let known = index.ids();
-    let resolved = index.resolve(&realistic(3)).unwrap();
+    let resolved = index.resolve(&realistic(3), None).unwrap();
     assert!(!resolved.durable && !known.contains(resolved.id.0));
-    assert_eq!(index.resolve(&realistic(3)).unwrap(), resolved);
+    assert_eq!(index.resolve(&realistic(3), None).unwrap(), resolved);
     assert_eq!(index.damage().len(), 1);
     assert!(index.damage()[0].contains("1.idx: a page of the series table at byte 0 is damaged"));
     disk.fail_next(Op::Read, "1.idx", ErrorKind::Other);
-    assert!(matches!(index.resolve(&realistic(4)), Err(IndexError::Io { .. })), "an unreadable disk is no damage");
+    assert!(
+        matches!(index.resolve(&realistic(4), None), Err(IndexError::Io { .. })),
+        "an unreadable disk is no damage"
+    );
 }
 
 #[test]
@@ -362,7 +366,7 @@ proptest! {
         let mut model: BTreeMap<u32, Labels> = BTreeMap::new();
         for (n, (labels, action)) in series.iter().enumerate() {
             let known = model.iter().find(|(_, other)| *other == labels).map(|(id, _)| *id);
-            let id = index.resolve(labels).unwrap().id.0;
+            let id = index.resolve(labels, None).unwrap().id.0;
             prop_assert!(known.map_or(!model.contains_key(&id), |known| known == id));
             prop_assert!(u64::from(id) < index.next_id());
             model.insert(id, labels.clone());
@@ -404,7 +408,7 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
     let disk = SimDisk::new();
     let index = Index::new(Vec::new(), 0);
     for i in 0..2000 {
-        index.resolve(&labels(&[("id", &format!("{i:04}")), (&format!("n{i:04}"), "x")])).unwrap();
+        index.resolve(&labels(&[("id", &format!("{i:04}")), (&format!("n{i:04}"), "x")]), None).unwrap();
         if i == 1000 {
             index.install(written(&disk, 0, index.head_snapshot().series()));
         }

@@ -131,11 +131,12 @@ impl<'a> Replay<'a> {
     /// The batch of a record, once the index knows its series.
     fn decode(&mut self, payload: &[u8]) -> Result<Batch, String> {
         let mut batch = wal::record::decode(payload).map_err(|error| error.to_string())?;
+        let time = batch.floats.first().map(|sample| sample.time);
         for (id, labels) in &batch.series {
             match self.shared.index.define(*id, labels) {
                 Ok(()) => {}
                 Err(error @ IndexError::Conflict { .. }) => {
-                    let known = self.shared.index.resolve(labels).map_err(|e| e.to_string())?.id;
+                    let known = self.shared.index.resolve(labels, time).map_err(|e| e.to_string())?.id;
                     if known == *id {
                         return Err(error.to_string());
                     }

@@ -353,7 +353,10 @@ impl Append for Storage {
         fingerprint: Option<Fingerprint>,
         batch: &mut Batch,
     ) -> Result<SeriesId, AppendError> {
-        let resolved = self.shared.index.resolve(labels).map_err(|error| match error {
+        // About the time that its first sample will have.
+        let stored = self.shared.view.load().active.times().map(|times| times.end);
+        let time = batch.floats.last().map(|sample| sample.time).max(stored);
+        let resolved = self.shared.index.resolve(labels, time).map_err(|error| match error {
             crate::index::IndexError::Exhausted => AppendError::SeriesExhausted,
             other => AppendError::Storage(other.to_string()),
         })?;
