@@ -11,7 +11,7 @@
 //!          body
 //!          crc32 of everything above        u32
 //! body     next_file                        u64, number of the next table or segment
-//!          next_series                      u64, the next series id
+//!          next_series                      u64, no series has this id or a higher one
 //!          wal_start                        u64, first log segment whose data may not be in tables
 //!          newest delete                    u64, its number, 0 before the first
 //!          floor                            i64, retention by size has dropped samples before this time (ms)
