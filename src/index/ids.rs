@@ -19,9 +19,9 @@ use crate::model::Labels;
 const FIRST: u64 = 8;
 /// Ids in a run at most: a label page of them.
 const LONGEST: u64 = 1024;
-/// How long after the first series of a name those come that have neighbouring ids (ms): as long as PromQL looks back, so that
-/// hardly a target is scraped less often.
-const TOGETHER: i64 = 5 * 60_000;
+/// How long after the first series of a name those come that have neighbouring ids (ms): within Prometheus' scrape interval,
+/// if nobody says otherwise, all targets show that are there.
+const TOGETHER: i64 = 60_000;
 /// Names whose runs are remembered. When there are more all runs are given up, with the ids left in them.
 const NAMES: usize = 1 << 16;
 
@@ -34,6 +34,8 @@ pub(super) struct Ids {
     runs: HashMap<u64, Run>,
     /// For series that come late.
     late: Run,
+    /// When the latest series came whose time was known (ms).
+    time: Option<i64>,
     hasher: DefaultHashBuilder,
 }
 
@@ -72,12 +74,14 @@ impl Ids {
         self.end
     }
 
-    /// Gives out an id for a series that comes at `time` (ms), if that is known; `None` when there is none left.
+    /// Gives out an id for a series that comes at `time` (ms); one whose time isn't known comes with the one before. `None`
+    /// when there is none left.
     pub(super) fn take(&mut self, labels: &Labels, time: Option<i64>) -> Option<u32> {
         if self.runs.len() >= NAMES {
             self.runs.clear();
         }
-        let Self { end, runs, late, hasher } = self;
+        self.time = time.or(self.time);
+        let Self { end, runs, late, time, hasher } = self;
         let name = hasher.hash_one(labels.metric_name());
         let run = runs.entry(name).or_default();
         let is_late = time.is_some_and(|time| time.saturating_sub(*run.begun.get_or_insert(time)) > TOGETHER);
@@ -114,8 +118,8 @@ mod tests {
             let mut used = std::collections::BTreeSet::new();
             for step in steps {
                 match step {
-                    Ok((name, minute)) => {
-                        let id = ids.take(&named(name), Some(minute * 60_000)).unwrap();
+                    Ok((name, step)) => {
+                        let id = ids.take(&named(name), Some(step * 10_000)).unwrap();
                         prop_assert!(u64::from(id) >= from && used.insert(id));
                     }
                     Err(other) => {

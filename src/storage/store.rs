@@ -353,9 +353,8 @@ impl Append for Storage {
         fingerprint: Option<Fingerprint>,
         batch: &mut Batch,
     ) -> Result<SeriesId, AppendError> {
-        // About the time that its first sample will have.
-        let stored = self.shared.view.load().active.times().map(|times| times.end);
-        let time = batch.floats.last().map(|sample| sample.time).max(stored);
+        // Its first sample will be about as old as what was sent along.
+        let time = batch.floats.last().map(|sample| sample.time);
         let resolved = self.shared.index.resolve(labels, time).map_err(|error| match error {
             crate::index::IndexError::Exhausted => AppendError::SeriesExhausted,
             other => AppendError::Storage(other.to_string()),
