@@ -85,7 +85,12 @@ impl Ids {
         let name = hasher.hash_one(labels.metric_name());
         let run = runs.entry(name).or_default();
         let is_late = time.is_some_and(|time| time.saturating_sub(*run.begun.get_or_insert(time)) > TOGETHER);
-        if is_late { late.take(end) } else { run.take(end) }
+        if is_late {
+            // From now on, whatever their times: the ids of a name ascend as its series come.
+            run.begun = Some(i64::MIN);
+            return late.take(end);
+        }
+        run.take(end)
     }
 
     /// Gives out an id no more that somebody else has used.
