@@ -88,6 +88,9 @@ impl Ids {
         if is_late {
             // From now on, whatever their times: the ids of a name ascend as its series come.
             run.begun = Some(i64::MIN);
+            if late.left.start < run.left.start {
+                late.left = 0..0;
+            }
             return late.take(end);
         }
         run.take(end)
