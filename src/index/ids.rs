@@ -89,7 +89,7 @@ impl Ids {
             // From now on, whatever their times: the ids of a name ascend as its series come.
             run.begun = Some(i64::MIN);
             if late.left.start < run.left.start {
-                late.left = 0..0;
+                *late = Run::default();
             }
             return late.take(end);
         }
@@ -108,6 +108,8 @@ impl Ids {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -123,12 +125,14 @@ mod tests {
             steps in prop::collection::vec(prop_oneof![4 => (0usize..20, 0i64..20).prop_map(Ok), 1 => (0u32..3000).prop_map(Err)], 0..600),
         ) {
             let mut ids = Ids::from(from);
-            let mut used = std::collections::BTreeSet::new();
+            let mut used = BTreeSet::new();
+            let mut latest = [None; 20];
             for step in steps {
                 match step {
                     Ok((name, step)) => {
                         let id = ids.take(&named(name), Some(step * 10_000)).unwrap();
                         prop_assert!(u64::from(id) >= from && used.insert(id));
+                        prop_assert!(latest[name].replace(id) < Some(id), "those of a name ascend");
                     }
                     Err(other) => {
                         ids.pass(other);
