@@ -1,10 +1,10 @@
 //! Which series are aggregated together.
 
 use crate::{
-    model::{Labels, METRIC_NAME},
+    model::Labels,
     promql::{
         QueryError,
-        exec::{Context, LabelSets, Operator},
+        exec::{Context, LabelSets, Operator, counts},
         plan::Aggregate,
     },
 };
@@ -21,8 +21,7 @@ pub(super) struct Groups {
 
 /// Whether the group that a series belongs to has its label of this name.
 pub(super) fn in_group(name: &[u8], a: &Aggregate) -> bool {
-    let listed = a.grouping.iter().any(|g| g.as_bytes() == name);
-    if a.without { name != METRIC_NAME.as_bytes() && !listed } else { listed }
+    counts(name, &a.grouping, !a.without)
 }
 
 impl Groups {

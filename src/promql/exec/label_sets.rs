@@ -1,9 +1,18 @@
-//! Distinct label sets and their numbers.
+//! Label sets that decide what belongs together, and their numbers.
 
 use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::model::Labels;
+use crate::model::{Labels, METRIC_NAME};
+
+/// Whether a label counts: with `on` (or `by`) if it is listed, else if it is neither that nor the metric name.
+pub(crate) fn counts(name: &[u8], listed: &[String], on: bool) -> bool {
+    is_listed(name, listed) == on && (on || name != METRIC_NAME.as_bytes())
+}
+
+pub(crate) fn is_listed(name: &[u8], listed: &[String]) -> bool {
+    listed.iter().any(|label| label.as_bytes() == name)
+}
 
 /// Label sets, each once, numbered in the order they came.
 #[derive(Debug, Default)]

@@ -50,7 +50,7 @@ pub(crate) use block::Block;
 pub(crate) use build::build_within;
 pub(crate) use context::{Context, Settings};
 pub(crate) use drive::for_each_row;
-pub(crate) use label_sets::LabelSets;
+pub(crate) use label_sets::{LabelSets, counts};
 pub(crate) use memo::Memo;
 pub(crate) use notes::{Note, Notes, general};
 pub(crate) use operator::{Operator, Scratch, Series};

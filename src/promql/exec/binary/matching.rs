@@ -6,14 +6,14 @@
 
 use super::{pairs, stepwise};
 use crate::{
-    model::{Labels, METRIC_NAME, Span},
+    model::{Labels, Span},
     promql::{
         QueryError,
         ast::{BinaryOp, Cardinality, Matching},
         exec::{
             context::Context,
             grid::Grid,
-            label_sets::LabelSets,
+            label_sets::{LabelSets, counts, is_listed},
             operator::{Op, Operator, Series, without_metadata},
         },
         plan::Binary,
@@ -33,12 +33,7 @@ pub(super) fn signature(labels: &Labels, matching: &Matching) -> Labels {
 }
 
 fn in_signature(name: &[u8], matching: &Matching) -> bool {
-    let listed = is_listed(name, matching);
-    if matching.on { listed } else { name != METRIC_NAME.as_bytes() && !listed }
-}
-
-fn is_listed(name: &[u8], matching: &Matching) -> bool {
-    matching.labels.iter().any(|label| label.as_bytes() == name)
+    counts(name, &matching.labels, matching.on)
 }
 
 impl Signatures {
@@ -103,7 +98,7 @@ impl Matched {
         let drops_now = self.changes_meaning() || (self.return_bool && !cx.settings.delayed_name_removal);
         let mut labels = if drops_now { without_metadata(&many.labels) } else { many.labels.clone() };
         if self.one_to_one() {
-            labels = labels.filtered(|name| is_listed(name, &self.matching) == self.matching.on);
+            labels = labels.filtered(|name| is_listed(name, &self.matching.labels) == self.matching.on);
         }
         if !self.matching.include.is_empty() {
             let mut builder = labels.builder();
