@@ -86,6 +86,7 @@ fn print(programs: &[Program], questions: &[Query], stages: &[Stage]) {
         };
         row("CPU for a sample, until stopped with all data in its place (µs)", 2, &|stage| Some(stage.cpu));
         row("likewise, at equal machine speed (µs)", 2, &|stage| Some(stage.cpu * usual / stage.yardstick));
+        row("peak RSS during the load (MiB)", 0, &|stage| stage.found.figure(Figure::Peak));
         for (i, question) in questions.iter().enumerate() {
             let label = question.label();
             row(&format!("`{label}`, repeated (ms)"), 2, &|stage| Some(stage.found.answers.get(i)?.repeated * 1e3));

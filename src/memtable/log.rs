@@ -83,10 +83,8 @@ impl Log {
             return;
         }
         let in_order = self.sorted == self.entries.len() && self.times.is_none_or(|times| times.end < time);
-        self.times = Some(match self.times {
-            Some(times) => TimeRange::new(times.start.min(time), times.end.max(time)),
-            None => TimeRange::new(time, time),
-        });
+        let at = TimeRange::new(time, time);
+        self.times = Some(self.times.map_or(at, |times| times.join(at)));
         self.values += value.heap();
         self.entries.push((time, value));
         if in_order {

@@ -130,7 +130,7 @@ impl Series {
             .zip(self.open.last())
             .map(|(start, (end, _))| TimeRange::new(start, end));
         match (run, self.log_times()) {
-            (Some(a), Some(b)) => Some(TimeRange::new(a.start.min(b.start), a.end.max(b.end))),
+            (Some(a), Some(b)) => Some(a.join(b)),
             (a, b) => a.or(b),
         }
     }

@@ -62,9 +62,7 @@ impl Change {
         change(series);
         self.bytes += series.heap() as isize - before.0 as isize;
         self.samples += series.samples() as isize - before.1 as isize;
-        self.times = Some(match self.times {
-            Some(times) => TimeRange::new(times.start.min(time), times.end.max(time)),
-            None => TimeRange::new(time, time),
-        });
+        let at = TimeRange::new(time, time);
+        self.times = Some(self.times.map_or(at, |times| times.join(at)));
     }
 }

@@ -40,6 +40,23 @@ impl TimeRange {
         self.start <= t && t <= self.end
     }
 
+    /// The smallest range around both.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// From the first to the last time of a series' samples, whose columns each ascend.
+    #[must_use]
+    pub(crate) fn of_samples(floats: &[i64], histograms: &[(i64, Arc<Histogram>)]) -> Option<Self> {
+        let floats = floats.first().zip(floats.last()).map(|(first, last)| Self::new(*first, *last));
+        let histograms = histograms.first().zip(histograms.last()).map(|(first, last)| Self::new(first.0, last.0));
+        match (floats, histograms) {
+            (Some(floats), Some(histograms)) => Some(floats.join(histograms)),
+            (floats, histograms) => floats.or(histograms),
+        }
+    }
+
     /// Whether the two ranges share a millisecond.
     #[must_use]
     pub const fn overlaps(self, other: Self) -> bool {
@@ -161,8 +178,6 @@ impl SeriesBuf {
     /// Times of the first and the last sample.
     #[must_use]
     pub fn time_range(&self) -> Option<TimeRange> {
-        let firsts = [self.times.first().copied(), self.histograms.first().map(|h| h.0)];
-        let lasts = [self.times.last().copied(), self.histograms.last().map(|h| h.0)];
-        Some(TimeRange::new(firsts.into_iter().flatten().min()?, lasts.into_iter().flatten().max()?))
+        TimeRange::of_samples(&self.times, &self.histograms)
     }
 }

@@ -15,10 +15,6 @@ struct Seen {
     last: Option<(u32, i64)>,
 }
 
-fn around(a: Option<TimeRange>, b: TimeRange) -> TimeRange {
-    a.map_or(b, |a| TimeRange::new(a.start.min(b.start), a.end.max(b.end)))
-}
-
 impl Table {
     /// Reads and decodes everything, compares it with the table's own summaries, and hands each thing wrong to `found`.
     ///
@@ -70,7 +66,7 @@ impl Table {
             }
             seen.last = Some((id, range.end));
             samples += out.len() as u64;
-            times = Some(around(times, range));
+            times = Some(times.map_or(range, |all: TimeRange| all.join(range)));
             ids = Some((ids.map_or(id, |(first, _)| first), id));
             seen.series.insert(id);
             piece += 1;
@@ -79,7 +75,7 @@ impl Table {
             return Err(wrong("series, times or number of samples are not those in the block index"));
         }
         seen.samples += samples;
-        seen.times = times.map(|times| around(seen.times, times));
+        seen.times = seen.times.into_iter().chain(times).reduce(TimeRange::join);
         Ok(())
     }
 }

@@ -39,9 +39,7 @@ impl<'a> Piece<'a> {
 
     /// Times of the first and the last sample.
     pub(super) fn time_range(&self) -> Option<TimeRange> {
-        let firsts = [self.times.first().copied(), self.histograms.first().map(|h| h.0)];
-        let lasts = [self.times.last().copied(), self.histograms.last().map(|h| h.0)];
-        Some(TimeRange::new(firsts.into_iter().flatten().min()?, lasts.into_iter().flatten().max()?))
+        TimeRange::of_samples(self.times, self.histograms)
     }
 
     /// The first time that breaks the rules of [`SeriesBuf`], if any.

@@ -426,7 +426,7 @@ proptest! {
         prop_assert_eq!(table.series().iter().collect::<Vec<_>>(), held.clone());
         prop_assert_eq!(summary.samples, model.values().map(|s| s.len() as u64).sum::<u64>());
         let ends = model.values().filter_map(SeriesBuf::time_range);
-        let all = ends.reduce(|a, b| TimeRange::new(a.start.min(b.start), a.end.max(b.end)));
+        let all = ends.reduce(TimeRange::join);
         prop_assert_eq!(summary.times, all.unwrap_or(TimeRange::new(i64::MAX, i64::MIN)));
         prop_assert_eq!(summary.bytes, bytes_of(&disk, "t").len() as u64);
         table.verify().unwrap();

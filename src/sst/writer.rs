@@ -89,7 +89,7 @@ impl TableWriter {
         self.last = Some((id, times.end));
         self.series.insert(id.0);
         self.samples += samples.len() as u64;
-        self.times = TimeRange::new(self.times.start.min(times.start), self.times.end.max(times.end));
+        self.times = self.times.join(times);
         Ok(())
     }
 

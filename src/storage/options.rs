@@ -91,7 +91,7 @@ impl StorageOptions {
     pub fn for_memory(budget: usize) -> Self {
         let share = |shares: usize, low: usize, high: usize| (budget / 32 * shares).clamp(low, high);
         Self {
-            memtable_bytes: share(5, 3 << 20, 64 << 20),
+            memtable_bytes: share(5, 3 << 20, 128 << 20),
             block_cache_bytes: share(6, 3 << 20, 1 << 30),
             page_cache_bytes: share(2, 1 << 20, 64 << 20),
             queue_bytes: share(4, 2 << 20, 64 << 20),

@@ -57,7 +57,7 @@ impl Status for Storage {
             .memtables()
             .filter_map(crate::memtable::Memtable::times)
             .chain(view.tables.iter().map(|t| t.table.summary().times))
-            .reduce(|a, b| TimeRange::new(a.start.min(b.start), a.end.max(b.end)));
+            .reduce(TimeRange::join);
         let (index, blocks) = (shared.index.counts(), shared.blocks.counts());
         StoreStatus {
             head_series: view.memtables().map(|m| m.series()).fold(roaring::RoaringBitmap::new(), |a, b| a | b).len(),
