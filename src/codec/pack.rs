@@ -66,34 +66,74 @@ impl Plan {
     }
 }
 
-/// Finds the cheapest window of values: the base and width that leave the right ones out as exceptions.
+/// Finds the cheapest window of at most [`FRAME`] values: the base and width that leave the right ones out as exceptions.
 pub(super) fn plan(values: &[i64]) -> Plan {
-    let mut scratch = [0i64; FRAME];
-    let n = values.len().min(FRAME);
-    let (sorted, _) = scratch.split_at_mut(n);
     let (mut low, mut high) = (i64::MAX, i64::MIN);
-    for (to, from) in sorted.iter_mut().zip(values) {
-        *to = *from;
-        low = low.min(*from);
-        high = high.max(*from);
+    for value in values {
+        low = low.min(*value);
+        high = high.max(*value);
     }
-    if n == 0 {
+    if values.is_empty() {
         return Plan::new(0, 0, 0);
     }
     let span = (high as u64).wrapping_sub(low as u64);
-    let full = bits(span);
-    let mut best = Plan::new(n, low, span);
+    let whole = Plan::new(values.len(), low, span);
     // Without more than two bits there is nothing to win from outliers.
-    if full <= 2 {
-        return best;
+    if bits(span) <= 2 || !outliers_may_pay(values, low, span, whole.bytes) {
+        return whole;
     }
+    plan_with_outliers(values, span, whole)
+}
+
+/// What `exceptions` cost in a frame that spans so much. An outlier's distance has about as many bits as the whole frame.
+fn aside(exceptions: usize, span: u64) -> usize {
+    if exceptions == 0 { 0 } else { 1 + exceptions * (1 + varint::len(1 << bits(span).min(63))) }
+}
+
+/// Whether a plan that leaves values out could take less than `bytes`. Tells most frames that have no outliers without
+/// sorting them.
+///
+/// Values are counted by their distance from the lowest, in up to 32 steps. A window of so many steps reaches into one
+/// more, which bounds how many values it has; and those it has, the highest of them in the window's upper half, take at least
+/// a bit less than its width each.
+fn outliers_may_pay(values: &[i64], low: i64, span: u64, bytes: usize) -> bool {
+    const STEPS: u32 = 5;
+    let n = values.len();
+    let shift = bits(span).saturating_sub(STEPS);
+    // How many values lie below each step: a frame's fit a byte.
+    let mut below = [0u8; (1 << STEPS) + 1];
+    for value in values {
+        let step = (*value as u64).wrapping_sub(low as u64) >> shift;
+        if let Some(count) = below.get_mut(step as usize + 1) {
+            *count += 1;
+        }
+    }
+    let mut sum = 0;
+    for count in &mut below {
+        sum += *count;
+        *count = sum;
+    }
+    (shift..bits(span)).any(|width| {
+        let reach = (1 << (width - shift)) + usize::from(shift > 0);
+        let ends = below.iter().skip(reach).zip(&below);
+        let most = ends.map(|(end, start)| end - start).max().map_or(n, usize::from);
+        // Narrower windows than one step have no more values than that.
+        let least = if width == shift { 0 } else { (n * (width as usize - 1)).div_ceil(8) };
+        2 + least + aside(n - most, span) < bytes
+    })
+}
+
+/// The cheapest window, at worst that of the plan for `whole` frame.
+fn plan_with_outliers(values: &[i64], span: u64, whole: Plan) -> Plan {
+    let mut scratch = [0i64; FRAME];
+    let n = values.len().min(FRAME);
+    let (sorted, _) = scratch.split_at_mut(n);
+    sorted.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
     sorted.sort_unstable();
-    // An outlier's distance has about as many bits as the whole frame spans.
-    let aside =
-        |exceptions: usize| if exceptions == 0 { 0 } else { 1 + exceptions * (1 + varint::len(1 << full.min(63))) };
-    for width in (0..full).rev() {
+    let mut best = whole;
+    for width in (0..bits(span)).rev() {
         let (base, highest, covered) = widest_window(sorted, width);
-        let aside = aside(n - covered);
+        let aside = aside(n - covered, span);
         let mut found = Plan::new(n, base, highest);
         found.bytes += aside;
         if found.bytes < best.bytes {
@@ -247,6 +287,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_frame_that_is_told_to_have_no_outliers_has_none(
+            shift in 0u32..62,
+            values in prop::collection::vec((any::<u64>(), 0u32..8), 1..=FRAME),
+            // Most lie close together when they are narrowed by this.
+            narrowing in 0u32..40,
+        ) {
+            let value = |(v, far): &(u64, u32)| (v >> (shift + if *far == 0 { 0 } else { narrowing }).min(63)) as i64;
+            let values: Vec<i64> = values.iter().map(value).collect();
+            let (low, high) = (*values.iter().min().unwrap(), *values.iter().max().unwrap());
+            let span = (high as u64).wrapping_sub(low as u64);
+            let whole = Plan::new(values.len(), low, span);
+            let best = plan_with_outliers(&values, span, whole);
+            prop_assert!(best.bytes == whole.bytes || outliers_may_pay(&values, low, span, whole.bytes));
+            prop_assert_eq!(plan(&values).bytes, if bits(span) <= 2 { whole.bytes } else { best.bytes });
+        }
+
         #[test]
         fn values_of_every_width_come_back(shift in 0u32..64, base: i64, values in prop::collection::vec(any::<u64>(), 0..=FRAME), odd: Option<(prop::sample::Index, i64)>) {
             let mut values: Vec<i64> = values.into_iter().map(|v| base.wrapping_add((v >> shift) as i64)).collect();
