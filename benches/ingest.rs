@@ -13,7 +13,10 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
     hint::black_box,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll, Waker},
 };
 
@@ -50,15 +53,35 @@ impl Hasher for AsItIs {
     }
 }
 
-/// Remembers fingerprints and drops samples.
+/// Remembers fingerprints in their order, as the store does, and drops samples.
 #[derive(Default)]
 struct Door {
-    known: RwLock<HashMap<Fingerprint, SeriesId, BuildHasherDefault<AsItIs>>>,
+    known: RwLock<Known>,
+    last: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Known {
+    entries: Vec<(Fingerprint, SeriesId)>,
+    places: HashMap<Fingerprint, usize, BuildHasherDefault<AsItIs>>,
 }
 
 impl Append for Door {
     fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-        self.known.read().get(&fingerprint).copied()
+        let known = self.known.read();
+        let next = self.last.load(Relaxed) + 1;
+        let is = |place: &usize| known.entries.get(*place).is_some_and(|entry| entry.0 == fingerprint);
+        let place = if is(&next) { next } else { *known.places.get(&fingerprint)? };
+        self.last.store(place, Relaxed);
+        known.entries.get(place).map(|entry| entry.1)
+    }
+
+    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        let known = self.known.read();
+        let last = self.last.load(Relaxed);
+        let behind = known.entries.get(last + 1..).unwrap_or_default().iter().take(most);
+        self.last.store(last + behind.len(), Relaxed);
+        next.extend(behind);
     }
 
     fn series(&self, _: &Labels, fingerprint: Option<Fingerprint>, batch: &mut Batch) -> Result<SeriesId, AppendError> {
@@ -68,7 +91,12 @@ impl Append for Door {
     }
 
     fn append(&self, batch: Batch) -> Appending<'_> {
-        self.known.write().extend(batch.fingerprints.iter().copied());
+        let mut known = self.known.write();
+        for entry in &batch.fingerprints {
+            let place = known.entries.len();
+            known.entries.push(*entry);
+            known.places.insert(entry.0, place);
+        }
         black_box(&batch.floats);
         Box::pin(std::future::ready(Ok(())))
     }

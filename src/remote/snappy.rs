@@ -3,10 +3,19 @@
 //! A block says first how long it gets (a varint). That number comes from a stranger, so it is held against the limit
 //! and against what the body could inflate to at best before any memory is taken.
 
+use std::cell::Cell;
+
 /// A snappy block never inflates to more than this many times its size: its densest element is a copy of 64 bytes in 3.
 const MAX_EXPANSION: usize = 22;
+/// A thread keeps a buffer up to this size (bytes) for the next block.
+const KEPT: usize = 1 << 20;
 /// What the framed format starts with; as a block it would be corrupt.
 const FRAMED: &[u8] = b"\xff\x06\x00\x00sNaPpY";
+
+thread_local! {
+    /// What the last block inflated to lies in it still, so that the next one costs neither zeros nor new pages.
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Why a body can't be inflated.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +38,28 @@ pub enum SnappyError {
 
 /// Inflates a snappy block of at most `limit` bytes (inflated).
 pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError> {
-    let corrupt = |error: snap::Error| SnappyError::Corrupt(error.to_string());
+    let mut bytes = vec![0; inflated_len(body, limit)?];
+    inflate_into(body, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Likewise, for who needs what `read` makes of the bytes and not the bytes.
+pub(crate) fn with_inflated<T>(body: &[u8], limit: usize, read: impl FnOnce(&[u8]) -> T) -> Result<T, SnappyError> {
+    let len = inflated_len(body, limit)?;
+    let mut buffer = BUFFER.take();
+    if buffer.len() < len {
+        buffer.resize(len, 0);
+    }
+    let (bytes, _) = buffer.split_at_mut(len);
+    let found = inflate_into(body, bytes).map(|()| read(bytes));
+    if buffer.capacity() <= KEPT {
+        BUFFER.set(buffer);
+    }
+    found
+}
+
+/// How long `body` says it gets, if that is allowed and can be.
+fn inflated_len(body: &[u8], limit: usize) -> Result<usize, SnappyError> {
     if body.starts_with(FRAMED) {
         return Err(SnappyError::Framed);
     }
@@ -40,7 +70,17 @@ pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError>
     if announced / MAX_EXPANSION > body.len() {
         return Err(SnappyError::Corrupt(format!("{} bytes can't inflate to {announced}", body.len())));
     }
-    snap::raw::Decoder::new().decompress_vec(body).map_err(corrupt)
+    Ok(announced)
+}
+
+/// Fills `bytes`, which are as many as `body` announces.
+fn inflate_into(body: &[u8], bytes: &mut [u8]) -> Result<(), SnappyError> {
+    snap::raw::Decoder::new().decompress(body, bytes).map_err(corrupt)?;
+    Ok(())
+}
+
+fn corrupt(error: snap::Error) -> SnappyError {
+    SnappyError::Corrupt(error.to_string())
 }
 
 /// Deflates `bytes` into a snappy block; fails beyond 4 GiB, which a block can't hold.
@@ -87,8 +127,19 @@ mod tests {
 
         #[test]
         fn arbitrary_bytes_never_inflate_beyond_the_limit(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-            if let Ok(bytes) = inflate(&body, 100) {
-                prop_assert!(bytes.len() <= 100);
+            let inflated = inflate(&body, 100);
+            prop_assert!(inflated.as_ref().is_ok_and(|bytes| bytes.len() <= 100) || inflated.is_err());
+            prop_assert_eq!(with_inflated(&body, 100, <[u8]>::to_vec), inflated);
+        }
+
+        #[test]
+        fn a_block_after_another_has_only_its_own_bytes(lengths in proptest::collection::vec(0usize..2_000_000, 1..4)) {
+            for (byte, len) in (1..).zip(lengths) {
+                let bytes = vec![byte; len];
+                prop_assert_eq!(with_inflated(&deflate(&bytes).unwrap(), len, <[u8]>::to_vec).unwrap(), bytes);
+                let kept = BUFFER.take();
+                prop_assert!(kept.capacity() <= KEPT);
+                BUFFER.set(kept);
             }
         }
     }

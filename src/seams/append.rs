@@ -112,6 +112,10 @@ pub trait Append: Send + Sync {
     /// The series whose raw label bytes have this fingerprint, if it was written before and is remembered.
     fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId>;
 
+    /// Adds to `next` up to `most` series that were first sent behind the one that this thread asked for or was given last,
+    /// in their order. A hint, nothing that must be right: senders repeat that order.
+    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>);
+
     /// The id of the series with these labels, a new one if need be.
     ///
     /// Adds what must be stored about the series to `batch`; the id is good for this batch only, until
@@ -150,7 +154,11 @@ pub mod fake {
     #[derive(Debug, Default)]
     struct State {
         ids: HashMap<Labels, SeriesId>,
-        known: HashMap<Fingerprint, SeriesId>,
+        /// In the order in which they came.
+        known: Vec<(Fingerprint, SeriesId)>,
+        places: HashMap<Fingerprint, usize>,
+        /// Place behind the one asked for or given last.
+        next: usize,
         batches: Vec<Batch>,
         refusal: Option<AppendError>,
     }
@@ -174,7 +182,17 @@ pub mod fake {
 
     impl Append for MemoryAppend {
         fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-            self.state.lock().known.get(&fingerprint).copied()
+            let mut state = self.state.lock();
+            let place = *state.places.get(&fingerprint)?;
+            state.next = place + 1;
+            state.known.get(place).map(|known| known.1)
+        }
+
+        fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+            let mut state = self.state.lock();
+            let before = next.len();
+            next.extend(state.known.iter().skip(state.next).take(most));
+            state.next += next.len() - before;
         }
 
         fn series(
@@ -196,7 +214,11 @@ pub mod fake {
             let answer = match &state.refusal {
                 Some(error) => Err(error.clone()),
                 None => {
-                    state.known.extend(batch.fingerprints.iter().copied());
+                    for entry in &batch.fingerprints {
+                        let place = state.known.len();
+                        state.known.push(*entry);
+                        state.places.insert(entry.0, place);
+                    }
                     state.batches.push(batch);
                     Ok(())
                 }

@@ -35,8 +35,12 @@ impl Entry {
         Self { high: (fingerprint >> 64) as u64, low: fingerprint as u64, id }
     }
 
+    fn fingerprint(&self) -> Fingerprint {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
     fn is(&self, fingerprint: Fingerprint) -> bool {
-        (self.high, self.low) == ((fingerprint >> 64) as u64, fingerprint as u64)
+        self.fingerprint() == fingerprint
     }
 }
 
@@ -83,7 +87,7 @@ impl Generation {
     fn forget(&mut self, ids: &RoaringBitmap) {
         let kept = std::mem::take(self);
         for entry in kept.entries.into_iter().filter(|entry| !ids.contains(entry.id.0)) {
-            self.insert(u128::from(entry.high) << 64 | u128::from(entry.low), entry.id);
+            self.insert(entry.fingerprint(), entry.id);
         }
     }
 }
@@ -130,6 +134,15 @@ impl Fingerprints {
         Some(id)
     }
 
+    /// The young entries behind the one that this thread found or took last.
+    pub(super) fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        let generations = self.generations.read();
+        let from = LAST.get() + 1;
+        let behind = generations.young.entries.get(from..).unwrap_or_default().iter().take(most);
+        LAST.set(LAST.get() + behind.len());
+        next.extend(behind.map(|entry| (entry.fingerprint(), entry.id)));
+    }
+
     pub(super) fn insert(&self, entries: impl IntoIterator<Item = (Fingerprint, SeriesId)>) {
         let mut entries = entries.into_iter().peekable();
         if entries.peek().is_none() {
@@ -160,6 +173,21 @@ impl Fingerprints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_followers_of_a_series_are_those_that_came_behind_it() {
+        let known = Fingerprints::new(20);
+        known.insert((0..9).map(|i| (u128::from(i), SeriesId(i))));
+        let followers = |most| {
+            let mut next = Vec::new();
+            known.followers(most, &mut next);
+            next.into_iter().map(|(_, id)| id.0).collect::<Vec<_>>()
+        };
+        assert_eq!(known.get(2), Some(SeriesId(2)));
+        assert_eq!((followers(3), followers(9), followers(1)), (vec![3, 4, 5], vec![6, 7, 8], vec![]));
+        known.insert([(9, SeriesId(9))]);
+        assert_eq!(followers(1), [9]);
+    }
 
     #[test]
     fn a_retired_series_is_forgotten_for_good() {

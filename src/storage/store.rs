@@ -347,6 +347,10 @@ impl Append for Storage {
         self.shared.known.get(fingerprint)
     }
 
+    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        self.shared.known.followers(most, next);
+    }
+
     fn series(
         &self,
         labels: &Labels,

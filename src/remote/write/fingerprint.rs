@@ -2,8 +2,9 @@
 //!
 //! 1.0 hashes the encoded label fields as they stand. 2.0 hashes each symbol once a request, then a series' symbol
 //! hashes in a row, which is cheaper than the strings and can't be ambiguous because all have one length. The hash is
-//! 128 bits of XXH3 under secrets made at start, so that nobody outside can aim for a collision. The lowest bit tells
-//! the protocols apart: two fingerprints of different protocols are never equal.
+//! XXH3 under secrets made at start, so that nobody outside can aim for a collision: 111 bits of it. The lowest bit tells
+//! the protocols apart, so that two fingerprints of different protocols are never equal; the highest 16 are the length of
+//! what 1.0 hashed.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -27,6 +28,9 @@ static KEYS: LazyLock<[[u8; SECRET]; 3]> = LazyLock::new(|| {
     keys
 });
 
+/// Where the length begins in a fingerprint.
+const LEN: u32 = 112;
+
 /// The process' hash keys.
 #[derive(Clone, Copy)]
 pub(super) struct Keys(&'static [[u8; SECRET]; 3]);
@@ -40,14 +44,22 @@ impl Keys {
     #[inline]
     pub(super) fn v1(self, label_fields: &[u8]) -> Fingerprint {
         let [secret, _, _] = self.0;
-        xxh3_128_with_secret(label_fields, secret) & !1
+        let len = u16::try_from(label_fields.len()).unwrap_or(u16::MAX);
+        xxh3_128_with_secret(label_fields, secret) << 16 >> 16 & !1 | Fingerprint::from(len) << LEN
+    }
+
+    /// Where the label fields end of which `message` begins with those of the 1.0 series `likely`.
+    #[inline]
+    pub(super) fn v1_end(self, message: &[u8], likely: Fingerprint) -> Option<usize> {
+        let len = (likely >> LEN) as usize;
+        message.get(..len).is_some_and(|labels| self.v1(labels) == likely).then_some(len)
     }
 
     /// Of a 2.0 series: the hashes of its symbols, in order, and what else belongs to its identity.
     #[inline]
     pub(super) fn v2(self, hashes: &[u8]) -> Fingerprint {
         let [_, secret, _] = self.0;
-        xxh3_128_with_secret(hashes, secret) | 1
+        xxh3_128_with_secret(hashes, secret) << 16 >> 16 | 1
     }
 
     /// Of one symbol.

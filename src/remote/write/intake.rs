@@ -6,7 +6,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Written, family,
+    Written,
+    ahead::Ahead,
+    family,
     histogram::{SentHistogram, admit},
     labels::{Pair, Source, describe, series_labels},
     refusals::Refusals,
@@ -20,6 +22,9 @@ use crate::{
     remote::wire::{SentSample, WireError},
     seams::append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
 };
+
+/// A TimeSeries with one sample takes about so many bytes in 1.0, more than half of them labels.
+const SERIES_BYTES: usize = 160;
 
 /// What a TimeSeries message holds besides its labels.
 pub(super) struct Parts {
@@ -116,6 +121,7 @@ pub(super) struct Intake<'m, 's> {
     refusals: Refusals,
     /// The series before this one: senders often repeat it.
     previous: Option<(Fingerprint, SeriesId)>,
+    ahead: Ahead,
     /// Series defined by this request; the store doesn't know them before the batch is on disk.
     defined: HashMap<Fingerprint, SeriesId>,
     described: HashSet<Metadata>,
@@ -146,11 +152,17 @@ impl<'m, 's> Intake<'m, 's> {
             written: Written::default(),
             refusals: Refusals::default(),
             previous: None,
+            ahead: Ahead::default(),
             defined: HashMap::new(),
             described: HashSet::new(),
             pairs: Vec::new(),
             broken: Broken::default(),
         }
+    }
+
+    /// Makes room for what a message of so many bytes has for most senders: a sample beside every label set.
+    pub(super) fn expect(&mut self, bytes: usize) {
+        self.batch.floats.reserve(bytes / SERIES_BYTES);
     }
 
     /// What is to be stored, how much that is, and what is not.
@@ -199,12 +211,23 @@ impl<'m, 's> Intake<'m, 's> {
         }
     }
 
+    /// The fingerprint that is likely to come next.
     #[inline]
-    fn look_up(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-        match self.previous {
-            Some((previous, series)) if previous == fingerprint => Some(series),
-            _ => self.append.known(fingerprint).or_else(|| self.defined.get(&fingerprint).copied()),
+    pub(super) fn likely(&mut self) -> Option<Fingerprint> {
+        self.ahead.likely(self.append)
+    }
+
+    #[inline]
+    fn look_up(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        if let Some((previous, series)) = self.previous
+            && previous == fingerprint
+        {
+            return Some(series);
         }
+        self.ahead
+            .find(fingerprint)
+            .or_else(|| self.append.known(fingerprint))
+            .or_else(|| self.defined.get(&fingerprint).copied())
     }
 
     /// The labels of a series that isn't known; `None` when they broke a rule, which is noted.

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
-//! lookup, and its labels are never looked at (`fingerprint`, `intake`). `v1` and `v2` each walk their own messages;
+//! lookup, and its labels are never looked at (`fingerprint`, `intake`). It repeats their order too: the series that is
+//! likely to come next is told by the hash of as many bytes as its labels had (`ahead`). `v1` and `v2` each walk their own messages;
 //! `histogram` and `labels` hold what both check; `refusals` words the answer.
 //!
 //! # What is refused
@@ -32,6 +33,7 @@
 //! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
 //! that uses it, not the request.
 
+mod ahead;
 mod family;
 mod fingerprint;
 mod histogram;
@@ -195,20 +197,22 @@ pub async fn receive(
     if body.len() > limits.compressed {
         return Err(WriteError::TooLarge { bytes: body.len(), limit: limits.compressed });
     }
-    let (batch, written, refusals) = {
-        let message = snappy::inflate(body, limits.decoded).map_err(Malformed::from)?;
+    let take = |message: &[u8]| {
         let mut intake = Intake::new(append, now.saturating_add(limits.max_ahead));
+        intake.expect(message.len());
         let taken = match protocol {
-            Protocol::V1 => v1::take(&message, &mut intake),
-            Protocol::V2 => v2::take(&message, &mut intake),
+            Protocol::V1 => v1::take(message, &mut intake),
+            Protocol::V2 => v2::take(message, &mut intake),
         };
         taken.map_err(|(field, stop)| match stop {
             Stop::Malformed(source) => Malformed::Message { message: protocol.message(), field, source }.into(),
             Stop::TooMany => Malformed::TooMany.into(),
             Stop::Store(error) => WriteError::from(error),
         })?;
-        intake.finish()
+        Ok(intake.finish())
     };
+    let taken: Result<_, WriteError> = snappy::with_inflated(body, limits.decoded, take).map_err(Malformed::from)?;
+    let (batch, written, refusals) = taken?;
     if !batch.is_empty() {
         append.append(batch).await?;
     }

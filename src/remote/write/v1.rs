@@ -46,8 +46,10 @@ struct Walk<'m> {
 impl<'m> Walk<'m> {
     fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
         self.parts.clear();
+        // Those of the series that is likely to come next need no walk: their hash says that they are these bytes.
+        let known = intake.likely().and_then(|likely| Some((self.keys.v1_end(message, likely)?, likely)));
         // Label fields in a row, as every encoder writes them, are hashed where they stand.
-        let (mut start, mut end, mut in_a_row) = (0, short_labels(message), true);
+        let (mut start, mut end, mut in_a_row) = (0, known.map_or_else(|| short_labels(message), |(end, _)| end), true);
         let mut fields = Fields::new(message.get(end..).unwrap_or_default());
         loop {
             let at = message.len() - fields.left();
@@ -77,10 +79,10 @@ impl<'m> Walk<'m> {
             let _labels = source.pairs(&mut self.pairs)?;
             return Ok(());
         }
-        let fingerprint = if in_a_row {
-            self.keys.v1(message.get(start..end).unwrap_or_default())
-        } else {
-            self.keys.v1(self.gather(message)?)
+        let fingerprint = match known {
+            Some((known_end, likely)) if known_end == end => likely,
+            _ if in_a_row => self.keys.v1(message.get(start..end).unwrap_or_default()),
+            _ => self.keys.v1(self.gather(message)?),
         };
         intake.series(fingerprint, &source, &mut self.parts, None)
     }

@@ -217,3 +217,46 @@ fn labels_with_samples_between_them_are_known_by_the_labels_alone() {
     }
     assert!(Stored::since(&append, 0).floats.iter().all(|f| f.0 == labels(UP)));
 }
+
+#[test]
+fn a_series_that_begins_like_the_one_that_came_here_before_is_told_apart() {
+    let append = MemoryAppend::default();
+    let first = series1(&[("__name__", "first")], &[(NOW, 1.0)]);
+    write1(&[first.clone(), series1(UP, &[(NOW, 1.0)])], &append).unwrap();
+    let more = [UP, &[("zone", "a")]].concat();
+    let (whole, less) = (series1(&more, &[(NOW, 2.0)]), series1(&UP[..1], &[(NOW, 3.0)]));
+    let mut apart = series1(UP, &[(NOW, 4.0)]).encode_to_vec();
+    apart.extend(series1(&[("zone", "b")], &[]).encode_to_vec());
+    for (message, set) in [
+        (whole.encode_to_vec(), labels(&more)),
+        (less.encode_to_vec(), labels(&UP[..1])),
+        (apart, labels(&[UP, &[("zone", "b")]].concat())),
+        (series1(UP, &[(NOW, 5.0)]).encode_to_vec(), labels(UP)),
+    ] {
+        let mut bytes = v1::WriteRequest { timeseries: vec![first.clone()], metadata: vec![] }.encode_to_vec();
+        bytes.push(0x0a);
+        prost::encoding::encode_varint(message.len() as u64, &mut bytes);
+        bytes.extend(message);
+        let before = append.batches().len();
+        assert_eq!(write(Protocol::V1, &bytes, &append), Ok(written(2, 0, 0)));
+        assert_eq!(Stored::since(&append, before).floats[1].0, set);
+    }
+}
+
+#[test]
+fn series_in_whatever_order_are_known() {
+    let append = MemoryAppend::default();
+    let all: Vec<v1::TimeSeries> =
+        (0..500).map(|i| series1(&[("__name__", "up"), ("n", &i.to_string())], &[(NOW, f64::from(i))])).collect();
+    write1(&all, &append).unwrap();
+    for step in [1, 499, 7, 250] {
+        let mut order: Vec<usize> = (0..500).map(|i| i * step % 500).collect();
+        order.sort_by_key(|i| i * step % 500 / 100);
+        let sent: Vec<v1::TimeSeries> = order.iter().map(|i| all[*i].clone()).collect();
+        let before = append.batches().len();
+        write1(&sent, &append).unwrap();
+        assert!(append.batches()[before].series.is_empty());
+        let found: Vec<u64> = Stored::since(&append, before).floats.iter().map(|f| f.2).collect();
+        assert_eq!(found, order.iter().map(|i| (*i as f64).to_bits()).collect::<Vec<_>>(), "step {step}");
+    }
+}

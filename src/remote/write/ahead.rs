@@ -1,0 +1,99 @@
+//! What is likely to come next: senders repeat their series in the same order, scrape after scrape.
+
+use crate::seams::append::{Append, Fingerprint, SeriesId};
+
+/// So many are fetched at once in the end.
+const MOST: usize = 64;
+/// One wrong guess in so many is fine: each costs a hash of the wrong bytes.
+const RARELY: usize = 16;
+
+/// The known series that came behind the last one found when they were first sent.
+///
+/// Fetches more at a time the longer it is right, and gives up where series come in another order.
+#[derive(Default)]
+pub(super) struct Ahead {
+    /// Those fetched, the next one at position `at`.
+    fetched: Vec<(Fingerprint, SeriesId)>,
+    at: usize,
+    right: usize,
+    wrong: usize,
+}
+
+impl Ahead {
+    /// The fingerprint that is likely to come next. To be followed by [`Ahead::find`].
+    #[inline]
+    pub(super) fn likely(&mut self, append: &dyn Append) -> Option<Fingerprint> {
+        if self.at == self.fetched.len() {
+            if self.wrong * RARELY > self.right + RARELY {
+                return None;
+            }
+            let more = (2 * self.fetched.len()).clamp(1, MOST);
+            self.fetched.clear();
+            self.at = 0;
+            append.followers(more, &mut self.fetched);
+        }
+        self.fetched.get(self.at).map(|(fingerprint, _)| *fingerprint)
+    }
+
+    /// The series with this fingerprint, if it is the likely one.
+    #[inline]
+    pub(super) fn find(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        match self.fetched.get(self.at) {
+            Some((likely, series)) if *likely == fingerprint => {
+                self.at += 1;
+                self.right += 1;
+                Some(*series)
+            }
+            None => None,
+            Some(_) => {
+                self.wrong += 1;
+                self.fetched.clear();
+                self.at = 0;
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seams::append::{Batch, fake::MemoryAppend};
+
+    /// A store that knows the series 0 to 999 in this order, and was asked for the first.
+    fn store() -> MemoryAppend {
+        let append = MemoryAppend::default();
+        let fingerprints = (0..1000).map(|i| (Fingerprint::from(i), SeriesId(i))).collect();
+        drop(append.append(Batch { fingerprints, ..Batch::default() }));
+        assert_eq!(append.known(0), Some(SeriesId(0)));
+        append
+    }
+
+    #[test]
+    fn what_comes_in_order_is_all_foreseen() {
+        let (append, mut ahead) = (store(), Ahead::default());
+        for i in 1..1000u32 {
+            assert_eq!(ahead.likely(&append), Some(i.into()));
+            assert_eq!(ahead.find(i.into()), Some(SeriesId(i)));
+        }
+        assert_eq!(ahead.likely(&append), None);
+        assert!(ahead.fetched.capacity() <= MOST);
+    }
+
+    #[test]
+    fn guessing_goes_on_behind_one_that_is_left_out_and_ends_where_there_is_no_order() {
+        let (append, mut ahead) = (store(), Ahead::default());
+        let mut guesses = |order: &mut dyn Iterator<Item = u32>| {
+            let asked = |i: u32| {
+                let guessed = ahead.likely(&append).is_some();
+                if ahead.find(i.into()).is_none() {
+                    append.known(i.into());
+                }
+                guessed
+            };
+            order.map(asked).filter(|guessed| *guessed).count()
+        };
+        assert!(guesses(&mut (1..1000).filter(|i| i % 100 != 50)) > 950);
+        assert!(guesses(&mut (0..999).rev()) < 100);
+    }
+}
