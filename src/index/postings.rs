@@ -37,7 +37,7 @@ impl Postings<'_> {
         Ok(match self {
             Self::One(id) => (filter.contains(id), 1),
             Self::Few(ids) => (ids.iter().any(|id| filter.contains(*id)), 1),
-            Self::Many(bitmap) => (!bitmap.is_disjoint(filter), 2),
+            Self::Many(bitmap) => (meet(bitmap, filter), 2),
             Self::Stored(segment, at) => {
                 let (found, bytes) = segment.postings_intersect(at, filter)?;
                 (found, 10 + bytes / 10)
@@ -54,6 +54,11 @@ impl Postings<'_> {
             Self::Stored(segment, at) => segment.count_postings(at),
         }
     }
+}
+
+/// Whether two bitmaps have an id in common. `is_disjoint` asks the one for each id of the other where one of them has runs.
+pub(super) fn meet(a: &RoaringBitmap, b: &RoaringBitmap) -> bool {
+    a.iter().take(8).any(|id| b.contains(id)) || a.intersection_len(b) > 0
 }
 
 /// A union being made. Single ids wait in a list: sorting them once is cheaper than placing each.
@@ -91,5 +96,36 @@ impl Gather {
         self.ids.sort_unstable();
         self.bitmap.extend(self.ids);
         self.bitmap
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn bitmaps_of_any_kind_meet_where_they_have_an_id_in_common(
+            runs in prop::collection::vec((0u32..200_000, 0u32..3_000), 0..9),
+            single in prop::collection::btree_set(0u32..200_000, 0..300),
+            step in 1u32..4,
+            optimize: bool,
+        ) {
+            let mut a = RoaringBitmap::new();
+            for (first, len) in runs {
+                a.insert_range(first..first + len);
+            }
+            if optimize {
+                a.optimize();
+            }
+            let few: RoaringBitmap = single.iter().copied().collect();
+            let many: RoaringBitmap = (0..60_000).map(|i| i * step + 1).collect();
+            for b in [few, many] {
+                prop_assert_eq!(meet(&a, &b), !a.is_disjoint(&b));
+                prop_assert_eq!(meet(&b, &a), !a.is_disjoint(&b));
+            }
+        }
     }
 }

@@ -88,9 +88,6 @@ impl Segment {
         if u64::from(pages) == state.checked.len() {
             return Vec::new();
         }
-        let mut found: Vec<u32> = ids.iter().filter_map(|id| self.pages.position(id)).map(|n| n as u32).collect();
-        found.dedup();
-        found.retain(|n| !state.checked.contains(*n));
-        found
+        self.pages_of(ids).map(|n| n as u32).filter(|n| !state.checked.contains(*n)).collect()
     }
 }

@@ -287,6 +287,16 @@ impl Segment {
         self.pages.position(id).map(|n| self.page(n)).transpose()
     }
 
+    /// The numbers of the pages that hold some of `ids`. Looks at one id of each.
+    fn pages_of<'a>(&'a self, ids: &'a RoaringBitmap) -> impl Iterator<Item = usize> + 'a {
+        let mut next = ids.min();
+        std::iter::from_fn(move || {
+            let n = self.pages.position(next?)?;
+            next = self.pages.first_id(n + 1).and_then(|behind| ids.range(behind..).next());
+            Some(n)
+        })
+    }
+
     /// Visits the pages that hold some of `ids`, each with those, except for damaged pages.
     fn each_page(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(&Page, &[u32])) -> Result<(), IndexError> {
         let wanted = ids & &self.ids;
@@ -428,15 +438,12 @@ impl Part for Segment {
     }
 
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {
-        let (mut pages, mut cached, mut next) = (0, 0, ids.min());
-        while let Some(id) = next {
-            let n = self.pages.position(id);
+        let (mut pages, mut cached) = (0, 0);
+        for n in self.pages_of(ids) {
             pages += 1;
-            if pages <= PAGES_ASKED && n.is_some_and(|n| self.cache.has(self.number, n)) {
+            if pages <= PAGES_ASKED && self.cache.has(self.number, n) {
                 cached += 1;
             }
-            let behind = n.and_then(|n| self.pages.first_id(n + 1));
-            next = behind.and_then(|behind| ids.range(behind..).next());
         }
         (pages - cached) * PAGE_COST + cached * CACHED_PAGE_COST + ids.len() / 8
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     codec::{checksum::crc32_of, varint},
-    index::IndexError,
+    index::{IndexError, postings::meet},
 };
 
 /// How much is read at first, in the hope that it is all.
@@ -168,7 +168,7 @@ pub(super) fn intersects(
 ) -> Result<(bool, u64), IndexError> {
     fetch(source, footer, at, |head, body| {
         if !head.is_runs {
-            return Ok((!head.decode(body)?.is_disjoint(filter), head.len));
+            return Ok((meet(&head.decode(body)?, filter), head.len));
         }
         runs_intersect(body, filter).ok_or_else(|| NO_RUNS.to_owned())
     })
