@@ -9,20 +9,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// `mi_option_purge_delay` of version 2.
 const PURGE_DELAY: i32 = 15;
-/// `mi_option_allow_thp` of version 2.
-const HUGE_PAGES: i32 = 37;
 
 fn main() -> ExitCode {
     // Every thread has memory for each size it allocates, mostly little of it: with huge pages each of these is 2 MiB, which
-    // the first question to touch it has cleared. Where the kernel can't do without, it works as well.
+    // the first question to touch it has cleared. A kernel that doesn't know the flag has none.
     #[cfg(target_os = "linux")]
     let _ = rustix::thread::disable_transparent_huge_pages(true);
-    // Given back after 1 ms and not after 10: what several queries free at once is not needed for that long. It takes no more
-    // time.
-    #[expect(unsafe_code, reason = "the allocator has no other way to set these but the environment")]
-    // SAFETY: it stores numbers in the allocator's table of options, which any thread may do and read at any time.
+    // After 1 ms and not after 10: what several queries free at once is not needed for that long. It takes no more time.
+    #[expect(unsafe_code, reason = "the allocator has no other way to set it but the environment")]
+    // SAFETY: it stores a number in the allocator's table of options, which any thread may do and read at any time.
     unsafe {
-        libmimalloc_sys::mi_option_set(HUGE_PAGES, 0);
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1);
     }
     vctsdb::cli::main()

@@ -56,7 +56,8 @@ impl Postings<'_> {
     }
 }
 
-/// Whether two bitmaps have an id in common. `is_disjoint` asks the one for each id of the other where one of them has runs.
+/// Whether two bitmaps have an id in common: where they do, one of the first few mostly tells. `is_disjoint` would ask a
+/// bitmap of runs for each id of the other.
 pub(super) fn meet(a: &RoaringBitmap, b: &RoaringBitmap) -> bool {
     a.iter().take(8).any(|id| b.contains(id)) || a.intersection_len(b) > 0
 }

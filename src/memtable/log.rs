@@ -83,8 +83,7 @@ impl Log {
             return;
         }
         let in_order = self.sorted == self.entries.len() && self.times.is_none_or(|times| times.end < time);
-        let at = TimeRange::new(time, time);
-        self.times = Some(self.times.map_or(at, |times| times.join(at)));
+        self.times = TimeRange::around(self.times, Some(TimeRange::new(time, time)));
         self.values += value.heap();
         self.entries.push((time, value));
         if in_order {

@@ -129,10 +129,7 @@ impl Series {
             .or(self.open.first_time())
             .zip(self.open.last())
             .map(|(start, (end, _))| TimeRange::new(start, end));
-        match (run, self.log_times()) {
-            (Some(a), Some(b)) => Some(a.join(b)),
-            (a, b) => a.or(b),
-        }
+        TimeRange::around(run, self.log_times())
     }
 
     /// Copies what a read of `range` needs, so that it can be decoded without the lock.

@@ -62,7 +62,6 @@ impl Change {
         change(series);
         self.bytes += series.heap() as isize - before.0 as isize;
         self.samples += series.samples() as isize - before.1 as isize;
-        let at = TimeRange::new(time, time);
-        self.times = Some(self.times.map_or(at, |times| times.join(at)));
+        self.times = TimeRange::around(self.times, Some(TimeRange::new(time, time)));
     }
 }

@@ -46,15 +46,21 @@ impl TimeRange {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
+    /// The smallest range around those of the two that are there.
+    #[must_use]
+    pub fn around(a: Option<Self>, b: Option<Self>) -> Option<Self> {
+        match (a, b) {
+            (Some(a), Some(b)) => Some(a.join(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
     /// From the first to the last time of a series' samples, whose columns each ascend.
     #[must_use]
     pub(crate) fn of_samples(floats: &[i64], histograms: &[(i64, Arc<Histogram>)]) -> Option<Self> {
         let floats = floats.first().zip(floats.last()).map(|(first, last)| Self::new(*first, *last));
         let histograms = histograms.first().zip(histograms.last()).map(|(first, last)| Self::new(first.0, last.0));
-        match (floats, histograms) {
-            (Some(floats), Some(histograms)) => Some(floats.join(histograms)),
-            (floats, histograms) => floats.or(histograms),
-        }
+        Self::around(floats, histograms)
     }
 
     /// Whether the two ranges share a millisecond.

@@ -128,7 +128,9 @@ mod tests {
         #[test]
         fn arbitrary_bytes_never_inflate_beyond_the_limit(body in proptest::collection::vec(any::<u8>(), 0..64)) {
             let inflated = inflate(&body, 100);
-            prop_assert!(inflated.as_ref().is_ok_and(|bytes| bytes.len() <= 100) || inflated.is_err());
+            if let Ok(bytes) = &inflated {
+                prop_assert!(bytes.len() <= 100);
+            }
             prop_assert_eq!(with_inflated(&body, 100, <[u8]>::to_vec), inflated);
         }
 

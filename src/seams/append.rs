@@ -12,7 +12,8 @@ use crate::model::{Exemplar, Histogram, Labels, Metadata};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SeriesId(pub u32);
 
-/// A 128-bit hash of a sender's raw label bytes, keyed so that no sender can aim for a collision.
+/// A hash of a sender's raw label bytes, keyed so that no sender can aim for a collision, and what else tells senders' formats
+/// apart: whoever computes it says how its 128 bits are shared. The low half is all hash but for a bit.
 pub type Fingerprint = u128;
 
 /// One float sample.

@@ -66,7 +66,7 @@ impl Table {
             }
             seen.last = Some((id, range.end));
             samples += out.len() as u64;
-            times = Some(times.map_or(range, |all: TimeRange| all.join(range)));
+            times = TimeRange::around(times, Some(range));
             ids = Some((ids.map_or(id, |(first, _)| first), id));
             seen.series.insert(id);
             piece += 1;
@@ -75,7 +75,7 @@ impl Table {
             return Err(wrong("series, times or number of samples are not those in the block index"));
         }
         seen.samples += samples;
-        seen.times = seen.times.into_iter().chain(times).reduce(TimeRange::join);
+        seen.times = TimeRange::around(seen.times, times);
         Ok(())
     }
 }

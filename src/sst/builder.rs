@@ -102,7 +102,7 @@ impl BlockBuilder {
         self.piece_count += 1;
         self.last = id;
         self.samples += piece.len() as u32;
-        self.range = Some(self.range.map_or(range, |all| all.join(range)));
+        self.range = TimeRange::around(self.range, Some(range));
     }
 
     /// The number of the column with these times, written now unless the block has it.

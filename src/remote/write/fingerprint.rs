@@ -30,6 +30,8 @@ static KEYS: LazyLock<[[u8; SECRET]; 3]> = LazyLock::new(|| {
 
 /// Where the length begins in a fingerprint.
 const LEN: u32 = 112;
+/// The bits of a fingerprint that are the hash, and the protocol in the lowest.
+const HASH: Fingerprint = (1 << LEN) - 1;
 
 /// The process' hash keys.
 #[derive(Clone, Copy)]
@@ -45,7 +47,7 @@ impl Keys {
     pub(super) fn v1(self, label_fields: &[u8]) -> Fingerprint {
         let [secret, _, _] = self.0;
         let len = u16::try_from(label_fields.len()).unwrap_or(u16::MAX);
-        xxh3_128_with_secret(label_fields, secret) << 16 >> 16 & !1 | Fingerprint::from(len) << LEN
+        xxh3_128_with_secret(label_fields, secret) & HASH & !1 | Fingerprint::from(len) << LEN
     }
 
     /// Where the label fields end of which `message` begins with those of the 1.0 series `likely`.
@@ -59,7 +61,7 @@ impl Keys {
     #[inline]
     pub(super) fn v2(self, hashes: &[u8]) -> Fingerprint {
         let [_, secret, _] = self.0;
-        xxh3_128_with_secret(hashes, secret) << 16 >> 16 | 1
+        xxh3_128_with_secret(hashes, secret) & HASH | 1
     }
 
     /// Of one symbol.

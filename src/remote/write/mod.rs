@@ -7,8 +7,8 @@
 //!
 //! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
 //! lookup, and its labels are never looked at (`fingerprint`, `intake`). It repeats their order too: the series that is
-//! likely to come next is told by the hash of as many bytes as its labels had (`ahead`). `v1` and `v2` each walk their own messages;
-//! `histogram` and `labels` hold what both check; `refusals` words the answer.
+//! likely to come next is told by the hash of as many bytes as its labels had (`ahead`). `v1` and `v2` each walk their own
+//! messages; `histogram` and `labels` hold what both check; `refusals` words the answer.
 //!
 //! # What is refused
 //!
