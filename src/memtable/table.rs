@@ -41,6 +41,9 @@ impl Default for Memtable {
 }
 
 impl Memtable {
+    /// How many shares there are, see [`Self::share`].
+    pub const SHARES: usize = SHARDS;
+
     /// An empty table.
     #[must_use]
     pub fn new() -> Self {
@@ -58,11 +61,11 @@ impl Memtable {
         (id.0 >> GROUP) as usize % SHARDS
     }
 
-    /// Which of `threads` threads may apply the samples of series `id` while the others apply those of theirs: never two
-    /// that would wait for the same shard.
+    /// The share of the table that holds series `id`, below [`Self::SHARES`]. Two threads that apply samples of different
+    /// shares never wait for each other, and one that applies many of one share at once finds them near to each other.
     #[must_use]
-    pub fn share(id: SeriesId, threads: usize) -> usize {
-        Self::shard_number(id) % threads.max(1)
+    pub fn share(id: SeriesId) -> usize {
+        Self::shard_number(id)
     }
 
     fn shard(&self, id: SeriesId) -> Option<&RwLock<Shard>> {

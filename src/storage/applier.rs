@@ -1,7 +1,8 @@
 //! Threads that put replayed samples into one memtable.
 //!
 //! A series is always applied by the same thread, and each thread applies what it is given in order: so the order of the
-//! samples of a series, which decides between two of the same time, stays that of the log.
+//! samples of a series, which decides between two of the same time, stays that of the log. A thread is given many samples
+//! of one share of the memtable at once: what the first sample of a series brings into the cache is there for the next.
 
 use std::{
     io,
@@ -12,7 +13,7 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use super::options::Threads;
+use super::options::{StorageOptions, Threads};
 use crate::{
     memtable::Memtable,
     seams::append::{FloatSample, HistogramSample},
@@ -20,14 +21,17 @@ use crate::{
 
 /// Threads at most: one that reads and decodes keeps no more of them busy.
 const MOST: usize = 4;
-/// Floats handed to a thread at once (32 bytes each).
-const PIECE: usize = 4_096;
-/// Histograms handed to a thread at once; one takes some hundred bytes.
-const HISTOGRAMS: usize = 256;
+/// Floats of a share handed to a thread at once, where memory has room for them: several for each series where there are
+/// 50,000.
+const FLOATS: usize = 4_096;
+/// Histograms of a share handed to a thread at once; one takes some hundred bytes.
+const HISTOGRAMS: usize = 32;
+/// The floats that are gathered may take this part of a memtable's memory.
+const PART: usize = 8;
 /// Pieces that wait for a thread at most.
 const WAITING: usize = 4;
 
-/// Samples for one thread; floats are applied before histograms, as those of a batch are.
+/// Samples of one share; floats are applied before histograms, as those of a batch are.
 #[derive(Default)]
 struct Piece {
     floats: Vec<FloatSample>,
@@ -35,7 +39,6 @@ struct Piece {
 }
 
 struct Applier {
-    gathered: Piece,
     pieces: SyncSender<Piece>,
     thread: JoinHandle<()>,
 }
@@ -49,22 +52,19 @@ impl Applier {
             }
         };
         let thread = thread::Builder::new().name("replay".to_owned()).spawn(apply)?;
-        Ok(Self { gathered: Piece::default(), pieces, thread })
-    }
-
-    fn hand_over(&mut self) {
-        let room = Vec::with_capacity(PIECE);
-        let piece = std::mem::replace(&mut self.gathered, Piece { floats: room, histograms: Vec::new() });
-        // A thread that is gone is noticed at the end.
-        let _ = self.pieces.send(piece);
+        Ok(Self { pieces, thread })
     }
 }
 
 /// All threads of one memtable.
 pub(super) struct Appliers {
     memtable: Arc<Memtable>,
-    /// One for each share of the memtable; without any the caller applies everything itself.
+    /// Each applies some shares of the memtable; without any the caller applies everything itself.
     threads: Vec<Applier>,
+    /// What is gathered for each share.
+    gathered: Vec<Piece>,
+    /// Floats of a share that are handed over at once.
+    floats: usize,
 }
 
 impl Appliers {
@@ -72,11 +72,17 @@ impl Appliers {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub(super) fn start(memtable: Arc<Memtable>, threads: Threads) -> io::Result<Self> {
+    pub(super) fn start(memtable: Arc<Memtable>, options: &StorageOptions) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let count = if threads == Threads::Manual || cores == 1 { 0 } else { cores.min(MOST) };
-        let threads = (0..count).map(|_| Applier::start(memtable.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { memtable, threads })
+        let count = if options.threads == Threads::Manual || cores == 1 { 0 } else { cores.min(MOST) };
+        let room = options.memtable_bytes / PART / (Memtable::SHARES * size_of::<FloatSample>());
+        Self::with(memtable, count, room.clamp(1, FLOATS))
+    }
+
+    fn with(memtable: Arc<Memtable>, threads: usize, floats: usize) -> io::Result<Self> {
+        let threads = (0..threads).map(|_| Applier::start(memtable.clone())).collect::<io::Result<_>>()?;
+        let gathered = (0..Memtable::SHARES).map(|_| Piece::default()).collect();
+        Ok(Self { memtable, threads, gathered, floats })
     }
 
     pub(super) fn memtable(&self) -> &Memtable {
@@ -85,28 +91,39 @@ impl Appliers {
 
     /// Has the samples of a batch applied: now or later, but after those of all batches before.
     pub(super) fn apply(&mut self, floats: &[FloatSample], histograms: Vec<HistogramSample>) {
-        let count = self.threads.len();
-        if count == 0 {
+        if self.threads.is_empty() {
             self.memtable.apply(floats, &histograms);
             return;
         }
-        let share = |id| Memtable::share(id, count);
-        for run in floats.chunk_by(|a, b| share(a.series) == share(b.series)) {
-            let Some(applier) = run.first().and_then(|sample| self.threads.get_mut(share(sample.series))) else {
-                continue;
-            };
+        for run in floats.chunk_by(|a, b| Memtable::share(a.series) == Memtable::share(b.series)) {
+            let Some(share) = run.first().map(|sample| Memtable::share(sample.series)) else { continue };
+            let Some(piece) = self.gathered.get_mut(share) else { continue };
             // Floats of this batch must not pass histograms of an earlier one.
-            if applier.gathered.floats.len() >= PIECE || !applier.gathered.histograms.is_empty() {
-                applier.hand_over();
+            if piece.floats.len() + run.len() > self.floats || !piece.histograms.is_empty() {
+                self.hand_over(share);
             }
-            applier.gathered.floats.extend_from_slice(run);
+            if let Some(piece) = self.gathered.get_mut(share) {
+                piece.floats.extend_from_slice(run);
+            }
         }
         for sample in histograms {
-            let Some(applier) = self.threads.get_mut(share(sample.series)) else { continue };
-            applier.gathered.histograms.push(sample);
-            if applier.gathered.histograms.len() >= HISTOGRAMS {
-                applier.hand_over();
+            let share = Memtable::share(sample.series);
+            let Some(piece) = self.gathered.get_mut(share) else { continue };
+            piece.histograms.push(sample);
+            if piece.histograms.len() >= HISTOGRAMS {
+                self.hand_over(share);
             }
+        }
+    }
+
+    fn hand_over(&mut self, share: usize) {
+        let filled = |piece: &&mut Piece| !piece.floats.is_empty() || !piece.histograms.is_empty();
+        let Some(piece) = self.gathered.get_mut(share).filter(filled) else { return };
+        let room = Vec::with_capacity(self.floats);
+        let piece = std::mem::replace(piece, Piece { floats: room, histograms: Vec::new() });
+        if let Some(applier) = self.threads.get(share % self.threads.len().max(1)) {
+            // A thread that is gone is noticed at the end.
+            let _ = applier.pieces.send(piece);
         }
     }
 
@@ -114,9 +131,9 @@ impl Appliers {
     ///
     /// # Errors
     /// When a thread has panicked: samples are missing.
-    pub(super) fn finish(self) -> io::Result<()> {
-        for mut applier in self.threads {
-            applier.hand_over();
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        (0..Memtable::SHARES).for_each(|share| self.hand_over(share));
+        for applier in self.threads {
             drop(applier.pieces);
             applier.thread.join().map_err(|_| io::Error::other("a thread panicked"))?;
         }
@@ -158,10 +175,9 @@ mod tests {
         #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn the_last_write_wins_however_many_threads_apply(batches in prop::collection::vec(batch(), 1..40), repeat in 1usize..40) {
+        fn the_last_write_wins_however_many_threads_apply(batches in prop::collection::vec(batch(), 1..40), repeat in 1usize..40, floats in 1usize..200) {
             let (direct, shared) = (Memtable::new(), Arc::new(Memtable::new()));
-            let threads = (0..3).map(|_| Applier::start(shared.clone())).collect::<io::Result<_>>().unwrap();
-            let mut appliers = Appliers { memtable: shared.clone(), threads };
+            let mut appliers = Appliers::with(shared.clone(), 3, floats).unwrap();
             for batch in batches.iter().cycle().take(batches.len() * repeat) {
                 let (mut floats, mut histograms) = (Vec::new(), Vec::new());
                 for &(id, time, value, is_histogram) in batch {

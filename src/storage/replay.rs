@@ -171,7 +171,7 @@ impl<'a> Replay<'a> {
 }
 
 fn appliers(shared: &Shared, memtable: Arc<Memtable>) -> Result<Appliers, OpenError> {
-    Appliers::start(memtable, shared.options.threads).map_err(io_error("starting a thread"))
+    Appliers::start(memtable, &shared.options).map_err(io_error("starting a thread"))
 }
 
 /// Tells what of the log is lost.
