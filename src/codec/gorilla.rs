@@ -97,10 +97,10 @@ impl OpenChunk {
         (self.count > 0).then_some((self.time, self.value))
     }
 
-    /// Reads the place where the next sample goes, so that it is in the cache by then. The answer means nothing.
+    /// The byte beside which the next sample goes, if there are bytes.
     #[must_use]
-    pub fn touch(&self) -> usize {
-        self.bytes.last().copied().unwrap_or_default().into()
+    pub fn newest_byte(&self) -> Option<&u8> {
+        self.bytes.last()
     }
 
     /// Bytes of memory taken beside the struct itself.

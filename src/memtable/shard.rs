@@ -19,13 +19,11 @@ pub(super) struct Change {
 }
 
 impl Shard {
-    /// Reads what applying samples of these series will read, so that it is in the cache by then. `run` are neighbours:
-    /// ids of one group. The answer means nothing.
-    pub(super) fn touch(&self, mut run: impl Iterator<Item = SeriesId>) -> usize {
-        let Some(first) = run.next() else { return 0 };
-        let Some(group) = self.map.group(first.0) else { return 0 };
-        let touched = [first].into_iter().chain(run).filter_map(|id| group.get(id.0));
-        touched.fold(0, |sum, series| sum ^ series.touch())
+    /// Appends the series that samples of these series belong to, where they are here. `run` are neighbours: ids of one group.
+    pub(super) fn known<'a>(&'a self, mut run: impl Iterator<Item = SeriesId>, known: &mut Vec<&'a Series>) {
+        let Some(first) = run.next() else { return };
+        let Some(group) = self.map.group(first.0) else { return };
+        known.extend([first].into_iter().chain(run).filter_map(|id| group.get(id.0)));
     }
 
     /// Applies samples of neighbours by `push`, in order, and adds what came of it to `total`. `place` gives the series and

@@ -92,11 +92,13 @@ impl Memtable {
         let mut shards: Vec<_> = (0u32..).zip(&self.shards).map(lock).collect();
         let group = |sample: &T| place(sample).0.0 >> GROUP;
         let runs = || some.chunk_by(|a, b| group(a) == group(b));
-        let touched = runs().fold(0, |sum, run| {
-            let shard = run.first().and_then(|first| shards.get(number(first))?.as_ref());
-            sum ^ shard.map_or(0, |shard| shard.touch(run.iter().map(|sample| place(sample).0)))
-        });
-        std::hint::black_box(touched);
+        let mut known = Vec::with_capacity(some.len());
+        for run in runs() {
+            if let Some(Some(shard)) = run.first().and_then(|first| shards.get(number(first))) {
+                shard.known(run.iter().map(|sample| place(sample).0), &mut known);
+            }
+        }
+        std::hint::black_box(Series::touch(&known));
         let mut total = Change::default();
         for run in runs() {
             if let Some(Some(shard)) = run.first().and_then(|first| shards.get_mut(number(first))) {
