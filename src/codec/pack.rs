@@ -30,7 +30,7 @@ const EXCEPTIONS: u8 = 0x80;
 const WHAT: &str = "an integer frame";
 
 /// How a frame is going to be written.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Plan {
     base: i64,
     /// The largest distance from the base of a value that is no exception.
@@ -79,10 +79,11 @@ pub(super) fn plan(values: &[i64]) -> Plan {
     let span = (high as u64).wrapping_sub(low as u64);
     let whole = Plan::new(values.len(), low, span);
     // Without more than two bits there is nothing to win from outliers.
-    if bits(span) <= 2 || !outliers_may_pay(values, low, span, whole.bytes) {
+    if bits(span) <= 2 {
         return whole;
     }
-    plan_with_outliers(values, span, whole)
+    let spread = Spread::of(values, low, span);
+    plan_with_outliers(values, span, whole, |width| spread.least_bytes(width))
 }
 
 /// What `exceptions` cost in a frame that spans so much. An outlier's distance has about as many bits as the whole frame.
@@ -90,48 +91,74 @@ fn aside(exceptions: usize, span: u64) -> usize {
     if exceptions == 0 { 0 } else { 1 + exceptions * (1 + varint::len(1 << bits(span).min(63))) }
 }
 
-/// Whether a plan that leaves values out could take less than `bytes`. Tells most frames that have no outliers without
-/// sorting them.
+/// How the values of a frame are spread over what it spans: that tells most windows which leave nothing worth it out, and
+/// all frames that have none, without sorting the values.
 ///
 /// Values are counted by their distance from the lowest, in up to 32 steps. A window of so many steps reaches into one
 /// more, which bounds how many values it has; and those it has, the highest of them in the window's upper half, take at least
 /// a bit less than its width each.
-fn outliers_may_pay(values: &[i64], low: i64, span: u64, bytes: usize) -> bool {
-    const STEPS: u32 = 5;
-    let n = values.len();
-    let shift = bits(span).saturating_sub(STEPS);
-    // How many values lie below each step: a frame's fit a byte.
-    let mut below = [0u8; (1 << STEPS) + 1];
-    for value in values {
-        let step = (*value as u64).wrapping_sub(low as u64) >> shift;
-        if let Some(count) = below.get_mut(step as usize + 1) {
-            *count += 1;
-        }
-    }
-    let mut sum = 0;
-    for count in &mut below {
-        sum += *count;
-        *count = sum;
-    }
-    (shift..bits(span)).any(|width| {
-        let reach = (1 << (width - shift)) + usize::from(shift > 0);
-        let ends = below.iter().skip(reach).zip(&below);
-        let most = ends.map(|(end, start)| end - start).max().map_or(n, usize::from);
-        // Narrower windows than one step have no more values than that.
-        let least = if width == shift { 0 } else { (n * (width as usize - 1)).div_ceil(8) };
-        2 + least + aside(n - most, span) < bytes
-    })
+struct Spread {
+    values: usize,
+    span: u64,
+    /// The bits of a step's width.
+    shift: u32,
+    /// The most values that a window of `2^i` steps may have.
+    most: [usize; Self::STEPS as usize],
 }
 
-/// The cheapest window, at worst that of the plan for `whole` frame.
-fn plan_with_outliers(values: &[i64], span: u64, whole: Plan) -> Plan {
+impl Spread {
+    /// The bits of the number of steps.
+    const STEPS: u32 = 5;
+
+    fn of(values: &[i64], low: i64, span: u64) -> Self {
+        let shift = bits(span).saturating_sub(Self::STEPS);
+        // How many values lie below each step: a frame's fit a byte.
+        let mut below = [0u8; (1 << Self::STEPS) + 1];
+        for value in values {
+            let step = (*value as u64).wrapping_sub(low as u64) >> shift;
+            if let Some(count) = below.get_mut(step as usize + 1) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        for count in &mut below {
+            sum += *count;
+            *count = sum;
+        }
+        let most = std::array::from_fn(|i| {
+            let reach = (1 << i) + usize::from(shift > 0);
+            let ends = below.iter().skip(reach).zip(&below);
+            ends.map(|(end, start)| end - start).max().map_or(values.len(), usize::from)
+        });
+        Self { values: values.len(), span, shift, most }
+    }
+
+    /// What a window of so many bits, less than the frame has, takes at least.
+    fn least_bytes(&self, width: u32) -> usize {
+        // Narrower windows than one step have no more values than that.
+        let steps = width.saturating_sub(self.shift) as usize;
+        let most = self.most.get(steps).copied().unwrap_or(self.values);
+        let inside = if width <= self.shift { 0 } else { (self.values * (width as usize - 1)).div_ceil(8) };
+        2 + inside + aside(self.values - most, self.span)
+    }
+}
+
+/// The cheapest window, at worst that of the plan for `whole` frame. Those whose width takes too many bytes at `least` are
+/// passed over.
+fn plan_with_outliers(values: &[i64], span: u64, whole: Plan, least: impl Fn(u32) -> usize) -> Plan {
     let mut scratch = [0i64; FRAME];
     let n = values.len().min(FRAME);
     let (sorted, _) = scratch.split_at_mut(n);
-    sorted.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
-    sorted.sort_unstable();
+    let mut is_sorted = false;
     let mut best = whole;
     for width in (0..bits(span)).rev() {
+        if least(width) >= best.bytes {
+            continue;
+        }
+        if !std::mem::replace(&mut is_sorted, true) {
+            sorted.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+            sorted.sort_unstable();
+        }
         let (base, highest, covered) = widest_window(sorted, width);
         let aside = aside(n - covered, span);
         let mut found = Plan::new(n, base, highest);
@@ -288,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_frame_that_is_told_to_have_no_outliers_has_none(
+        fn what_is_passed_over_would_not_have_been_chosen(
             shift in 0u32..62,
             values in prop::collection::vec((any::<u64>(), 0u32..8), 1..=FRAME),
             // Most lie close together when they are narrowed by this.
@@ -299,9 +326,8 @@ mod tests {
             let (low, high) = (*values.iter().min().unwrap(), *values.iter().max().unwrap());
             let span = (high as u64).wrapping_sub(low as u64);
             let whole = Plan::new(values.len(), low, span);
-            let best = plan_with_outliers(&values, span, whole);
-            prop_assert!(best.bytes == whole.bytes || outliers_may_pay(&values, low, span, whole.bytes));
-            prop_assert_eq!(plan(&values).bytes, if bits(span) <= 2 { whole.bytes } else { best.bytes });
+            let best = if bits(span) <= 2 { whole } else { plan_with_outliers(&values, span, whole, |_| 0) };
+            prop_assert_eq!(plan(&values), best);
         }
 
         #[test]

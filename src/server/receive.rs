@@ -26,8 +26,8 @@ pub(crate) struct Received {
 /// Reads a whole body of at most `limit` bytes. What its head announces is judged before a byte of
 /// it is kept.
 ///
-/// Room is taken for what has come, not for what is announced: else a few clients who announce much and send nothing
-/// would keep everybody else out.
+/// Room is taken for what has come, not for what is announced beyond the first bytes: else a few clients who announce much
+/// and send nothing would keep everybody else out.
 pub(crate) async fn read_body(request: Request<Incoming>, limit: usize, state: &State) -> Result<Received, ApiError> {
     let deadlines = &state.options.deadlines;
     let too_large =
@@ -41,7 +41,7 @@ pub(crate) async fn read_body(request: Request<Incoming>, limit: usize, state: &
     let slow = || ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned());
     let most = incoming.size_hint().upper().unwrap_or(u64::MAX).min(limit as u64);
     let mut share = state.bodies.enter(most.min(FIRST_SHARE_BYTES)).await?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(announced.min(share.bytes()) as usize);
     let end = Instant::now() + deadlines.body;
     loop {
         let frame = match timeout_at(end, timeout(deadlines.body_pause, incoming.frame())).await {
