@@ -318,6 +318,12 @@ impl Index {
         out.into_iter().zip(ids).map(|(labels, id)| labels.ok_or(IndexError::Unknown(*id))).collect()
     }
 
+    /// Whether the labels of `ids` can be had without reading from disk.
+    #[must_use]
+    pub fn has_at_hand(&self, ids: &RoaringBitmap) -> bool {
+        self.segments().iter().all(|segment| segment.has_at_hand(ids))
+    }
+
     /// Sorted label names, of all series or of those in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors

@@ -121,6 +121,14 @@ pub trait Select: Send + Sync {
         false
     }
 
+    /// Whether [`Select::series`] answers `ask` in next to no time: there are few series, and what it reads is in memory.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn lists_at_once(&self, _ask: &Lookup) -> Result<bool, SelectError> {
+        Ok(false)
+    }
+
     /// How the index finds series with these matchers, in the order it takes them, and how many series there are at all
     /// times. It looks every matcher up by itself: for people, not for planning.
     ///

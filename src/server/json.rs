@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use crate::model::{BucketCounts, Histogram, Labels, decimal};
+use crate::model::{BucketCounts, Histogram, decimal};
 
 /// A string, quoted and escaped.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
@@ -10,7 +10,7 @@ pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
 }
 
 /// Likewise for the bytes of a text.
-fn text_of(out: &mut Vec<u8>, text: &[u8]) {
+pub(crate) fn text_of(out: &mut Vec<u8>, text: &[u8]) {
     if !is_plain(text) {
         // Writing to a Vec can't fail, and a str is always valid JSON text.
         let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
@@ -88,20 +88,6 @@ fn exponent_form(out: &mut Vec<u8>, value: f64) {
     let (digits, exponent) = decimal::scientific(value);
     let sign = if exponent < 0 { '-' } else { '+' };
     let _ = write!(out, "\"{digits}e{sign}{:02}\"", exponent.abs());
-}
-
-/// Labels as an object.
-pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
-    out.push(b'{');
-    for (i, (name, value)) in labels.iter_bytes().enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        text_of(out, name);
-        out.push(b':');
-        text_of(out, value);
-    }
-    out.push(b'}');
 }
 
 /// An array of what `write` makes of each item.
@@ -210,12 +196,6 @@ mod tests {
         ] {
             assert_eq!(text(|out| time(out, ms)), want);
         }
-    }
-
-    #[test]
-    fn labels_keep_their_order_and_are_escaped() {
-        let set = Labels::from_pairs([("b", "line\n\"quoted\""), ("__name__", "up"), ("ü.x", "☃")]).unwrap();
-        assert_eq!(text(|out| labels(out, &set)), r#"{"__name__":"up","b":"line\n\"quoted\"","ü.x":"☃"}"#);
     }
 
     #[test]

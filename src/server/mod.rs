@@ -20,6 +20,7 @@ mod files;
 mod formats;
 mod idle;
 mod json;
+mod label_writer;
 mod limits;
 mod linger;
 mod listen;

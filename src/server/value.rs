@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use super::{body::Source, json, limits::CHUNK_BYTES};
+use super::{body::Source, json, label_writer::LabelWriter, limits::CHUNK_BYTES};
 use crate::{
     model::SeriesBuf,
     promql::{MatrixSeries, Value, VectorSample},
@@ -12,6 +12,7 @@ use crate::{
 pub(crate) struct Answer {
     begun: bool,
     rest: Rest,
+    labels: LabelWriter,
     stats: Option<Vec<u8>>,
 }
 
@@ -39,7 +40,7 @@ impl Answer {
             Value::Vector(samples) => Rest::Vector(samples.into_iter()),
             Value::Matrix(series) => Rest::Matrix(series.into_iter(), None),
         };
-        Self { begun: false, rest, stats }
+        Self { begun: false, rest, labels: LabelWriter::new(), stats }
     }
 }
 
@@ -56,7 +57,7 @@ impl Source for Answer {
             };
             out.extend_from_slice(format!("{{\"resultType\":\"{kind}\",\"result\":{open}").as_bytes());
         }
-        if self.rest.fill(out, first) {
+        if self.rest.fill(out, first, &mut self.labels) {
             return true;
         }
         if let Some(stats) = self.stats.take() {
@@ -69,7 +70,7 @@ impl Source for Answer {
 }
 
 impl Rest {
-    fn fill(&mut self, out: &mut Vec<u8>, first: bool) -> bool {
+    fn fill(&mut self, out: &mut Vec<u8>, first: bool, labels: &mut LabelWriter) -> bool {
         match self {
             Self::Scalar { time, value } => {
                 out.push(b'[');
@@ -93,7 +94,7 @@ impl Rest {
                     return false;
                 };
                 separate(out, first);
-                vector_sample(out, &sample);
+                vector_sample(out, &sample, labels);
                 true
             }
             Self::Matrix(series, current) => {
@@ -106,7 +107,7 @@ impl Rest {
                         };
                         separate(out, first);
                         out.extend_from_slice(b"{\"metric\":");
-                        json::labels(out, &next.labels);
+                        labels.write(out, &next.labels);
                         current.insert(Cursor { samples: next.samples, float: 0, histogram: 0 })
                     }
                 };
@@ -163,9 +164,9 @@ fn separate(out: &mut Vec<u8>, first: bool) {
     }
 }
 
-fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
+fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample, labels: &mut LabelWriter) {
     out.extend_from_slice(b"{\"metric\":");
-    json::labels(out, &sample.labels);
+    labels.write(out, &sample.labels);
     match &sample.histogram {
         None => {
             out.extend_from_slice(b",\"value\":[");

@@ -61,6 +61,9 @@ struct Ahead {
 /// Searching all values of so many label pairs takes next to no time.
 const FEW_PAIRS: u64 = 4096;
 
+/// Gathering and sorting so many label sets takes a millisecond.
+const FEW_SERIES: u64 = 2048;
+
 /// At most so many labels are fetched in advance.
 const AHEAD: usize = 512;
 
@@ -260,6 +263,14 @@ impl Select for Storage {
         looks_up(matchers) || self.shared.index.counts().label_pairs <= FEW_PAIRS
     }
 
+    fn lists_at_once(&self, ask: &Lookup) -> Result<bool, SelectError> {
+        if !ask.selectors.iter().all(|matchers| self.finds_at_once(matchers)) {
+            return Ok(false);
+        }
+        let found = self.shared.found(&ask.selectors, ask.range)?;
+        Ok(found.is_some_and(|ids| ids.len() <= FEW_SERIES && self.shared.index.has_at_hand(&ids)))
+    }
+
     fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let index = &self.shared.index;
         let found = matchers.iter().map(|matcher| Ok((matcher, index.find(std::slice::from_ref(matcher))?.len())));
@@ -267,5 +278,51 @@ impl Select for Storage {
         let series = |matcher: &Matcher| found.iter().find(|(m, _)| *m == matcher).map_or(0, |(_, series)| *series);
         let step = |m: &Matcher| MatcherStep { matcher: m.to_string(), path: path(m), series: series(m) };
         Ok((in_order(matchers, series).into_iter().map(step).collect(), index.counts().series))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::MatchOp,
+        seams::{
+            append::{Append, Batch, FloatSample},
+            env::{SimDisk, TestClock},
+        },
+        storage::{StorageOptions, Threads},
+    };
+
+    fn open(disk: &SimDisk) -> Storage {
+        let options = StorageOptions { threads: Threads::Manual, ..StorageOptions::default() };
+        Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options).unwrap()
+    }
+
+    fn write(storage: &Storage, name: &str, series: u64) {
+        let mut batch = Batch::default();
+        for i in 0..series {
+            let labels = Labels::from_pairs([("__name__", name), ("i", &i.to_string())]).unwrap();
+            let series = Append::series(storage, &labels, None, &mut batch).unwrap();
+            batch.floats.push(FloatSample { series, time: 0, value: 1.0, start: 0 });
+        }
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
+    }
+
+    #[test]
+    fn few_series_are_listed_at_once_when_nothing_has_to_be_read_from_disk() {
+        let disk = SimDisk::new();
+        let storage = open(&disk);
+        write(&storage, "few", FEW_SERIES);
+        write(&storage, "many", FEW_SERIES + 1);
+        let ask = |name| Lookup::all(vec![vec![Matcher::new(MatchOp::Equal, "__name__", name).unwrap()]]);
+        let at_once = |storage: &Storage, name| storage.lists_at_once(&ask(name)).unwrap();
+        assert!(at_once(&storage, "few") && !at_once(&storage, "many"));
+
+        storage.flush().unwrap();
+        drop(storage);
+        let storage = open(&disk);
+        assert!(!at_once(&storage, "few"), "its pages are on disk");
+        assert_eq!(Select::series(&storage, &ask("few")).unwrap().items.len() as u64, FEW_SERIES);
+        assert!(at_once(&storage, "few"));
     }
 }

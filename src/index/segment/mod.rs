@@ -297,6 +297,12 @@ impl Segment {
         })
     }
 
+    /// Whether the labels of all of `ids` that it holds can be had without reading a page.
+    pub(in crate::index) fn has_at_hand(&self, ids: &RoaringBitmap) -> bool {
+        let here = ids & &self.ids;
+        self.pages_of(&here).all(|n| self.cache.has(self.number, n))
+    }
+
     /// Visits the pages that hold some of `ids`, each with those, except for damaged pages.
     fn each_page(&self, ids: &RoaringBitmap, visit: &mut dyn FnMut(&Page, &[u32])) -> Result<(), IndexError> {
         let wanted = ids & &self.ids;

@@ -12,6 +12,7 @@ use crate::{
         envelope::{Array, Remarks, success},
         error::ApiError,
         json,
+        label_writer::LabelWriter,
         params::Params,
         respond,
         work::blocking,
@@ -32,16 +33,18 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     let found = blocking(pass, move || Ok(stores.select.exemplars(&selectors, range)?)).await?;
+    let mut labels = LabelWriter::new();
+    let write = move |out: &mut Vec<u8>, item: (Labels, Vec<Exemplar>)| write(out, &item, &mut labels);
     Ok(success(Array::new(found, write), &Remarks::default()))
 }
 
-fn write(out: &mut Vec<u8>, (series, exemplars): (Labels, Vec<Exemplar>)) {
+fn write(out: &mut Vec<u8>, (series, exemplars): &(Labels, Vec<Exemplar>), labels: &mut LabelWriter) {
     out.extend_from_slice(b"{\"seriesLabels\":");
-    json::labels(out, &series);
+    labels.write(out, series);
     out.extend_from_slice(b",\"exemplars\":[");
     for (i, exemplar) in exemplars.iter().enumerate() {
         out.extend_from_slice(if i == 0 { b"{\"labels\":" } else { b",{\"labels\":" });
-        json::labels(out, &exemplar.labels);
+        labels.write(out, &exemplar.labels);
         out.extend_from_slice(b",\"value\":");
         json::value(out, exemplar.value);
         out.extend_from_slice(b",\"timestamp\":");

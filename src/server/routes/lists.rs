@@ -4,35 +4,29 @@ use std::sync::Arc;
 
 use super::selectors::{invalid, selectors, time_range};
 use crate::{
+    model::Labels,
     seams::select::{Limited, Lookup, Select, SelectError},
     server::{
         Response, State,
         envelope::{Array, Remarks, success},
         error::ApiError,
         json,
+        label_writer::LabelWriter,
         params::{Params, decode},
         work::{at_once, blocking},
     },
 };
 
-/// Where a list is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Where {
-    /// On a thread that may wait.
-    Elsewhere,
-    /// Here, if the index has so few names and values that this takes less than handing it over.
-    HereIfSmall,
-}
-
 /// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
-/// the client has taken it. `fault` is how a selector is refused.
+/// the client has taken it. Where it takes next to no time, as `quick` tells, it is made on this thread: that takes less
+/// than handing it over. `fault` is how a selector is refused.
 async fn list<T: Send + 'static>(
     params: &Params,
     state: &State,
-    place: Where,
     fault: fn(String) -> ApiError,
+    quick: impl FnOnce(&dyn Select, &Lookup) -> Result<bool, SelectError>,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
-    write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
+    mut write: impl FnMut(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
     let (limit, range) = (params.limit()?, time_range(params)?);
     let selectors = selectors(params).map_err(fault)?;
@@ -43,7 +37,7 @@ async fn list<T: Send + 'static>(
         Limited { items: Vec::new(), truncated: false }
     } else {
         let pass = state.lookups.enter(state.engine.options().timeout).await?;
-        let here = place == Where::HereIfSmall && stores.select.finds_at_once(&[]);
+        let here = at_once(|| Ok(quick(&*stores.select, &ask)?))?;
         let job = move || Ok(find(&*stores.select, &ask)?);
         if here { at_once(job)? } else { blocking(pass, job).await? }
     };
@@ -55,11 +49,16 @@ async fn list<T: Send + 'static>(
     Ok(success(Array::new(found.items, write), &remarks))
 }
 
+/// Whether the index has so few names and values that looking through all of them takes next to no time.
+fn few_pairs(select: &dyn Select, _: &Lookup) -> Result<bool, SelectError> {
+    Ok(select.finds_at_once(&[]))
+}
+
 /// Label names.
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
     // Prometheus names the parameter only where series are asked for.
     let find = |select: &dyn Select, ask: &Lookup| select.label_names(ask);
-    list(&params, state, Where::HereIfSmall, ApiError::BadData, find, |out, text| json::string(out, text)).await
+    list(&params, state, ApiError::BadData, few_pairs, find, |out, text| json::string(out, text)).await
 }
 
 /// Values of the label whose encoded name is `name`.
@@ -68,8 +67,8 @@ pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<
     list(
         &params,
         state,
-        Where::HereIfSmall,
         ApiError::BadData,
+        few_pairs,
         move |select, ask| select.label_values(&name, ask),
         |out, text| json::string(out, text),
     )
@@ -81,7 +80,10 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    list(&params, state, Where::Elsewhere, invalid, |select, ask| select.series(ask), json::labels).await
+    let mut writer = LabelWriter::new();
+    let write = move |out: &mut Vec<u8>, labels: &Labels| writer.write(out, labels);
+    list(&params, state, invalid, |select, ask| select.lists_at_once(ask), |select, ask| select.series(ask), write)
+        .await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.
