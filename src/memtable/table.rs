@@ -15,8 +15,6 @@ use crate::{
     seams::append::{FloatSample, HistogramSample, SeriesId},
 };
 
-/// Number of shards; the more, the less a reader and the writer meet. A group of neighbouring ids shares one.
-const SHARDS: usize = 64;
 /// Samples that are applied under one locking. A series and its newest bytes lie anywhere in memory, and waiting for them
 /// is most of the work: all are touched before the first is applied, as loads that don't depend on each other are waited
 /// for together.
@@ -41,35 +39,31 @@ impl Default for Memtable {
 }
 
 impl Memtable {
-    /// How many shares there are, see [`Self::share`].
-    pub const SHARES: usize = SHARDS;
+    /// Number of shards; the more, the less a reader and the writer meet. A group of neighbouring ids shares one.
+    pub const SHARDS: usize = 64;
 
     /// An empty table.
     #[must_use]
     pub fn new() -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            shards: (0..Self::SHARDS).map(|_| RwLock::default()).collect(),
             series: RwLock::default(),
-            bytes: AtomicUsize::new(size_of::<Self>() + SHARDS * size_of::<RwLock<Shard>>()),
+            bytes: AtomicUsize::new(size_of::<Self>() + Self::SHARDS * size_of::<RwLock<Shard>>()),
             samples: AtomicU64::new(0),
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
         }
     }
 
-    fn shard_number(id: SeriesId) -> usize {
-        (id.0 >> GROUP) as usize % SHARDS
-    }
-
-    /// The share of the table that holds series `id`, below [`Self::SHARES`]. Two threads that apply samples of different
-    /// shares never wait for each other, and one that applies many of one share at once finds them near to each other.
+    /// The number of the shard that holds series `id`, below [`Self::SHARDS`]. Two threads that apply samples of different
+    /// shards never wait for each other, and one that applies many of one shard at once finds them near to each other.
     #[must_use]
-    pub fn share(id: SeriesId) -> usize {
-        Self::shard_number(id)
+    pub fn shard_of(id: SeriesId) -> usize {
+        (id.0 >> GROUP) as usize % Self::SHARDS
     }
 
     fn shard(&self, id: SeriesId) -> Option<&RwLock<Shard>> {
-        self.shards.get(Self::shard_number(id))
+        self.shards.get(Self::shard_of(id))
     }
 
     /// Stores samples, floats first. At equal series and time the later sample wins, be it float or histogram.
@@ -85,7 +79,7 @@ impl Memtable {
 
     /// Applies samples with all the locks that they need.
     fn apply_some<T>(&self, some: &[T], place: impl Fn(&T) -> (SeriesId, i64), push: impl Fn(&mut Series, &T)) {
-        let number = |sample: &T| Self::shard_number(place(sample).0);
+        let number = |sample: &T| Self::shard_of(place(sample).0);
         let needed = some.iter().fold(0u64, |needed, sample| needed | 1 << number(sample));
         // Whoever takes several takes them in this order, so that nobody waits for one who waits for him.
         let lock = |(number, shard)| (needed >> number & 1 == 1).then(|| RwLock::write(shard));
@@ -176,7 +170,7 @@ impl Memtable {
         }
         let here: Vec<u32> = (candidates & &*self.series.read()).into_iter().collect();
         let mut inside = RoaringBitmap::new();
-        for run in here.chunk_by(|a, b| Self::shard_number(SeriesId(*a)) == Self::shard_number(SeriesId(*b))) {
+        for run in here.chunk_by(|a, b| Self::shard_of(SeriesId(*a)) == Self::shard_of(SeriesId(*b))) {
             let Some(shard) = run.first().and_then(|id| self.shard(SeriesId(*id))) else { continue };
             let shard = shard.read();
             let times = |id: &u32| shard.map.get(*id).and_then(super::series::Series::times);
@@ -210,7 +204,7 @@ impl Memtable {
     /// Bytes and samples counted anew, to hold the running numbers against.
     #[cfg(test)]
     pub(super) fn recount(&self) -> (usize, u64) {
-        let mut bytes = size_of::<Self>() + SHARDS * size_of::<RwLock<Shard>>();
+        let mut bytes = size_of::<Self>() + Self::SHARDS * size_of::<RwLock<Shard>>();
         let mut samples = 0;
         for shard in &self.shards {
             let shard = shard.read();

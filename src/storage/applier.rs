@@ -2,7 +2,7 @@
 //!
 //! A series is always applied by the same thread, and each thread applies what it is given in order: so the order of the
 //! samples of a series, which decides between two of the same time, stays that of the log. A thread is given many samples
-//! of one share of the memtable at once: what the first sample of a series brings into the cache is there for the next.
+//! of one shard of the memtable at once: what the first sample of a series brings into the cache is there for the next.
 
 use std::{
     io,
@@ -21,17 +21,17 @@ use crate::{
 
 /// Threads at most: one that reads and decodes keeps no more of them busy.
 const MOST: usize = 4;
-/// Floats of a share handed to a thread at once, where memory has room for them: several for each series where there are
+/// Floats of a shard handed to a thread at once, where memory has room for them: several for each series where there are
 /// 50,000.
 const FLOATS: usize = 4_096;
-/// Histograms of a share handed to a thread at once; one takes some hundred bytes.
+/// Histograms of a shard handed to a thread at once; one takes some hundred bytes.
 const HISTOGRAMS: usize = 32;
 /// The floats that are gathered may take this part of a memtable's memory.
 const PART: usize = 8;
 /// Pieces that wait for a thread at most.
 const WAITING: usize = 4;
 
-/// Samples of one share; floats are applied before histograms, as those of a batch are.
+/// Samples of one shard; floats are applied before histograms, as those of a batch are.
 #[derive(Default)]
 struct Piece {
     floats: Vec<FloatSample>,
@@ -59,11 +59,11 @@ impl Applier {
 /// All threads of one memtable.
 pub(super) struct Appliers {
     memtable: Arc<Memtable>,
-    /// Each applies some shares of the memtable; without any the caller applies everything itself.
+    /// Each applies some shards of the memtable; without any the caller applies everything itself.
     threads: Vec<Applier>,
-    /// What is gathered for each share.
+    /// What is gathered for each shard.
     gathered: Vec<Piece>,
-    /// Floats of a share that are handed over at once.
+    /// Floats of a shard that are handed over at once.
     floats: usize,
 }
 
@@ -75,13 +75,13 @@ impl Appliers {
     pub(super) fn start(memtable: Arc<Memtable>, options: &StorageOptions) -> io::Result<Self> {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         let count = if options.threads == Threads::Manual || cores == 1 { 0 } else { cores.min(MOST) };
-        let room = options.memtable_bytes / PART / (Memtable::SHARES * size_of::<FloatSample>());
+        let room = options.memtable_bytes / PART / (Memtable::SHARDS * size_of::<FloatSample>());
         Self::with(memtable, count, room.clamp(1, FLOATS))
     }
 
     fn with(memtable: Arc<Memtable>, threads: usize, floats: usize) -> io::Result<Self> {
         let threads = (0..threads).map(|_| Applier::start(memtable.clone())).collect::<io::Result<_>>()?;
-        let gathered = (0..Memtable::SHARES).map(|_| Piece::default()).collect();
+        let gathered = (0..Memtable::SHARDS).map(|_| Piece::default()).collect();
         Ok(Self { memtable, threads, gathered, floats })
     }
 
@@ -95,33 +95,33 @@ impl Appliers {
             self.memtable.apply(floats, &histograms);
             return;
         }
-        for run in floats.chunk_by(|a, b| Memtable::share(a.series) == Memtable::share(b.series)) {
-            let Some(share) = run.first().map(|sample| Memtable::share(sample.series)) else { continue };
-            let Some(piece) = self.gathered.get_mut(share) else { continue };
+        for run in floats.chunk_by(|a, b| Memtable::shard_of(a.series) == Memtable::shard_of(b.series)) {
+            let Some(shard) = run.first().map(|sample| Memtable::shard_of(sample.series)) else { continue };
+            let Some(piece) = self.gathered.get_mut(shard) else { continue };
             // Floats of this batch must not pass histograms of an earlier one.
             if piece.floats.len() + run.len() > self.floats || !piece.histograms.is_empty() {
-                self.hand_over(share);
+                self.hand_over(shard);
             }
-            if let Some(piece) = self.gathered.get_mut(share) {
+            if let Some(piece) = self.gathered.get_mut(shard) {
                 piece.floats.extend_from_slice(run);
             }
         }
         for sample in histograms {
-            let share = Memtable::share(sample.series);
-            let Some(piece) = self.gathered.get_mut(share) else { continue };
+            let shard = Memtable::shard_of(sample.series);
+            let Some(piece) = self.gathered.get_mut(shard) else { continue };
             piece.histograms.push(sample);
             if piece.histograms.len() >= HISTOGRAMS {
-                self.hand_over(share);
+                self.hand_over(shard);
             }
         }
     }
 
-    fn hand_over(&mut self, share: usize) {
+    fn hand_over(&mut self, shard: usize) {
         let filled = |piece: &&mut Piece| !piece.floats.is_empty() || !piece.histograms.is_empty();
-        let Some(piece) = self.gathered.get_mut(share).filter(filled) else { return };
+        let Some(piece) = self.gathered.get_mut(shard).filter(filled) else { return };
         let room = Vec::with_capacity(self.floats);
         let piece = std::mem::replace(piece, Piece { floats: room, histograms: Vec::new() });
-        if let Some(applier) = self.threads.get(share % self.threads.len().max(1)) {
+        if let Some(applier) = self.threads.get(shard % self.threads.len().max(1)) {
             // A thread that is gone is noticed at the end.
             let _ = applier.pieces.send(piece);
         }
@@ -132,7 +132,7 @@ impl Appliers {
     /// # Errors
     /// When a thread has panicked: samples are missing.
     pub(super) fn finish(mut self) -> io::Result<()> {
-        (0..Memtable::SHARES).for_each(|share| self.hand_over(share));
+        (0..Memtable::SHARDS).for_each(|shard| self.hand_over(shard));
         for applier in self.threads {
             drop(applier.pieces);
             applier.thread.join().map_err(|_| io::Error::other("a thread panicked"))?;
