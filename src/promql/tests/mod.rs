@@ -1,5 +1,7 @@
 //! The engine as a whole, on data in memory.
 
+mod faults;
+
 use std::{sync::Arc, time::Duration};
 
 use proptest::prelude::*;

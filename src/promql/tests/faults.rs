@@ -1,0 +1,145 @@
+//! Which of several faults is told, and what finding it costs.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::{
+    model::{Exemplar, Matcher, Metadata, TimeRange},
+    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+};
+
+/// A store that counts how often the samples of a series are read.
+struct Counting {
+    data: MemorySelect,
+    reads: Arc<AtomicUsize>,
+}
+
+struct CountingSet {
+    set: Arc<dyn SeriesSet>,
+    reads: Arc<AtomicUsize>,
+}
+
+impl Select for Counting {
+    fn select(
+        &self,
+        matchers: &[Matcher],
+        range: TimeRange,
+        hints: &SelectHints,
+    ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        let set = self.data.select(matchers, range, hints)?;
+        Ok(Arc::new(CountingSet { set, reads: Arc::clone(&self.reads) }))
+    }
+
+    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
+        self.data.series(ask)
+    }
+
+    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.data.label_names(ask)
+    }
+
+    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
+        self.data.label_values(name, ask)
+    }
+
+    fn exemplars(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        self.data.exemplars(selectors, range)
+    }
+
+    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
+        self.data.metadata(family)
+    }
+}
+
+impl SeriesSet for CountingSet {
+    fn len(&self) -> usize {
+        self.set.len()
+    }
+
+    fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+        self.set.labels(i)
+    }
+
+    fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.set.read(i, out)
+    }
+}
+
+/// Evaluation where one chain of a hundred is looked through again for each of its terms would not end in this time.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The fault of `query`, and how often a series was read to find it.
+fn fault(query: Query<'_>) -> (String, usize) {
+    let values: Vec<f64> = (0..20).map(f64::from).collect();
+    let data = store(
+        15,
+        &[
+            (&[("__name__", "a"), ("i", "1")], &values),
+            (&[("__name__", "a"), ("i", "2")], &values),
+            (&[("__name__", "b"), ("i", "2")], &values),
+        ],
+    );
+    let store = Counting { data, reads: Arc::default() };
+    let query = Query { timeout: Some(PATIENCE), ..query };
+    let fault = engine().run(&store, &query, &Cancel::default()).unwrap_err().to_string();
+    (fault, store.reads.load(Ordering::Relaxed))
+}
+
+/// `rate` over two metrics drops the names that tell their series apart.
+const FAULTY: &str = r#"rate({__name__=~"a|b"}[1m])"#;
+const EQUAL_LABELS: &str = "vector cannot contain metrics with the same labelset";
+/// More terms than this are too deep to parse.
+const TERMS: usize = 100;
+
+#[test]
+fn a_fault_deep_inside_a_chain_is_found_by_evaluating_each_side_once_more_at_most() {
+    // The leftmost term fails, the rightmost one, and one with operations around it on both sides.
+    let left = format!("{FAULTY}{}", " + a".repeat(TERMS));
+    let right = format!("{}{FAULTY}{}", "a + (".repeat(TERMS), ")".repeat(TERMS));
+    let both = format!("{}{FAULTY}{}", "(a + ".repeat(TERMS / 2), " + a)".repeat(TERMS / 2));
+    for text in [left, right, both] {
+        for query in [at(&text, 200), over(&text, 60, 200, 60)] {
+            let (error, reads) = fault(query);
+            assert_eq!(error, EQUAL_LABELS, "{text:.60}");
+            // Each of the terms has two series, read for the answer and at most once more for the fault.
+            assert!(reads <= 2 * 2 * TERMS + 12, "{reads} reads for {text:.60}");
+        }
+    }
+}
+
+#[test]
+fn a_fault_inside_set_operators_and_many_to_one_matches_is_found_as_cheaply() {
+    for (term, faulty) in [
+        (" + on (i) group_left a", FAULTY.to_owned()),
+        (" and a", FAULTY.to_owned()),
+        (" or a", FAULTY.to_owned()),
+        (" unless on (i) b", FAULTY.to_owned()),
+        (" + a", format!("max_over_time({FAULTY}[1m:15s])")),
+    ] {
+        let text = format!("{faulty}{}", term.repeat(TERMS));
+        let (error, reads) = fault(over(&text, 60, 200, 60));
+        assert_eq!(error, EQUAL_LABELS, "{text:.60}");
+        assert!(reads <= 2 * 2 * TERMS + 24, "{reads} reads for {text:.60}");
+    }
+}
+
+#[test]
+fn of_two_faults_the_one_that_prometheus_meets_first_is_told() {
+    let ambiguous = "(a + on (j) a)";
+    let duplicate = "found duplicate series for the match group {}";
+    for (text, told) in [
+        (format!("{FAULTY} + {ambiguous}"), EQUAL_LABELS),
+        (format!("{ambiguous} + {FAULTY}"), duplicate),
+        (format!("(a + {FAULTY}) + {ambiguous}"), EQUAL_LABELS),
+        (format!("a + (a + {ambiguous}) + {FAULTY}"), duplicate),
+        (format!("(a and {ambiguous}) + {FAULTY}"), duplicate),
+    ] {
+        let (error, _) = fault(over(&text, 60, 200, 60));
+        assert!(error.starts_with(told), "{text}: {error}");
+    }
+}
