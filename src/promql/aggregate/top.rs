@@ -11,7 +11,7 @@ use crate::{
         QueryError,
         ast::AggregateOp,
         exec::{
-            Block, Note, Numbers, Operator, Scratch, Series, for_each_row, general,
+            Block, Note, Numbers, Operator, RowError, Scratch, Series, for_each_row, general,
             row::{Row, Sample},
         },
     },
@@ -157,7 +157,7 @@ impl Operator for Part<'_> {
         self.inner.series(self.from + i)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.inner.row(self.from + i, scratch, out)
     }
 }

@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     grid::Grid,
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::Row,
     tally::Readers,
 };
@@ -209,7 +209,7 @@ impl Operator for Watched<'_> {
         self.inner.series(i)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let begun = Instant::now();
         let done = self.inner.row(i, scratch, out);
         self.spent.took(begun.elapsed());

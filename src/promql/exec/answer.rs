@@ -150,7 +150,7 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
     for i in 0..source.len() {
         cx.budget.check()?;
         let mut samples = SeriesBuf::default();
-        source.read(i, &mut scratch, &mut samples)?;
+        source.read(i, &mut scratch, &mut samples).map_err(|failed| failed.error)?;
         if source.edges != Edges::Plain {
             samples = with_edges(&source, &samples, grid)?;
         }

@@ -4,7 +4,7 @@ use super::{
     context::Context,
     drive::for_each_row,
     grid::Grid,
-    operator::{Operator, Scratch, Series},
+    operator::{Operator, RowError, Scratch, Series},
     row::{Bits, Row},
 };
 use crate::{model::Histogram, promql::QueryError};
@@ -120,7 +120,7 @@ impl Operator for Arc<Kept> {
         Ok(labels_of(&self.series, i))
     }
 
-    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         copy(self.rows.get(i), self.steps, out);
         Ok(())
     }
@@ -135,7 +135,7 @@ impl Operator for Block<'_> {
         Ok(labels_of(&self.series, i))
     }
 
-    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, _scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.copy(i, out);
         Ok(())
     }

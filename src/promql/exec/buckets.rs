@@ -7,7 +7,7 @@ use super::{
     label_sets::LabelSets,
     merge::{Overlap, distinct},
     notes::{Monotonicity, Note, general},
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::Row,
     scalar::Numbers,
 };
@@ -157,7 +157,7 @@ impl Buckets<'_> {
     }
 
     /// Reads the series of a histogram: classic buckets and native samples by step.
-    fn read(&self, histogram: &Histogram, scratch: &mut Scratch) -> Result<Read, QueryError> {
+    fn read(&self, histogram: &Histogram, scratch: &mut Scratch) -> Result<Read, RowError> {
         let mut row = scratch.take_row();
         let mut read = Read { counts: vec![Vec::new(); self.grid.steps], natives: Vec::new() };
         let with = histogram.buckets.iter().map(|(member, bound)| (*member, Some(*bound)));
@@ -212,7 +212,7 @@ impl Operator for Buckets<'_> {
         Ok(series)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         out.reset(self.grid.steps);
         let Some((histogram, part)) = self.locate(i) else { return Ok(()) };
         let mut read = self.read(histogram, scratch)?;

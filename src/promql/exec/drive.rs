@@ -55,7 +55,7 @@ pub(crate) fn for_each_row(
         let pace = Pace { began: Instant::now(), rows };
         while first < rows {
             cx.budget.check()?;
-            op.row(first, &mut scratch, &mut row)?;
+            op.row(first, &mut scratch, &mut row).map_err(|failed| failed.error)?;
             fold(first, &mut row)?;
             first += 1;
             if threads > 1 && pace.is_slow(first) {
@@ -86,7 +86,8 @@ pub(crate) fn for_each_row(
             // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
             if !stop.load(Ordering::Relaxed) {
                 for (i, row) in range.clone().zip(&mut computed) {
-                    let done = cx.budget.check().and_then(|()| op.row(i, &mut scratch, row));
+                    let row = |()| op.row(i, &mut scratch, row).map_err(|failed| failed.error);
+                    let done = cx.budget.check().and_then(row);
                     if let Err(error) = done {
                         failed = Some((i, error));
                         break;
@@ -212,7 +213,7 @@ mod tests {
         promql::{
             Cancel, Optimise,
             budget::{Budget, Pool},
-            exec::{Account, Memo, Notes, Series, Settings},
+            exec::{Account, Memo, Notes, RowError, Series, Settings},
         },
         seams::select::fake::MemorySelect,
     };
@@ -232,12 +233,12 @@ mod tests {
             Ok(Series::new(Labels::empty()))
         }
 
-        fn row(&self, i: usize, _: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+        fn row(&self, i: usize, _: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
             if i.is_multiple_of(97) {
                 std::thread::sleep(Duration::from_micros(300));
             }
             if self.fails_at.is_some_and(|at| i >= at) {
-                return Err(QueryError::Execution(format!("row {i}")));
+                return Err(QueryError::Execution(format!("row {i}")).into());
             }
             out.reset(1);
             out.set(0, i as f64);

@@ -4,7 +4,7 @@ use super::{
     context::Context,
     merge::{Overlap, distinct},
     notes::Note,
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::{Row, Sample},
 };
 use crate::{
@@ -68,7 +68,7 @@ impl Operator for Map<'_> {
         Ok(if self.renames { series.renamed(self.cx) } else { series })
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.inner.row(i, scratch, out)?;
         if let Change::Replaced(f) = &self.change {
             out.histograms.clear();

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     context::Context,
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::Row,
 };
 use crate::{model::Labels, promql::QueryError};
@@ -69,7 +69,7 @@ impl Operator for Merge<'_> {
         self.groups.get(i).map_or_else(|| self.inner.series(i), |g| Ok(g.0.clone()))
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let members = self.groups.get(i).map_or(&[][..], |g| &g.1);
         let Some((first, more)) = members.split_first() else { return Ok(()) };
         self.inner.row(*first, scratch, out)?;
@@ -84,7 +84,7 @@ impl Operator for Merge<'_> {
                 Overlap::RefuseAll => out.present.any() && other.present.any(),
             };
             if collision {
-                return Err(same_labelset());
+                return Err(same_labelset().into());
             }
             for step in other.present.ones() {
                 if let Some(sample) = other.sample(step) {

@@ -53,7 +53,7 @@ pub(crate) use drive::for_each_row;
 pub(crate) use label_sets::{LabelSets, counts};
 pub(crate) use memo::Memo;
 pub(crate) use notes::{Note, Notes, general};
-pub(crate) use operator::{Operator, Scratch, Series};
+pub(crate) use operator::{Operator, RowError, Scratch, Series};
 pub(crate) use prepare::{Found, asked, children, select_all};
 pub(crate) use relabel::is_label_name;
 pub(crate) use scalar::{Numbers, numbers};

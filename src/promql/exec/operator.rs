@@ -4,6 +4,7 @@ use super::{context::Context, row::Row};
 use crate::{
     model::{Labels, METRIC_NAME, SeriesBuf},
     promql::{QueryError, functions::window::Windows},
+    seams::select::SelectError,
 };
 
 /// Labels that describe the metric itself; they go when the values are no longer the metric's.
@@ -37,6 +38,29 @@ pub(crate) fn without_metadata(labels: &Labels) -> Labels {
     labels.filtered(|name| !METADATA_LABELS.iter().any(|label| label.as_bytes() == name))
 }
 
+/// Why a row can't be computed.
+///
+/// Other rows of the same operator may fail too, and Prometheus may meet theirs first. Whoever has looked for that one
+/// says so, and those above it pass the error on instead of looking again.
+#[derive(Debug, Clone)]
+pub(crate) struct RowError {
+    pub(super) error: QueryError,
+    /// Whether it is the first of all faults of the operator that answers with it.
+    pub(super) is_first: bool,
+}
+
+impl From<QueryError> for RowError {
+    fn from(error: QueryError) -> Self {
+        Self { error, is_first: false }
+    }
+}
+
+impl From<SelectError> for RowError {
+    fn from(error: SelectError) -> Self {
+        QueryError::from(error).into()
+    }
+}
+
 /// A source of rows. Everything takes `&self`: any thread may ask for any row.
 pub(crate) trait Operator: Sync {
     /// How many output series there are. Some may turn out to have no sample.
@@ -46,7 +70,7 @@ pub(crate) trait Operator: Sync {
     fn series(&self, i: usize) -> Result<Series, QueryError>;
 
     /// Makes `out` the row of output series `i`.
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError>;
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError>;
 
     /// Whether series stay distinct when their metric names go; only a promise, never needed for a right answer.
     fn one_name(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What is the same at every step, computed once per series.
 
-use super::operator::{Op, Operator, Scratch, Series};
+use super::operator::{Op, Operator, RowError, Scratch, Series};
 use crate::promql::{QueryError, exec::row::Row};
 
 /// Repeats the one step of `inner` over `steps`.
@@ -18,7 +18,7 @@ impl Operator for Repeat<'_> {
         self.inner.series(i)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.inner.row(i, scratch, out)?;
         let sample = out.sample(0);
         out.reset(self.steps);

@@ -7,7 +7,7 @@ use super::{
     context::Context,
     grid::{Grid, Shift},
     hints,
-    operator::{Operator, Scratch, Series},
+    operator::{Operator, RowError, Scratch, Series},
     prepare::reach,
     row::Row,
     stats::drop_buckets,
@@ -181,7 +181,7 @@ impl Operator for Selector<'_> {
         Ok(Series::new(self.set.labels(i)?))
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let mut buffer = scratch.take_buffer();
         self.set.read(i, &mut buffer)?;
         if self.give != Give::Starts {
@@ -193,7 +193,7 @@ impl Operator for Selector<'_> {
         if self.give == Give::FloatTimes && !buffer.histograms.is_empty() {
             let labels = self.set.labels(i)?;
             let text = format!("this should be an info metric, with float samples: {labels}");
-            return Err(QueryError::Execution(text));
+            return Err(QueryError::Execution(text).into());
         }
         if self.stats_only {
             drop_buckets(&mut buffer);

@@ -6,7 +6,7 @@ use super::{
     context::Context,
     grid::Grid,
     notes::Note,
-    operator::{Operator, Scratch, Series},
+    operator::{Operator, RowError, Scratch, Series},
     row::{Row, Sample},
     source::Source,
 };
@@ -109,7 +109,7 @@ impl Operator for Smoothed<'_> {
         self.source.series(i)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let mut buffer = scratch.take_buffer();
         self.source.read(i, scratch, &mut buffer)?;
         let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();

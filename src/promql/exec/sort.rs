@@ -6,7 +6,7 @@ use super::{
     block::Block,
     context::Context,
     grid::Grid,
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::Row,
 };
 use crate::{
@@ -92,7 +92,7 @@ impl Operator for Sorted<'_> {
         self.block.series(self.order.get(i).copied().unwrap_or(usize::MAX))
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.block.row(self.order.get(i).copied().unwrap_or(usize::MAX), scratch, out)
     }
 }

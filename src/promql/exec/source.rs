@@ -10,7 +10,7 @@ use super::{
     drive::for_each_row,
     grid::{Grid, Shift},
     hints,
-    operator::{Op, Scratch, Series},
+    operator::{Op, RowError, Scratch, Series},
     prepare::reach,
     row::Sample,
     select::find,
@@ -151,7 +151,7 @@ impl<'c> Source<'c> {
     }
 
     /// Replaces what `out` holds by the samples of series `i`, without staleness markers.
-    pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), QueryError> {
+    pub(super) fn read(&self, i: usize, scratch: &mut Scratch, out: &mut SeriesBuf) -> Result<(), RowError> {
         match &self.from {
             From::Storage(set, stats_only, reader) => {
                 set.read(i, out)?;

@@ -5,7 +5,7 @@ use super::{
     grid::Grid,
     merge::{Overlap, distinct},
     notes::Note,
-    operator::{Op, Operator, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series},
     row::{Row, Sample},
     scalar::Numbers,
     source::Source,
@@ -292,7 +292,7 @@ impl Operator for Window<'_> {
         Ok(if self.function.keeps_name { series } else { series.renamed(self.cx) })
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let mut buffer = scratch.take_buffer();
         self.source.read(i, scratch, &mut buffer)?;
         let mut events = scratch.take_indexes();

@@ -93,15 +93,16 @@ fn fault(query: Query<'_>) -> (String, usize) {
 /// `rate` over two metrics drops the names that tell their series apart.
 const FAULTY: &str = r#"rate({__name__=~"a|b"}[1m])"#;
 const EQUAL_LABELS: &str = "vector cannot contain metrics with the same labelset";
-/// More terms than this are too deep to parse.
 const TERMS: usize = 100;
+/// More brackets than about this are too deep to parse.
+const BRACKETS: usize = 45;
 
 #[test]
 fn a_fault_deep_inside_a_chain_is_found_by_evaluating_each_side_once_more_at_most() {
     // The leftmost term fails, the rightmost one, and one with operations around it on both sides.
     let left = format!("{FAULTY}{}", " + a".repeat(TERMS));
-    let right = format!("{}{FAULTY}{}", "a + (".repeat(TERMS), ")".repeat(TERMS));
-    let both = format!("{}{FAULTY}{}", "(a + ".repeat(TERMS / 2), " + a)".repeat(TERMS / 2));
+    let right = format!("{}{FAULTY}{}", "a + (".repeat(BRACKETS), ")".repeat(BRACKETS));
+    let both = format!("{}{FAULTY}{}", "(a + ".repeat(BRACKETS), " + a)".repeat(BRACKETS));
     for text in [left, right, both] {
         for query in [at(&text, 200), over(&text, 60, 200, 60)] {
             let (error, reads) = fault(query);

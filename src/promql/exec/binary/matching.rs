@@ -128,7 +128,6 @@ pub(super) fn build<'c>(
             let sides = pairs::Sides { many, one, quiet: b.lhs.is_quiet() && b.rhs.is_quiet() };
             pairs::build(cx, matched, found, sides, grid)
         }
-        None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid)
-            .map_err(|error| super::first_fault(cx, matched.in_order(&*many, &*one), grid, error)),
+        None => stepwise::build(cx, &matched, &signatures, &*many, &*one, grid),
     }
 }

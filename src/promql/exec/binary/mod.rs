@@ -5,8 +5,10 @@
 //! - [`matching`]: which series of two vectors belong together,
 //! - [`pairs`]: the usual case, where that is known before any value is read: rows are computed pair by pair,
 //! - [`stepwise`]: the general case, where it may differ from step to step,
-//! - [`sets`]: `and`, `or`, `unless`.
+//! - [`sets`]: `and`, `or`, `unless`,
+//! - [`fault`]: which of several faults is told.
 
+mod fault;
 mod matching;
 mod op;
 mod pairs;
@@ -21,11 +23,10 @@ pub(super) use op::scaled;
 use super::{
     build::build as operator,
     context::Context,
-    drive::for_each_row,
     grid::Grid,
     map::{self, Change, Histograms},
     notes::Note,
-    operator::{Op, Operator},
+    operator::Op,
     row::Sample,
     scalar::{Numbers, numbers},
 };
@@ -61,8 +62,7 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
                 Ok(rhs) => rhs,
                 Err(error) => {
                     // What is wrong on the left is told first, though it shows only as its rows come.
-                    for_each_row(cx, &*lhs, grid.steps, &mut |_, _| Ok(()))?;
-                    return Err(error);
+                    return Err(fault::before_right(cx, &*lhs, grid, error));
                 }
             };
             if b.matching.cardinality == Cardinality::ManyToMany {
@@ -72,13 +72,6 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
             }
         }
     }
-}
-
-/// The fault to tell where `later` was met: Prometheus evaluates all of the left side, then all of the right one, and only
-/// then operates on them.
-fn first_fault(cx: &Context<'_>, [lhs, rhs]: [&dyn Operator; 2], grid: Grid, later: QueryError) -> QueryError {
-    let fault = |side: &dyn Operator| for_each_row(cx, side, grid.steps, &mut |_, _| Ok(())).err();
-    fault(lhs).or_else(|| fault(rhs)).unwrap_or(later)
 }
 
 /// A vector and a scalar; `swapped` when the scalar stands on the left.

@@ -1,8 +1,9 @@
 //! Matching that is known before any value is read.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::OnceLock};
 
 use super::{
+    fault::{Side, first_fault},
     matching::{Matched, Signatures},
     op,
 };
@@ -15,7 +16,7 @@ use crate::{
             context::Context,
             drive::for_each_row,
             grid::Grid,
-            operator::{Op, Operator, Scratch, Series},
+            operator::{Op, Operator, RowError, Scratch, Series},
             row::Row,
         },
     },
@@ -65,18 +66,14 @@ pub(super) struct Sides<'c> {
     pub(super) quiet: bool,
 }
 
-impl Sides<'_> {
-    fn first_fault(&self, cx: &Context<'_>, matched: &Matched, grid: Grid, later: QueryError) -> QueryError {
-        super::first_fault(cx, matched.in_order(&*self.many, &*self.one), grid, later)
-    }
-}
-
 struct Pairs<'c> {
     cx: &'c Context<'c>,
     matched: Matched,
     pairs: Vec<Pair>,
     sides: Sides<'c>,
     grid: Grid,
+    /// The first of all faults, once a row has failed.
+    fault: OnceLock<QueryError>,
 }
 
 pub(super) fn build<'c>(
@@ -86,13 +83,16 @@ pub(super) fn build<'c>(
     mut sides: Sides<'c>,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
+    let (of_many, of_one) = if matched.swapped() { (Side::Right, Side::Left) } else { (Side::Left, Side::Right) };
+    let first = |sides: &Sides<'_>, side, error: QueryError| {
+        first_fault(cx, matched.in_order(&*sides.many, &*sides.one), grid, (side, error.into()))
+    };
     if !sides.quiet {
-        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid)
-            .and_then(|()| listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid))
-            .map_err(|error| sides.first_fault(cx, &matched, grid, error))?;
+        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid).map_err(|error| first(&sides, of_many, error))?;
+        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid).map_err(|error| first(&sides, of_one, error))?;
     }
     if matched.one_to_one() {
-        return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }));
+        return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }));
     }
     // Each row of the "one" side is needed several times.
     let mut used: Vec<usize> = pairs.iter().map(|p| p.one).collect();
@@ -104,9 +104,9 @@ pub(super) fn build<'c>(
     let mut block = Block::new(cx, grid.steps);
     let chosen = Chosen { inner: &*sides.one, chosen: used };
     for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))
-        .map_err(|error| sides.first_fault(cx, &matched, grid, error))?;
+        .map_err(|error| first(&sides, of_one, error))?;
     sides.one = Box::new(block);
-    Ok(Box::new(Pairs { cx, matched, pairs, sides, grid }))
+    Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }))
 }
 
 /// Computes the rows without a partner, for the remarks and errors that they bring.
@@ -147,24 +147,24 @@ impl Operator for Chosen<'_> {
         self.inner.series(self.number(i))
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         self.inner.row(self.number(i), scratch, out)
     }
 }
 
 impl Pairs<'_> {
-    /// Makes `out` the row of a pair.
-    fn pair(&self, pair: &Pair, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    /// Makes `out` the row of a pair, or answers with the side that failed.
+    fn pair(&self, pair: &Pair, scratch: &mut Scratch, out: &mut Row) -> Result<(), (Side, RowError)> {
         let mut other = scratch.take_row();
         let (left, right) = if self.matched.swapped() {
             ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
         } else {
             ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
         };
-        left.0.row(left.1, scratch, out)?;
+        left.0.row(left.1, scratch, out).map_err(|error| (Side::Left, error))?;
         // Nothing on one side means nothing at all.
         if out.present.any() || !self.sides.quiet {
-            right.0.row(right.1, scratch, &mut other)?;
+            right.0.row(right.1, scratch, &mut other).map_err(|error| (Side::Right, error))?;
             self.combine(out, &other, pair.many);
         }
         scratch.give_row(other);
@@ -223,8 +223,12 @@ impl Operator for Pairs<'_> {
         Ok(self.pairs.get(i).map_or_else(|| Series::new(Labels::empty()), |p| p.series.clone()))
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let Some(pair) = self.pairs.get(i) else { return Ok(()) };
-        self.pair(pair, scratch, out).map_err(|error| self.sides.first_fault(self.cx, &self.matched, self.grid, error))
+        self.pair(pair, scratch, out).map_err(|failed| {
+            let sides = self.matched.in_order(&*self.sides.many, &*self.sides.one);
+            let fault = self.fault.get_or_init(|| first_fault(self.cx, sides, self.grid, failed));
+            RowError { error: fault.clone(), is_first: true }
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::matching::signature;
+use super::{fault, matching::signature};
 use crate::{
     model::Labels,
     promql::{
@@ -14,7 +14,7 @@ use crate::{
             drive::for_each_row,
             grid::Grid,
             merge::{Overlap, distinct},
-            operator::{Op, Operator, Scratch, Series},
+            operator::{Op, Operator, RowError, Scratch, Series},
             row::{Bits, Row},
         },
         plan::Binary,
@@ -58,7 +58,7 @@ impl Operator for Masked<'_> {
         self.inner.series(i)
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let key = signature(&self.inner.series(i)?.labels, &self.matching);
         match (self.presence.0.get(&key), self.keep_present) {
             (None, true) => {
@@ -102,7 +102,7 @@ impl Operator for Chain<'_> {
         }
     }
 
-    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), QueryError> {
+    fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         match i.checked_sub(self.first.len()) {
             None => self.first.row(i, scratch, out),
             Some(rest) => self.second.row(rest, scratch, out),
@@ -120,8 +120,8 @@ pub(super) fn build<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let matching = b.matching.clone();
     if b.op != BinaryOp::Or {
-        let presence = Presence::of(cx, &*rhs, &matching, grid)
-            .map_err(|error| super::first_fault(cx, [&*lhs, &*rhs], grid, error))?;
+        let presence =
+            Presence::of(cx, &*rhs, &matching, grid).map_err(|error| fault::before_right(cx, &*lhs, grid, error))?;
         return Ok(Box::new(Masked { inner: lhs, presence, matching, keep_present: b.op == BinaryOp::And }));
     }
     let lhs = Block::of(cx, &*lhs, &grid)?;

@@ -58,8 +58,15 @@ pub(super) fn build<'c>(
     one: &dyn Operator,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
-    let many = Side::load(cx, many, &signatures.many, grid)?;
-    let one = Side::load(cx, one, &signatures.one, grid)?;
+    let load_one = || Side::load(cx, one, &signatures.one, grid);
+    let load_many = || Side::load(cx, many, &signatures.many, grid);
+    // The left side goes first: its faults are told first.
+    let (many, one) = if matched.swapped() {
+        let one = load_one()?;
+        (load_many()?, one)
+    } else {
+        (load_many()?, load_one()?)
+    };
     let held = (many.rows.len() + one.rows.len()) * grid.steps;
     let mut out = Output {
         cx,
