@@ -1,6 +1,7 @@
 //! The engine as a whole, on data in memory.
 
 mod faults;
+mod memory;
 
 use std::{sync::Arc, time::Duration};
 
