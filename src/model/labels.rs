@@ -9,6 +9,8 @@
 
 use std::{cmp::Ordering, fmt, sync::Arc};
 
+use super::limits::{LabelLimit, check_label};
+
 /// The label that holds the metric name.
 pub const METRIC_NAME: &str = "__name__";
 /// The label that holds a classic histogram bucket's upper bound.
@@ -197,6 +199,35 @@ impl Labels {
         if self.metric_name().is_none() { self.clone() } else { self.filtered(|name| name != METRIC_NAME.as_bytes()) }
     }
 
+    /// These labels with `name` set to `value`, or without it where that is empty.
+    ///
+    /// # Errors
+    /// When name, value or all labels together would be longer than what is stored may be.
+    pub fn with(&self, name: &str, value: &str) -> Result<Self, LabelLimit> {
+        check_label(name, value.len(), if value.is_empty() { 0 } else { self.0.len() })?;
+        let mut bytes = Vec::with_capacity(self.0.len() + name.len() + value.len() + 8);
+        let mut put = !value.is_empty();
+        let mut rest = &self.0[..];
+        while let Some((found, after)) = take_str(rest)
+            && let Some((_, after)) = take_str(after)
+        {
+            if put && found >= name.as_bytes() {
+                push_str(&mut bytes, name);
+                push_str(&mut bytes, value);
+                put = false;
+            }
+            if found != name.as_bytes() {
+                bytes.extend_from_slice(rest.get(..rest.len() - after.len()).unwrap_or_default());
+            }
+            rest = after;
+        }
+        if put {
+            push_str(&mut bytes, name);
+            push_str(&mut bytes, value);
+        }
+        Ok(Self(bytes.into()))
+    }
+
     /// A builder that starts from these labels.
     #[must_use]
     pub fn builder(&self) -> LabelsBuilder {
@@ -379,6 +410,15 @@ mod tests {
     }
 
     #[test]
+    fn a_label_that_is_set_is_limited() {
+        let labels = Labels::from_pairs([("a", "1")]).unwrap();
+        assert!(labels.with("b", &"x".repeat(64 << 10)).is_ok());
+        assert!(matches!(labels.with("b", &"x".repeat((64 << 10) + 1)), Err(LabelLimit::LongValue { .. })));
+        let large = (0..4).try_fold(labels, |labels, i| labels.with(&format!("b{i}"), &"x".repeat(64 << 10)));
+        assert!(matches!(large, Err(LabelLimit::LongLabels(_))), "{large:.100?}");
+    }
+
+    #[test]
     fn a_repeated_or_empty_name_is_refused() {
         assert_eq!(Labels::from_pairs([("a", "1"), ("a", "2")]), Err(LabelsError::Duplicate("a".into())));
         assert_eq!(Labels::from_pairs([("", "1")]), Err(LabelsError::EmptyName("1".into())));
@@ -400,6 +440,16 @@ mod tests {
             let kept: Vec<_> = pairs.iter().filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n.as_str(), v.as_str())).collect();
             prop_assert_eq!(labels.iter().collect::<Vec<_>>(), kept);
             prop_assert_eq!(labels.builder().build(), labels);
+        }
+
+        #[test]
+        fn setting_a_label_is_what_the_builder_does(
+            pairs in proptest::collection::btree_map("[a-c]{1,2}", "[a-c]{1,2}|c{150}", 0..6),
+            name in "[a-c]{1,2}",
+            value in "[a-c]{0,2}|c{150}",
+        ) {
+            let labels = Labels::from_pairs(&pairs).unwrap();
+            prop_assert_eq!(labels.with(&name, &value).unwrap(), labels.builder().set(&name, &value).build());
         }
 
         #[test]

@@ -41,6 +41,21 @@ pub enum LabelLimit {
     LongLabels(usize),
 }
 
+/// Checks a label that is to be added to others of `beside` bytes, before it is made.
+///
+/// # Errors
+/// The first limit passed.
+pub fn check_label(name: &str, value_bytes: usize, beside: usize) -> Result<(), LabelLimit> {
+    if name.len() > MAX_NAME {
+        return Err(LabelLimit::LongName(name.len()));
+    }
+    if value_bytes > MAX_VALUE {
+        return Err(LabelLimit::LongValue { name: name.to_owned(), bytes: value_bytes });
+    }
+    let total = beside + name.len() + value_bytes;
+    if total > MAX_SERIES { Err(LabelLimit::LongLabels(total)) } else { Ok(()) }
+}
+
 /// Checks pairs of names and values, which may be anything yet.
 ///
 /// # Errors

@@ -165,7 +165,12 @@ impl<'q> Budget<'q> {
 
     /// Takes room for a series that is kept by its labels until the query ends, or fails.
     pub(crate) fn keep(&self, labels: &Labels) -> Result<(), QueryError> {
-        let samples = (labels.as_bytes().len() + ITEM_BYTES) as u64 / SAMPLE_BYTES;
+        self.keep_bytes(labels.as_bytes().len() + ITEM_BYTES)
+    }
+
+    /// Takes room for `bytes` that are no samples and stay until the query ends, or fails.
+    pub(crate) fn keep_bytes(&self, bytes: usize) -> Result<(), QueryError> {
+        let samples = (bytes as u64).div_ceil(SAMPLE_BYTES);
         self.labels.fetch_add(samples, Ordering::Relaxed);
         if self.pool.take(samples) { Ok(()) } else { Err(self.others_hold_too_many()) }
     }
@@ -321,7 +326,7 @@ mod tests {
     fn labels_that_are_kept_count_in_what_all_queries_share() {
         let (cancel, pool) = (Cancel::default(), Pool::new(20));
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 1);
-        let labels = Labels::from_pairs([("instance", "a".repeat(106))]).unwrap();
+        let labels = Labels::from_pairs([("instance", "a".repeat(102))]).unwrap();
         budget.keep(&labels).unwrap();
         assert_eq!(pool.usage(), (10, 20), "{}", labels.as_bytes().len());
         budget.hold(10).unwrap();

@@ -8,7 +8,7 @@ use crate::{
     promql::{
         QueryError,
         exec::{
-            Block, Operator, Series, for_each_row,
+            Block, LabelSets, Operator, Series, for_each_row,
             row::{Row, Sample},
         },
         functions::native::Native,
@@ -16,57 +16,81 @@ use crate::{
     },
 };
 
+/// Bytes that a value takes that was met in a group: its entry in a hash table that may have just doubled.
+const KNOWN_BYTES: usize = 48;
+
+/// The results so far: their labels, and how many series have the value, by result and then by step.
+struct Counts {
+    labels: LabelSets,
+    counts: Vec<u32>,
+}
+
 pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     let leaves_label_out = a.without && a.grouping.iter().any(|g| g == label);
-    let mut index: HashMap<Labels, usize> = HashMap::new();
-    let mut counts: Vec<(Labels, Row)> = Vec::new();
+    let mut groups = LabelSets::default();
+    let mut all = Counts { labels: LabelSets::default(), counts: Vec::new() };
     // Most rows repeat a few values: each is formatted once per group.
-    let mut known: HashMap<(Labels, u64), usize> = HashMap::new();
+    let mut known: HashMap<(usize, u64), usize> = HashMap::new();
     let mut held = 0;
-    for_each_row(cx, input.inner, steps, &mut |i, row| {
+    let result = for_each_row(cx, input.inner, steps, &mut |i, row| {
         if !row.present.any() {
             return Ok(());
         }
-        let base = input.inner.series(i)?.labels.filtered(|name| in_group(name, a) && name != label.as_bytes());
+        let labels = input.inner.series(i)?.labels;
+        let (group, new) = groups.number(&labels, |name| in_group(name, a) && name != label.as_bytes());
+        new.map_or(Ok(()), |labels| cx.budget.keep(labels))?;
         for step in row.present.ones() {
             let Some(sample) = row.sample(step) else { continue };
             let key = match &sample {
-                Sample::Float(value) => Some((base.clone(), value.to_bits())),
+                Sample::Float(value) => Some((group, value.to_bits())),
                 Sample::Histogram(_) => None,
             };
-            let number = match key.as_ref().and_then(|key| known.get(key)) {
+            let number = match key.and_then(|key| known.get(&key)) {
                 Some(number) => *number,
                 None => {
-                    let mut labels = base.builder();
-                    if !leaves_label_out {
-                        labels.set(label, &text(&sample));
-                    }
-                    let labels = labels.build();
-                    let next = counts.len();
-                    let number = *index.entry(labels.clone()).or_insert(next);
-                    if number == next {
+                    let base = groups.get(group).cloned().unwrap_or_default();
+                    let labels = if leaves_label_out { base } else { with_value(&base, label, &sample)? };
+                    let (number, is_new) = all.labels.number_of(&labels);
+                    if is_new {
+                        cx.budget.keep(&labels)?;
                         cx.budget.hold(steps)?;
                         held += steps;
-                        counts.push((labels, Row::new(steps)));
+                        all.counts.resize(all.counts.len() + steps, 0);
                     }
-                    known.extend(key.map(|key| (key, number)));
+                    if let Some(key) = key {
+                        cx.budget.keep_bytes(KNOWN_BYTES)?;
+                        known.insert(key, number);
+                    }
                     number
                 }
             };
-            if let Some((_, counted)) = counts.get_mut(number) {
-                let before = counted.float(step).unwrap_or(0.0);
-                counted.set(step, before + 1.0);
+            if let Some(count) = all.counts.get_mut(number * steps + step) {
+                *count += 1;
             }
         }
         Ok(())
-    })?;
+    });
+    let block = result.and_then(|()| {
+        let mut block = Block::new(cx, steps);
+        let mut row = Row::default();
+        for (number, labels) in all.labels.into_sets().into_iter().enumerate() {
+            row.reset(steps);
+            let counts = all.counts.iter().skip(number * steps).take(steps);
+            counts
+                .enumerate()
+                .filter(|(_, count)| **count > 0)
+                .for_each(|(step, count)| row.set(step, (*count).into()));
+            block.push(Series::new(labels), &row)?;
+        }
+        Ok(block)
+    });
     cx.budget.release(held);
-    let mut block = Block::new(cx, steps);
-    for (labels, row) in &counts {
-        block.push(Series::new(labels.clone()), row)?;
-    }
-    Ok(Box::new(block))
+    Ok(Box::new(block?))
+}
+
+fn with_value(base: &Labels, label: &str, sample: &Sample) -> Result<Labels, QueryError> {
+    base.with(label, &text(sample)).map_err(|limit| QueryError::Execution(format!("count_values(): {limit}")))
 }
 
 /// A value as a label: floats in plain decimals.

@@ -88,7 +88,11 @@ fn refuse_equal<'l>(sorted: impl Iterator<Item = &'l Labels> + Clone) -> Result<
 }
 
 fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
-    let op = if cx.settings.delayed_name_removal { distinct(cx, op, Overlap::Refuse, cleaned)? } else { op };
+    let op = if cx.settings.delayed_name_removal {
+        distinct(cx, op, Overlap::Refuse, |series| Ok(cleaned(series)))?
+    } else {
+        op
+    };
     let mut out: Vec<MatrixSeries> = Vec::new();
     for_each_row(cx, &*op, grid.steps, &mut |i, row| {
         if row.present.any() {

@@ -88,7 +88,7 @@ pub(super) fn ask<'c>(
         }
     }
     let op: Op<'c> = Box::new(Buckets { cx, inner, histograms, question, grid, span });
-    if cx.settings.delayed_name_removal { Ok(op) } else { distinct(cx, op, Overlap::Refuse, |series| series) }
+    if cx.settings.delayed_name_removal { Ok(op) } else { distinct(cx, op, Overlap::Refuse, Ok) }
 }
 
 /// A bound as Prometheus writes and reads it.
@@ -207,7 +207,8 @@ impl Operator for Buckets<'_> {
         let Some((histogram, part)) = self.locate(i) else { return Ok(Series::new(Labels::empty())) };
         let mut series = histogram.series.clone().renamed(self.cx);
         if let (Question::Quantiles(name, _), Some(q)) = (&self.question, self.q(part, 0)) {
-            series.labels = series.labels.builder().set(name, &label_value(q)).build();
+            let refused = |limit| QueryError::Execution(format!("histogram_quantiles(): {limit}"));
+            series.labels = series.labels.with(name, &label_value(q)).map_err(refused)?;
         }
         Ok(series)
     }

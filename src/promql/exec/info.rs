@@ -9,13 +9,14 @@ use super::{
     block::Block,
     context::Context,
     grid::{Grid, Shift},
+    label_sets::LabelSets,
     merge::same_labelset,
     operator::{Op, Series},
     row::Row,
     select::{Give, Selector},
 };
 use crate::{
-    model::{Labels, LabelsBuilder, METRIC_NAME, MatchOp, Matcher},
+    model::{Labels, METRIC_NAME, MatchOp, Matcher},
     promql::{
         QueryError,
         ast::Edges,
@@ -99,33 +100,29 @@ pub(super) fn info<'c>(
     let wanted = Wanted::new(selector)?;
     let base = Block::of(cx, &**base, &grid)?;
     let infos = find(cx, &base, &wanted, modifiers(node).unwrap_or_default(), grid)?;
-    let mut join = Join {
-        wanted: &wanted,
-        ids: infos.series.iter().map(|s| identity(&s.labels)).collect(),
-        infos,
-        index: HashMap::new(),
-        out: Vec::new(),
-    };
-    let base_ids: Vec<Vec<String>> = base.series.iter().map(|s| identity(&s.labels)).collect();
+    let mut join =
+        Join { cx, wanted: &wanted, infos, subjects: HashMap::new(), index: LabelSets::default(), out: Vec::new() };
+    join.number_infos()?;
     let mut row = Row::default();
-    for (i, (series, id)) in base.series.iter().zip(&base_ids).enumerate() {
+    for (i, series) in base.series.iter().enumerate() {
         cx.budget.check()?;
-        cx.budget.foresee(join.out.len() + 1, grid.steps)?;
         base.copy(i, &mut row);
-        join.add(series, id, &row)?;
+        join.add(series, &row)?;
     }
+    let held = join.out.len() * grid.steps;
     let mut block = Block::new(cx, grid.steps);
-    for (series, row) in &join.out {
+    for (series, row) in join.out {
         if row.present.any() {
-            block.push(series.clone(), row)?;
+            block.push(series, &row)?;
         }
     }
+    cx.budget.release(held);
     Ok(Box::new(block))
 }
 
-/// The values of the identifying labels.
-fn identity(labels: &Labels) -> Vec<String> {
-    IDENTIFYING.iter().map(|name| labels.get(name).unwrap_or_default().to_owned()).collect()
+/// The identifying labels.
+fn identity(labels: &Labels) -> Labels {
+    labels.filtered(|name| IDENTIFYING.iter().any(|identifying| identifying.as_bytes() == name))
 }
 
 /// The info series that may speak of series in `base`; their values are the times of their samples.
@@ -158,30 +155,41 @@ fn find<'c>(
 
 /// Base series met so far, with labels added.
 struct Join<'a, 'c> {
+    cx: &'c Context<'c>,
     wanted: &'a Wanted,
     infos: Block<'c>,
-    /// What each info series speaks of.
-    ids: Vec<Vec<String>>,
-    index: HashMap<Labels, usize>,
+    /// The info series by what they speak of.
+    subjects: HashMap<Labels, Vec<u32>>,
+    index: LabelSets,
     out: Vec<(Series, Row)>,
 }
 
 impl Join<'_, '_> {
-    fn add(&mut self, series: &Series, id: &[String], row: &Row) -> Result<(), QueryError> {
+    fn number_infos(&mut self) -> Result<(), QueryError> {
+        for (i, info) in (0..).zip(&self.infos.series) {
+            let subject = identity(&info.labels);
+            self.cx.budget.keep(&subject)?;
+            self.subjects.entry(subject).or_default().push(i);
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, series: &Series, row: &Row) -> Result<(), QueryError> {
         let steps = row.steps();
         let mut candidates: Vec<(usize, Row)> = Vec::new();
         if !self.wanted.is_info(&series.labels) {
-            for (i, _) in self.ids.iter().enumerate().filter(|(_, other)| *other == id) {
+            for i in self.subjects.get(&identity(&series.labels)).into_iter().flatten() {
                 let mut times = Row::default();
-                self.infos.copy(i, &mut times);
-                candidates.push((i, times));
+                self.infos.copy(*i as usize, &mut times);
+                candidates.push((*i as usize, times));
             }
         }
         for step in row.present.ones() {
             let Some(labels) = self.labels_at(series, &candidates, step)? else { continue };
-            let next = self.out.len();
-            let number = *self.index.entry(labels.clone()).or_insert(next);
-            if number == next {
+            let (number, is_new) = self.index.number_of(&labels);
+            if is_new {
+                self.cx.budget.keep(&labels)?;
+                self.cx.budget.hold(steps)?;
                 self.out.push((Series { labels, drop_name: series.drop_name }, Row::new(steps)));
             }
             if let (Some((_, out)), Some(sample)) = (self.out.get_mut(number), row.sample(step)) {
@@ -224,23 +232,20 @@ impl Join<'_, '_> {
         if newest.is_empty() && !self.wanted.keeps_unmatched() {
             return Ok(None);
         }
-        let mut added = LabelsBuilder::default();
+        let mut added: BTreeMap<&str, &str> = BTreeMap::new();
+        let mut labels = series.labels.clone();
         for (name, value) in newest.values().flat_map(|(_, labels)| labels.iter()) {
             let is_wanted = self.wanted.data.is_empty() || self.wanted.data.contains_key(name);
             if name == METRIC_NAME || !is_wanted {
                 continue;
             }
-            if added.get(name).is_some_and(|other| other != value) {
+            if added.get(name).is_some_and(|other| *other != value) {
                 return Err(QueryError::Execution(format!("conflicting label: {name}")));
             }
-            if series.labels.get(name).is_none() {
-                added.set(name, value);
+            if series.labels.get(name).is_none() && added.insert(name, value).is_none() {
+                labels = labels.with(name, value).map_err(|limit| QueryError::Execution(format!("info(): {limit}")))?;
             }
         }
-        let mut labels = series.labels.builder();
-        for (name, value) in added.build().iter() {
-            labels.set(name, value);
-        }
-        Ok(Some(labels.build()))
+        Ok(Some(labels))
     }
 }

@@ -26,17 +26,34 @@ impl LabelSets {
     /// The number of those of `labels` whose name, in bytes, satisfies `keep`, and the set itself if it is new. One that is
     /// known is found without making it.
     pub(crate) fn number(&mut self, labels: &Labels, keep: impl FnMut(&[u8]) -> bool) -> (usize, Option<&Labels>) {
-        let Self { sets, by_bytes, bytes } = self;
-        labels.filter_into(keep, bytes);
+        let mut bytes = std::mem::take(&mut self.bytes);
+        labels.filter_into(keep, &mut bytes);
+        let (number, is_new) = self.find_or_add(&bytes, || Labels::from_canonical(&bytes));
+        self.bytes = bytes;
+        (number, if is_new { self.sets.last() } else { None })
+    }
+
+    /// The number of `labels` as they are, and whether they are new.
+    pub(crate) fn number_of(&mut self, labels: &Labels) -> (usize, bool) {
+        self.find_or_add(labels.as_bytes(), || labels.clone())
+    }
+
+    fn find_or_add(&mut self, bytes: &[u8], make: impl FnOnce() -> Labels) -> (usize, bool) {
+        let Self { sets, by_bytes, .. } = self;
         let hash = xxh3_64(bytes);
         let of = |number: &u32| sets.get(*number as usize).map(Labels::as_bytes).unwrap_or_default();
-        if let Some(number) = by_bytes.find(hash, |number| of(number) == *bytes) {
-            return (*number as usize, None);
+        if let Some(number) = by_bytes.find(hash, |number| of(number) == bytes) {
+            return (*number as usize, false);
         }
         let number = sets.len();
         by_bytes.insert_unique(hash, number as u32, |number| xxh3_64(of(number)));
-        sets.push(Labels::from_canonical(bytes));
-        (number, sets.last())
+        sets.push(make());
+        (number, true)
+    }
+
+    /// The set of this number.
+    pub(crate) fn get(&self, number: usize) -> Option<&Labels> {
+        self.sets.get(number)
     }
 
     /// How many there are.

@@ -55,7 +55,7 @@ pub(super) fn apply<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let stays_distinct = !renames || inner.one_name() || cx.settings.delayed_name_removal;
     let op: Op<'c> = Box::new(Map { cx, inner, change, histograms, renames });
-    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::Refuse, |series| series) }
+    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::Refuse, Ok) }
 }
 
 impl Operator for Map<'_> {

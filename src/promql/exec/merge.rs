@@ -38,7 +38,7 @@ pub(super) fn distinct<'c>(
     cx: &Context<'_>,
     inner: Op<'c>,
     overlap: Overlap,
-    relabel: impl Fn(Series) -> Series,
+    relabel: impl Fn(Series) -> Result<Series, QueryError>,
 ) -> Result<Op<'c>, QueryError> {
     let mut index: HashMap<Labels, usize> = HashMap::with_capacity(inner.len());
     let mut groups: Vec<(Series, Vec<usize>)> = Vec::with_capacity(inner.len());
@@ -46,7 +46,7 @@ pub(super) fn distinct<'c>(
         if i % 1024 == 0 {
             cx.budget.check()?;
         }
-        let series = relabel(inner.series(i)?);
+        let series = relabel(inner.series(i)?)?;
         let next = groups.len();
         let at = *index.entry(series.labels.clone()).or_insert(next);
         match groups.get_mut(at) {

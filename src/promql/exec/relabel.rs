@@ -7,7 +7,13 @@ use super::{
     merge::{Overlap, distinct},
     operator::{Op, Series},
 };
-use crate::{model::METRIC_NAME, promql::QueryError};
+use crate::{
+    model::{
+        METRIC_NAME,
+        limits::{LabelLimit, MAX_VALUE, check_label},
+    },
+    promql::QueryError,
+};
 
 /// Sets label `target` to `replacement`, with the groups of `pattern` filled in, where the whole of `source` matches.
 /// `inner` is built when the arguments have turned out to be right, and so are its errors told later.
@@ -27,11 +33,30 @@ pub(super) fn replace<'c>(
         let mut captures = regex.create_captures();
         regex.captures(Input::new(value), &mut captures);
         if !captures.is_match() {
-            return series;
+            return Ok(series);
         }
-        let new = expand(replacement, value, &captures);
-        set(series, target, &new)
+        let refused = |limit| QueryError::Execution(format!("label_replace(): {limit}"));
+        check_label(target, expanded_bytes(replacement, value, &captures), 0).map_err(refused)?;
+        set(&series, target, &expand(replacement, value, &captures)).map_err(refused)
     })
+}
+
+/// How long the text is that [`expand`] makes; an upper bound where that is short enough.
+fn expanded_bytes(replacement: &str, value: &str, captures: &Captures) -> usize {
+    // A group is named by two bytes at least, and is no longer than the value.
+    let most = replacement.len().saturating_add((replacement.len() / 2).saturating_mul(value.len()));
+    if most <= MAX_VALUE {
+        return most;
+    }
+    let mut bytes = 0;
+    let mut literal = String::new();
+    interpolate::string(
+        replacement,
+        |index, _| bytes += captures.get_group(index).map_or(0, |span| span.len()),
+        |name| captures.group_info().to_index(captures.pattern()?, name),
+        &mut literal,
+    );
+    literal.len().saturating_add(bytes)
 }
 
 /// `$1`, `${1}`, `$name` and `${name}` are replaced by what their group matched, `$$` by a dollar sign.
@@ -67,8 +92,11 @@ pub(super) fn join<'c>(
     }
     distinct(cx, inner()?, Overlap::Refuse, |series| {
         let values: Vec<&str> = sources.iter().map(|name| series.labels.get(name).unwrap_or_default()).collect();
-        let joined = values.join(separator);
-        set(series, target, &joined)
+        let separators = separator.len().saturating_mul(values.len().saturating_sub(1));
+        let bytes = values.iter().map(|value| value.len()).fold(separators, usize::saturating_add);
+        let refused = |limit| QueryError::Execution(format!("label_join(): {limit}"));
+        check_label(target, bytes, 0).map_err(refused)?;
+        set(&series, target, &values.join(separator)).map_err(refused)
     })
 }
 
@@ -78,7 +106,7 @@ pub(crate) fn is_label_name(name: &str) -> bool {
 }
 
 /// A name that is set on purpose stays.
-fn set(series: Series, target: &str, value: &str) -> Series {
-    let labels = series.labels.builder().set(target, value).build();
-    Series { labels, drop_name: series.drop_name && target != METRIC_NAME }
+fn set(series: &Series, target: &str, value: &str) -> Result<Series, LabelLimit> {
+    let labels = series.labels.with(target, value)?;
+    Ok(Series { labels, drop_name: series.drop_name && target != METRIC_NAME })
 }

@@ -58,7 +58,7 @@ pub(super) fn apply<'c>(
     }
     let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
     let op = unchecked(cx, function, source, args, grid, place);
-    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, |series| series) }
+    if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, Ok) }
 }
 
 /// Likewise, for a caller who doesn't care about labels.

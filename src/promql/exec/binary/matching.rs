@@ -94,20 +94,20 @@ impl Matched {
     }
 
     /// The labels of the result of two matched series.
-    pub(super) fn result(&self, cx: &Context<'_>, many: &Series, one: &Labels) -> Series {
+    ///
+    /// # Errors
+    /// When labels taken over from the "one" side make it longer than what is stored may be.
+    pub(super) fn result(&self, cx: &Context<'_>, many: &Series, one: &Labels) -> Result<Series, QueryError> {
         let drops_now = self.changes_meaning() || (self.return_bool && !cx.settings.delayed_name_removal);
         let mut labels = if drops_now { without_metadata(&many.labels) } else { many.labels.clone() };
         if self.one_to_one() {
             labels = labels.filtered(|name| is_listed(name, &self.matching.labels) == self.matching.on);
         }
-        if !self.matching.include.is_empty() {
-            let mut builder = labels.builder();
-            for name in &self.matching.include {
-                builder.set(name, one.get(name).unwrap_or_default());
-            }
-            labels = builder.build();
+        for name in &self.matching.include {
+            let refused = |limit| QueryError::Execution(format!("the result of a binary operation: {limit}"));
+            labels = labels.with(name, one.get(name).unwrap_or_default()).map_err(refused)?;
         }
-        Series { labels, drop_name: self.return_bool && cx.settings.delayed_name_removal }
+        Ok(Series { labels, drop_name: self.return_bool && cx.settings.delayed_name_removal })
     }
 }
 
@@ -123,7 +123,7 @@ pub(super) fn build<'c>(
     let matched = Matched { op: b.op, return_bool: b.return_bool, matching: b.matching.clone(), span };
     let (many, one) = if matched.swapped() { (rhs, lhs) } else { (lhs, rhs) };
     let signatures = Signatures::new(cx, &*many, &*one, &matched.matching)?;
-    match pairs::find(cx, &matched, &signatures) {
+    match pairs::find(cx, &matched, &signatures)? {
         Some(found) => {
             let sides = pairs::Sides { many, one, quiet: b.lhs.is_quiet() && b.rhs.is_quiet() };
             pairs::build(cx, matched, found, sides, grid)

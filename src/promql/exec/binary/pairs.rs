@@ -1,6 +1,6 @@
 //! Matching that is known before any value is read.
 
-use std::{collections::HashSet, sync::OnceLock};
+use std::sync::OnceLock;
 
 use super::{
     fault::{Side, first_fault},
@@ -16,6 +16,7 @@ use crate::{
             context::Context,
             drive::for_each_row,
             grid::Grid,
+            label_sets::LabelSets,
             operator::{Op, Operator, RowError, Scratch, Series},
             row::Row,
         },
@@ -31,31 +32,37 @@ pub(super) struct Pair {
 
 /// The pairs, if each signature stands for one series on each side that must be "one", and all results differ in their
 /// labels: then no step can bring an error.
-pub(super) fn find(cx: &Context<'_>, matched: &Matched, signatures: &Signatures) -> Option<Vec<Pair>> {
+pub(super) fn find(
+    cx: &Context<'_>,
+    matched: &Matched,
+    signatures: &Signatures,
+) -> Result<Option<Vec<Pair>>, QueryError> {
     if matched.matching.fill_left.is_some() || matched.matching.fill_right.is_some() {
-        return None;
+        return Ok(None);
     }
     let mut one_of: Vec<Option<usize>> = vec![None; signatures.count];
     for (i, (_, signature)) in signatures.one.iter().enumerate() {
-        if one_of.get_mut(*signature)?.replace(i).is_some() {
-            return None;
+        if one_of.get_mut(*signature).is_none_or(|one| one.replace(i).is_some()) {
+            return Ok(None);
         }
     }
     let mut taken = vec![false; signatures.count];
-    let mut labels: HashSet<Labels> = HashSet::with_capacity(signatures.many.len());
+    let mut results = LabelSets::default();
     let mut pairs = Vec::new();
     for (many, (series, signature)) in signatures.many.iter().enumerate() {
-        let Some(one) = *one_of.get(*signature)? else { continue };
-        if matched.one_to_one() && std::mem::replace(taken.get_mut(*signature)?, true) {
-            return None;
+        let Some(one) = one_of.get(*signature).copied().flatten() else { continue };
+        if matched.one_to_one() && taken.get_mut(*signature).is_none_or(|taken| std::mem::replace(taken, true)) {
+            return Ok(None);
         }
-        let series = matched.result(cx, series, &signatures.one.get(one)?.0.labels);
-        if !labels.insert(series.labels.clone()) {
-            return None;
+        let Some((of_one, _)) = signatures.one.get(one) else { continue };
+        let series = matched.result(cx, series, &of_one.labels)?;
+        if !results.number_of(&series.labels).1 {
+            return Ok(None);
         }
+        cx.budget.keep(&series.labels)?;
         pairs.push(Pair { series, many, one });
     }
-    Some(pairs)
+    Ok(Some(pairs))
 }
 
 /// Both sides of an operation.

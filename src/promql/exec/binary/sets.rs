@@ -134,5 +134,5 @@ pub(super) fn build<'c>(
     }
     let rest = Masked { inner: rhs, presence: Presence(present), matching, keep_present: false };
     let both: Op<'c> = Box::new(Chain { first: Box::new(lhs), second: Box::new(rest) });
-    distinct(cx, both, Overlap::Refuse, |series| series)
+    distinct(cx, both, Overlap::Refuse, Ok)
 }

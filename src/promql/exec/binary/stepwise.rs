@@ -210,7 +210,7 @@ impl Output<'_, '_> {
             Some((series, _)) => series.clone(),
             None => Series::new(agreed(of_one.clone())),
         };
-        let series = self.matched.result(self.cx, &of_many, &of_one);
+        let series = self.matched.result(self.cx, &of_many, &of_one)?;
         let next = self.results.len();
         let number = *self.index.entry(series.labels.clone()).or_insert(next);
         if number == next {
