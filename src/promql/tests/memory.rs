@@ -30,3 +30,36 @@ fn labels_that_a_query_makes_are_together_no_more_than_ingest_takes() {
     let error = failure(&one(), &inner);
     assert!(error.contains("more than the limit of 262144"), "{error:.200}");
 }
+
+#[test]
+fn a_selector_may_list_ten_thousand_values_and_begin_or_end_with_anything() {
+    let names: Vec<String> =
+        (0..10_000).map(|i| format!("container-{i:018}")).chain(["0123456789".to_owned()]).collect();
+    let list = names.join("|");
+    for pattern in [format!("({list})abcdef"), format!("({list}).*"), format!("(?i)({list})ABCDEF")] {
+        let found = vector(&one(), &format!("up{{a=~\"{pattern}\"}}"), 60);
+        assert_eq!(found.len(), 1, "{pattern:.30}");
+    }
+}
+
+#[test]
+fn a_pattern_that_is_refused_is_told_by_its_beginning() {
+    for pattern in ["x|".repeat(1_100_000), "(a|".repeat(50_000), "ab?|".repeat(60_000)] {
+        let error = failure(&one(), &format!("up{{a=~\"{pattern}\"}}"));
+        assert!(error.len() < 1_000, "{} bytes: {error:.200}", error.len());
+    }
+}
+
+#[test]
+fn what_a_text_takes_to_read_counts_with_what_all_queries_may_hold() {
+    let options = EngineOptions { max_samples_of_all: 100_000, ..EngineOptions::default() };
+    let engine = Engine::new(options);
+    let expression: String = (0..10_000).map(|i| format!("name-{i}x?|")).collect();
+    let words = r#"a="1","#.repeat(20_000);
+    for text in [format!("up{{a=~\"{expression}\"}}"), format!("up{{{words}}}")] {
+        let error = engine.run(&one(), &at(&text, 60), &Cancel::default()).unwrap_err();
+        assert!(matches!(&error, QueryError::Execution(text) if text.contains("more memory than there is")), "{error}");
+        assert_eq!(engine.memory().0, 0, "all is given back");
+    }
+    assert!(engine.run(&one(), &at("up", 60), &Cancel::default()).is_ok());
+}
