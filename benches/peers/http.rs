@@ -45,13 +45,19 @@ impl Connection {
 
     /// Sends a snappy-compressed remote-write 1.0 request.
     pub(crate) fn remote_write(&mut self, body: &[u8]) -> Fallible<Response> {
-        let head = format!(
-            "POST /api/v1/write HTTP/1.1\r\nHost: {}\r\nUser-Agent: peers\r\nContent-Encoding: snappy\r\n\
-             Content-Type: application/x-protobuf\r\nX-Prometheus-Remote-Write-Version: 0.1.0\r\nContent-Length: {}\r\n\r\n",
-            self.address,
-            body.len()
-        );
-        self.stream.get_mut().write_all(head.as_bytes())?;
+        let headers = [
+            ("User-Agent", "peers"),
+            ("Content-Encoding", "snappy"),
+            ("Content-Type", "application/x-protobuf"),
+            ("X-Prometheus-Remote-Write-Version", "0.1.0"),
+        ];
+        self.post("/api/v1/write", &headers, body)
+    }
+
+    pub(crate) fn post(&mut self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Fallible<Response> {
+        let mut head = format!("POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n", self.address, body.len());
+        headers.iter().for_each(|(name, value)| head.push_str(&format!("{name}: {value}\r\n")));
+        self.stream.get_mut().write_all(format!("{head}\r\n").as_bytes())?;
         self.stream.get_mut().write_all(body)?;
         self.response()
     }
