@@ -27,8 +27,8 @@ static STORE: LazyLock<MemorySelect> = LazyLock::new(|| {
 pub(crate) fn run(message: &[u8]) {
     let Ok(body) = snap::raw::Encoder::new().compress_vec(message) else { return };
     let limits = ReadLimits { samples: 100, ..ReadLimits::default() };
-    let _ = decode(message, &limits);
-    let Ok(request) = decode(&body, &limits) else { return };
+    let _ = decode(message, &limits, &Endless);
+    let Ok(request) = decode(&body, &limits, &Endless) else { return };
     let external = Labels::from_pairs([("job", "b"), ("zone", "z")]).expect("these are labels");
     let request = request.with_external_labels(&external);
     if let Ok(answer) = samples(&request, &*STORE, &|| true, &limits) {

@@ -58,7 +58,7 @@ pub fn in_order(matchers: &[Matcher], series: impl Fn(&Matcher) -> u64) -> Vec<&
 
 /// How many series a matcher's values have, if these are few and known.
 fn series_of(part: &dyn Part, matcher: &Matcher) -> u64 {
-    let values = matcher.literals().unwrap_or_default();
+    let Some(values) = matcher.literals() else { return 0 };
     if values.len() > FEW_VALUES {
         return u64::MAX;
     }

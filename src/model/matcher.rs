@@ -1,30 +1,16 @@
 //! Label matchers: `=`, `!=`, `=~`, `!~`.
 //!
-//! Regular expressions match the whole value, as in Prometheus, and are written in Go's syntax ([`go_regex`]). A missing label is matched as the empty string.
+//! Regular expressions match the whole value, as in Prometheus, and are written in Go's syntax; [`Compiled`] has them. A
+//! missing label is matched as the empty string.
 
-use std::{
-    fmt,
-    sync::{Arc, OnceLock},
-};
+use std::{fmt, sync::Arc};
 
-use regex_automata::{
-    hybrid::dfa::{self, DFA},
-    meta,
-    nfa::thompson,
-};
-use regex_syntax::hir::literal;
+use regex_automata::hybrid::dfa::DFA;
 
 use super::{
-    affix::{self, Affix},
-    go_regex,
+    compiled::{Compiled, MAX_PATTERN},
+    text_set::TextSet,
 };
-
-/// A compiled expression may take this much memory (bytes); beyond it the pattern is refused.
-const REGEX_SIZE_LIMIT: usize = 1 << 20;
-/// A regex that stands for at most this many literal values is looked up value by value instead of by scanning.
-const LITERALS_LIMIT: usize = 256;
-/// Values are compared with up to this many literals one by one.
-const FEW_LITERALS: usize = 16;
 
 /// How a matcher compares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,62 +39,78 @@ impl fmt::Display for MatchOp {
 /// Why a matcher can't be made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MatcherError {
-    /// The value is no regular expression, or one too large.
-    #[error("error parsing regexp: {why}: `{pattern}`")]
+    /// The value is no regular expression.
+    #[error("error parsing regexp: {why}: `{}`", shortened(pattern))]
     Regex {
         /// The pattern, or the part of it that is wrong.
         pattern: String,
         /// What is wrong with it.
         why: String,
     },
+    /// The expression is longer than any may be.
+    #[error("a regular expression has {0} bytes, more than the limit of {MAX_PATTERN}")]
+    Long(usize),
+    /// The memory there is doesn't suffice for it.
+    #[error(
+        "a regular expression of {0} bytes takes more memory than there is for queries; try again later, or shorten it"
+    )]
+    NoRoom(usize),
 }
+
+/// Longer patterns are told by their beginning.
+const SHOWN: usize = 256;
+
+/// A pattern as an error shows it: a long one by its beginning.
+#[must_use]
+pub fn shortened(pattern: &str) -> String {
+    match pattern.char_indices().nth(SHOWN) {
+        None => pattern.to_owned(),
+        Some((end, _)) => format!("{}…", pattern.get(..end).unwrap_or_default()),
+    }
+}
+
+/// Takes so many bytes of memory, and says whether there were so many.
+pub type TakeBytes<'t> = dyn Fn(usize) -> bool + 't;
 
 /// One condition on one label.
 #[derive(Clone)]
 pub struct Matcher {
     op: MatchOp,
-    name: String,
-    value: String,
+    name: Arc<str>,
+    value: Arc<str>,
     regex: Option<Arc<Compiled>>,
-}
-
-/// How values are told from others.
-enum Accepts {
-    /// By being one of the literals.
-    Literals,
-    Affix(Affix),
-    Regex(meta::Regex),
-}
-
-struct Compiled {
-    accepts: Accepts,
-    /// The expression with its anchors.
-    anchored: String,
-    /// Made when it is asked for.
-    automaton: OnceLock<Option<DFA>>,
-    /// All values the expression matches, when they are few.
-    literals: Option<Vec<String>>,
-    /// What every matching value starts with.
-    prefix: String,
 }
 
 impl Matcher {
     /// Makes a matcher; for the regex kinds `value` is compiled, anchored at both ends.
     ///
     /// # Errors
-    /// When `value` must be a regular expression and isn't one, or when its program would be too large.
-    pub fn new(op: MatchOp, name: impl Into<String>, value: impl Into<String>) -> Result<Self, MatcherError> {
+    /// When `value` must be a regular expression and isn't one, or is too long.
+    pub fn new(op: MatchOp, name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Result<Self, MatcherError> {
+        Self::within(op, name, value, &|_| true)
+    }
+
+    /// Makes a matcher, and before it takes memory, that is more than a few times its texts, takes it of `room`.
+    ///
+    /// # Errors
+    /// As [`Matcher::new`], and when there is no room for the expression.
+    pub fn within(
+        op: MatchOp,
+        name: impl Into<Arc<str>>,
+        value: impl Into<Arc<str>>,
+        room: &TakeBytes<'_>,
+    ) -> Result<Self, MatcherError> {
         let (name, value) = (name.into(), value.into());
         let regex = match op {
             MatchOp::Equal | MatchOp::NotEqual => None,
-            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Compiled::new(&value)?)),
+            MatchOp::Regex | MatchOp::NotRegex => Some(Arc::new(Compiled::new(&value, room)?)),
         };
         Ok(Self { op, name, value, regex })
     }
 
     /// `name="value"`.
     #[must_use]
-    pub fn equal(name: impl Into<String>, value: impl Into<String>) -> Self {
+    pub fn equal(name: impl Into<Arc<str>>, value: impl Into<Arc<str>>) -> Self {
         Self { op: MatchOp::Equal, name: name.into(), value: value.into(), regex: None }
     }
 
@@ -152,7 +154,7 @@ impl Matcher {
     #[must_use]
     pub fn selects(&self, value: &str) -> bool {
         match &self.regex {
-            None => self.value == value,
+            None => &*self.value == value,
             Some(compiled) => compiled.accepts(value),
         }
     }
@@ -160,25 +162,31 @@ impl Matcher {
     /// Whether it selects every value that begins with [`Self::prefix`], but perhaps for the prefix itself.
     #[must_use]
     pub fn selects_prefix(&self) -> bool {
-        self.regex
-            .as_ref()
-            .is_some_and(|compiled| matches!(&compiled.accepts, Accepts::Affix(affix) if affix.is_prefix()))
+        self.regex.as_ref().is_some_and(|compiled| compiled.is_prefix())
     }
 
-    /// All values that [`Self::selects`] accepts, when they are a short list.
+    /// All values that [`Self::selects`] accepts, when they are a list.
     #[must_use]
-    pub fn literals(&self) -> Option<&[String]> {
+    pub fn literals(&self) -> Option<Literals<'_>> {
         match &self.regex {
-            None => Some(std::slice::from_ref(&self.value)),
-            Some(compiled) => compiled.literals.as_deref(),
+            None => Some(Literals::One(&self.value)),
+            Some(compiled) => compiled.literals().map(Literals::Many),
         }
     }
 
     /// The expression over the bytes of a value and their end, anchored, for a walk through many values at once. Its states
-    /// are made as they are met, up to a limit at which a step fails. `None` when there is no expression.
+    /// are made as they are met, up to a limit at which a step fails. `None` when there is no expression, or none that would
+    /// gain by it.
     #[must_use]
     pub fn automaton(&self) -> Option<&DFA> {
         self.regex.as_ref()?.automaton()
+    }
+
+    /// The conditions as an error or a list for people shows them, a long value by its beginning.
+    #[must_use]
+    pub fn shown(matchers: &[Self]) -> String {
+        let one = |m: &Self| format!("{}{}{:?}", m.name, m.op, shortened(&m.value));
+        format!("{{{}}}", matchers.iter().map(one).collect::<Vec<_>>().join(","))
     }
 
     /// What every value that [`Self::selects`] accepts starts with; may be empty.
@@ -186,83 +194,43 @@ impl Matcher {
     pub fn prefix(&self) -> &str {
         match &self.regex {
             None => &self.value,
-            Some(compiled) => &compiled.prefix,
+            Some(compiled) => compiled.prefix(),
         }
     }
 }
 
-impl Compiled {
-    fn new(pattern: &str) -> Result<Self, MatcherError> {
-        let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
-        let translated = go_regex(pattern)?;
-        let anchored = format!("^(?s:{translated})$");
-        let hir = regex_syntax::parse(&format!("(?s:{translated})")).map_err(|error| refused(syntax_reason(&error)))?;
-        let mut found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
-        // The extractor takes conditions on places, as `\b`, for met.
-        let exact = found.is_exact() && affix::parts(&hir).is_some();
-        let literals = exact.then(|| strings(&found)).flatten();
-        let prefix =
-            found.longest_common_prefix().and_then(|p| std::str::from_utf8(p).ok()).unwrap_or_default().to_owned();
-        found.make_infinite();
-        let accepts = match (&literals, Affix::of(&hir)) {
-            (Some(literals), _) if literals.len() <= FEW_LITERALS => Accepts::Literals,
-            (_, Some(affix)) => Accepts::Affix(affix),
-            _ => Accepts::Regex(build(&anchored).map_err(refused)?),
+/// The values that a matcher without an automaton looks for.
+#[derive(Debug, Clone, Copy)]
+pub enum Literals<'m> {
+    /// The value of `=` or `!=`.
+    One(&'m str),
+    /// The values of an expression that lists them.
+    Many(&'m TextSet),
+}
+
+impl<'m> Literals<'m> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(texts) => texts.len(),
+        }
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The values, in ascending order.
+    pub fn iter(self) -> impl Iterator<Item = &'m str> {
+        let (one, many) = match self {
+            Self::One(value) => (Some(value), None),
+            Self::Many(texts) => (None, Some(texts)),
         };
-        Ok(Self { accepts, anchored, automaton: OnceLock::new(), literals, prefix })
-    }
-
-    fn accepts(&self, value: &str) -> bool {
-        match &self.accepts {
-            Accepts::Literals => self.literals.iter().flatten().any(|literal| literal == value),
-            Accepts::Affix(affix) => affix.accepts(value),
-            Accepts::Regex(regex) => regex.is_match(value),
-        }
-    }
-
-    fn automaton(&self) -> Option<&DFA> {
-        let made = self.automaton.get_or_init(|| {
-            let limits = DFA::config()
-                .cache_capacity(REGEX_SIZE_LIMIT)
-                .skip_cache_capacity_check(true)
-                .minimum_cache_clear_count(Some(0));
-            let nfa = thompson::Config::new().nfa_size_limit(Some(REGEX_SIZE_LIMIT));
-            dfa::Builder::new().configure(limits).thompson(nfa).build(&self.anchored).ok()
-        });
-        made.as_ref()
-    }
-}
-
-/// The expression compiled, or what is wrong with it.
-fn build(anchored: &str) -> Result<meta::Regex, String> {
-    // Automata that are made as a whole take longer to make than most queries use them; states made as they are met do.
-    let limits = meta::Config::new()
-        .dfa(false)
-        .onepass(false)
-        .nfa_size_limit(Some(REGEX_SIZE_LIMIT))
-        .hybrid_cache_capacity(REGEX_SIZE_LIMIT);
-    meta::Builder::new().configure(limits).build(anchored).map_err(|error| reason(&error))
-}
-
-fn strings(seq: &literal::Seq) -> Option<Vec<String>> {
-    seq.literals()?.iter().map(|l| std::str::from_utf8(l.as_bytes()).ok().map(str::to_owned)).collect()
-}
-
-fn reason(error: &meta::BuildError) -> String {
-    match error.syntax_error() {
-        Some(syntax) => syntax_reason(syntax),
-        None if error.size_limit().is_some() => {
-            format!("expression is too large (more than {REGEX_SIZE_LIMIT} bytes compiled)")
-        }
-        None => error.to_string(),
-    }
-}
-
-fn syntax_reason(error: &regex_syntax::Error) -> String {
-    match error {
-        regex_syntax::Error::Parse(error) => error.kind().to_string(),
-        regex_syntax::Error::Translate(error) => error.kind().to_string(),
-        other => other.to_string(),
+        one.into_iter().chain(many.into_iter().flat_map(TextSet::iter))
     }
 }
 
@@ -311,11 +279,14 @@ mod tests {
 
     #[test]
     fn an_alternation_of_literals_is_a_list_of_values() {
-        assert_eq!(regex("foo|ba[rz]").literals().unwrap(), ["foo", "bar", "baz"]);
-        assert_eq!(regex("foo.*").literals(), None);
-        assert_eq!(regex("^(foo)$").literals().unwrap(), ["foo"]);
+        let literals = |pattern: &str| {
+            regex(pattern).literals().map(|literals| literals.iter().map(str::to_owned).collect::<Vec<_>>())
+        };
+        assert_eq!(literals("foo|ba[rz]").unwrap(), ["bar", "baz", "foo"]);
+        assert_eq!(literals("foo.*"), None);
+        assert_eq!(literals("^(foo)$").unwrap(), ["foo"]);
         // It can't match.
-        assert_eq!(regex("foo\\bbar").literals(), None);
+        assert_eq!(literals("foo\\bbar"), None);
         assert!(!regex("foo\\bbar").matches("foobar"));
         assert!(regex("foo|ba[rz]").matches("baz") && !regex("foo|ba[rz]").matches("ba"));
         assert_eq!(regex("foo-(a.*|b.+)").prefix(), "foo-");
@@ -326,5 +297,40 @@ mod tests {
         let text = Matcher::new(MatchOp::Regex, "l", "a(").unwrap_err().to_string();
         assert!(text.contains("`a(`"), "{text}");
         assert!(Matcher::new(MatchOp::Regex, "l", "(a{1000}){1000}").is_err());
+    }
+
+    #[test]
+    fn a_list_of_names_is_limited_by_its_bytes_alone() {
+        let names: Vec<String> = (0..10_000).map(|i| format!("sha256:{i:064x}")).collect();
+        for pattern in [names.join("|"), format!("({})", names.join("|")), format!("({}).*", names.join("|"))] {
+            let matcher = regex(&pattern);
+            assert!(matcher.matches(&names[9_999]) && !matcher.matches("sha256:0"));
+        }
+        let folded = regex(&format!("(?i)({})", names.join("|")));
+        assert!(folded.matches(&names[1].to_uppercase()) && !folded.matches("SHA256:0"));
+        let too_long = Matcher::new(MatchOp::Regex, "l", "x|".repeat(MAX_PATTERN)).unwrap_err().to_string();
+        assert_eq!(too_long, "a regular expression has 2097152 bytes, more than the limit of 1048576");
+    }
+
+    #[test]
+    fn what_an_expression_takes_is_taken_of_the_room_first() {
+        let names: Vec<String> = (0..30_000).map(|i| format!("name-{i}")).collect();
+        let taken = std::cell::Cell::new(0);
+        let room = |most: usize| {
+            taken.set(0);
+            let taken = &taken;
+            move |bytes: usize| {
+                taken.set(taken.get() + bytes);
+                taken.get() <= most
+            }
+        };
+        let list = names.join("|");
+        assert!(Matcher::within(MatchOp::Regex, "l", list.as_str(), &room(8 << 20)).is_ok(), "{}", taken.get());
+        // What isn't a list takes an automaton, and refusing it takes next to nothing.
+        let automaton = names.join("x?|");
+        let refused = Matcher::within(MatchOp::Regex, "l", automaton.as_str(), &room(1 << 20)).unwrap_err();
+        assert!(matches!(refused, MatcherError::NoRoom(_)), "{refused}");
+        let refused = Matcher::new(MatchOp::Regex, "l", automaton.as_str()).unwrap_err().to_string();
+        assert!(refused.len() < 1000 && refused.contains("expression is too large"), "{refused}");
     }
 }

@@ -3,9 +3,10 @@
 //! Times are `i64` milliseconds since the Unix epoch everywhere, unless a name says otherwise. Float values are moved
 //! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
 
-mod affix;
+mod alternatives;
 mod annotation;
 mod buckets;
+mod compiled;
 pub mod decimal;
 mod exemplar;
 mod histogram;
@@ -17,15 +18,18 @@ mod metadata;
 mod re2;
 mod sample;
 mod start_times;
+mod text_set;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
 pub use buckets::{Bucket, exponential_bound};
+pub use compiled::capturing;
 pub use exemplar::Exemplar;
 pub use histogram::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, HistogramError, ResetHint};
 pub use label_order::sort_by_labels;
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};
-pub use matcher::{MatchOp, Matcher, MatcherError};
+pub use matcher::{Literals, MatchOp, Matcher, MatcherError, TakeBytes, shortened};
 pub use metadata::{Metadata, MetricType};
 pub use re2::go_regex;
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};
 pub use start_times::StartTimes;
+pub use text_set::TextSet;

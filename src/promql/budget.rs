@@ -116,7 +116,7 @@ pub(crate) struct Budget<'q> {
     series: AtomicU64,
     samples: AtomicU64,
     /// The selector that found most series, and how many: what to narrow when the query costs too much.
-    heaviest: Mutex<(usize, String)>,
+    heaviest: Mutex<(usize, Vec<Matcher>)>,
 }
 
 impl<'q> Budget<'q> {
@@ -211,8 +211,7 @@ impl<'q> Budget<'q> {
         self.series.fetch_add(series as u64, Ordering::Relaxed);
         let mut heaviest = self.heaviest.lock();
         if series > heaviest.0 {
-            let matchers: Vec<String> = matchers.iter().map(ToString::to_string).collect();
-            *heaviest = (series, format!("{{{}}}", matchers.join(",")));
+            *heaviest = (series, matchers.to_vec());
         }
     }
 
@@ -239,8 +238,9 @@ impl<'q> Budget<'q> {
     }
 
     fn refused(&self, limit: &str) -> QueryError {
-        let (series, selector) = self.heaviest.lock().clone();
+        let (series, matchers) = self.heaviest.lock().clone();
         let narrow = if series > 0 {
+            let selector = Matcher::shown(&matchers);
             format!("most series, {series}, come from {selector}: narrow it, or ask for a shorter range or larger step")
         } else {
             "ask for a shorter range or larger step".to_owned()

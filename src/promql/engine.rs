@@ -109,12 +109,12 @@ impl Engine {
         &self.options
     }
 
-    /// Parses and checks a query, with the features that are on.
+    /// Parses and checks a query, with the features that are on; the memory for it is taken of `room`.
     ///
     /// # Errors
-    /// With line and column of the first thing that is wrong.
-    pub fn parse(&self, text: &str) -> Result<Expr, QueryError> {
-        parse_with(text, self.options.features)
+    /// With line and column of the first thing that is wrong, or when there is no room.
+    pub fn parse(&self, text: &str, room: &dyn Room) -> Result<Expr, QueryError> {
+        parse_with(text, self.options.features, &|bytes| room.take(bytes))
     }
 
     /// Evaluates `query` over `select`.
@@ -122,7 +122,7 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        let (plan, grid) = self.checked(query)?;
+        let Checked { plan, grid, room: _room } = self.checked(query)?;
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
         if query.brief && !brief::may_be(&plan, &grid, select) {
             return Err(QueryError::NotBrief);
@@ -147,7 +147,7 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Explained, QueryError> {
         let begun = Instant::now();
-        let (plan, grid) = self.checked(query)?;
+        let Checked { plan, grid, room: _room } = self.checked(query)?;
         let cx = self.context(select, query, cancel, Account::default().by_operator());
         let lookback = cx.settings.lookback;
         let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
@@ -165,8 +165,8 @@ impl Engine {
         })
     }
 
-    /// Parses and plans `query`.
-    pub(super) fn plan(&self, query: &Query<'_>) -> Result<Node, QueryError> {
+    /// Parses and plans `query`; the memory for it is taken of `room`.
+    pub(super) fn plan(&self, query: &Query<'_>, room: &dyn Room) -> Result<Node, QueryError> {
         let times = QueryTimes {
             text: query.text,
             start: query.start,
@@ -174,12 +174,13 @@ impl Engine {
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        lower(&self.parse(query.text)?, &times, self.options.optimise)
+        lower(&self.parse(query.text, room)?, &times, self.options.optimise)
     }
 
-    /// The plan, if it can be evaluated like that, and the steps to evaluate it at.
-    fn checked(&self, query: &Query<'_>) -> Result<(Node, Grid), QueryError> {
-        let plan = self.plan(query)?;
+    /// The plan, if it can be evaluated like that.
+    fn checked(&self, query: &Query<'_>) -> Result<Checked, QueryError> {
+        let room = self.room();
+        let plan = self.plan(query, &*room)?;
         let instant = query.step == 0;
         let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
         if !instant {
@@ -193,7 +194,7 @@ impl Engine {
                 return Err(QueryError::Type(format!("invalid expression type \"{name}\" {text}")));
             }
         }
-        Ok((plan, grid))
+        Ok(Checked { plan, grid, room })
     }
 
     fn context<'q>(
@@ -223,6 +224,15 @@ impl Engine {
         Known { found: &found, lookback: cx.settings.lookback }.judge(plan, &grid, self.options.max_samples)?;
         Ok(found)
     }
+}
+
+/// A query that can be evaluated.
+struct Checked {
+    plan: Node,
+    /// The steps to evaluate it at.
+    grid: Grid,
+    /// What the plan takes its memory from, as long as it is kept.
+    room: Arc<dyn Room>,
 }
 
 fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {

@@ -167,12 +167,12 @@ mod tests {
             ),
         ] {
             let mut features = Features::default();
-            assert_eq!(parse_with(text, features).unwrap_err().to_string(), told);
+            assert_eq!(parse_with(text, features, &|_| true).unwrap_err().to_string(), told);
             assert_eq!(features.enable(name), Enabled::Now);
-            assert_eq!(parse_with(text, features).unwrap(), parse(text).unwrap(), "{text} with {name}");
+            assert_eq!(parse_with(text, features, &|_| true).unwrap(), parse(text).unwrap(), "{text} with {name}");
         }
         for text in ["x[5m + step()]", "limitk", "x offset -(1m * 2)", "fill + anchored"] {
-            assert!(parse_with(text, Features::default()).is_ok(), "{text} needs no feature");
+            assert!(parse_with(text, Features::default(), &|_| true).is_ok(), "{text} needs no feature");
         }
     }
 

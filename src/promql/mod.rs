@@ -12,6 +12,7 @@ pub mod ast;
 mod brief;
 mod budget;
 mod check;
+mod digest;
 mod duration;
 mod engine;
 mod error;

@@ -216,8 +216,8 @@ impl Simulation {
         let metric = format!("metric_{}", self.dice.roll(3));
         match self.dice.roll(4) {
             0 => vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()],
-            1 => vec![Matcher::new(MatchOp::Equal, "__name__", &metric).unwrap()],
-            _ => vec![Matcher::new(MatchOp::Equal, "host", &host).unwrap()],
+            1 => vec![Matcher::new(MatchOp::Equal, "__name__", metric.as_str()).unwrap()],
+            _ => vec![Matcher::new(MatchOp::Equal, "host", host.as_str()).unwrap()],
         }
     }
 

@@ -46,7 +46,8 @@ fn everything(segment: &Segment) -> Vec<String> {
     for name in segment.label_names() {
         let values = segment.label_values(&name).unwrap();
         for value in &values {
-            answers.push(format!("{name} {value} {:?}", segment.postings(&Matcher::equal(&name, value))));
+            answers
+                .push(format!("{name} {value} {:?}", segment.postings(&Matcher::equal(name.as_str(), value.as_str()))));
         }
     }
     answers

@@ -1,6 +1,6 @@
 //! Escapes, and classes in brackets.
 
-use super::{MatcherError, Translator};
+use super::{MatcherError, PROPERTY_PARTS, Translator};
 
 /// The named classes of `[[:name:]]`.
 const POSIX_CLASSES: [&str; 14] = [
@@ -54,6 +54,7 @@ impl Translator<'_> {
         {
             return self.refuse_from("invalid character class range", start);
         }
+        self.parts += PROPERTY_PARTS;
         Ok(Some(class))
     }
 
@@ -109,6 +110,7 @@ impl Translator<'_> {
         }
         let mut first = true;
         loop {
+            self.parts += 1;
             if self.rest().is_empty() {
                 return self.refuse("missing closing ]", self.text.get(start..).unwrap_or_default());
             }

@@ -10,14 +10,26 @@ use super::MatcherError;
 
 /// A repetition may ask for this many at most.
 const MAX_REPEAT: u32 = 1000;
-/// The expression `pattern` in the syntax of `regex-syntax`, neither anchored nor flagged.
+/// A class of a Unicode property has some hundreds of ranges: as much as so many characters.
+const PROPERTY_PARTS: usize = 64;
+
+/// An expression in the syntax of `regex-syntax`, neither anchored nor flagged.
+#[derive(Debug)]
+pub struct Translated {
+    /// The expression.
+    pub text: String,
+    /// How many characters, ranges and operators it has: what parsing it takes memory for.
+    pub parts: usize,
+}
+
+/// Translates `pattern`.
 ///
 /// # Errors
 /// When Go's `regexp` would refuse the pattern.
-pub fn go_regex(pattern: &str) -> Result<String, MatcherError> {
-    let mut translator = Translator { text: pattern, pos: 0, out: String::with_capacity(pattern.len() + 8) };
+pub fn go_regex(pattern: &str) -> Result<Translated, MatcherError> {
+    let mut translator = Translator { text: pattern, pos: 0, out: String::with_capacity(pattern.len() + 8), parts: 0 };
     translator.expression()?;
-    Ok(translator.out)
+    Ok(Translated { text: translator.out, parts: translator.parts })
 }
 
 /// What a repetition operator would follow.
@@ -35,6 +47,7 @@ struct Translator<'a> {
     text: &'a str,
     pos: usize,
     out: String,
+    parts: usize,
 }
 
 impl Translator<'_> {
@@ -71,6 +84,7 @@ impl Translator<'_> {
         loop {
             let start = self.pos;
             let Some(c) = self.bump() else { break };
+            self.parts += 1;
             before = match c {
                 '(' => {
                     if self.group(start)? {
@@ -209,6 +223,7 @@ impl Translator<'_> {
                 None => (self.rest().to_owned(), 0),
             };
             self.pos += quoted.len() + skip;
+            self.parts += quoted.len();
             for c in quoted.chars() {
                 self.literal(c);
             }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{Matcher, TimeRange},
-    promql::QueryError,
+    promql::{QueryError, digest},
     seams::select::SeriesSet,
 };
 
@@ -25,11 +25,11 @@ pub(crate) struct Memo {
     aggregates: Mutex<HashMap<(u32, Grid), Arc<Kept>>>,
 }
 
-/// A selector's matchers, as text, and its first and last time.
-type SetKey = (String, i64, i64);
+/// A selector's matchers, by their digest, and its first and last time.
+type SetKey = (u128, i64, i64);
 
 fn set_key(matchers: &[Matcher], range: TimeRange) -> SetKey {
-    (format!("{matchers:?}"), range.start, range.end)
+    (digest::of(&matchers), range.start, range.end)
 }
 
 impl Memo {

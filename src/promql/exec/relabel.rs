@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use regex_automata::{Input, meta::Regex, util::captures::Captures, util::interpolate};
+use regex_automata::{Input, util::captures::Captures, util::interpolate};
 
 use super::{
     context::Context,
@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     model::{
-        METRIC_NAME,
+        METRIC_NAME, MatcherError, capturing,
         limits::{LabelLimit, MAX_VALUE, check_label},
+        shortened,
     },
     promql::QueryError,
 };
@@ -22,8 +23,14 @@ pub(super) fn replace<'c>(
     inner: impl FnOnce() -> Result<Op<'c>, QueryError>,
     [target, replacement, source, pattern]: [&str; 4],
 ) -> Result<Op<'c>, QueryError> {
-    let refused = || QueryError::Execution(format!("invalid regular expression in label_replace(): {pattern}"));
-    let regex = Regex::new(&format!("^(?s:{pattern})$")).map_err(|_| refused())?;
+    let regex = capturing(pattern, &|bytes| cx.budget.keep_bytes(bytes).is_ok()).map_err(|error| {
+        QueryError::Execution(match error {
+            MatcherError::Regex { .. } => {
+                format!("invalid regular expression in label_replace(): {}", shortened(pattern))
+            }
+            error => format!("label_replace(): {error}"),
+        })
+    })?;
     if !is_label_name(target) {
         let text = format!("invalid destination label name in label_replace(): {target}");
         return Err(QueryError::Execution(text));

@@ -6,11 +6,14 @@
 
 use std::collections::HashMap;
 
-use crate::promql::{
-    QueryError,
-    ast::{AggregateOp, BinaryOp, Cardinality, ValueType},
-    exec::{Found, children, grid::Grid},
-    plan::{Aggregate, Binary, Call, Kind, Node, Select},
+use crate::{
+    model::Matcher,
+    promql::{
+        QueryError,
+        ast::{AggregateOp, BinaryOp, Cardinality, ValueType},
+        exec::{Found, children, grid::Grid},
+        plan::{Aggregate, Binary, Call, Kind, Node, Select},
+    },
 };
 
 /// A query is refused when it surely holds this many times as many samples as it may: estimates err.
@@ -105,9 +108,9 @@ impl Estimator<'_> {
             }
         });
         let narrow = heaviest.map_or_else(String::new, |(select, found)| {
-            let matchers: Vec<String> = select.matchers.iter().map(ToString::to_string).collect();
             let samples = found.samples.map_or_else(String::new, |samples| format!(" with about {samples} samples"));
-            format!("; most come from {{{}}}, {} series{samples}: narrow it", matchers.join(","), found.series)
+            let selector = Matcher::shown(&select.matchers);
+            format!("; most come from {selector}, {} series{samples}: narrow it", found.series)
         });
         Err(QueryError::Execution(format!(
             "query processing would load too many samples into memory in query execution (an estimated {:.0}, limit \

@@ -21,7 +21,7 @@ use super::{
     check,
     lex::{Lexer, Token, TokenKind},
 };
-use crate::model::{Matcher, Span};
+use crate::model::{Matcher, Span, TakeBytes};
 
 /// How high a tree may be. A chain of operators of one precedence is as high as it is long.
 pub const MAX_DEPTH: usize = 256;
@@ -30,6 +30,12 @@ pub const MAX_DEPTH: usize = 256;
 const MAX_NESTING: usize = 100;
 /// A query may be this many bytes long, far more than anything that answers in time; spans count in `u32`.
 const MAX_LENGTH: usize = 1 << 24;
+/// Memory that a word takes until its query has ended, in the tree and in the plan (bytes).
+const WORD_BYTES: usize = 512;
+/// Memory that each byte of a text may take beside, in what its strings stand for and where they are shown.
+const TEXT_FACTOR: usize = 4;
+/// Memory is taken for so many words at a time.
+const WORDS_AT_ONCE: usize = 64;
 
 /// Parses and checks a query that may use all [`Features`]; [`Engine::parse`](super::Engine::parse) takes only those
 /// that are on.
@@ -46,15 +52,16 @@ const MAX_LENGTH: usize = 1 << 24;
 /// # Errors
 /// With line and column of the first thing that is wrong.
 pub fn parse(text: &str) -> Result<Expr, QueryError> {
-    parse_with(text, Features::ALL)
+    parse_with(text, Features::ALL, &|_| true)
 }
 
-/// Parses and checks a query that may use these features.
+/// Parses and checks a query that may use these features, and takes the memory for it, which it has as long as it is
+/// kept, of `room`.
 ///
 /// # Errors
-/// With line and column of the first thing that is wrong.
-pub fn parse_with(text: &str, features: Features) -> Result<Expr, QueryError> {
-    let mut parser = Parser::new(text, features)?;
+/// With line and column of the first thing that is wrong, or when there is no room.
+pub fn parse_with(text: &str, features: Features, room: &TakeBytes<'_>) -> Result<Expr, QueryError> {
+    let mut parser = Parser::new(text, features, room)?;
     if parser.peek()?.kind == TokenKind::End {
         return Err(error(text, Span::default(), "no expression found in input"));
     }
@@ -65,12 +72,12 @@ pub fn parse_with(text: &str, features: Features) -> Result<Expr, QueryError> {
 }
 
 /// Parses a series selector as the `match[]` parameter of the HTTP API has it: a metric name, matchers in braces, or
-/// both, without modifiers.
+/// both, without modifiers. The memory for it is taken of `room`.
 ///
 /// # Errors
-/// With line and column of the first thing that is wrong.
-pub fn parse_selector(text: &str) -> Result<Vec<Matcher>, QueryError> {
-    let mut parser = Parser::new(text, Features::default())?;
+/// With line and column of the first thing that is wrong, or when there is no room.
+pub fn parse_selector(text: &str, room: &TakeBytes<'_>) -> Result<Vec<Matcher>, QueryError> {
+    let mut parser = Parser::new(text, Features::default(), room)?;
     let node = parser.selector()?;
     parser.expect_end()?;
     match node.expr.kind {
@@ -103,6 +110,9 @@ type Within = (&'static str, &'static str);
 
 struct Parser<'a> {
     text: &'a str,
+    room: &'a TakeBytes<'a>,
+    /// How many words were taken.
+    words: usize,
     features: Features,
     lexer: Lexer<'a>,
     peeked: Option<Token>,
@@ -114,12 +124,27 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
-    fn new(text: &'a str, features: Features) -> Parsed<Self> {
+    fn new(text: &'a str, features: Features, room: &'a TakeBytes<'a>) -> Parsed<Self> {
         if text.len() > MAX_LENGTH {
             let message = format!("the query has {} bytes, more than the limit of {MAX_LENGTH}", text.len());
             return Err(error(text, Span::default(), message));
         }
-        Ok(Self { text, features, lexer: Lexer::new(text), peeked: None, last_end: 0, depth: 0, within: ("", "") })
+        let lexer = Lexer::new(text);
+        let parser =
+            Self { text, room, words: 0, features, lexer, peeked: None, last_end: 0, depth: 0, within: ("", "") };
+        parser.take(text.len() * TEXT_FACTOR)?;
+        Ok(parser)
+    }
+
+    /// Takes memory for the query, or fails.
+    fn take(&self, bytes: usize) -> Parsed<()> {
+        if (self.room)(bytes) {
+            return Ok(());
+        }
+        Err(QueryError::Execution(format!(
+            "a query of {} bytes takes more memory than there is for queries now; shorten it, or try again later",
+            self.text.len()
+        )))
     }
 
     fn error(&self, span: Span, message: impl Into<String>) -> QueryError {
@@ -141,6 +166,10 @@ impl<'a> Parser<'a> {
         let token = self.peek()?;
         self.peeked = None;
         self.last_end = token.span.end;
+        if self.words.is_multiple_of(WORDS_AT_ONCE) {
+            self.take(WORDS_AT_ONCE * WORD_BYTES)?;
+        }
+        self.words += 1;
         Ok(token)
     }
 

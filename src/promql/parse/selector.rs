@@ -2,8 +2,9 @@
 
 use super::{Node, Parsed, Parser};
 use crate::{
-    model::{METRIC_NAME, MatchOp, Matcher, Span},
+    model::{METRIC_NAME, MatchOp, Matcher, MatcherError, Span},
     promql::{
+        QueryError,
         ast::{BinaryOp, Edges, ExprKind, Selector, Shift},
         lex::{Token, TokenKind},
         quote::unquote,
@@ -34,7 +35,7 @@ impl Parser<'_> {
         let name = name.map(|n| n.text(self.text).to_owned());
         let mut matchers = vec![];
         if let Some(name) = &name {
-            matchers.push(Matcher::equal(METRIC_NAME, name));
+            matchers.push(Matcher::equal(METRIC_NAME, name.as_str()));
         }
         if open.kind == TokenKind::LeftBrace {
             self.bump()?;
@@ -56,7 +57,7 @@ impl Parser<'_> {
             self.bump()?;
             match match_op(self.peek()?.kind) {
                 Some(op) => matchers.push(self.matcher(name.span, label, op)?),
-                None if name.kind == TokenKind::String => matchers.push(Matcher::equal(METRIC_NAME, &label)),
+                None if name.kind == TokenKind::String => matchers.push(Matcher::equal(METRIC_NAME, label)),
                 None => return self.unexpected_in((MATCHING, "label matching operator")),
             }
             match self.peek()?.kind {
@@ -75,8 +76,10 @@ impl Parser<'_> {
             return self.unexpected_in((MATCHING, "string"));
         }
         self.bump()?;
-        Matcher::new(op, label, unquote(value.text(self.text)))
-            .map_err(|e| self.error(start.join(value.span), e.to_string()))
+        Matcher::within(op, label, unquote(value.text(self.text)), self.room).map_err(|error| match error {
+            MatcherError::NoRoom(_) => QueryError::Execution(error.to_string()),
+            _ => self.error(start.join(value.span), error.to_string()),
+        })
     }
 }
 

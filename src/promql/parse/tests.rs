@@ -244,9 +244,9 @@ fn nesting_is_bounded_for_every_way_to_nest() {
 
 #[test]
 fn a_series_selector_is_a_name_or_matchers_and_nothing_more() {
-    let matchers = parse_selector("up{job=~'a.*'}").unwrap();
+    let matchers = parse_selector("up{job=~'a.*'}", &|_| true).unwrap();
     assert_eq!(format!("{matchers:?}"), r#"[__name__="up", job=~"a.*"]"#);
-    assert!(parse_selector("up[5m]").is_err());
-    assert!(parse_selector("abs(up)").is_err());
-    assert!(parse_selector("").is_err());
+    assert!(parse_selector("up[5m]", &|_| true).is_err());
+    assert!(parse_selector("abs(up)", &|_| true).is_err());
+    assert!(parse_selector("", &|_| true).is_err());
 }

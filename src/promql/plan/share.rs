@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use super::node::{Kind, Node};
-use crate::model::Span;
+use crate::{model::Span, promql::digest};
 
 /// Plans with more nodes than this are not searched: comparing takes the square of how deep they nest.
 const MAX_NODES: usize = 10_000;
@@ -25,7 +25,7 @@ pub(super) fn mark(plan: &mut Node) {
     if aggregates < 2 || nodes > MAX_NODES {
         return;
     }
-    let mut seen: HashMap<String, (u32, usize)> = HashMap::new();
+    let mut seen: HashMap<u128, (u32, usize)> = HashMap::new();
     plan.for_each(&mut |node| {
         if matches!(node.kind, Kind::Aggregate(_)) {
             let next = seen.len() as u32;
@@ -35,7 +35,7 @@ pub(super) fn mark(plan: &mut Node) {
     number(plan, &seen);
 }
 
-fn number(node: &mut Node, seen: &HashMap<String, (u32, usize)>) {
+fn number(node: &mut Node, seen: &HashMap<u128, (u32, usize)>) {
     let shared = match &node.kind {
         Kind::Aggregate(_) => seen.get(&key(node)).filter(|(_, times)| *times > 1).map(|(id, _)| *id),
         _ => None,
@@ -46,12 +46,12 @@ fn number(node: &mut Node, seen: &HashMap<String, (u32, usize)>) {
     }
 }
 
-/// Text that equal expressions have in common, wherever they stand. It tells 0 from -0 and takes NaN for equal, which
+/// A number that equal expressions have in common, wherever they stand. It tells 0 from -0 and takes NaN for equal, which
 /// comparing them would not.
-fn key(node: &Node) -> String {
+fn key(node: &Node) -> u128 {
     let mut node = node.clone();
     forget_places(&mut node);
-    format!("{node:?}")
+    digest::of(&node)
 }
 
 fn forget_places(node: &mut Node) {

@@ -125,7 +125,8 @@ impl ResultCache {
             return uncached();
         }
         let lookback = query.lookback.unwrap_or(engine.options().lookback);
-        let Some(reach) = Reach::of(&engine.plan(query)?, lookback) else { return uncached() };
+        let reach = Reach::of(&engine.plan(query, &*engine.room())?, lookback);
+        let Some(reach) = reach else { return uncached() };
         let grid = Grid::range(query.start, query.end, query.step);
         let steps = TimeRange::new(grid.start, grid.last());
         let key =
@@ -320,7 +321,7 @@ mod tests {
             per_step: false,
             brief: false,
         };
-        Reach::of(&engine.plan(&query).unwrap(), 20).unwrap()
+        Reach::of(&engine.plan(&query, &*engine.room()).unwrap(), 20).unwrap()
     }
 
     #[test]

@@ -313,7 +313,7 @@ impl Eval {
 }
 
 fn matching(pattern: &str) -> Result<Expectation, String> {
-    let translated = go_regex(pattern).map_err(|e| e.to_string())?;
+    let translated = go_regex(pattern).map_err(|e| e.to_string())?.text;
     let regex = Regex::new(&translated).map_err(|e| format!("invalid regex {pattern:?}: {e}"))?;
     Ok(Expectation::Matching(pattern.to_owned(), regex))
 }

@@ -20,7 +20,8 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    let selectors = selectors(&params).map_err(invalid)?;
+    let room = state.engine.room();
+    let selectors = selectors(&params, &*room, invalid)?;
     let range = time_range(&params)?;
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));
@@ -29,7 +30,11 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     let dry_run = params.all("dry_run").next().map_or(Ok(false), |text| switch("dry_run", text))?;
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let deleted = blocking(pass, move || Ok(stores.admin.delete(&selectors, range, dry_run)?)).await?;
+    let deleted = blocking(pass, move || {
+        let _selectors_until_now = room;
+        Ok(stores.admin.delete(&selectors, range, dry_run)?)
+    })
+    .await?;
     if dry_run {
         return Ok(success_json(&json!({"series": deleted.series, "samples": deleted.samples})));
     }

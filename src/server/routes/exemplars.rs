@@ -4,8 +4,9 @@ use super::selectors::time_range;
 use crate::{
     model::{Exemplar, Labels, Matcher},
     promql::{
+        Features,
         ast::{Expr, ExprKind},
-        parse,
+        parse_with,
     },
     server::{
         Response, State,
@@ -26,13 +27,18 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
         return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
     }
     let mut selectors = Vec::new();
-    collect(&parse(params.get("query"))?, &mut selectors);
+    let room = state.engine.room();
+    collect(&parse_with(params.get("query"), Features::ALL, &|bytes| room.take(bytes))?, &mut selectors);
     if selectors.is_empty() {
         return Ok(respond::no_content());
     }
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let found = blocking(pass, move || Ok(stores.select.exemplars(&selectors, range)?)).await?;
+    let found = blocking(pass, move || {
+        let _selectors_until_now = room;
+        Ok(stores.select.exemplars(&selectors, range)?)
+    })
+    .await?;
     let mut labels = LabelWriter::new();
     let write = move |out: &mut Vec<u8>, item: (Labels, Vec<Exemplar>)| write(out, &item, &mut labels);
     Ok(success(Array::new(found, write), &Remarks::default()))

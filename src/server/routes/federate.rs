@@ -61,13 +61,13 @@ type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
 
 /// The newest samples of all series that `match[]` selects.
 pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Result<Response, ApiError> {
-    let selectors = selectors(&params).map_err(invalid)?;
+    let room = state.engine.room();
+    let selectors = selectors(&params, &*room, invalid)?;
     let stores = state.stores()?.clone();
     let options = state.engine.options();
     let now = state.clock.now();
     let range = TimeRange::new(now.saturating_sub(options.lookback).saturating_add(1), now);
     let external = state.options.external_labels.clone();
-    let room = state.engine.room();
     let taken = Arc::clone(&room);
     let pass = state.lookups.enter(options.timeout).await?;
     let rows = blocking(pass, move || gather(&*stores.select, &selectors, range, &*taken, &external)).await?;

@@ -29,9 +29,9 @@ async fn list<T: Send + 'static>(
     mut write: impl FnMut(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
     let (limit, range) = (params.limit()?, time_range(params)?);
-    let selectors = selectors(params).map_err(fault)?;
-    let stores = state.stores()?.clone();
     let room = state.engine.room();
+    let selectors = selectors(params, &*room, fault)?;
+    let stores = state.stores()?.clone();
     let ask = Lookup { selectors, range, limit, room: Arc::clone(&room) };
     let found = if range.start > range.end {
         Limited { items: Vec::new(), truncated: false }

@@ -63,13 +63,15 @@ pub(crate) async fn range(params: Params, client: Client, state: &State) -> Resu
 
 /// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
 pub(crate) fn format(params: &Params, state: &State) -> Result<Response, ApiError> {
-    let expr = state.engine.parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+    let room = state.engine.room();
+    let expr = state.engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
     Ok(success_json(&serde_json::Value::from(prettify(&expr))))
 }
 
 /// `/api/v1/parse_query`: its syntax tree.
 pub(crate) fn parsed(params: &Params, state: &State) -> Result<Response, ApiError> {
-    let expr = state.engine.parse(params.get("query")).map_err(|error| ApiError::query("query", error))?;
+    let room = state.engine.room();
+    let expr = state.engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
     Ok(success_raw(&tree(&expr)))
 }
 

@@ -10,6 +10,7 @@ use hyper::{
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
+    model::MatcherError,
     promql::Cancel,
     remote::read::{ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, samples},
     seams::room::Room,
@@ -38,7 +39,9 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
     let body = read_body(request, MAX_REMOTE_BYTES, &state).await?;
     let patience = state.engine.options().timeout;
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
-    let request = decode(&body.bytes, &limits).map_err(refusal)?.with_external_labels(&state.options.external_labels);
+    let room = state.engine.room();
+    let request =
+        decode(&body.bytes, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
     let pass = state.remote_reads.enter(patience).await?;
     match request.response_type {
@@ -48,7 +51,7 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
             let cancel = Cancel::default();
             let _cancel = CancelOnDrop(cancel.clone());
             let job = move || {
-                let _whole = whole;
+                let (_whole, _request_until_now) = (whole, room);
                 samples(&request, &*stores.select, &|| !cancel.is_canceled(), &limits).map_err(refusal)
             };
             let answer = blocking(pass, job).await?;
@@ -58,7 +61,7 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, state.engine.room(), pass).await
+            stream(request, stores, room, pass).await
         }
     }
 }
@@ -104,6 +107,7 @@ async fn stream(request: ReadRequest, stores: Stores, room: Arc<dyn Room>, pass:
 fn refusal(error: ReadError) -> ApiError {
     let status = match &error {
         ReadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ReadError::Matcher(MatcherError::NoRoom(_)) => StatusCode::SERVICE_UNAVAILABLE,
         ReadError::Snappy(_)
         | ReadError::Message(_)
         | ReadError::Matcher(_)

@@ -2,16 +2,22 @@
 
 use crate::{
     model::{Matcher, TimeRange},
-    promql::parse_selector,
+    promql::{QueryError, parse_selector},
+    seams::room::Room,
     server::{error::ApiError, params::Params},
 };
 
 /// What selectors are called as a parameter.
 const NAME: &str = "match[]";
 
-/// All selectors given, each a list of conditions. The error says what is wrong, and not with which parameter.
-pub(crate) fn selectors(params: &Params) -> Result<Vec<Vec<Matcher>>, String> {
-    params.all(NAME).map(selector).collect()
+/// All selectors given, each a list of conditions; the memory for them is taken of `room`. `fault` says of what is wrong
+/// with one that it is.
+pub(crate) fn selectors(
+    params: &Params,
+    room: &dyn Room,
+    fault: fn(String) -> ApiError,
+) -> Result<Vec<Vec<Matcher>>, ApiError> {
+    params.all(NAME).map(|text| selector(text, room, fault)).collect()
 }
 
 /// What is wrong with a selector, and that it is one.
@@ -19,11 +25,14 @@ pub(crate) fn invalid(why: String) -> ApiError {
     ApiError::invalid(NAME, why)
 }
 
-fn selector(text: &str) -> Result<Vec<Matcher>, String> {
-    let matchers = parse_selector(text).map_err(|error| error.to_string())?;
+fn selector(text: &str, room: &dyn Room, fault: fn(String) -> ApiError) -> Result<Vec<Matcher>, ApiError> {
+    let matchers = parse_selector(text, &|bytes| room.take(bytes)).map_err(|error| match error {
+        QueryError::Parse { .. } => fault(error.to_string()),
+        error => error.into(),
+    })?;
     // One that every series passes is most likely a mistake, and a costly one.
     if matchers.iter().all(Matcher::matches_empty) {
-        return Err("match[] must contain at least one non-empty matcher".to_owned());
+        return Err(fault("match[] must contain at least one non-empty matcher".to_owned()));
     }
     Ok(matchers)
 }
