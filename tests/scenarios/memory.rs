@@ -142,6 +142,40 @@ fn each_part_keeps_to_its_limit_and_the_process_to_its_budget_under_load_and_whe
     assert!(loaded < BUDGET && replayed < BUDGET, "{loaded} and {replayed} of {BUDGET} bytes");
 }
 
+/// The memory a process has now, without the pages of the program's own file.
+fn resident(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn threads_that_idle_give_back_what_questions_took() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = vctsdb(&dir.path().join("data"), &address, &["--memory", "1GiB", "--self-scrape.interval", "off"]);
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 / STEP * STEP;
+    (0..REQUESTS / 2).for_each(|n| send(&address, &body(n, end)));
+    let before = resident(&server);
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let text = r#"count(label_replace(container_memory_working_set_bytes, "copy", "$1-$1", "id", "(.*)"))"#;
+                let (status, answer) = ask(&address, text, end);
+                assert_eq!(status, 200, "{answer}");
+            });
+        }
+    });
+    let asked = most(&server);
+    assert!(asked > before + (24 << 20), "the questions take memory: {asked} after {before} bytes");
+    // A second is what is promised; machines that test are busy.
+    let given = eventually(Duration::from_secs(5), || resident(&server) < before + (asked - before) / 3);
+    let after = resident(&server);
+    server.kill();
+    eprintln!("before {} KiB, at most {} KiB, idle {} KiB", before >> 10, asked >> 10, after >> 10);
+    assert!(given, "{before}, then {asked}, and still {after} bytes");
+}
+
 /// Series of the measured times, in requests of ten.
 const NOISY: usize = 4_000;
 /// Samples of each, up to the end.

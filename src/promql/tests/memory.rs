@@ -1,6 +1,10 @@
 //! What a query builds and keeps is limited and counted before it is there.
 
-use super::*;
+use super::{allocations::most, *};
+use crate::{
+    model::{BucketCounts, BucketSpan, Exemplar, Matcher, Metadata, ResetHint, TimeRange},
+    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+};
 
 /// One series whose label `a` has 16 bytes.
 fn one() -> MemorySelect {
@@ -62,4 +66,128 @@ fn what_a_text_takes_to_read_counts_with_what_all_queries_may_hold() {
         assert_eq!(engine.memory().0, 0, "all is given back");
     }
     assert!(engine.run(&one(), &at("up", 60), &Cancel::default()).is_ok());
+}
+
+/// One with many buckets.
+fn histogram(grown: u64) -> Histogram {
+    let positive: Vec<i64> = std::iter::once(grown as i64 + 1).chain(std::iter::repeat_n(0, 199)).collect();
+    let count = 200 * (grown + 1);
+    Histogram {
+        reset_hint: ResetHint::Unknown,
+        schema: 3,
+        zero_threshold: 0.001,
+        sum: 1.5,
+        positive_spans: vec![BucketSpan { offset: 0, length: 200 }],
+        negative_spans: Vec::new(),
+        custom_values: Vec::new(),
+        counts: BucketCounts::Integer { count, zero: 0, positive, negative: Vec::new() },
+    }
+}
+
+/// A fleet whose series are made as they are asked for, so that a query holds nothing but what it keeps.
+struct Fleet {
+    series: usize,
+    /// Each series has one histogram at each of its times, and not a float.
+    native: bool,
+}
+
+impl SeriesSet for Fleet {
+    fn len(&self) -> usize {
+        self.series
+    }
+
+    fn labels(&self, i: usize) -> Result<Labels, SelectError> {
+        let (pod, instance) = (format!("pod-{i:09}"), format!("node-{:03}", i / 100));
+        Ok(Labels::from_pairs([("__name__", "up"), ("instance", &instance), ("pod", &pod)]).unwrap())
+    }
+
+    fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        out.clear();
+        for step in 0..5 {
+            if self.native {
+                out.push_histogram(step * 15_000, Arc::new(histogram(step as u64)), 0);
+            } else {
+                out.push_float(step * 15_000, i as f64 * 0.7);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Select for Fleet {
+    fn select(&self, _: &[Matcher], _: TimeRange, _: &SelectHints) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        Ok(Arc::new(Self { ..*self }))
+    }
+
+    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
+        Ok(Limited { items: Vec::new(), truncated: false })
+    }
+
+    fn exemplars(&self, _: &[Vec<Matcher>], _: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        Ok(Vec::new())
+    }
+
+    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
+        Vec::new()
+    }
+}
+
+/// What all queries together may hold in this test (bytes) …
+const HELD: usize = 4 << 20;
+/// … and what one may take beside: a piece of rows, the growth of a list, what is read of one series.
+const BESIDE: usize = 3 << 20;
+
+#[test]
+fn a_query_takes_no_more_memory_than_it_counts() {
+    let samples = HELD as u64 / SAMPLE_BYTES;
+    let options =
+        EngineOptions { threads: 1, max_samples: samples, max_samples_of_all: samples, ..engine().options().clone() };
+    let engine = Engine::new(options);
+    for (text, native) in [
+        ("up", false),
+        ("sort_desc(up)", false),
+        (r#"sort_by_label(up, "pod")"#, false),
+        ("sum by (pod) (up)", false),
+        ("stddev by (pod) (up)", false),
+        ("quantile by (pod) (0.5, up)", false),
+        ("quantile(0.5, up)", false),
+        ("topk by (pod) (3, up)", false),
+        ("limitk(100000, up)", false),
+        (r#"count_values("v", up)"#, false),
+        (r#"count_values by (pod) ("v", up)"#, false),
+        (r#"count(label_replace(up, "a", "$1$1", "pod", "(.*)"))"#, false),
+        (r#"count(label_join(up, "a", "-", "pod", "instance"))"#, false),
+        ("count(up + on (pod) up)", false),
+        ("count(up + on (pod) group_left (instance) up)", false),
+        ("count(up + on (pod) fill (0) up)", false),
+        ("count(up and on (pod) up)", false),
+        ("count(up or on (pod) up)", false),
+        ("count(up unless on (pod) up)", false),
+        ("count(info(up))", false),
+        ("max_over_time(up[1m:15s])", false),
+        ("sum by (pod) (up)", true),
+        ("avg by (instance) (rate(up[1m]))", true),
+        ("sum by (instance) (up)", true),
+        ("up", true),
+        ("histogram_quantiles(up, \"q\", 0.1, 0.9)", true),
+        ("topk(3, up) or up", true),
+    ] {
+        let fleet = Fleet { series: if native { 700 } else { 50_000 }, native };
+        for query in [at(text, 60), over(text, 0, 60, 1)] {
+            let mut answer = None;
+            let most = most(|| answer = Some(engine.run(&fleet, &query, &Cancel::default())));
+            let told = answer.map(|answer| answer.map_or_else(|error| error.to_string(), |_| String::new())).unwrap();
+            assert!(told.is_empty() || told.contains("too many samples"), "{text}: {told}");
+            assert!(most <= HELD + HELD / 4 + BESIDE, "{text}, step {}: {} KiB; {told:.60}", query.step, most >> 10);
+            assert_eq!(engine.memory().0, 0, "{text}");
+        }
+    }
 }

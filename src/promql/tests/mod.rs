@@ -1,5 +1,6 @@
 //! The engine as a whole, on data in memory.
 
+mod allocations;
 mod faults;
 mod memory;
 
