@@ -21,5 +21,15 @@ fn main() -> ExitCode {
     unsafe {
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1);
     }
+    vctsdb::seams::allocator::install(give_back);
     vctsdb::cli::main()
+}
+
+/// Gives back what this thread has freed, and what no thread uses any more.
+fn give_back() {
+    #[expect(unsafe_code, reason = "the allocator has no safe door to it")]
+    // SAFETY: any thread may call it at any time; it touches the lists of this thread and locks what is shared.
+    unsafe {
+        libmimalloc_sys::mi_collect(true);
+    }
 }

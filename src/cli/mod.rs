@@ -14,7 +14,7 @@ mod table;
 mod test;
 mod when;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::{Parser, Subcommand};
 
@@ -104,10 +104,14 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// A thread for blocking work that is idle for so long ends: what others free of its memory comes back only then.
+const IDLE_THREAD: Duration = Duration::from_millis(500);
+
 /// A runtime for a command.
 fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_keep_alive(IDLE_THREAD)
         .build()
         .map_err(|error| Failure::Said(format!("starting threads failed: {error}")))
 }

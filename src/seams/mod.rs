@@ -2,6 +2,7 @@
 //!
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`room`]: what an answer may take of the memory while it is gathered.
+//! - [`allocator`]: giving freed memory back to the system.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -12,6 +13,7 @@
 //! be cut.
 
 pub mod admin;
+pub mod allocator;
 pub mod append;
 pub mod changes;
 pub mod detail;

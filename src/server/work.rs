@@ -9,7 +9,10 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{error::ApiError, limits::ROOM_TIMEOUT, metrics};
-use crate::promql::Cancel;
+use crate::{promql::Cancel, seams::allocator};
+
+/// What took less has freed little.
+const LONG: Duration = Duration::from_millis(2);
 
 /// Lets a number of jobs run at once; others wait in order of arrival.
 pub(crate) struct Gate(Arc<Semaphore>);
@@ -120,8 +123,14 @@ pub(crate) async fn blocking<T: Send + 'static>(
     let result = tokio::task::spawn_blocking(move || {
         let _request = span.enter();
         // The place is taken until the work is really over, not just until nobody waits for it.
-        let _pass = pass;
-        job()
+        let pass = pass;
+        let begun = Instant::now();
+        let done = job();
+        if begun.elapsed() >= LONG {
+            allocator::give_back();
+        }
+        drop(pass);
+        done
     });
     match result.await {
         Ok(result) => result,

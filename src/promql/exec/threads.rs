@@ -17,8 +17,12 @@ use std::{
 
 /// Stack of a thread (bytes); rows nest as deep as expressions do.
 const STACK: usize = 4 << 20;
-/// Idle for so long, a thread ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Idle for so long, a thread gives back what it has freed …
+const BREATH: Duration = Duration::from_millis(50);
+/// … and for so long, ends: what others free of its memory comes back only then.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+use crate::seams::allocator;
 
 type Work<'w> = dyn Fn() + Sync + 'w;
 
@@ -137,6 +141,10 @@ fn serve(number: usize, first: Job) {
 
 /// The next job of a thread that is listed as idle; `None` when none came for long and it is listed no more.
 fn wait_for(number: usize, jobs: &Receiver<Job>) -> Option<Job> {
+    if let Ok(job) = jobs.recv_timeout(BREATH) {
+        return Some(job);
+    }
+    allocator::give_back();
     match jobs.recv_timeout(PATIENCE) {
         Ok(job) => Some(job),
         Err(RecvTimeoutError::Disconnected) => None,
