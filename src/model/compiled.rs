@@ -25,7 +25,7 @@ pub(super) const MAX_PATTERN: usize = 1 << 20;
 /// would pass [`PROGRAM_LIMIT`] anyway, and only to parse it would take much more.
 const MAX_PARTS: usize = 1 << 16;
 /// Memory that parsing takes for each of them (bytes).
-const PART_BYTES: usize = 256;
+const PART_BYTES: usize = 320;
 /// Memory that a list of texts takes for each of its bytes while it is read.
 const LIST_FACTOR: usize = 8;
 /// A program may take this much memory (bytes); beyond it the pattern is refused.

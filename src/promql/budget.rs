@@ -39,6 +39,9 @@ impl Cancel {
 /// A sample in memory takes about this many bytes: a time and a value.
 pub const SAMPLE_BYTES: u64 = 16;
 
+/// What labels take beside their bytes: counters, and what the allocator rounds up.
+const SHARED_BYTES: usize = 24;
+
 /// What all running queries together hold, in samples.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -166,6 +169,11 @@ impl<'q> Budget<'q> {
     /// Takes room for a series that is kept by its labels until the query ends, or fails.
     pub(crate) fn keep(&self, labels: &Labels) -> Result<(), QueryError> {
         self.keep_bytes(labels.as_bytes().len() + ITEM_BYTES)
+    }
+
+    /// Takes room for labels whose place in a list is paid for, until the query ends, or fails.
+    pub(crate) fn keep_text(&self, labels: &Labels) -> Result<(), QueryError> {
+        self.keep_bytes(labels.as_bytes().len() + SHARED_BYTES)
     }
 
     /// Takes room for `bytes` that are no samples and stay until the query ends, or fails.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::SAMPLE_BYTES;
 use crate::model::{Annotations, Histogram, Labels, SeriesBuf};
 
 /// The value of an expression.
@@ -27,6 +28,19 @@ pub enum Value {
     Matrix(Vec<MatrixSeries>),
 }
 
+impl Value {
+    /// Memory that it takes, in bytes, about.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Scalar { .. } => 0,
+            Self::String { value, .. } => value.len(),
+            Self::Vector(samples) => samples.iter().map(VectorSample::memory).sum(),
+            Self::Matrix(series) => series.iter().map(MatrixSeries::memory).sum(),
+        }
+    }
+}
+
 /// One series' sample in an instant vector.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VectorSample {
@@ -40,6 +54,13 @@ pub struct VectorSample {
     pub histogram: Option<Arc<Histogram>>,
 }
 
+impl VectorSample {
+    fn memory(&self) -> usize {
+        let histogram = self.histogram.as_ref().map_or(0, |histogram| histogram.memory());
+        size_of::<Self>() + self.labels.as_bytes().len() + histogram
+    }
+}
+
 /// One series' samples in a range vector or a range query's answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MatrixSeries {
@@ -47,6 +68,14 @@ pub struct MatrixSeries {
     pub labels: Labels,
     /// Its samples.
     pub samples: SeriesBuf,
+}
+
+impl MatrixSeries {
+    /// Memory that it takes, in bytes, about.
+    pub(super) fn memory(&self) -> usize {
+        let histograms: usize = self.samples.histograms.iter().map(|(_, histogram)| histogram.memory()).sum();
+        size_of::<Self>() + self.labels.as_bytes().len() + SAMPLE_BYTES as usize * self.samples.len() + histograms
+    }
 }
 
 /// What a query cost.

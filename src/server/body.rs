@@ -8,6 +8,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -15,11 +16,24 @@ use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{compress::Encoder, limits::CHUNK_BYTES};
+use crate::seams::room::Room;
 
 /// Writes a body piece by piece.
 pub(crate) trait Source: Send {
     /// Appends the next piece to `out`; `false` when that was the last. A piece is about as large as a series.
     fn fill(&mut self, out: &mut Vec<u8>) -> bool;
+}
+
+/// A source whose memory was taken of a room.
+struct Holding {
+    source: Box<dyn Source>,
+    _room: Arc<dyn Room>,
+}
+
+impl Source for Holding {
+    fn fill(&mut self, out: &mut Vec<u8>) -> bool {
+        self.source.fill(out)
+    }
 }
 
 /// A piece of a body that another thread produces.
@@ -48,6 +62,14 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// The body, which holds what it was taken of `room` until its client has it.
+    pub(crate) fn holding(self, room: Arc<dyn Room>) -> Self {
+        match self {
+            Self::Source(source) => Self::Source(Box::new(Holding { source, _room: room })),
+            other => other,
+        }
+    }
+
     /// A body without bytes.
     pub(crate) fn empty() -> Self {
         Self::Whole(Bytes::new())

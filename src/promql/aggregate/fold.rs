@@ -4,6 +4,7 @@ use super::{Groups, Input, natives::Natives};
 use crate::promql::{
     QueryError,
     ast::AggregateOp,
+    budget::SAMPLE_BYTES,
     exec::{
         Block, Note, Operator, Series, for_each_row,
         row::{Bits, Row},
@@ -218,6 +219,8 @@ fn fold<'c, F: Fold>(
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
     let mut held = 0;
+    let one = size_of::<Accumulator<F>>() + size_of::<usize>() + Bits::new(steps).bytes();
+    cx.budget.keep_bytes(groups.len().saturating_mul(one))?;
     let mut cells: Vec<Accumulator<F>> = (0..groups.len()).map(|_| Accumulator::new(steps)).collect();
     let mut natives = Natives::new(op == AggregateOp::Avg);
     let mut first_member = vec![usize::MAX; groups.len()];
@@ -233,9 +236,9 @@ fn fold<'c, F: Fold>(
             // Counting takes histograms as they are.
             AggregateOp::Count | AggregateOp::Group => {}
             AggregateOp::Sum | AggregateOp::Avg => {
-                let before = natives.len();
+                let before = natives.bytes();
                 natives.add(input, group, i, row, &cell.seen);
-                cx.budget.hold(natives.len() - before)?;
+                cx.budget.hold((natives.bytes() - before) / SAMPLE_BYTES as usize)?;
                 row.drop_histograms();
             }
             _ => {
@@ -244,13 +247,13 @@ fn fold<'c, F: Fold>(
                 }
             }
         }
-        let missing = cell.missing(row);
+        let missing = cell.missing(row) * size_of::<F::Cell>().div_ceil(SAMPLE_BYTES as usize);
         cx.budget.hold(missing)?;
         held += missing;
         cell.add(row);
         Ok(())
     })?;
-    cx.budget.release(held + natives.len());
+    let held = held + natives.bytes() / SAMPLE_BYTES as usize;
     let mut block = Block::new(cx, steps);
     let mut row = Row::new(steps);
     let mut order = Vec::new();
@@ -265,6 +268,7 @@ fn fold<'c, F: Fold>(
             order.push(first);
         }
     }
+    cx.budget.release(held);
     // A group stands where its first series that has samples does.
     block.arrange(&order);
     Ok(Box::new(block))

@@ -37,6 +37,7 @@ impl Groups {
             return Ok(groups);
         }
         let mut sets = LabelSets::default();
+        cx.budget.keep_bytes(inner.len() * (size_of::<u32>() + usize::from(delayed)))?;
         groups.of_series.reserve(inner.len());
         for i in 0..inner.len() {
             if i % 1024 == 0 {

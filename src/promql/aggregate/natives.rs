@@ -32,15 +32,20 @@ struct Cell {
 pub(super) struct Natives {
     mean: bool,
     cells: BTreeMap<(usize, usize), Cell>,
+    bytes: usize,
 }
+
+/// Memory of a cell beside its buckets, in bytes: its part of the tree, and what laying buckets out for calculation takes.
+const CELL_BYTES: usize = 2 * size_of::<((usize, usize), Cell)>();
 
 impl Natives {
     pub(super) fn new(mean: bool) -> Self {
-        Self { mean, cells: BTreeMap::new() }
+        Self { mean, cells: BTreeMap::new(), bytes: 0 }
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.cells.len()
+    /// Memory that they take, in bytes, about: sums may have more buckets than the histogram that came first.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// Adds the histograms of input series `i`; `floats` are the steps at which the group has floats already.
@@ -50,6 +55,7 @@ impl Natives {
             let native = Native::from_model(h);
             let hints = (native.hint == ResetHint::Reset, native.hint == ResetHint::NotReset);
             let Some(cell) = self.cells.get_mut(&(group, step)) else {
+                self.bytes += CELL_BYTES + 2 * h.memory();
                 let total = if self.mean { Total::Mean(NativeMean::of(native)) } else { Total::Sum(native) };
                 self.cells.insert((group, step), Cell { total, hints, spoilt: floats.get(step) });
                 continue;

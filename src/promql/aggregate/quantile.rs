@@ -20,6 +20,7 @@ pub(super) fn run<'c>(
     judge(q, steps, |note| cx.notes.add_of(note, q_span, input.whole));
     // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
     let mut rows = Block::new(cx, steps);
+    cx.budget.keep_bytes(groups.len() * (size_of::<Vec<usize>>() + 1))?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
     let mut drops_name = vec![false; groups.len()];
     for_each_row(cx, input.inner, steps, &mut |i, row| {
@@ -30,6 +31,7 @@ pub(super) fn run<'c>(
         if let (true, Some(members), Some(drops)) =
             (row.present.any(), members.get_mut(group), drops_name.get_mut(group))
         {
+            cx.budget.keep_bytes(2 * size_of::<usize>())?;
             members.push(rows.len());
             *drops |= groups.drops_name(i);
             rows.push(Series::new(Labels::empty()), row)?;

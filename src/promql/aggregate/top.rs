@@ -57,7 +57,9 @@ pub(super) fn run<'c>(
         judged?;
         return Ok(Box::new(Block::new(cx, steps)));
     }
-    cx.budget.foresee(groups.len().saturating_mul(LIST_CELLS), steps)?;
+    let lists = groups.len().saturating_mul(steps).saturating_mul(LIST_CELLS);
+    cx.budget.foresee(lists, 1)?;
+    cx.budget.hold(lists)?;
     let mut picked: Vec<Picks> = vec![Picks::new(); groups.len() * steps];
     let loses: Loses = match op {
         AggregateOp::Bottomk => |a, b| a.is_nan() || a > b,
@@ -66,7 +68,7 @@ pub(super) fn run<'c>(
     let ranked = matches!(op, AggregateOp::Topk | AggregateOp::Bottomk);
     // A group stands where its first series that has samples does.
     let mut first_member = vec![usize::MAX; groups.len()];
-    let mut held = 0;
+    let mut held = lists;
     let stops = op == AggregateOp::Limitk && stops_early(input);
     let rows = input.inner.len();
     // Without a reason to stop all rows are one part.

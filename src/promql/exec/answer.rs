@@ -17,7 +17,7 @@ use super::{
 use crate::{
     model::{Labels, SeriesBuf, sort_by_labels},
     promql::{
-        MatrixSeries, QueryError, Value, VectorSample,
+        MatrixSeries, QueryError, SAMPLE_BYTES, Value, VectorSample,
         ast::{Edges, ValueType},
         functions::window::{self, View},
         plan::{Kind, Node},
@@ -71,7 +71,7 @@ fn vector<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<VectorS
     let mut out: Vec<VectorSample> = Vec::new();
     for_each_row(cx, &*op, grid.steps, &mut |i, row| {
         if row.present.any() {
-            cx.budget.hold(1)?;
+            cx.budget.hold(1 + row.histogram_samples())?;
             let labels = cleaned(op.series(i)?).labels;
             cx.budget.keep(&labels)?;
             let value = row.values.first().copied().unwrap_or_default();
@@ -96,9 +96,10 @@ fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixS
     let mut out: Vec<MatrixSeries> = Vec::new();
     for_each_row(cx, &*op, grid.steps, &mut |i, row| {
         if row.present.any() {
-            cx.budget.hold(row.present.count())?;
+            cx.budget.hold(row.present.count() + row.histogram_samples())?;
             let labels = op.series(i)?.labels;
             cx.budget.keep(&labels)?;
+            cx.budget.keep_bytes(size_of::<MatrixSeries>())?;
             out.push(MatrixSeries { labels, samples: samples(row, grid) });
         }
         Ok(())
@@ -163,7 +164,8 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
             Tally::new(&cx.account, &grid).step(0, all, all);
         }
         if !samples.is_empty() {
-            cx.budget.hold(samples.len())?;
+            let histograms: usize = samples.histograms.iter().map(|(_, h)| h.memory()).sum();
+            cx.budget.hold(samples.len() + histograms / SAMPLE_BYTES as usize)?;
             let labels = cleaned(source.series(i)?).labels;
             cx.budget.keep(&labels)?;
             out.push(MatrixSeries { labels, samples });

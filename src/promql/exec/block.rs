@@ -26,12 +26,42 @@ pub(crate) struct Kept {
     rows: Vec<Stored>,
 }
 
+/// A row as little as it can be.
+enum Stored {
+    /// The one float of a grid of one step.
+    One(f64),
+    Span(Box<Span>),
+}
+
 /// A row without the empty steps at its ends: a series that lived for a moment takes room for a moment.
-struct Stored {
+struct Span {
     first: usize,
     values: Box<[f64]>,
     present: Bits,
     histograms: Box<[Option<Arc<Histogram>>]>,
+}
+
+impl Stored {
+    /// The steps of `row` from `first` to before `end`, outside of which it has no sample.
+    fn of(row: &Row, first: usize, end: usize) -> Self {
+        match row.values.as_slice() {
+            [value] if end == 1 && !row.has_histograms() => Self::One(*value),
+            values => Self::Span(Box::new(Span {
+                first,
+                values: values.get(first..end).unwrap_or_default().into(),
+                present: row.present.clone(),
+                histograms: row.histograms.get(first..end).unwrap_or_default().into(),
+            })),
+        }
+    }
+
+    /// Memory it takes beside its place in a list and its values, in bytes.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::One(_) => 0,
+            Self::Span(span) => size_of::<Span>() + span.present.bytes(),
+        }
+    }
 }
 
 impl<'c> Block<'c> {
@@ -50,15 +80,13 @@ impl<'c> Block<'c> {
 
     pub(crate) fn push(&mut self, series: Series, row: &Row) -> Result<(), QueryError> {
         let (first, end) = row.present.bounds().map_or((0, 0), |(first, last)| (first, last + 1));
-        self.cx.budget.hold(end - first)?;
+        let samples = end - first + row.histogram_samples();
+        self.cx.budget.hold(samples)?;
+        self.held += samples;
         self.cx.budget.keep(&series.labels)?;
-        self.held += end - first;
-        self.rows.push(Stored {
-            first,
-            values: row.values.get(first..end).unwrap_or_default().into(),
-            present: row.present.clone(),
-            histograms: row.histograms.get(first..end).unwrap_or_default().into(),
-        });
+        let stored = Stored::of(row, first, end);
+        self.cx.budget.keep_bytes(size_of::<Stored>() + stored.bytes())?;
+        self.rows.push(stored);
         self.series.push(series);
         Ok(())
     }
@@ -85,15 +113,23 @@ impl<'c> Block<'c> {
         copy(self.rows.get(i), self.steps, out);
     }
 
-    /// Which steps of series `i` have a sample.
-    pub(crate) fn present(&self, i: usize) -> Option<&Bits> {
-        self.rows.get(i).map(|r| &r.present)
+    /// Adds the steps at which series `i` has a sample to `bits`.
+    pub(crate) fn or_present(&self, i: usize, bits: &mut Bits) {
+        match self.rows.get(i) {
+            Some(Stored::One(_)) => bits.set(0),
+            Some(Stored::Span(span)) => bits.or(&span.present),
+            None => {}
+        }
     }
 }
 
 fn copy(stored: Option<&Stored>, steps: usize, out: &mut Row) {
     out.reset(steps);
-    let Some(stored) = stored else { return };
+    let stored = match stored {
+        None => return,
+        Some(Stored::One(value)) => return out.set(0, *value),
+        Some(Stored::Span(span)) => span,
+    };
     out.present.clone_from(&stored.present);
     let span = stored.first..stored.first + stored.values.len();
     if let Some(values) = out.values.get_mut(span.clone()) {

@@ -16,7 +16,7 @@ use super::{
     row::Row,
     threads::run_on,
 };
-use crate::promql::QueryError;
+use crate::promql::{QueryError, budget::SAMPLE_BYTES};
 
 /// A thread takes about this many cells at a time, and at least one row.
 const PIECE_CELLS: usize = 1 << 15;
@@ -34,6 +34,9 @@ const SHOWN: usize = 8;
 const PIECES: usize = 4;
 /// A thread may be this many pieces per thread ahead of the one that is folded next; then it waits.
 const AHEAD: usize = 4;
+/// A piece ends early where its histograms take so much memory (bytes), and pieces that wait may hold as much for each
+/// thread: floats take no more than a quarter of it.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Calls `fold` with every row, in series order.
 ///
@@ -56,7 +59,9 @@ pub(crate) fn for_each_row(
         while first < rows {
             cx.budget.check()?;
             op.row(first, &mut scratch, &mut row).map_err(|failed| failed.error)?;
+            let held = hold(cx, &row)?;
             fold(first, &mut row)?;
+            cx.budget.release(held);
             first += 1;
             if threads > 1 && pace.is_slow(first) {
                 break;
@@ -67,34 +72,30 @@ pub(crate) fn for_each_row(
         return Ok(());
     }
     let piece = largest.min((rows - first).div_ceil(threads * PIECES));
-    let state = State { next: 0, waiting: BTreeMap::new(), spare: Vec::new(), fold, failed: None };
-    let order = Order { state: Mutex::new(state), moved: Condvar::new(), ahead: AHEAD * threads };
-    let (taken, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+    let state = State { cx, next: first, waiting: BTreeMap::new(), held: 0, spare: Vec::new(), fold, failed: None };
+    let bounds = Bounds { rows: AHEAD * threads * piece, cells: PIECE_BYTES / SAMPLE_BYTES as usize * threads };
+    let order = Order { state: Mutex::new(state), moved: Condvar::new(), bounds };
+    let (taken, stop) = (AtomicUsize::new(first), AtomicBool::new(false));
     let work = || {
         let _alarm = Alarm { stop: &stop, moved: &order.moved };
         let mut scratch = Scratch::default();
         let mut computed: Vec<Row> = Vec::new();
         loop {
-            let number = taken.fetch_add(1, Ordering::Relaxed);
-            let start = first.saturating_add(number.saturating_mul(piece));
+            let start = taken.fetch_add(piece, Ordering::Relaxed);
             if start >= rows {
                 break;
             }
-            let range = start..start.saturating_add(piece).min(rows);
-            computed.resize_with(range.len().max(computed.len()), Row::default);
-            let mut failed = None;
-            // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
-            if !stop.load(Ordering::Relaxed) {
-                for (i, row) in range.clone().zip(&mut computed) {
-                    let row = |()| op.row(i, &mut scratch, row).map_err(|failed| failed.error);
-                    let done = cx.budget.check().and_then(row);
-                    if let Err(error) = done {
-                        failed = Some((i, error));
-                        break;
-                    }
+            let mut left = start..start.saturating_add(piece).min(rows);
+            while !left.is_empty() {
+                computed.resize_with(left.len().max(computed.len()), Row::default);
+                let mut piece = Piece { range: left.clone(), rows: computed, held: 0, failed: None };
+                // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
+                if !stop.load(Ordering::Relaxed) {
+                    piece.compute(cx, op, &mut scratch);
                 }
+                left.start = piece.range.end;
+                computed = order.hand_over(piece, &stop);
             }
-            computed = order.hand_over(number, Piece { range, rows: computed, failed }, &stop);
         }
     };
     run_on(threads - 1, &work);
@@ -102,6 +103,15 @@ pub(crate) fn for_each_row(
         Some(error) => Err(error),
         None => Ok(()),
     }
+}
+
+/// Takes room for the histograms of a row until it is folded; answers how much.
+fn hold(cx: &Context<'_>, row: &Row) -> Result<usize, QueryError> {
+    let samples = row.histogram_samples();
+    if samples > 0 {
+        cx.budget.hold(samples)?;
+    }
+    Ok(samples)
 }
 
 /// How fast rows are computed one after the other.
@@ -126,15 +136,49 @@ struct Piece {
     range: Range<usize>,
     /// At least as many as the range has.
     rows: Vec<Row>,
+    /// What its histograms take, in samples.
+    held: usize,
     /// The row that could not be computed, and why; those before it are there.
     failed: Option<(usize, QueryError)>,
 }
 
+impl Piece {
+    /// Computes its rows, or only the first of them where they take much memory.
+    fn compute(&mut self, cx: &Context<'_>, op: &dyn Operator, scratch: &mut Scratch) {
+        for (i, row) in self.range.clone().zip(&mut self.rows) {
+            let done = cx.budget.check().and_then(|()| {
+                op.row(i, scratch, row).map_err(|failed| failed.error)?;
+                hold(cx, row)
+            });
+            match done {
+                Ok(held) => self.held += held,
+                Err(error) => {
+                    self.failed = Some((i, error));
+                    return;
+                }
+            }
+            if self.held >= PIECE_BYTES / SAMPLE_BYTES as usize {
+                self.range.end = i + 1;
+                return;
+            }
+        }
+    }
+}
+
+/// How far threads may be ahead of the row that is folded next: in rows, and in samples that waiting pieces hold.
+struct Bounds {
+    rows: usize,
+    cells: usize,
+}
+
 struct State<'f> {
-    /// The piece that is folded next.
+    cx: &'f Context<'f>,
+    /// The row that is folded next.
     next: usize,
-    /// Pieces that came before their turn.
+    /// Pieces that came before their turn, by their first row.
     waiting: BTreeMap<usize, Piece>,
+    /// What they hold, in samples.
+    held: usize,
     /// Rows to be used again.
     spare: Vec<Vec<Row>>,
     fold: Fold<'f>,
@@ -145,14 +189,16 @@ struct State<'f> {
 struct Order<'f> {
     state: Mutex<State<'f>>,
     moved: Condvar,
-    ahead: usize,
+    bounds: Bounds,
 }
 
 impl Order<'_> {
-    /// Takes piece `number` and folds what is due; answers rows to go on with.
-    fn hand_over(&self, number: usize, piece: Piece, stop: &AtomicBool) -> Vec<Row> {
+    /// Takes a piece and folds what is due; answers rows to go on with.
+    fn hand_over(&self, piece: Piece, stop: &AtomicBool) -> Vec<Row> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.waiting.insert(number, piece);
+        let start = piece.range.start;
+        state.held += piece.held;
+        state.waiting.insert(start, piece);
         let before = state.next;
         while let Some(piece) = state.take_next() {
             state.fold(piece);
@@ -163,8 +209,12 @@ impl Order<'_> {
         if state.next != before {
             self.moved.notify_all();
         }
-        // Whoever has the next piece never waits here, so this ends.
-        while number >= state.next.saturating_add(self.ahead) && !stop.load(Ordering::Relaxed) {
+        // Whoever has the next row never waits here, so this ends.
+        let is_ahead = |state: &State<'_>| {
+            let heavy = state.held > self.bounds.cells && start >= state.next;
+            heavy || start >= state.next.saturating_add(self.bounds.rows)
+        };
+        while is_ahead(&state) && !stop.load(Ordering::Relaxed) {
             state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.spare.pop().unwrap_or_default()
@@ -200,8 +250,12 @@ impl State<'_> {
             let error = rows.map(|(i, row)| (self.fold)(i, row)).find_map(Result::err);
             self.failed = error.or(piece.failed.map(|(_, e)| e));
         }
+        self.cx.budget.release(piece.held);
+        self.held -= piece.held;
+        // Histograms are memory to give back; the rest is used again.
+        piece.rows.iter_mut().for_each(|row| row.histograms.clear());
         self.spare.push(piece.rows);
-        self.next += 1;
+        self.next = piece.range.end;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::model::Histogram;
+use crate::{model::Histogram, promql::SAMPLE_BYTES};
 
 /// One bit per step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,6 +30,11 @@ impl Bits {
         if let Some(last) = self.words.last_mut() {
             *last >>= spare;
         }
+    }
+
+    /// Memory that the bits take, in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.words.as_slice())
     }
 
     pub(crate) fn get(&self, i: usize) -> bool {
@@ -188,6 +193,19 @@ impl Row {
 
     pub(crate) fn has_histograms(&self) -> bool {
         !self.histograms.is_empty()
+    }
+
+    /// Memory that its histograms take, as that of so many samples. Neighbours that are one histogram count once.
+    pub(crate) fn histogram_samples(&self) -> usize {
+        let mut before: Option<&Arc<Histogram>> = None;
+        let mut bytes = self.histograms.len() * size_of::<Option<Arc<Histogram>>>();
+        for histogram in self.histograms.iter().flatten() {
+            if before.is_none_or(|before| !Arc::ptr_eq(before, histogram)) {
+                bytes += histogram.memory();
+            }
+            before = Some(histogram);
+        }
+        bytes / SAMPLE_BYTES as usize
     }
 }
 

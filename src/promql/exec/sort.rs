@@ -47,6 +47,7 @@ pub(super) fn sort<'c>(
     }
     let block = Block::of(cx, &*inner, &grid)?;
     let mut row = Row::default();
+    cx.budget.keep_bytes(block.len() * (size_of::<(usize, Option<f64>)>() + size_of::<usize>()))?;
     let mut keyed: Vec<(usize, Option<f64>)> = Vec::with_capacity(block.len());
     for i in 0..block.len() {
         block.copy(i, &mut row);

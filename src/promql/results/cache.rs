@@ -199,8 +199,8 @@ impl ResultCache {
         if series.iter().any(|one| !one.samples.histograms.is_empty()) {
             return;
         }
-        let one = |s: &MatrixSeries| size_of::<MatrixSeries>() + s.labels.as_bytes().len() + 16 * s.samples.len();
-        let bytes = size_of::<Entry>() + fresh.key.text.len() * 2 + series.iter().map(one).sum::<usize>();
+        let held: usize = series.iter().map(MatrixSeries::memory).sum();
+        let bytes = size_of::<Entry>() + fresh.key.text.len() * 2 + held;
         if bytes > self.bytes / LARGEST_SHARE {
             return;
         }

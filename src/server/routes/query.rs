@@ -189,9 +189,12 @@ async fn run(mut question: Question, client: Client, state: &State) -> Result<Re
         Ok(Outcome { answer: Ok(answer), lost, waited, took }) => {
             let cost = answer.stats;
             let stats = || stats(cost, waited, took);
+            // The query is over and holds nothing any more, but its answer is there until the client has it.
+            let room = state.engine.room();
+            let _ = room.take(answer.value.memory());
             let response = respond(&question, client.format, answer, lost, stats);
             end(Ok(&stats));
-            Ok(response)
+            Ok(response.map(|body| body.holding(room)))
         }
     }
 }

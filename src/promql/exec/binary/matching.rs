@@ -45,13 +45,14 @@ impl Signatures {
     ) -> Result<Self, QueryError> {
         let mut signatures = LabelSets::default();
         let mut number = |op: &dyn Operator| {
+            cx.budget.keep_bytes(op.len() * size_of::<(Series, usize)>())?;
             let mut all = Vec::with_capacity(op.len());
             for i in 0..op.len() {
                 if i % 1024 == 0 {
                     cx.budget.check()?;
                 }
                 let series = op.series(i)?;
-                cx.budget.keep(&series.labels)?;
+                cx.budget.keep_text(&series.labels)?;
                 let (number, new) = signatures.number(&series.labels, |name| in_signature(name, matching));
                 if let Some(signature) = new {
                     cx.budget.keep(signature)?;

@@ -60,6 +60,7 @@ pub(super) fn find(
             return Ok(None);
         }
         cx.budget.keep(&series.labels)?;
+        cx.budget.keep_bytes(size_of::<Pair>())?;
         pairs.push(Pair { series, many, one });
     }
     Ok(Some(pairs))

@@ -1,6 +1,6 @@
 //! `and`, `or`, `unless`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{fault, matching::signature};
 use crate::{
@@ -30,16 +30,34 @@ impl Presence {
         for_each_row(cx, op, grid.steps, &mut |i, row| {
             if row.present.any() {
                 let key = signature(&op.series(i)?.labels, matching);
-                if !all.contains_key(&key) {
-                    cx.budget.keep(&key)?;
-                }
-                all.entry(key).or_insert_with(|| Bits::new(grid.steps)).or(&row.present);
+                entry(cx, &mut all, key, grid)?.or(&row.present);
             }
             Ok(())
         })?;
         Ok(Self(all))
     }
 }
+
+/// The steps of a signature, which is paid for when it is new.
+fn entry<'a>(
+    cx: &Context<'_>,
+    all: &'a mut HashMap<Labels, Bits>,
+    key: Labels,
+    grid: Grid,
+) -> Result<&'a mut Bits, QueryError> {
+    Ok(match all.entry(key) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(new) => {
+            let bits = Bits::new(grid.steps);
+            cx.budget.keep(new.key())?;
+            cx.budget.keep_bytes(ENTRY_BYTES + bits.bytes())?;
+            new.insert(bits)
+        }
+    })
+}
+
+/// Memory of an entry of the table beside its labels and its bits, in bytes: the table may have just doubled.
+const ENTRY_BYTES: usize = 2 * size_of::<(Labels, Bits)>();
 
 /// Rows of `inner` where their signature is present (or isn't) on the other side.
 struct Masked<'c> {
@@ -127,10 +145,7 @@ pub(super) fn build<'c>(
     let lhs = Block::of(cx, &*lhs, &grid)?;
     let mut present: HashMap<Labels, Bits> = HashMap::new();
     for (i, series) in lhs.series.iter().enumerate() {
-        if let Some(bits) = lhs.present(i) {
-            let key = signature(&series.labels, &matching);
-            present.entry(key).or_insert_with(|| Bits::new(grid.steps)).or(bits);
-        }
+        lhs.or_present(i, entry(cx, &mut present, signature(&series.labels, &matching), grid)?);
     }
     let rest = Masked { inner: rhs, presence: Presence(present), matching, keep_present: false };
     let both: Op<'c> = Box::new(Chain { first: Box::new(lhs), second: Box::new(rest) });
