@@ -6,6 +6,7 @@ mod scenarios {
     mod admin;
     mod bad_input;
     mod bit_rot;
+    mod browser;
     mod care;
     mod command_line;
     mod differential;

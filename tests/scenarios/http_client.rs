@@ -15,6 +15,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    /// A header's value; names are written as the server writes them, in lower case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.split("\r\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -32,12 +37,17 @@ pub(crate) fn request(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> std::io::Result<Response> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nContent-Length: {}\r\n", body.len());
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
+    exchange(address, &head, body)
+}
+
+/// Sends a request whose head is `head`, all lines but the empty one at its end, and reads until the server closes.
+pub(crate) fn exchange(address: &str, head: &str, body: &[u8]) -> std::io::Result<Response> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     stream.write_all(format!("{head}\r\n").as_bytes())?;
     stream.write_all(body)?;
     let mut answer = Vec::new();
