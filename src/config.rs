@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use crate::{
     model::Labels,
     promql::{Enabled, EngineOptions, Features, SAMPLE_BYTES, format_duration, parse_duration},
-    server::{Deadlines, ServerOptions},
+    server::{BrowserOptions, Deadlines, OriginPattern, ServerOptions},
     storage::StorageOptions,
 };
 
@@ -64,6 +64,23 @@ pub struct Flags {
         help_heading = "HTTP"
     )]
     pub listen: String,
+
+    /// Answer for these host names too, such as metrics.lan,*.lan, or * for all. Without it, a server on a loopback address
+    /// answers for localhost, loopback addresses and the name in --listen, another server for all names.
+    #[arg(
+        long = "web.allowed-hosts",
+        env = "VCTSDB_WEB_ALLOWED_HOSTS",
+        value_name = "NAME,...",
+        value_delimiter = ',',
+        help_heading = "HTTP"
+    )]
+    pub allowed_hosts: Vec<String>,
+
+    /// Web pages of these origins may read, write and do what else can be done: a regular expression for the whole origin,
+    /// such as https?://(a|b)\.example [default: pages from loopback addresses if --listen is one, else none].
+    #[arg(long = "web.cors.origin", env = "VCTSDB_WEB_CORS_ORIGIN", value_name = "REGEX", value_parser = origin_pattern,
+          help_heading = "HTTP")]
+    pub cors_origin: Option<OriginPattern>,
 
     /// Samples further ahead of this machine's clock are refused.
     #[arg(long = "remote-write.max-ahead", env = "VCTSDB_REMOTE_WRITE_MAX_AHEAD", default_value = "10m",
@@ -139,6 +156,11 @@ pub struct Flags {
     pub log_format: LogFormat,
 }
 
+/// What origins have to match.
+fn origin_pattern(text: &str) -> Result<OriginPattern, String> {
+    OriginPattern::new(text).map_err(|error| error.to_string())
+}
+
 /// A label's name and value.
 fn external_label(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("expected name=value")?;
@@ -181,7 +203,7 @@ pub struct Config {
     pub storage: StorageOptions,
     /// Options of query evaluation.
     pub engine: EngineOptions,
-    /// Options of the server; `instance` is filled in by [`Config::at`].
+    /// Options of the server; what depends on the listener is filled in by [`Config::at`].
     pub server: ServerOptions,
     /// How often to store our own metrics.
     pub self_scrape: Option<Duration>,
@@ -226,6 +248,12 @@ impl Config {
                 external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples, max_queries),
                 query_log: flags.query_log.clone(),
+                browser: BrowserOptions {
+                    listen_host: flags.listen.rsplit_once(':').map_or("", |(host, _)| host).to_owned(),
+                    allowed_hosts: flags.allowed_hosts.iter().filter(|name| !name.is_empty()).cloned().collect(),
+                    cors_origin: flags.cors_origin.clone(),
+                    loopback: false,
+                },
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
         }
@@ -234,6 +262,7 @@ impl Config {
     /// The same, listening at `address`: a port of 0 or a name has become a real one.
     #[must_use]
     pub fn at(mut self, address: SocketAddr) -> Self {
+        self.server.browser.loopback = address.ip().to_canonical().is_loopback();
         self.server.instance = if address.ip().is_unspecified() {
             // "All addresses" is none that anybody could be pointed to.
             format!("{}:{}", host_name(), address.port())
@@ -299,6 +328,8 @@ impl Flags {
                 if self.retention_time.is_zero() { "off".to_owned() } else { format_duration(ms(self.retention_time)) },
             ),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
+            ("web.allowed-hosts", self.allowed_hosts.join(",")),
+            ("web.cors.origin", self.cors_origin.as_ref().map_or_else(String::new, |origin| origin.text().to_owned())),
             ("web.enable-admin-api", self.admin_api.to_string()),
         ]
         .map(|(name, value)| (name.to_owned(), value))

@@ -4,6 +4,9 @@
 //! `static` of the module it belongs to, and lives in the process' one registry, which adds `process_…` by itself.
 //! `/metrics` shows them, and the self-scrape stores them.
 
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 use prometheus::{
     Encoder, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     TextEncoder, core::Collector, proto::MetricFamily,
@@ -12,6 +15,9 @@ use prometheus::{
 /// Bounds for durations, in seconds: from a cached lookup to a query at its timeout.
 pub const SECONDS: &[f64] =
     &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0];
+
+/// Time between two log lines of one kind that a [`Throttle`] lets pass.
+const LOG_PAUSE: Duration = Duration::from_secs(60);
 
 /// The content type of [`text`].
 pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -91,9 +97,51 @@ pub fn text(families: &[MetricFamily]) -> Vec<u8> {
     out
 }
 
+/// Lets one of many like events be logged each minute, so that a client that comes again and again doesn't fill the log.
+#[derive(Debug)]
+pub struct Throttle(Mutex<Said>);
+
+#[derive(Debug)]
+struct Said {
+    last: Option<Instant>,
+    unsaid: u64,
+}
+
+impl Throttle {
+    /// One that has said nothing yet.
+    #[must_use]
+    pub const fn each_minute() -> Self {
+        Self(Mutex::new(Said { last: None, unsaid: 0 }))
+    }
+
+    /// Whether to log this event, and how many were left out since the last one that was.
+    #[must_use]
+    pub fn pass(&self) -> Option<u64> {
+        self.pass_at(Instant::now())
+    }
+
+    fn pass_at(&self, now: Instant) -> Option<u64> {
+        let mut said = self.0.lock();
+        if said.last.is_some_and(|last| now.saturating_duration_since(last) < LOG_PAUSE) {
+            said.unsaid += 1;
+            return None;
+        }
+        said.last = Some(now);
+        Some(std::mem::take(&mut said.unsaid))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_event_a_minute_is_logged_and_the_others_are_counted() {
+        let (throttle, begin) = (Throttle::each_minute(), Instant::now());
+        let passed: Vec<Option<u64>> =
+            [0, 1, 59, 60, 61, 200].map(|s| throttle.pass_at(begin + Duration::from_secs(s))).into();
+        assert_eq!(passed, [Some(0), None, None, Some(2), None, Some(1)]);
+    }
 
     #[test]
     fn what_is_registered_comes_out_as_text() {

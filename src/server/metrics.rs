@@ -49,6 +49,10 @@ pub(crate) static QUERYING: Going =
 static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_http_requests_total", "HTTP requests answered, by route and status.", &["route", "code"])
 });
+/// By reason: host or origin.
+pub(crate) static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters("vctsdb_http_refused_total", "HTTP requests refused for what sent them, by reason.", &["reason"])
+});
 static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let help = "Time until an HTTP answer began, by route.";
     histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
@@ -93,6 +97,7 @@ pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
 pub(crate) fn prepare() {
     for (counters, values) in [
         (&QUERY_FAILURES, &["parse", "execution", "unsupported", "timeout", "canceled", "storage"][..]),
+        (&REFUSED, &["host", "origin"]),
         (&WRITTEN, &["float", "histogram", "exemplar"]),
         (&READS, &["samples", "chunks"]),
         (&SELF_SCRAPES, &["stored", "failed"]),

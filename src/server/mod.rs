@@ -1,7 +1,7 @@
 //! The HTTP service: where the engines, the formats and the store are joined.
 //!
 //! A connection is accepted in [`mod@listen`], which owns limits, deadlines and shutdown. Each request goes through
-//! [`router`] (path, method, cross-origin headers, measuring, a net for panics) to one of [`routes`], which parses
+//! [`router`] (path, method, what [`browser`] says of pages, measuring, a net for panics) to one of [`routes`], which parses
 //! parameters, does the work on a thread that may block, and answers in the one envelope of [`envelope`]. Errors of all
 //! domains become status codes in [`error`] and nowhere else.
 //!
@@ -13,6 +13,7 @@
 
 mod asker;
 mod body;
+mod browser;
 mod compress;
 mod envelope;
 mod error;
@@ -41,6 +42,7 @@ mod value;
 mod watch;
 mod work;
 
+pub use browser::{BrowserOptions, OriginPattern};
 pub use files::raise_open_files;
 pub use limits::Deadlines;
 pub use listen::{listen, run};

@@ -2,7 +2,7 @@
 
 use hyper::{
     StatusCode,
-    header::{CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue},
 };
 
 use super::{
@@ -10,13 +10,12 @@ use super::{
     body::{Body, Source},
 };
 
-/// Plain text, and no guessing that it might be something else.
+/// Plain text, with a line feed behind it.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     let mut text: String = text.into();
     text.push('\n');
     let mut response = typed("text/plain; charset=utf-8", text);
     *response.status_mut() = status;
-    response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     response
 }
 
@@ -41,6 +40,14 @@ pub(crate) fn no_content() -> Response {
 pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// A page of our own, which loads nothing from elsewhere and stands in no other page's frame.
+pub(crate) fn page(html: String) -> Response {
+    let mut response = typed("text/html; charset=utf-8", html);
+    let policy = HeaderValue::from_static("default-src 'self'; frame-ancestors 'none'");
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 

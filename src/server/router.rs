@@ -13,7 +13,10 @@ use std::{
 use hyper::{
     Method, Request, StatusCode,
     body::Incoming,
-    header::{ALLOW, HeaderMap, HeaderValue, ORIGIN, VARY},
+    header::{
+        ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, HeaderMap, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+    },
 };
 
 use tracing::Instrument;
@@ -21,7 +24,9 @@ use tracing::Instrument;
 use super::{
     Response, State,
     asker::{Asker, REQUEST_ID},
+    browser::Refusal,
     compress::{self, Encoding},
+    discard,
     error::ApiError,
     metrics, respond,
     routes::{self, Route},
@@ -32,24 +37,34 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
     let begun = Instant::now();
     let _in_flight = metrics::IN_FLIGHT.guard();
     let encoding = Encoding::negotiate(request.headers());
-    let origin = request.headers().get(ORIGIN).cloned();
+    let reader = state.browser.reader(request.headers()).cloned();
     let asker = Asker::of(&request);
     let span = tracing::info_span!("request", id = asker.id(), path = asker.path);
     let id = asker.id.clone();
     let head = request.method() == Method::HEAD;
     let found = routes::find(request.uri().path());
-    let pattern = found.as_ref().map_or("unknown", |(pattern, ..)| *pattern);
-    let response = match found {
-        _ if request.method() == Method::OPTIONS => respond::no_content(),
-        None => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
-        Some((_, methods, _)) if !methods.contains(request.method()) => not_allowed(methods),
-        Some((_, _, route)) => answer(route, request, asker, state).instrument(span).await,
+    let pattern = found.map_or("unknown", |row| row.pattern);
+    let response = match (state.browser.judge(&request, found.as_ref()), found) {
+        (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
+        (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
+        (Ok(()), None) => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
+        (Ok(()), Some(row)) if !row.methods.contains(request.method()) => not_allowed(row.methods),
+        (Ok(()), Some(row)) => answer(row.route, request, asker, state).instrument(span).await,
     };
     let mut response = if head { response } else { compress::encode(response, encoding) };
-    allow_origin(response.headers_mut(), origin);
-    response.headers_mut().insert(REQUEST_ID, id);
+    let headers = response.headers_mut();
+    allow_origin(headers, reader);
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REQUEST_ID, id);
     metrics::observe_request(pattern, response.status(), begun.elapsed());
     Ok(response)
+}
+
+/// Tells why the request has no answer.
+async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
+    refusal.note();
+    discard(request.into_body()).await;
+    respond::text(refusal.status(), refusal.to_string())
 }
 
 /// Runs the route. A panic in it costs its client the answer, and nobody else anything.
@@ -73,16 +88,16 @@ fn not_allowed(methods: &[Method]) -> Response {
     response
 }
 
-/// Lets pages of any origin read the answer, as Prometheus does by default: there is nothing to log in to here that a
-/// page could abuse.
-fn allow_origin(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+/// Lets the page read the answer whose origin this is.
+fn allow_origin(headers: &mut HeaderMap, reader: Option<HeaderValue>) {
+    // Whoever keeps the answer has to know that another page may get another one.
     headers.append(VARY, HeaderValue::from_static("Origin"));
-    let Some(origin) = origin else { return };
-    headers.insert("access-control-allow-origin", origin);
+    let Some(origin) = reader else { return };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     for (name, value) in [
-        ("access-control-allow-headers", "Accept, Authorization, Content-Type, Origin"),
-        ("access-control-allow-methods", "GET, POST, OPTIONS"),
-        ("access-control-expose-headers", "Date"),
+        (ACCESS_CONTROL_ALLOW_HEADERS, "Accept, Authorization, Content-Type, Origin"),
+        (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS"),
+        (ACCESS_CONTROL_EXPOSE_HEADERS, "Date"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }

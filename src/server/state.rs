@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    browser::{Browser, BrowserOptions},
     error::ApiError,
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
@@ -54,6 +55,8 @@ pub struct ServerOptions {
     pub flags: Vec<(String, String)>,
     /// Where ended queries are logged, one JSON object a line.
     pub query_log: Option<PathBuf>,
+    /// Which names and pages to trust.
+    pub browser: BrowserOptions,
 }
 
 /// The opened store, by what it can do.
@@ -81,6 +84,8 @@ pub struct State {
     pub(crate) clock: Arc<dyn Clock>,
     /// Flags and limits.
     pub(crate) options: ServerOptions,
+    /// What pages may do.
+    pub(crate) browser: Browser,
     /// When the process began, in ms.
     pub(crate) started: i64,
     /// Lets queries in.
@@ -115,6 +120,7 @@ impl State {
             bodies: Room::new(options.bodies_bytes),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
+            browser: Browser::new(&options.browser),
             engine,
             clock,
             options,

@@ -122,7 +122,8 @@ fn a_page_of_another_site_changes_nothing_whatever_it_sends() {
         "",
     ] {
         for path in [IMPORT, "/api/v1/write", DELETE, "/api/v1/admin/tsdb/snapshot", "/no/such/path"] {
-            for kind in ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "multipart/form-data", "a/b"] {
+            for kind in ["text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "multipart/form-data", "a/b"]
+            {
                 let answer = browse(&server, "POST", path, &own, &simple(origin, kind), "stored_by_a_page 1\n");
                 assert_eq!(answer.status, 403, "{origin} {path} {kind}: {}", answer.text());
                 assert!(answer.text().contains("origin"), "{}", answer.text());
@@ -165,7 +166,7 @@ fn a_page_of_another_site_reads_nothing() {
         // The browser keeps the answer from the page when this header isn't there.
         let answer = browse(&server, "GET", query, &own, &reading(origin), "");
         assert_eq!((answer.status, answer.header(ALLOW_ORIGIN)), (200, None), "{origin}");
-        assert!(answer.header("vary").unwrap().contains("Origin"));
+        assert!(answer.headers.contains("\r\nvary: Origin"), "{}", answer.headers);
         // A query changes nothing, so it may be posted by anybody who won't read the answer.
         let answer = browse(&server, "POST", query, &own, &form(origin), "");
         assert_eq!((answer.status, answer.header(ALLOW_ORIGIN)), (200, None), "{origin}");
@@ -192,7 +193,8 @@ fn a_name_that_somebody_pointed_to_this_machine_is_refused() {
     // To the browser the page and this server are one site then, and it says so.
     let same = [("Accept", "*/*"), ("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors")];
     let mut sent = 0;
-    for host in ["evil.example", "evil.example:{}", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", ""] {
+    for host in ["evil.example", "evil.example:{}", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", ""]
+    {
         let host = host.replace("{}", &port);
         for (method, path) in [("GET", query), ("POST", IMPORT), ("OPTIONS", query), ("GET", "/metrics")] {
             let answer = browse(&server, method, path, &host, &same, "stored_by_a_page 1\n");

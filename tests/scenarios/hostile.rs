@@ -82,7 +82,7 @@ fn ten_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
                 let mut stream = connect(&server);
                 if i % 2 == 0 {
                     // Who came too early has been asked to leave already.
-                    let _ = stream.write_all(b"GET /api/v1/query HTTP/1.1\r\nHost: x\r\nX-Sl");
+                    let _ = stream.write_all(b"GET /api/v1/query HTTP/1.1\r\nHost: localhost\r\nX-Sl");
                 }
                 stream
             })
@@ -136,7 +136,7 @@ fn who_announces_much_and_sends_nothing_keeps_nobody_from_writing() {
             let mut stream = connect(&server);
             let length = ["Content-Length: 10000000", "Transfer-Encoding: chunked"][i / 4 % 2];
             let head = format!(
-                "POST {} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
                  Content-Encoding: \r\n{length}\r\n\r\n",
                 paths[i % 4]
             );
@@ -162,7 +162,7 @@ fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
     // The client has said all it will ever say.
     for _ in 0..100 {
         let mut stream = connect(&server);
-        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
         let answer = rest(&mut stream);
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
@@ -171,16 +171,16 @@ fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
     let mut stream = connect(&server);
     let mut pipelined = String::new();
     for i in 0..50 {
-        pipelined.push_str(&format!("GET /api/v1/query?query={i} HTTP/1.1\r\nHost: x\r\n\r\n"));
+        pipelined.push_str(&format!("GET /api/v1/query?query={i} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     }
-    pipelined.push_str("GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    pipelined.push_str("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(pipelined.as_bytes()).unwrap();
     let answers = rest(&mut stream);
     assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 51, "{answers}");
     let places: Vec<usize> = (0..50).map(|i| answers.find(&format!(",\"{i}\"]")).unwrap()).collect();
     assert!(places.is_sorted(), "{places:?}");
 
-    let head = "POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n";
+    let head = "POST /api/v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n";
     let lies = [
         ("no chunk at all", "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"),
         ("a chunk without end", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc"),
@@ -271,9 +271,9 @@ fn whatever_is_oversized_is_refused_by_name_and_forgotten() {
         assert!(text.contains(says) && text.len() < 4_096, "{what}: {text:.300}");
     }
     let heads = [
-        format!("GET /api/v1/query?query={} HTTP/1.1\r\nHost: x\r\n\r\n", "1".repeat(1 << 20)),
-        format!("GET / HTTP/1.1\r\nHost: x\r\n{}\r\n", "X-More: 1\r\n".repeat(500)),
-        format!("{} / HTTP/1.1\r\nHost: x\r\n\r\n", "GET".repeat(1 << 18)),
+        format!("GET /api/v1/query?query={} HTTP/1.1\r\nHost: localhost\r\n\r\n", "1".repeat(1 << 20)),
+        format!("GET / HTTP/1.1\r\nHost: localhost\r\n{}\r\n", "X-More: 1\r\n".repeat(500)),
+        format!("{} / HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET".repeat(1 << 18)),
     ];
     for head in heads {
         let mut stream = connect(&server);

@@ -12,10 +12,8 @@ use crate::{
 /// What this is and what to do with it.
 pub(crate) fn landing(state: &State) -> Response {
     let address = format!("http://{}", state.options.instance);
-    respond::typed(
-        "text/html; charset=utf-8",
-        format!(
-            "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>vctsdb</title>\n\
+    respond::page(format!(
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>vctsdb</title>\n\
              <h1>vctsdb {version}</h1>\n\
              <p>A home for Prometheus data: remote write in, PromQL and remote read out.</p>\n\
              <p>In <code>prometheus.yml</code>:</p>\n\
@@ -24,9 +22,8 @@ pub(crate) fn landing(state: &State) -> Response {
              <p>See <a href=\"/metrics\">metrics</a>, <a href=\"/api/v1/status/tsdb\">store</a>, \
              <a href=\"/api/v1/status/flags\">flags</a>, <a href=\"/api/v1/labels\">labels</a>, \
              <a href=\"/-/ready\">readiness</a>.</p>\n</html>\n",
-            version = env!("CARGO_PKG_VERSION"),
-        ),
-    )
+        version = env!("CARGO_PKG_VERSION"),
+    ))
 }
 
 /// The process runs.

@@ -74,51 +74,95 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
-/// Paths, the methods they take, and where they lead.
-const ROUTES: &[(&str, &[Method], Route)] = &[
-    ("/", GET, Route::Landing),
-    ("/-/healthy", GET_HEAD, Route::Healthy),
-    ("/-/ready", GET_HEAD, Route::Ready),
-    ("/metrics", GET, Route::Metrics),
-    ("/api/v1/query", GET_POST, Route::Query),
-    ("/api/v1/query_range", GET_POST, Route::QueryRange),
-    ("/api/v1/query_exemplars", GET_POST, Route::QueryExemplars),
-    ("/api/v1/format_query", GET_POST, Route::FormatQuery),
-    ("/api/v1/parse_query", GET_POST, Route::ParseQuery),
-    ("/api/v1/explain", GET_POST, Route::Explain),
-    ("/api/v1/labels", GET_POST, Route::Labels),
-    (LABEL_VALUES, GET, Route::LabelValues),
-    ("/api/v1/series", GET_POST, Route::Series),
-    ("/api/v1/metadata", GET, Route::Metadata),
-    ("/api/v1/rules", GET, Route::Rules),
-    ("/api/v1/alerts", GET, Route::Alerts),
-    ("/api/v1/targets", GET, Route::Targets),
-    ("/api/v1/alertmanagers", GET, Route::Alertmanagers),
-    ("/api/v1/scrape_pools", GET, Route::ScrapePools),
-    ("/api/v1/features", GET, Route::Features),
-    ("/api/v1/status/config", GET, Route::Config),
-    ("/api/v1/status/flags", GET, Route::Flags),
-    ("/api/v1/status/buildinfo", GET, Route::BuildInfo),
-    ("/api/v1/status/runtimeinfo", GET, Route::RuntimeInfo),
-    ("/api/v1/status/tsdb", GET, Route::Tsdb),
-    ("/api/v1/status/walreplay", GET, Route::WalReplay),
-    ("/api/v1/status/storage", GET, Route::Storage),
-    ("/api/v1/status/queries", GET, Route::Queries),
-    ("/api/v1/targets/metadata", GET, Route::TargetsMetadata),
-    ("/api/v1/notifications", GET, Route::Notifications),
-    ("/api/v1/admin/tsdb/snapshot", POST_PUT, Route::Snapshot),
-    ("/api/v1/admin/tsdb/delete_series", POST_PUT, Route::DeleteSeries),
-    ("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Route::CleanTombstones),
-    ("/api/v1/write", POST, Route::Write),
-    ("/api/v1/read", POST, Route::Read),
-    ("/federate", GET, Route::Federate),
+/// Who may use a route. Logins will have roles; today everybody has all of them, and pages of other origins those that read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Asks whether the server lives.
+    Health,
+    /// Reads the server's own metrics.
+    Metrics,
+    /// Sends samples.
+    Write,
+    /// Asks questions.
+    Read,
+    /// Takes copies.
+    Backup,
+    /// Does everything.
+    Admin,
+}
+
+/// A row of the table of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) pattern: &'static str,
+    pub(crate) methods: &'static [Method],
+    pub(crate) role: Role,
+    pub(crate) route: Route,
+}
+
+impl Row {
+    /// Whether a request changes something. A question may be posted, whatever else is posted is no question.
+    pub(crate) fn changes(&self, method: &Method) -> bool {
+        match self.role {
+            Role::Write | Role::Backup | Role::Admin => true,
+            Role::Health | Role::Metrics => !method.is_safe(),
+            Role::Read => !method.is_safe() && *method != Method::POST,
+        }
+    }
+}
+
+const fn row(pattern: &'static str, methods: &'static [Method], role: Role, route: Route) -> Row {
+    Row { pattern, methods, role, route }
+}
+
+/// Paths, the methods they take, who may use them, and where they lead.
+const ROUTES: &[Row] = &[
+    row("/", GET, Role::Read, Route::Landing),
+    row("/-/healthy", GET_HEAD, Role::Health, Route::Healthy),
+    row("/-/ready", GET_HEAD, Role::Health, Route::Ready),
+    row("/metrics", GET, Role::Metrics, Route::Metrics),
+    row("/api/v1/query", GET_POST, Role::Read, Route::Query),
+    row("/api/v1/query_range", GET_POST, Role::Read, Route::QueryRange),
+    row("/api/v1/query_exemplars", GET_POST, Role::Read, Route::QueryExemplars),
+    row("/api/v1/format_query", GET_POST, Role::Read, Route::FormatQuery),
+    row("/api/v1/parse_query", GET_POST, Role::Read, Route::ParseQuery),
+    row("/api/v1/explain", GET_POST, Role::Read, Route::Explain),
+    row("/api/v1/labels", GET_POST, Role::Read, Route::Labels),
+    row(LABEL_VALUES, GET, Role::Read, Route::LabelValues),
+    row("/api/v1/series", GET_POST, Role::Read, Route::Series),
+    row("/api/v1/metadata", GET, Role::Read, Route::Metadata),
+    row("/api/v1/rules", GET, Role::Read, Route::Rules),
+    row("/api/v1/alerts", GET, Role::Read, Route::Alerts),
+    row("/api/v1/targets", GET, Role::Read, Route::Targets),
+    row("/api/v1/alertmanagers", GET, Role::Read, Route::Alertmanagers),
+    row("/api/v1/scrape_pools", GET, Role::Read, Route::ScrapePools),
+    row("/api/v1/features", GET, Role::Read, Route::Features),
+    row("/api/v1/status/config", GET, Role::Read, Route::Config),
+    row("/api/v1/status/flags", GET, Role::Read, Route::Flags),
+    row("/api/v1/status/buildinfo", GET, Role::Read, Route::BuildInfo),
+    row("/api/v1/status/runtimeinfo", GET, Role::Read, Route::RuntimeInfo),
+    row("/api/v1/status/tsdb", GET, Role::Read, Route::Tsdb),
+    row("/api/v1/status/walreplay", GET, Role::Read, Route::WalReplay),
+    row("/api/v1/status/storage", GET, Role::Read, Route::Storage),
+    row("/api/v1/status/queries", GET, Role::Read, Route::Queries),
+    row("/api/v1/targets/metadata", GET, Role::Read, Route::TargetsMetadata),
+    row("/api/v1/notifications", GET, Role::Read, Route::Notifications),
+    row("/api/v1/admin/tsdb/snapshot", POST_PUT, Role::Backup, Route::Snapshot),
+    row("/api/v1/admin/tsdb/delete_series", POST_PUT, Role::Admin, Route::DeleteSeries),
+    row("/api/v1/admin/tsdb/clean_tombstones", POST_PUT, Role::Admin, Route::CleanTombstones),
+    row("/api/v1/write", POST, Role::Write, Route::Write),
+    row("/api/v1/read", POST, Role::Read, Route::Read),
+    row("/federate", GET, Role::Read, Route::Federate),
 ];
 
-/// The route of a path, with its pattern and methods.
-pub(crate) fn find(path: &str) -> Option<(&'static str, &'static [Method], Route)> {
+/// The row of a path.
+pub(crate) fn find(path: &str) -> Option<Row> {
     let pattern = if label_name(path).is_some() { LABEL_VALUES } else { path };
-    let import = || ingest::format_at(path).map(|format| (format.path(), POST, Route::Import(format.path())));
-    ROUTES.iter().find(|(known, ..)| *known == pattern).copied().or_else(import)
+    let import = || {
+        let format = ingest::format_at(path)?;
+        Some(row(format.path(), POST, Role::Write, Route::Import(format.path())))
+    };
+    ROUTES.iter().find(|row| row.pattern == pattern).copied().or_else(import)
 }
 
 /// The still encoded name in `/api/v1/label/<name>/values`.
@@ -218,10 +262,22 @@ mod tests {
 
     #[test]
     fn label_values_take_any_single_segment() {
-        assert_eq!(find("/api/v1/label/a%20b/values").map(|r| r.2), Some(Route::LabelValues));
+        assert_eq!(find("/api/v1/label/a%20b/values").map(|row| row.route), Some(Route::LabelValues));
         assert_eq!(find("/api/v1/label//values"), None);
         assert_eq!(find("/api/v1/label/a/b/values"), None);
-        assert_eq!(find(LABEL_VALUES).map(|r| r.2), Some(Route::LabelValues));
+        assert_eq!(find(LABEL_VALUES).map(|row| row.route), Some(Route::LabelValues));
         assert_eq!(find("/api/v1/no_such_thing"), None);
+    }
+
+    #[test]
+    fn what_changes_something_is_told_from_questions_by_role_and_method() {
+        let changing: Vec<&str> =
+            ROUTES.iter().filter(|row| row.methods.iter().any(|m| row.changes(m))).map(|row| row.pattern).collect();
+        let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
+        assert_eq!(changing, [&admin[0], &admin[1], &admin[2], "/api/v1/write"]);
+        for row in ROUTES.iter().filter(|row| row.role == Role::Read) {
+            assert!(!row.changes(&Method::POST) && row.changes(&Method::DELETE), "{}", row.pattern);
+        }
+        assert!(find("/api/v1/import/prometheus").is_some_and(|row| row.changes(&Method::POST)));
     }
 }

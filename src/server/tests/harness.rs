@@ -19,7 +19,7 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
     },
-    server::{Deadlines, ServerOptions, State, Stores, run},
+    server::{BrowserOptions, Deadlines, ServerOptions, State, Stores, run},
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -103,34 +103,48 @@ impl Server {
 
     /// A server whose store may be changed over HTTP.
     pub(super) async fn administered() -> Self {
-        let server = Self::with(Deadlines::default(), true).await;
+        let server = Self::with(|options| options.admin_api = true).await;
         server.ready(some_series(1));
+        server
+    }
+
+    /// A server that takes its listener for one that other machines reach.
+    pub(super) async fn reachable(select: MemorySelect) -> Self {
+        let server = Self::with(|options| options.browser = BrowserOptions::default()).await;
+        server.ready(select);
         server
     }
 
     /// A server that has no store yet.
     pub(super) async fn opening(deadlines: Deadlines) -> Self {
-        Self::with(deadlines, false).await
+        Self::with(|options| options.deadlines = deadlines).await
     }
 
-    async fn with(deadlines: Deadlines, admin_api: bool) -> Self {
+    async fn with(change: impl FnOnce(&mut ServerOptions)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let options = ServerOptions {
+        let mut options = ServerOptions {
             memory: 1 << 30,
             bodies_bytes: 64 << 20,
             result_cache: 1 << 20,
             instance: "test:9201".to_owned(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
-            admin_api,
-            deadlines,
+            admin_api: false,
+            deadlines: Deadlines::default(),
             external_labels: Labels::empty(),
             query_log: None,
+            // The names by which tests call it.
+            browser: BrowserOptions {
+                loopback: true,
+                allowed_hosts: vec!["test".to_owned(), "x".to_owned()],
+                ..BrowserOptions::default()
+            },
             flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
         };
+        change(&mut options);
         let engine =
             Arc::new(Engine::new(EngineOptions { threads: 1, features: Features::ALL, ..EngineOptions::default() }));
         let state = Arc::new(State::new(engine, Arc::new(TestClock::at(NOW)), options));

@@ -34,21 +34,38 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn pages_of_other_origins_may_read_answers() {
+async fn pages_of_loopback_origins_may_read_answers() {
     let server = Server::start(some_series(1)).await;
-    let origin = [("origin", "http://grafana.example")];
+    let origin = [("origin", "http://localhost:3000")];
     for (method, status) in [(Method::OPTIONS, StatusCode::NO_CONTENT), (Method::GET, StatusCode::OK)] {
         let answer = server.ask(method, "/api/v1/labels", &origin, b"").await;
         assert_eq!(answer.status, status);
-        assert_eq!(answer.header("access-control-allow-origin"), Some("http://grafana.example"));
+        assert_eq!(answer.header("access-control-allow-origin"), Some("http://localhost:3000"));
         assert_eq!(answer.header("access-control-allow-methods"), Some("GET, POST, OPTIONS"));
         assert_eq!(answer.header("access-control-allow-headers"), Some("Accept, Authorization, Content-Type, Origin"));
         assert_eq!(answer.header("access-control-expose-headers"), Some("Date"));
         assert_eq!(answer.header("vary"), Some("Origin"));
     }
-    let answer = server.get("/api/v1/labels").await;
-    assert_eq!(answer.header("access-control-allow-origin"), None);
-    assert_eq!(answer.header("vary"), Some("Origin"));
+    let others = [("origin", "http://grafana.example")];
+    for headers in [&[][..], &others] {
+        let answer = server.ask(Method::GET, "/api/v1/labels", headers, b"").await;
+        assert_eq!((answer.status, answer.header("access-control-allow-origin")), (StatusCode::OK, None));
+        assert_eq!(answer.header("vary"), Some("Origin"));
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_others_reach_trusts_no_page_and_answers_for_any_name() {
+    let server = Server::reachable(some_series(1)).await;
+    let origin = [("origin", "http://localhost:3000")];
+    let answer = server.ask(Method::GET, "/api/v1/labels", &origin, b"").await;
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (StatusCode::OK, None));
+    let answer = server.ask(Method::POST, "/api/v1/import/prometheus", &origin, b"a 1\n").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    let answer = server.ask(Method::POST, "/api/v1/import/prometheus", &[("origin", "http://test")], b"a 1\n").await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT, "its own page");
+    let answer = server.raw(b"GET /-/ready HTTP/1.1\r\nHost: any.example\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }
 
 #[tokio::test]

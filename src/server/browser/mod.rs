@@ -1,0 +1,129 @@
+//! What a page in a browser can do here.
+//!
+//! A server on a laptop is reached by every page that its owner opens. Two rules keep such pages out, and machines, which
+//! send none of the headers these look at, never meet them:
+//!
+//! - [`Hosts`] tells for which names this server answers. A page whose own name was pointed to a loopback address is the
+//!   same origin to the browser, and only the `Host` header shows it.
+//! - [`Origins`] tells which pages may read answers (CORS) and which may change something. A form and a simple `fetch` are
+//!   sent without asking first, whatever their content type, so who changes something is looked at and not only who reads.
+//!
+//! [`Browser`] asks both, before a request gets to its route.
+
+mod hosts;
+mod origins;
+
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    header::{HOST, HeaderValue},
+};
+
+use hosts::Hosts;
+pub use origins::OriginPattern;
+use origins::Origins;
+
+use super::{metrics, routes::Row};
+use crate::telemetry::Throttle;
+
+/// So many characters of what a client sent are said back to it.
+const SAID_CHARS: usize = 100;
+
+/// Which names and pages the server is told to trust.
+#[derive(Debug, Clone, Default)]
+pub struct BrowserOptions {
+    /// Whether only this machine reaches the listener.
+    pub loopback: bool,
+    /// The name of the listener as it was asked for.
+    pub listen_host: String,
+    /// Further names to answer for: `metrics.lan`, `*.lan`, or `*` for all.
+    pub allowed_hosts: Vec<String>,
+    /// Origins of pages that may read, and change what can be changed.
+    pub cors_origin: Option<OriginPattern>,
+}
+
+/// The rules for pages.
+#[derive(Debug)]
+pub(crate) struct Browser {
+    hosts: Hosts,
+    origins: Origins,
+}
+
+/// Why a request isn't answered.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    /// It is for another server, if for any.
+    #[error("this server doesn't answer for the host {0:?}; see --web.allowed-hosts")]
+    Host(String),
+    /// Which server it is for is anybody's guess.
+    #[error("a request has one Host header, this one has several")]
+    SeveralHosts,
+    /// It would change something, and comes from a page that has no business here.
+    #[error("a page of the origin {0:?} can't change anything here; see --web.cors.origin")]
+    Origin(String),
+    /// The same, from a page whose origin the browser doesn't tell.
+    #[error("a page of another origin can't change anything here; see --web.cors.origin")]
+    CrossSite,
+}
+
+impl Refusal {
+    pub(crate) fn status(&self) -> StatusCode {
+        match self {
+            Self::SeveralHosts => StatusCode::BAD_REQUEST,
+            Self::Host(_) | Self::Origin(_) | Self::CrossSite => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Counts it, and says it in the log unless that was done within the last minute.
+    pub(crate) fn note(&self) {
+        static HOSTS: Throttle = Throttle::each_minute();
+        static ORIGINS: Throttle = Throttle::each_minute();
+        let (reason, throttle) = match self {
+            Self::Host(_) | Self::SeveralHosts => ("host", &HOSTS),
+            Self::Origin(_) | Self::CrossSite => ("origin", &ORIGINS),
+        };
+        metrics::REFUSED.with_label_values(&[reason]).inc();
+        if let Some(unsaid) = throttle.pass() {
+            tracing::warn!(unsaid, "a request was refused: {self}");
+        }
+    }
+}
+
+impl Browser {
+    pub(crate) fn new(options: &BrowserOptions) -> Self {
+        Self { hosts: Hosts::new(options), origins: Origins::new(options) }
+    }
+
+    /// Whether a request may go on to its route.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub(crate) fn judge<B>(&self, request: &Request<B>, found: Option<&Row>) -> Result<(), Refusal> {
+        let headers = request.headers();
+        if headers.get_all(HOST).iter().nth(1).is_some() {
+            return Err(Refusal::SeveralHosts);
+        }
+        let host = match request.uri().authority() {
+            // A target that names the host counts for more than the header.
+            Some(authority) => Some(authority.as_str()),
+            None => headers.get(HOST).map(|host| host.to_str().unwrap_or("not ASCII")),
+        };
+        // HTTP/1.0 has no hosts, and no browser speaks it.
+        if let Some(host) = host.filter(|host| !self.hosts.answer_for(host)) {
+            return Err(Refusal::Host(said(hosts::name(host))));
+        }
+        let method = request.method();
+        let changes = found.map_or(!method.is_safe(), |row| row.changes(method));
+        // A browser that asks what it may send changes nothing yet: who may read tells it.
+        if changes && method != Method::OPTIONS { self.origins.may_change(headers, host) } else { Ok(()) }
+    }
+
+    /// The origin of the page that asks, if it may read the answer.
+    pub(crate) fn reader<'a>(&self, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
+        self.origins.reader(headers)
+    }
+}
+
+/// As much of a client's text as is worth saying.
+fn said(text: &str) -> String {
+    text.chars().take(SAID_CHARS).collect()
+}
