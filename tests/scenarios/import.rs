@@ -84,6 +84,121 @@ fn a_wrong_line_is_named_and_nothing_is_stored() {
     assert!(value(&server, "good").is_null());
 }
 
+fn post_with(server: &Server, parameters: &str, body: &str) -> Response {
+    request(&server.address, "POST", &format!("{PATH}{parameters}"), &[], body.as_bytes()).unwrap()
+}
+
+#[test]
+fn a_body_that_says_nothing_is_refused_with_the_likely_cause() {
+    let (_dir, server) = started(&[]);
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let multipart = ("Content-Type", "multipart/form-data; boundary=x");
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    gzip.write_all(b"a 1\n").unwrap();
+    let gzip = gzip.finish().unwrap();
+    let zstd = zstd::encode_all(&b"a 1\n"[..], 3).unwrap();
+    let cases: &[((&str, &str), &[u8], &str)] = &[
+        // What is left of a file that curl -d has read.
+        (form, b"# HELP a Help.# TYPE a gaugea 1a{b=\"c\"} 2", "--data-binary"),
+        (form, b"# TYPE a gaugea 1", "--data-binary"),
+        (form, b"# HELP a Help.a{b=\"c\"} 2", "--data-binary"),
+        (form, b"# what I measureda 1b 2 1700000000000", "--data-binary"),
+        (form, b"# what I measured", "only comments"),
+        (form, b"a 1b 2", "--data-binary"),
+        (form, b"a 1 1700000000000b 2 1700000000000", "--data-binary"),
+        (form, b"# first\n#second\n", "only comments"),
+        (form, b"\n \r\n\t\n", "only blank lines"),
+        (multipart, b"--x\r\nContent-Disposition: form-data; name=\"f\"\r\n\r\na 1\r\n--x--\r\n", "curl -F"),
+        (form, b"{\"metric\":{\"__name__\":\"a\"},\"values\":[1],\"timestamps\":[1]}\n", "JSON"),
+        (form, b"[{\"name\":\"a\",\"value\":1}]", "JSON"),
+        (form, b"cpu,host=a usage=0.5 1700000000000000000\ncpu,host=b usage=0.5\n", "InfluxDB"),
+        (form, b"a.b.c 1 1700000000\n", "line 1:2"),
+        (form, b"<html></html>", "line 1:1"),
+        (form, &gzip, "Content-Encoding: gzip"),
+        (form, &zstd, "Content-Encoding: zstd"),
+        (("Content-Type", "application/x-protobuf"), b"\x0c\x2c\x0a\x0a", "/api/v1/write"),
+    ];
+    for (content_type, body, says) in cases {
+        let answer = post(&server, &[*content_type], body);
+        let shown = String::from_utf8_lossy(body);
+        assert_eq!(answer.status, 400, "{shown:?}: {}", answer.text());
+        assert!(answer.text().contains(says), "{shown:?}: {}", answer.text());
+    }
+    for body in [
+        "",
+        "# HELP a Help.\n",
+        "# HELP a Help, in a line without an end",
+        "# HELP a At most 5.",
+        "# TYPE a gauge",
+        "# EOF\n",
+        "# words\n# HELP a Help with a{b=\"c\"} 1\n",
+        "# words\na 1",
+    ] {
+        let answer = post(&server, &[form], body.as_bytes());
+        assert_eq!(answer.status, 204, "{body:?}: {}", answer.text());
+    }
+}
+
+#[test]
+fn a_time_that_can_hardly_be_in_milliseconds_is_refused_with_the_unit_it_seems_to_be_in() {
+    let (_dir, server) = started(&[]);
+    let s = now() / 1_000;
+    for (time, says) in [
+        (s.to_string(), "seconds"),
+        (format!("{s}000000"), "microseconds"),
+        (format!("{s}000000000"), "nanoseconds"),
+        ("1000".to_owned(), "before 2000"),
+        ("0".to_owned(), "before 2000"),
+        ("-1".to_owned(), "before 2000"),
+        ("946684799999".to_owned(), "before 2000"),
+        ("7258118400000".to_owned(), "after 2200"),
+    ] {
+        let answer = post_with(&server, "", &format!("good 1\na 1 {time}\n"));
+        assert_eq!(answer.status, 400, "{time}: {}", answer.text());
+        assert!(answer.text().contains("line 2:5") && answer.text().contains(says), "{time}: {}", answer.text());
+    }
+    assert!(value(&server, "good").is_null());
+    assert_eq!(post_with(&server, "", "a 1 946684800000\n").status, 204);
+    // Who says what is meant is believed.
+    assert_eq!(post_with(&server, "?allow_old=1", "old 1 1000\n").status, 204);
+    assert_eq!(value(&server, "old @ 1"), "1");
+    assert_eq!(post_with(&server, "?unit=ms", "old 2 2000\n").status, 204);
+    assert_eq!(value(&server, "old @ 2"), "2");
+    assert_eq!(post_with(&server, "?unit=s", &format!("now_s 3 {s}.5\n")).status, 204);
+    assert_eq!(value(&server, "now_s"), "3");
+    let metrics = [("Content-Type", "application/openmetrics-text")];
+    assert_eq!(post(&server, &metrics, b"old 4 4\n# EOF\n").status, 204);
+    assert_eq!(value(&server, "old @ 4"), "4");
+    let answer = post_with(&server, "?allow_old=0", "old 1 1000\n");
+    assert!(answer.status == 400 && answer.text().contains("allow_old=1"), "{}", answer.text());
+}
+
+#[test]
+fn an_import_heeds_each_parameter_or_refuses_it_and_counts_when_asked() {
+    let (_dir, server) = started(&[]);
+    for (parameters, says) in [
+        ("?extra_label=a%3Db", "\"extra_label\""),
+        ("?timestamp=1", "\"timestamp\""),
+        ("?allow_olds=1", "allow_old"),
+        ("?allow_old", "allow_old"),
+        ("?counts=many", "counts"),
+        ("?unit=h", "unit"),
+        ("?unit=%zz", "%zz"),
+    ] {
+        let answer = post_with(&server, parameters, "a 1\n");
+        assert_eq!(answer.status, 400, "{parameters}: {}", answer.text());
+        assert!(answer.text().contains(says), "{parameters}: {}", answer.text());
+    }
+    assert!(value(&server, "a").is_null());
+    // A form's parameters are lines here, not parameters.
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    let body = b"# TYPE a gauge\na{b=\"1\"} 1\na{b=\"2\"} 2 # {id=\"x\"} 1\na{b=\"1\"} 3 1700000000000\n";
+    let answer = request(&server.address, "POST", &format!("{PATH}?counts=1"), &form, body).unwrap();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let want = serde_json::json!({"status": "success", "data": {"samples": 3, "exemplars": 1, "metadata": 1}});
+    assert_eq!(answer.json(), want);
+}
+
 /// Posts a histogram with custom buckets.
 fn post_custom(server: &Server, name: &str) {
     let histogram = v1::Histogram {
