@@ -1,7 +1,7 @@
 //! Any bytes as a text exposition, in either dialect.
 
 use vctsdb::{
-    ingest::{ImportError, ImportLimits, encoding, format_at, receive},
+    ingest::{Declared, ImportError, ImportLimits, encoding, format_at, receive},
     seams::append::fake::MemoryAppend,
 };
 
@@ -10,9 +10,12 @@ pub(crate) fn run(bytes: &[u8]) {
     let format = format_at("/api/v1/import/prometheus").expect("the format is there");
     let limits = ImportLimits { decoded: 1 << 20, ..ImportLimits::default() };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
-    for kind in ["text/plain", "application/openmetrics-text; version=1.0.0"] {
+    for (content_type, allow_old) in
+        [("text/plain", true), ("text/plain", false), ("application/openmetrics-text; version=1.0.0", false)]
+    {
         let append = MemoryAppend::default();
-        match runtime.block_on(receive(format, bytes, kind, 1_000_000, &limits, &append)) {
+        let declared = Declared { content_type, unit: None, allow_old };
+        match runtime.block_on(receive(format, bytes, &declared, 1_000_000, &limits, &append)) {
             Ok(imported) => {
                 let stored: usize = append.batches().iter().map(|batch| batch.floats.len()).sum();
                 assert_eq!(stored as u64, imported.samples);

@@ -30,6 +30,9 @@ pub(super) fn run(flags: &TestFlags) -> Result<(), Failure> {
     for file in files(&flags.files)? {
         let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
         let report = script::run(&text, &file.to_string_lossy(), &options);
+        if report.evaluations() == 0 {
+            return Err(Failure::Said(format!("{}: it evaluates nothing", file.display())));
+        }
         print(&mut out, &report)?;
         passed += report.passed;
         wrong += report.failed.len() + report.unsupported.len();

@@ -40,6 +40,8 @@ pub struct Intake<'b, 's> {
     known: HashMap<&'b str, SeriesId>,
     faults: Vec<String>,
     fault_count: u64,
+    /// Why the body as a whole makes no sense.
+    cause: Option<&'static str>,
 }
 
 impl<'b, 's> Intake<'b, 's> {
@@ -54,17 +56,23 @@ impl<'b, 's> Intake<'b, 's> {
             known: HashMap::new(),
             faults: Vec::new(),
             fault_count: 0,
+            cause: None,
         }
     }
 
     /// What is to be stored, unless there were faults.
     pub(super) fn finish(self) -> Result<(Batch, Imported), ImportError> {
-        if self.fault_count == 0 {
+        if self.fault_count == 0 && self.cause.is_none() {
             return Ok((self.batch, self.imported));
         }
         let more = self.fault_count - self.faults.len() as u64;
         let rest = if more > 0 { format!("; and {more} more lines") } else { String::new() };
-        Err(ImportError::Faults(format!("{}{rest}", self.faults.join("; "))))
+        let lines = format!("{}{rest}", self.faults.join("; "));
+        Err(ImportError::Faults(match self.cause {
+            Some(cause) if lines.is_empty() => cause.to_owned(),
+            Some(cause) => format!("{cause} ({lines})"),
+            None => lines,
+        }))
     }
 
     /// The time of samples that have none, in ms.
@@ -80,6 +88,11 @@ impl<'b, 's> Intake<'b, 's> {
             let end = (0..=FAULT_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
             self.faults.push(format!("line {line}:{column}: {}", why.get(..end).unwrap_or_default()));
         }
+    }
+
+    /// Refuses the body as a whole, and says why beside what is wrong with its lines.
+    pub fn refuse(&mut self, why: &'static str) {
+        self.cause = Some(why);
     }
 
     /// The series with these labels; `text` names it within the body. `Err` says which rule the labels break.
@@ -146,6 +159,7 @@ impl<'b, 's> Intake<'b, 's> {
         self.spend(HEAVY)?;
         // As in remote write, metadata is never a reason to refuse samples.
         if [&metadata.family, &metadata.help, &metadata.unit].iter().all(|text| text.len() <= MAX_VALUE) {
+            self.imported.metadata += 1;
             self.batch.metadata.push(metadata);
         }
         Ok(())

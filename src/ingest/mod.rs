@@ -9,7 +9,7 @@
 //! All of a body or nothing: when any line breaks a rule nothing is stored, and the answer names the first few such
 //! lines with the column and the rule ([`ImportError::Faults`]). People post by hand and from scripts: they mend the
 //! line and post again, which changes nothing for lines that were right before, because the last write of a series and
-//! time wins. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs
+//! time wins. A body in which nothing was understood is an error, not an empty success, and names the likely cause. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs
 //! a name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
 
 pub mod encoding;
@@ -39,11 +39,31 @@ pub trait Format: Send + Sync {
     /// The path it is posted to.
     fn path(&self) -> &'static str;
 
-    /// Finds everything in `body`, and hands it to `intake`, faults included. `content_type` is what the header says.
+    /// Finds everything in `body`, and hands it to `intake`, faults included.
     ///
     /// # Errors
     /// When `intake` takes no more.
-    fn take<'b>(&self, body: &'b [u8], content_type: &str, intake: &mut Intake<'b, '_>) -> Result<(), Stop>;
+    fn take<'b>(&self, body: &'b [u8], declared: &Declared<'_>, intake: &mut Intake<'b, '_>) -> Result<(), Stop>;
+}
+
+/// What the sender of a body says about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Declared<'a> {
+    /// The `Content-Type`.
+    pub content_type: &'a str,
+    /// What times count, whatever the format would take them for.
+    pub unit: Option<Unit>,
+    /// Whether times may be so far off that they look like a mistake.
+    pub allow_old: bool,
+}
+
+/// What times count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Whole milliseconds.
+    Milliseconds,
+    /// Seconds with fractions.
+    Seconds,
 }
 
 /// What one body may ask for.
@@ -68,6 +88,8 @@ pub struct Imported {
     pub samples: u64,
     /// Exemplars.
     pub exemplars: u64,
+    /// Descriptions of metric families.
+    pub metadata: u64,
 }
 
 /// Why a body was not stored. Nothing of it is.
@@ -121,14 +143,14 @@ impl From<AppendError> for ImportError {
 pub async fn receive(
     format: &dyn Format,
     body: &[u8],
-    content_type: &str,
+    declared: &Declared<'_>,
     now: i64,
     limits: &ImportLimits,
     append: &dyn Append,
 ) -> Result<Imported, ImportError> {
     let (batch, imported) = {
         let mut intake = Intake::new(append, now, now.saturating_add(limits.max_ahead));
-        format.take(body, content_type, &mut intake).map_err(|stop| match stop {
+        format.take(body, declared, &mut intake).map_err(|stop| match stop {
             Stop::TooMany => ImportError::TooLarge(format!("{} samples", MAX_SAMPLES)),
             Stop::Store(error) => error.into(),
         })?;

@@ -3,7 +3,7 @@
 //! A parameter may be given several times. Where one value is wanted the first counts, and the form's come before the
 //! URL's, as in Prometheus.
 
-use hyper::{Method, Request, body::Incoming, header::CONTENT_TYPE};
+use hyper::{Method, Request, Uri, body::Incoming, header::CONTENT_TYPE};
 
 use super::{State, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, work::Share};
 
@@ -38,6 +38,34 @@ impl Params {
         Ok(params)
     }
 
+    /// The parameters in the URL alone, for routes whose body is something else, whatever its type says.
+    pub(crate) fn of_url(uri: &Uri) -> Result<Self, ApiError> {
+        let mut params = Self::default();
+        params.add(uri.query().unwrap_or_default().as_bytes())?;
+        Ok(params)
+    }
+
+    /// Refuses parameters that `who` doesn't take: overlooked, a misspelt one would do something else than was meant.
+    pub(crate) fn only(&self, known: &[&str], who: &str) -> Result<(), ApiError> {
+        match self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
+            Some((other, _)) => {
+                let takes = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                Err(ApiError::BadData(format!("unknown parameter \"{other}\"; {who} takes {takes}")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A yes or no, in the spellings that Prometheus takes; no when it isn't given. Given without a value it was meant to say
+    /// yes, and is refused.
+    pub(crate) fn switch(&self, name: &str) -> Result<bool, ApiError> {
+        match self.all(name).next() {
+            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+            Some(other) => Err(ApiError::invalid(name, format!("\"{other}\" is neither true nor false"))),
+        }
+    }
+
     /// Decodes `name=value&…`.
     fn add(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
         for pair in encoded.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {
@@ -52,11 +80,6 @@ impl Params {
     /// The first value of `name`; empty when it isn't given.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default()
-    }
-
-    /// The names, each as often as it was given.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.pairs.iter().map(|(name, _)| name.as_str())
     }
 
     /// All values of `name`.

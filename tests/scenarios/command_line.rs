@@ -15,6 +15,16 @@ fn run(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vctsdb")).args(args).output().unwrap()
 }
 
+#[test]
+fn a_script_that_evaluates_nothing_is_no_success() {
+    let dir = tempfile::tempdir().unwrap();
+    let script = dir.path().join("nothing.test");
+    std::fs::write(&script, "# all of it is commented out\nload 1m\n  a 1 2\n").unwrap();
+    let run = run(&["test", text(&script)]);
+    assert_eq!(run.status.code(), Some(1), "{run:?}");
+    assert!(String::from_utf8_lossy(&run.stderr).contains("nothing.test: it evaluates nothing"), "{run:?}");
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }

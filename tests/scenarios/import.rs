@@ -164,7 +164,7 @@ fn a_time_that_can_hardly_be_in_milliseconds_is_refused_with_the_unit_it_seems_t
     assert_eq!(value(&server, "old @ 1"), "1");
     assert_eq!(post_with(&server, "?unit=ms", "old 2 2000\n").status, 204);
     assert_eq!(value(&server, "old @ 2"), "2");
-    assert_eq!(post_with(&server, "?unit=s", &format!("now_s 3 {s}.5\n")).status, 204);
+    assert_eq!(post_with(&server, "?unit=s", &format!("now_s 3 {}.5\n", s - 1)).status, 204);
     assert_eq!(value(&server, "now_s"), "3");
     let metrics = [("Content-Type", "application/openmetrics-text")];
     assert_eq!(post(&server, &metrics, b"old 4 4\n# EOF\n").status, 204);

@@ -2,20 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::intake::Pair;
+use crate::ingest::{Unit, intake::Pair};
 use crate::model::METRIC_NAME;
 
 /// The NaN that stands for "not a number", as Prometheus stores it.
 const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
-
-/// What times are counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Clock {
-    /// Whole milliseconds.
-    Ms,
-    /// Seconds with fractions.
-    Seconds,
-}
 
 /// What is wrong, and at which byte of the line.
 #[derive(Debug, PartialEq, Eq)]
@@ -53,7 +44,7 @@ pub(super) struct SentExemplar<'b> {
 }
 
 /// Reads a sample line; its labels, the name among them, replace what is in `pairs`.
-pub(super) fn sample<'b>(text: &'b str, clock: Clock, pairs: &mut Vec<Pair<'b>>) -> Result<Sample<'b>, Fault> {
+pub(super) fn sample<'b>(text: &'b str, unit: Unit, pairs: &mut Vec<Pair<'b>>) -> Result<Sample<'b>, Fault> {
     let mut line = Line { text, at: 0 };
     pairs.clear();
     line.skip_blanks();
@@ -76,7 +67,7 @@ pub(super) fn sample<'b>(text: &'b str, clock: Clock, pairs: &mut Vec<Pair<'b>>)
     let value = line.value()?;
     line.skip_blanks();
     let time_at = line.at;
-    let time = line.time(clock)?;
+    let time = line.time(unit)?;
     let exemplar = line.exemplar()?;
     Ok(Sample { series, value, time, time_at, exemplar })
 }
@@ -192,18 +183,18 @@ impl<'b> Line<'b> {
     }
 
     /// A time in ms, if there is one before the exemplar or the line's end.
-    fn time(&mut self, clock: Clock) -> Result<Option<i64>, Fault> {
+    fn time(&mut self, unit: Unit) -> Result<Option<i64>, Fault> {
         self.skip_blanks();
         if self.peek().is_none_or(|c| c == '#') {
             return Ok(None);
         }
         let (at, word) = self.word();
-        let time = match clock {
-            Clock::Ms => word.parse().map_err(|_| {
-                let hint = "; seconds with fractions need Content-Type: application/openmetrics-text";
+        let time = match unit {
+            Unit::Milliseconds => word.parse().map_err(|_| {
+                let hint = "; seconds with fractions need unit=s or Content-Type: application/openmetrics-text";
                 Fault::at(at, format!("{word:?} is no time in whole milliseconds{hint}"))
             })?,
-            Clock::Seconds => {
+            Unit::Seconds => {
                 let seconds: f64 =
                     word.parse().map_err(|_| Fault::at(at, format!("{word:?} is no time in seconds")))?;
                 let ms = (seconds * 1000.0).round();
@@ -233,7 +224,7 @@ impl<'b> Line<'b> {
         let mut labels = Vec::new();
         self.labels(&mut labels, false)?;
         let value = self.value()?;
-        let time = self.time(Clock::Seconds)?;
+        let time = self.time(Unit::Seconds)?;
         self.skip_blanks();
         if self.peek().is_some() {
             return Err(self.expected("the end of the line"));

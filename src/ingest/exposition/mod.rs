@@ -10,19 +10,23 @@
 //! - A line is a sample, a comment (`#`, of which HELP, TYPE and UNIT say something), or blank; `\r\n` ends one too.
 //! - A name or label name outside the classic alphabet is quoted; a quoted string alone among the labels is the name.
 //! - In quotes `\\`, `\"` and `\n` are escapes, in help texts `\\` and `\n`; any other backslash stands for itself.
-//! - The time is milliseconds, and seconds with fractions when the `Content-Type` is `application/openmetrics-text`;
-//!   absent, it is the time of the request, one for all lines.
+//! - The time is milliseconds, and seconds with fractions when the `Content-Type` is `application/openmetrics-text`, unless the
+//!   sender says otherwise; absent, it is the time of the request, one for all lines. One that nobody said the unit of and that
+//!   can hardly be in milliseconds ([`times`]) is a fault.
 //! - A value may be followed by an OpenMetrics exemplar, `# {trace_id="abc"} 0.67 1520879607.789`, whose time is always
 //!   seconds and, when absent, that of its sample.
 //! - `# EOF` may end the text; nothing follows it.
 //! - Any NaN is stored as the ordinary one: the text can't say which it was.
+//! - A body that isn't empty has a sample, or a comment that says something. Where it hasn't, [`silence`] guesses why.
 
 mod line;
+mod silence;
+mod times;
 
 use std::collections::BTreeMap;
 
-use self::line::{Clock, Fault, sample};
-use super::{Format, Intake, Stop, intake::Pair};
+use self::line::{Fault, sample};
+use super::{Declared, Format, Intake, Stop, Unit, intake::Pair};
 use crate::model::{Metadata, MetricType};
 
 /// The text format.
@@ -33,12 +37,12 @@ impl Format for Exposition {
         "/api/v1/import/prometheus"
     }
 
-    fn take<'b>(&self, body: &'b [u8], content_type: &str, intake: &mut Intake<'b, '_>) -> Result<(), Stop> {
-        let media = content_type.split(';').next().unwrap_or_default().trim();
-        let clock = if media.eq_ignore_ascii_case("application/openmetrics-text") { Clock::Seconds } else { Clock::Ms };
+    fn take<'b>(&self, body: &'b [u8], declared: &Declared<'_>, intake: &mut Intake<'b, '_>) -> Result<(), Stop> {
+        let times = Times::of(declared);
         let mut families = BTreeMap::new();
         let mut pairs = Vec::new();
         let mut ended = false;
+        let mut samples = 0;
         for (number, bytes) in (1..).zip(body.split(|byte| *byte == b'\n')) {
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             let text = match std::str::from_utf8(bytes) {
@@ -58,24 +62,47 @@ impl Format for Exposition {
                 ended = comment.trim() == "EOF";
                 describe(comment, &mut families).map_err(|why| Fault::at(0, why))
             } else {
-                take_sample(text, clock, &mut pairs, intake)?
+                let taken = take_sample(text, times, &mut pairs, intake)?;
+                samples += u64::from(taken.is_ok());
+                taken
             };
             if let Err(Fault { at, why }) = taken {
                 let column = text.get(..at).unwrap_or(text).chars().count() + 1;
                 intake.fault(number, column, &why);
             }
         }
+        let understood = samples > 0 || ended || !families.is_empty();
+        if let Some(why) = silence::cause(body, declared.content_type, understood) {
+            intake.refuse(why);
+        }
         families.into_values().try_for_each(|metadata| intake.metadata(metadata))
+    }
+}
+
+/// How times are read.
+#[derive(Clone, Copy)]
+struct Times {
+    unit: Unit,
+    /// Whether one may be refused for what it looks like.
+    doubted: bool,
+}
+
+impl Times {
+    fn of(declared: &Declared<'_>) -> Self {
+        let media = declared.content_type.split(';').next().unwrap_or_default().trim();
+        let open_metrics = media.eq_ignore_ascii_case("application/openmetrics-text");
+        let said = declared.unit.or(open_metrics.then_some(Unit::Seconds));
+        Self { unit: said.unwrap_or(Unit::Milliseconds), doubted: said.is_none() && !declared.allow_old }
     }
 }
 
 fn take_sample<'b>(
     text: &'b str,
-    clock: Clock,
+    times: Times,
     pairs: &mut Vec<Pair<'b>>,
     intake: &mut Intake<'b, '_>,
 ) -> Result<Result<(), Fault>, Stop> {
-    let found = match sample(text, clock, pairs) {
+    let found = match sample(text, times.unit, pairs) {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
@@ -83,6 +110,9 @@ fn take_sample<'b>(
         Ok(series) => series,
         Err(why) => return Ok(Err(Fault::at(0, why))),
     };
+    if let Some(why) = found.time.filter(|_| times.doubted).and_then(times::doubt) {
+        return Ok(Err(Fault::at(found.time_at, why)));
+    }
     let time = found.time.unwrap_or_else(|| intake.now());
     if let Err(why) = intake.sample(series, time, found.value)? {
         return Ok(Err(Fault::at(found.time_at, why)));

@@ -7,16 +7,13 @@ use crate::server::{
     Response, State, envelope::success_json, error::ApiError, params::Params, respond, work::blocking,
 };
 
-/// What a delete takes. Others are refused and not overlooked: a misspelt `end` or `dry_run` would cost data.
+/// What a delete takes. A misspelt `end` or `dry_run` would cost data.
 const OF_DELETES: [&str; 4] = ["match[]", "start", "end", "dry_run"];
 
 /// Deletes samples of `match[]` from `start` to `end`; with `dry_run=1` only counts them.
 pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Response, ApiError> {
     allowed(state)?;
-    if let Some(other) = params.names().find(|name| !OF_DELETES.contains(name)) {
-        let text = format!("unknown parameter \"{other}\"; a delete takes {}", OF_DELETES.join(", "));
-        return Err(ApiError::BadData(text));
-    }
+    params.only(&OF_DELETES, "a delete")?;
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
@@ -26,8 +23,7 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));
     }
-    // Given without a value it was meant to say yes; taken for no, it would delete.
-    let dry_run = params.all("dry_run").next().map_or(Ok(false), |text| switch("dry_run", text))?;
+    let dry_run = params.switch("dry_run")?;
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     let deleted = blocking(pass, move || {
@@ -42,8 +38,9 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
 }
 
 /// Takes deleted samples out of the files.
-pub(crate) async fn clean_tombstones(state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn clean_tombstones(params: Params, state: &State) -> Result<Response, ApiError> {
     allowed(state)?;
+    params.only(&[], "cleaning")?;
     let stores = state.stores()?.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     blocking(pass, move || Ok(stores.admin.clean_tombstones()?)).await?;
@@ -53,23 +50,13 @@ pub(crate) async fn clean_tombstones(state: &State) -> Result<Response, ApiError
 /// `/api/v1/admin/tsdb/snapshot`: makes a snapshot and answers its name.
 pub(crate) async fn snapshot(params: Params, state: &State) -> Result<Response, ApiError> {
     allowed(state)?;
-    let skip_head = match params.get("skip_head") {
-        "" => false,
-        text => switch("skip_head", text)?,
-    };
+    params.only(&["skip_head"], "a snapshot")?;
+    // As in Prometheus, one without a value says nothing.
+    let skip_head = !params.get("skip_head").is_empty() && params.switch("skip_head")?;
     let admin = state.stores()?.admin.clone();
     let pass = state.lookups.enter(state.engine.options().timeout).await?;
     let name = blocking(pass, move || Ok(admin.snapshot(skip_head)?)).await?;
     Ok(success_json(&json!({"name": name})))
-}
-
-/// A yes or no, in the spellings that Prometheus takes.
-fn switch(name: &str, text: &str) -> Result<bool, ApiError> {
-    match text {
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        other => Err(ApiError::invalid(name, format!("\"{other}\" is neither true nor false"))),
-    }
 }
 
 fn allowed(state: &State) -> Result<(), ApiError> {

@@ -1,4 +1,7 @@
 //! `/api/v1/import/…`: the formats of [`ingest`](crate::ingest).
+//!
+//! Parameters are in the URL: `unit` (`s` or `ms`) says what times count, `allow_old=1` that times before 2000 are meant, and
+//! `counts=1` asks for an answer of how much was stored.
 
 use std::sync::Arc;
 
@@ -8,9 +11,14 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
 
+use serde_json::json;
+
 use crate::{
-    ingest::{ImportError, ImportLimits, encoding, format_at, receive},
-    server::{Response, State, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
+    ingest::{Declared, ImportError, ImportLimits, Imported, Unit, encoding, format_at, receive},
+    server::{
+        Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
+        read_body, respond,
+    },
 };
 
 /// Stores the body, which is in the format of `path`.
@@ -23,6 +31,8 @@ pub(crate) async fn import(
     let Some(format) = format_at(path) else {
         return Err(ApiError::Plain(StatusCode::NOT_FOUND, format!("no format is posted to {path}")));
     };
+    let params = Params::of_url(request.uri()).map_err(plainly)?;
+    let (unit, allow_old, counts) = asked(&params).map_err(plainly)?;
     let content_type = text(request.headers(), CONTENT_TYPE);
     let content_encoding = text(request.headers(), CONTENT_ENCODING);
     let limits = ImportLimits {
@@ -35,16 +45,45 @@ pub(crate) async fn import(
         state.bodies.grow(&mut body.share, limits.decoded as u64).await?;
     }
     let imported = match encoding::decode(&body.bytes, &content_encoding, limits.decoded) {
-        Ok(decoded) => receive(format, &decoded, &content_type, state.clock.now(), &limits, &*stores.append).await,
+        Ok(decoded) => {
+            let declared = Declared { content_type: &content_type, unit, allow_old };
+            receive(format, &decoded, &declared, state.clock.now(), &limits, &*stores.append).await
+        }
         Err(error) => Err(error),
     };
     match imported {
         Ok(imported) => {
             metrics::WRITTEN.with_label_values(&["float"]).inc_by(imported.samples);
             metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(imported.exemplars);
-            Ok(respond::no_content())
+            Ok(if counts { counted(&imported) } else { respond::no_content() })
         }
         Err(error) => Ok(refusal(&error)),
+    }
+}
+
+/// What the URL says of times, and whether the answer should count.
+fn asked(params: &Params) -> Result<(Option<Unit>, bool, bool), ApiError> {
+    params.only(&["allow_old", "counts", "unit"], "an import")?;
+    let unit = match params.all("unit").next() {
+        None => None,
+        Some("ms") => Some(Unit::Milliseconds),
+        Some("s") => Some(Unit::Seconds),
+        Some(other) => return Err(ApiError::invalid("unit", format!("\"{other}\" is neither s nor ms"))),
+    };
+    Ok((unit, params.switch("allow_old")?, params.switch("counts")?))
+}
+
+/// What was stored.
+fn counted(imported: &Imported) -> Response {
+    let Imported { samples, exemplars, metadata } = imported;
+    success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
+}
+
+/// People read this in a terminal, without the envelope.
+fn plainly(error: ApiError) -> ApiError {
+    match error {
+        ApiError::BadData(text) => ApiError::Plain(StatusCode::BAD_REQUEST, text),
+        other => other,
     }
 }
 

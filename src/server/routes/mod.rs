@@ -232,7 +232,7 @@ async fn answer_with_store(
         Route::RuntimeInfo => status::runtime_info(state),
         Route::Tsdb => status::tsdb(params, state).await,
         Route::DeleteSeries => admin::delete_series(params, state).await,
-        Route::CleanTombstones => admin::clean_tombstones(state).await,
+        Route::CleanTombstones => admin::clean_tombstones(params, state).await,
         Route::Storage => storage::storage(state).await,
         Route::Queries => Ok(success_json(&state.asked.told())),
         Route::TargetsMetadata | Route::Notifications => Ok(success_json(&json!([]))),
