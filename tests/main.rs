@@ -20,6 +20,7 @@ mod scenarios {
     mod import;
     mod layers;
     mod lifecycle;
+    mod logs;
     mod memory;
     mod power_cut;
     mod process;
