@@ -195,8 +195,10 @@ fn duration_or_off(text: &str) -> Result<Duration, String> {
 /// What the program needs.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The data directory.
+    /// The data directory, from the root on.
     pub data_dir: PathBuf,
+    /// The budget that all parts come from.
+    pub memory: Bytes,
     /// Where to listen.
     pub listen: String,
     /// Options of the store.
@@ -221,7 +223,9 @@ impl Config {
         let max_samples = flags.max_samples.unwrap_or(affordable);
         let max_queries = flags.max_concurrency.unwrap_or(budget.queries_at_once);
         Self {
-            data_dir: flags.data_dir.clone(),
+            // Only a directory that has been removed has no way from the root.
+            data_dir: std::path::absolute(&flags.data_dir).unwrap_or_else(|_| flags.data_dir.clone()),
+            memory,
             listen: flags.listen.clone(),
             storage: StorageOptions {
                 retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),

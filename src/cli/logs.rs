@@ -9,6 +9,7 @@ use tracing::{
 };
 use tracing_subscriber::{
     EnvFilter,
+    filter::LevelFilter,
     fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, format::Writer},
     registry::LookupSpan,
 };
@@ -16,16 +17,48 @@ use tracing_subscriber::{
 use super::Failure;
 use crate::config::{Flags, LogFormat};
 
+/// The module that all of ours are in.
+const OURS: &str = "vctsdb";
+
 /// Starts logging as the flags say.
 pub(super) fn start(flags: &Flags) -> Result<(), Failure> {
-    let filter = EnvFilter::try_new(&flags.log_level)
-        .map_err(|error| Failure::Said(format!("--log.level {}: {error}", flags.log_level)))?;
+    let filter = filter(&flags.log_level).map_err(|why| {
+        Failure::Usage(format!(
+            "--log.level {:?}: {why} (expected error, warn, info, debug, trace or off, or filters such as \
+             vctsdb::storage=debug,info)",
+            flags.log_level
+        ))
+    })?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match flags.log_format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.event_format(JsonLines).init(),
     }
     Ok(())
+}
+
+/// What to log. The library takes a word that it doesn't know for the name of a module that may say everything, and silences all
+/// others, so words are looked at here first.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    // Values of a span's fields may hold commas, and who writes such filters knows what they mean.
+    if !text.contains('[') {
+        text.split(',').try_for_each(directive)?;
+    }
+    EnvFilter::try_new(text).map_err(|error| error.to_string())
+}
+
+/// Checks one filter: a level, a module of ours, or a module with a level.
+fn directive(text: &str) -> Result<(), String> {
+    let is_level = |word: &str| !word.is_empty() && word.parse::<LevelFilter>().is_ok();
+    match text.split_once('=') {
+        None if is_level(text) || text == OURS || text.starts_with(&format!("{OURS}::")) => Ok(()),
+        None => Err(format!("{text:?} is no level")),
+        Some((module, _)) if module.is_empty() || module.contains(char::is_whitespace) => {
+            Err(format!("{module:?} is no module"))
+        }
+        Some((_, level)) if is_level(level) => Ok(()),
+        Some((_, level)) => Err(format!("{level:?} is no level")),
+    }
 }
 
 /// One JSON object a line: time, level, target, message, then the event's own fields and what is known about the request.
@@ -82,5 +115,23 @@ impl Visit for Object {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.set(field.name(), format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_names_levels_and_modules() {
+        for good in
+            ["info", "WARN", "3", "off", "vctsdb", "vctsdb::wal", "vctsdb::storage=debug,info", "hyper=off,warn"]
+        {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+        assert!(filter("info,[request{path=\"/metrics\"}]=debug,vctsdb=warn").is_ok());
+        for bad in ["", "warning", "hyper", "vctsdbs", "debug,", "a b=info", "=info", "hyper=", "hyper=warning"] {
+            assert!(filter(bad).is_err(), "{bad}");
+        }
     }
 }

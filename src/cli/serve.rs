@@ -1,6 +1,6 @@
 //! `vctsdb` without a subcommand: the server, from its first line to its last sync.
 
-use std::{future::Future, io::Write, sync::Arc};
+use std::{future::Future, io::Write, sync::Arc, time::Instant};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -22,6 +22,9 @@ const ACTIVE_QUERIES: &str = "queries.active";
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
+    let config = Config::new(flags);
+    let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
+    tracing::info!(version, %data_dir, %memory, "starting");
     server::raise_open_files();
     flags.features(|option, enabled| match enabled {
         Enabled::Now => tracing::info!(option, "feature enabled"),
@@ -29,7 +32,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         Enabled::Unknown => tracing::warn!(option, "Unknown option for --enable-feature"),
     });
     let runtime = runtime()?;
-    let served = runtime.block_on(serve(Config::new(flags)));
+    let served = runtime.block_on(serve(config));
     // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving
     // it behind is safe, and waiting for it is what a person who stops a server doesn't want.
     runtime.shutdown_background();
@@ -44,7 +47,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let listener = server::listen(&config.listen).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let config = config.at(address);
+    tracing::info!(%address, "listening: health checks are answered, everything else as soon as the store is open");
 
+    let began = Instant::now();
     let clock = Arc::new(SystemClock);
     let engine = Arc::new(Engine::new(config.engine.clone()));
     let state = Arc::new(State::new(engine, clock.clone(), config.server.clone()));
@@ -89,6 +94,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         status: storage.clone(),
         admin: storage.clone(),
     });
+    tracing::info!(seconds = began.elapsed().as_secs_f64(), "ready");
     say_where(&config);
 
     let (stop_scraping, stopped) = stopper();

@@ -16,7 +16,8 @@ pub fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     if let Err(error) = raised {
-        tracing::warn!(%error, "the limit of open files stays at {:?}", limit.current);
+        let files = limit.current.map_or_else(|| "unlimited".to_owned(), |files| files.to_string());
+        tracing::warn!(%error, files, "the limit of open files stays as it is");
     }
 }
 

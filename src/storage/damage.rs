@@ -14,7 +14,12 @@ pub(super) fn time(ms: i64) -> String {
 
 /// A range of times as people write it.
 pub(super) fn times(range: TimeRange) -> String {
-    format!("from {} to {}", time(range.start), time(range.end))
+    match (range.start, range.end) {
+        (i64::MIN, i64::MAX) => "of all times".to_owned(),
+        (i64::MIN, end) => format!("up to {}", time(end)),
+        (start, i64::MAX) => format!("from {} on", time(start)),
+        (start, end) => format!("from {} to {}", time(start), time(end)),
+    }
 }
 
 /// What a damaged block means.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 use super::{
-    compact,
+    compact, damage,
     error::StorageError,
     flush,
     store::{Shared, Storage},
@@ -43,7 +43,8 @@ impl Storage {
         if !series.is_empty() {
             bury(shared, series, range)?;
             shared.counters.deleted.inc_by(deleted.samples);
-            tracing::info!(series = deleted.series, samples = deleted.samples, ?range, "deleted samples");
+            let (Deleted { series, samples }, times) = (deleted, damage::times(range));
+            tracing::info!(series, samples, "deleted samples {times}");
             shared.work.notify();
         }
         Ok(deleted)

@@ -74,11 +74,10 @@ pub(super) fn persist(
     drop(manifest);
     shared.counters.flushed_bytes.inc_by(table.as_ref().map_or(0, |t| t.table.summary().bytes));
     shared.counters.flushes.observe(began.elapsed().as_secs_f64());
-    tracing::info!(
-        samples = memtable.samples(),
-        bytes = table.as_ref().map_or(0, |t| t.table.summary().bytes),
-        "flushed a memtable"
-    );
+    // Descriptions and exemplars move the log along without a sample, and a memtable may be older than retention.
+    if let Some(live) = &table {
+        tracing::info!(samples = memtable.samples(), bytes = live.table.summary().bytes, "flushed a memtable");
+    }
     Ok(())
 }
 
