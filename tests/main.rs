@@ -8,6 +8,7 @@ mod scenarios {
     mod bit_rot;
     mod browser;
     mod care;
+    mod client;
     mod command_line;
     mod differential;
     mod docs;
@@ -20,6 +21,7 @@ mod scenarios {
     mod import;
     mod layers;
     mod lifecycle;
+    mod listening;
     mod logs;
     mod memory;
     mod power_cut;
