@@ -9,7 +9,11 @@ use std::{
 use clap::Args;
 use serde_json::Value;
 
-use super::{Failure, client, runtime};
+use super::{
+    Failure,
+    client::{self, ServerUrl},
+    runtime,
+};
 use crate::{
     seams::env::{Disk, RealDisk, SystemClock},
     storage::{self, Copied, OpenError},
@@ -48,7 +52,7 @@ pub(super) struct BackupFlags {
 
     /// The server that has DIR open: it is asked for a snapshot, which is copied and then removed. It must allow that
     /// with --web.enable-admin-api.
-    #[arg(long, env = "VCTSDB_SERVER", value_name = "URL")]
+    #[arg(long, env = "VCTSDB_SERVER", hide_env_values = true, value_name = "URL")]
     server: Option<String>,
 }
 
@@ -154,7 +158,8 @@ pub(super) fn backup(flags: &BackupFlags) -> Result<(), Failure> {
 
 /// Has the server make a snapshot of its data directory `dir`; answers where it is.
 fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
-    let (status, body) = runtime()?.block_on(client::post(server, "/api/v1/admin/tsdb/snapshot", &[]))?;
+    let server: ServerUrl = server.parse().map_err(Failure::Said)?;
+    let (status, body) = runtime()?.block_on(client::post(&server, "/api/v1/admin/tsdb/snapshot", &[]))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
         let said = answer.get("error").and_then(Value::as_str).unwrap_or("no snapshot was made");

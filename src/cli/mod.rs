@@ -1,9 +1,10 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! Without a subcommand the server runs ([`serve`]); `query` is a client of a running one, [`care`] looks after data
+//! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`care`] looks after data
 //! directories, and `test` needs neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
+mod absence;
 mod care;
 mod client;
 mod logs;
@@ -23,7 +24,7 @@ use crate::config::Flags;
 const EXAMPLES: &str = "\
 Examples:
   vctsdb                                         serve on 127.0.0.1:9201, data in ./data
-  vctsdb --data-dir /var/lib/vctsdb --listen 0.0.0.0:9201
+  vctsdb serve --data-dir /var/lib/vctsdb --listen :9201
   vctsdb query 'rate(http_requests_total[5m])'   ask the running server
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
@@ -51,6 +52,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Serve, as without a command.
+    Serve(Box<Flags>),
     /// Ask a running server a PromQL question.
     Query(query::QueryFlags),
     /// Check every byte of a data directory that no server has open.
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         None => serve::run(&cli.serve),
+        Some(Command::Serve(flags)) => serve::run(flags),
         Some(Command::Query(flags)) => query::run(flags),
         Some(Command::Verify(flags)) => care::verify(flags),
         Some(Command::Repair(flags)) => care::repair(flags),
@@ -139,7 +143,7 @@ mod tests {
     fn no_subcommand_means_serving() {
         let cli = Cli::try_parse_from(["vctsdb", "--listen", "127.0.0.1:0", "--self-scrape.interval", "off"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.serve.listen, "127.0.0.1:0");
+        assert_eq!(cli.serve.listen.to_string(), "127.0.0.1:0");
         assert!(crate::config::Config::new(&cli.serve).self_scrape.is_none());
     }
 
@@ -151,6 +155,8 @@ mod tests {
             &["--query.max-concurrency", "0"],
             &["--memory", "1KB"],
             &["--no-such-flag"],
+            &["--listen", "127.0.0.1:port"],
+            &["serve", "--listen", ""],
             &["query"],
             &["test"],
             &["query", "up", "--end", "1"],

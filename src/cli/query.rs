@@ -5,7 +5,11 @@ use std::io::Write;
 use clap::{Args, ValueEnum};
 use serde_json::Value;
 
-use super::{Failure, client, plan, runtime, table, when};
+use super::{
+    Failure, absence,
+    client::{self, ServerUrl},
+    plan, runtime, table, when,
+};
 
 /// Without --step, a range is asked for at about so many times: a screenful.
 const ROWS: f64 = 60.0;
@@ -26,8 +30,15 @@ pub(super) struct QueryFlags {
     #[arg(value_name = "EXPR")]
     expr: String,
 
-    /// The server to ask.
-    #[arg(long, env = "VCTSDB_SERVER", default_value = "http://127.0.0.1:9201", value_name = "URL")]
+    /// The server to ask, such as https://NAME:PASSWORD@metrics.example. Its certificate has to be signed by a CA that this
+    /// machine trusts, or one in the file that SSL_CERT_FILE names.
+    #[arg(
+        long,
+        env = "VCTSDB_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:9201",
+        value_name = "URL"
+    )]
     server: String,
 
     /// Evaluate at this time: -5m for five minutes ago, seconds since 1970, or RFC 3339 [default: now].
@@ -68,11 +79,16 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
         parameters.push(("analyze", flags.analyze.to_string()));
     }
     let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let (status, body) = runtime()?.block_on(client::post(&flags.server, path, &form))?;
+    let server: ServerUrl = flags.server.parse().map_err(Failure::Said)?;
+    let runtime = runtime()?;
+    let (status, body) = runtime.block_on(client::post(&server, path, &form))?;
     let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
         let text = String::from_utf8_lossy(&body);
-        return Err(Failure::Said(format!("{}: {status}: {}", flags.server, text.trim())));
+        return Err(Failure::Said(format!("{server}: {status}: {}", text.trim())));
     };
+    if !status.is_success() && answer.get("error").is_none() {
+        return Err(Failure::Said(format!("{server}: {status}: {answer}")));
+    }
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
         return Err(Failure::Said(explain(&flags.expr, error)));
     }
@@ -88,6 +104,13 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
         Output::Table => {
             let data = answer.get("data").unwrap_or(&Value::Null);
             out.write_all(if planned { plan::render(data) } else { table::render(data) }.as_bytes())?;
+            out.flush()?;
+            if !planned && table::is_empty(data) {
+                // Beside the answer, which somebody may read line by line.
+                for hint in runtime.block_on(absence::explain(&server, &flags.expr, asked_about(flags)?)) {
+                    eprintln!("{hint}");
+                }
+            }
         }
     }
     Ok(out.flush()?)
@@ -111,6 +134,12 @@ fn parameters(flags: &QueryFlags) -> Result<(&'static str, Parameters), Failure>
     let step = flags.step.clone().unwrap_or_else(|| ((end - start) / ROWS).ceil().max(1.0).to_string());
     parameters.extend([("start", start.to_string()), ("end", end.to_string()), ("step", step)]);
     Ok(("/api/v1/query_range", parameters))
+}
+
+/// The last time that the answer is about, in seconds since 1970.
+fn asked_about(flags: &QueryFlags) -> Result<f64, Failure> {
+    let now = when::now();
+    flags.time.as_ref().or(flags.end.as_ref()).map_or(Ok(now), |time| when::parse(time, now))
 }
 
 /// The error, and where it has a position, the line of the query with a mark below it.

@@ -17,6 +17,11 @@ pub(super) fn render(data: &Value) -> String {
     align(&["SERIES", "TIME", "VALUE"], &rows)
 }
 
+/// Whether the answer's `data` is one of series, and has none.
+pub(super) fn is_empty(data: &Value) -> bool {
+    data.get("result").and_then(Value::as_array).is_some_and(Vec::is_empty)
+}
+
 fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }

@@ -99,3 +99,11 @@ fn the_check_sees_an_upward_use() {
     assert!(!allowed("wal", "storage") && !allowed("wal", "index") && !allowed("promql", "remote"));
     assert!(allowed("storage", "wal") && allowed("wal", "telemetry") && allowed("cli", "storage"));
 }
+
+#[test]
+fn one_library_encrypts_and_needs_nothing_but_a_c_compiler() {
+    let lock = include_str!("../../Cargo.lock");
+    assert!(lock.contains("name = \"ring\""));
+    // A dependency that takes rustls with its default features brings this in, and rustls no longer knows which to use.
+    assert!(!lock.contains("name = \"aws-lc"), "some dependency takes rustls with default features");
+}
