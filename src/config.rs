@@ -14,8 +14,10 @@ use crate::{
     storage::StorageOptions,
 };
 
+mod listen;
 mod memory;
 
+pub use listen::Listen;
 use memory::{Budget, Bytes, budget, default_memory, kept};
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
@@ -55,7 +57,8 @@ pub struct Flags {
     #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", help_heading = "HTTP")]
     pub admin_api: bool,
 
-    /// Address to serve on. There is no login: think before choosing one that others can reach.
+    /// Address to serve on: HOST:PORT, a port of 127.0.0.1, or :PORT for all addresses of this machine. There is no login: think
+    /// before choosing one that others can reach.
     #[arg(
         long,
         env = "VCTSDB_LISTEN",
@@ -63,7 +66,7 @@ pub struct Flags {
         value_name = "HOST:PORT",
         help_heading = "HTTP"
     )]
-    pub listen: String,
+    pub listen: Listen,
 
     /// Answer for these host names too, such as metrics.lan,*.lan, or * for all. Without it, a server on a loopback address
     /// answers for localhost, loopback addresses and the name in --listen, another server for all names.
@@ -200,7 +203,7 @@ pub struct Config {
     /// The budget that all parts come from.
     pub memory: Bytes,
     /// Where to listen.
-    pub listen: String,
+    pub listen: Listen,
     /// Options of the store.
     pub storage: StorageOptions,
     /// Options of query evaluation.
@@ -241,7 +244,7 @@ impl Config {
                 ..EngineOptions::default()
             },
             server: ServerOptions {
-                instance: flags.listen.clone(),
+                instance: flags.listen.to_string(),
                 memory: memory.0,
                 bodies_bytes: budget.bodies,
                 max_queries: usize::from(max_queries),
@@ -253,7 +256,7 @@ impl Config {
                 flags: flags.listed(memory, max_samples, max_queries),
                 query_log: flags.query_log.clone(),
                 browser: BrowserOptions {
-                    listen_host: flags.listen.rsplit_once(':').map_or("", |(host, _)| host).to_owned(),
+                    listen_host: flags.listen.host.clone(),
                     allowed_hosts: flags.allowed_hosts.iter().filter(|name| !name.is_empty()).cloned().collect(),
                     cors_origin: flags.cors_origin.clone(),
                     loopback: false,
@@ -313,7 +316,7 @@ impl Flags {
                 "external-label",
                 self.external_labels().iter().map(|(n, v)| format!("{n}={v}")).collect::<Vec<_>>().join(","),
             ),
-            ("listen", self.listen.clone()),
+            ("listen", self.listen.to_string()),
             ("log.format", format),
             ("log.level", self.log_level.clone()),
             ("memory", memory.to_string()),

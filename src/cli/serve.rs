@@ -1,10 +1,16 @@
 //! `vctsdb` without a subcommand: the server, from its first line to its last sync.
 
-use std::{future::Future, io::Write, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    io::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::watch,
+    sync::{oneshot, watch},
+    time::timeout,
 };
 
 use super::{Failure, logs, runtime};
@@ -12,12 +18,15 @@ use crate::{
     config::{Config, Flags},
     promql::{Enabled, Engine},
     seams::env::{RealDisk, SystemClock},
-    server::{self, State, Stores},
+    server::{self, SelfScrape, State, Stores},
     storage::Storage,
 };
 
 /// The file in the data directory that names the running queries.
 const ACTIVE_QUERIES: &str = "queries.active";
+
+/// The server waits this long to be ready for its own metrics to be stored once.
+const FIRST_SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
@@ -44,10 +53,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let mut hang_up = listen(SignalKind::hangup())?;
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
-    let listener = server::listen(&config.listen).await.map_err(cannot_listen)?;
+    let listener = server::listen(&config.listen.host, config.listen.port).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let config = config.at(address);
     tracing::info!(%address, "listening: health checks are answered, everything else as soon as the store is open");
+    if !address.ip().to_canonical().is_loopback() {
+        tracing::warn!(%address, "there is no login: whoever reaches this address may read and write");
+    }
 
     let began = Instant::now();
     let clock = Arc::new(SystemClock);
@@ -87,19 +99,29 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if let Err(error) = state.log_queries(&config.data_dir.join(ACTIVE_QUERIES)) {
         tracing::warn!(%error, "queries can't be logged");
     }
-    state.ready(Stores {
+    let stores = Stores {
         select: storage.clone(),
         append: storage.clone(),
         changes: storage.clone(),
         status: storage.clone(),
         admin: storage.clone(),
+    };
+    let (stop_scraping, stopped) = stopper();
+    let (scraped_once, first_scrape) = oneshot::channel();
+    let scraping = config.self_scrape.map(|interval| {
+        let (state, stores) = (state.clone(), stores.clone());
+        tokio::spawn(async move {
+            let scrape = SelfScrape::begin(state, stores, interval).await;
+            // Nobody waits any more when it took long.
+            let _ = scraped_once.send(());
+            scrape.run(stopped).await;
+        })
     });
+    // A slow disk delays the first sample and not the service. Without scrapes there is nothing to wait for.
+    let _ = timeout(FIRST_SCRAPE_TIMEOUT, first_scrape).await;
+    state.ready(stores);
     tracing::info!(seconds = began.elapsed().as_secs_f64(), "ready");
     say_where(&config);
-
-    let (stop_scraping, stopped) = stopper();
-    let scraping =
-        config.self_scrape.map(|interval| tokio::spawn(server::scrape_self(state.clone(), interval, stopped)));
 
     signals.await;
     tracing::info!("stopping: finishing requests");

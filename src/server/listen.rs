@@ -1,6 +1,12 @@
 //! Accepting connections, and stopping.
 
-use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -24,13 +30,23 @@ use super::{
 /// After a failure to accept (no file descriptors left, say) some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens at `address`, `host:port`: at the first of the addresses the name stands for that can be had.
+/// Listens at the first of the addresses that `host` stands for and that can be had; without a name at all of this machine.
 ///
 /// # Errors
 /// When none can.
-pub async fn listen(address: &str) -> io::Result<TcpListener> {
+pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut addresses: Vec<SocketAddr> = if host.is_empty() {
+        // The first takes connections of version 4 too, where there is version 6.
+        vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]
+    } else {
+        lookup_host((host, port)).await?.collect()
+    };
+    if !host.is_empty() {
+        // "localhost" may stand for both, and who connects to it tries both, but 127.0.0.1 is only one of them.
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+    }
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
-    for address in lookup_host(address).await? {
+    for address in addresses {
         match listen_at(address) {
             Ok(listener) => return Ok(listener),
             Err(error) => failure = error,
@@ -117,7 +133,7 @@ async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: w
 /// Answers requests until one side has had enough.
 async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let deadlines = state.options.deadlines;
-    let peer = Peer(stream.peer_addr().ok().map(|address| address.ip()));
+    let peer = Peer(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
     let linger = Linger::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);

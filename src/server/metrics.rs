@@ -106,6 +106,9 @@ pub(crate) fn prepare() {
             counters.with_label_values(&[*value]);
         }
     }
+    for (route, code) in [("/api/v1/query", "200"), ("/api/v1/query_range", "200"), ("/api/v1/write", "204")] {
+        REQUESTS.with_label_values(&[route, code]);
+    }
     for version in ["1.0", "2.0"] {
         WRITES.with_label_values(&[version, "204"]);
     }

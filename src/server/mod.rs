@@ -46,7 +46,7 @@ pub use browser::{BrowserOptions, OriginPattern};
 pub use files::raise_open_files;
 pub use limits::Deadlines;
 pub use listen::{listen, run};
-pub use scrape::scrape_self;
+pub use scrape::SelfScrape;
 pub use state::{ServerOptions, State, Stores};
 
 use receive::{discard, read_body};

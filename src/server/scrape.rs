@@ -7,7 +7,7 @@
 use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 
 use prometheus::proto::{Metric, MetricFamily, MetricType as ProtoType};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, sleep_until};
 
 use super::{State, Stores, metrics};
 use crate::{
@@ -19,33 +19,63 @@ use crate::{
 /// Our `job`.
 const JOB: &str = "vctsdb";
 
-/// Stores our metrics every `interval` until `stop` completes, then marks them stale.
-pub async fn scrape_self(state: Arc<State>, interval: Duration, stop: impl Future<Output = ()>) {
-    let mut stop = std::pin::pin!(stop);
-    let mut ticks = tokio::time::interval(interval);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    let mut scraper = Scraper { instance: state.options.instance.clone(), ..Scraper::default() };
-    loop {
-        let go_on = tokio::select! {
-            () = &mut stop => false,
-            _ = ticks.tick() => true,
-        };
-        let Some(stores) = state.any_stores().cloned() else {
-            if go_on {
+/// Pauses after the first scrapes, of which there are so many that rates have an answer soon; shorter intervals stay.
+const FIRST_PAUSES: [Duration; 4] =
+    [Duration::from_secs(1), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
+
+/// Stores our metrics, first often and then every so long, and marks them stale at the end.
+pub struct SelfScrape {
+    state: Arc<State>,
+    stores: Stores,
+    interval: Duration,
+    scraper: Scraper,
+    begun: Instant,
+}
+
+impl SelfScrape {
+    /// Stores our metrics for the first time: done before others are let in, it gives their first question an answer.
+    pub async fn begin(state: Arc<State>, stores: Stores, interval: Duration) -> Self {
+        let scraper = Scraper { instance: state.options.instance.clone(), ..Scraper::default() };
+        let mut this = Self { state, stores, interval, scraper, begun: Instant::now() };
+        this.scrape().await;
+        this
+    }
+
+    /// Goes on until `stop` completes.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut due = self.begun;
+        for pause in pauses(self.interval) {
+            due += pause;
+            // What couldn't be done in time is left out, and the rest keeps its times.
+            if due < Instant::now() {
                 continue;
             }
-            return;
-        };
-        let samples = if go_on { scraper.gather(state.clone(), stores.clone()).await } else { Vec::new() };
-        let stored = scraper.store(&stores, samples, state.clock.now()).await;
+            tokio::select! {
+                () = &mut stop => break,
+                () = sleep_until(due) => self.scrape().await,
+            }
+        }
+        self.store(Vec::new()).await;
+    }
+
+    async fn scrape(&mut self) {
+        let samples = self.scraper.gather(self.state.clone(), self.stores.clone()).await;
+        self.store(samples).await;
+    }
+
+    async fn store(&mut self, samples: Vec<(Labels, f64)>) {
+        let stored = self.scraper.store(&self.stores, samples, self.state.clock.now()).await;
         metrics::SELF_SCRAPES.with_label_values(&[if stored.is_ok() { "stored" } else { "failed" }]).inc();
         if let Err(error) = stored {
             tracing::warn!(%error, "our own metrics could not be stored");
         }
-        if !go_on {
-            return;
-        }
     }
+}
+
+/// The times between scrapes.
+fn pauses(interval: Duration) -> impl Iterator<Item = Duration> {
+    FIRST_PAUSES.into_iter().map(move |pause| pause.min(interval)).chain(std::iter::repeat(interval))
 }
 
 #[derive(Default)]
@@ -166,4 +196,21 @@ impl Samples<'_> {
 /// A bound in a label: Prometheus since version 3 writes whole numbers with `.0`.
 fn number(value: f64) -> String {
     format!("{value:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scrapes_are_close_at_first_and_then_as_far_apart_as_asked_for() {
+        let seconds = |interval| {
+            let mut at = 0;
+            let pauses = pauses(Duration::from_secs(interval)).take(6);
+            pauses.map(|pause| (at += pause.as_secs(), at).1).collect::<Vec<u64>>()
+        };
+        assert_eq!(seconds(15), [1, 2, 4, 8, 23, 38]);
+        assert_eq!(seconds(3), [1, 2, 4, 7, 10, 13]);
+        assert_eq!(seconds(1), [1, 2, 3, 4, 5, 6]);
+    }
 }

@@ -21,7 +21,7 @@ use crate::{
         select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
-    server::{Deadlines, Stores, scrape_self},
+    server::{Deadlines, SelfScrape, Stores},
 };
 
 #[tokio::test]
@@ -72,15 +72,10 @@ async fn a_query_that_cannot_be_evaluated_is_422() {
 #[tokio::test]
 async fn our_own_metrics_are_stored_and_marked_stale_at_the_end() {
     let server = Server::start(MemorySelect::default()).await;
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let scraping = tokio::spawn(scrape_self(server.state.clone(), Duration::from_secs(3600), async {
-        let _ = stopped.await;
-    }));
-    while server.append.batches().is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    drop(stop);
-    scraping.await.unwrap();
+    let stores = server.state.any_stores().unwrap().clone();
+    let scrape = SelfScrape::begin(server.state.clone(), stores, Duration::from_secs(3600)).await;
+    assert_eq!(server.append.batches().len(), 1, "before anybody is let in");
+    scrape.run(std::future::ready(())).await;
     let batches = server.append.batches();
     let [first, last] = &batches[..] else { panic!("{} batches", batches.len()) };
     let up = first.floats.iter().find(|sample| {
