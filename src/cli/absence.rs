@@ -10,9 +10,8 @@ use serde_json::Value;
 
 use super::client::{self, ServerUrl};
 use crate::promql::{
-    Features,
-    ast::{Edges, Expr, ExprKind, Selector, Shift},
-    format_duration, parse_with,
+    ast::{Edges, Expr, Selector, Shift},
+    format_duration, parse,
 };
 
 /// Looked for in windows from this on …
@@ -33,42 +32,27 @@ const UNITS: [i64; 4] = [86_400_000, 3_600_000, 60_000, 1_000];
 
 /// A sentence for each selector of `expr` that finds nothing at `time`.
 pub(super) async fn explain(server: &ServerUrl, expr: &str, time: f64) -> Vec<String> {
-    let mut selectors = Vec::new();
-    if let Ok(expr) = parse_with(expr, Features::ALL) {
-        collect(&expr, &mut selectors);
-    }
-    selectors.truncate(MOST_SELECTORS);
+    let Ok(expr) = parse(expr) else { return Vec::new() };
     let asker = Asker { server, time, until: Instant::now() + PATIENCE };
     let mut said = Vec::new();
-    for selector in selectors {
+    for selector in selectors(&expr).iter().take(MOST_SELECTORS) {
         // Whatever stands in the way of a hint, the question itself has been answered.
-        let Some(hint) = asker.hint(&selector).await else { break };
+        let Some(hint) = asker.hint(selector).await else { break };
         said.extend(hint);
     }
     said
 }
 
 /// The selectors in an expression, each once; those that look elsewhere by `offset` or `@` are left out.
-fn collect(expr: &Expr, into: &mut Vec<String>) {
-    let mut add = |selector: &Selector| {
-        if selector.shift == Shift::default() {
-            let plain = Selector { edges: Edges::Plain, ..selector.clone() }.to_string();
-            if !into.contains(&plain) {
-                into.push(plain);
-            }
+fn selectors(expr: &Expr) -> Vec<String> {
+    let mut found = Vec::new();
+    for selector in expr.selectors().into_iter().filter(|selector| selector.shift == Shift::default()) {
+        let plain = Selector { edges: Edges::Plain, ..selector.clone() }.to_string();
+        if !found.contains(&plain) {
+            found.push(plain);
         }
-    };
-    match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
-        ExprKind::Selector(selector) => add(selector),
-        ExprKind::Range(range) => add(&range.selector),
-        ExprKind::Subquery(subquery) if subquery.shift == Shift::default() => collect(&subquery.expr, into),
-        ExprKind::Subquery(_) => {}
-        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect(arg, into)),
-        ExprKind::Aggregate(aggregate) => collect(&aggregate.expr, into),
-        ExprKind::Binary(binary) => [&binary.lhs, &binary.rhs].into_iter().for_each(|side| collect(side, into)),
-        ExprKind::Unary { expr, .. } | ExprKind::Paren(expr) => collect(expr, into),
     }
+    found
 }
 
 /// Who is asked, about which time, and until when.
@@ -161,9 +145,7 @@ mod tests {
 
     #[test]
     fn selectors_are_found_wherever_they_look_at_the_time_asked_about() {
-        let mut found = Vec::new();
         let expr = "sum(rate(a{x=\"1\"}[5m])) / -(b) + max_over_time(c[1h:1m]) + a{x=\"1\"} + d offset 1h + e @ 1";
-        collect(&parse_with(expr, Features::ALL).unwrap(), &mut found);
-        assert_eq!(found, ["a{x=\"1\"}", "b", "c"]);
+        assert_eq!(selectors(&parse(expr).unwrap()), ["a{x=\"1\"}", "b", "c"]);
     }
 }

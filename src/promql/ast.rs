@@ -24,6 +24,35 @@ pub struct Expr {
     pub span: Span,
 }
 
+impl Expr {
+    /// All selectors in it, in the order of the text. The parser bounds how deep this goes.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<&Selector> {
+        let mut found = Vec::new();
+        self.collect(&mut found);
+        found
+    }
+
+    fn collect<'a>(&'a self, found: &mut Vec<&'a Selector>) {
+        match &self.kind {
+            ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
+            ExprKind::Selector(selector) => found.push(selector),
+            ExprKind::Range(range) => found.push(&range.selector),
+            ExprKind::Subquery(subquery) => subquery.expr.collect(found),
+            ExprKind::Call(call) => call.args.iter().for_each(|arg| arg.collect(found)),
+            ExprKind::Aggregate(aggregate) => {
+                aggregate.param.iter().for_each(|param| param.collect(found));
+                aggregate.expr.collect(found);
+            }
+            ExprKind::Binary(binary) => {
+                binary.lhs.collect(found);
+                binary.rhs.collect(found);
+            }
+            ExprKind::Unary { expr, .. } | ExprKind::Paren(expr) => expr.collect(found),
+        }
+    }
+}
+
 /// The kinds of expressions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ExprKind {

@@ -3,11 +3,7 @@
 use super::selectors::time_range;
 use crate::{
     model::{Exemplar, Labels, Matcher},
-    promql::{
-        Features,
-        ast::{Expr, ExprKind},
-        parse_with,
-    },
+    promql::{Features, parse_with},
     server::{
         Response, State,
         envelope::{Array, Remarks, success},
@@ -26,9 +22,9 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
     if range.end < range.start {
         return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
     }
-    let mut selectors = Vec::new();
     let room = state.engine.room();
-    collect(&parse_with(params.get("query"), Features::ALL, &|bytes| room.take(bytes))?, &mut selectors);
+    let expr = parse_with(params.get("query"), Features::ALL, &|bytes| room.take(bytes))?;
+    let selectors: Vec<Vec<Matcher>> = expr.selectors().into_iter().map(|selector| selector.matchers.clone()).collect();
     if selectors.is_empty() {
         return Ok(respond::no_content());
     }
@@ -58,24 +54,4 @@ fn write(out: &mut Vec<u8>, (series, exemplars): &(Labels, Vec<Exemplar>), label
         out.push(b'}');
     }
     out.extend_from_slice(b"]}");
-}
-
-/// Adds the conditions of every selector in `expr`. The parser bounds how deep this goes.
-fn collect(expr: &Expr, selectors: &mut Vec<Vec<Matcher>>) {
-    match &expr.kind {
-        ExprKind::Number(_) | ExprKind::Duration(_) | ExprKind::String(_) => {}
-        ExprKind::Selector(selector) => selectors.push(selector.matchers.clone()),
-        ExprKind::Range(range) => selectors.push(range.selector.matchers.clone()),
-        ExprKind::Subquery(subquery) => collect(&subquery.expr, selectors),
-        ExprKind::Call(call) => call.args.iter().for_each(|arg| collect(arg, selectors)),
-        ExprKind::Aggregate(aggregate) => {
-            aggregate.param.iter().for_each(|param| collect(param, selectors));
-            collect(&aggregate.expr, selectors);
-        }
-        ExprKind::Binary(binary) => {
-            collect(&binary.lhs, selectors);
-            collect(&binary.rhs, selectors);
-        }
-        ExprKind::Unary { expr, .. } | ExprKind::Paren(expr) => collect(expr, selectors),
-    }
 }
