@@ -89,6 +89,18 @@ async fn types_and_encodings_that_are_not_ours_are_415() {
 }
 
 #[tokio::test]
+async fn a_parameter_that_a_write_does_not_heed_is_refused_by_name() {
+    let server = Server::start(MemorySelect::default()).await;
+    for (parameters, name) in [("extra_label=dc%3Deu", "extra_label"), ("timestamp=1", "timestamp"), ("%zz", "%zz")] {
+        let answer = server.ask(Method::POST, &format!("{PATH}?{parameters}"), &[V1], &v1_body(NOW)).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{parameters}: {}", answer.text());
+        assert!(answer.text().contains(name) && !answer.text().starts_with('{'), "{}", answer.text());
+    }
+    assert!(server.append.batches().is_empty());
+    assert_eq!(server.ask(Method::POST, &format!("{PATH}?"), &[V1], &v1_body(NOW)).await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
 async fn a_body_announced_too_large_is_refused_unread() {
     let server = Server::start(MemorySelect::default()).await;
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 40000000\r\n\r\nabc");
