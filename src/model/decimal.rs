@@ -9,6 +9,14 @@ const AMBIGUOUS: usize = 16;
 /// Below this, every integer has a float of its own.
 const EXACT: u64 = 1 << 53;
 
+/// Reads a float. Digits beyond the largest one are none, as in Go: only who writes infinity means it.
+#[must_use]
+pub fn parse_float(text: &str) -> Option<f64> {
+    let value: f64 = text.parse().ok()?;
+    let spelled = || text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_alphabetic());
+    (!value.is_infinite() || spelled()).then_some(value)
+}
+
 /// Appends a finite value in plain digits, whatever its size.
 pub fn put_plain(out: &mut Vec<u8>, value: f64) {
     let integer = value as i64;
@@ -109,6 +117,21 @@ mod tests {
     }
 
     /// What Prometheus 3.5 answers for these.
+    #[test]
+    fn only_a_word_is_infinite() {
+        for text in ["1e400", "-1e400", "+2e308", ".1e999", "99999e99999"] {
+            assert_eq!(parse_float(text), None, "{text}");
+        }
+        for (text, value) in [
+            ("+Inf", f64::INFINITY),
+            ("-infinity", f64::NEG_INFINITY),
+            ("1e-400", 0.0),
+            ("1.7976931348623157e308", f64::MAX),
+        ] {
+            assert_eq!(parse_float(text), Some(value), "{text}");
+        }
+    }
+
     #[test]
     fn of_two_nearest_decimals_the_even_one_is_taken() {
         let part = |number: u64, of: f64| number as f64 / of;

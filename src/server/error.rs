@@ -54,6 +54,14 @@ impl ApiError {
         Self::BadData(format!("invalid parameter \"{parameter}\": {why}"))
     }
 
+    /// The same in plain text, for routes whose answers people read in a terminal or a sender's log.
+    pub(crate) fn plainly(self) -> Self {
+        match self {
+            Self::BadData(text) => Self::Plain(StatusCode::BAD_REQUEST, text),
+            other => other,
+        }
+    }
+
     /// A query that failed. Parse errors name the parameter that held it.
     pub(crate) fn query(parameter: &str, error: QueryError) -> Self {
         match error {

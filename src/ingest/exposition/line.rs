@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::ingest::{Unit, intake::Pair};
-use crate::model::METRIC_NAME;
+use crate::model::{METRIC_NAME, decimal};
 
 /// The NaN that stands for "not a number", as Prometheus stores it.
 const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
@@ -178,8 +178,11 @@ impl<'b> Line<'b> {
         if word.is_empty() {
             return Err(self.expected("a value"));
         }
-        let value: f64 = word.parse().map_err(|_| Fault::at(at, format!("{word:?} is no number")))?;
-        Ok(if value.is_nan() { NAN } else { value })
+        match decimal::parse_float(word) {
+            Some(value) => Ok(if value.is_nan() { NAN } else { value }),
+            None if word.parse::<f64>().is_ok() => Err(Fault::at(at, format!("{word:?} is beyond the largest number"))),
+            None => Err(Fault::at(at, format!("{word:?} is no number"))),
+        }
     }
 
     /// A time in ms, if there is one before the exemplar or the line's end.

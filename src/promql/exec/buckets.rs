@@ -12,7 +12,7 @@ use super::{
     scalar::Numbers,
 };
 use crate::{
-    model::{self, BUCKET_LABEL, Labels, METRIC_NAME, Span},
+    model::{self, BUCKET_LABEL, Labels, METRIC_NAME, Span, decimal},
     promql::{
         QueryError,
         exec::grid::Grid,
@@ -96,7 +96,7 @@ fn parse_bound(text: &str) -> Option<f64> {
     match text {
         "+Inf" | "Inf" | "inf" | "+inf" => Some(f64::INFINITY),
         "-Inf" | "-inf" => Some(f64::NEG_INFINITY),
-        _ => text.parse().ok(),
+        _ => decimal::parse_float(text),
     }
 }
 

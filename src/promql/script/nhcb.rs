@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{histogram::FloatHistogram, series::Point};
-use crate::model::{BUCKET_LABEL, CUSTOM_BUCKETS_SCHEMA, Labels, METRIC_NAME};
+use crate::model::{BUCKET_LABEL, CUSTOM_BUCKETS_SCHEMA, Labels, METRIC_NAME, decimal};
 
 /// One classic histogram at one time.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(super) fn convert(series: &[(Labels, Vec<Point>)]) -> Result<Vec<(Labels, Ve
             Some((base, part @ ("bucket" | "count" | "sum"))) => (base, part),
             _ => continue,
         };
-        let bound = labels.get(BUCKET_LABEL).and_then(|le| le.parse::<f64>().ok()).filter(|le| !le.is_nan());
+        let bound = labels.get(BUCKET_LABEL).and_then(decimal::parse_float).filter(|le| !le.is_nan());
         if part == "bucket" && bound.is_none() {
             continue;
         }

@@ -31,8 +31,8 @@ pub(crate) async fn import(
     let Some(format) = format_at(path) else {
         return Err(ApiError::Plain(StatusCode::NOT_FOUND, format!("no format is posted to {path}")));
     };
-    let params = Params::of_url(request.uri()).map_err(plainly)?;
-    let (unit, allow_old, counts) = asked(&params).map_err(plainly)?;
+    let params = Params::of_url(request.uri()).map_err(ApiError::plainly)?;
+    let (unit, allow_old, counts) = asked(&params).map_err(ApiError::plainly)?;
     let content_type = text(request.headers(), CONTENT_TYPE);
     let content_encoding = text(request.headers(), CONTENT_ENCODING);
     let limits = ImportLimits {
@@ -77,14 +77,6 @@ fn asked(params: &Params) -> Result<(Option<Unit>, bool, bool), ApiError> {
 fn counted(imported: &Imported) -> Response {
     let Imported { samples, exemplars, metadata } = imported;
     success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
-}
-
-/// People read this in a terminal, without the envelope.
-fn plainly(error: ApiError) -> ApiError {
-    match error {
-        ApiError::BadData(text) => ApiError::Plain(StatusCode::BAD_REQUEST, text),
-        other => other,
-    }
 }
 
 /// A header's text; what isn't text is none that we know.

@@ -13,11 +13,19 @@ use hyper::{
 
 use crate::{
     remote::write::{Protocol, WriteError, WriteLimits, Written, negotiate, receive},
-    server::{Response, State, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, read_body, respond},
+    server::{
+        Response, State, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params, read_body,
+        respond,
+    },
 };
 
 /// Stores the request's samples.
 pub(crate) async fn write(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+    // What other servers do with a parameter, add a label say, its sender would miss only much later.
+    if let Err(error) = Params::of_url(request.uri()).and_then(|params| params.only(&[], "a remote write")) {
+        discard(request.into_body()).await;
+        return Err(error.plainly());
+    }
     let protocol = match negotiate(text(request.headers(), CONTENT_TYPE)?, text(request.headers(), CONTENT_ENCODING)?) {
         Ok(protocol) => protocol,
         Err(error) => {

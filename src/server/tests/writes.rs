@@ -97,7 +97,10 @@ async fn a_parameter_that_a_write_does_not_heed_is_refused_by_name() {
         assert!(answer.text().contains(name) && !answer.text().starts_with('{'), "{}", answer.text());
     }
     assert!(server.append.batches().is_empty());
-    assert_eq!(server.ask(Method::POST, &format!("{PATH}?"), &[V1], &v1_body(NOW)).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(
+        server.ask(Method::POST, &format!("{PATH}?"), &[V1], &v1_body(NOW)).await.status,
+        StatusCode::NO_CONTENT
+    );
 }
 
 #[tokio::test]
