@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Failure;
-use crate::promql::parse_duration;
+use crate::{model::parse_time, promql::parse_duration};
 
 /// Seconds since 1970 of now.
 pub(super) fn now() -> f64 {
@@ -19,10 +19,9 @@ pub(super) fn parse(text: &str, now: f64) -> Result<f64, Failure> {
     let seconds = match ago {
         Some(ago) => Some(now - ago as f64 / 1e3),
         None if text == "now" => Some(now),
-        None => text.parse().ok().filter(|s: &f64| s.is_finite()),
+        None => parse_time(text).map(|ms| ms as f64 / 1e3),
     };
-    let stamp = || text.parse::<jiff::Timestamp>().ok().map(|t| t.as_millisecond() as f64 / 1e3);
-    seconds.or_else(stamp).ok_or_else(|| {
+    seconds.ok_or_else(|| {
         Failure::Said(format!(
             "{text:?} is no time (expected now, -10m for ten minutes ago, seconds since 1970, or 2026-01-31T12:00:00Z)"
         ))

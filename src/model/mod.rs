@@ -19,6 +19,7 @@ mod re2;
 mod sample;
 mod start_times;
 mod text_set;
+mod time;
 
 pub use annotation::{Annotation, Annotations, Severity, Span};
 pub use buckets::{Bucket, exponential_bound};
@@ -33,3 +34,4 @@ pub use re2::go_regex;
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};
 pub use start_times::StartTimes;
 pub use text_set::TextSet;
+pub use time::parse_time;
