@@ -54,6 +54,7 @@ fn literals_stay_literals() {
 fn groups_and_flags_are_as_in_go() {
     assert!(matches("(?i)A(?-i:b)", "ab") && !matches("(?i)A(?-i:b)", "aB"));
     assert!(matches("(?P<n>a)(?<m>b)(?:c)(?)", "abc"));
+    assert!(matches("(?P<1>a)(?P<1>b)(?P<_>c)", "abc"));
     assert!(matches("a{2,3}?(?U)b+", "aabb"));
     assert!(matches("^*a", "a"));
 }
