@@ -15,7 +15,7 @@ use regex_syntax::hir::{Hir, HirKind, Look, literal};
 use super::{
     alternatives::Alternatives,
     matcher::{MatcherError, TakeBytes},
-    re2::{Translated, go_regex},
+    re2::{Groups, Translated, go_regex},
     text_set::TextSet,
 };
 
@@ -72,7 +72,8 @@ impl Compiled {
 
     fn parsed(pattern: &str, take: &dyn Fn(usize) -> Result<(), MatcherError>) -> Result<Self, MatcherError> {
         let refused = |why: String| MatcherError::Regex { pattern: pattern.to_owned(), why };
-        let (anchored, parts) = bounded(pattern, take)?;
+        let translated = bounded(pattern, take)?;
+        let (anchored, parts) = (anchored(&translated), translated.parts);
         let hir = regex_syntax::parse(inner(&anchored)).map_err(|error| refused(syntax_reason(&error)))?;
         let found = literal::Extractor::new().limit_total(LITERALS_LIMIT).extract(&hir);
         // The extractor takes conditions on places, as `\b`, for met.
@@ -125,28 +126,29 @@ impl Compiled {
     }
 }
 
-/// An expression for whole values whose groups are asked for.
+/// An expression for whole values whose groups are asked for, and their names.
 ///
 /// # Errors
 /// When it is none, is too large, or `room` has no room for it.
-pub fn capturing(pattern: &str, room: &TakeBytes<'_>) -> Result<meta::Regex, MatcherError> {
+pub fn capturing(pattern: &str, room: &TakeBytes<'_>) -> Result<(meta::Regex, Groups), MatcherError> {
     if pattern.len() > MAX_PATTERN {
         return Err(MatcherError::Long(pattern.len()));
     }
     let take = |bytes: usize| if room(bytes) { Ok(()) } else { Err(MatcherError::NoRoom(pattern.len())) };
-    let (anchored, parts) = bounded(pattern, &take)?;
-    build(pattern, &anchored, parts, &take)
+    let translated = bounded(pattern, &take)?;
+    let regex = build(pattern, &anchored(&translated), translated.parts, &take)?;
+    Ok((regex, Groups::new(pattern, &translated.names)))
 }
 
-/// The expression in the syntax of the library, anchored, and its parts, for which there is room.
-fn bounded(pattern: &str, take: &dyn Fn(usize) -> Result<(), MatcherError>) -> Result<(String, usize), MatcherError> {
+/// The expression in the syntax of the library, for whose parts there is room.
+fn bounded(pattern: &str, take: &dyn Fn(usize) -> Result<(), MatcherError>) -> Result<Translated, MatcherError> {
     let translated = go_regex(pattern)?;
     if translated.parts > MAX_PARTS {
         let why = format!("expression is too large ({} parts, more than the limit of {MAX_PARTS})", translated.parts);
         return Err(MatcherError::Regex { pattern: pattern.to_owned(), why });
     }
     take(translated.parts * PART_BYTES)?;
-    Ok((anchored(&translated), translated.parts))
+    Ok(translated)
 }
 
 fn anchored(translated: &Translated) -> String {

@@ -30,7 +30,7 @@ pub use label_order::sort_by_labels;
 pub use labels::{BUCKET_LABEL, Labels, LabelsBuilder, LabelsError, METRIC_NAME, QUANTILE_LABEL};
 pub use matcher::{Literals, MatchOp, Matcher, MatcherError, TakeBytes, shortened};
 pub use metadata::{Metadata, MetricType};
-pub use re2::go_regex;
+pub use re2::{Groups, go_regex};
 pub use sample::{STALE_NAN, STALE_NAN_BITS, SeriesBuf, TimeRange, is_stale};
 pub use start_times::StartTimes;
 pub use text_set::TextSet;

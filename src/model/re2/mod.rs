@@ -2,9 +2,15 @@
 //!
 //! The two are close, but not the same: in Go `\d`, `\s`, `\w` and `\b` know ASCII only, `\Q…\E` quotes, a brace that
 //! begins no repetition is a literal, `[` and `&&` in a class are literals, and repetitions end at 1000. What Go
-//! refuses is refused here with Go's words. [`class`] has bracketed classes and escapes, the rest is here.
+//! refuses is refused here with Go's words. Names of groups, which in Go may repeat and be numbers, are taken out and kept beside
+//! ([`Groups`]). [`class`] has bracketed classes and escapes, the rest is here.
 
 mod class;
+mod groups;
+
+pub use groups::Groups;
+
+use std::ops::Range;
 
 use super::MatcherError;
 
@@ -20,6 +26,8 @@ pub struct Translated {
     pub text: String,
     /// How many characters, ranges and operators it has: what parsing it takes memory for.
     pub parts: usize,
+    /// Where in the pattern the names of groups stand, with the groups' numbers.
+    pub names: Vec<(Range<usize>, usize)>,
 }
 
 /// Translates `pattern`.
@@ -27,9 +35,16 @@ pub struct Translated {
 /// # Errors
 /// When Go's `regexp` would refuse the pattern.
 pub fn go_regex(pattern: &str) -> Result<Translated, MatcherError> {
-    let mut translator = Translator { text: pattern, pos: 0, out: String::with_capacity(pattern.len() + 8), parts: 0 };
+    let mut translator = Translator {
+        text: pattern,
+        pos: 0,
+        out: String::with_capacity(pattern.len() + 8),
+        parts: 0,
+        opened: 0,
+        names: Vec::new(),
+    };
     translator.expression()?;
-    Ok(Translated { text: translator.out, parts: translator.parts })
+    Ok(Translated { text: translator.out, parts: translator.parts, names: translator.names })
 }
 
 /// What a repetition operator would follow.
@@ -48,6 +63,9 @@ struct Translator<'a> {
     pos: usize,
     out: String,
     parts: usize,
+    /// Groups so far that remember what they matched.
+    opened: usize,
+    names: Vec<(Range<usize>, usize)>,
 }
 
 impl Translator<'_> {
@@ -178,6 +196,7 @@ impl Translator<'_> {
     /// What follows `(`: a group (true), or flags for the rest of the group around (false).
     fn group(&mut self, start: usize) -> Result<bool, MatcherError> {
         if !self.eat("?") {
+            self.opened += 1;
             self.out.push('(');
             return Ok(true);
         }
@@ -186,12 +205,14 @@ impl Translator<'_> {
                 return self.refuse("invalid named capture", self.text.get(start..).unwrap_or_default());
             };
             let valid = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            let opening = format!("(?P<{name}>");
-            self.pos += name.len() + 1;
+            let place = self.pos..self.pos + name.len();
+            self.pos = place.end + 1;
             if !valid {
                 return self.refuse_from("invalid named capture", start);
             }
-            self.out.push_str(&opening);
+            self.opened += 1;
+            self.names.push((place, self.opened));
+            self.out.push('(');
             return Ok(true);
         }
         let (mut negative, mut seen) = (false, false);

@@ -1,6 +1,6 @@
 //! `label_replace` and `label_join`.
 
-use regex_automata::{Input, util::captures::Captures, util::interpolate};
+use regex_automata::{Input, util::captures::Captures};
 
 use super::{
     context::Context,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     model::{
-        METRIC_NAME, MatcherError, capturing,
+        Groups, METRIC_NAME, MatcherError, capturing,
         limits::{LabelLimit, MAX_VALUE, check_label},
         shortened,
     },
@@ -23,7 +23,7 @@ pub(super) fn replace<'c>(
     inner: impl FnOnce() -> Result<Op<'c>, QueryError>,
     [target, replacement, source, pattern]: [&str; 4],
 ) -> Result<Op<'c>, QueryError> {
-    let regex = capturing(pattern, &|bytes| cx.budget.keep_bytes(bytes).is_ok()).map_err(|error| {
+    let (regex, groups) = capturing(pattern, &|bytes| cx.budget.keep_bytes(bytes).is_ok()).map_err(|error| {
         QueryError::Execution(match error {
             MatcherError::Regex { .. } => {
                 format!("invalid regular expression in label_replace(): {}", shortened(pattern))
@@ -43,41 +43,28 @@ pub(super) fn replace<'c>(
             return Ok(series);
         }
         let refused = |limit| QueryError::Execution(format!("label_replace(): {limit}"));
-        check_label(target, expanded_bytes(replacement, value, &captures), 0).map_err(refused)?;
-        set(&series, target, &expand(replacement, value, &captures)).map_err(refused)
+        let bytes = expanded_bytes(replacement, value, &groups, &captures);
+        check_label(target, bytes, 0).map_err(refused)?;
+        set(&series, target, &expand(replacement, value, &groups, &captures)).map_err(refused)
     })
 }
 
 /// How long the text is that [`expand`] makes; an upper bound where that is short enough.
-fn expanded_bytes(replacement: &str, value: &str, captures: &Captures) -> usize {
+fn expanded_bytes(replacement: &str, value: &str, groups: &Groups, captures: &Captures) -> usize {
     // A group is named by two bytes at least, and is no longer than the value.
     let most = replacement.len().saturating_add((replacement.len() / 2).saturating_mul(value.len()));
     if most <= MAX_VALUE {
         return most;
     }
-    let mut bytes = 0;
-    let mut literal = String::new();
-    interpolate::string(
-        replacement,
-        |index, _| bytes += captures.get_group(index).map_or(0, |span| span.len()),
-        |name| captures.group_info().to_index(captures.pattern()?, name),
-        &mut literal,
-    );
-    literal.len().saturating_add(bytes)
+    let mut bytes: usize = 0;
+    groups.expand(replacement, value, captures, |piece| bytes = bytes.saturating_add(piece.len()));
+    bytes
 }
 
-/// `$1`, `${1}`, `$name` and `${name}` are replaced by what their group matched, `$$` by a dollar sign.
-fn expand(replacement: &str, value: &str, captures: &Captures) -> String {
+/// The replacement with its groups filled in.
+fn expand(replacement: &str, value: &str, groups: &Groups, captures: &Captures) -> String {
     let mut out = String::new();
-    interpolate::string(
-        replacement,
-        |index, out| {
-            let matched = captures.get_group(index).and_then(|span| value.get(span.start..span.end));
-            out.push_str(matched.unwrap_or_default());
-        },
-        |name| captures.group_info().to_index(captures.pattern()?, name),
-        &mut out,
-    );
+    groups.expand(replacement, value, captures, |piece| out.push_str(piece));
     out
 }
 
