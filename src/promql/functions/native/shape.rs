@@ -150,6 +150,8 @@ impl Native {
 mod tests {
     use super::super::float::tests::{custom, exponential};
     use super::*;
+    use crate::promql::functions::buckets;
+    use proptest::prelude::*;
 
     #[test]
     fn quantiles_interpolate_on_a_logarithmic_scale() {
@@ -187,6 +189,69 @@ mod tests {
             assert!((h.fraction(f64::NEG_INFINITY, value, "").0 - q).abs() < 1e-12);
         }
         assert_eq!(h.fraction(3.0, 1.0, "").0, 0.0);
+    }
+
+    #[test]
+    fn custom_buckets_have_no_zero_bucket() {
+        let h = custom(&[0.0, 1.0, 2.0], &[4.0, 3.0, 2.0, 1.0]);
+        assert_eq!(h.fraction(f64::NEG_INFINITY, 0.0, "").0, 0.4);
+        let h = custom(&[-1.0, 1.0], &[1.0, 8.0, 1.0]);
+        assert_eq!(h.fraction(-1.0, 0.0, "").0, 0.4, "half of the bucket around 0");
+    }
+
+    /// Bounds that ascend, some of them below 0, and a count for each bucket.
+    fn classic() -> impl Strategy<Value = (Vec<f64>, Vec<f64>)> {
+        (prop::collection::btree_set(-6i32..6, 1..6), prop::collection::vec(0u32..9, 7)).prop_map(|(bounds, counts)| {
+            let bounds: Vec<f64> = bounds.into_iter().map(f64::from).collect();
+            let counts = counts.iter().take(bounds.len() + 1).map(|count| f64::from(*count)).collect();
+            (bounds, counts)
+        })
+    }
+
+    /// The same as buckets that each include those below.
+    fn cumulative(bounds: &[f64], counts: &[f64]) -> Vec<buckets::Bucket> {
+        let mut count = 0.0;
+        let bounds = bounds.iter().copied().chain([f64::INFINITY]);
+        bounds.zip(counts).map(|(bound, more)| (count += more, buckets::Bucket { bound, count }).1).collect()
+    }
+
+    fn alike(a: f64, b: f64) -> bool {
+        a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() < 1e-9 * a.abs().max(1.0)
+    }
+
+    proptest! {
+        #[test]
+        fn a_classic_histogram_and_its_custom_buckets_answer_alike(
+            (bounds, counts) in classic(), q in 0.0f64..1.0, low in -14i32..14, high in -14i32..14,
+        ) {
+            let h = custom(&bounds, &counts);
+            let classic = || cumulative(&bounds, &counts);
+            let observations: f64 = counts.iter().sum();
+            // Where a rank falls between two buckets, either end of the gap would do.
+            if (q * observations).fract() > 1e-6 {
+                prop_assert!(alike(h.quantile(q, "").0, buckets::quantile(q, &mut classic()).0));
+            }
+            // Bounds, middles of buckets, and both ends of the world.
+            let [low, high] = [low, high].map(|half| match half {
+                -14 => f64::NEG_INFINITY,
+                13 => f64::INFINITY,
+                half => f64::from(half) / 2.0,
+            });
+            prop_assert!(alike(h.fraction(low, high, "").0, buckets::fraction(low, high, &mut classic())));
+            let share = |low, high| buckets::fraction(low, high, &mut classic()) * observations;
+            if observations > 0.0 {
+                let mut below = h.clone();
+                below.keep_below(high);
+                prop_assert!(alike(below.count.total(), share(f64::NEG_INFINITY, high)));
+                // As in Prometheus, whose own tests say so, a cut below 0 takes the first bucket away, though all of it is taken to
+                // be above 0.
+                if low >= 0.0 || bounds[0] <= 0.0 || low == f64::NEG_INFINITY {
+                    let mut above = h.clone();
+                    above.keep_above(low);
+                    prop_assert!(alike(above.count.total(), share(low, f64::INFINITY)));
+                }
+            }
+        }
     }
 
     #[test]
