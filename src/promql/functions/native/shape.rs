@@ -53,7 +53,7 @@ impl Native {
                 return (found.lower, None);
             }
         } else {
-            self.narrow_zero(&mut found);
+            self.narrow(&mut found);
         }
         count = count.min(observations);
         if count < rank {
@@ -77,9 +77,14 @@ impl Native {
         (value, note)
     }
 
-    /// With observations on one side only, the zero bucket ends at 0.
-    fn narrow_zero(&self, bucket: &mut Bucket) {
-        if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
+    /// With observations on one side only, the zero bucket ends at 0. Custom buckets have none, but of these the first
+    /// begins at 0 where it can.
+    fn narrow(&self, bucket: &mut Bucket) {
+        if self.is_custom() {
+            if bucket.lower == f64::NEG_INFINITY && bucket.upper > 0.0 {
+                bucket.lower = 0.0;
+            }
+        } else if bucket.lower <= 0.0 && bucket.upper >= 0.0 {
             if self.negative.is_empty() && !self.positive.is_empty() {
                 bucket.lower = 0.0;
             } else if self.positive.is_empty() && !self.negative.is_empty() {
@@ -102,8 +107,8 @@ impl Native {
             let mut rank = 0.0;
             for bucket in &buckets {
                 let mut bucket = *bucket;
-                let spans_zero = bucket.lower <= 0.0 && bucket.upper >= 0.0;
-                self.narrow_zero(&mut bucket);
+                let linear = self.is_custom() || (bucket.lower <= 0.0 && bucket.upper >= 0.0);
+                self.narrow(&mut bucket);
                 if bucket.lower >= value {
                     return Some(rank);
                 }
@@ -112,7 +117,7 @@ impl Native {
                     return Some(if bucket.lower == f64::NEG_INFINITY {
                         bucket.count
                     } else {
-                        rank + bucket.count * bucket.share_below(value, self.is_custom() || spans_zero)
+                        rank + bucket.count * bucket.share_below(value, linear)
                     });
                 }
                 rank += bucket.count;
