@@ -7,7 +7,7 @@
 //! - [`compare`] says what differs, [`known`] what is meant to differ,
 //! - [`floats`] asks both for functions of floats, which are the same to the last bit,
 //! - [`text`] asks both about expressions instead of data, [`samples`] how much they look at for their answers, [`neutral`]
-//!   asks us alone with optimisations on and off.
+//!   asks us alone with optimisations on and off, [`pieces`] with answers that were kept before.
 //!
 //! `DIFF_SEED` names the first seed (default 1), `DIFF_RUNS` how many expressions to ask (default 1000). Each seed has
 //! data and servers of its own and asks [`PER_SEED`] expressions, each at one time and on a grid of steps.
@@ -21,6 +21,7 @@ mod grammar;
 mod known;
 mod neutral;
 mod peers;
+mod pieces;
 mod random;
 mod samples;
 mod text;
