@@ -23,6 +23,7 @@ mod scenarios {
     mod lifecycle;
     mod listening;
     mod logs;
+    mod live_files;
     mod memory;
     mod power_cut;
     mod process;
