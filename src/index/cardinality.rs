@@ -5,8 +5,6 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, collections::BinaryHeap, sync::Arc};
 
-use fst::{Streamer, map::OpBuilder};
-
 use super::{IndexError, Segment, head::Head, pair};
 use crate::{model::METRIC_NAME, seams::status::Cardinality};
 
@@ -36,13 +34,12 @@ pub(super) fn sum(listed: Vec<(Vec<u8>, u64)>) -> Counts {
 /// The heaviest entries of segments and heads together.
 pub(super) fn summarize(segments: &[Arc<Segment>], mut heads: Counts, limit: usize) -> Result<Cardinality, IndexError> {
     let mut summary = Summary { limit, ..Summary::default() };
-    let dictionaries: OpBuilder<'_> = segments.iter().map(|segment| segment.dictionary().stream()).collect();
-    let mut union = dictionaries.union();
-    while let Some((key, places)) = union.next() {
+    let mut union = Segment::all_keys(segments)?;
+    while let Some((key, places)) = union.next()? {
         let mut count = heads.remove(key).unwrap_or(0);
-        for place in places {
-            if let Some(segment) = segments.get(place.index) {
-                count += segment.stored(place.value).count()?;
+        for (number, value) in places {
+            if let Some(segment) = segments.get(*number) {
+                count += segment.stored(*value).count()?;
             }
         }
         summary.take(key, count);

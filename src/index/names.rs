@@ -16,30 +16,9 @@ pub(super) const CHEAP: u64 = 1000;
 
 /// Adds the names of the labels of `part`'s series, of those in `filter` only if there is one.
 pub(super) fn names(part: &dyn Part, filter: Option<&RoaringBitmap>, out: &mut Distinct<'_>) -> Result<(), IndexError> {
-    let Some(wanted) = narrowed(part, filter) else {
-        return part.names().iter().try_for_each(|name| out.add(name));
-    };
-    let mut left = worth_asking(part, &wanted);
-    for name in part.names() {
-        if left == 0 || wanted.is_empty() {
-            break;
-        }
-        if !out.lacks(&name) {
-            continue;
-        }
-        let mut found = false;
-        part.scan(&name, "", &mut |_, postings| {
-            found = intersects(part, postings, &wanted, &mut left)?;
-            Ok(if found || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-        })?;
-        if found {
-            out.add(&name)?;
-        }
-    }
-    if left == 0 {
-        return walk_names(part, &wanted, out);
-    }
-    Ok(())
+    let wanted = narrowed(part, filter);
+    let asked = ask_names(part, wanted.as_ref(), out);
+    if told(part, asked)? { Ok(()) } else { walk_names(part, wanted.as_ref().unwrap_or(part.ids()), out) }
 }
 
 /// Adds the values of label `name` in `part`'s series, in those in `filter` only if there is one.
@@ -49,47 +28,75 @@ pub(super) fn values(
     filter: Option<&RoaringBitmap>,
     out: &mut Distinct<'_>,
 ) -> Result<(), IndexError> {
-    let Some(wanted) = narrowed(part, filter) else {
-        return part.scan(name, "", &mut |value, _| {
+    let wanted = narrowed(part, filter);
+    let asked = ask_values(part, name, wanted.as_ref(), out);
+    if told(part, asked)? { Ok(()) } else { walk_values(part, name, wanted.as_ref().unwrap_or(part.ids()), out) }
+}
+
+/// Whether asking the dictionary and the postings told all. Where they are damaged, the labels have to be walked.
+fn told(part: &dyn Part, asked: Result<bool, IndexError>) -> Result<bool, IndexError> {
+    asked.or_else(|error| part.work_around(error).map(|()| false))
+}
+
+/// Adds names by the dictionary, those of the series in `wanted` only if it is there. Says whether that were all.
+fn ask_names(part: &dyn Part, wanted: Option<&RoaringBitmap>, out: &mut Distinct<'_>) -> Result<bool, IndexError> {
+    let names = part.names()?;
+    let Some(wanted) = wanted else {
+        names.iter().try_for_each(|name| out.add(name))?;
+        return Ok(true);
+    };
+    let mut left = worth_asking(part, wanted);
+    for name in names {
+        if left == 0 || wanted.is_empty() {
+            break;
+        }
+        if !out.lacks(&name) {
+            continue;
+        }
+        let mut found = false;
+        part.scan(&name, "", &mut |_, postings| {
+            found = intersects(postings, wanted, &mut left)?;
+            Ok(if found || left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if found {
+            out.add(&name)?;
+        }
+    }
+    Ok(left > 0)
+}
+
+/// Adds values by the dictionary, likewise.
+fn ask_values(
+    part: &dyn Part,
+    name: &str,
+    wanted: Option<&RoaringBitmap>,
+    out: &mut Distinct<'_>,
+) -> Result<bool, IndexError> {
+    let Some(wanted) = wanted else {
+        part.scan(name, "", &mut |value, _| {
             out.add(value)?;
             Ok(ControlFlow::Continue(()))
-        });
+        })?;
+        return Ok(true);
     };
     if wanted.is_empty() {
-        return Ok(());
+        return Ok(true);
     }
-    let mut left = worth_asking(part, &wanted);
+    let mut left = worth_asking(part, wanted);
     part.scan(name, "", &mut |value, postings| {
-        if out.lacks(value) && intersects(part, postings, &wanted, &mut left)? {
+        if out.lacks(value) && intersects(postings, wanted, &mut left)? {
             out.add(value)?;
         }
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    if left == 0 {
-        return walk_values(part, name, &wanted, out);
-    }
-    Ok(())
+    Ok(left > 0)
 }
 
-/// Whether the postings have one of the series wanted; takes what that cost off `left`. When they are damaged, the labels
-/// have to be walked.
-fn intersects(
-    part: &dyn Part,
-    postings: Postings<'_>,
-    wanted: &RoaringBitmap,
-    left: &mut u64,
-) -> Result<bool, IndexError> {
-    match postings.intersects(wanted) {
-        Ok((found, cost)) => {
-            *left = left.saturating_sub(cost);
-            Ok(found)
-        }
-        Err(error) => {
-            part.work_around(error)?;
-            *left = 0;
-            Ok(false)
-        }
-    }
+/// Whether the postings have one of the series wanted; takes what that cost off `left`.
+fn intersects(postings: Postings<'_>, wanted: &RoaringBitmap, left: &mut u64) -> Result<bool, IndexError> {
+    let (found, cost) = postings.intersects(wanted)?;
+    *left = left.saturating_sub(cost);
+    Ok(found)
 }
 
 /// The series asked for, or `None` when all of the part are.

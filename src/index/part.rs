@@ -23,7 +23,7 @@ pub(super) trait Part {
     fn ids(&self) -> &RoaringBitmap;
 
     /// The series with this label pair, if there are any.
-    fn postings(&self, name: &str, value: &str) -> Option<Postings<'_>>;
+    fn postings(&self, name: &str, value: &str) -> Result<Option<Postings<'_>>, IndexError>;
 
     /// Visits the values of `name` that start with `prefix`, in no promised order.
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError>;
@@ -39,7 +39,7 @@ pub(super) trait Part {
     }
 
     /// The names of its labels, in no promised order.
-    fn names(&self) -> Vec<String>;
+    fn names(&self) -> Result<Vec<String>, IndexError>;
 
     /// Those of `ids` whose labels can be read.
     fn with_labels(&self, ids: RoaringBitmap) -> Result<RoaringBitmap, IndexError> {

@@ -13,7 +13,11 @@ use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, names, part::Part, postings::Gather};
+use super::{
+    IndexError, names,
+    part::Part,
+    postings::{Gather, Postings},
+};
 use crate::model::{MatchOp, Matcher};
 
 /// So many series are matched one by one, wherever they lie.
@@ -30,7 +34,7 @@ pub(super) fn find(part: &dyn Part, matchers: &[Matcher]) -> Result<RoaringBitma
             Some(found) if scans(matcher) && few(part, &found) => part.filter(&found, matcher)?,
             found => match collect(part, matcher, found.as_ref()) {
                 Ok(set) => narrow(part, found, matcher, set),
-                // Damaged postings: labels tell the same, only slower.
+                // Damaged postings or dictionary: labels tell the same, only slower.
                 Err(error) => {
                     part.work_around(error)?;
                     part.filter(found.as_ref().unwrap_or(part.ids()), matcher)?
@@ -62,9 +66,9 @@ fn series_of(part: &dyn Part, matcher: &Matcher) -> u64 {
     if values.len() > FEW_VALUES {
         return u64::MAX;
     }
-    let postings = values.iter().filter_map(|value| part.postings(matcher.name(), value));
-    // Damaged postings will be met again.
-    postings.map(|postings| postings.count().unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
+    let count = |value: &String| part.postings(matcher.name(), value)?.map_or(Ok(0), Postings::count);
+    // Damage will be met again.
+    values.iter().map(|value| count(value).unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
 }
 
 /// Whether series with these matchers are found by looking up values, without searching for any.
@@ -119,7 +123,7 @@ fn collect(part: &dyn Part, matcher: &Matcher, found: Option<&RoaringBitmap>) ->
     match matcher.literals() {
         Some(literals) if wanted => {
             for value in literals.iter().filter(|v| !v.is_empty()) {
-                if let Some(postings) = part.postings(matcher.name(), value) {
+                if let Some(postings) = part.postings(matcher.name(), value)? {
                     postings.add_to(&mut gather)?;
                 }
             }

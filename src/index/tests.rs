@@ -173,7 +173,7 @@ fn a_segment_of_many_pages_answers_for_each_series() {
         assert_eq!(segment.labels(SeriesId(id.0 + 1)).unwrap(), None);
     }
     assert_eq!(segment.find_id(&realistic(3000)).unwrap(), None);
-    assert_eq!(segment.label_names().len(), 10);
+    assert_eq!(segment.label_names().unwrap().len(), 10);
     assert_eq!(segment.label_values("le").unwrap(), ["0.005", "0.01", "0.1", "1", "10"]);
     assert_eq!(segment.postings(&Matcher::equal("method", "PUT")).unwrap().len(), 990);
     segment.verify().unwrap();
@@ -238,7 +238,7 @@ fn a_merge_keeps_what_it_is_told_and_takes_the_place_of_the_old() {
     let none = Segment::merge(&disk, &path(11), &old, &RoaringBitmap::new()).unwrap();
     assert_eq!((none.series, none.pairs), (0, 0));
     let empty = Segment::open(&disk, &path(11)).unwrap();
-    assert!(empty.find_id(&realistic(0)).unwrap().is_none() && empty.label_names().is_empty());
+    assert!(empty.find_id(&realistic(0)).unwrap().is_none() && empty.label_names().unwrap().is_empty());
 }
 
 /// Names with common prefixes, values likewise, and a few odd ones.

@@ -87,8 +87,9 @@ impl Section {
 }
 
 impl Block {
-    /// How many bytes the block that `bytes` begin with has, without its checksum, if they can begin with one.
-    pub(super) fn extent(bytes: &[u8]) -> Option<usize> {
+    /// How many bytes the block that `bytes` begin with has, without its checksum, if they can begin with one of at most
+    /// `most`. They need to have its directory only.
+    pub(super) fn extent(bytes: &[u8], most: usize) -> Option<usize> {
         let mut input = bytes;
         let mut word = || {
             let (word, rest) = input.split_first_chunk::<4>()?;
@@ -103,7 +104,7 @@ impl Block {
         let mut times = 0usize;
         for _ in 0..columns {
             varint::get_at_most(input, MAX_SAMPLES, what).ok()?;
-            times = times.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+            times = times.checked_add(varint::get_at_most(input, most, what).ok()?)?;
         }
         let pieces = varint::get_at_most(input, input.len(), what).ok()?;
         let (mut values, mut histograms) = (0usize, 0usize);
@@ -112,7 +113,7 @@ impl Block {
             for (flag, section) in [(FLOATS, &mut values), (HISTOGRAMS, &mut histograms)] {
                 if head & flag != 0 {
                     varint::get_at_most(input, columns, what).ok()?;
-                    *section = section.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+                    *section = section.checked_add(varint::get_at_most(input, most, what).ok()?)?;
                 }
             }
         }
@@ -120,7 +121,7 @@ impl Block {
         if !input.is_empty() {
             let columns = varint::get_at_most(input, input.len(), what).ok()?;
             for _ in 0..columns {
-                starts = starts.checked_add(varint::get_at_most(input, bytes.len(), what).ok()?)?;
+                starts = starts.checked_add(varint::get_at_most(input, most, what).ok()?)?;
             }
             for _ in 0..varint::get_at_most(input, input.len() / 2, what).ok()? {
                 varint::get(input, what).ok()?;
@@ -131,7 +132,7 @@ impl Block {
         [directory_len, times_len, values_len, histograms, starts]
             .into_iter()
             .try_fold(12usize, usize::checked_add)
-            .filter(|len| whole && *len <= bytes.len())
+            .filter(|len| whole && *len <= most)
     }
 
     /// Takes apart the bytes of a block, without its checksum.

@@ -3,14 +3,22 @@
 //! A block says how long it is (its directory lists all columns) and has its own checksum, so the blocks of a table can be found
 //! without the block index: where one ends the next begins, and behind damage the next one is searched byte by byte.
 
-use std::{ops::Range, path::Path, sync::Arc};
+use std::{io, ops::Range, path::Path, sync::Arc};
 
 use super::{SstError, TableWriter, block::Block, footer, footer::Footer};
 use crate::{
     codec::checksum::crc32,
     model::{SeriesBuf, TimeRange},
-    seams::{append::SeriesId, env::Disk},
+    seams::{
+        append::SeriesId,
+        env::{Disk, Window},
+    },
 };
+
+/// A block's directory takes no more than this.
+const DIRECTORY: usize = 256 << 10;
+/// Nor does a block, which is closed soon after 16 KiB, but has at least one histogram.
+const BLOCK: usize = 64 << 20;
 
 /// What a salvage found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,22 +70,23 @@ fn scan(
     take: &mut dyn FnMut(SeriesId, &SeriesBuf) -> Result<bool, SstError>,
 ) -> Result<Salvage, SstError> {
     let file = disk.open(path).map_err(SstError::io(path, "opening the table"))?;
-    let mapped = file.map().map_err(SstError::io(path, "mapping the table"))?;
-    let bytes: &[u8] = mapped.as_ref();
-    let footer = bytes.last_chunk::<{ footer::LEN }>().map(|f| Footer::decode(f, bytes.len() as u64, path));
-    let blocks_end = footer.and_then(Result::ok).and_then(|f| usize::try_from(f.index_at).ok());
-    let end = blocks_end.unwrap_or(bytes.len());
+    let reading = |error| SstError::io(path, "reading the table")(error);
+    let mut window = Window::new(file);
+    let len = window.file_len();
+    let footer = window.get(len.saturating_sub(footer::LEN as u64), footer::LEN).map_err(reading)?;
+    let footer = footer.last_chunk::<{ footer::LEN }>().map(|footer| Footer::decode(footer, len, path));
+    let blocks_end = footer.and_then(Result::ok).map(|footer| footer.index_at);
+    let end = blocks_end.unwrap_or(len);
     let mut found = Salvage::default();
     let (mut at, mut good_until) = (0, 0);
     let mut samples = SeriesBuf::default();
     while at < end {
-        let rest = bytes.get(at..end).unwrap_or_default();
-        let Some((block, len)) = whole_block(rest) else {
+        let Some((block, len)) = whole_block(&mut window, at, end).map_err(reading)? else {
             at += 1;
             continue;
         };
         if good_until < at {
-            found.gaps.push(good_until as u64..at as u64);
+            found.gaps.push(good_until..at);
         }
         let mut piece = 0;
         while let Some(id) = block.id(piece) {
@@ -92,7 +101,7 @@ fn scan(
         good_until = at;
     }
     if good_until < end {
-        let rest = good_until as u64..end as u64;
+        let rest = good_until..end;
         match blocks_end {
             Some(_) => found.gaps.push(rest),
             None => found.unknown = Some(rest),
@@ -101,13 +110,15 @@ fn scan(
     Ok(found)
 }
 
-/// The block that `bytes` begin with, and its length.
-fn whole_block(bytes: &[u8]) -> Option<(Block, usize)> {
-    let len = Block::extent(bytes)?;
-    let (body, rest) = bytes.split_at_checked(len)?;
-    let crc = rest.first_chunk::<4>()?;
+/// The block at `at` that ends before `end`, and its length with its checksum.
+fn whole_block(window: &mut Window, at: u64, end: u64) -> io::Result<Option<(Block, u64)>> {
+    let left = usize::try_from(end - at).unwrap_or(usize::MAX);
+    let begun = window.get(at, left.min(DIRECTORY))?;
+    let Some(len) = Block::extent(begun, left.saturating_sub(4).min(BLOCK)) else { return Ok(None) };
+    let bytes = window.get(at, len + 4)?;
+    let Some((body, crc)) = bytes.split_last_chunk::<4>() else { return Ok(None) };
     if crc32(body) != u32::from_le_bytes(*crc) {
-        return None;
+        return Ok(None);
     }
-    Some((Block::parse(body.to_vec()).ok()?, len + 4))
+    Ok(Block::parse(body.to_vec()).ok().map(|block| (block, len as u64 + 4)))
 }

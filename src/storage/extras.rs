@@ -32,10 +32,7 @@ use super::{
 };
 use crate::{
     codec::checksum::{crc32, crc32_of},
-    seams::{
-        append::Batch,
-        env::{Disk, Mapped},
-    },
+    seams::{append::Batch, env::Disk},
     wal,
 };
 
@@ -90,24 +87,24 @@ fn encode(batches: impl Iterator<Item = Batch>) -> Vec<u8> {
 }
 
 /// The file's bytes; `None` when there is none.
-fn read(disk: &dyn Disk) -> Result<Option<Mapped>, OpenError> {
+fn read(disk: &dyn Disk) -> Result<Option<Vec<u8>>, OpenError> {
     let io = |source| OpenError::Io { what: "reading EXTRAS".to_owned(), source };
     match disk.open(Path::new(layout::EXTRAS)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        opened => opened.and_then(|file| file.map()).map(Some).map_err(io),
+        opened => opened.and_then(|file| file.read_all()).map(Some).map_err(io),
     }
 }
 
 /// What is damaged in the file, if it is there and something is.
 pub(super) fn check(disk: &dyn Disk) -> Result<Option<String>, OpenError> {
     let Some(bytes) = read(disk)? else { return Ok(None) };
-    Ok(decode(bytes.as_ref())?.1)
+    Ok(decode(&bytes)?.1)
 }
 
 /// Writes the file anew with what is whole in it, and keeps the damaged one in quarantine.
 pub(super) fn mend(disk: &dyn Disk) -> Result<(), OpenError> {
     let Some(bytes) = read(disk)? else { return Ok(()) };
-    let (batches, _) = decode(bytes.as_ref())?;
+    let (batches, _) = decode(&bytes)?;
     let dir = Path::new(layout::QUARANTINE);
     let io = |what: &'static str| move |source| OpenError::Io { what: what.to_owned(), source };
     disk.create_dir(dir).map_err(io("creating quarantine/"))?;
@@ -119,13 +116,13 @@ pub(super) fn mend(disk: &dyn Disk) -> Result<(), OpenError> {
 /// Copies the file, if there is one, as it is.
 pub(super) fn copy(from: &dyn Disk, to: &dyn Disk) -> Result<(), OpenError> {
     let Some(bytes) = read(from)? else { return Ok(()) };
-    Ok(write(to, bytes.as_ref())?)
+    Ok(write(to, &bytes)?)
 }
 
 /// Fills both tables from the file. What is damaged is left out and reported.
 pub(super) fn load(shared: &Shared) -> Result<(), OpenError> {
     let Some(bytes) = read(&*shared.disk)? else { return Ok(()) };
-    let (batches, damage) = decode(bytes.as_ref())?;
+    let (batches, damage) = decode(&bytes)?;
     for batch in batches {
         batch.exemplars.iter().for_each(|(id, _)| shared.index.reserve(*id));
         shared.exemplars.lock().add(batch.exemplars);

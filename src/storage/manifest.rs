@@ -147,8 +147,7 @@ impl Manifest {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io(error)),
         };
-        let mapped = file.map().map_err(io)?;
-        let bytes: &[u8] = mapped.as_ref();
+        let bytes = file.read_all().map_err(io)?;
         let (first, second) = bytes.split_at(bytes.len() / 2);
         match (Self::decode(first), Self::decode(second)) {
             (Ok(manifest), Ok(_)) => Ok(Some(Read { manifest, damaged_copy: None })),

@@ -16,7 +16,6 @@ mod frame;
 pub mod record;
 mod replay;
 mod segment;
-mod window;
 mod writer;
 
 pub use error::WalError;

@@ -18,9 +18,8 @@ use super::{
     frame::{HEAD, Head},
     path_of,
     segment::{HEADER, Header, segments},
-    window::Window,
 };
-use crate::seams::env::Disk;
+use crate::seams::env::{Disk, Window};
 
 /// Where a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,7 +99,7 @@ pub fn replay<E: From<WalError>>(
     for (i, &number) in numbers.iter().enumerate() {
         let path = path_of(dir, number);
         let mut window = open(disk, &path)?;
-        let header = Header::decode(window.get(0, HEADER)?, number, &path)?;
+        let header = header_in(&mut window, number, &path)?;
         // A segment nothing was ever committed to is no loss: its name may not have reached the disk.
         let was_empty = header.is_some_and(|h| h.previous == Some(0));
         let missing = (number - expected).saturating_sub(u64::from(was_empty));
@@ -116,7 +115,7 @@ pub fn replay<E: From<WalError>>(
         };
         let stated = next.and_then(|next| next.previous);
         let begun = newest == Some(number) || next.is_some_and(|next| next.previous.is_none());
-        let mut segment = Segment { number, window, stated, begun, report: &mut report };
+        let mut segment = Segment { number, path: &path, window, stated, begun, report: &mut report };
         let valid = segment.read(header.is_some(), visit)?;
         report.segments += 1;
         report.last = Some((number, valid));
@@ -135,13 +134,17 @@ pub fn replay<E: From<WalError>>(
     Ok(report)
 }
 
-fn open<'a>(disk: &dyn Disk, path: &'a Path) -> Result<Window<'a>, WalError> {
-    Ok(Window::new(disk.open(path).map_err(WalError::io(path, "opening"))?, path))
+fn open(disk: &dyn Disk, path: &Path) -> Result<Window, WalError> {
+    Ok(Window::new(disk.open(path).map_err(WalError::io(path, "opening"))?))
 }
 
 fn header_of(disk: &dyn Disk, dir: &Path, number: u64) -> Result<Option<Header>, WalError> {
     let path = path_of(dir, number);
-    Header::decode(open(disk, &path)?.get(0, HEADER)?, number, &path)
+    header_in(&mut open(disk, &path)?, number, &path)
+}
+
+fn header_in(window: &mut Window, number: u64, path: &Path) -> Result<Option<Header>, WalError> {
+    Header::decode(window.get(0, HEADER).map_err(WalError::io(path, "reading"))?, number, path)
 }
 
 /// Reports that so many segments from `expected` on are missing, one or several.
@@ -154,7 +157,8 @@ fn note_missing(report: &mut ReplayReport, expected: u64, missing: u64, [one, se
 
 struct Segment<'a> {
     number: u64,
-    window: Window<'a>,
+    path: &'a Path,
+    window: Window,
     /// The valid length, where the next segment states it.
     stated: Option<u64>,
     /// Whether it is known that its first commit was through: it is noted, or the next segment can't vouch for it, as one
@@ -177,7 +181,7 @@ impl Segment<'_> {
                 at += 1;
                 continue;
             };
-            let frame = self.window.get(at, head.frame_len())?;
+            let frame = self.window.get(at, head.frame_len()).map_err(WalError::io(self.path, "reading"))?;
             let payload = frame.get(HEAD..).unwrap_or_default();
             if head.vouches_for(payload) {
                 if let Some((from, reason)) = bad.take() {
@@ -204,7 +208,8 @@ impl Segment<'_> {
 
     /// The head of a frame at `at` that ends by `end`.
     fn head(&mut self, at: u64, end: u64) -> Result<Option<Head>, WalError> {
-        let head = Head::decode(self.window.get(at, HEAD)?, self.number, at);
+        let head = self.window.get(at, HEAD).map_err(WalError::io(self.path, "reading"))?;
+        let head = Head::decode(head, self.number, at);
         Ok(head.filter(|h| h.frame_len() as u64 <= end - at))
     }
 

@@ -54,6 +54,11 @@ impl Head {
         self.series.len()
     }
 
+    /// The names of its labels.
+    pub(super) fn label_names(&self) -> impl Iterator<Item = &str> {
+        self.names.keys().map(|name| &**name)
+    }
+
     /// How many distinct label pairs there are.
     pub(super) fn pair_count(&self) -> usize {
         self.pairs.len()
@@ -161,10 +166,10 @@ impl Part for Head {
         &self.ids
     }
 
-    fn postings(&self, name: &str, value: &str) -> Option<Postings<'_>> {
+    fn postings(&self, name: &str, value: &str) -> Result<Option<Postings<'_>>, IndexError> {
         let mut bytes = Vec::new();
         pair::canonical(name.as_bytes(), value.as_bytes(), &mut bytes);
-        self.pairs.find(&bytes).and_then(|number| self.pairs.postings(number))
+        Ok(self.pairs.find(&bytes).and_then(|number| self.pairs.postings(number)))
     }
 
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError> {
@@ -180,8 +185,8 @@ impl Part for Head {
         Ok(())
     }
 
-    fn names(&self) -> Vec<String> {
-        self.names.keys().map(|name| name.to_string()).collect()
+    fn names(&self) -> Result<Vec<String>, IndexError> {
+        Ok(self.label_names().map(str::to_owned).collect())
     }
 
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {

@@ -5,7 +5,6 @@ use std::{
     path::Path,
 };
 
-use fst::Streamer;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
@@ -56,8 +55,8 @@ impl Segment {
             note(self.audit_page(n, &mut ids, &mut labels), found)?;
         }
         let mut postings = Tally::default();
-        let mut stream = self.dictionary.stream();
-        while let Some((key, value)) = stream.next() {
+        let mut pairs = self.keys_from(b"", None)?;
+        while let Some((key, value)) = pairs.next()? {
             let mut gather = Gather::default();
             note(self.stored(value).add_to(&mut gather), found)?;
             postings.add(key, gather.finish());

@@ -1,4 +1,5 @@
-//! Pages of series tables that stay in memory after they were unpacked, of all segments, within one budget.
+//! Pages of series tables that stay in memory after they were unpacked, and pages of dictionaries, of all segments, within
+//! one budget.
 //!
 //! Pages stand in a queue. The one in front goes when room is needed, unless it was asked for again since it last stood
 //! there: then it goes to the back. So a walk through everything leaves what lookups come back to.
@@ -19,6 +20,9 @@ use super::page::Page;
 /// Memory for pages unless something else is said (bytes).
 const DEFAULT_BYTES: usize = 4 << 20;
 
+/// What a page of a dictionary takes besides its bytes, with its places here.
+const DICTIONARY_PAGE_BYTES: usize = 100;
+
 /// Unpacked pages. Any number of threads may use it.
 pub struct PageCache {
     state: Mutex<State>,
@@ -26,8 +30,30 @@ pub struct PageCache {
     next_segment: AtomicU64,
 }
 
-/// A segment's number in the process, and a page's in the segment.
-type Key = (u64, usize);
+/// A segment's number in the process, what a page is of, and its number there.
+type Key = (u64, Of, usize);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Of {
+    Series,
+    Dictionary,
+}
+
+/// A page.
+#[derive(Clone)]
+enum Kept {
+    Series(Arc<Page>),
+    Dictionary(Arc<[u8]>),
+}
+
+impl Kept {
+    fn memory(&self) -> usize {
+        match self {
+            Self::Series(page) => page.memory(),
+            Self::Dictionary(bytes) => bytes.len() + DICTIONARY_PAGE_BYTES,
+        }
+    }
+}
 
 #[derive(Default)]
 struct State {
@@ -37,7 +63,7 @@ struct State {
 }
 
 struct Held {
-    page: Arc<Page>,
+    page: Kept,
     wanted: bool,
 }
 
@@ -66,26 +92,49 @@ impl PageCache {
     }
 
     pub(super) fn get(&self, segment: u64, number: usize) -> Option<Arc<Page>> {
+        match self.kept((segment, Of::Series, number))? {
+            Kept::Series(page) => Some(page),
+            Kept::Dictionary(_) => None,
+        }
+    }
+
+    /// A page of a dictionary.
+    pub(super) fn get_dictionary(&self, segment: u64, number: usize) -> Option<Arc<[u8]>> {
+        match self.kept((segment, Of::Dictionary, number))? {
+            Kept::Dictionary(bytes) => Some(bytes),
+            Kept::Series(_) => None,
+        }
+    }
+
+    fn kept(&self, key: Key) -> Option<Kept> {
         let mut state = self.state.lock();
-        let held = state.pages.get_mut(&(segment, number))?;
+        let held = state.pages.get_mut(&key)?;
         held.wanted = true;
-        Some(Arc::clone(&held.page))
+        Some(held.page.clone())
     }
 
     /// Whether a page is here; that doesn't count as asking for it.
     pub(super) fn has(&self, segment: u64, number: usize) -> bool {
-        self.state.lock().pages.contains_key(&(segment, number))
+        self.state.lock().pages.contains_key(&(segment, Of::Series, number))
     }
 
     pub(super) fn put(&self, segment: u64, number: usize, page: &Arc<Page>) {
+        self.keep((segment, Of::Series, number), Kept::Series(Arc::clone(page)));
+    }
+
+    /// Takes a page of a dictionary in.
+    pub(super) fn put_dictionary(&self, segment: u64, number: usize, bytes: &Arc<[u8]>) {
+        self.keep((segment, Of::Dictionary, number), Kept::Dictionary(Arc::clone(bytes)));
+    }
+
+    fn keep(&self, key: Key, page: Kept) {
         let memory = page.memory();
         let mut state = self.state.lock();
-        let key = (segment, number);
         if memory > self.limit || state.pages.contains_key(&key) {
             return;
         }
         while state.bytes + memory > self.limit && state.make_room() {}
-        state.pages.insert(key, Held { page: Arc::clone(page), wanted: false });
+        state.pages.insert(key, Held { page, wanted: false });
         state.queue.push_back(key);
         state.bytes += memory;
     }

@@ -4,7 +4,6 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap, sync::Arc};
 
-use fst::{Streamer, map::OpBuilder};
 use roaring::RoaringBitmap;
 
 use super::{IndexError, Segment, page::Page, writer::SegmentWriter};
@@ -34,13 +33,12 @@ pub(super) fn merge(
     }
     writer.finish_series()?;
 
-    let dictionaries: OpBuilder<'_> = segments.iter().map(|segment| segment.dictionary().stream()).collect();
-    let mut union = dictionaries.union();
-    while let Some((key, places)) = union.next() {
+    let mut union = Segment::all_keys(segments)?;
+    while let Some((key, places)) = union.next()? {
         let mut gather = Gather::default();
-        for place in places {
-            if let Some(segment) = segments.get(place.index) {
-                segment.stored(place.value).add_to(&mut gather)?;
+        for (number, value) in places {
+            if let Some(segment) = segments.get(*number) {
+                segment.stored(*value).add_to(&mut gather)?;
             }
         }
         writer.add_pair(key, gather.finish() & keep)?;

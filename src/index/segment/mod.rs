@@ -1,7 +1,7 @@
 //! The part on disk: an immutable file of series. `format` has its layout.
 //!
-//! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. The
-//! dictionary is mapped and was checked as a whole; everything else is read in pages, each checked before it is used.
+//! In memory an open segment keeps page indexes, the Bloom filter and the bitmap of its ids: a few bytes a series. Everything
+//! else, the dictionary too, which was checked as a whole, is read in pages, each checked before it is used.
 
 mod audit;
 mod bloom;
@@ -21,7 +21,6 @@ mod writer;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
 
-use fst::{IntoStreamer, Map, Streamer};
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -29,12 +28,13 @@ pub(super) use self::writer::write_heads;
 pub use self::{audit::SavedSegment, cache::PageCache, hole::IndexHole};
 use self::{
     bloom::Bloom,
+    dictionary::{Checksums, Keys, Pages, Reader, Union},
     format::{Footer, Section},
     hole::Holes,
     keys::KeyIndex,
     page::Page,
     pages::PageIndex,
-    source::{Part as FilePart, Source},
+    source::Source,
     writer::SegmentWriter,
 };
 use super::{
@@ -77,7 +77,7 @@ pub struct Segment {
     keys: KeyIndex,
     bloom: Bloom,
     ids: RoaringBitmap,
-    dictionary: Map<FilePart>,
+    dictionary: Checksums,
     cache: Arc<PageCache>,
     /// Its name in the cache.
     number: u64,
@@ -126,8 +126,8 @@ impl Segment {
         Self::open_with(disk, path, Arc::default())
     }
 
-    /// Opens a segment and checks what it keeps in memory or maps; pages are checked as they are read, and stay in `cache`
-    /// for those who read them again.
+    /// Opens a segment and checks what it keeps in memory, and the dictionary; pages are checked as they are read, and stay in
+    /// `cache` for those who read them again.
     ///
     /// # Errors
     /// When the disk refuses, the file is damaged or of a newer version.
@@ -141,22 +141,11 @@ impl Segment {
             .map_err(|error| source.damaged("the id bitmap", &footer, Section::Ids, &error.to_string()))?;
         let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?, &footer, &ids)
             .ok_or_else(|| source.damaged("the key index", &footer, Section::KeyIndex, "it contradicts itself"))?;
-        let damaged = |why: &str| source.damaged("the dictionary", &footer, Section::Dictionary, why);
-        let dictionary = source.map_section(&footer, Section::Dictionary)?;
-        dictionary::check(dictionary.as_ref(), footer.pairs).map_err(damaged)?;
-        let dictionary = Map::new(dictionary).map_err(|error| damaged(&error.to_string()))?;
-        Ok(Self {
-            source,
-            footer,
-            pages,
-            keys,
-            bloom,
-            ids,
-            dictionary,
-            number: cache.segment_number(),
-            cache,
-            holes: Holes::default(),
-        })
+        let dictionary = Checksums::of(&source, &footer)?;
+        let (number, holes) = (cache.segment_number(), Holes::default());
+        let segment = Self { source, footer, pages, keys, bloom, ids, dictionary, number, cache, holes };
+        dictionary::check(&mut Reader::new(&segment), footer.pairs)?.map_err(|why| segment.damaged(0, why))?;
+        Ok(segment)
     }
 
     /// Its numbers.
@@ -221,17 +210,19 @@ impl Segment {
     }
 
     /// The names of its labels, sorted.
-    #[must_use]
-    pub fn label_names(&self) -> Vec<String> {
-        let mut names = Part::names(self);
+    ///
+    /// # Errors
+    /// When the dictionary can't be read or is damaged.
+    pub fn label_names(&self) -> Result<Vec<String>, IndexError> {
+        let mut names = Part::names(self)?;
         names.sort_unstable();
-        names
+        Ok(names)
     }
 
     /// The values of label `name`, sorted.
     ///
     /// # Errors
-    /// None at present: the dictionary was checked when the segment was opened.
+    /// When the dictionary can't be read or is damaged.
     pub fn label_values(&self, name: &str) -> Result<Vec<String>, IndexError> {
         let mut values = Vec::new();
         self.scan(name, "", &mut |value, _| {
@@ -270,9 +261,15 @@ impl Segment {
         postings::count(&self.source, &self.footer, at)
     }
 
-    /// All pairs: dictionary keys and what [`Self::stored`] turns into postings.
-    pub(super) fn dictionary(&self) -> &Map<FilePart> {
-        &self.dictionary
+    /// Pairs in order, from the key `from` on, up to `end`: dictionary keys and what [`Self::stored`] turns into postings.
+    fn keys_from(&self, from: &[u8], end: Option<Vec<u8>>) -> Result<Keys<'_>, IndexError> {
+        Keys::from(Reader::new(self), from, end)
+    }
+
+    /// The pairs of all these segments in order, with their number there and what [`Self::stored`] turns into postings.
+    pub(super) fn all_keys(segments: &[Arc<Self>]) -> Result<Union<'_>, IndexError> {
+        let keys = segments.iter().map(|segment| segment.keys_from(b"", None));
+        Union::of(keys.collect::<Result<Vec<_>, _>>()?)
     }
 
     /// The postings that a value of the dictionary stands for.
@@ -338,15 +335,37 @@ impl Segment {
     }
 }
 
+/// The dictionary's pages, from the cache or the disk.
+impl Pages for Segment {
+    fn len(&self) -> usize {
+        usize::try_from(self.footer.extent(Section::Dictionary).len).unwrap_or(usize::MAX)
+    }
+
+    fn page(&self, n: usize) -> Result<Arc<[u8]>, IndexError> {
+        if let Some(page) = self.cache.get_dictionary(self.number, n) {
+            return Ok(page);
+        }
+        let read = self.dictionary.read(&self.source, &self.footer, n);
+        let page = read.inspect_err(|error| self.note(error, RoaringBitmap::new()))?;
+        self.cache.put_dictionary(self.number, n, &page);
+        Ok(page)
+    }
+
+    fn damaged(&self, at: usize, why: &str) -> IndexError {
+        let start = self.footer.extent(Section::Dictionary).at;
+        self.source.damaged_at("the dictionary", start.saturating_add(at as u64), why)
+    }
+}
+
 impl Part for Segment {
     fn ids(&self) -> &RoaringBitmap {
         &self.ids
     }
 
-    fn postings(&self, name: &str, value: &str) -> Option<Postings<'_>> {
+    fn postings(&self, name: &str, value: &str) -> Result<Option<Postings<'_>>, IndexError> {
         let mut key = Vec::new();
         pair::key(name.as_bytes(), value.as_bytes(), &mut key);
-        self.dictionary.get(&key).map(|value| self.stored(value))
+        Ok(dictionary::find(&mut Reader::new(self), &key)?.map(|value| self.stored(value)))
     }
 
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError> {
@@ -354,8 +373,8 @@ impl Part for Segment {
         pair::key(name.as_bytes(), prefix.as_bytes(), &mut from);
         // Above every key that starts with `from`, as no value has a byte 0xFF.
         let to = [&from[..], &[SEPARATOR]].concat();
-        let mut stream = self.dictionary.range().ge(&from).lt(&to).into_stream();
-        while let Some((key, value)) = stream.next() {
+        let mut keys = self.keys_from(&from, Some(to))?;
+        while let Some((key, value)) = keys.next()? {
             if let Some((_, text)) = pair::split_key(key)
                 && let ControlFlow::Break(()) = visit(text, self.stored(value))?
             {
@@ -384,21 +403,21 @@ impl Part for Segment {
         }
         let mut take_stored = |value| take(self.stored(value));
         match matcher.automaton() {
-            Some(dfa) if search::each_match(self.dictionary.as_fst(), matcher.name(), dfa, &mut take_stored)? => Ok(()),
+            Some(dfa) if search::each_match(&mut Reader::new(self), matcher.name(), dfa, &mut take_stored)? => Ok(()),
             _ => few(matcher, take, usize::MAX).map(drop),
         }
     }
 
-    fn names(&self) -> Vec<String> {
+    fn names(&self) -> Result<Vec<String>, IndexError> {
         let mut names: Vec<String> = Vec::new();
         let mut above = Vec::new();
-        // From the first key of a name straight to the first key of the next one.
-        while let Some((key, _)) = self.dictionary.range().gt(&above).into_stream().next() {
+        // From the first key of a name straight to the first key of the next one; no key is what lies between them.
+        while let Some((key, _)) = self.keys_from(&above, None)?.next()? {
             let Some((name, _)) = pair::split_key(key) else { break };
             names.push(name.to_owned());
             pair::key(name.as_bytes(), &[SEPARATOR], &mut above);
         }
-        names
+        Ok(names)
     }
 
     fn with_labels(&self, ids: RoaringBitmap) -> Result<RoaringBitmap, IndexError> {

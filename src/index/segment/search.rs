@@ -6,25 +6,25 @@
 
 use std::hash::BuildHasher;
 
-use fst::raw::{Fst, Node, Output};
 use hashbrown::DefaultHashBuilder;
 use regex_automata::{
     Anchored, Input,
     hybrid::{LazyStateID, dfa::DFA},
 };
 
+use super::dictionary::{Node, Reader, descend};
 use crate::index::{IndexError, pair::SEPARATOR};
 
 /// Pairs of node and state that are remembered, each in the one place that its hash allows.
 const REMEMBERED: usize = 1 << 14;
 
 /// A node on the way, with the state of the expression there.
-struct Step<'f> {
-    node: Node<'f>,
+struct Step {
+    node: Node,
     /// The next transition to follow.
     next: usize,
     /// Sum of the outputs that led here.
-    output: Output,
+    output: u64,
     state: LazyStateID,
     found: bool,
     /// Whether other nodes may lead here too.
@@ -34,7 +34,7 @@ struct Step<'f> {
 /// Hands over the dictionary's value of each value of label `name` that `dfa` accepts. Says whether that were all: the
 /// automaton may grow too large.
 pub(super) fn each_match(
-    fst: &Fst<impl AsRef<[u8]>>,
+    reader: &mut Reader<'_>,
     name: &str,
     dfa: &DFA,
     visit: &mut dyn FnMut(u64) -> Result<(), IndexError>,
@@ -43,13 +43,7 @@ pub(super) fn each_match(
     let Ok(state) = dfa.start_state_forward(&mut cache, &Input::new("").anchored(Anchored::Yes)) else {
         return Ok(false);
     };
-    let (mut node, mut output) = (fst.root(), Output::zero());
-    for byte in name.bytes().chain([SEPARATOR]) {
-        let Some(at) = node.find_input(byte) else { return Ok(true) };
-        let transition = node.transition(at);
-        output = output.cat(transition.out);
-        node = fst.node(transition.addr);
-    }
+    let Some((node, output)) = descend(reader, name.bytes().chain([SEPARATOR]))? else { return Ok(true) };
     let mut dead = Dead::new();
     let mut way = vec![Step { node, next: 0, output, state, found: false, shared: false }];
     while let Some(step) = way.last_mut() {
@@ -58,32 +52,32 @@ pub(super) fn each_match(
             way.pop();
             match way.last_mut() {
                 Some(before) if found => before.found = true,
-                _ if shared => dead.insert(node.addr(), state),
+                _ if shared => dead.insert(node.address(), state),
                 _ => {}
             }
             continue;
         }
-        let transition = step.node.transition(step.next);
+        let transition = step.node.transition(reader, step.next)?;
         step.next += 1;
-        let Ok(state) = dfa.next_state(&mut cache, step.state, transition.inp) else { return Ok(false) };
+        let Ok(state) = dfa.next_state(&mut cache, step.state, transition.input) else { return Ok(false) };
         if state.is_tagged() && state.is_quit() {
             return Ok(false);
         }
         // A node that was written right before this one is its own, mostly.
-        let shared = transition.addr + step.node.as_slice().len() != step.node.addr();
-        if (state.is_tagged() && state.is_dead()) || (shared && dead.contains(transition.addr, state)) {
+        let shared = transition.target != step.node.neighbour();
+        if (state.is_tagged() && state.is_dead()) || (shared && dead.contains(transition.target, state)) {
             continue;
         }
-        let (node, output) = (fst.node(transition.addr), step.output.cat(transition.out));
+        let (node, output) = (Node::at(reader, transition.target)?, step.output.wrapping_add(transition.output));
         let mut found = false;
         if node.is_final() {
             let Ok(end) = dfa.next_eoi_state(&mut cache, state) else { return Ok(false) };
             if end.is_match() {
-                visit(output.cat(node.final_output()).value())?;
+                visit(output.wrapping_add(node.final_output(reader)?))?;
                 found = true;
             }
         }
-        if node.is_empty() {
+        if node.len() == 0 {
             step.found |= found;
         } else {
             way.push(Step { node, next: 0, output, state, found, shared });
@@ -128,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        index::pair,
+        index::{pair, segment::dictionary::InMemory},
         model::{MatchOp, Matcher},
     };
 
@@ -173,10 +167,9 @@ mod tests {
                 let order = values.iter().position(|other| other == value).unwrap() as u64;
                 builder.insert(&key, order * 7 % 5).unwrap();
             }
-            let map = builder.into_map();
+            let pages = InMemory(builder.into_inner().unwrap(), 6);
             let (mut found, mut count) = (BTreeSet::new(), 0);
-            // Long lists of texts have none; these patterns are short.
-            let whole = each_match(map.as_fst(), "l", matcher.automaton().unwrap(), &mut |value| {
+            let whole = each_match(&mut Reader::new(&pages), "l", matcher.automaton().unwrap(), &mut |value| {
                 found.insert(value);
                 count += 1;
                 Ok(())

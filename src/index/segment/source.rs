@@ -1,7 +1,7 @@
 //! Reading pieces of a segment file.
 
 use std::{
-    ops::Range,
+    io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -12,7 +12,7 @@ use super::format::{Footer, Section};
 use crate::{
     codec::checksum::crc32,
     index::IndexError,
-    seams::env::{Disk, DiskFile, Mapped},
+    seams::env::{Disk, DiskFile},
 };
 
 /// How much of a section is in memory while it is verified.
@@ -47,19 +47,6 @@ impl Ahead {
     }
 }
 
-/// A range of a mapped file.
-#[derive(Clone)]
-pub(in crate::index) struct Part {
-    mapped: Mapped,
-    range: Range<usize>,
-}
-
-impl AsRef<[u8]> for Part {
-    fn as_ref(&self) -> &[u8] {
-        self.mapped.as_ref().get(self.range.clone()).unwrap_or_default()
-    }
-}
-
 impl Source {
     pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let file = disk.open(path).map_err(IndexError::io(path, "opening"))?;
@@ -83,11 +70,35 @@ impl Source {
 
     /// `len` bytes at `at` of a section, or an error when they would lie outside of it.
     pub(super) fn read_in(&self, footer: &Footer, section: Section, at: u64, len: u64) -> Result<Vec<u8>, IndexError> {
+        // No more memory is taken than the section has bytes.
+        let within = usize::try_from(len).ok().filter(|_| len <= footer.extent(section).len);
+        let mut bytes = vec![0; within.ok_or_else(|| self.outside(footer, section, at))?];
+        self.fill_in(footer, section, at, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Fills `bytes` from `at` of a section on. A file that ends before, because somebody has cut it short, is damaged.
+    pub(super) fn fill_in(
+        &self,
+        footer: &Footer,
+        section: Section,
+        at: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), IndexError> {
         let extent = footer.extent(section);
-        match (at.checked_add(len), usize::try_from(len)) {
-            (Some(end), Ok(len)) if end <= extent.len => self.read(extent.at + at, len),
-            _ => Err(self.damaged_at(section.name(), extent.at.saturating_add(at), "it reaches outside its section")),
-        }
+        let Some(place) = at.checked_add(bytes.len() as u64).filter(|end| *end <= extent.len).map(|_| extent.at + at)
+        else {
+            return Err(self.outside(footer, section, at));
+        };
+        self.file.read_at(bytes, place).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => self.damaged_at(section.name(), place, "the file has been cut short"),
+            _ => IndexError::io(&self.path, "reading")(error),
+        })
+    }
+
+    fn outside(&self, footer: &Footer, section: Section, at: u64) -> IndexError {
+        let place = footer.extent(section).at.saturating_add(at);
+        self.damaged_at(section.name(), place, "it reaches outside its section")
     }
 
     /// A small piece of a section as [`Self::read_in`] gives it. When pieces are asked for in ascending order, as a scan of
@@ -126,19 +137,7 @@ impl Source {
         Ok(bytes)
     }
 
-    /// A whole section as memory, checked.
-    pub(super) fn map_section(&self, footer: &Footer, section: Section) -> Result<Part, IndexError> {
-        let extent = footer.extent(section);
-        let range = usize::try_from(extent.at)
-            .and_then(|start| Ok(start..start.saturating_add(usize::try_from(extent.len)?)))
-            .map_err(|_| self.damaged(section.name(), footer, section, "it is too large for this machine"))?;
-        let mapped = self.file.map().map_err(IndexError::io(&self.path, "mapping"))?;
-        let part = Part { mapped, range };
-        self.check(section, footer, crc32(part.as_ref()))?;
-        Ok(part)
-    }
-
-    /// Reads a section bit by bit and checks it.
+    /// Streams a section in pieces of 1 MiB and checks its CRC.
     pub(super) fn verify(&self, footer: &Footer, section: Section) -> Result<(), IndexError> {
         let extent = footer.extent(section);
         let mut hasher = crc32fast::Hasher::new();
@@ -151,7 +150,8 @@ impl Source {
         self.check(section, footer, hasher.finalize())
     }
 
-    fn check(&self, section: Section, footer: &Footer, got: u32) -> Result<(), IndexError> {
+    /// Whether `got` is the checksum of a section.
+    pub(super) fn check(&self, section: Section, footer: &Footer, got: u32) -> Result<(), IndexError> {
         let want = footer.extent(section).crc;
         if got == want {
             return Ok(());

@@ -66,7 +66,7 @@ pub(in crate::index) fn write_heads(
             }
         }
         writer.finish_series()?;
-        let mut names: Vec<String> = heads.iter().flat_map(|head| head.names()).collect();
+        let mut names: Vec<&str> = heads.iter().flat_map(|head| head.label_names()).collect();
         // As keys are ordered, where a longer name comes before those it begins with.
         names.sort_unstable_by(|a, b| a.bytes().chain([SEPARATOR]).cmp(b.bytes().chain([SEPARATOR])));
         names.dedup();

@@ -43,7 +43,7 @@ fn everything(segment: &Segment) -> Vec<String> {
         answers.push(format!("{:?}", segment.labels(SeriesId(i))));
         answers.push(format!("{:?}", segment.find_id(&realistic(i as usize))));
     }
-    for name in segment.label_names() {
+    for name in segment.label_names().unwrap() {
         let values = segment.label_values(&name).unwrap();
         for value in &values {
             answers

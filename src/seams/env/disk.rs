@@ -79,23 +79,13 @@ pub trait DiskFile: Send + Sync {
     /// Fills `buf` from offset `at`; fails with `UnexpectedEof` when the file ends before.
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<()>;
 
-    /// The whole file as memory, read through the page cache as it is touched. For immutable files only.
-    fn map(&self) -> io::Result<Mapped>;
-}
-
-/// A file's bytes in memory.
-#[derive(Clone)]
-pub struct Mapped(Arc<dyn AsRef<[u8]> + Send + Sync>);
-
-impl Mapped {
-    /// Wraps whatever holds the bytes.
-    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(bytes))
-    }
-}
-
-impl AsRef<[u8]> for Mapped {
-    fn as_ref(&self) -> &[u8] {
-        (*self.0).as_ref()
+    /// All of the file's bytes. For files that are known to be small.
+    ///
+    /// Files are read, never mapped: whoever cuts a mapped file short ends the process that touches it.
+    fn read_all(&self) -> io::Result<Vec<u8>> {
+        let len = usize::try_from(self.len()).map_err(io::Error::other)?;
+        let mut bytes = vec![0; len];
+        self.read_at(&mut bytes, 0)?;
+        Ok(bytes)
     }
 }

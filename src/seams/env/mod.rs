@@ -8,11 +8,13 @@ mod clock;
 mod disk;
 mod real;
 mod sim;
+mod window;
 
 pub use clock::{Clock, SystemClock, TestClock};
-pub use disk::{Disk, DiskFile, DiskLock, DiskWriter, Mapped};
+pub use disk::{Disk, DiskFile, DiskLock, DiskWriter};
 pub use real::RealDisk;
 pub use sim::{Cut, Fate, Op, SimDisk};
+pub use window::Window;
 
 #[cfg(test)]
 mod behaviour;

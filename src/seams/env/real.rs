@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Disk, DiskFile, DiskLock, DiskWriter, Mapped};
+use super::{Disk, DiskFile, DiskLock, DiskWriter};
 
 /// A directory of the machine's file system.
 #[derive(Debug, Clone)]
@@ -138,18 +138,6 @@ impl DiskFile for RealFile {
 
     fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<()> {
         self.file.read_exact_at(buf, at)
-    }
-
-    fn map(&self) -> io::Result<Mapped> {
-        if self.len == 0 {
-            return Ok(Mapped::new([]));
-        }
-        #[expect(unsafe_code, reason = "mapping a file can't be expressed without it; see the safety comment")]
-        // SAFETY: only immutable files are mapped. This process never writes to a file again once it is open for
-        // reading, never truncates one, and removes names only, which leaves the pages; the directory's lock keeps
-        // other processes of ours out.
-        let map = unsafe { memmap2::Mmap::map(&self.file)? };
-        Ok(Mapped::new(map))
     }
 }
 

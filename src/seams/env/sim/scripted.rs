@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::state::{Change, Cut, Fault, NodeRef, Op, State, parent};
-use crate::seams::env::{Disk, DiskFile, DiskLock, DiskWriter, Mapped};
+use crate::seams::env::{Disk, DiskFile, DiskLock, DiskWriter};
 
 /// A disk in memory; clones are the same disk. See the module's overview for what survives a crash.
 #[derive(Debug, Clone, Default)]
@@ -306,10 +306,5 @@ impl DiskFile for SimFile {
         let found = start.checked_add(buf.len()).and_then(|end| node.bytes.get(start..end));
         buf.copy_from_slice(found.ok_or(ErrorKind::UnexpectedEof)?);
         Ok(())
-    }
-
-    fn map(&self) -> io::Result<Mapped> {
-        self.state.lock().begin(Op::Read, &self.path)?;
-        Ok(Mapped::new(self.node.lock().bytes.clone()))
     }
 }

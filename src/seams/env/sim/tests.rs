@@ -95,7 +95,7 @@ fn after_the_power_is_cut_every_call_fails_and_a_restart_frees_the_locks() {
     assert!(writer.append(b"defg").is_err());
     assert!(disk.is_dead());
     assert!(disk.open(p("f")).is_err() && reader.read_at(&mut [0], 0).is_err() && disk.available().is_err());
-    assert!(disk.list(p("")).is_err() && writer.sync().is_err() && reader.map().is_err());
+    assert!(disk.list(p("")).is_err() && writer.sync().is_err() && reader.read_all().is_err());
     let next = disk.restart(Cut::LOST);
     assert_eq!(next.read_file(p("f")).unwrap(), b"abc");
     assert!(next.lock(p("LOCK")).is_ok());
