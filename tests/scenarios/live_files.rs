@@ -1,10 +1,15 @@
 //! Files of a running server that somebody cuts short, removes or replaces: the process lives on and says what is wrong.
 
-use std::{fs::File, path::Path};
+use std::{
+    fs::File,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
 
 use super::{
     http_client::{escape, get, request},
-    process::{Server, free_address, vctsdb},
+    process::{Server, eventually, free_address, vctsdb},
 };
 
 const QUIET: [&str; 2] = ["--self-scrape.interval", "off"];
@@ -53,4 +58,92 @@ fn a_live_index_segment_cut_short_fails_questions_that_need_it_and_not_the_serve
         let damage = get(&address, "/api/v1/status/storage").unwrap().json()["data"]["damage"].to_string();
         assert!(damage.contains(segment.file_name().unwrap().to_str().unwrap()), "{damage}");
     }
+}
+
+fn try_import(address: &str, line: &str) -> (u16, String) {
+    let answer = request(address, "POST", "/api/v1/import/prometheus", &[], line.as_bytes()).unwrap();
+    (answer.status, answer.text())
+}
+
+#[test]
+fn a_second_process_is_kept_out_although_the_lock_file_was_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    let _server = vctsdb(&data, &address, &QUIET);
+    import(&address, "kept", 1);
+    for _ in 0..2 {
+        std::fs::remove_file(data.join("LOCK")).unwrap();
+        let mut second = Command::new(env!("CARGO_BIN_EXE_vctsdb"));
+        second.arg("--data-dir").arg(&data).args(["--listen", &free_address()]).args(QUIET);
+        let ended = ended_by_itself(second.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
+        assert!(ended.contains("in use by another vctsdb"), "{ended}");
+        let verified = Command::new(env!("CARGO_BIN_EXE_vctsdb")).arg("verify").arg(&data).output().unwrap();
+        assert!(String::from_utf8_lossy(&verified.stderr).contains("in use by another vctsdb"));
+        // Nobody has taken what is ours: the lock file is there again after the next write.
+        import(&address, "later", 1);
+        assert!(data.join("LOCK").exists());
+    }
+}
+
+/// What a process said that fails within half a minute.
+fn ended_by_itself(mut child: Child) -> String {
+    let ended = eventually(Duration::from_secs(30), || matches!(child.try_wait(), Ok(Some(_))));
+    let _ = child.kill();
+    let said = child.wait_with_output().unwrap();
+    assert!(ended && !said.status.success(), "it went on: {}", String::from_utf8_lossy(&said.stderr));
+    String::from_utf8_lossy(&said.stderr).into_owned()
+}
+
+#[test]
+fn a_server_whose_lock_file_another_process_holds_acknowledges_nothing_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    let mut server = vctsdb(&data, &address, &QUIET);
+    import(&address, "kept", 1);
+    // As a version does that doesn't know of the lock of the directory itself.
+    std::fs::remove_file(data.join("LOCK")).unwrap();
+    let other = File::create(data.join("LOCK")).unwrap();
+    other.try_lock().unwrap();
+    let before = std::fs::read(data.join("MANIFEST")).unwrap();
+    for _ in 0..2 {
+        let (status, said) = try_import(&address, "lost 1\n");
+        assert!(status == 503 && said.contains("another process"), "{status}: {said}");
+    }
+    let ready = get(&address, "/-/ready").unwrap();
+    assert!(ready.status == 503 && ready.text().contains("another process"), "{}", ready.text());
+    // It never knows again what the other did, though that may be gone.
+    drop(other);
+    let (status, said) = try_import(&address, "lost 1\n");
+    assert_eq!(status, 503, "{said}");
+    assert!(ask(&address, "kept").1.contains("\"__name__\":\"kept\""), "questions go on");
+    server.terminate();
+    assert!(std::fs::read(data.join("MANIFEST")).unwrap() == before, "nor does the end write anything");
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("another process")), "{log}");
+}
+
+#[test]
+fn a_server_whose_directory_is_removed_acknowledges_nothing_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    let _server = vctsdb(&data, &address, &QUIET);
+    import(&address, "kept", 1);
+    std::fs::rename(&data, dir.path().join("elsewhere")).unwrap();
+    let refused = || {
+        let (status, said) = try_import(&address, "lost 1\n");
+        assert!(status == 503 && said.contains("removed or replaced"), "{status}: {said}");
+        let ready = get(&address, "/-/ready").unwrap();
+        assert!(ready.status == 503 && ready.text().contains("removed or replaced"), "{}", ready.text());
+    };
+    refused();
+    std::fs::create_dir(&data).unwrap();
+    refused();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::rename(dir.path().join("elsewhere"), &data).unwrap();
+    import(&address, "back", 1);
+    assert_eq!(get(&address, "/-/ready").unwrap().status, 200, "it is the same directory again");
+    std::fs::remove_dir_all(&data).unwrap();
+    refused();
+    let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("removed or replaced")), "{log}");
 }
