@@ -8,28 +8,28 @@ pub(super) const HEADER: usize = 16;
 /// Bytes behind the last node.
 pub(super) const TRAILER: usize = 20;
 /// A node of more transitions has a table of them.
-const TABLE_ABOVE: usize = 32;
+const TABLE_ABOVE: u16 = 32;
 /// Bytes that a node's head takes at most: state, count, sizes.
 const HEAD: usize = 3;
 
 /// The inputs that the state byte of a node of one transition says by their number here, counted from 1.
 const COMMON: &[u8; 63] = b"te/oasripcnw.hlm-du012g=:bf3y5&_4v9678k%?xCDASFIBEjPTzRNM+LOqHG";
 
-/// Where the parts of a node lie.
+/// Where the parts of a node lie. Inputs, targets and outputs are stored with the first transition's last.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::index::segment) struct Node {
     /// The first byte.
     first: usize,
     /// The last byte, by which it is addressed; 0 for the end of a key, from which nothing leads on.
     last: usize,
+    transitions: u16,
+    /// Bytes from the end of the inputs to `last`.
+    head: u16,
+    target_len: u8,
+    output_len: u8,
     is_final: bool,
-    transitions: usize,
-    /// Behind the last input; inputs, targets and outputs lie before, the first transition's last.
-    inputs: usize,
-    /// The only input, where the state byte says it.
-    common: Option<u8>,
-    target_len: usize,
-    output_len: usize,
+    /// The input of a node of one transition.
+    only: Option<u8>,
 }
 
 /// A step to another node.
@@ -43,16 +43,8 @@ pub(in crate::index::segment) struct Transition {
 
 impl Node {
     /// Where keys end from which none goes on.
-    const END: Self = Self {
-        first: 0,
-        last: 0,
-        is_final: true,
-        transitions: 0,
-        inputs: 0,
-        common: None,
-        target_len: 0,
-        output_len: 0,
-    };
+    const END: Self =
+        Self { first: 0, last: 0, transitions: 0, head: 0, target_len: 0, output_len: 0, is_final: true, only: None };
 
     /// The first node of all keys.
     pub(in crate::index::segment) fn root(reader: &mut Reader<'_>) -> Result<Self, IndexError> {
@@ -61,6 +53,7 @@ impl Node {
     }
 
     /// The node that ends with byte `last`.
+    #[inline]
     pub(in crate::index::segment) fn at(reader: &mut Reader<'_>, last: usize) -> Result<Self, IndexError> {
         if last == 0 {
             return Ok(Self::END);
@@ -69,51 +62,54 @@ impl Node {
     }
 
     /// The node that ends with byte `last`; `None` when it would begin before the first.
+    #[inline]
     pub(super) fn read(reader: &mut Reader<'_>, last: usize) -> Result<Option<Self>, IndexError> {
         if last < HEADER {
             return Ok(None);
         }
-        let [before_that, before, state] = *reader.get(last + 1 - HEAD, HEAD)? else { return Ok(None) };
-        Ok(Self::decode([state, before, before_that], last))
+        let [third, second, state] = *reader.get(last + 1 - HEAD, HEAD)? else { return Ok(None) };
+        Ok(if state >> 7 == 1 {
+            Self::single([state, second, third], last)
+        } else {
+            Self::other([state, second, third], last)
+        })
     }
 
-    /// By the last bytes, the last one first.
-    fn decode([state, second, third]: [u8; HEAD], last: usize) -> Option<Self> {
-        let low = usize::from(state & 0x3f);
-        let before = |at: usize, len: usize| at.checked_sub(len).filter(|at| *at >= HEADER);
-        let common = low.checked_sub(1).and_then(|n| COMMON.get(n).copied());
-        let mut node = Self { last, inputs: last, common, transitions: 1, is_final: false, ..Self::END };
+    /// A node of one transition, by its last bytes, the last one first.
+    #[inline]
+    fn single([state, second, third]: [u8; HEAD], last: usize) -> Option<Self> {
+        let common = usize::from(state & 0x3f).checked_sub(1).and_then(|n| COMMON.get(n).copied());
+        let (only, sizes, head) = match common {
+            Some(input) => (input, second, 2),
+            None => (second, third, 3),
+        };
+        let node = Self { last, transitions: 1, is_final: false, only: Some(only), ..Self::END };
         if state >> 6 == 0b11 {
-            node.first = before(last, usize::from(common.is_none()))?;
-            return Some(node);
+            return before(last + 2, head).map(|first| Self { first, ..node });
         }
-        let (mut at, mut sizes) = (last, second);
-        let single = state >> 6 == 0b10;
-        if single {
-            if common.is_none() {
-                (at, sizes) = (before(at, 1)?, third);
-            }
-        } else {
-            (node.is_final, node.common, node.transitions) = (state >> 6 == 1, None, low);
-            if low == 0 {
-                (at, sizes) = (before(at, 1)?, third);
-                node.transitions = if second == 1 { 256 } else { usize::from(second) };
-            }
+        let (target_len, output_len) = (sizes >> 4, sizes & 15);
+        let valid = (1..=8).contains(&target_len) && output_len <= 8;
+        let first = before(last + 1, head + usize::from(target_len + output_len)).filter(|_| valid)?;
+        Some(Self { first, target_len, output_len, ..node })
+    }
+
+    /// Any other node, likewise.
+    fn other([state, second, third]: [u8; HEAD], last: usize) -> Option<Self> {
+        let low = u16::from(state & 0x3f);
+        let (transitions, sizes, mut head) = match (low, second) {
+            (0, 1) => (256, third, 2),
+            (0, count) => (u16::from(count), third, 2),
+            _ => (low, second, 1),
+        };
+        let (is_final, target_len, output_len) = (state >> 6 == 1, sizes >> 4, sizes & 15);
+        if transitions > TABLE_ABOVE {
+            head += 256;
         }
-        at = before(at, 1)?;
-        (node.target_len, node.output_len) = (usize::from(sizes >> 4), usize::from(sizes & 15));
-        if node.has_table() {
-            at = before(at, 256)?;
-        }
-        if !single {
-            node.inputs = at;
-            at = before(at, node.transitions)?;
-        }
-        let outputs = node.transitions + usize::from(node.is_final);
-        let valid = (node.transitions == 0 || (1..=8).contains(&node.target_len)) && node.output_len <= 8;
-        let len = node.transitions * node.target_len + outputs * node.output_len;
-        node.first = before(at, len).filter(|_| valid)?;
-        Some(node)
+        let outputs = usize::from(transitions) + usize::from(is_final);
+        let len = usize::from(transitions) * usize::from(1 + target_len) + outputs * usize::from(output_len);
+        let valid = (transitions == 0 || (1..=8).contains(&target_len)) && output_len <= 8;
+        let first = before(last, usize::from(head) + len).filter(|_| valid)?;
+        Some(Self { first, last, transitions, head, target_len, output_len, is_final, only: None })
     }
 
     pub(in crate::index::segment) fn address(&self) -> usize {
@@ -126,7 +122,7 @@ impl Node {
 
     /// How many transitions it has.
     pub(in crate::index::segment) fn len(&self) -> usize {
-        self.transitions
+        usize::from(self.transitions)
     }
 
     pub(super) fn first(&self) -> usize {
@@ -147,34 +143,52 @@ impl Node {
         reader.get(self.first, self.last + 1 - self.first)
     }
 
+    /// Where the inputs end, in [`Self::bytes`].
+    fn inputs_end(&self) -> usize {
+        (self.last - self.first).saturating_sub(usize::from(self.head))
+    }
+
+    /// The inputs as they are stored; none of a node of one transition.
+    fn inputs<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        let end = self.inputs_end();
+        bytes.get(end.saturating_sub(self.len())..end).unwrap_or_default()
+    }
+
+    /// For each input, the number of its transition.
+    fn table<'b>(&self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let end = self.inputs_end();
+        self.has_table().then(|| bytes.get(end..end + 256)).flatten()
+    }
+
     /// What a key that ends here adds to its value.
+    #[inline]
     pub(in crate::index::segment) fn final_output(&self, reader: &mut Reader<'_>) -> Result<u64, IndexError> {
         if self.output_len == 0 || !self.is_final {
             return Ok(0);
         }
-        reader.number(self.first, self.output_len)
+        reader.number(self.first, usize::from(self.output_len))
     }
 
     /// Transition `i`, by ascending input.
+    #[inline]
     pub(in crate::index::segment) fn transition(
         &self,
         reader: &mut Reader<'_>,
         i: usize,
     ) -> Result<Transition, IndexError> {
-        let bytes = self.bytes(reader)?;
-        let input = match self.common {
-            Some(input) => input,
-            None => bytes.get((self.inputs - self.first).wrapping_sub(1 + i)).copied().unwrap_or_default(),
-        };
-        if self.target_len == 0 {
+        if let (Some(input), 0) = (self.only, self.target_len) {
             return Ok(Transition { input, output: 0, target: self.neighbour() });
         }
-        let outputs = if self.is_final { self.output_len } else { 0 };
-        let targets = outputs + self.transitions * self.output_len;
-        let stored = self.transitions.saturating_sub(1 + i);
-        let output = unpack(bytes, outputs + stored * self.output_len, self.output_len);
-        let target = match unpack(bytes, targets + stored * self.target_len, self.target_len) {
+        let bytes = self.bytes(reader)?;
+        let (target_len, output_len) = (usize::from(self.target_len), usize::from(self.output_len));
+        let stored = self.len().saturating_sub(1 + i);
+        let input = self.only.or_else(|| self.inputs(bytes).get(stored).copied()).unwrap_or_default();
+        let outputs = if self.is_final { output_len } else { 0 };
+        let targets = outputs + self.len() * output_len;
+        let output = unpack(bytes, outputs + stored * output_len, output_len);
+        let target = match unpack(bytes, targets + stored * target_len, target_len) {
             0 => 0,
+            // What leads out of it leads into its header.
             distance => usize::try_from(distance).ok().and_then(|d| self.first.checked_sub(d)).unwrap_or(1),
         };
         Ok(Transition { input, output, target })
@@ -186,51 +200,52 @@ impl Node {
         reader: &mut Reader<'_>,
         input: u8,
     ) -> Result<Option<usize>, IndexError> {
-        if let Some(common) = self.common {
-            return Ok((common == input).then_some(0));
+        if let Some(only) = self.only {
+            return Ok((only == input).then_some(0));
         }
-        let (from, count) = (self.inputs.saturating_sub(self.first + self.transitions), self.transitions);
-        let (inputs, has_table) = (self.inputs - self.first, self.has_table());
         let bytes = self.bytes(reader)?;
-        if has_table {
-            let place = bytes.get(inputs + usize::from(input)).copied().map(usize::from);
+        if let Some(table) = self.table(bytes) {
+            let place = table.get(usize::from(input)).copied().map(usize::from);
             // What isn't in the table is 255, a number that only a node of all inputs has.
-            return Ok(place.filter(|place| *place < count));
+            return Ok(place.filter(|place| *place < self.len()));
         }
-        let inputs = bytes.get(from..inputs).unwrap_or_default();
-        Ok(inputs.iter().rposition(|other| *other == input).map(|stored| count - 1 - stored))
+        let stored = self.inputs(bytes).iter().rposition(|other| *other == input);
+        Ok(stored.map(|stored| self.len() - 1 - stored))
     }
 
     /// The number of the first transition whose input isn't below `input`.
     pub(super) fn lower_bound(&self, reader: &mut Reader<'_>, input: u8) -> Result<usize, IndexError> {
-        if let Some(common) = self.common {
-            return Ok(usize::from(common < input));
+        if let Some(only) = self.only {
+            return Ok(usize::from(only < input));
         }
-        let (from, inputs) = (self.inputs.saturating_sub(self.first + self.transitions), self.inputs - self.first);
         let bytes = self.bytes(reader)?;
-        Ok(bytes.get(from..inputs).unwrap_or_default().iter().filter(|other| **other < input).count())
+        Ok(self.inputs(bytes).iter().filter(|other| **other < input).count())
     }
 
     /// Why its inputs are none, if they don't ascend or the table contradicts them.
     pub(super) fn check_inputs(&self, reader: &mut Reader<'_>) -> Result<Option<&'static str>, IndexError> {
-        if self.transitions < 2 {
+        if self.only.is_some() {
             return Ok(None);
         }
-        let inputs = self.inputs - self.first;
-        let (node, bytes) = (*self, self.bytes(reader)?);
-        let stored = bytes.get(inputs - node.transitions..inputs).unwrap_or_default();
-        if !stored.is_sorted_by(|later, earlier| later > earlier) {
+        let bytes = self.bytes(reader)?;
+        let inputs = self.inputs(bytes);
+        if !inputs.is_sorted_by(|later, earlier| later > earlier) {
             return Ok(Some("the transitions of a node are out of order"));
         }
-        let Some(table) = node.has_table().then(|| bytes.get(inputs..inputs + 256)).flatten() else { return Ok(None) };
+        let Some(table) = self.table(bytes) else { return Ok(None) };
         let mut want = [u8::MAX; 256];
-        for (i, input) in stored.iter().rev().enumerate() {
+        for (i, input) in inputs.iter().rev().enumerate() {
             if let Some(place) = want.get_mut(usize::from(*input)) {
                 *place = i as u8;
             }
         }
         Ok((table != want).then_some("the table of a node contradicts its transitions"))
     }
+}
+
+/// The place `len` bytes before `at`, unless that lies before the first node.
+fn before(at: usize, len: usize) -> Option<usize> {
+    at.checked_sub(len).filter(|at| *at >= HEADER)
 }
 
 /// The value of `key`.

@@ -103,14 +103,20 @@ impl<'a> Reader<'a> {
         self.pages.damaged(at, why)
     }
 
-    /// `len` bytes at `at`, fewer only at the end.
+    /// `len` bytes at `at`; the caller keeps within all pages.
+    #[inline]
     pub(super) fn get(&mut self, at: usize, len: usize) -> Result<&[u8], IndexError> {
         let (first, last) = (at >> self.bits, (at + len.max(1) - 1) >> self.bits);
         if first == last {
             let from = at - (first << self.bits);
-            let page = self.page(first)?;
-            return Ok(page.get(from..page.len().min(from + len)).unwrap_or_default());
+            return Ok(self.page(first)?.get(from..from + len).unwrap_or_default());
         }
+        self.join(at, len, first, last)
+    }
+
+    /// What lies in several pages.
+    #[cold]
+    fn join(&mut self, at: usize, len: usize, first: usize, last: usize) -> Result<&[u8], IndexError> {
         if self.joined.0 != at || self.joined.1.len() != len {
             let mut joined = std::mem::take(&mut self.joined.1);
             joined.clear();
@@ -130,6 +136,7 @@ impl<'a> Reader<'a> {
         Ok(unpack(self.get(at, len)?, 0, len))
     }
 
+    #[inline]
     fn page(&mut self, n: usize) -> Result<&[u8], IndexError> {
         let pages = self.pages;
         let [place, ..] = self.at_hand.split_at_mut(n % AT_HAND).1 else { return Ok(&[]) };
@@ -141,12 +148,11 @@ impl<'a> Reader<'a> {
 }
 
 /// The number in `len` bytes at `at`; 0 for no bytes, and for none that are there.
+#[inline]
 pub(super) fn unpack(bytes: &[u8], at: usize, len: usize) -> u64 {
-    let mut number = [0; 8];
-    if let (Some(to), Some(from)) = (number.get_mut(..len), bytes.get(at..at + len)) {
-        to.copy_from_slice(from);
-    }
-    u64::from_le_bytes(number)
+    // Numbers mostly have one to three bytes: copying them would call a function that copies anything.
+    let bytes = bytes.get(at..at + len).unwrap_or_default();
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 #[cfg(test)]
