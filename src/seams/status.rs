@@ -69,6 +69,11 @@ pub trait Status: Send + Sync {
     /// The current numbers.
     fn status(&self) -> StoreStatus;
 
+    /// Why the store takes no writes until somebody helps, if so; questions go on.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
+
     /// The store file by file.
     fn detail(&self) -> StorageDetail;
 

@@ -138,16 +138,16 @@ impl Committer {
         let mut pending = shared.queue.take();
         refuse_retired(shared, &mut pending);
         if !pending.is_empty() {
+            if let Err(why) = shared.standing.check() {
+                // Nothing was tried: the segment may go on when it is well again.
+                return refuse(shared, pending, &why);
+            }
             match self.write(shared, &pending) {
                 Ok(()) => self.apply(shared, pending),
                 Err(error) => {
                     tracing::error!(%error, batches = pending.len(), "writing the log failed; the batches are refused");
                     self.abandon(&*shared.disk);
-                    shared.counters.refused.inc_by(pending.len() as u64);
-                    for p in pending {
-                        // A caller that has gone away needs no answer, here and below.
-                        let _ = p.answer.send(Err(unavailable(error.to_string())));
-                    }
+                    refuse(shared, pending, &error);
                 }
             }
         }
@@ -269,6 +269,15 @@ impl Committer {
         self.active_since = None;
         shared.logged.store(0, Ordering::Relaxed);
         shared.work.notify();
+    }
+}
+
+/// Refuses batches.
+fn refuse(shared: &Shared, pending: Vec<Pending>, why: &dyn std::error::Error) {
+    shared.counters.refused.inc_by(pending.len() as u64);
+    for p in pending {
+        // A caller that has gone away needs no answer, here and elsewhere.
+        let _ = p.answer.send(Err(unavailable(why.to_string())));
     }
 }
 

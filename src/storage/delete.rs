@@ -105,7 +105,7 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
     deletes.newest += 1;
     deletes.tombstones.push(Tombstone { delete: deletes.newest, range, series: Arc::new(series) });
     next.deletes = Arc::new(deletes);
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     let deletes = next.deletes.clone();
     *manifest = next;
     shared.change_view(|view| view.deletes = deletes);

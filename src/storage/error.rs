@@ -69,6 +69,9 @@ pub enum StorageError {
     /// The store is closing.
     #[error("the store is closing")]
     Stopped,
+    /// Nothing may be changed on disk.
+    #[error("nothing was written: {0}")]
+    NothingWritten(String),
     /// There are so many tombstones that the manifest would become unwieldy.
     #[error(
         "nothing was deleted: with this delete those not yet applied to the files would take {bytes} bytes, and {limit} are \

@@ -40,6 +40,7 @@ pub(super) fn persist(
     wal_start: u64,
     retire: impl FnOnce(&mut super::view::View),
 ) -> Result<(), StorageError> {
+    shared.standing.check()?;
     let began = std::time::Instant::now();
     let table = write_table(shared, memtable)?;
     let head = shared.index.head_snapshot();
@@ -60,7 +61,7 @@ pub(super) fn persist(
         settled,
     }));
     next.segments.extend(segment.iter().map(|(number, _)| FileEntry { number: *number, set_aside: false }));
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     *manifest = next;
 
     if let Some((number, segment)) = segment {
@@ -146,7 +147,7 @@ pub(super) fn end_log(shared: &Shared) -> Result<(), StorageError> {
     let mut next = manifest.clone();
     next.wal_start = next.wal_start.max(start);
     next.next_series = shared.index.next_id();
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     *manifest = next;
     drop(manifest);
     remove_old_log(shared, start);

@@ -1,7 +1,7 @@
 //! Names in a data directory.
 //!
 //! ```text
-//! LOCK             held by the process that has the directory open
+//! LOCK             held, as the directory itself is, by the process that has it open
 //! MANIFEST         what is live (see `manifest`)
 //! MANIFEST.new     the next manifest until it is renamed
 //! EXTRAS           exemplars and metadata (see `extras`)

@@ -16,6 +16,7 @@
 //!   [`sweep`] merges index segments and takes series without samples out of the index.
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
+//! - [`standing`] says whether anything may be written: the directory is still ours, and all threads live.
 //! - [`changes`] is the journal of changed times that caches of answers ask.
 //! - [`newest`] notes which log segment is the last, so that one that somebody removed is missed.
 //! - [`care`] checks, repairs and copies directories that no server has open.
@@ -57,6 +58,7 @@ mod reserve;
 mod retention;
 mod select;
 mod snapshot;
+mod standing;
 mod status;
 mod store;
 mod sweep;

@@ -11,6 +11,7 @@ use super::{
     manifest::Manifest,
     options::StorageOptions,
     quarantine, replay,
+    standing::Standing,
     store::Shared,
     view::{LiveTable, View},
 };
@@ -63,7 +64,12 @@ pub(super) fn no_lock(error: io::Error) -> OpenError {
 }
 
 /// Opens everything.
-pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Shared, OpenError> {
+pub(super) fn open(
+    disk: Arc<dyn Disk>,
+    standing: Standing,
+    clock: Arc<dyn Clock>,
+    options: StorageOptions,
+) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => manifest,
         None => {
@@ -85,7 +91,7 @@ pub(super) fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageO
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest, &options)?;
     remove_leftovers(&*disk, &opened.manifest, !opened.damage.is_empty())?;
-    let mut shared = Shared::parts(disk, clock, options, opened);
+    let mut shared = Shared::parts(disk, standing, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;
     Ok(shared)

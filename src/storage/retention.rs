@@ -64,7 +64,7 @@ pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
     let mut after = super::view::View::clone(&shared.view.load());
     after.tables.retain(|live| !goes(live.number));
     next.forget_heeded(&after);
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     let deletes = next.deletes.clone();
     shared.floor.store(next.floor, Ordering::Relaxed);
     *manifest = next;

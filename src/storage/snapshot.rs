@@ -41,6 +41,7 @@ fn name(now: i64) -> String {
 }
 
 fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
+    shared.standing.check()?;
     let disk = &*shared.disk;
     for sub in layout::DIRECTORIES {
         disk.create_dir(&dir.join(sub)).tried("creating the snapshot's directories")?;

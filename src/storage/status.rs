@@ -79,6 +79,10 @@ impl Status for Storage {
         }
     }
 
+    fn trouble(&self) -> Option<String> {
+        self.shared.standing.trouble()
+    }
+
     fn detail(&self) -> StorageDetail {
         let shared = &self.shared;
         let view = shared.view.load_full();

@@ -29,6 +29,7 @@ use super::{
     options::{StorageOptions, Threads},
     recover,
     reserve::Reserve,
+    standing::Standing,
     view::View,
 };
 use crate::{
@@ -36,7 +37,7 @@ use crate::{
     model::Labels,
     seams::{
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
-        env::{Clock, Disk, DiskLock},
+        env::{Clock, Disk},
     },
     sst::BlockCache,
 };
@@ -57,7 +58,6 @@ const COMPACTION_NICENESS: i32 = 5;
 pub struct Storage {
     pub(super) shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    _lock: Box<dyn DiskLock>,
 }
 
 /// Everything the store's threads and callers share.
@@ -65,6 +65,8 @@ pub(super) struct Shared {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) options: StorageOptions,
+    /// Whether anything may be changed on disk; holds the directory's lock.
+    pub(super) standing: Standing,
     pub(super) index: Index,
     /// What readers see; replaced whole by [`Shared::change_view`].
     pub(super) view: ArcSwap<View>,
@@ -177,8 +179,15 @@ impl Shared {
         (number, path(number))
     }
 
+    /// Makes `next` the manifest that counts, if nobody else can have made another one.
+    pub(super) fn store_manifest(&self, next: &Manifest) -> Result<(), StorageError> {
+        self.standing.check()?;
+        next.store(&*self.disk)
+    }
+
     pub(super) fn parts(
         disk: Arc<dyn Disk>,
+        standing: Standing,
         clock: Arc<dyn Clock>,
         options: StorageOptions,
         opened: recover::Opened,
@@ -211,6 +220,7 @@ impl Shared {
             reserve: Reserve::new(options.reserve_bytes),
             work: Work::default(),
             counters: &COUNTERS,
+            standing,
             disk,
             clock,
             options,
@@ -225,11 +235,11 @@ impl Storage {
     /// When another process has it, it isn't ours or from a newer version, what is live can't be told, or the operating
     /// system refuses. Damage in single files is no error: see [`Status`](crate::seams::status::Status).
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Self, OpenError> {
-        let lock = recover::lock(&*disk)?;
+        let standing = Standing::new(recover::lock(&*disk)?.into(), false);
         let threads = options.threads;
-        let shared = Arc::new(recover::open(disk, clock, options)?);
+        let shared = Arc::new(recover::open(disk, standing, clock, options)?);
         shared.reserve.keep(&*shared.disk);
-        let storage = Self { shared, threads: Mutex::default(), _lock: lock };
+        let storage = Self { shared, threads: Mutex::default() };
         if threads == Threads::Background {
             storage.start_threads().map_err(|source| OpenError::Io { what: "starting a thread".to_owned(), source })?;
         }
@@ -307,6 +317,8 @@ fn flush_loop(shared: &Shared) {
                 continue;
             }
             Ok(false) => None,
+            // Why that is has been said.
+            Err(StorageError::NothingWritten(_)) => Some(RETRY_PAUSE),
             Err(error) => {
                 shared.counters.flush_failures.inc();
                 tracing::error!(%error, "flushing failed, trying again");
@@ -323,7 +335,7 @@ fn compact_loop(shared: &Shared) {
     while !shared.work.stopped() {
         match compact::compact_once(shared) {
             Ok(true) => continue,
-            Ok(false) | Err(StorageError::Stopped) => {}
+            Ok(false) | Err(StorageError::Stopped | StorageError::NothingWritten(_)) => {}
             Err(error) => {
                 shared.counters.compaction_failures.inc();
                 tracing::error!(%error, "merging tables failed, trying again after the next flush");

@@ -99,6 +99,7 @@ fn retire(shared: &Shared, among: &RoaringBitmap) -> RoaringBitmap {
 }
 
 fn merge(shared: &Shared, old: &[(u64, Arc<Segment>)]) -> Result<(), StorageError> {
+    shared.standing.check()?;
     let (numbers, segments): (Vec<u64>, Vec<Arc<Segment>>) = old.iter().cloned().unzip();
     let all = union(old);
     let keep = &all - retire(shared, &all);
@@ -118,7 +119,7 @@ fn merge(shared: &Shared, old: &[(u64, Arc<Segment>)]) -> Result<(), StorageErro
     let entry = merged.as_ref().map(|_| FileEntry { number, set_aside: false });
     replace(&mut next.segments, |f| numbers.contains(&f.number), entry);
     next.next_series = next.next_series.max(shared.index.next_id());
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     *manifest = next;
     shared.index.replace(&segments, merged.clone());
     let entry = merged.map(|merged| (number, merged));

@@ -3,7 +3,7 @@
 use std::{io::ErrorKind, path::Path, sync::Arc};
 
 use vctsdb::{
-    model::TimeRange,
+    model::{MatchOp, Matcher, TimeRange},
     seams::{
         append::AppendError,
         env::{Cut, Disk, Op, SimDisk, TestClock},
@@ -222,5 +222,41 @@ fn one_damaged_copy_of_the_manifest_does_no_harm_and_is_mended() {
         disk.flip_bit(Path::new("MANIFEST"), at, (at % 8) as u8).unwrap();
         assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), model, "byte {at}");
         assert_eq!(disk.read_file(Path::new("MANIFEST")).unwrap(), whole, "written anew");
+    }
+}
+
+#[test]
+fn a_store_whose_directory_is_not_its_own_changes_nothing_there_and_answers_questions() {
+    for (kind, comes_back) in [(ErrorKind::WouldBlock, false), (ErrorKind::NotFound, true)] {
+        let (disk, storage, mut model) = filled(6);
+        storage.flush().unwrap();
+        for round in 6..8 {
+            write(&storage, &request(round)).unwrap();
+            apply(&mut model, &request(round));
+            storage.flush().unwrap();
+        }
+        write(&storage, &request(9)).unwrap();
+        apply(&mut model, &request(9));
+        let contents = || {
+            let bytes = |path: std::path::PathBuf| (disk.read_file(&path).unwrap(), path);
+            disk.list_all().into_iter().map(bytes).collect::<Vec<_>>()
+        };
+        let before = contents();
+        disk.take_away(Some(kind));
+        let all = [vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()]];
+        let refused = |said: String| assert!(said.contains("somebody else has the simulated disk"), "{said}");
+        refused(write(&storage, &request(10)).unwrap_err().to_string());
+        refused(storage.flush().unwrap_err().to_string());
+        refused(storage.compact().unwrap_err().to_string());
+        refused(storage.delete(&all, TimeRange::ALL, false).unwrap_err().to_string());
+        refused(storage.snapshot(true).unwrap_err().to_string());
+        refused(storage.close().unwrap_err().to_string());
+        assert!(storage.status().damage.is_empty() && storage.trouble().is_some());
+        assert!(contents() == before, "{kind:?}");
+        assert_eq!(read(&storage, TimeRange::ALL), model);
+        disk.take_away(None);
+        assert_eq!(storage.flush().is_ok(), comes_back, "{kind:?}");
+        assert_eq!(storage.trouble().is_none(), comes_back, "{kind:?}");
+        assert_eq!(read(&storage, TimeRange::ALL), model);
     }
 }

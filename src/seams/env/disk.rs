@@ -41,7 +41,8 @@ pub trait Disk: Send + Sync {
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
     /// Takes the directory's lock for this process until the answer is dropped; fails with `WouldBlock` when another
-    /// process has it.
+    /// process has it. It is on the directory itself and on the file `path` in it, which tells that to processes that know
+    /// only of the file, and can be removed without letting anybody in.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
     /// Takes the lock for who only reads: where nothing can be written, as on a read-only file system, a missing lock file
@@ -55,7 +56,14 @@ pub trait Disk: Send + Sync {
 }
 
 /// A held lock.
-pub trait DiskLock: Send + Sync {}
+pub trait DiskLock: Send + Sync {
+    /// Whether the directory that was locked is still where it was, and nobody else can have it.
+    ///
+    /// # Errors
+    /// `WouldBlock` when another process has the lock's file: what it does with the directory isn't known from then on. Others
+    /// when the directory isn't found, which may pass.
+    fn check(&self) -> io::Result<()>;
+}
 
 /// A file being written, append only.
 pub trait DiskWriter: Send {

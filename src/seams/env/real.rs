@@ -1,14 +1,18 @@
 //! The machine's file system below one directory.
 
 use std::{
-    fs::{self, File},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::FileExt,
+    fs::{self, DirBuilder, File},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{Disk, DiskFile, DiskLock, DiskWriter};
+use super::{Disk, DiskFile, DiskLock, DiskWriter, lock::RealLock};
+
+/// What the owner's group and others may do with new files and directories: read, and nothing.
+pub(super) const FILE_MODE: u32 = 0o640;
+const DIRECTORY_MODE: u32 = 0o750;
 
 /// A directory of the machine's file system.
 #[derive(Debug, Clone)]
@@ -31,11 +35,11 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        fs::create_dir_all(self.at(dir))
+        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(self.at(dir))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskWriter>> {
-        Ok(Box::new(RealWriter(File::options().write(true).create_new(true).open(self.at(path))?)))
+        Ok(Box::new(RealWriter(File::options().write(true).create_new(true).mode(FILE_MODE).open(self.at(path))?)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
@@ -74,19 +78,11 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        // The lock belongs to the open file: it goes when the file is closed, however the process ends.
-        let file = File::options().write(true).create(true).truncate(false).open(self.at(path))?;
-        file.try_lock()?;
-        Ok(Box::new(RealLock(Some(file))))
+        Ok(Box::new(RealLock::take(&self.root, &self.at(path), false)?))
     }
 
     fn lock_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        match self.lock(path) {
-            Err(error) if matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied) => {
-                Ok(Box::new(RealLock::of_existing(&self.at(path))?))
-            }
-            locked => locked,
-        }
+        Ok(Box::new(RealLock::take(&self.root, &self.at(path), true)?))
     }
 
     fn available(&self) -> io::Result<u64> {
@@ -94,23 +90,6 @@ impl Disk for RealDisk {
         Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }
-
-/// Held while the file is open; without a file nobody can have it.
-struct RealLock(#[expect(dead_code, reason = "closing it is what gives the lock back")] Option<File>);
-
-impl RealLock {
-    /// The lock of a file that can only be read.
-    fn of_existing(path: &Path) -> io::Result<Self> {
-        let file = match File::open(path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self(None)),
-            opened => opened?,
-        };
-        file.try_lock()?;
-        Ok(Self(Some(file)))
-    }
-}
-
-impl DiskLock for RealLock {}
 
 struct RealWriter(File);
 
@@ -143,20 +122,20 @@ impl DiskFile for RealFile {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     #[test]
-    fn the_lock_of_a_file_that_can_only_be_read_keeps_out_and_is_kept_out() {
+    fn files_and_directories_are_closed_to_others() {
         let dir = tempfile::tempdir().unwrap();
-        let (disk, path) = (RealDisk::new(dir.path().to_owned()), dir.path().join("LOCK"));
-        drop(RealLock::of_existing(&path).unwrap());
-        assert!(!path.exists());
-        let lock = disk.lock(Path::new("LOCK")).unwrap();
-        assert_eq!(RealLock::of_existing(&path).err().unwrap().kind(), ErrorKind::WouldBlock);
-        drop(lock);
-        let reading = RealLock::of_existing(&path).unwrap();
-        assert_eq!(disk.lock(Path::new("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
-        drop(reading);
-        drop(disk.lock(Path::new("LOCK")).unwrap());
+        let disk = RealDisk::new(dir.path().join("data"));
+        disk.create_dir(Path::new("a/b")).unwrap();
+        let _lock = disk.lock(Path::new("LOCK")).unwrap();
+        drop(disk.create(Path::new("a/file")).unwrap());
+        for (path, most) in [("", 0o750), ("a", 0o750), ("a/b", 0o750), ("LOCK", 0o640), ("a/file", 0o640)] {
+            let mode = fs::metadata(disk.at(Path::new(path))).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode & !most, 0, "{path}: {mode:o}");
+        }
     }
 }

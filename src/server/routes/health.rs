@@ -31,9 +31,12 @@ pub(crate) fn healthy() -> Response {
     respond::text(StatusCode::OK, "vctsdb is healthy.")
 }
 
-/// The store is open.
+/// The store is open and takes writes.
 pub(crate) fn ready(state: &State) -> Result<Response, ApiError> {
-    state.stores().map(|_| respond::text(StatusCode::OK, "vctsdb is ready."))
+    match state.stores()?.status.trouble() {
+        Some(why) => Err(ApiError::Plain(StatusCode::SERVICE_UNAVAILABLE, why)),
+        None => Ok(respond::text(StatusCode::OK, "vctsdb is ready.")),
+    }
 }
 
 /// Our own metrics in the text format.

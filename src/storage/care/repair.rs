@@ -20,7 +20,7 @@ use roaring::RoaringBitmap;
 use super::inspect::{self, Log, series};
 use crate::{
     index::Segment,
-    seams::env::{Clock, Disk},
+    seams::env::{Clock, Disk, DiskLock},
     sst::{Table, salvage, survey},
     storage::{
         damage,
@@ -31,6 +31,7 @@ use crate::{
         options::StorageOptions,
         quarantine,
         recover::{self, io_error},
+        standing::Standing,
     },
     wal,
 };
@@ -57,7 +58,7 @@ impl Repaired {
 /// # Errors
 /// When there is no data directory, it is in use or newer, or the operating system refuses. What was damaged then still is.
 pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Result<Repaired, OpenError> {
-    let _lock = inspect::lock(&**disk)?;
+    let lock: Arc<dyn DiskLock> = inspect::lock(&**disk)?.into();
     let mut work = Work { disk, dry_run, said: Repaired::default(), next_file: next_file(&**disk)?, moves: Vec::new() };
     let (manifest, mut changed) = work.manifest()?;
     let mut repaired = manifest.clone();
@@ -69,7 +70,7 @@ pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Res
         work.commit(&repaired)?;
     }
     work.extras()?;
-    work.log(&repaired, clock)?;
+    work.log(&repaired, lock, clock)?;
     Ok(work.said)
 }
 
@@ -309,7 +310,7 @@ impl Work<'_> {
     }
 
     /// Flushes what is whole in a damaged log, and moves its segments to the quarantine.
-    fn log(&mut self, manifest: &Manifest, clock: Arc<dyn Clock>) -> Result<(), OpenError> {
+    fn log(&mut self, manifest: &Manifest, lock: Arc<dyn DiskLock>, clock: Arc<dyn Clock>) -> Result<(), OpenError> {
         let log = Log::read(&**self.disk, manifest.wal_start)?;
         let damage = log.damage();
         let nameless = &log.used - &log.defined - &self.labelled(manifest)?;
@@ -325,7 +326,7 @@ impl Work<'_> {
             return Ok(());
         }
         let options = StorageOptions { threads: crate::storage::Threads::Manual, ..StorageOptions::default() };
-        let shared = recover::open(Arc::clone(self.disk), clock, options)?;
+        let shared = recover::open(Arc::clone(self.disk), Standing::new(lock, false), clock, options)?;
         shared.committer.lock().seal(&shared);
         while flush::flush_oldest(&shared)? {}
         flush::end_log(&shared)?;

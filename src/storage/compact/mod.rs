@@ -101,6 +101,7 @@ fn rewrite(
     calendar: Option<Calendar>,
     windowed: bool,
 ) -> Result<(), StorageError> {
+    shared.standing.check()?;
     let began = std::time::Instant::now();
     let rules = Rules { deletes: &view.deletes, line: shared.line(), calendar };
     let new = merge::merge(shared, old, &rules, windowed)?;
@@ -126,7 +127,7 @@ fn exchange(shared: &Shared, old: &[Arc<LiveTable>], new: Vec<Arc<LiveTable>>) -
     let mut view = View::clone(&shared.view.load());
     replace(&mut view.tables, |t| is_old(t.number), new.clone());
     next.forget_heeded(&view);
-    next.store(&*shared.disk)?;
+    shared.store_manifest(&next)?;
     let deletes = next.deletes.clone();
     *manifest = next;
     shared.change_view(|view| {

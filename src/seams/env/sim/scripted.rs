@@ -36,6 +36,11 @@ impl SimDisk {
         state.cut_at = Some(state.ops + ops);
     }
 
+    /// From now on whoever has the lock is told so (`None`: no longer) when it asks.
+    pub fn take_away(&self, kind: Option<ErrorKind>) {
+        self.state.lock().taken = kind;
+    }
+
     /// Whether the power is gone.
     #[must_use]
     pub fn is_dead(&self) -> bool {
@@ -234,7 +239,14 @@ struct SimLock {
     path: PathBuf,
 }
 
-impl DiskLock for SimLock {}
+impl DiskLock for SimLock {
+    fn check(&self) -> io::Result<()> {
+        match self.state.lock().taken {
+            Some(kind) => Err(io::Error::new(kind, "somebody else has the simulated disk")),
+            None => Ok(()),
+        }
+    }
+}
 
 impl Drop for SimLock {
     fn drop(&mut self) {

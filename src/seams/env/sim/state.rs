@@ -189,6 +189,8 @@ pub(super) struct State {
     /// What lies between, per directory in order.
     pending: BTreeMap<PathBuf, Vec<Change>>,
     pub(super) locks: BTreeSet<PathBuf>,
+    /// What a held lock says, if it isn't well.
+    pub(super) taken: Option<ErrorKind>,
     pub(super) capacity: Option<u64>,
     pub(super) faults: Vec<Fault>,
     /// Changing operations so far.
