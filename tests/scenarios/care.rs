@@ -355,6 +355,86 @@ fn a_backup_cut_short_is_still_the_one_before() {
     }
 }
 
+/// A backup of a store with tables, segments and a log.
+fn backed_up() -> (SimDisk, Model) {
+    let (disk, copy) = (SimDisk::new(), SimDisk::new());
+    let model = filled(&disk, 10);
+    storage::backup(&shared(&disk.restart(Cut::KILL)), &shared(&copy)).unwrap();
+    (copy, model)
+}
+
+#[test]
+fn a_copy_cut_short_anywhere_is_named_by_all_and_goes_on_when_it_is_run_again() {
+    let (source, model) = backed_up();
+    type Copy = fn(&Arc<dyn Disk>, &Arc<dyn Disk>) -> Result<storage::Copied, CopyError>;
+    let copies: [(&str, Copy); 2] = [("restore", storage::restore), ("backup", storage::backup)];
+    for (what, run) in copies {
+        let mut unfinished = 0;
+        for cut in 0.. {
+            let target = SimDisk::new();
+            target.cut_power_after(cut);
+            let done = run(&shared(&source), &shared(&target)).is_ok();
+            for fate in [Cut::LOST, Cut::KILL, Cut::torn(cut)] {
+                let target = target.restart(fate);
+                let has = |name: &str| target.list_all().iter().any(|path| path == Path::new(name));
+                if has("MANIFEST") {
+                    assert_eq!(read(&open(&below(&target, "")).unwrap(), TimeRange::ALL), model, "{what} {cut}");
+                } else if !files(&target, "tables").is_empty() || !files(&target, "index").is_empty() {
+                    unfinished += 1;
+                    let before = target.list_all();
+                    let says = |error: OpenError| {
+                        let said = error.to_string();
+                        assert!(said.contains(&format!("run `vctsdb {what}` again")), "{what} {cut}: {said}");
+                    };
+                    says(open(&target).err().unwrap());
+                    says(verify(&target).unwrap_err());
+                    for dry_run in [true, false] {
+                        let repaired = storage::repair(&shared(&target), Arc::new(TestClock::at(0)), dry_run);
+                        says(repaired.unwrap_err());
+                    }
+                    let mut after = target.list_all();
+                    after.retain(|path| path != Path::new("LOCK"));
+                    assert!(after.iter().all(|path| before.contains(path)), "{what} {cut}: nothing was changed");
+                }
+                if !has("MANIFEST") || has("UNFINISHED") {
+                    run(&shared(&source), &shared(&target)).unwrap_or_else(|error| panic!("{what} {cut}: {error}"));
+                }
+                assert!(verify(&target).unwrap().is_clean(), "{what} {cut}");
+                let storage = open(&target).unwrap();
+                assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (model.clone(), vec![]));
+                drop(storage);
+                let again = storage::restore(&shared(&source), &shared(&target));
+                assert!(matches!(again, Err(CopyError::NotEmpty { .. })), "{what} {cut}: {again:?}");
+            }
+            if done {
+                break;
+            }
+        }
+        assert!(unfinished > 20, "{what}: {unfinished}");
+    }
+}
+
+#[test]
+fn tables_whose_series_have_no_labels_are_damage_to_the_server_and_lost_to_a_repair() {
+    let (disk, _) = backed_up();
+    let table = files(&disk, "tables").remove(0);
+    for path in files(&disk, "index").into_iter().chain(files(&disk, "wal")).chain(files(&disk, "NEWEST-00000002")) {
+        disk.remove(&path).unwrap();
+    }
+    disk.remove(Path::new("MANIFEST")).unwrap();
+    let repaired = repair(&disk, false);
+    let names =
+        |said: &[String]| said.iter().any(|text| text.contains(table.to_str().unwrap()) && text.contains("labels"));
+    assert!(names(&repaired.lost), "{repaired:?}");
+    let storage = open(&disk).unwrap();
+    let damage = storage.status().damage;
+    assert!(names(&damage), "{damage:?}");
+    drop(storage);
+    let found: Vec<String> =
+        verify(&disk).unwrap().findings.into_iter().map(|found| format!("{}: {}", found.file, found.what)).collect();
+    assert!(names(&found), "{found:?}");
+}
+
 #[test]
 fn a_full_disk_refuses_writes_early_flushes_with_the_reserve_and_recovers_by_itself() {
     const RESERVE: u64 = 256 << 10;
