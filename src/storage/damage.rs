@@ -1,5 +1,7 @@
 //! What is damaged in an open store, for people: found at the start, or met since by reads.
 
+use roaring::RoaringBitmap;
+
 use super::{store::Shared, view::View};
 use crate::{
     index::IndexHole,
@@ -20,6 +22,20 @@ pub(super) fn times(range: TimeRange) -> String {
         (start, i64::MAX) => format!("from {} on", time(start)),
         (start, end) => format!("from {} to {}", time(start), time(end)),
     }
+}
+
+/// `1 series`, `3 series (5 to 9)`.
+pub(super) fn series(ids: &RoaringBitmap) -> String {
+    match (ids.min(), ids.max()) {
+        (Some(first), Some(last)) if first == last => format!("series {first}"),
+        (Some(first), Some(last)) => format!("{} series ({first} to {last})", ids.len()),
+        _ => "no series".to_owned(),
+    }
+}
+
+/// What it means that samples of these series are in a file, and nothing has their labels.
+pub(super) fn nameless(ids: &RoaringBitmap) -> String {
+    format!("it has samples of {}, which nothing gives labels", series(ids))
 }
 
 /// What a damaged block means.

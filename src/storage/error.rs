@@ -27,6 +27,12 @@ pub enum OpenError {
     /// Both copies of the manifest are damaged.
     #[error("both copies in MANIFEST are damaged ({0}); `vctsdb repair` can rebuild it from the files it named")]
     Manifest(String),
+    /// A copy into it was cut short.
+    #[error("a copy into this directory was not finished; run `vctsdb {command}` again, it goes on where it stopped")]
+    Unfinished {
+        /// The command that made it.
+        command: &'static str,
+    },
     /// There is nothing of ours.
     #[error("there is no vctsdb data directory here")]
     NoData,

@@ -12,6 +12,7 @@
 //! quarantine/      damaged files, kept for inspection
 //! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
 //! NEWEST-NNNNNNNN  an empty file: the newest log segment is that one (see `newest`)
+//! UNFINISHED       a backup or restore is filling this directory (see `unfinished`)
 //! RESERVE          space kept for a flush on a full disk
 //! queries.active   the server's: which queries are running
 //! ```
@@ -30,18 +31,22 @@ pub(super) const QUARANTINE: &str = "quarantine";
 
 pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const RESERVE: &str = "RESERVE";
+pub(super) const UNFINISHED: &str = "UNFINISHED";
+pub(super) const UNFINISHED_NEW: &str = "UNFINISHED.new";
 
 /// The server's, not the store's.
 const ACTIVE_QUERIES: &str = "queries.active";
 const NEWEST: &str = "NEWEST-";
 
-const AT_THE_TOP: [&str; 12] = [
+const AT_THE_TOP: [&str; 14] = [
     LOCK,
     MANIFEST,
     MANIFEST_NEW,
     EXTRAS,
     EXTRAS_NEW,
     RESERVE,
+    UNFINISHED,
+    UNFINISHED_NEW,
     SNAPSHOTS,
     WAL,
     TABLES,

@@ -19,6 +19,7 @@
 //! - [`standing`] says whether anything may be written: the directory is still ours, and all threads live.
 //! - [`changes`] is the journal of changed times that caches of answers ask.
 //! - [`newest`] notes which log segment is the last, so that one that somebody removed is missed.
+//! - [`unfinished`] marks a directory that a backup or restore fills.
 //! - [`care`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log ([`replay`]), sealing whenever the
 //!   memtable is full, so that replay needs no more memory than normal running.
@@ -64,6 +65,7 @@ mod store;
 mod sweep;
 mod tombstones;
 mod trim;
+mod unfinished;
 mod view;
 
 pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};

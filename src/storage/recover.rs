@@ -13,6 +13,7 @@ use super::{
     quarantine, replay,
     standing::Standing,
     store::Shared,
+    unfinished,
     view::{LiveTable, View},
 };
 use crate::{
@@ -71,8 +72,13 @@ pub(super) fn open(
     options: StorageOptions,
 ) -> Result<Shared, OpenError> {
     let manifest = match Manifest::load(&*disk)? {
-        Some(manifest) => manifest,
+        Some(manifest) => {
+            // The manifest came last.
+            unfinished::end(&*disk).map_err(io_error(format!("removing {}", layout::UNFINISHED)))?;
+            manifest
+        }
         None => {
+            unfinished::refuse(&*disk)?;
             refuse_orphans(&*disk)?;
             create(&*disk)?
         }

@@ -6,9 +6,12 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
+use roaring::RoaringBitmap;
+
 use super::{
     applier::Appliers,
     commit::Committer,
+    damage,
     error::OpenError,
     flush, layout, newest,
     recover::io_error,
@@ -18,7 +21,6 @@ use super::{
 use crate::{
     index::IndexError,
     memtable::Memtable,
-    model::TimeRange,
     seams::{
         append::{Batch, SeriesId},
         env::Disk,
@@ -188,19 +190,21 @@ fn report(shared: &Shared, visited: &ReplayReport, undecodable: Vec<(u64, String
         damage.push(found);
         damaged_log.push(segment);
     }
-    if !damage.is_empty() {
-        let nameless = shared.view.load().series_in(TimeRange::ALL) - shared.index.ids();
-        if !nameless.is_empty() {
-            let lost = format!(
-                "{} series have samples but lost their labels with a damaged record or segment",
-                nameless.len()
-            );
-            tracing::error!("{lost}");
-            damage.push(lost);
-        }
-    }
     damaged_log.sort_unstable();
     damaged_log.dedup();
+    for lost in nameless(shared) {
+        tracing::error!("{lost}");
+        damage.push(lost);
+    }
+}
+
+/// Files whose samples nobody finds, because nothing has the labels of their series.
+fn nameless(shared: &Shared) -> Vec<String> {
+    let (view, labelled) = (shared.view.load(), shared.index.ids());
+    let in_tables = view.tables.iter().map(|live| (layout::table(live.number), live.table.series() - &labelled));
+    let in_log = view.memtables().fold(RoaringBitmap::new(), |used, memtable| used | memtable.series()) - &labelled;
+    let all = in_tables.chain([(layout::WAL.into(), in_log)]).filter(|(_, nameless)| !nameless.is_empty());
+    all.map(|(file, nameless)| format!("{}: {}", file.display(), damage::nameless(&nameless))).collect()
 }
 
 /// Syncs the replayed log. A killed process leaves records that can be read but would not survive a power cut, and from

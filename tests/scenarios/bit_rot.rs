@@ -76,7 +76,7 @@ fn lost_times(served: &Model, model: &Model) -> BTreeSet<i64> {
 fn names(entry: &str, path: &std::path::Path) -> bool {
     let number = path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok());
     let log = path.starts_with("wal") && number.is_some_and(|number| entry.contains(&format!("log segment {number}")));
-    log || entry.contains(path.to_str().unwrap()) || entry.contains("lost their labels")
+    log || entry.contains(path.to_str().unwrap()) || entry.contains("which nothing gives labels")
 }
 
 #[test]

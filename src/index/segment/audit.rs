@@ -25,7 +25,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SavedSegment {
     /// Series whose labels were saved.
-    pub saved: u64,
+    pub saved: RoaringBitmap,
     /// Series whose labels are lost, where the damaged file still tells.
     pub lost: Option<RoaringBitmap>,
 }
@@ -127,7 +127,7 @@ impl Segment {
             Err(error) if !error.is_damage() => return Err(error),
             read => read.unwrap_or_default(),
         };
-        let saved = SavedSegment { saved: series.len() as u64, lost };
+        let saved = SavedSegment { saved: series.iter().map(|(id, _)| id.0).collect(), lost };
         if let Some(to) = to
             && !series.is_empty()
         {

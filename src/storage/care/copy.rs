@@ -22,6 +22,7 @@ use crate::{
         manifest::Manifest,
         newest,
         recover::{self, io_error},
+        unfinished,
     },
     wal,
 };
@@ -30,6 +31,9 @@ use crate::{
 const CHUNK: usize = 1 << 20;
 /// So much of a file's end is compared before it is taken for the same. Footers, with checksums of what is before, fit.
 const TAIL: u64 = 4 << 10;
+
+/// What may be in a directory that a copy has been begun in, and has no mark yet.
+const BEFORE_THE_MARK: [&str; 2] = [layout::LOCK, layout::UNFINISHED_NEW];
 
 /// What a copy did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,19 +87,26 @@ pub enum CopyError {
 /// # Errors
 /// When either can't be used or read. The earlier backup in `to`, if any, is then still one.
 pub fn backup(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyError> {
-    let _source = inspect::lock(&**from).map_err(CopyError::Source)?;
-    let _target = recover::lock(&**to).map_err(CopyError::Target)?;
-    copy_all(from, to)
+    copy(from, to, "backup")
 }
 
-/// Copies the backup `from` into the empty or missing directory `to`, after checking all of it.
+fn copy(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copied, CopyError> {
+    let _source = inspect::lock(&**from).map_err(CopyError::Source)?;
+    let _target = recover::lock(&**to).map_err(CopyError::Target)?;
+    copy_all(from, to, command)
+}
+
+/// Copies the backup `from` into the empty or missing directory `to`, after checking all of it; or goes on with a copy into
+/// `to` that was cut short.
 ///
 /// # Errors
 /// When the backup is damaged, `to` isn't empty, or either can't be read or written.
 pub fn restore(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyError> {
     match to.list(Path::new("")) {
         Ok(names) => {
-            if let Some(found) = names.into_iter().next() {
+            let begun = names.iter().any(|name| name == layout::UNFINISHED);
+            // The lock is taken before the mark is made.
+            if let Some(found) = names.into_iter().find(|name| !begun && !BEFORE_THE_MARK.contains(&name.as_str())) {
                 return Err(CopyError::NotEmpty { found });
             }
         }
@@ -107,10 +118,10 @@ pub fn restore(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyE
         let told = checked.findings.into_iter().map(|finding| format!("{}: {}", finding.file, finding.what));
         return Err(CopyError::Damaged(told.collect()));
     }
-    backup(from, to)
+    copy(from, to, "restore")
 }
 
-fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyError> {
+fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copied, CopyError> {
     let target = |what: &str| {
         let what = what.to_owned();
         move |error| CopyError::Target(io_error(what)(error))
@@ -119,8 +130,11 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
     let no_manifest =
         || CopyError::Source(OpenError::NoManifest { found: "no finished snapshot or backup".to_owned() });
     let manifest = read.ok_or_else(no_manifest)?.manifest;
-    // Refuses to write over what a newer version or a damaged disk left there.
-    Manifest::read(&**to).map_err(CopyError::Target)?;
+    // Refuses to write over what a newer version or a damaged disk left there. A backup that has a manifest is one, until the
+    // next manifest replaces that.
+    if Manifest::read(&**to).map_err(CopyError::Target)?.is_none() {
+        unfinished::begin(&**to, command).map_err(|error| CopyError::Target(error.into()))?;
+    }
     for dir in layout::DIRECTORIES {
         to.create_dir(Path::new(dir)).map_err(target("creating directories"))?;
     }
@@ -151,6 +165,8 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyErro
     extras::copy(&**from, &**to).map_err(CopyError::Source)?;
     manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
     done.removed = prune(&**to, &manifest, &log).map_err(CopyError::Target)?;
+    unfinished::end(&**to).map_err(target("removing the mark of an unfinished copy"))?;
+    to.sync_dir(Path::new("")).map_err(target("syncing the directory"))?;
     Ok(done)
 }
 

@@ -12,6 +12,7 @@ use crate::{
         manifest::Manifest,
         newest,
         recover::{self, io_error},
+        unfinished,
     },
     wal::{self, ReplayReport},
 };
@@ -22,11 +23,14 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NoData),
         names => names.map_err(io_error("listing the data directory"))?,
     };
-    let ours = [layout::MANIFEST, layout::TABLES, layout::INDEX, layout::WAL];
+    let ours = [layout::MANIFEST, layout::TABLES, layout::INDEX, layout::WAL, layout::UNFINISHED];
     if !names.iter().any(|name| ours.contains(&name.as_str())) {
         return Err(OpenError::NoData);
     }
     recover::refuse_foreign(disk)?;
+    if !names.iter().any(|name| name == layout::MANIFEST) {
+        unfinished::refuse(disk)?;
+    }
     disk.lock_to_read(Path::new(layout::LOCK)).map_err(recover::no_lock)
 }
 
@@ -89,14 +93,5 @@ impl Log {
     pub(super) fn damage(&self) -> Vec<String> {
         let found = self.report.damage.iter().map(|damage| format!("{damage}; the records in it are lost"));
         found.chain(self.undecodable.iter().cloned()).collect()
-    }
-}
-
-/// `1 series`, `3 series (5 to 9)`.
-pub(super) fn series(ids: &RoaringBitmap) -> String {
-    match (ids.min(), ids.max()) {
-        (Some(first), Some(last)) if first == last => format!("series {first}"),
-        (Some(first), Some(last)) => format!("{} series ({first} to {last})", ids.len()),
-        _ => "no series".to_owned(),
     }
 }

@@ -17,13 +17,13 @@ use std::{
 
 use roaring::RoaringBitmap;
 
-use super::inspect::{self, Log, series};
+use super::inspect::{self, Log};
 use crate::{
     index::Segment,
     seams::env::{Clock, Disk, DiskLock},
     sst::{Table, salvage, survey},
     storage::{
-        damage,
+        damage::{self, series},
         error::OpenError,
         extras, flush, layout,
         manifest::{FileEntry, Manifest, TableEntry},
@@ -59,7 +59,15 @@ impl Repaired {
 /// When there is no data directory, it is in use or newer, or the operating system refuses. What was damaged then still is.
 pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Result<Repaired, OpenError> {
     let lock: Arc<dyn DiskLock> = inspect::lock(&**disk)?.into();
-    let mut work = Work { disk, dry_run, said: Repaired::default(), next_file: next_file(&**disk)?, moves: Vec::new() };
+    let mut work = Work {
+        disk,
+        dry_run,
+        said: Repaired::default(),
+        next_file: next_file(&**disk)?,
+        moves: Vec::new(),
+        labelled: RoaringBitmap::new(),
+        used: Vec::new(),
+    };
     let (manifest, mut changed) = work.manifest()?;
     let mut repaired = manifest.clone();
     repaired.tables = work.tables(&manifest.tables)?;
@@ -95,6 +103,10 @@ struct Work<'a> {
     next_file: u64,
     /// Damaged files, to be moved to the quarantine.
     moves: Vec<PathBuf>,
+    /// Series whose labels are in segments, or were saved from them.
+    labelled: RoaringBitmap,
+    /// The series of each table that could be opened.
+    used: Vec<(PathBuf, RoaringBitmap)>,
 }
 
 impl Work<'_> {
@@ -180,6 +192,7 @@ impl Work<'_> {
         let mut losses = Vec::new();
         match Table::open(self.disk, &path) {
             Ok(table) => {
+                self.used.push((path.clone(), table.series().clone()));
                 let mut errors = Vec::new();
                 table.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
                 if errors.is_empty() {
@@ -237,6 +250,7 @@ impl Work<'_> {
                 let mut errors = Vec::new();
                 segment.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
                 if errors.is_empty() {
+                    self.labelled |= segment.ids();
                     self.say_kept(entry.set_aside, &path);
                     return Ok(Some(FileEntry { set_aside: false, ..entry }));
                 }
@@ -259,12 +273,13 @@ impl Work<'_> {
             None => self.lost(format!("{shown}: it can't be told how many series had their labels in it")),
         }
         self.moves.push(path.clone());
-        if saved.saved == 0 {
+        if saved.saved.is_empty() {
             self.done(format!("{shown}: nothing in it can be saved; moved to quarantine/"));
             return Ok(None);
         }
-        let into = new.display();
-        self.done(format!("{shown}: the labels of {} series saved into {into}; moved to quarantine/", saved.saved));
+        let (into, count) = (new.display(), saved.saved.len());
+        self.labelled |= &saved.saved;
+        self.done(format!("{shown}: the labels of {count} series saved into {into}; moved to quarantine/"));
         Ok(Some(FileEntry { number, set_aside: false }))
     }
 
@@ -313,9 +328,16 @@ impl Work<'_> {
     fn log(&mut self, manifest: &Manifest, lock: Arc<dyn DiskLock>, clock: Arc<dyn Clock>) -> Result<(), OpenError> {
         let log = Log::read(&**self.disk, manifest.wal_start)?;
         let damage = log.damage();
-        let nameless = &log.used - &log.defined - &self.labelled(manifest)?;
+        self.labelled |= &log.defined;
+        let nameless = &log.used - &self.labelled;
         if !nameless.is_empty() {
             self.lost(format!("wal: the labels of {}, whose samples are in the log", series(&nameless)));
+        }
+        for (path, used) in std::mem::take(&mut self.used) {
+            let nameless = used - &self.labelled;
+            if !nameless.is_empty() {
+                self.lost(format!("{}: the labels of {}, whose samples are in it", path.display(), series(&nameless)));
+            }
         }
         if damage.is_empty() {
             return Ok(());
@@ -331,17 +353,5 @@ impl Work<'_> {
         while flush::flush_oldest(&shared)? {}
         flush::end_log(&shared)?;
         Ok(())
-    }
-
-    fn labelled(&self, manifest: &Manifest) -> Result<RoaringBitmap, OpenError> {
-        let mut ids = RoaringBitmap::new();
-        for entry in &manifest.segments {
-            match Segment::open(&**self.disk, &layout::segment(entry.number)) {
-                Ok(segment) => ids |= segment.ids(),
-                Err(error) if error.is_damage() => {}
-                Err(error) => return Err(refused(error)),
-            }
-        }
-        Ok(ids)
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use roaring::RoaringBitmap;
 
-use super::inspect::{self, Log, series};
+use super::inspect::{self, Log};
 use crate::{
     index::Segment,
     seams::env::Disk,
@@ -93,7 +93,7 @@ pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, OpenError> {
     seen.series = labelled.len();
     let nameless = &log.used - &labelled;
     if !nameless.is_empty() {
-        seen.find(layout::WAL, format!("it has samples of {}, which nothing gives labels", series(&nameless)));
+        seen.find(layout::WAL, damage::nameless(&nameless));
     }
     tables(disk, &manifest, &labelled, &mut seen)?;
     let next = labelled.max().map_or(0, |id| u64::from(id) + 1);
@@ -136,7 +136,7 @@ fn segments(disk: &Arc<dyn Disk>, manifest: &Manifest, seen: &mut Verified) -> R
             .map_err(|error| OpenError::File(error.to_string()))?;
         let twice = &labelled & &ids;
         if !twice.is_empty() {
-            seen.find(&path, format!("{} are in another segment too", series(&twice)));
+            seen.find(&path, format!("{} are in another segment too", damage::series(&twice)));
         }
         labelled |= ids;
     }
@@ -172,7 +172,7 @@ fn tables(
         errors.into_iter().for_each(|error| seen.find(&path, error));
         let nameless = table.series() - labelled;
         if !nameless.is_empty() {
-            seen.find(&path, format!("it has samples of {}, which nothing gives labels", series(&nameless)));
+            seen.find(&path, damage::nameless(&nameless));
         }
     }
     Ok(())
