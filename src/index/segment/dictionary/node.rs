@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// The node that ends with byte `last`.
-    #[inline]
+    #[inline(always)]
     pub(in crate::index::segment) fn at(reader: &mut Reader<'_>, last: usize) -> Result<Self, IndexError> {
         if last == 0 {
             return Ok(Self::END);
@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// The node that ends with byte `last`; `None` when it would begin before the first.
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(reader: &mut Reader<'_>, last: usize) -> Result<Option<Self>, IndexError> {
         if last < HEADER {
             return Ok(None);
@@ -76,7 +76,7 @@ impl Node {
     }
 
     /// A node of one transition, by its last bytes, the last one first.
-    #[inline]
+    #[inline(always)]
     fn single([state, second, third]: [u8; HEAD], last: usize) -> Option<Self> {
         let common = usize::from(state & 0x3f).checked_sub(1).and_then(|n| COMMON.get(n).copied());
         let (only, sizes, head) = match common {
@@ -161,7 +161,7 @@ impl Node {
     }
 
     /// What a key that ends here adds to its value.
-    #[inline]
+    #[inline(always)]
     pub(in crate::index::segment) fn final_output(&self, reader: &mut Reader<'_>) -> Result<u64, IndexError> {
         if self.output_len == 0 || !self.is_final {
             return Ok(0);
@@ -170,7 +170,7 @@ impl Node {
     }
 
     /// Transition `i`, by ascending input.
-    #[inline]
+    #[inline(always)]
     pub(in crate::index::segment) fn transition(
         &self,
         reader: &mut Reader<'_>,

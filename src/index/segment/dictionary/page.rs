@@ -104,7 +104,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `len` bytes at `at`; the caller keeps within all pages.
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&mut self, at: usize, len: usize) -> Result<&[u8], IndexError> {
         let (first, last) = (at >> self.bits, (at + len.max(1) - 1) >> self.bits);
         if first == last {
@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         Ok(unpack(self.get(at, len)?, 0, len))
     }
 
-    #[inline]
+    #[inline(always)]
     fn page(&mut self, n: usize) -> Result<&[u8], IndexError> {
         let pages = self.pages;
         let [place, ..] = self.at_hand.split_at_mut(n % AT_HAND).1 else { return Ok(&[]) };
@@ -148,7 +148,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The number in `len` bytes at `at`; 0 for no bytes, and for none that are there.
-#[inline]
+#[inline(always)]
 pub(super) fn unpack(bytes: &[u8], at: usize, len: usize) -> u64 {
     // Numbers mostly have one to three bytes: copying them would call a function that copies anything.
     let bytes = bytes.get(at..at + len).unwrap_or_default();
