@@ -147,3 +147,33 @@ fn a_server_whose_directory_is_removed_acknowledges_nothing_and_says_so() {
     let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
     assert!(log.lines().any(|line| line.contains("ERROR") && line.contains("removed or replaced")), "{log}");
 }
+
+#[test]
+fn what_can_only_be_read_is_served_for_reading() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    drop(settled(&data, &address, 10));
+    let mut server = vctsdb(&data, &address, &QUIET);
+    import(&address, "logged", 3);
+    server.kill();
+    let contents = || {
+        let paths = ["", "wal", "tables", "index"].iter().flat_map(|sub| std::fs::read_dir(data.join(sub)).unwrap());
+        let mut files: Vec<_> = paths.map(|entry| entry.unwrap().path()).filter(|path| path.is_file()).collect();
+        files.sort();
+        files.into_iter().map(|path| (std::fs::read(&path).unwrap(), path)).collect::<Vec<_>>()
+    };
+    std::fs::remove_file(data.join("LOCK")).unwrap();
+    std::fs::remove_file(data.join("queries.active")).unwrap();
+    let before = contents();
+    let mut server = vctsdb(&data, &address, &[QUIET[0], QUIET[1], "--read-only"]);
+    for (query, count) in [("count(kept)", "\"10\""), ("count(logged)", "\"3\"")] {
+        let (status, said) = ask(&address, query);
+        assert!(status == 200 && said.contains(count), "{query}: {said}");
+    }
+    let (status, said) = try_import(&address, "more 1\n");
+    assert!(status == 503 && said.contains("reading only"), "{status}: {said}");
+    assert!(server.terminate(), "it ends well");
+    let mut after = contents();
+    after.retain(|(_, path)| path.file_name().unwrap() != "LOCK");
+    assert!(before == after, "nothing was written");
+}

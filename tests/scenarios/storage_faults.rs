@@ -263,3 +263,36 @@ fn a_store_whose_directory_is_not_its_own_changes_nothing_there_and_answers_ques
         assert_eq!(read(&storage, TimeRange::ALL), model);
     }
 }
+
+#[test]
+fn a_storage_thread_that_panics_stops_acknowledging_and_says_so_and_questions_go_on() {
+    // What flushes, what merges, what commits.
+    for (op, path) in [(Op::Create, "tables/"), (Op::Create, "index/"), (Op::Append, "wal/")] {
+        let disk = SimDisk::new();
+        let options = StorageOptions { threads: Threads::Background, ..options() };
+        let storage = Storage::open(Arc::new(disk.clone()), Arc::new(TestClock::at(0)), options).unwrap();
+        let mut model = Model::new();
+        write(&storage, &request(0)).unwrap();
+        apply(&mut model, &request(0));
+        assert_eq!(storage.trouble(), None);
+        disk.panic_next(op, path);
+        let mut round = 0;
+        let refused = loop {
+            round += 1;
+            match write(&storage, &request(round)) {
+                Ok(()) => apply(&mut model, &request(round)),
+                Err(error) => break error,
+            }
+            assert!(round < 100_000, "{path}: still acknowledged");
+        };
+        let why = storage.trouble().unwrap_or_default();
+        assert!(why.contains("thread") && why.contains("scripted panic"), "{path}: {why}");
+        for refused in [refused, write(&storage, &request(7)).unwrap_err()] {
+            assert!(matches!(refused, AppendError::Unavailable { .. }), "{path}: {refused}");
+        }
+        assert_eq!(read(&storage, TimeRange::ALL), model, "{path}");
+        assert!(storage.close().is_err(), "{path}");
+        drop(storage);
+        assert_eq!(read(&open(&disk.restart(Cut::LOST)).unwrap(), TimeRange::ALL), model, "{path}");
+    }
+}

@@ -129,6 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn a_link_in_its_place_is_not_followed_and_the_file_is_closed_to_others() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        let dir = tempfile::tempdir().unwrap();
+        let (path, other) = (dir.path().join("queries.active"), dir.path().join("other"));
+        std::fs::write(&other, "kept").unwrap();
+        symlink(&other, &path).unwrap();
+        assert!(Active::open(&path, 2).is_err());
+        assert_eq!(std::fs::read(&other).unwrap(), b"kept");
+        std::fs::remove_file(&path).unwrap();
+        Active::open(&path, 2).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o137, 0);
+    }
+
+    #[test]
     fn bytes_that_are_no_slots_are_no_queries() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("queries.active");

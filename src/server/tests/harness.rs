@@ -37,6 +37,7 @@ pub(super) const SHORT: Deadlines = Deadlines {
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     pub(super) state: Arc<State>,
+    pub(super) clock: Arc<TestClock>,
     pub(super) append: Arc<MemoryAppend>,
     pub(super) admin: Arc<RecordingAdmin>,
     stop: oneshot::Sender<()>,
@@ -147,12 +148,13 @@ impl Server {
         change(&mut options);
         let engine =
             Arc::new(Engine::new(EngineOptions { threads: 1, features: Features::ALL, ..EngineOptions::default() }));
-        let state = Arc::new(State::new(engine, Arc::new(TestClock::at(NOW)), options));
+        let clock = Arc::new(TestClock::at(NOW));
+        let state = Arc::new(State::new(engine, clock.clone(), options));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(run(listener, state.clone(), async {
             let _ = stopped.await;
         }));
-        Self { address, state, append: Arc::default(), admin: Arc::default(), stop, running }
+        Self { address, state, clock, append: Arc::default(), admin: Arc::default(), stop, running }
     }
 
     pub(super) fn ready(&self, select: MemorySelect) {

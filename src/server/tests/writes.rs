@@ -147,3 +147,39 @@ async fn before_the_store_is_open_senders_are_told_to_retry() {
     assert!(answer.header("retry-after").is_some());
     assert_eq!(counts(&answer), [Some("0"), Some("0"), Some("0")]);
 }
+
+/// Writes a sample at `time`; the status, and whether the answer says when to try again.
+async fn written(server: &Server, time: i64) -> (StatusCode, bool, String) {
+    let answer = server.ask(Method::POST, PATH, &[V1], &v1_body(time)).await;
+    (answer.status, answer.header("retry-after").is_some(), answer.text())
+}
+
+#[tokio::test]
+async fn while_the_clock_is_known_to_have_gone_back_senders_are_asked_to_wait() {
+    const HOUR: i64 = 3_600_000;
+    let server = Server::start(MemorySelect::default()).await;
+    assert_eq!(written(&server, NOW).await.0, StatusCode::NO_CONTENT);
+    server.clock.set(NOW - HOUR);
+    for _ in 0..2 {
+        let (status, retry, text) = written(&server, NOW + 15_000).await;
+        assert!(status == StatusCode::SERVICE_UNAVAILABLE && retry && text.contains("clock"), "{status}: {text}");
+        // What others send late tells nothing about today.
+        assert_eq!(written(&server, NOW - 3 * HOUR).await.0, StatusCode::NO_CONTENT);
+    }
+    server.clock.set(NOW + 30_000);
+    assert_eq!(written(&server, NOW + 15_000).await.0, StatusCode::NO_CONTENT, "set right");
+    server.clock.set(NOW - HOUR);
+    assert_eq!(written(&server, NOW + 45_000).await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(written(&server, NOW - HOUR + 1_000).await.0, StatusCode::NO_CONTENT);
+    let (status, retry, _) = written(&server, NOW + 45_000).await;
+    assert_eq!((status, retry), (StatusCode::BAD_REQUEST, false), "a sender agrees with the clock: it is right");
+}
+
+#[tokio::test]
+async fn a_sample_ahead_of_a_clock_that_nothing_speaks_against_is_refused_for_good() {
+    let server = Server::start(MemorySelect::default()).await;
+    assert_eq!(written(&server, NOW).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(written(&server, NOW + 601_000).await.0, StatusCode::BAD_REQUEST, "it never went back");
+    server.clock.set(NOW - 300_000);
+    assert_eq!(written(&server, NOW + 400_000).await.0, StatusCode::BAD_REQUEST, "not by more than the limit");
+}

@@ -60,7 +60,12 @@ impl SimDisk {
     ///
     /// A failed append may leave half of its bytes; a failed sync gives up on the bytes that waited for it.
     pub fn fail_next(&self, op: Op, path_part: &str, kind: ErrorKind) {
-        self.state.lock().faults.push(Fault { op, path_part: path_part.to_owned(), kind });
+        self.state.lock().faults.push(Fault { op, path_part: path_part.to_owned(), kind: Some(kind) });
+    }
+
+    /// Panics at the next `op` on a path that contains `path_part`, on the thread that asks for it.
+    pub fn panic_next(&self, op: Op, path_part: &str) {
+        self.state.lock().faults.push(Fault { op, path_part: path_part.to_owned(), kind: None });
     }
 
     /// Takes back scripted failures that have not happened.

@@ -176,7 +176,8 @@ pub(super) fn parent(path: &Path) -> PathBuf {
 pub(super) struct Fault {
     pub(super) op: Op,
     pub(super) path_part: String,
-    pub(super) kind: ErrorKind,
+    /// What the call answers; without one it panics.
+    pub(super) kind: Option<ErrorKind>,
 }
 
 /// The whole disk.
@@ -215,7 +216,12 @@ impl State {
         let text = path.to_string_lossy();
         let hit = self.faults.iter().position(|f| f.op == op && text.contains(&f.path_part));
         match hit.map(|i| self.faults.remove(i)) {
-            Some(fault) => Err(io::Error::new(fault.kind, format!("{op:?} {}: scripted failure", path.display()))),
+            Some(Fault { kind: Some(kind), .. }) => {
+                Err(io::Error::new(kind, format!("{op:?} {}: scripted failure", path.display())))
+            }
+            Some(Fault { kind: None, .. }) => {
+                std::panic::panic_any(format!("{op:?} {}: scripted panic", path.display()))
+            }
             None => Ok(()),
         }
     }
