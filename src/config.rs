@@ -43,6 +43,11 @@ pub struct Flags {
     #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", value_parser = budget, help_heading = "Storage")]
     pub memory: Option<Bytes>,
 
+    /// Serve what is there and change nothing on disk, which may be one that can only be read; writes are refused, and
+    /// damage is told and not mended.
+    #[arg(long = "read-only", env = "VCTSDB_READ_ONLY", help_heading = "Storage")]
+    pub read_only: bool,
+
     /// How long to keep samples, such as 90d or 2y; "off" for ever.
     #[arg(long = "retention.time", env = "VCTSDB_RETENTION_TIME", default_value = "off", value_name = "DURATION",
           value_parser = duration_or_off, help_heading = "Storage")]
@@ -233,6 +238,7 @@ impl Config {
             storage: StorageOptions {
                 retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),
                 retention_size: flags.retention_size.map(|bytes| bytes.0),
+                read_only: flags.read_only,
                 ..StorageOptions::for_memory(usize::try_from(budget.storage).unwrap_or(usize::MAX))
             },
             engine: EngineOptions {
@@ -262,7 +268,7 @@ impl Config {
                     loopback: false,
                 },
             },
-            self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero()),
+            self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero() && !flags.read_only),
         }
     }
 
@@ -328,6 +334,7 @@ impl Flags {
             ("query.max-concurrency", max_queries.to_string()),
             ("query.max-samples", max_samples.to_string()),
             ("query.timeout", format_duration(ms(self.query_timeout))),
+            ("read-only", self.read_only.to_string()),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
             ("retention.size", self.retention_size.map_or_else(|| "off".to_owned(), |bytes| bytes.to_string())),
             (

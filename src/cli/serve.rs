@@ -96,7 +96,8 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
     };
     // The directory is ours from here on. Without these files queries are answered all the same.
-    if let Err(error) = state.log_queries(&config.data_dir.join(ACTIVE_QUERIES)) {
+    let active = config.data_dir.join(ACTIVE_QUERIES);
+    if let Err(error) = state.log_queries(Some(&*active).filter(|_| !config.storage.read_only)) {
         tracing::warn!(%error, "queries can't be logged");
     }
     let stores = Stores {

@@ -98,11 +98,17 @@ pub mod fake {
         pub detail: StorageDetail,
         /// The lists, cut at the limit when asked.
         pub cardinality: Cardinality,
+        /// Why it takes no writes.
+        pub trouble: Option<String>,
     }
 
     impl Status for FixedStatus {
         fn status(&self) -> StoreStatus {
             self.status.clone()
+        }
+
+        fn trouble(&self) -> Option<String> {
+            self.trouble.clone()
         }
 
         fn detail(&self) -> StorageDetail {

@@ -14,6 +14,7 @@
 mod asker;
 mod body;
 mod browser;
+mod clock_watch;
 mod compress;
 mod envelope;
 mod error;

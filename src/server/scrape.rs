@@ -9,7 +9,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use prometheus::proto::{Metric, MetricFamily, MetricType as ProtoType};
 use tokio::time::{Instant, sleep_until};
 
-use super::{State, Stores, metrics};
+use super::{State, Stores, metrics, work};
 use crate::{
     model::{BUCKET_LABEL, Labels, METRIC_NAME, Metadata, MetricType, QUANTILE_LABEL, STALE_NAN},
     seams::append::{AppendError, Batch, FloatSample},
@@ -91,12 +91,15 @@ struct Scraper {
 impl Scraper {
     /// Everything there is to store now.
     async fn gather(&mut self, state: Arc<State>, stores: Stores) -> Vec<(Labels, f64)> {
-        let families = tokio::task::spawn_blocking(move || {
+        let families = work::hand_over(move || {
             let status = stores.status.status();
             metrics::observe_store(&status, &state.memory(status.memory.clone()));
             telemetry::gather()
         });
-        let families = families.await.unwrap_or_default();
+        let families = match families {
+            Ok(families) => families.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        };
         let mut samples = Samples { instance: &self.instance, out: Vec::new() };
         samples.push("up", &[], None, 1.0);
         for family in &families {

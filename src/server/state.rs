@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     browser::{Browser, BrowserOptions},
+    clock_watch::ClockWatch,
     error::ApiError,
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
@@ -99,6 +100,8 @@ pub struct State {
     pub(crate) whole_reads: Gate,
     /// Room for request bodies.
     pub(crate) bodies: Room,
+    /// What is known of the clock.
+    pub(crate) clock_watch: ClockWatch,
     /// Queries as they come and go.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
@@ -118,6 +121,7 @@ impl State {
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),
             bodies: Room::new(options.bodies_bytes),
+            clock_watch: ClockWatch::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),
@@ -154,18 +158,19 @@ impl State {
         self.asked.reopen_log()
     }
 
-    /// Opens the query log, if there is to be one, and notes running queries in the file at `active`: those that a former
-    /// process left there are named in our log.
+    /// Opens the query log, if there is to be one, and notes running queries in the file at `active`, if there is to be one:
+    /// those that a former process left there are named in our log.
     ///
     /// # Errors
     /// When a file can't be opened; the error names it.
-    pub fn log_queries(&self, active: &Path) -> std::io::Result<()> {
+    pub fn log_queries(&self, active: Option<&Path>) -> std::io::Result<()> {
         let named = |path: &Path, error: std::io::Error| {
             std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
         };
         if let Some(path) = &self.options.query_log {
             self.asked.log_to(path).map_err(|error| named(path, error))?;
         }
+        let Some(active) = active else { return Ok(()) };
         self.asked.note_in(active, self.options.max_queries).map_err(|error| named(active, error))
     }
 

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use hyper::StatusCode;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+};
 
 use super::{error::ApiError, limits::ROOM_TIMEOUT, metrics};
 use crate::{promql::Cancel, seams::allocator};
@@ -120,7 +124,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let span = tracing::Span::current();
-    let result = tokio::task::spawn_blocking(move || {
+    let result = hand_over(move || {
         let _request = span.enter();
         // The place is taken until the work is really over, not just until nobody waits for it.
         let pass = pass;
@@ -132,10 +136,27 @@ pub(crate) async fn blocking<T: Send + 'static>(
         drop(pass);
         done
     });
-    match result.await {
+    match result?.await {
         Ok(result) => result,
         Err(failure) => Err(panicked(&failure.to_string())),
     }
+}
+
+/// Gives `job` to a thread that may wait. Where the system has none to give, as at a limit on processes, that is an error for
+/// this one request.
+pub(crate) fn hand_over<T: Send + 'static>(
+    job: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>, ApiError> {
+    given(|| tokio::task::spawn_blocking(job))
+}
+
+/// The runtime panics where it gets no thread. What it was given stays with it and is done when it has one again.
+fn given<T>(give: impl FnOnce() -> T) -> Result<T, ApiError> {
+    catch_unwind(AssertUnwindSafe(give)).map_err(|_| {
+        tracing::error!("the system has no more threads to give (see the limits on processes); a request was refused");
+        let text = "the system has no more threads to give, try again later";
+        ApiError::Plain(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
+    })
 }
 
 /// Runs `job` on this thread, which others wait for: it must take next to no time. A panic in it is an error like others.
@@ -150,4 +171,16 @@ pub(crate) fn at_once<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T,
 fn panicked(failure: &str) -> ApiError {
     tracing::error!(failure, "a job for a request panicked");
     ApiError::Internal("unexpected error: the server failed to answer; its log says more".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_that_gets_no_thread_is_a_503() {
+        let refused = given(|| std::panic::panic_any("OS can't spawn worker thread")).err();
+        let answer = refused.map(ApiError::into_response).map(|answer| answer.status());
+        assert_eq!(answer, Some(StatusCode::SERVICE_UNAVAILABLE));
+    }
 }

@@ -57,7 +57,7 @@ pub(super) struct Queue {
     filled: Condvar,
 }
 
-fn unavailable(reason: impl Into<String>) -> AppendError {
+pub(super) fn unavailable(reason: impl Into<String>) -> AppendError {
     AppendError::Unavailable { reason: reason.into(), retry_after: RETRY_AFTER }
 }
 
@@ -106,6 +106,14 @@ impl Queue {
             self.filled.wait_for(&mut state, IDLE_CHECK);
         }
         state.closed && state.pending.is_empty()
+    }
+
+    /// Refuses all that wait, and what comes, if nothing may be written.
+    pub(super) fn refuse_all(&self, shared: &Shared) {
+        self.close();
+        if let Err(why) = shared.standing.check() {
+            refuse(shared, self.take(), &why);
+        }
     }
 
     /// Refuses batches from now on; those inside are still written.
@@ -321,6 +329,9 @@ pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
 
 /// Why a batch can't be taken now, if it can't.
 pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
+    if let Some(why) = shared.standing.ended() {
+        return Err(unavailable(why));
+    }
     let view = shared.view.load();
     let unflushed = view.memtables().map(|memtable| memtable.bytes() as u64).sum();
     if let Some(reason) = shared.reserve.refusal(&*shared.disk, unflushed) {

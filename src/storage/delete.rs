@@ -34,6 +34,7 @@ impl Storage {
         if dry_run {
             return Ok(count(shared, selectors, range, true)?.0);
         }
+        shared.standing.check()?;
         let _one_at_a_time = shared.deleting.lock();
         // A tombstone hides what is in tables, so everything must be there; and the log must start behind it, or a
         // crash would bring it back.
@@ -116,7 +117,7 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
 impl From<StorageError> for AdminError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::TooManyDeletes { .. } => Self::Refused(error.to_string()),
+            StorageError::TooManyDeletes { .. } | StorageError::NothingWritten(_) => Self::Refused(error.to_string()),
             _ => Self::Storage(error.to_string()),
         }
     }

@@ -10,6 +10,9 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("the data directory is in use by another vctsdb; stop that one or choose another --data-dir")]
     Locked,
+    /// It lies on a file system that can only be read.
+    #[error("the file system can only be read; with --read-only what is there is served")]
+    ReadOnly,
     /// It holds files that vctsdb didn't write.
     #[error("the directory holds {found:?} but no vctsdb MANIFEST; choose an empty directory or the right one")]
     NotOurs {

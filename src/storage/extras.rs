@@ -131,7 +131,7 @@ pub(super) fn load(shared: &Shared) -> Result<(), OpenError> {
     if let Some(why) = damage {
         tracing::error!(why, "EXTRAS is damaged; the rest of its exemplars and metadata is served");
         shared.damage.lock().push(format!("EXTRAS: {why}"));
-        if let Err(error) = mend(&*shared.disk) {
+        if let Err(error) = if shared.options.read_only { Ok(()) } else { mend(&*shared.disk) } {
             tracing::warn!(%error, "keeping the damaged EXTRAS in quarantine failed; the next flush writes it anew");
             return Ok(());
         }

@@ -51,6 +51,8 @@ pub struct StorageOptions {
     pub retention_size: Option<u64>,
     /// Space kept in the file `RESERVE` for flushing on a full disk, and the free space below which writes are refused.
     pub reserve_bytes: u64,
+    /// Nothing is changed on disk: the directory may be one that can only be read. Writes are refused.
+    pub read_only: bool,
     /// Who does the work.
     pub threads: Threads,
 }
@@ -75,6 +77,7 @@ impl Default for StorageOptions {
             retention_time: None,
             retention_size: None,
             reserve_bytes: 0,
+            read_only: false,
             threads: Threads::Background,
         }
     }

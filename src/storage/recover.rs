@@ -8,7 +8,7 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     error::OpenError,
     extras, flush, layout,
-    manifest::Manifest,
+    manifest::{Manifest, Read},
     options::StorageOptions,
     quarantine, replay,
     standing::Standing,
@@ -45,6 +45,23 @@ pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
     disk.lock(Path::new(layout::LOCK)).map_err(no_lock)
 }
 
+/// Takes the lock of a directory that has to be there and may be one that can only be read.
+pub(super) fn lock_to_read(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
+    let names = match disk.list(Path::new("")) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NoData),
+        names => names.map_err(io_error("listing the data directory"))?,
+    };
+    let ours = [layout::MANIFEST, layout::TABLES, layout::INDEX, layout::WAL, layout::UNFINISHED];
+    if !names.iter().any(|name| ours.contains(&name.as_str())) {
+        return Err(OpenError::NoData);
+    }
+    refuse_foreign(disk)?;
+    if !names.iter().any(|name| name == layout::MANIFEST) {
+        unfinished::refuse(disk)?;
+    }
+    disk.lock_to_read(Path::new(layout::LOCK)).map_err(no_lock)
+}
+
 /// Refuses a directory without a manifest that holds what isn't ours.
 pub(super) fn refuse_foreign(disk: &dyn Disk) -> Result<(), OpenError> {
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
@@ -60,6 +77,7 @@ pub(super) fn refuse_foreign(disk: &dyn Disk) -> Result<(), OpenError> {
 pub(super) fn no_lock(error: io::Error) -> OpenError {
     match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked,
+        io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,
         _ => io_error("locking the data directory")(error),
     }
 }
@@ -71,6 +89,9 @@ pub(super) fn open(
     clock: Arc<dyn Clock>,
     options: StorageOptions,
 ) -> Result<Shared, OpenError> {
+    if options.read_only {
+        return open_to_read(disk, standing, clock, options);
+    }
     let manifest = match Manifest::load(&*disk)? {
         Some(manifest) => {
             // The manifest came last.
@@ -97,6 +118,25 @@ pub(super) fn open(
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest, &options)?;
     remove_leftovers(&*disk, &opened.manifest, !opened.damage.is_empty())?;
+    let mut shared = Shared::parts(disk, standing, clock, options, opened);
+    extras::load(&shared)?;
+    replay::replay(&mut shared)?;
+    Ok(shared)
+}
+
+/// Opens everything and changes nothing on disk. What a start would mend is told as it is.
+fn open_to_read(
+    disk: Arc<dyn Disk>,
+    standing: Standing,
+    clock: Arc<dyn Clock>,
+    options: StorageOptions,
+) -> Result<Shared, OpenError> {
+    let Some(Read { manifest, damaged_copy }) = Manifest::read(&*disk)? else {
+        refuse_orphans(&*disk)?;
+        return Err(OpenError::NoData);
+    };
+    let mut opened = open_files(&disk, manifest, &options)?;
+    opened.damage.extend(damaged_copy.map(|why| format!("{}: {why}; the other copy is whole", layout::MANIFEST)));
     let mut shared = Shared::parts(disk, standing, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;

@@ -48,7 +48,9 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     })?;
     let Replay { appliers, undecodable, logged, .. } = replay;
     appliers.finish().map_err(io_error("replaying the log"))?;
-    settle_log(&*shared.disk, start)?;
+    if !shared.options.read_only {
+        settle_log(&*shared.disk, start)?;
+    }
     report(shared, &visited, undecodable);
     let active = !shared.view.load().active.is_empty();
     let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, Some(0))));
@@ -122,7 +124,8 @@ impl<'a> Replay<'a> {
         });
         shared.index.seal_head();
         self.logged = 0;
-        while shared.view.load().sealed.len() >= shared.options.sealed_limit {
+        // Where nothing can be flushed memory has to take all of the log, which is little more than fits.
+        while !shared.options.read_only && shared.view.load().sealed.len() >= shared.options.sealed_limit {
             let Some(oldest) = shared.view.load().sealed.first().cloned() else { break };
             let retire = |view: &mut View| drop(view.sealed.remove(0));
             flush::persist(shared, &oldest.memtable, oldest.wal_end, retire)?;

@@ -75,6 +75,11 @@ impl Standing {
         }
     }
 
+    /// Why nothing may ever be changed again, if so, without a look at the disk.
+    pub(super) fn ended(&self) -> Option<&str> {
+        if self.read_only { Some(READ_ONLY) } else { self.ended.get().map(String::as_str) }
+    }
+
     /// From now on nothing is changed any more; the first reason counts.
     pub(super) fn end(&self, why: String) {
         if self.ended.set(why.clone()).is_ok() {

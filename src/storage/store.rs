@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{
         Arc,
@@ -235,21 +236,25 @@ impl Storage {
     /// When another process has it, it isn't ours or from a newer version, what is live can't be told, or the operating
     /// system refuses. Damage in single files is no error: see [`Status`](crate::seams::status::Status).
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Self, OpenError> {
-        let standing = Standing::new(recover::lock(&*disk)?.into(), false);
-        let threads = options.threads;
+        let (threads, read_only) = (options.threads, options.read_only);
+        let lock = if read_only { recover::lock_to_read(&*disk)? } else { recover::lock(&*disk)? };
+        let standing = Standing::new(lock.into(), read_only);
         let shared = Arc::new(recover::open(disk, standing, clock, options)?);
-        shared.reserve.keep(&*shared.disk);
+        if !read_only {
+            shared.reserve.keep(&*shared.disk);
+        }
         let storage = Self { shared, threads: Mutex::default() };
-        if threads == Threads::Background {
+        // They would have nothing to do: a write is refused before anybody waits for it.
+        if threads == Threads::Background && !read_only {
             storage.start_threads().map_err(|source| OpenError::Io { what: "starting a thread".to_owned(), source })?;
         }
         Ok(storage)
     }
 
     fn start_threads(&self) -> std::io::Result<()> {
-        let start = |name: &str, body: fn(&Shared)| {
+        let start = |name: &'static str, body: fn(&Shared)| {
             let shared = self.shared.clone();
-            std::thread::Builder::new().name(name.to_owned()).spawn(move || body(&shared))
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || live(name, &shared, body))
         };
         let threads = [("commit", commit::run as fn(&Shared)), ("flush", flush_loop), ("compact", compact_loop)];
         for (name, body) in threads {
@@ -264,6 +269,7 @@ impl Storage {
     /// # Errors
     /// When the disk refuses; nothing is lost, a later flush tries again.
     pub fn flush(&self) -> Result<(), StorageError> {
+        self.shared.standing.check()?;
         self.shared.committer.lock().seal_all(&self.shared);
         while self.shared.flush_oldest()? {}
         self.shared.reserve.keep(&*self.shared.disk);
@@ -285,6 +291,9 @@ impl Storage {
     /// When flushing fails; the log then still has what was acknowledged.
     pub fn close(&self) -> Result<(), StorageError> {
         self.stop();
+        if self.shared.options.read_only {
+            return Ok(());
+        }
         self.shared.committer.lock().commit_waiting(&self.shared);
         self.flush()
     }
@@ -294,9 +303,8 @@ impl Storage {
         self.shared.queue.close();
         self.shared.work.stop();
         for thread in self.threads.lock().drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a storage thread panicked");
-            }
+            // A panic has been told by then.
+            let _ = thread.join();
         }
     }
 }
@@ -305,6 +313,17 @@ impl Drop for Storage {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The life of a thread. Should it panic, the store is none that takes writes any more.
+fn live(name: &str, shared: &Shared, body: fn(&Shared)) {
+    // What it shares is behind locks that are given back, and nothing is changed on disk from then on.
+    let Err(panic) = catch_unwind(AssertUnwindSafe(|| body(shared))) else { return };
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text = text.unwrap_or("it didn't say why");
+    shared.standing.end(format!("the store's {name} thread panicked ({text})"));
+    // Nobody else would answer those that wait.
+    shared.queue.refuse_all(shared);
 }
 
 fn flush_loop(shared: &Shared) {
@@ -399,9 +418,8 @@ impl Append for Storage {
             self.shared.committer.lock().commit_waiting(&self.shared);
         }
         Box::pin(async move {
-            answer
-                .await
-                .unwrap_or_else(|_| Err(AppendError::Storage("the writer stopped before it answered".to_owned())))
+            // Whether it got to the disk isn't known; sent again it changes nothing.
+            answer.await.unwrap_or_else(|_| Err(commit::unavailable("the writer stopped before it answered")))
         })
     }
 }

@@ -117,6 +117,8 @@ pub enum WriteError {
         written: Written,
         /// The first few refused parts with the rule they break, and how many more there are; of bounded length.
         message: String,
+        /// Whether some of it lies too far in the future.
+        future: bool,
     },
     /// The store can't take writes now. Nothing was stored; a retry will help (503).
     #[error("writes are not possible right now: {reason}")]
@@ -218,6 +220,6 @@ pub async fn receive(
     }
     match refusals.message() {
         None => Ok(written),
-        Some(message) => Err(WriteError::Rejected { written, message }),
+        Some(message) => Err(WriteError::Rejected { written, message, future: refusals.future() }),
     }
 }

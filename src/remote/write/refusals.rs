@@ -12,12 +12,14 @@ const RULE_BYTES: usize = 300;
 pub(super) struct Refusals {
     count: u64,
     first: Vec<String>,
+    future: bool,
 }
 
 impl Refusals {
     /// Adds what was refused of one series: the first rule broken, and how many parts broke one.
     pub(super) fn add(&mut self, series: impl FnOnce() -> String, rule: &Rule, parts: u64) {
         self.count += parts;
+        self.future |= matches!(rule, Rule::Future { .. });
         if self.first.len() < SPELLED_OUT {
             let mut rule = rule.to_string();
             if rule.len() > RULE_BYTES {
@@ -27,6 +29,11 @@ impl Refusals {
             }
             self.first.push(format!("series {}: {rule}", series()));
         }
+    }
+
+    /// Whether something lies too far in the future.
+    pub(super) fn future(&self) -> bool {
+        self.future
     }
 
     /// The answer's text, if anything was refused.

@@ -12,16 +12,19 @@
 use std::{
     fs::{File, OpenOptions},
     io::Read,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, OpenOptionsExt},
     path::Path,
     sync::Arc,
 };
 
 use parking_lot::Mutex;
+use rustix::fs::OFlags;
 use serde_json::Value;
 
 use crate::server::json;
 
+/// Queries are for the owner, and the group that may read.
+const FILE_MODE: u32 = 0o640;
 /// Bytes of a slot. A query that is longer is cut.
 const SLOT_BYTES: usize = 1024;
 /// Bytes of a query that are kept; escaped they may be more, then fewer are.
@@ -44,7 +47,10 @@ pub(super) struct Slot {
 impl Active {
     /// Opens the file at `path` for `slots` queries at once, and tells which queries a former process left in it.
     pub(super) fn open(path: &Path, slots: usize) -> std::io::Result<(Self, Vec<Value>)> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(FILE_MODE);
+        // It is emptied: never what a link in its place leads to.
+        let mut file = options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)?;
         let mut bytes = Vec::new();
         (&mut file).take(MAX_BYTES).read_to_end(&mut bytes)?;
         let left = bytes.chunks(SLOT_BYTES).filter_map(read_slot).collect();

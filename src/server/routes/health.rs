@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 
 use crate::{
-    server::{Response, State, error::ApiError, metrics, respond},
+    server::{Response, State, error::ApiError, metrics, respond, work},
     telemetry,
 };
 
@@ -42,13 +42,13 @@ pub(crate) fn ready(state: &State) -> Result<Response, ApiError> {
 /// Our own metrics in the text format.
 pub(crate) async fn metrics(state: Arc<State>) -> Result<Response, ApiError> {
     // The store's numbers may need a look at its files.
-    let text = tokio::task::spawn_blocking(move || {
+    let text = work::hand_over(move || {
         if let Some(stores) = state.any_stores() {
             let status = stores.status.status();
             metrics::observe_store(&status, &state.memory(status.memory.clone()));
         }
         telemetry::text(&telemetry::gather())
     });
-    let text = text.await.map_err(|error| ApiError::Internal(format!("gathering metrics failed: {error}")))?;
+    let text = text?.await.map_err(|error| ApiError::Internal(format!("gathering metrics failed: {error}")))?;
     Ok(respond::typed(telemetry::TEXT_FORMAT, text))
 }

@@ -20,7 +20,7 @@ use crate::{
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
         metrics, read_body, respond,
-        work::{CancelOnDrop, Pass, blocking},
+        work::{self, CancelOnDrop, Pass, blocking},
     },
 };
 
@@ -70,7 +70,7 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
 async fn stream(request: ReadRequest, stores: Stores, room: Arc<dyn Room>, pass: Pass) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
-    tokio::task::spawn_blocking(move || {
+    work::hand_over(move || {
         // The place is taken until the last frame is on its way.
         let _pass = pass;
         let mut begin = Some(begin);
@@ -93,7 +93,7 @@ async fn stream(request: ReadRequest, stores: Stores, room: Arc<dyn Room>, pass:
             // Without an end the connection is aborted: the client must not take this for all there is.
             (Err(error), None) => tracing::error!(%error, "a streamed remote read broke off"),
         }
-    });
+    })?;
     match begun.await {
         Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, Body::Channel(Some(receiver)))),
         Ok(Err(error)) => Err(refusal(error)),

@@ -3,7 +3,10 @@
 //! The headers are judged before the body is read. Once a request is known to be of protocol 2.0 every answer, error or
 //! not, says how much of it was stored; answers to 1.0 never do, because a sender would take that for 2.0.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -14,10 +17,14 @@ use hyper::{
 use crate::{
     remote::write::{Protocol, WriteError, WriteLimits, Written, negotiate, receive},
     server::{
-        Response, State, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params, read_body,
+        Response, State, clock_watch::Noting, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
+        params::Params, read_body,
         respond,
     },
 };
+
+/// When senders should try again while our clock is wrong: somebody has to set it.
+const CLOCK_RETRY: Duration = Duration::from_secs(30);
 
 /// Stores the request's samples.
 pub(crate) async fn write(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
@@ -75,10 +82,18 @@ async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) ->
         ..WriteLimits::default()
     };
     let begun = Instant::now();
-    let received = receive(protocol, &body.bytes, state.clock.now(), &limits, &*stores.append).await;
+    let (clock, max_ahead) = (&*state.clock, limits.max_ahead);
+    let append = Noting { append: &*stores.append, watch: &state.clock_watch, clock, max_ahead };
+    let received = receive(protocol, &body.bytes, state.clock_watch.now(clock), &limits, &append).await;
     metrics::WRITE_SECONDS.observe(begun.elapsed().as_secs_f64());
     Ok(match received {
         Ok(written) => (respond::no_content(), written),
+        Err(WriteError::Rejected { written, future: true, .. })
+            if let Some(reason) = state.clock_watch.doubt(clock, max_ahead) =>
+        {
+            // What was stored of it is the same when it is sent again.
+            (refusal(&WriteError::Unavailable { reason, retry_after: CLOCK_RETRY }), written)
+        }
         Err(error) => (refusal(&error), error.written()),
     })
 }

@@ -158,7 +158,11 @@ impl Server {
     }
 
     pub(super) fn ready(&self, select: MemorySelect) {
-        let status = Arc::new(FixedStatus::default());
+        self.ready_with(select, FixedStatus::default());
+    }
+
+    pub(super) fn ready_with(&self, select: MemorySelect, status: FixedStatus) {
+        let status = Arc::new(status);
         self.state.ready(Stores {
             changes: Arc::new(Restless),
             select: Arc::new(select),

@@ -106,7 +106,7 @@ async fn ended_queries_are_logged_and_the_slowest_remembered() {
     let dir = tempfile::tempdir().unwrap();
     let log = dir.path().join("queries.log");
     server.state.asked.log_to(&log).unwrap();
-    server.state.log_queries(&dir.path().join("queries.active")).unwrap();
+    server.state.log_queries(Some(&dir.path().join("queries.active"))).unwrap();
     server.ready(some_series(1));
     let ask = |path| server.ask(Method::GET, path, &[("x-request-id", "q1")], b"");
     ask("/api/v1/query_range?query=up&start=1600000000&end=1600000060&step=30").await;

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::harness::{SHORT, Server, many_bytes, some_series};
-use crate::server::Deadlines;
+use crate::{seams::status::fake::FixedStatus, server::Deadlines};
 
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_apart() {
@@ -123,6 +123,19 @@ async fn before_the_store_is_open_only_health_checks_answer() {
     let answer = server.get("/-/ready").await;
     assert_eq!(answer.header("x-prometheus-stopping"), Some("true"));
     assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_store_that_takes_no_writes_is_not_ready_and_answers_questions() {
+    let server = Server::opening(Deadlines::default()).await;
+    server.ready_with(
+        some_series(1),
+        FixedStatus { trouble: Some("a thread is gone".to_owned()), ..FixedStatus::default() },
+    );
+    let answer = server.get("/-/ready").await;
+    assert_eq!((answer.status, answer.text().trim()), (StatusCode::SERVICE_UNAVAILABLE, "a thread is gone"));
+    assert_eq!(server.get("/-/healthy").await.status, StatusCode::OK);
+    assert_eq!(server.get("/api/v1/query?query=1").await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -91,7 +91,7 @@ pub fn backup(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyEr
 }
 
 fn copy(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copied, CopyError> {
-    let _source = inspect::lock(&**from).map_err(CopyError::Source)?;
+    let _source = recover::lock_to_read(&**from).map_err(CopyError::Source)?;
     let _target = recover::lock(&**to).map_err(CopyError::Target)?;
     copy_all(from, to, command)
 }

@@ -5,34 +5,10 @@ use std::{io, path::Path};
 use roaring::RoaringBitmap;
 
 use crate::{
-    seams::env::{Disk, DiskLock},
-    storage::{
-        error::OpenError,
-        layout,
-        manifest::Manifest,
-        newest,
-        recover::{self, io_error},
-        unfinished,
-    },
+    seams::env::Disk,
+    storage::{error::OpenError, layout, manifest::Manifest, newest, recover::io_error},
     wal::{self, ReplayReport},
 };
-
-/// Takes the lock of a directory that has to be there and may be one that can only be read.
-pub(super) fn lock(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenError> {
-    let names = match disk.list(Path::new("")) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(OpenError::NoData),
-        names => names.map_err(io_error("listing the data directory"))?,
-    };
-    let ours = [layout::MANIFEST, layout::TABLES, layout::INDEX, layout::WAL, layout::UNFINISHED];
-    if !names.iter().any(|name| ours.contains(&name.as_str())) {
-        return Err(OpenError::NoData);
-    }
-    recover::refuse_foreign(disk)?;
-    if !names.iter().any(|name| name == layout::MANIFEST) {
-        unfinished::refuse(disk)?;
-    }
-    disk.lock_to_read(Path::new(layout::LOCK)).map_err(recover::no_lock)
-}
 
 /// The names in a directory; none when it isn't there.
 pub(super) fn names(disk: &dyn Disk, dir: &str) -> Result<Vec<String>, OpenError> {

@@ -58,7 +58,7 @@ impl Repaired {
 /// # Errors
 /// When there is no data directory, it is in use or newer, or the operating system refuses. What was damaged then still is.
 pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Result<Repaired, OpenError> {
-    let lock: Arc<dyn DiskLock> = inspect::lock(&**disk)?.into();
+    let lock: Arc<dyn DiskLock> = recover::lock_to_read(&**disk)?.into();
     let mut work = Work {
         disk,
         dry_run,

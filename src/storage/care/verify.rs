@@ -9,7 +9,7 @@ use crate::{
     index::Segment,
     seams::env::Disk,
     sst::Table,
-    storage::{damage, error::OpenError, extras, layout, manifest::Manifest},
+    storage::{damage, error::OpenError, extras, layout, manifest::Manifest, recover},
 };
 
 /// Something wrong.
@@ -64,7 +64,7 @@ impl Verified {
 /// # Errors
 /// When there is no data directory, it is in use or newer, its manifest is lost, or the operating system refuses to read.
 pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, OpenError> {
-    let _lock = inspect::lock(&**disk)?;
+    let _lock = recover::lock_to_read(&**disk)?;
     let mut seen = Verified::default();
     let read = Manifest::read(&**disk)?;
     let Some(read) = read else {

@@ -165,7 +165,7 @@ fn written(samples: u64, histograms: u64, exemplars: u64) -> Written {
 /// What a partial write stored, with the message that says why not all of it.
 fn rejected(answer: Result<Written, WriteError>) -> (Written, String) {
     match answer {
-        Err(WriteError::Rejected { written, message }) => (written, message),
+        Err(WriteError::Rejected { written, message, .. }) => (written, message),
         other => panic!("expected a partial write, got {other:?}"),
     }
 }
