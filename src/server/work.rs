@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_runtime_that_gets_no_thread_is_a_503() {
-        let refused = given(|| std::panic::panic_any("OS can't spawn worker thread")).err();
+        let refused = given(|| std::panic::resume_unwind(Box::new("OS can't spawn worker thread"))).err();
         let answer = refused.map(ApiError::into_response).map(|answer| answer.status());
         assert_eq!(answer, Some(StatusCode::SERVICE_UNAVAILABLE));
     }

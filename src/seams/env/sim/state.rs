@@ -220,7 +220,7 @@ impl State {
                 Err(io::Error::new(kind, format!("{op:?} {}: scripted failure", path.display())))
             }
             Some(Fault { kind: None, .. }) => {
-                std::panic::panic_any(format!("{op:?} {}: scripted panic", path.display()))
+                std::panic::resume_unwind(Box::new(format!("{op:?} {}: scripted panic", path.display())))
             }
             None => Ok(()),
         }
