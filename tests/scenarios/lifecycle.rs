@@ -152,6 +152,45 @@ fn retention_by_size_drops_the_oldest_whole_tables_for_good() {
 }
 
 #[test]
+fn retention_by_size_keeps_as_much_as_fits_also_of_a_table_that_is_larger() {
+    // What one large table holds, and several that overlap in time.
+    for parts in [1, 4] {
+        let (mut store, storage) = Store::new(DAY, |o| o.memtable_bytes = 8 << 20);
+        let mut model = Model::new();
+        for part in 0..parts {
+            let noise = |i: usize| (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let at = |i: usize| DAY - 40_000 * 1_000 + (i as i64 / 20 * parts as i64 + part as i64) * 2_000;
+            let samples: Vec<Sample> =
+                (0..400_000 / 20 / parts).map(|i| (series(i % 20), at(i), Value::Float(noise(i)))).collect();
+            write(&storage, &samples).unwrap();
+            apply(&mut model, &samples);
+            storage.flush().unwrap();
+        }
+        let all = storage.status();
+        let limit = all.table_bytes / 3;
+        store.options.retention_size = Some(limit);
+        let storage = store.restart(storage, Cut::LOST);
+        storage.compact().unwrap();
+        let status = storage.status();
+        let used: u64 = store.disk.list_all().iter().map(|path| store.disk.read_file(path).unwrap().len() as u64).sum();
+        assert!(used <= limit, "{parts}: {used} of {limit}");
+        assert!(
+            status.table_bytes > limit * 3 / 4,
+            "{parts}: {} of {limit} are left, of {}",
+            status.table_bytes,
+            all.table_bytes
+        );
+        let line = status.line.unwrap();
+        model.values_mut().for_each(|samples| *samples = samples.split_off(&line));
+        assert_eq!(read(&storage, TimeRange::ALL), model, "{parts}: all from the line on, and nothing else");
+        storage.compact().unwrap();
+        assert_eq!(storage.status().line, Some(line), "{parts}: what fits stays");
+        let storage = store.restart(storage, Cut::LOST);
+        assert_eq!(read(&storage, TimeRange::ALL), model, "{parts}");
+    }
+}
+
+#[test]
 fn years_of_backfill_in_one_flush_end_in_few_files() {
     let now = 20_000 * DAY;
     let (_, storage) = Store::new(now, |_| {});
