@@ -53,7 +53,8 @@ pub struct Flags {
           value_parser = duration_or_off, help_heading = "Storage")]
     pub retention_time: Duration,
 
-    /// Drop the oldest samples when all files together are larger, such as 50GB [default: never].
+    /// Drop the oldest samples when all files together, but for snapshots/ and quarantine/, are larger, such as 50GB
+    /// [default: never].
     #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", value_parser = kept,
           help_heading = "Storage")]
     pub retention_size: Option<Bytes>,

@@ -159,6 +159,25 @@ impl Table {
         block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
     }
 
+    /// About how many of its bytes samples before `time` take: those of a block are taken to be spread evenly over its times.
+    #[must_use]
+    pub fn bytes_before(&self, time: i64) -> u64 {
+        let TableSummary { times, bytes, .. } = self.summary;
+        if times.end < time || times.start >= time {
+            return if times.end < time { bytes } else { 0 };
+        }
+        let before = |block: &BlockMeta| {
+            let share = |from: i64, to: i64| (to as f64 - from as f64).max(0.0) + 1.0;
+            let TimeRange { start, end } = block.times;
+            match () {
+                () if end < time => f64::from(block.len),
+                () if start >= time => 0.0,
+                () => f64::from(block.len) * share(start, time.saturating_sub(1)) / share(start, end),
+            }
+        };
+        self.index.iter().map(before).sum::<f64>() as u64
+    }
+
     /// Reads all series in order.
     #[must_use]
     pub fn scan(&self) -> TableScan<'_> {

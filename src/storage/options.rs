@@ -47,7 +47,7 @@ pub struct StorageOptions {
     pub backlog_limit: usize,
     /// Samples are dropped at this age (ms).
     pub retention_time: Option<i64>,
-    /// The oldest samples are dropped when tables, index and log together are larger than this.
+    /// The oldest samples are dropped when all files together, but for snapshots and quarantine, are larger than this.
     pub retention_size: Option<u64>,
     /// Space kept in the file `RESERVE` for flushing on a full disk, and the free space below which writes are refused.
     pub reserve_bytes: u64,
@@ -83,7 +83,22 @@ impl Default for StorageOptions {
     }
 }
 
+/// Of a limited size the log of a memtable takes this part at most, but always has so many bytes, and the reserve this part.
+const LOG_PART: u64 = 8;
+const LEAST_LOG: u64 = 1 << 20;
+const RESERVE_PART: u64 = 16;
+
 impl StorageOptions {
+    /// The same where what isn't samples in tables takes only a part of a limited size.
+    #[must_use]
+    pub(super) fn fitted(mut self) -> Self {
+        if let Some(size) = self.retention_size {
+            self.log_bytes = self.log_bytes.min((size / LOG_PART).max(LEAST_LOG));
+            self.reserve_bytes = self.reserve_bytes.min(size / RESERVE_PART);
+        }
+        self
+    }
+
     /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
     /// Of 32 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being

@@ -3,12 +3,13 @@
 //! There is one *line*: samples before it are gone for good. It is the later of
 //!
 //! - now less [`retention_time`](super::StorageOptions::retention_time), and
-//! - the *floor*, which [`retention_size`](super::StorageOptions::retention_size) raises: when tables, index and log
-//!   together are too large, tables go, those whose newest sample is oldest first, and the floor moves behind the last
-//!   sample dropped. It is in the manifest. Without the option it doesn't count.
+//! - the *floor*, which [`retention_size`](super::StorageOptions::retention_size) raises: when all files together are too
+//!   large, it moves up to where what lies before it is as much as has to go. It is in the manifest. Without the option it
+//!   doesn't count.
 //!
 //! Readers see nothing before the line, so an answer doesn't depend on when files go: tables that end before the line
-//! are dropped whole, samples in others are left out when those are merged or flushed. A sample that arrives from before
+//! are dropped whole, samples in others are left out when those are merged or flushed. While the size is over its limit, and no
+//! table can go whole, the one that has most before the line is written anew without that. A sample that arrives from before
 //! the line is taken (2xx) and dropped, counted in `vctsdb_storage_samples_expired_total`: a sender that catches up
 //! after a long outage would otherwise retry for ever what nobody will see, or lose the rest of its request.
 //!
@@ -16,8 +17,13 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{error::StorageError, flush::discard, layout, status, store::Shared, sweep, view::LiveTable};
+use super::{compact, error::StorageError, flush::discard, layout, status, store::Shared, sweep, view::LiveTable};
 use crate::{model::TimeRange, seams::append::Batch};
+
+/// Beyond what is too much, this part of the limit goes along, so that not each flush makes a table be written anew.
+const SLACK: u64 = 16;
+/// Tables keep at least this part of the limit.
+const LEAST: u64 = 4;
 
 impl Shared {
     /// Samples before this time (ms) have expired.
@@ -46,16 +52,25 @@ impl Shared {
     }
 }
 
-/// Drops tables that are wholly behind the line. Answers whether there were any.
+/// Drops tables that are wholly behind the line, and rewrites one that has much behind it while the size is over its limit.
+/// Answers whether there was any.
 pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
     let view = shared.view.load_full();
     let floor = floor(shared, &view.tables);
     let line = shared.line().max(floor.unwrap_or(i64::MIN));
     let expired: Vec<Arc<LiveTable>> =
         view.tables.iter().filter(|live| live.table.summary().times.end < line).cloned().collect();
-    if expired.is_empty() {
+    if expired.is_empty() && floor.is_none() {
         return Ok(false);
     }
+    if !expired.is_empty() || floor > Some(shared.floor.load(Ordering::Relaxed)) {
+        drop_expired_tables(shared, &expired, floor)?;
+    }
+    if expired.is_empty() { shrink(shared, line) } else { Ok(true) }
+}
+
+/// Takes `expired` out of the manifest and raises the floor, then removes their files.
+fn drop_expired_tables(shared: &Shared, expired: &[Arc<LiveTable>], floor: Option<i64>) -> Result<(), StorageError> {
     let goes = |number: u64| expired.iter().any(|live| live.number == number);
     let mut manifest = shared.manifest.lock();
     let mut next = manifest.clone();
@@ -73,29 +88,54 @@ pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
         view.deletes = deletes;
     });
     drop(manifest);
-    let bytes: u64 = expired.iter().map(|live| live.table.summary().bytes).sum();
-    shared.counters.dropped_bytes.inc_by(bytes);
-    tracing::info!(tables = expired.len(), bytes, "dropped expired tables");
-    expired.iter().for_each(|live| discard(&*shared.disk, &layout::table(live.number)));
+    if !expired.is_empty() {
+        let bytes: u64 = expired.iter().map(|live| live.table.summary().bytes).sum();
+        shared.counters.dropped_bytes.inc_by(bytes);
+        tracing::info!(tables = expired.len(), bytes, "dropped expired tables");
+        expired.iter().for_each(|live| discard(&*shared.disk, &layout::table(live.number)));
+    }
     sweep::note_dropped(shared);
+    Ok(())
+}
+
+/// Rewrites the table that most is behind the line of, without that. Answers whether there was one.
+fn shrink(shared: &Shared, line: i64) -> Result<bool, StorageError> {
+    let view = shared.view.load_full();
+    let behind = |live: &&Arc<LiveTable>| live.table.bytes_before(line);
+    let most = view.tables.iter().filter(|live| can_shrink(shared, live)).max_by_key(behind);
+    let Some(live) = most.filter(|live| behind(live) > 0) else { return Ok(false) };
+    compact::rewrite_one(shared, &view, live)?;
     Ok(true)
 }
 
-/// How far the floor must rise for the rest to fit. The table that reaches furthest always stays.
+/// How far the floor must rise for the rest to fit: so far that a little more than what is too much lies behind it. Some of the
+/// tables always stays, whatever else takes the room.
 fn floor(shared: &Shared, tables: &[Arc<LiveTable>]) -> Option<i64> {
     let limit = shared.options.retention_size?;
-    let mut excess = status::disk_bytes(shared).checked_sub(limit).filter(|excess| *excess > 0)?;
-    let mut ends: Vec<(i64, u64)> =
-        tables.iter().map(|live| (live.table.summary().times.end, live.table.summary().bytes)).collect();
-    ends.sort_unstable();
-    let newest = ends.last()?.0;
-    let mut floor = None;
-    for (end, bytes) in ends.into_iter().take_while(|(end, _)| *end < newest) {
-        floor = end.checked_add(1);
-        excess = excess.saturating_sub(bytes);
-        if excess == 0 {
-            break;
-        }
+    let excess = status::disk_bytes(shared).checked_sub(limit).filter(|excess| *excess > 0)?;
+    let all: u64 = tables.iter().map(|live| live.table.summary().bytes).sum();
+    let excess = (excess + limit / SLACK).min(all.saturating_sub(limit / LEAST));
+    let behind = |time: i64| -> u64 {
+        let of = |live: &Arc<LiveTable>| {
+            let whole = live.table.summary().times.end < time || can_shrink(shared, live);
+            if whole { live.table.bytes_before(time) } else { 0 }
+        };
+        tables.iter().map(of).sum()
+    };
+    let times = tables.iter().map(|live| live.table.summary().times).reduce(TimeRange::join)?;
+    if excess == 0 || behind(times.end) < excess {
+        return None;
     }
-    floor
+    // The least time before which that much lies.
+    let (mut low, mut high) = (times.start, times.end);
+    while low < high {
+        let middle = low.midpoint(high);
+        if behind(middle) < excess { low = middle.saturating_add(1) } else { high = middle }
+    }
+    Some(low)
+}
+
+/// Whether the table can be written anew.
+fn can_shrink(shared: &Shared, live: &LiveTable) -> bool {
+    live.table.is_whole() && !shared.unmergeable.lock().contains(&live.number)
 }

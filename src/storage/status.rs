@@ -21,11 +21,13 @@ use crate::{
     wal,
 };
 
-/// Bytes of tables, index and log.
+/// Bytes of all files that the store keeps, but for copies: snapshots, and what is in quarantine.
 pub(super) fn disk_bytes(shared: &Shared) -> u64 {
     let tables: u64 = shared.view.load().tables.iter().map(|t| t.table.summary().bytes).sum();
     let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
-    tables + shared.index.counts().segment_bytes + log
+    let len = |name: &str| shared.disk.open(Path::new(name)).map_or(0, |file| file.len());
+    let others: u64 = [layout::MANIFEST, layout::EXTRAS, layout::RESERVE].into_iter().map(len).sum();
+    tables + shared.index.counts().segment_bytes + log + others
 }
 
 /// The store's parts of the memory budget.

@@ -236,6 +236,7 @@ impl Storage {
     /// When another process has it, it isn't ours or from a newer version, what is live can't be told, or the operating
     /// system refuses. Damage in single files is no error: see [`Status`](crate::seams::status::Status).
     pub fn open(disk: Arc<dyn Disk>, clock: Arc<dyn Clock>, options: StorageOptions) -> Result<Self, OpenError> {
+        let options = options.fitted();
         let (threads, read_only) = (options.threads, options.read_only);
         let lock = if read_only { recover::lock_to_read(&*disk)? } else { recover::lock(&*disk)? };
         let standing = Standing::new(lock.into(), read_only);

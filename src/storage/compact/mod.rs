@@ -93,6 +93,11 @@ fn compact_tables(shared: &Shared) -> Result<bool, StorageError> {
     }
 }
 
+/// Writes one table anew, without what is deleted or expired.
+pub(super) fn rewrite_one(shared: &Shared, view: &View, live: &Arc<LiveTable>) -> Result<(), StorageError> {
+    rewrite(shared, view, std::slice::from_ref(live), None, live.windowed)
+}
+
 /// Merges `old` into new tables that take their place.
 fn rewrite(
     shared: &Shared,
@@ -157,7 +162,7 @@ pub(super) fn clean(shared: &Shared) -> Result<(), StorageError> {
         let view = shared.view.load_full();
         let concerned = view.tables.iter().find(|live| live.settled < newest && view.heeds(live));
         let Some(live) = concerned else { break };
-        rewrite(shared, &view, std::slice::from_ref(live), None, live.windowed)?;
+        rewrite_one(shared, &view, live)?;
     }
     // Tombstones that concern no table at all.
     exchange(shared, &[], Vec::new())
