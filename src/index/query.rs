@@ -66,7 +66,7 @@ fn series_of(part: &dyn Part, matcher: &Matcher) -> u64 {
     if values.len() > FEW_VALUES {
         return u64::MAX;
     }
-    let count = |value: &String| part.postings(matcher.name(), value)?.map_or(Ok(0), Postings::count);
+    let count = |value: &str| part.postings(matcher.name(), value)?.map_or(Ok(0), Postings::count);
     // Damage will be met again.
     values.iter().map(|value| count(value).unwrap_or(u64::MAX)).fold(0, u64::saturating_add)
 }
