@@ -183,4 +183,25 @@ mod tests {
         let answer = refused.map(ApiError::into_response).map(|answer| answer.status());
         assert_eq!(answer, Some(StatusCode::SERVICE_UNAVAILABLE));
     }
+
+    /// A body that has come in part and wants the rest of its room.
+    async fn grown(room: Arc<Room>, bytes: u64) -> Result<(), ApiError> {
+        let mut share = room.enter(10 << 10).await?;
+        tokio::task::yield_now().await;
+        for held in [20, 40, bytes >> 10] {
+            room.grow(&mut share, held << 10).await?;
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    #[tokio::test]
+    async fn bodies_that_grow_together_beyond_the_room_never_wait_for_each_other_in_a_circle() {
+        let room = Arc::new(Room::new(100 << 10));
+        let growing: Vec<_> = (0..10).map(|_| tokio::spawn(grown(Arc::clone(&room), 50 << 10))).collect();
+        for body in growing {
+            body.await.unwrap().expect("somebody always goes on, so nobody waits for long");
+        }
+        assert_eq!(room.usage().0, 0);
+    }
 }

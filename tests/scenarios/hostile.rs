@@ -157,6 +157,38 @@ fn who_announces_much_and_sends_nothing_keeps_nobody_from_writing() {
 }
 
 #[test]
+fn twelve_imports_at_once_all_come_through_and_keep_neither_writes_nor_questions_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["--self-scrape.interval", "0", "--memory", "256MiB"];
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &options);
+    write_one(&server.address, "kept", now(), 7.0).unwrap();
+    // Mostly comments, which are quick to read: what matters is how much there is of it.
+    let comment = format!("# {}\n", "x".repeat(1_000));
+    let body = |i: usize| format!("imported{{i=\"{i}\"}} 1\n{}", comment.repeat(6_500));
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    std::thread::scope(|scope| {
+        let imports: Vec<_> = (0..12)
+            .map(|i| {
+                let server = &server;
+                scope.spawn(move || {
+                    let path = "/api/v1/import/prometheus";
+                    request(&server.address, "POST", path, &[], body(i).as_bytes()).unwrap().status
+                })
+            })
+            .collect();
+        while imports.iter().any(|import| !import.is_finished()) {
+            write_one(&server.address, "kept_writing", now(), 1.0).unwrap();
+            let asked = request(&server.address, "POST", "/api/v1/query", &form, b"query=kept").unwrap();
+            assert_eq!(asked.status, 200, "{}", asked.text());
+        }
+        let statuses: Vec<u16> = imports.into_iter().map(|import| import.join().unwrap()).collect();
+        assert_eq!(statuses, [204; 12]);
+    });
+    let answer = get(&server.address, "/api/v1/query?query=count(imported)").unwrap().json();
+    assert_eq!(answer["data"]["result"][0]["value"][1], "12", "{answer}");
+}
+
+#[test]
 fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
     let (_dir, server) = started();
     // The client has said all it will ever say.
