@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -225,6 +226,49 @@ fn questions_over_more_than_the_cache_holds_asked_by_several_at_once_keep_the_pr
     let (status, answer) = ask_of(&address, texts[0], end, (5_400, 60));
     assert_eq!(status, 200, "{answer}");
     let most = most(&server);
+    server.kill();
+    eprintln!("most memory: {} KiB", most >> 10);
+    assert!(most < BUDGET, "{most} of {BUDGET} bytes");
+}
+
+/// Series of an import whose parsed text takes more than there is.
+const IMPORTED: usize = 300_000;
+
+/// Posts text, again while the server says that it has no room, and expects that to be taken.
+fn import(address: &str, headers: &[(&str, &str)], body: &[u8]) {
+    let taken = eventually(Duration::from_secs(120), || {
+        let answer = request(address, "POST", "/api/v1/import/prometheus", headers, body).unwrap();
+        assert!(answer.status == 204 || answer.status == 503, "{}", answer.text());
+        answer.status == 204
+    });
+    assert!(taken, "the server has no room for an import by itself");
+}
+
+#[test]
+fn imports_of_any_number_of_series_keep_the_process_within_its_budget_and_all_of_them_are_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = start(&dir.path().join("data"), &address);
+    let text: String = (0..IMPORTED).map(|i| format!("deflated{{a=\"{i}\",b=\"x{}\"}} {i}\n", i % 100)).collect();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(text.as_bytes()).unwrap();
+    import(&address, &[("Content-Encoding", "gzip")], &gzip.finish().unwrap());
+    let plain = |client: usize| -> String {
+        let line = |i| format!("plain{{instance=\"host-{client}\",path=\"/var/lib/a/name/of/some/length/{i}\"}} {i}\n");
+        (0..50_000).map(line).collect()
+    };
+    std::thread::scope(|scope| {
+        for client in 0..4 {
+            let address = &address;
+            scope.spawn(move || import(address, &[], plain(client).as_bytes()));
+        }
+    });
+    let most = most(&server);
+    for (name, want) in [("deflated", IMPORTED), ("plain", 200_000)] {
+        let path = format!("/api/v1/query?query={}", escape(&format!("count({name})")));
+        let count = get(&address, &path).unwrap().json();
+        assert_eq!(count["data"]["result"][0]["value"][1], want.to_string(), "{count}");
+    }
     server.kill();
     eprintln!("most memory: {} KiB", most >> 10);
     assert!(most < BUDGET, "{most} of {BUDGET} bytes");
