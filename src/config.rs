@@ -253,7 +253,7 @@ impl Config {
             server: ServerOptions {
                 instance: flags.listen.to_string(),
                 memory: memory.0,
-                bodies_bytes: budget.bodies,
+                requests: budget.requests,
                 max_queries: usize::from(max_queries),
                 result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.max_ahead,

@@ -5,14 +5,19 @@
 //!
 //! ```text
 //! part              of the rest   who keeps it
-//! store             5/8           new samples (flushed when full, writes refused when flushing can't keep up), waiting
-//!                                 writes (refused beyond), known series and blocks read before (forgotten beyond)
-//! queries           3/16          the engine: a query, or a list of series and labels, that would pass it is refused
-//! kept answers      1/16          the result cache: those unused for longest go
-//! write requests    1/8           the server: bodies wait for room
+//! store             33/64         new samples (flushed when full, writes refused when flushing can't keep up), known
+//!                                 series and blocks read before (forgotten beyond)
+//! queries           12/64         the engine: a query, or a list of series and labels, that would pass it is refused
+//! kept answers      3/64          the result cache: those unused for longest go
+//! requests          16/64         the server: they wait for room from their first byte until what they bring is stored
 //! ```
+//!
+//! Of the requests' part the largest write or import there may be gets 15/24, what writes and imports share 3/24 each, the
+//! largest question 2/24 and what questions share 1/24.
 
 use std::{fmt, fs, str::FromStr};
+
+use crate::server::RequestMemory;
 
 /// Planned with when nothing is said: this share of the machine's memory …
 const SHARE: u64 = 4;
@@ -75,8 +80,10 @@ const MOST_QUERIES: u16 = 20;
 const LEAST: Bytes = Bytes(96 << 20);
 /// Keeping less than this wouldn't keep what one flush writes.
 const LEAST_KEPT: Bytes = Bytes(32 << 20);
-/// Remote-write bodies held at once are of no use beyond this.
-const MOST_BODIES: u64 = 256 << 20;
+/// More than this is of no use: a request of 32 MiB takes about so much when all of its series are new.
+const LARGEST_WRITE: u64 = 256 << 20;
+/// Likewise for what all requests of a kind have together beside the largest.
+const MOST_TOGETHER: u64 = 64 << 20;
 
 /// The parts of the memory budget, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -87,8 +94,8 @@ pub(super) struct Budget {
     pub(super) queries: u64,
     /// For answers of range queries, kept for the next refresh.
     pub(super) answers: u64,
-    /// For the bodies of remote writes.
-    pub(super) bodies: u64,
+    /// For requests while they are read and taken apart.
+    pub(super) requests: RequestMemory,
     /// How many queries may run at once.
     pub(super) queries_at_once: u16,
 }
@@ -99,12 +106,24 @@ impl Budget {
         let rest = memory.0.saturating_sub(PROCESS + memory.0 / UNCOUNTED);
         let at_once = u16::try_from(memory.0 / PER_QUERY).unwrap_or(MOST_QUERIES).clamp(1, MOST_QUERIES);
         Self {
-            storage: rest / 8 * 5,
-            queries: rest / 16 * 3,
-            answers: rest / 16,
-            bodies: (rest / 8).min(MOST_BODIES),
+            storage: rest / 64 * 33,
+            queries: rest / 64 * 12,
+            answers: rest / 64 * 3,
+            requests: requests(rest / 64 * 16),
             queries_at_once: at_once,
         }
+    }
+}
+
+/// Divides what requests have.
+fn requests(bytes: u64) -> RequestMemory {
+    let share = |shares: u64, most: u64| (bytes / 24 * shares).min(most);
+    RequestMemory {
+        questions: share(1, MOST_TOGETHER),
+        question: share(2, MOST_TOGETHER),
+        writes: share(3, MOST_TOGETHER),
+        imports: share(3, MOST_TOGETHER),
+        write: share(15, LARGEST_WRITE),
     }
 }
 
@@ -169,12 +188,14 @@ mod tests {
     #[test]
     fn the_parts_and_the_process_are_all_there_is() {
         for memory in [96 << 20, 128 << 20, 1 << 30, 4 << 30] {
-            let Budget { storage, queries, answers, bodies, queries_at_once } = Budget::new(Bytes(memory));
+            let Budget { storage, queries, answers, requests, queries_at_once } = Budget::new(Bytes(memory));
             assert!(u64::from(queries_at_once) == (memory >> 24).min(20));
-            assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + bodies <= memory);
+            let RequestMemory { questions, question, writes, imports, write } = requests;
+            let requests = questions + question + writes + imports + write;
+            assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + requests <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
             let memtables = options.memtable_bytes * (options.sealed_limit + 1);
-            let kept = memtables + options.queue_bytes + options.block_cache_bytes + options.known_series * 48;
+            let kept = memtables + options.block_cache_bytes + options.known_series * 48;
             assert!(kept as u64 <= storage, "{memory}: {kept} of {storage}");
         }
     }

@@ -1,51 +1,114 @@
-//! Undoing a body's compression, within a limit.
+//! Undoing a body's compression as it comes, a little at a time: what a few bytes inflate to is never held at once.
 
-use std::{borrow::Cow, io::Read};
+use std::io::{self, Write};
 
 use super::ImportError;
 
-/// The bytes that `body` holds under its `Content-Encoding`.
-///
-/// # Errors
-/// When the encoding is unknown, the body isn't what it says, or holds more than `limit` bytes.
-pub fn decode<'a>(body: &'a [u8], encoding: &str, limit: usize) -> Result<Cow<'a, [u8]>, ImportError> {
-    let decoded = match encoding.trim().to_ascii_lowercase().as_str() {
-        "" | "identity" => Cow::Borrowed(body),
-        "gzip" | "x-gzip" => Cow::Owned(read("gzip", flate2::read::MultiGzDecoder::new(body), limit)?),
-        "zstd" => {
-            let failed = |error: std::io::Error| ImportError::Encoding { encoding: "zstd", why: error.to_string() };
-            let mut decoder = zstd::Decoder::with_buffer(body).map_err(failed)?;
-            decoder.window_log_max(MAX_WINDOW_LOG).map_err(failed)?;
-            Cow::Owned(read("zstd", decoder, limit)?)
-        }
-        _ => return Err(ImportError::UnknownEncoding(encoding.chars().take(100).collect())),
-    };
-    if decoded.len() > limit { Err(too_large(limit)) } else { Ok(decoded) }
+/// A body under its `Content-Encoding`.
+pub struct Inflater(Kind);
+
+enum Kind {
+    Plain,
+    Gzip(Box<flate2::write::MultiGzDecoder<Vec<u8>>>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, Vec<u8>>>),
 }
 
-/// A frame may ask its reader for a window of 2^this bytes: what compressors use short of their "ultra" levels.
+/// A step takes no more than this many bytes of what isn't compressed, and makes about as many of what is.
+pub const STEP_BYTES: usize = 32 << 10;
+
+/// A frame of zstd may ask its reader for a window of 2^this bytes: what compressors use short of their "ultra" levels.
 const MAX_WINDOW_LOG: u32 = 23;
+/// Likewise where memory is so short that such a window would take most of it: what they use by default.
+const SMALL_WINDOW_LOG: u32 = 21;
+/// From this much memory on a large window may be asked for.
+const ENOUGH_BYTES: u64 = 32 << 20;
+/// What a decoder takes beside its window: tables, and the pieces before and behind it.
+const DECODER_BYTES: usize = 384 << 10;
 
-fn too_large(limit: usize) -> ImportError {
-    ImportError::TooLarge(format!("{limit} bytes"))
+impl Inflater {
+    /// For a body with this encoding, where there are so many bytes of memory.
+    ///
+    /// # Errors
+    /// When the encoding is unknown.
+    pub fn new(encoding: &str, memory: u64) -> Result<Self, ImportError> {
+        Ok(Self(match encoding.trim().to_ascii_lowercase().as_str() {
+            "" | "identity" => Kind::Plain,
+            "gzip" | "x-gzip" => Kind::Gzip(Box::new(flate2::write::MultiGzDecoder::new(Vec::new()))),
+            "zstd" => {
+                let mut decoder =
+                    zstd::stream::write::Decoder::new(Vec::new()).map_err(|error| fault("zstd", &error))?;
+                decoder.window_log_max(window_log(memory)).map_err(|error| fault("zstd", &error))?;
+                Kind::Zstd(Box::new(decoder))
+            }
+            _ => return Err(ImportError::UnknownEncoding(encoding.chars().take(100).collect())),
+        }))
+    }
+
+    /// Bytes of memory that it takes for itself, where there are so many.
+    #[must_use]
+    pub fn memory(&self, memory: u64) -> usize {
+        match self.0 {
+            Kind::Plain => STEP_BYTES,
+            Kind::Gzip(_) => DECODER_BYTES,
+            Kind::Zstd(_) => DECODER_BYTES + (1 << window_log(memory)),
+        }
+    }
+
+    /// Appends to `out` what some of `bytes` hold, and says how many of them that were; at least one if there are any.
+    ///
+    /// # Errors
+    /// When the body isn't what its encoding says.
+    pub fn inflate(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<usize, ImportError> {
+        match &mut self.0 {
+            Kind::Plain => {
+                let some = bytes.get(..STEP_BYTES).unwrap_or(bytes);
+                out.extend_from_slice(some);
+                Ok(some.len())
+            }
+            Kind::Gzip(decoder) => {
+                let taken = decoder.write(bytes).map_err(|error| fault("gzip", &error))?;
+                out.append(decoder.get_mut());
+                Ok(taken)
+            }
+            Kind::Zstd(decoder) => {
+                let taken = decoder.write(bytes).map_err(|error| fault("zstd", &error))?;
+                out.append(decoder.get_mut());
+                Ok(taken)
+            }
+        }
+    }
+
+    /// Appends what is left when the body is complete.
+    ///
+    /// # Errors
+    /// When it isn't.
+    pub fn finish(self, out: &mut Vec<u8>) -> Result<(), ImportError> {
+        match self.0 {
+            Kind::Plain => {}
+            Kind::Gzip(decoder) => out.append(&mut decoder.finish().map_err(|error| fault("gzip", &error))?),
+            Kind::Zstd(mut decoder) => {
+                decoder.flush().map_err(|error| fault("zstd", &error))?;
+                out.append(decoder.get_mut());
+                decoder.finish().map_err(|error| fault("zstd", &error))?;
+            }
+        }
+        Ok(())
+    }
 }
 
-/// Reads to the end, or to one byte more than allowed.
-fn read(encoding: &'static str, decoder: impl Read, limit: usize) -> Result<Vec<u8>, ImportError> {
-    let mut out = Vec::new();
-    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder
-        .take(most)
-        .read_to_end(&mut out)
-        .map_err(|error| ImportError::Encoding { encoding, why: error.to_string() })?;
-    Ok(out)
+fn window_log(memory: u64) -> u32 {
+    if memory < ENOUGH_BYTES { SMALL_WINDOW_LOG } else { MAX_WINDOW_LOG }
+}
+
+fn fault(encoding: &'static str, error: &io::Error) -> ImportError {
+    ImportError::Encoding { encoding, why: error.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
+
+    const MEMORY: u64 = 1 << 30;
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -53,31 +116,58 @@ mod tests {
         encoder.finish().unwrap()
     }
 
+    /// What `body` inflates to when it comes in pieces of so many bytes.
+    fn inflated(body: &[u8], encoding: &str, piece: usize) -> Result<Vec<u8>, ImportError> {
+        let mut inflater = Inflater::new(encoding, MEMORY)?;
+        let mut all = Vec::new();
+        for mut piece in body.chunks(piece) {
+            while !piece.is_empty() {
+                let mut out = Vec::new();
+                let taken = inflater.inflate(piece, &mut out)?;
+                assert!((1..=piece.len()).contains(&taken) && out.len() <= 4 * STEP_BYTES, "{taken} {}", out.len());
+                piece = &piece[taken..];
+                all.append(&mut out);
+            }
+        }
+        let mut out = Vec::new();
+        inflater.finish(&mut out)?;
+        assert!(out.len() <= 8 * STEP_BYTES, "{} bytes at the end", out.len());
+        all.append(&mut out);
+        Ok(all)
+    }
+
     #[test]
-    fn each_encoding_is_undone_up_to_the_limit() {
-        let text = b"up 1\n".repeat(100);
-        let zstd = zstd::encode_all(&text[..], 3).unwrap();
-        for (encoding, body) in [("", text.clone()), ("GZIP", gzip(&text)), ("zstd", zstd)] {
-            assert_eq!(decode(&body, encoding, 500).unwrap(), &text[..], "{encoding}");
-            assert!(matches!(decode(&body, encoding, 499), Err(ImportError::TooLarge(_))), "{encoding}");
+    fn each_encoding_is_undone_in_pieces_of_any_size_and_a_bomb_a_little_at_a_time() {
+        for text in [b"up 1\n".repeat(100), vec![0; 8 << 20], vec![]] {
+            let zstd = zstd::encode_all(&text[..], 3).unwrap();
+            for (encoding, body) in [("", text.clone()), ("GZIP", gzip(&text)), ("zstd", zstd)] {
+                for piece in [1, 7, 64 << 10, 1 << 20] {
+                    if body.len() / piece < 100_000 {
+                        assert!(inflated(&body, encoding, piece).unwrap() == text, "{encoding} by {piece}");
+                    }
+                }
+            }
         }
         let two = [gzip(b"a 1\n"), gzip(b"b 2\n")].concat();
-        assert_eq!(&*decode(&two, "gzip", 500).unwrap(), b"a 1\nb 2\n", "members one after the other");
+        let zstd = [zstd::encode_all(&b"a 1\n"[..], 3).unwrap(), zstd::encode_all(&b"b 2\n"[..], 3).unwrap()].concat();
+        for (encoding, body) in [("gzip", two), ("zstd", zstd)] {
+            for piece in 1..body.len() {
+                assert_eq!(inflated(&body, encoding, piece).unwrap(), b"a 1\nb 2\n", "one after the other");
+            }
+        }
     }
 
     #[test]
     fn bodies_that_are_not_what_they_say_are_refused() {
-        assert!(matches!(decode(b"up 1\n", "gzip", 99), Err(ImportError::Encoding { encoding: "gzip", .. })));
-        assert!(matches!(decode(b"up 1\n", "zstd", 99), Err(ImportError::Encoding { encoding: "zstd", .. })));
-        let cut = gzip(&[b'x'; 1000]);
-        assert!(decode(&cut[..cut.len() - 9], "gzip", 9_999).is_err());
-        assert!(matches!(decode(b"", "br", 99), Err(ImportError::UnknownEncoding(name)) if name == "br"));
-    }
-
-    #[test]
-    fn a_bomb_takes_no_more_than_the_limit() {
-        let bomb = gzip(&vec![0; 32 << 20]);
-        assert!(bomb.len() < 64 << 10);
-        assert!(matches!(decode(&bomb, "gzip", 1 << 20), Err(ImportError::TooLarge(_))));
+        assert!(matches!(inflated(b"up 1\n", "gzip", 99), Err(ImportError::Encoding { encoding: "gzip", .. })));
+        assert!(matches!(inflated(b"up 1\n", "zstd", 99), Err(ImportError::Encoding { encoding: "zstd", .. })));
+        for (encoding, whole) in
+            [("gzip", gzip(&[b'x'; 1000])), ("zstd", zstd::encode_all(&[b'x'; 1000][..], 3).unwrap())]
+        {
+            for length in 1..whole.len() {
+                assert!(inflated(&whole[..length], encoding, 99).is_err(), "{encoding} cut at {length}");
+            }
+        }
+        assert!(matches!(inflated(b"", "br", 99), Err(ImportError::UnknownEncoding(name)) if name == "br"));
     }
 }

@@ -43,6 +43,20 @@ pub(crate) enum ApiError {
     /// More requests than there is memory for.
     #[error("too many requests at once, try again later")]
     Busy,
+    /// A body that came too slowly while others needed its place.
+    #[error("the request's body came too slowly while others waited for its place, try again later")]
+    Dismissed,
+    /// A request that takes more memory than any may.
+    #[error(
+        "the request takes at least {bytes} bytes of memory, and --memory leaves {most} for one: send it in smaller parts, \
+         or give the server more memory"
+    )]
+    NoRoomEver {
+        /// What it takes.
+        bytes: u64,
+        /// What there is.
+        most: u64,
+    },
     /// An answer in plain text, outside the envelope.
     #[error("{1}")]
     Plain(StatusCode, String),
@@ -81,7 +95,8 @@ impl ApiError {
             Self::Unavailable(_) => (Some("unavailable"), StatusCode::INTERNAL_SERVER_ERROR),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
-            Self::NotReady { .. } | Self::Busy => (None, StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotReady { .. } | Self::Busy | Self::Dismissed => (None, StatusCode::SERVICE_UNAVAILABLE),
+            Self::NoRoomEver { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),
         }
     }
@@ -106,7 +121,7 @@ impl ApiError {
         if let Self::NotReady { stopping } = self {
             headers.insert("x-prometheus-stopping", respond::header(if stopping { "true" } else { "false" }));
         }
-        if matches!(self, Self::NotReady { .. } | Self::Busy) {
+        if matches!(self, Self::NotReady { .. } | Self::Busy | Self::Dismissed) {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         response

@@ -58,11 +58,18 @@ pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 /// A body refused for its size is still read, and thrown away, for this long.
 pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A body gets this much of that room before its first byte has come, and later twice what it has.
-pub(crate) const FIRST_SHARE_BYTES: u64 = 64 << 10;
-
 /// A body waits this long for room, then its sender is told to come back.
 pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Whose body has let us wait for this long without bringing [`LEAST_SENT_BYTES`] lags, and leaves first when places or
+/// memory are short.
+pub(crate) const LAG: Duration = Duration::from_secs(1);
+
+/// Less than this is no progress of a body that isn't complete.
+pub(crate) const LEAST_SENT_BYTES: usize = 4 << 10;
+
+/// While somebody waits for a place or for memory, it is looked this often who may have to leave.
+pub(crate) const DISMISSAL_TICK: Duration = Duration::from_millis(50);
 
 /// Remote reads answered at once.
 pub(crate) const MAX_REMOTE_READS: usize = 10;

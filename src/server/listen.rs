@@ -18,10 +18,11 @@ use tokio::{
 
 use super::{
     State,
+    arrivals::Arrivals,
     asker::Peer,
     files,
     idle::{Idlers, Seat},
-    limits::{BACKLOG, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
+    limits::{BACKLOG, DISMISSAL_TICK, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
     linger::Linger,
     metrics, router,
     stall::Stall,
@@ -75,7 +76,7 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places, &idlers) => accepted,
+            accepted = accept(&listener, &places, &idlers, &state.arrivals) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
@@ -103,13 +104,22 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
 
 type Place = tokio::sync::OwnedSemaphorePermit;
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>, idlers: &Idlers) -> io::Result<(TcpStream, Place)> {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    idlers: &Idlers,
+    arrivals: &Arrivals,
+) -> io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
-    if places.available_permits() < SPARE_CONNECTIONS {
-        // Where nobody is idle the next request to be answered makes room.
-        idlers.evict();
-    }
-    let place = places.clone().acquire_owned().await.map_err(io::Error::other)?;
+    let place = loop {
+        if places.available_permits() < SPARE_CONNECTIONS && !arrivals.dismiss(None) {
+            // Where nobody lags or is idle the next request to be answered makes room.
+            idlers.evict();
+        }
+        if let Ok(place) = timeout(DISMISSAL_TICK, Arc::clone(places).acquire_owned()).await {
+            break place.map_err(io::Error::other)?;
+        }
+    };
     // Answers are written in large pieces; waiting to fill packets would only delay their ends.
     stream.set_nodelay(true)?;
     Ok((stream, place))

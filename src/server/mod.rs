@@ -11,6 +11,7 @@
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
 //! still ([`State::ready`]): while it is opening, health checks already answer and everything else says 503.
 
+mod arrivals;
 mod asker;
 mod body;
 mod browser;
@@ -31,6 +32,7 @@ mod params;
 mod queries;
 mod receive;
 mod respond;
+mod room;
 mod router;
 mod routes;
 mod scrape;
@@ -48,7 +50,7 @@ pub use files::raise_open_files;
 pub use limits::Deadlines;
 pub use listen::{listen, run};
 pub use scrape::SelfScrape;
-pub use state::{ServerOptions, State, Stores};
+pub use state::{RequestMemory, ServerOptions, State, Stores};
 
 use receive::{discard, read_body};
 

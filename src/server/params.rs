@@ -5,7 +5,7 @@
 
 use hyper::{Method, Request, Uri, body::Incoming, header::CONTENT_TYPE};
 
-use super::{State, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, work::Share};
+use super::{State, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, room::Share};
 
 mod time;
 
@@ -15,9 +15,14 @@ pub(crate) use time::{parse_duration, parse_time};
 #[derive(Debug, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
-    /// Their share of the room for bodies.
+    /// Their share of the room for questions.
     _share: Option<Share>,
 }
+
+/// What a parameter takes beside its bytes.
+const PARAMETER_BYTES: usize = 96;
+/// Parameters in a URL count from this many bytes on; everybody may have so much.
+const FREE_BYTES: usize = 8 << 10;
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
@@ -28,13 +33,20 @@ impl Params {
             let media = kind.split(';').next().unwrap_or_default().trim();
             media.eq_ignore_ascii_case("application/x-www-form-urlencoded")
         };
+        let (bytes, mut share) = if posts_form {
+            let Received { bytes, share } = read_body(request, MAX_FORM_BYTES, &state.questions, state).await?;
+            (bytes, share)
+        } else {
+            (Vec::new(), state.questions.enter())
+        };
+        let needs = cost(&bytes) + Some(cost(query.as_bytes())).filter(|bytes| *bytes > FREE_BYTES).unwrap_or(0);
+        share.grow((bytes.capacity() + needs) as u64).await?;
         let mut params = Self::default();
-        if posts_form {
-            let Received { bytes, share } = read_body(request, MAX_FORM_BYTES, state).await?;
-            params = Self { pairs: Vec::new(), _share: Some(share) };
-            params.add(&bytes)?;
-        }
+        params.add(&bytes)?;
         params.add(query.as_bytes())?;
+        drop(bytes);
+        share.shrink(needs as u64);
+        params._share = Some(share);
         Ok(params)
     }
 
@@ -116,6 +128,12 @@ impl Params {
             .map_err(|_| ApiError::invalid("limit", format!("strconv.Atoi: parsing \"{text}\": value out of range")))?;
         usize::try_from(limit).map_err(|_| ApiError::invalid("limit", "limit must be non-negative"))
     }
+}
+
+/// About how many bytes of memory the parameters take that are so encoded.
+fn cost(encoded: &[u8]) -> usize {
+    let parameters = if encoded.is_empty() { 0 } else { 1 + encoded.iter().filter(|byte| **byte == b'&').count() };
+    encoded.len() + parameters * PARAMETER_BYTES
 }
 
 /// Undoes percent encoding; in queries and forms, but not in paths, a plus is a space.

@@ -1,17 +1,20 @@
 //! Reading request bodies, with limits on size and time.
 
+use std::sync::Arc;
+
 use http_body_util::BodyExt;
 use hyper::{
     Request, StatusCode,
-    body::{Body, Incoming},
+    body::{Body, Bytes, Incoming},
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     State,
+    arrivals::Arrival,
     error::ApiError,
-    limits::{DISCARD_TIMEOUT, FIRST_SHARE_BYTES},
-    work::Share,
+    limits::{DISCARD_TIMEOUT, Deadlines},
+    room::{Room, Share},
 };
 
 /// A request's body, and its share of the room for bodies.
@@ -23,46 +26,106 @@ pub(crate) struct Received {
     pub(crate) share: Share,
 }
 
-/// Reads a whole body of at most `limit` bytes. What its head announces is judged before a byte of
-/// it is kept.
-///
-/// Room is taken for what has come, not for what is announced beyond the first bytes: else a few clients who announce much
-/// and send nothing would keep everybody else out.
-pub(crate) async fn read_body(request: Request<Incoming>, limit: usize, state: &State) -> Result<Received, ApiError> {
-    let deadlines = &state.options.deadlines;
-    let too_large =
-        || ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"));
-    let mut incoming = request.into_body();
-    let announced = incoming.size_hint().lower();
-    if announced > limit as u64 {
-        discard(incoming).await;
-        return Err(too_large());
-    }
-    let slow = || ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned());
-    let most = incoming.size_hint().upper().unwrap_or(u64::MAX).min(limit as u64);
-    let mut share = state.bodies.enter(most.min(FIRST_SHARE_BYTES)).await?;
-    let mut bytes = Vec::with_capacity(announced.min(share.bytes()) as usize);
-    let end = Instant::now() + deadlines.body;
-    loop {
-        let frame = match timeout_at(end, timeout(deadlines.body_pause, incoming.frame())).await {
-            Ok(Ok(Some(frame))) => frame,
-            Ok(Ok(None)) => return Ok(Received { bytes, share }),
-            Ok(Err(_)) | Err(_) => return Err(slow()),
-        };
-        let frame = frame.map_err(|error| {
-            ApiError::Plain(StatusCode::BAD_REQUEST, format!("the request's body could not be read: {error}"))
-        })?;
-        let Some(data) = frame.data_ref() else { continue };
-        let held = bytes.len() + data.len();
-        if held > limit {
+/// A body as it comes.
+pub(crate) struct Pieces {
+    incoming: Incoming,
+    /// Bytes it may have.
+    limit: usize,
+    /// Bytes that have come.
+    came: usize,
+    arrival: Arrival,
+    deadlines: Deadlines,
+    /// All of it has to be here by then.
+    end: Instant,
+}
+
+impl Pieces {
+    /// Begins to read a body of at most `limit` bytes for `room`. What its head announces is judged before a byte is read.
+    pub(crate) async fn begin(
+        request: Request<Incoming>,
+        limit: usize,
+        room: &Room,
+        state: &State,
+    ) -> Result<Self, ApiError> {
+        let incoming = request.into_body();
+        if incoming.size_hint().lower() > limit as u64 {
             discard(incoming).await;
-            return Err(too_large());
+            return Err(too_large(limit));
         }
-        if held as u64 > share.bytes() {
-            state.bodies.grow(&mut share, most.min(2 * held as u64)).await?;
-        }
-        bytes.extend_from_slice(data);
+        let deadlines = state.options.deadlines;
+        let (arrival, end) = (state.arrivals.begin(room.pool()), Instant::now() + deadlines.body);
+        Ok(Self { incoming, limit, came: 0, arrival, deadlines, end })
     }
+
+    /// The next piece; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
+        loop {
+            let frame = timeout_at(self.end, timeout(self.deadlines.body_pause, self.incoming.frame()));
+            let frame = match self.arrival.wait(frame).await {
+                None => return Err(ApiError::Dismissed),
+                Some(Ok(Ok(Some(frame)))) => frame,
+                Some(Ok(Ok(None))) => return Ok(None),
+                Some(Ok(Err(_)) | Err(_)) => {
+                    let why = "the request's body came too slowly";
+                    return Err(ApiError::Plain(StatusCode::REQUEST_TIMEOUT, why.to_owned()));
+                }
+            };
+            let frame = frame.map_err(|error| {
+                ApiError::Plain(StatusCode::BAD_REQUEST, format!("the request's body could not be read: {error}"))
+            })?;
+            let Ok(data) = frame.into_data() else { continue };
+            self.arrival.came(data.len());
+            self.came += data.len();
+            if self.came <= self.limit {
+                return Ok(Some(data));
+            }
+            drain(&mut self.incoming).await;
+            return Err(too_large(self.limit));
+        }
+    }
+
+    /// Notes that the body holds so many bytes of its room.
+    pub(crate) fn holds(&self, share: &Share) {
+        self.arrival.holds(share.bytes());
+    }
+
+    /// How many bytes are still to come at most, going by what the head says.
+    fn left(&self) -> usize {
+        let announced = self.incoming.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+        announced.unwrap_or(usize::MAX).min(self.limit.saturating_sub(self.came))
+    }
+}
+
+fn too_large(limit: usize) -> ApiError {
+    ApiError::Plain(StatusCode::PAYLOAD_TOO_LARGE, format!("the request's body has more than {limit} bytes"))
+}
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// Room is taken for what has come, not for what is announced: else a few clients who announce much and send nothing would
+/// keep everybody else out.
+pub(crate) async fn read_body(
+    request: Request<Incoming>,
+    limit: usize,
+    room: &Arc<Room>,
+    state: &State,
+) -> Result<Received, ApiError> {
+    let mut pieces = Pieces::begin(request, limit, room, state).await?;
+    let (mut bytes, mut share) = (Vec::new(), room.enter());
+    while let Some(piece) = pieces.next().await? {
+        let held = bytes.len() + piece.len();
+        if held > bytes.capacity() {
+            // Twice what is there, but no more than is to come; while it moves to its new place it takes both.
+            let spare = room.most().saturating_sub((bytes.capacity() + held) as u64) as usize;
+            let capacity = held + pieces.left().min(held).min(spare);
+            share.grow((bytes.capacity() + capacity) as u64).await?;
+            pieces.holds(&share);
+            bytes.reserve_exact(capacity - bytes.len());
+            share.shrink(bytes.capacity() as u64);
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(Received { bytes, share })
 }
 
 /// Reads what a client still sends and throws it away, for a short time.
@@ -70,6 +133,10 @@ pub(crate) async fn read_body(request: Request<Incoming>, limit: usize, state: &
 /// A connection closed with bytes unread is reset, and the reset can overtake the answer. A sender of remote writes
 /// would then see a broken connection and retry the same body for ever, instead of a 413 or 415.
 pub(crate) async fn discard(mut incoming: Incoming) {
+    drain(&mut incoming).await;
+}
+
+async fn drain(incoming: &mut Incoming) {
     let drained = timeout(DISCARD_TIMEOUT, async { while let Some(Ok(_)) = incoming.frame().await {} });
     // Those who take longer have had their chance.
     let _ = drained.await;

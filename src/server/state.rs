@@ -10,13 +10,15 @@ use std::{
 };
 
 use super::{
+    arrivals::{Arrivals, Pool},
     browser::{Browser, BrowserOptions},
     clock_watch::ClockWatch,
     error::ApiError,
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
     queries::Queries,
-    work::{Gate, Room},
+    room::{Lane, Room},
+    work::Gate,
 };
 use crate::{
     model::Labels,
@@ -40,8 +42,8 @@ pub struct ServerOptions {
     pub max_queries: usize,
     /// All memory there is to plan with, in bytes.
     pub memory: u64,
-    /// Remote-write bodies held at once may have this many bytes together; further ones wait.
-    pub bodies_bytes: u64,
+    /// Memory for requests while they are read and taken apart.
+    pub requests: RequestMemory,
     /// Bytes for answers of range queries that are kept for the next refresh; 0: none are kept.
     pub result_cache: usize,
     /// A remote write may carry samples this far ahead of our clock.
@@ -58,6 +60,23 @@ pub struct ServerOptions {
     pub query_log: Option<PathBuf>,
     /// Which names and pages to trust.
     pub browser: BrowserOptions,
+}
+
+/// Memory for requests while they are read and taken apart, in bytes.
+///
+/// Each kind has commons of its own, so that none keeps another waiting; the largest requests go one by one.
+#[derive(Debug, Clone, Copy)]
+pub struct RequestMemory {
+    /// Commons of questions: forms and remote reads.
+    pub questions: u64,
+    /// What the largest question may have.
+    pub question: u64,
+    /// Commons of remote writes.
+    pub writes: u64,
+    /// Commons of imports.
+    pub imports: u64,
+    /// What the largest remote write, or a part of an import, may have.
+    pub write: u64,
 }
 
 /// The opened store, by what it can do.
@@ -98,8 +117,16 @@ pub struct State {
     pub(crate) remote_reads: Gate,
     /// Lets those in whose answer has to be held whole.
     pub(crate) whole_reads: Gate,
-    /// Room for request bodies.
-    pub(crate) bodies: Room,
+    /// Room for forms and for the bodies of remote reads.
+    pub(crate) questions: Arc<Room>,
+    /// Room for remote writes.
+    pub(crate) writes: Arc<Room>,
+    /// Room for imports.
+    pub(crate) imports: Arc<Room>,
+    /// The largest of them go one by one: questions, and writes and imports.
+    lanes: [Arc<Lane>; 2],
+    /// All bodies being received.
+    pub(crate) arrivals: Arc<Arrivals>,
     /// What is known of the clock.
     pub(crate) clock_watch: ClockWatch,
     /// Queries as they come and go.
@@ -115,12 +142,20 @@ impl State {
     pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, options: ServerOptions) -> Self {
         let started = clock.now();
         metrics::prepare();
+        let arrivals = Arc::default();
+        let RequestMemory { questions, question, writes, imports, write } = options.requests;
+        let lanes = [Lane::new(question), Lane::new(write)];
+        let [asked, written] = &lanes;
         Self {
             queries: Gate::new(options.max_queries),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),
-            bodies: Room::new(options.bodies_bytes),
+            questions: Room::new(questions, asked, Pool::Asked, &arrivals),
+            writes: Room::new(writes, written, Pool::Written, &arrivals),
+            imports: Room::new(imports, written, Pool::Written, &arrivals),
+            lanes,
+            arrivals,
             clock_watch: ClockWatch::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
@@ -142,9 +177,12 @@ impl State {
 
     /// All parts of the memory budget: the store's, given here, and the server's own.
     pub(crate) fn memory(&self, mut parts: Vec<MemoryPart>) -> Vec<MemoryPart> {
-        let (bodies, queries) = (self.bodies.usage(), self.engine.memory());
+        let rooms = [&self.questions, &self.writes, &self.imports].map(|room| room.usage());
+        let lanes = self.lanes.each_ref().map(|lane| lane.usage());
+        let requests = rooms.into_iter().chain(lanes).fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
+        let queries = self.engine.memory();
         let answers = (self.results.bytes() as u64, self.results.limit() as u64);
-        for (name, (used, limit)) in [("write requests", bodies), ("queries", queries), ("kept answers", answers)] {
+        for (name, (used, limit)) in [("requests", requests), ("queries", queries), ("kept answers", answers)] {
             parts.push(MemoryPart { name, used, limit });
         }
         parts

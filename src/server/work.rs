@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{error::ApiError, limits::ROOM_TIMEOUT, metrics};
+use super::{error::ApiError, metrics};
 use crate::{promql::Cancel, seams::allocator};
 
 /// What took less has freed little.
@@ -43,69 +43,6 @@ impl Gate {
             // The semaphore is never closed; were it, nobody would get in either.
             Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue".to_owned())),
         }
-    }
-}
-
-/// Memory that requests take their share of before they read what would fill it.
-pub(crate) struct Room {
-    free: Arc<Semaphore>,
-    units: usize,
-}
-
-/// A share of a room, given back when dropped.
-#[derive(Debug)]
-pub(crate) struct Share(OwnedSemaphorePermit);
-
-impl Share {
-    /// How large it is.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.0.num_permits() as u64 * ROOM_UNIT
-    }
-}
-
-/// Bytes of room that a permit of the semaphore stands for: it counts in `u32`.
-const ROOM_UNIT: u64 = 1 << 10;
-
-impl Room {
-    /// Room for `bytes`.
-    pub(crate) fn new(bytes: u64) -> Self {
-        let units = usize::try_from(bytes / ROOM_UNIT).unwrap_or(Semaphore::MAX_PERMITS);
-        let units = units.clamp(1, Semaphore::MAX_PERMITS);
-        Self { free: Arc::new(Semaphore::new(units)), units }
-    }
-
-    /// Bytes taken, and bytes there are.
-    pub(crate) fn usage(&self) -> (u64, u64) {
-        let taken = self.units.saturating_sub(self.free.available_permits());
-        (taken as u64 * ROOM_UNIT, self.units as u64 * ROOM_UNIT)
-    }
-
-    /// Takes `bytes`, waiting a while for others to leave; they are given back when the answer is dropped. Whoever wants
-    /// more than there is takes all of it.
-    pub(crate) async fn enter(&self, bytes: u64) -> Result<Share, ApiError> {
-        self.take(self.units_for(bytes)).await
-    }
-
-    /// Permits for `bytes`, all of them at most.
-    fn units_for(&self, bytes: u64) -> usize {
-        usize::try_from(bytes / ROOM_UNIT + 1).unwrap_or(usize::MAX).min(self.units)
-    }
-
-    async fn take(&self, units: usize) -> Result<Share, ApiError> {
-        let entering = self.free.clone().acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-        match tokio::time::timeout(ROOM_TIMEOUT, entering).await {
-            Ok(Ok(permit)) => Ok(Share(permit)),
-            Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
-        }
-    }
-
-    /// Makes `share` at least `bytes` large, waiting likewise.
-    pub(crate) async fn grow(&self, share: &mut Share, bytes: u64) -> Result<(), ApiError> {
-        let more = self.units_for(bytes).saturating_sub(share.0.num_permits());
-        if more > 0 {
-            share.0.merge(self.take(more).await?.0);
-        }
-        Ok(())
     }
 }
 
@@ -182,26 +119,5 @@ mod tests {
         let refused = given(|| std::panic::resume_unwind(Box::new("OS can't spawn worker thread"))).err();
         let answer = refused.map(ApiError::into_response).map(|answer| answer.status());
         assert_eq!(answer, Some(StatusCode::SERVICE_UNAVAILABLE));
-    }
-
-    /// A body that has come in part and wants the rest of its room.
-    async fn grown(room: Arc<Room>, bytes: u64) -> Result<(), ApiError> {
-        let mut share = room.enter(10 << 10).await?;
-        tokio::task::yield_now().await;
-        for held in [20, 40, bytes >> 10] {
-            room.grow(&mut share, held << 10).await?;
-            tokio::task::yield_now().await;
-        }
-        Ok(())
-    }
-
-    #[tokio::test]
-    async fn bodies_that_grow_together_beyond_the_room_never_wait_for_each_other_in_a_circle() {
-        let room = Arc::new(Room::new(100 << 10));
-        let growing: Vec<_> = (0..10).map(|_| tokio::spawn(grown(Arc::clone(&room), 50 << 10))).collect();
-        for body in growing {
-            body.await.unwrap().expect("somebody always goes on, so nobody waits for long");
-        }
-        assert_eq!(room.usage().0, 0);
     }
 }

@@ -62,11 +62,6 @@ pub(super) fn unavailable(reason: impl Into<String>) -> AppendError {
 }
 
 impl Queue {
-    /// Bytes of memory of the batches inside.
-    pub(super) fn bytes(&self) -> usize {
-        self.state.lock().bytes
-    }
-
     /// Takes a batch in; the answer comes when it is on disk.
     pub(super) fn submit(
         &self,

@@ -27,7 +27,8 @@ pub struct StorageOptions {
     pub sealed_limit: usize,
     /// A log segment is closed at this size.
     pub wal_segment_bytes: u64,
-    /// Batches waiting for the log may take this much; beyond it writes are refused until it shrinks.
+    /// Batches waiting for the log may take this much; beyond it writes are refused until it shrinks. Whoever brings a batch
+    /// counts its memory until it is stored, so this is no part of the store's own.
     pub queue_bytes: usize,
     /// Blocks of tables that were read take at most this much memory, for those who read them again.
     pub block_cache_bytes: usize,
@@ -101,18 +102,18 @@ impl StorageOptions {
 
     /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
-    /// Of 32 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being
-    /// flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the index 2, waiting batches
-    /// 4, and the hashes of known series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a
-    /// share would be more than is of use.
+    /// Of 28 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being
+    /// flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the index 2, and the hashes of
+    /// known series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a share would be more than
+    /// is of use.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
-        let share = |shares: usize, low: usize, high: usize| (budget / 32 * shares).clamp(low, high);
+        let share = |shares: usize, low: usize, high: usize| (budget / 28 * shares).clamp(low, high);
         Self {
             memtable_bytes: share(5, 3 << 20, 128 << 20),
             block_cache_bytes: share(6, 3 << 20, 1 << 30),
             page_cache_bytes: share(2, 1 << 20, 64 << 20),
-            queue_bytes: share(4, 2 << 20, 64 << 20),
+            queue_bytes: share(14, 16 << 20, 256 << 20),
             known_series: share(2, 1 << 20, 192 << 20) / KNOWN_SERIES_BYTES,
             reserve_bytes: super::reserve::RESERVE_BYTES,
             ..Self::default()

@@ -44,7 +44,6 @@ fn memory(shared: &Shared) -> Vec<MemoryPart> {
             samples + shared.index.counts().head_bytes,
             options.memtable_bytes * (options.sealed_limit + 1),
         ),
-        part("waiting writes", shared.queue.bytes() as u64, options.queue_bytes),
         part("known series", shared.known.bytes() as u64, options.known_series * KNOWN_SERIES_BYTES),
         part("block cache", blocks.bytes, options.block_cache_bytes),
     ]

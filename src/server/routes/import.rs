@@ -14,10 +14,10 @@ use hyper::{
 use serde_json::json;
 
 use crate::{
-    ingest::{Declared, ImportError, ImportLimits, Imported, Unit, encoding, format_at, receive},
+    ingest::{Declared, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at, receive},
     server::{
         Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
-        read_body, respond,
+        read_body, receive::Received, respond, room::Share,
     },
 };
 
@@ -39,15 +39,11 @@ pub(crate) async fn import(
         max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
         ..ImportLimits::default()
     };
-    let mut body = read_body(request, MAX_REMOTE_BYTES, &state).await?;
-    if !content_encoding.is_empty() {
-        // It may grow to its limit.
-        state.bodies.grow(&mut body.share, limits.decoded as u64).await?;
-    }
-    let imported = match encoding::decode(&body.bytes, &content_encoding, limits.decoded) {
-        Ok(decoded) => {
+    let Received { bytes, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.imports, &state).await?;
+    let imported = match inflate(&bytes, &content_encoding, limits.decoded, &mut share).await? {
+        Ok(text) => {
             let declared = Declared { content_type: &content_type, unit, allow_old };
-            receive(format, &decoded, &declared, state.clock.now(), &limits, &*stores.append).await
+            receive(format, &text, &declared, state.clock.now(), &limits, &*stores.append).await
         }
         Err(error) => Err(error),
     };
@@ -77,6 +73,32 @@ fn asked(params: &Params) -> Result<(Option<Unit>, bool, bool), ApiError> {
 fn counted(imported: &Imported) -> Response {
     let Imported { samples, exemplars, metadata } = imported;
     success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
+}
+
+/// What the body holds; its share grows as that does.
+async fn inflate(
+    body: &[u8],
+    encoding: &str,
+    limit: usize,
+    share: &mut Share,
+) -> Result<Result<Vec<u8>, ImportError>, ApiError> {
+    let memory = share.most();
+    let mut inflater = match Inflater::new(encoding, memory) {
+        Ok(inflater) => inflater,
+        Err(error) => return Ok(Err(error)),
+    };
+    let (mut text, mut left) = (Vec::new(), body);
+    while !left.is_empty() {
+        share.grow((body.len() + inflater.memory(memory) + 3 * text.len()) as u64).await?;
+        match inflater.inflate(left, &mut text) {
+            Ok(taken) => left = left.get(taken..).unwrap_or_default(),
+            Err(error) => return Ok(Err(error)),
+        }
+        if text.len() > limit {
+            return Ok(Err(ImportError::TooLarge(format!("{limit} bytes"))));
+        }
+    }
+    Ok(inflater.finish(&mut text).map(|()| text))
 }
 
 /// A header's text; what isn't text is none that we know.

@@ -36,7 +36,7 @@ const FRAMES_AHEAD: usize = 2;
 /// Answers the request's queries.
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
-    let body = read_body(request, MAX_REMOTE_BYTES, &state).await?;
+    let body = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
     let patience = state.engine.options().timeout;
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
     let room = state.engine.room();

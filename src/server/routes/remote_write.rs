@@ -74,7 +74,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError>
 
 async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
-    let body = read_body(request, MAX_REMOTE_BYTES, state).await?;
+    let body = read_body(request, MAX_REMOTE_BYTES, &state.writes, state).await?;
     metrics::WRITE_BYTES.inc_by(body.bytes.len() as u64);
     let limits = WriteLimits {
         compressed: MAX_REMOTE_BYTES,

@@ -19,7 +19,7 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
     },
-    server::{BrowserOptions, Deadlines, ServerOptions, State, Stores, run},
+    server::{BrowserOptions, Deadlines, RequestMemory, ServerOptions, State, Stores, run},
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -126,7 +126,13 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let mut options = ServerOptions {
             memory: 1 << 30,
-            bodies_bytes: 64 << 20,
+            requests: RequestMemory {
+                questions: 4 << 20,
+                question: 20 << 20,
+                writes: 16 << 20,
+                imports: 16 << 20,
+                write: 256 << 20,
+            },
             result_cache: 1 << 20,
             instance: "test:9201".to_owned(),
             max_queries: 2,
