@@ -1,6 +1,15 @@
-//! What a format found in a body, on its way into one batch.
+//! What a format found in a body, on its way into one batch, or several if the body is long.
+//!
+//! Everything that is kept is counted as it comes ([`Intake::memory`]), with what storing it takes besides, so that whoever
+//! feeds the format can end a part before there is no more memory for it.
 
-use std::{borrow::Cow, collections::HashMap};
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::{ImportError, Imported};
 use crate::{
@@ -16,6 +25,16 @@ const SPELLED_OUT: usize = 5;
 /// Bytes that the wording of one fault may take.
 const FAULT_BYTES: usize = 300;
 
+/// What a sample takes in a batch that grows, and in its record for the log.
+const SAMPLE_BYTES: usize = 2 * size_of::<FloatSample>() + 12;
+/// What a name takes in the table of those of a part.
+const NAME_BYTES: usize = 96;
+/// What a series that is new to the store takes beside three copies of its labels: its places in the batch, in the index,
+/// and in a memtable.
+const SERIES_BYTES: usize = 400;
+/// What an exemplar, or a description of a family, takes beside two copies of its texts.
+const HEAVY_BYTES: usize = 240;
+
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
 
@@ -29,30 +48,40 @@ pub enum Stop {
 }
 
 /// Gathers what a format finds.
-pub struct Intake<'b, 's> {
+pub struct Intake<'s> {
     append: &'s dyn Append,
     now: i64,
     latest: i64,
     batch: Batch,
-    imported: Imported,
+    /// What the batch holds.
+    found: Imported,
+    /// What was taken out before.
+    stored: Imported,
     left: usize,
-    /// Series of this body by the text that names them.
-    known: HashMap<&'b str, SeriesId>,
+    /// Bytes that the batch and the names take, once stored too.
+    bytes: usize,
+    seed: u64,
+    /// Series of this part by a hash of the text that names them.
+    known: HashMap<u128, SeriesId>,
     faults: Vec<String>,
     fault_count: u64,
     /// Why the body as a whole makes no sense.
     cause: Option<&'static str>,
 }
 
-impl<'b, 's> Intake<'b, 's> {
+impl<'s> Intake<'s> {
     pub(super) fn new(append: &'s dyn Append, now: i64, latest: i64) -> Self {
         Self {
             append,
             now,
             latest,
             batch: Batch::default(),
-            imported: Imported::default(),
+            found: Imported::default(),
+            stored: Imported::default(),
             left: MAX_SAMPLES,
+            bytes: 0,
+            // Nobody outside can tell which texts have the same hash.
+            seed: RandomState::new().hash_one(0),
             known: HashMap::new(),
             faults: Vec::new(),
             fault_count: 0,
@@ -60,19 +89,43 @@ impl<'b, 's> Intake<'b, 's> {
         }
     }
 
-    /// What is to be stored, unless there were faults.
-    pub(super) fn finish(self) -> Result<(Batch, Imported), ImportError> {
-        if self.fault_count == 0 && self.cause.is_none() {
-            return Ok((self.batch, self.imported));
+    /// Bytes of memory that what was found since the last part takes, and will take once it is stored.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// What was taken out so far.
+    pub(super) fn stored(&self) -> Imported {
+        self.stored
+    }
+
+    /// Takes out what is to be stored, unless there were faults.
+    pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
+        self.sound()?;
+        self.stored = self.stored.and(std::mem::take(&mut self.found));
+        (self.left, self.bytes, self.known) = (MAX_SAMPLES, 0, HashMap::new());
+        Ok(std::mem::take(&mut self.batch))
+    }
+
+    /// Fails when there were faults.
+    fn sound(&self) -> Result<(), ImportError> {
+        if !self.is_faulty() {
+            return Ok(());
         }
         let more = self.fault_count - self.faults.len() as u64;
         let rest = if more > 0 { format!("; and {more} more lines") } else { String::new() };
         let lines = format!("{}{rest}", self.faults.join("; "));
+        let begin = if self.stored == Imported::default() { "nothing was stored: " } else { "" };
         Err(ImportError::Faults(match self.cause {
-            Some(cause) if lines.is_empty() => cause.to_owned(),
-            Some(cause) => format!("{cause} ({lines})"),
-            None => lines,
+            Some(cause) if lines.is_empty() => format!("{begin}{cause}"),
+            Some(cause) => format!("{begin}{cause} ({lines})"),
+            None => format!("{begin}{lines}"),
         }))
+    }
+
+    /// Whether nothing more will be stored, because something is wrong.
+    pub(super) fn is_faulty(&self) -> bool {
+        self.fault_count > 0 || self.cause.is_some()
     }
 
     /// The time of samples that have none, in ms.
@@ -83,6 +136,10 @@ impl<'b, 's> Intake<'b, 's> {
 
     /// Notes what is wrong at a line and column, both from 1.
     pub fn fault(&mut self, line: usize, column: usize, why: &str) {
+        if self.fault_count == 0 {
+            // From here on lines are only looked at for what else is wrong.
+            (self.batch, self.known, self.bytes) = (Batch::default(), HashMap::new(), 0);
+        }
         self.fault_count += 1;
         if self.faults.len() < SPELLED_OUT {
             let end = (0..=FAULT_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
@@ -99,8 +156,9 @@ impl<'b, 's> Intake<'b, 's> {
     ///
     /// # Errors
     /// When the store can't answer.
-    pub fn series(&mut self, text: &'b str, pairs: &[Pair<'b>]) -> Result<Result<SeriesId, String>, Stop> {
-        if let Some(id) = self.known.get(text) {
+    pub fn series(&mut self, text: &str, pairs: &[Pair<'_>]) -> Result<Result<SeriesId, String>, Stop> {
+        let name = xxh3_128_with_seed(text.as_bytes(), self.seed);
+        if let Some(id) = self.known.get(&name) {
             return Ok(Ok(*id));
         }
         let labels = match check(pairs) {
@@ -108,8 +166,15 @@ impl<'b, 's> Intake<'b, 's> {
             Ok(_) => return Ok(Err("the series has no metric name".to_owned())),
             Err(why) => return Ok(Err(why)),
         };
+        if self.is_faulty() {
+            // Its samples go nowhere.
+            return Ok(Ok(SeriesId(0)));
+        }
+        let before = self.batch.series.len();
         let id = self.append.series(&labels, None, &mut self.batch).map_err(Stop::Store)?;
-        self.known.insert(text, id);
+        self.known.insert(name, id);
+        let new = self.batch.series.len() > before;
+        self.bytes += NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 };
         Ok(Ok(id))
     }
 
@@ -124,7 +189,11 @@ impl<'b, 's> Intake<'b, 's> {
             let why = format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)");
             return Ok(Err(why));
         }
-        self.imported.samples += 1;
+        if self.is_faulty() {
+            return Ok(Ok(()));
+        }
+        self.found.samples += 1;
+        self.bytes += SAMPLE_BYTES;
         self.batch.floats.push(FloatSample { series, time, value, start: 0 });
         Ok(Ok(()))
     }
@@ -136,7 +205,7 @@ impl<'b, 's> Intake<'b, 's> {
     pub fn exemplar(
         &mut self,
         series: SeriesId,
-        pairs: &[Pair<'b>],
+        pairs: &[Pair<'_>],
         value: f64,
         time: i64,
     ) -> Result<Result<(), String>, Stop> {
@@ -146,7 +215,11 @@ impl<'b, 's> Intake<'b, 's> {
             return Ok(Err(format!("the exemplar's labels have {chars} characters, more than {MAX_EXEMPLAR}")));
         }
         Ok(check(pairs).map(|labels| {
-            self.imported.exemplars += 1;
+            if self.is_faulty() {
+                return;
+            }
+            self.found.exemplars += 1;
+            self.bytes += HEAVY_BYTES + 2 * labels.as_bytes().len();
             self.batch.exemplars.push((series, Exemplar { labels, value, time }));
         }))
     }
@@ -158,8 +231,10 @@ impl<'b, 's> Intake<'b, 's> {
     pub fn metadata(&mut self, metadata: Metadata) -> Result<(), Stop> {
         self.spend(HEAVY)?;
         // As in remote write, metadata is never a reason to refuse samples.
-        if [&metadata.family, &metadata.help, &metadata.unit].iter().all(|text| text.len() <= MAX_VALUE) {
-            self.imported.metadata += 1;
+        let texts = [&metadata.family, &metadata.help, &metadata.unit];
+        if texts.iter().all(|text| text.len() <= MAX_VALUE) && !self.is_faulty() {
+            self.found.metadata += 1;
+            self.bytes += HEAVY_BYTES + 2 * texts.iter().map(|text| text.len()).sum::<usize>();
             self.batch.metadata.push(metadata);
         }
         Ok(())

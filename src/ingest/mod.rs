@@ -2,28 +2,30 @@
 //!
 //! A [`Format`] is one file (or folder) that turns a body into series, samples and metadata, and one line in
 //! [`FORMATS`]; the server asks [`format_at`] where a path leads. What all formats share is here: [`encoding`] undoes a
-//! body's compression within a limit, `intake` gathers what a format finds, and [`receive`] stores it.
+//! body's compression a little at a time, `intake` gathers what a format finds, and [`Import`] stores it.
 //!
 //! # What is stored
 //!
-//! All of a body or nothing: when any line breaks a rule nothing is stored, and the answer names the first few such
-//! lines with the column and the rule ([`ImportError::Faults`]). People post by hand and from scripts: they mend the
-//! line and post again, which changes nothing for lines that were right before, because the last write of a series and
-//! time wins. A body in which nothing was understood is an error, not an empty success, and names the likely cause. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs
-//! a name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
+//! All of a body or nothing, as long as it has no more than [`MAX_PART`] bytes of text and there is memory for what it
+//! holds: when any line breaks a rule nothing is stored, and the answer names the first few such lines with the column and
+//! the rule ([`ImportError::Faults`]). People post by hand and from scripts: they mend the line and post again, which
+//! changes nothing for lines that were right before, because the last write of a series and time wins. A longer body is
+//! stored in parts ([`Import`]), each of them wholly or not at all; what stands before the part that failed is stored, and
+//! the answer says up to which line. A body in which nothing was understood is an error, not an empty success, and names the
+//! likely cause. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs a
+//! name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
 
 pub mod encoding;
 mod exposition;
+mod import;
 mod intake;
 
 use std::time::Duration;
 
+pub use import::{BITE_BYTES, Import, MAX_PART};
 pub use intake::{Intake, Pair, Stop};
 
-use crate::{
-    model::limits::MAX_SAMPLES,
-    seams::append::{Append, AppendError},
-};
+use crate::seams::append::{Append, AppendError};
 
 /// All formats.
 pub const FORMATS: &[&dyn Format] = &[&exposition::Exposition];
@@ -39,11 +41,29 @@ pub trait Format: Send + Sync {
     /// The path it is posted to.
     fn path(&self) -> &'static str;
 
-    /// Finds everything in `body`, and hands it to `intake`, faults included.
+    /// A reader of one body.
+    fn reader(&self, declared: &Declared<'_>) -> Box<dyn Reader>;
+}
+
+/// Reads one body of a format, some lines at a time.
+pub trait Reader: Send {
+    /// Finds everything in `text`, some whole lines, and hands it to `intake`, faults included.
     ///
     /// # Errors
     /// When `intake` takes no more.
-    fn take<'b>(&self, body: &'b [u8], declared: &Declared<'_>, intake: &mut Intake<'b, '_>) -> Result<(), Stop>;
+    fn take(&mut self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), Stop>;
+
+    /// Hands over what belongs to a part that ends here; with `last` also what might have been gone on with.
+    ///
+    /// # Errors
+    /// When `intake` takes no more.
+    fn end_part(&mut self, last: bool, intake: &mut Intake<'_>) -> Result<(), Stop>;
+
+    /// Bytes of memory of what was not handed over yet.
+    fn memory(&self) -> usize;
+
+    /// The number of the line read last, from 1.
+    fn line(&self) -> usize;
 }
 
 /// What the sender of a body says about it.
@@ -92,11 +112,21 @@ pub struct Imported {
     pub metadata: u64,
 }
 
-/// Why a body was not stored. Nothing of it is.
+impl Imported {
+    fn and(self, other: Self) -> Self {
+        Self {
+            samples: self.samples + other.samples,
+            exemplars: self.exemplars + other.exemplars,
+            metadata: self.metadata + other.metadata,
+        }
+    }
+}
+
+/// Why a body, or the rest of one, was not stored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// Lines break rules of the format or of the store (400).
-    #[error("nothing was stored: {0}")]
+    #[error("{0}")]
     Faults(String),
     /// It is larger than allowed (413).
     #[error("the body holds more than {0}; post it in parts")]
@@ -134,9 +164,18 @@ impl From<AppendError> for ImportError {
     }
 }
 
-/// Stores what `body` holds; `now`, in ms, is the time of samples that have none.
+impl From<Stop> for ImportError {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::TooMany => Self::TooLarge(format!("{} samples", crate::model::limits::MAX_SAMPLES)),
+            Stop::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Stores what `body` holds, all of it at once; `now`, in ms, is the time of samples that have none.
 ///
-/// `Ok` means that all of it is on disk. Everything but the append itself happens before the first await.
+/// `Ok` means that all of it is on disk.
 ///
 /// # Errors
 /// See [`ImportError`]; nothing is stored then.
@@ -148,16 +187,8 @@ pub async fn receive(
     limits: &ImportLimits,
     append: &dyn Append,
 ) -> Result<Imported, ImportError> {
-    let (batch, imported) = {
-        let mut intake = Intake::new(append, now, now.saturating_add(limits.max_ahead));
-        format.take(body, declared, &mut intake).map_err(|stop| match stop {
-            Stop::TooMany => ImportError::TooLarge(format!("{} samples", MAX_SAMPLES)),
-            Stop::Store(error) => error.into(),
-        })?;
-        intake.finish()?
-    };
-    if !batch.is_empty() {
-        append.append(batch).await?;
-    }
-    Ok(imported)
+    let mut import = Import::new(format, declared, now, limits, append);
+    import.text().extend_from_slice(body);
+    while import.step()? {}
+    import.finish().await
 }

@@ -131,6 +131,14 @@ pub trait Append: Send + Sync {
         batch: &mut Batch,
     ) -> Result<SeriesId, AppendError>;
 
+    /// Whether a batch would be taken now, so that who has a choice need not make one in vain.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    fn admits(&self) -> Result<(), AppendError> {
+        Ok(())
+    }
+
     /// Stores the batch. `Ok` means: on disk, and visible to reads that begin now.
     ///
     /// The batch is handed over before the first await: dropping the future doesn't take it back.

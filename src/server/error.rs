@@ -60,6 +60,9 @@ pub(crate) enum ApiError {
     /// An answer in plain text, outside the envelope.
     #[error("{1}")]
     Plain(StatusCode, String),
+    /// One of the others, and what was done nonetheless.
+    #[error("{0}{1}")]
+    After(Box<ApiError>, String),
 }
 
 impl ApiError {
@@ -73,6 +76,20 @@ impl ApiError {
         match self {
             Self::BadData(text) => Self::Plain(StatusCode::BAD_REQUEST, text),
             other => other,
+        }
+    }
+
+    /// The same with a remark on what was done before, if there is any.
+    pub(crate) fn after(self, done: &str) -> Self {
+        if done.is_empty() { self } else { Self::After(Box::new(self), done.to_owned()) }
+    }
+
+    /// Whether the same request may be answered later.
+    fn passes(&self) -> bool {
+        match self {
+            Self::NotReady { .. } | Self::Busy | Self::Dismissed => true,
+            Self::After(error, _) => error.passes(),
+            _ => false,
         }
     }
 
@@ -98,13 +115,14 @@ impl ApiError {
             Self::NotReady { .. } | Self::Busy | Self::Dismissed => (None, StatusCode::SERVICE_UNAVAILABLE),
             Self::NoRoomEver { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),
+            Self::After(error, _) => error.kind(),
         }
     }
 
     /// The response that tells the client.
     pub(crate) fn into_response(self) -> Response {
         let text = self.to_string();
-        let (kind, status) = self.kind();
+        let ((kind, status), passes) = (self.kind(), self.passes());
         let mut response = match kind {
             Some(kind) => {
                 let mut body = b"{\"status\":\"error\",\"errorType\":".to_vec();
@@ -121,7 +139,7 @@ impl ApiError {
         if let Self::NotReady { stopping } = self {
             headers.insert("x-prometheus-stopping", respond::header(if stopping { "true" } else { "false" }));
         }
-        if matches!(self, Self::NotReady { .. } | Self::Busy | Self::Dismissed) {
+        if passes {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         response

@@ -36,6 +36,9 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How often the writer looks at the memtable's age when nothing is written.
 const IDLE_CHECK: Duration = Duration::from_secs(5);
 
+/// The labels of new series may always have so many bytes.
+const LEAST_LABELS: usize = 4 << 20;
+
 /// A batch on its way to the log.
 pub(super) struct Pending {
     record: Vec<u8>,
@@ -85,6 +88,11 @@ impl Queue {
         drop(state);
         self.filled.notify_one();
         Ok(receiver)
+    }
+
+    /// Lets the writer look whether there is something to do besides.
+    pub(super) fn wake(&self) {
+        self.filled.notify_one();
     }
 
     /// All waiting batches, oldest first; may be none.
@@ -145,7 +153,7 @@ impl Committer {
                 // Nothing was tried: the segment may go on when it is well again.
                 return refuse(shared, pending, &why);
             }
-            match self.write(shared, &pending) {
+            match self.write(shared, &mut pending) {
                 Ok(()) => self.apply(shared, pending),
                 Err(error) => {
                     tracing::error!(%error, batches = pending.len(), "writing the log failed; the batches are refused");
@@ -157,17 +165,20 @@ impl Committer {
         self.seal_when_due(shared);
     }
 
-    fn write(&mut self, shared: &Shared, pending: &[Pending]) -> Result<(), WalError> {
+    fn write(&mut self, shared: &Shared, pending: &mut [Pending]) -> Result<(), WalError> {
         let writer = self.writer(shared)?;
+        let mut logged = 0;
         for p in pending {
-            writer.append(&p.record)?;
+            // From here on the log's buffer has it.
+            let record = std::mem::take(&mut p.record);
+            writer.append(&record)?;
+            logged += record.len() as u64;
         }
         let began = std::time::Instant::now();
         writer.commit(&*shared.disk)?;
         shared.counters.syncs.observe(began.elapsed().as_secs_f64());
         let number = writer.number();
         self.note_newest(&*shared.disk, number);
-        let logged = pending.iter().map(|p| p.record.len() as u64).sum();
         shared.logged.fetch_add(logged, Ordering::Relaxed);
         Ok(())
     }
@@ -320,6 +331,22 @@ pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
     let most = shared.options.memtable_bytes;
     let samples = view.active.bytes();
     samples >= most || samples + shared.index.active_head_bytes() >= most
+}
+
+/// Makes sure that there is memory for the labels of more series, some of which may belong to batches that are never
+/// handed over.
+pub(super) fn make_room_for_series(shared: &Shared) -> Result<(), AppendError> {
+    let (head, most) = (shared.index.active_head_bytes(), shared.options.memtable_bytes);
+    if head < most {
+        return Ok(());
+    }
+    // It seals the head.
+    shared.queue.wake();
+    if head < (2 * most).max(LEAST_LABELS) {
+        Ok(())
+    } else {
+        Err(unavailable("the memory for labels of new series is full until the disk has taken older ones"))
+    }
 }
 
 /// Why a batch can't be taken now, if it can't.

@@ -45,6 +45,8 @@ use crate::{
 
 /// How long a failed flush or merge waits before it is tried again.
 const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// Memory for labels is looked at before each of so many new series of a batch.
+const SERIES_PER_LOOK: usize = 256;
 /// How often retention and window ends are looked at when nothing is flushed.
 const IDLE_PAUSE: Duration = Duration::from_secs(60);
 /// Of the thread that merges: a thread that somebody waits for needn't wait for the end of its time slice then, some
@@ -398,10 +400,17 @@ impl Append for Storage {
         if resolved.durable {
             self.shared.known.insert(fingerprint.map(|f| (f, resolved.id)));
         } else {
+            if batch.series.len().is_multiple_of(SERIES_PER_LOOK) {
+                commit::make_room_for_series(&self.shared)?;
+            }
             batch.series.push((resolved.id, labels.clone()));
             batch.fingerprints.extend(fingerprint.map(|f| (f, resolved.id)));
         }
         Ok(resolved.id)
+    }
+
+    fn admits(&self) -> Result<(), AppendError> {
+        commit::refuse_when_full(&self.shared)
     }
 
     fn append(&self, mut batch: Batch) -> Appending<'_> {

@@ -25,7 +25,10 @@ mod times;
 
 use std::collections::BTreeMap;
 
-use self::line::{Fault, sample};
+use self::{
+    line::{Fault, sample},
+    silence::Beginning,
+};
 use super::{Declared, Format, Intake, Stop, Unit, intake::Pair};
 use crate::model::{Metadata, MetricType};
 
@@ -37,45 +40,108 @@ impl Format for Exposition {
         "/api/v1/import/prometheus"
     }
 
-    fn take<'b>(&self, body: &'b [u8], declared: &Declared<'_>, intake: &mut Intake<'b, '_>) -> Result<(), Stop> {
-        let times = Times::of(declared);
-        let mut families = BTreeMap::new();
+    fn reader(&self, declared: &Declared<'_>) -> Box<dyn super::Reader> {
+        Box::new(Reader {
+            times: Times::of(declared),
+            content_type: declared.content_type.to_owned(),
+            beginning: Beginning::default(),
+            line: 0,
+            understood: false,
+            ended: false,
+            families: BTreeMap::new(),
+            described: String::new(),
+            bytes: 0,
+        })
+    }
+}
+
+/// Reads a body.
+struct Reader {
+    times: Times,
+    content_type: String,
+    beginning: Beginning,
+    line: usize,
+    /// Whether the body has a sample, or a comment that says something.
+    understood: bool,
+    ended: bool,
+    /// What was said of families and isn't handed over yet.
+    families: BTreeMap<String, Metadata>,
+    /// The family that was described last.
+    described: String,
+    /// About how many bytes the families take.
+    bytes: usize,
+}
+
+/// What a family takes beside its texts.
+const FAMILY_BYTES: usize = 160;
+
+impl super::Reader for Reader {
+    fn take(&mut self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), Stop> {
+        self.beginning.note(text);
         let mut pairs = Vec::new();
-        let mut ended = false;
-        let mut samples = 0;
-        for (number, bytes) in (1..).zip(body.split(|byte| *byte == b'\n')) {
+        for bytes in text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n') {
+            self.line += 1;
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
             let text = match std::str::from_utf8(bytes) {
                 Ok(text) => text,
                 Err(error) => {
                     let good = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
-                    intake.fault(number, good.chars().count() + 1, "this is not UTF-8");
+                    intake.fault(self.line, good.chars().count() + 1, "this is not UTF-8");
                     continue;
                 }
             };
             if text.trim().is_empty() {
                 continue;
             }
-            let taken = if ended {
+            let taken = if self.ended {
                 Err(Fault::at(0, "text after # EOF"))
             } else if let Some(comment) = text.trim_start().strip_prefix('#') {
-                ended = comment.trim() == "EOF";
-                describe(comment, &mut families).map_err(|why| Fault::at(0, why))
+                self.comment(comment).map_err(|why| Fault::at(0, why))
             } else {
-                let taken = take_sample(text, times, &mut pairs, intake)?;
-                samples += u64::from(taken.is_ok());
+                let taken = take_sample(text, self.times, &mut pairs, intake)?;
+                self.understood |= taken.is_ok();
                 taken
             };
             if let Err(Fault { at, why }) = taken {
                 let column = text.get(..at).unwrap_or(text).chars().count() + 1;
-                intake.fault(number, column, &why);
+                intake.fault(self.line, column, &why);
             }
         }
-        let understood = samples > 0 || ended || !families.is_empty();
-        if let Some(why) = silence::cause(body, declared.content_type, understood) {
+        Ok(())
+    }
+
+    fn end_part(&mut self, last: bool, intake: &mut Intake<'_>) -> Result<(), Stop> {
+        if last && let Some(why) = silence::cause(&self.beginning, &self.content_type, self.understood) {
             intake.refuse(why);
         }
-        families.into_values().try_for_each(|metadata| intake.metadata(metadata))
+        // Of the family described last there may be more to come.
+        let kept = if last { None } else { self.families.remove_entry(&self.described) };
+        self.bytes = 0;
+        std::mem::take(&mut self.families).into_values().try_for_each(|metadata| intake.metadata(metadata))?;
+        self.families.extend(kept);
+        Ok(())
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    fn line(&self) -> usize {
+        self.line
+    }
+}
+
+impl Reader {
+    /// Takes what stands behind a `#`.
+    fn comment(&mut self, comment: &str) -> Result<(), String> {
+        self.ended = comment.trim() == "EOF";
+        let described = describe(comment, &mut self.families)?;
+        self.understood |= self.ended || described.is_some();
+        if let Some(family) = described {
+            self.bytes += FAMILY_BYTES + comment.len();
+            self.described = family;
+        }
+        Ok(())
     }
 }
 
@@ -100,7 +166,7 @@ fn take_sample<'b>(
     text: &'b str,
     times: Times,
     pairs: &mut Vec<Pair<'b>>,
-    intake: &mut Intake<'b, '_>,
+    intake: &mut Intake<'_>,
 ) -> Result<Result<(), Fault>, Stop> {
     let found = match sample(text, times.unit, pairs) {
         Ok(found) => found,
@@ -122,12 +188,12 @@ fn take_sample<'b>(
     Ok(taken.map_err(|why| Fault::at(exemplar.at, why)))
 }
 
-/// Takes a comment that says what a family is.
-fn describe(comment: &str, families: &mut BTreeMap<String, Metadata>) -> Result<(), String> {
+/// Takes a comment that says what a family is, and names that.
+fn describe(comment: &str, families: &mut BTreeMap<String, Metadata>) -> Result<Option<String>, String> {
     let mut words = comment.trim_start().splitn(3, [' ', '\t']);
     let keyword = words.next().unwrap_or_default();
     if !["HELP", "TYPE", "UNIT"].contains(&keyword) {
-        return Ok(());
+        return Ok(None);
     }
     let (Some(family), text) = (words.next().filter(|name| !name.is_empty()), words.next().unwrap_or_default()) else {
         return Err(format!("# {keyword} names no metric"));
@@ -145,7 +211,7 @@ fn describe(comment: &str, families: &mut BTreeMap<String, Metadata>) -> Result<
         ("HELP", _) => entry.help = line::unescape(text, false).into_owned(),
         _ => text.trim().clone_into(&mut entry.unit),
     }
-    Ok(())
+    Ok(Some(family.to_owned()))
 }
 
 fn kind(word: &str) -> Option<MetricType> {

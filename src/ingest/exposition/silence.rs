@@ -14,17 +14,34 @@ const MAGIC: [(&[u8], &str); 2] = [
     (&[0x28, 0xb5, 0x2f, 0xfd], "the body seems to be compressed: say so with Content-Encoding: zstd"),
 ];
 
+/// The beginning of a body, as far as it is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Beginning {
+    bytes: Vec<u8>,
+    /// Whether the body has an end of a line, here or later.
+    has_lines: bool,
+}
+
+impl Beginning {
+    /// Notes what comes next in the body.
+    pub(super) fn note(&mut self, text: &[u8]) {
+        self.has_lines = self.has_lines || text.contains(&b'\n');
+        let room = LOOKED_AT - self.bytes.len();
+        self.bytes.extend_from_slice(text.get(..room).unwrap_or(text));
+    }
+}
+
 /// Why a body stores nothing that its sender meant to store, as far as one can guess. `understood`: it has samples, or comments
 /// that say something.
-pub(super) fn cause(body: &[u8], content_type: &str, understood: bool) -> Option<&'static str> {
+pub(super) fn cause(beginning: &Beginning, content_type: &str, understood: bool) -> Option<&'static str> {
     if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
         return Some("the body is a form with a file in it, as curl -F sends it: use curl --data-binary @FILE");
     }
-    let one_line = !body.contains(&b'\n');
+    let (body, one_line) = (&beginning.bytes[..], !beginning.has_lines);
     if body.is_empty() || (understood && !one_line) {
         return None;
     }
-    let text = String::from_utf8_lossy(body.get(..LOOKED_AT).unwrap_or(body));
+    let text = String::from_utf8_lossy(body);
     if understood {
         return swallows_samples(&text).then_some(JOINED);
     }
@@ -48,7 +65,9 @@ fn unknown_format(body: &[u8], text: &str, content_type: &str) -> Option<&'stati
     if let Some((_, says)) = MAGIC.iter().find(|(magic, _)| body.starts_with(magic)) {
         return Some(says);
     }
-    if content_type.contains("protobuf") || std::str::from_utf8(body).is_err() {
+    // The last character may be cut.
+    let is_binary = std::str::from_utf8(body).is_err_and(|error| error.error_len().is_some());
+    if content_type.contains("protobuf") || is_binary {
         return Some("the body is no text; remote write is sent to /api/v1/write");
     }
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim();

@@ -3,7 +3,10 @@
 //! Parameters are in the URL: `unit` (`s` or `ms`) says what times count, `allow_old=1` that times before 2000 are meant, and
 //! `counts=1` asks for an answer of how much was stored.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper::{
     HeaderMap, Request, StatusCode,
@@ -14,12 +17,19 @@ use hyper::{
 use serde_json::json;
 
 use crate::{
-    ingest::{Declared, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at, receive},
+    ingest::{BITE_BYTES, Declared, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at},
     server::{
         Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
-        read_body, receive::Received, respond, room::Share,
+        receive::Pieces, respond, room::Share,
     },
 };
+
+/// What the connection keeps of a body.
+const PIECE_BYTES: usize = 128 << 10;
+/// How long an import waits for the store to take more …
+const STORE_TIMEOUT: Duration = Duration::from_secs(20);
+/// … looking this often.
+const STORE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Stores the body, which is in the format of `path`.
 pub(crate) async fn import(
@@ -39,22 +49,99 @@ pub(crate) async fn import(
         max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
         ..ImportLimits::default()
     };
-    let Received { bytes, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.imports, &state).await?;
-    let imported = match inflate(&bytes, &content_encoding, limits.decoded, &mut share).await? {
-        Ok(text) => {
-            let declared = Declared { content_type: &content_type, unit, allow_old };
-            receive(format, &text, &declared, state.clock.now(), &limits, &*stores.append).await
-        }
-        Err(error) => Err(error),
+    let declared = Declared { content_type: &content_type, unit, allow_old };
+    let mut import = Import::new(format, &declared, state.clock.now(), &limits, &*stores.append);
+    let answer = match store(&mut import, request, &content_encoding, &state).await {
+        Ok(imported) if counts => Ok(counted(&imported)),
+        Ok(_) => Ok(respond::no_content()),
+        Err(Refusal::Import(error)) => Ok(refusal(&error, import.stored())),
+        Err(Refusal::Request(error)) => Err(error.after(&before(import.stored()))),
     };
-    match imported {
-        Ok(imported) => {
-            metrics::WRITTEN.with_label_values(&["float"]).inc_by(imported.samples);
-            metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(imported.exemplars);
-            Ok(if counts { counted(&imported) } else { respond::no_content() })
-        }
-        Err(error) => Ok(refusal(&error)),
+    if let Some((stored, _)) = import.stored() {
+        metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
+        metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(stored.exemplars);
     }
+    answer
+}
+
+/// Why a body was not stored, or not to its end.
+enum Refusal {
+    Import(ImportError),
+    Request(ApiError),
+}
+
+impl From<ImportError> for Refusal {
+    fn from(error: ImportError) -> Self {
+        Self::Import(error)
+    }
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Request(error)
+    }
+}
+
+/// Stores the body as it comes: in one part if there is memory for it, else in several.
+async fn store(
+    import: &mut Import<'_>,
+    request: Request<Incoming>,
+    encoding: &str,
+    state: &State,
+) -> Result<Imported, Refusal> {
+    let mut share = state.imports.enter();
+    let mut inflater = Inflater::new(encoding, share.most())?;
+    let overhead = inflater.memory(share.most()) + PIECE_BYTES;
+    let mut pieces = Pieces::begin(request, MAX_REMOTE_BYTES, &state.imports, state).await?;
+    while let Some(piece) = pieces.next().await? {
+        let mut left = &piece[..];
+        while !left.is_empty() {
+            make_room(import, overhead, &mut share, state).await?;
+            pieces.holds(&share);
+            let taken = inflater.inflate(left, import.text())?;
+            left = left.get(taken..).unwrap_or_default();
+            // Others have work for this thread too.
+            tokio::task::yield_now().await;
+            while import.step()? {
+                make_room(import, overhead, &mut share, state).await?;
+            }
+        }
+    }
+    inflater.finish(import.text())?;
+    while import.step()? {
+        make_room(import, overhead, &mut share, state).await?;
+    }
+    wait_for(state).await?;
+    Ok(import.finish().await?)
+}
+
+/// Makes sure that there is memory for some more lines: by waiting for others, or by ending a part.
+async fn make_room(import: &mut Import<'_>, overhead: usize, share: &mut Share, state: &State) -> Result<(), Refusal> {
+    let needed = |import: &Import<'_>| (import.memory() + overhead + BITE_BYTES) as u64;
+    if import.is_full() || needed(import) > share.most() {
+        wait_for(state).await?;
+        import.store().await?;
+        // Others may have the memory meanwhile.
+        share.shrink(0);
+    }
+    // Taking a little more than is needed saves asking each time.
+    let (needed, more) = (needed(import), needed(import) + BITE_BYTES as u64);
+    if needed > share.bytes() && !share.try_grow(more) {
+        share.grow(needed).await?;
+    }
+    Ok(())
+}
+
+/// Waits a while for the store to take more: it may have to flush first what it has.
+async fn wait_for(state: &State) -> Result<(), Refusal> {
+    let end = Instant::now() + STORE_TIMEOUT;
+    while let Err(error) = state.stores()?.append.admits() {
+        if Instant::now() >= end {
+            return Err(Refusal::Import(error.into()));
+        }
+        tokio::time::sleep(STORE_PAUSE).await;
+    }
+    Ok(())
 }
 
 /// What the URL says of times, and whether the answer should count.
@@ -75,38 +162,22 @@ fn counted(imported: &Imported) -> Response {
     success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
 }
 
-/// What the body holds; its share grows as that does.
-async fn inflate(
-    body: &[u8],
-    encoding: &str,
-    limit: usize,
-    share: &mut Share,
-) -> Result<Result<Vec<u8>, ImportError>, ApiError> {
-    let memory = share.most();
-    let mut inflater = match Inflater::new(encoding, memory) {
-        Ok(inflater) => inflater,
-        Err(error) => return Ok(Err(error)),
-    };
-    let (mut text, mut left) = (Vec::new(), body);
-    while !left.is_empty() {
-        share.grow((body.len() + inflater.memory(memory) + 3 * text.len()) as u64).await?;
-        match inflater.inflate(left, &mut text) {
-            Ok(taken) => left = left.get(taken..).unwrap_or_default(),
-            Err(error) => return Ok(Err(error)),
-        }
-        if text.len() > limit {
-            return Ok(Err(ImportError::TooLarge(format!("{limit} bytes"))));
-        }
-    }
-    Ok(inflater.finish(&mut text).map(|()| text))
-}
-
 /// A header's text; what isn't text is none that we know.
 fn text(headers: &HeaderMap, name: HeaderName) -> String {
     headers.get(name).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-fn refusal(error: &ImportError) -> Response {
+/// What is told beside a refusal when something is stored nonetheless.
+fn before(stored: Option<(Imported, usize)>) -> String {
+    stored.map_or_else(String::new, |(Imported { samples, .. }, line)| {
+        format!(
+            "; what stands before, {samples} samples up to line {line}, is stored, and posting it again changes nothing"
+        )
+    })
+}
+
+/// Says why the body, or the part behind what is stored, was refused.
+fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
     let status = match error {
         ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
         ImportError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -117,7 +188,7 @@ fn refusal(error: &ImportError) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    let mut response = respond::text(status, error.to_string());
+    let mut response = respond::text(status, format!("{error}{}", before(stored)));
     if let ImportError::Unavailable { retry_after, .. } = error {
         response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
     }

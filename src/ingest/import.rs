@@ -1,0 +1,263 @@
+//! A body on its way into the store.
+//!
+//! Whoever reads the body fills [`Import::text`] with what its compression hides and calls [`Import::step`] until nothing
+//! more happens; each step reads a few lines, so that little memory is taken between two looks at [`Import::memory`]. A part
+//! ends with [`Import::store`], the body with [`Import::finish`].
+
+use super::{Declared, Format, ImportError, ImportLimits, Imported, Intake, Reader};
+use crate::seams::append::Append;
+
+/// Bytes of text that a part may have at most.
+pub const MAX_PART: usize = 32 << 20;
+
+/// Bytes of text of a step, unless a line is longer.
+const STEP: usize = 2 << 10;
+/// More than what a step may take, whatever stands in the text: at worst each six bytes are a series that is new.
+pub const BITE_BYTES: usize = STEP / 6 * 640;
+/// Bytes of a line: twice what a series may have, for a text in which everything is escaped.
+const MAX_LINE: usize = 1 << 20;
+
+/// A body on its way into the store.
+pub struct Import<'s> {
+    reader: Box<dyn Reader>,
+    intake: Intake<'s>,
+    append: &'s dyn Append,
+    /// What has come and wasn't read yet begins at `at`.
+    text: Vec<u8>,
+    at: usize,
+    /// Bytes of text read since the last part, and altogether.
+    part: usize,
+    read: usize,
+    decoded: usize,
+    /// What is on disk, and the last line of that.
+    stored: Imported,
+    stored_line: usize,
+}
+
+impl<'s> Import<'s> {
+    /// Begins one; `now`, in ms, is the time of samples that have none.
+    #[must_use]
+    pub fn new(
+        format: &dyn Format,
+        declared: &Declared<'_>,
+        now: i64,
+        limits: &ImportLimits,
+        append: &'s dyn Append,
+    ) -> Self {
+        Self {
+            reader: format.reader(declared),
+            intake: Intake::new(append, now, now.saturating_add(limits.max_ahead)),
+            append,
+            text: Vec::new(),
+            at: 0,
+            part: 0,
+            read: 0,
+            decoded: limits.decoded,
+            stored: Imported::default(),
+            stored_line: 0,
+        }
+    }
+
+    /// Where more of the text is appended.
+    pub fn text(&mut self) -> &mut Vec<u8> {
+        self.text.drain(..std::mem::take(&mut self.at));
+        &mut self.text
+    }
+
+    /// Bytes of memory that everything takes which came since the last part, and will take while it is stored.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.intake.memory() + 2 * self.reader.memory() + self.text.capacity()
+    }
+
+    /// Whether a part must end before more is read.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.part >= MAX_PART
+    }
+
+    /// Reads some more lines, if the text has a whole one.
+    ///
+    /// # Errors
+    /// When nothing of this part can be stored whatever comes.
+    pub fn step(&mut self) -> Result<bool, ImportError> {
+        let left = self.text.get(self.at..).unwrap_or_default();
+        let some = left.get(..STEP).unwrap_or(left);
+        let whole = some.iter().rposition(|byte| *byte == b'\n');
+        let Some(end) = whole.or_else(|| left.iter().position(|byte| *byte == b'\n')) else {
+            if left.len() <= MAX_LINE {
+                return Ok(false);
+            }
+            let line = self.reader.line() + 1;
+            self.intake.fault(line, 1, &format!("the line has more than {MAX_LINE} bytes"));
+            return Err(self.failure());
+        };
+        self.take(end + 1)?;
+        Ok(true)
+    }
+
+    fn take(&mut self, bytes: usize) -> Result<(), ImportError> {
+        (self.read, self.part) = (self.read + bytes, self.part + bytes);
+        if self.read > self.decoded {
+            return Err(ImportError::TooLarge(format!("{} bytes", self.decoded)));
+        }
+        let text = self.text.get(self.at..self.at + bytes).unwrap_or_default();
+        self.reader.take(text, &mut self.intake)?;
+        self.at += bytes;
+        Ok(())
+    }
+
+    /// Stores what came since the last part. `Ok` means that it is on disk.
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing of this part is stored then.
+    pub async fn store(&mut self) -> Result<(), ImportError> {
+        if self.intake.is_faulty() {
+            // Nothing is kept, and there may be more to name.
+            self.part = 0;
+            return Ok(());
+        }
+        self.reader.end_part(false, &mut self.intake)?;
+        self.hand_over().await
+    }
+
+    async fn hand_over(&mut self) -> Result<(), ImportError> {
+        let batch = self.intake.take_part()?;
+        if !batch.is_empty() {
+            self.append.append(batch).await?;
+        }
+        (self.part, self.stored_line) = (0, self.reader.line());
+        self.stored = self.intake.stored();
+        Ok(())
+    }
+
+    /// Reads the last line, stores what came since the last part, and tells how much the whole body was.
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing of the last part is stored then.
+    pub async fn finish(&mut self) -> Result<Imported, ImportError> {
+        while self.step()? {}
+        if self.at < self.text.len() {
+            self.take(self.text.len() - self.at)?;
+        }
+        self.reader.end_part(true, &mut self.intake)?;
+        self.hand_over().await?;
+        Ok(self.stored)
+    }
+
+    /// What of the body is on disk, and up to which line; `None` while there is nothing.
+    #[must_use]
+    pub fn stored(&self) -> Option<(Imported, usize)> {
+        (self.stored != Imported::default()).then_some((self.stored, self.stored_line))
+    }
+
+    /// Why nothing more is stored.
+    fn failure(&mut self) -> ImportError {
+        self.intake.take_part().err().unwrap_or_else(|| ImportError::Faults("the body can't be read".to_owned()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ingest::format_at, seams::append::fake::MemoryAppend};
+
+    fn now<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("the fake store never waits"),
+        }
+    }
+
+    fn begin(append: &MemoryAppend) -> Import<'_> {
+        let declared = Declared { allow_old: true, ..Declared::default() };
+        let format = format_at("/api/v1/import/prometheus").unwrap();
+        Import::new(format, &declared, 1_000, &ImportLimits::default(), append)
+    }
+
+    /// Takes `text` in pieces of so many bytes, in parts of so many pieces.
+    fn take(import: &mut Import<'_>, text: &str, piece: usize, pieces: usize) -> Result<Imported, ImportError> {
+        for (i, piece) in text.as_bytes().chunks(piece).enumerate() {
+            import.text().extend_from_slice(piece);
+            while import.step()? {}
+            if i % pieces == pieces - 1 {
+                now(import.store())?;
+            }
+        }
+        now(import.finish())
+    }
+
+    /// Labels, times and values in the order in which they were stored, and the metadata.
+    fn stored(append: &MemoryAppend) -> (Vec<(String, i64, f64)>, Vec<crate::model::Metadata>) {
+        let batches = append.batches();
+        let floats = batches.iter().flat_map(|batch| &batch.floats);
+        let floats = floats.map(|s| (append.labels(s.series).unwrap().to_string(), s.time, s.value)).collect();
+        let mut metadata: Vec<_> = batches.iter().flat_map(|batch| batch.metadata.clone()).collect();
+        metadata.sort_by(|a, b| a.family.cmp(&b.family));
+        (floats, metadata)
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_that_comes_in_any_pieces_and_parts_stores_what_a_whole_one_does(piece in 1usize..60, pieces in 1usize..9) {
+            let family = |i| format!("# HELP a{i} Help {i}.\n# TYPE a{i} gauge\na{i}{{x=\"é\"}} {i} {i}\r\na{i} 7 5\n");
+            let text: String = (0..20).map(family).chain(["last 1".to_owned()]).collect();
+            let (whole, parts) = (MemoryAppend::default(), MemoryAppend::default());
+            let want = take(&mut begin(&whole), &text, 10_000, 1).unwrap();
+            let mut import = begin(&parts);
+            prop_assert_eq!(take(&mut import, &text, piece, pieces).unwrap(), want);
+            prop_assert_eq!(import.stored(), Some((want, 81)));
+            prop_assert_eq!(stored(&parts), stored(&whole));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_later_leaves_the_parts_before_and_whoever_asks_is_told() {
+        let append = MemoryAppend::default();
+        let mut import = begin(&append);
+        let error = take(&mut import, "a 1\nb 2\nc 3\nd x\ne 5\nf y\n", 8, 1).unwrap_err();
+        assert_eq!(error.to_string(), "line 4:3: \"x\" is no number; line 6:3: \"y\" is no number");
+        let (before, line) = import.stored().unwrap();
+        assert_eq!((before.samples, line), (2, 2));
+        assert_eq!(stored(&append).0.len(), 2);
+    }
+
+    #[test]
+    fn a_line_without_end_is_not_gathered_for_ever() {
+        let append = MemoryAppend::default();
+        let error = take(&mut begin(&append), &"x".repeat(2 * MAX_LINE), 64 << 10, 1_000).unwrap_err().to_string();
+        assert!(error.starts_with("nothing was stored: line 1:1: the line has more than"), "{error}");
+    }
+
+    #[test]
+    fn what_is_counted_is_no_less_than_what_the_batch_takes() {
+        let append = MemoryAppend::default();
+        let long = "v".repeat(300);
+        for line in [
+            |_, _: &str| "a 1\n".to_owned(),
+            |i: usize, _: &str| format!("a{i} 1\n"),
+            |i: usize, long: &str| format!("a{{b=\"{long}{i}\"}} 1 # {{c=\"d\"}} 1\n# HELP a{i} {long}\n"),
+        ] {
+            let mut import = begin(&append);
+            let text: String = (0..5_000).map(|i| line(i, &long)).collect();
+            import.text().extend_from_slice(text.as_bytes());
+            let mut before = import.memory();
+            while import.step().unwrap() {
+                assert!(import.memory() <= before + BITE_BYTES, "{} after {before}", import.memory());
+                before = import.memory();
+            }
+            let counted = import.memory() - import.text.capacity();
+            now(import.store()).unwrap();
+            let taken = append.batches().last().unwrap().memory();
+            assert!(counted >= taken, "{counted} counted of {taken} bytes");
+        }
+    }
+}
