@@ -273,3 +273,54 @@ fn imports_of_any_number_of_series_keep_the_process_within_its_budget_and_all_of
     eprintln!("most memory: {} KiB", most >> 10);
     assert!(most < BUDGET, "{most} of {BUDGET} bytes");
 }
+
+/// A request of protocol 2.0 in which each of `series` series has labels of 180 KiB, though the message says them once; half
+/// of them stand in exemplars.
+fn repeated(series: u32) -> Vec<u8> {
+    use vctsdb::remote::proto::v2;
+    let long = "x".repeat(60 << 10);
+    let mut symbols = ["", "__name__", "repeated", "a", "b", "c", "i", &long].map(str::to_owned).to_vec();
+    symbols.extend((0..series).map(|i| i.to_string()));
+    let labels = |i| vec![1, 2, 3, 7, 4, 7, 5, 7, 6, 8 + i];
+    let exemplar = |i| v2::Exemplar { labels_refs: labels(i), value: 1.0, timestamp: 1 };
+    let timeseries = (0..series).map(|i| v2::TimeSeries {
+        labels_refs: labels(i / 2),
+        samples: vec![v2::Sample { value: 1.0, timestamp: 1, start_timestamp: 0 }],
+        exemplars: if i == 0 { (0..series / 2).map(exemplar).collect() } else { vec![] },
+        ..Default::default()
+    });
+    let message = v2::Request { timeseries: timeseries.collect(), symbols }.encode_to_vec();
+    snap::raw::Encoder::new().compress_vec(&message).unwrap()
+}
+
+#[test]
+fn writes_whose_labels_or_samples_take_far_more_than_their_bytes_are_refused_within_the_budget() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = start(&dir.path().join("data"), &address);
+    let v2 = [("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request")];
+    let v1 = [("Content-Type", "application/x-protobuf")];
+    // A series of so many samples of two bytes each.
+    let mut samples = vec![0x0a];
+    prost::encoding::encode_varint(2 * (3 << 20), &mut samples);
+    samples.extend([0x12, 0].repeat(3 << 20));
+    let samples = snap::raw::Encoder::new().compress_vec(&samples).unwrap();
+    let bodies = [(&v2[..], repeated(2_000)), (&v1[..], samples)];
+    std::thread::scope(|scope| {
+        for (headers, body) in &bodies {
+            for _ in 0..2 {
+                let address = &address;
+                scope.spawn(move || {
+                    let answer = request(address, "POST", "/api/v1/write", headers, body).unwrap();
+                    assert_eq!(answer.status, 413, "{}", answer.text());
+                    assert!(answer.text().contains("--memory"), "{}", answer.text());
+                });
+            }
+        }
+    });
+    send(&address, &body(1, 0));
+    let most = most(&server);
+    server.kill();
+    eprintln!("most memory: {} KiB", most >> 10);
+    assert!(most < BUDGET, "{most} of {BUDGET} bytes");
+}
