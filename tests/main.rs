@@ -22,8 +22,8 @@ mod scenarios {
     mod layers;
     mod lifecycle;
     mod listening;
-    mod logs;
     mod live_files;
+    mod logs;
     mod memory;
     mod power_cut;
     mod process;

@@ -59,7 +59,7 @@ pub(crate) fn with_inflated<T>(body: &[u8], limit: usize, read: impl FnOnce(&[u8
 }
 
 /// How long `body` says it gets, if that is allowed and can be.
-fn inflated_len(body: &[u8], limit: usize) -> Result<usize, SnappyError> {
+pub(crate) fn inflated_len(body: &[u8], limit: usize) -> Result<usize, SnappyError> {
     if body.starts_with(FRAMED) {
         return Err(SnappyError::Framed);
     }

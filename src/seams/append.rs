@@ -73,7 +73,11 @@ impl Batch {
     pub fn memory(&self) -> usize {
         let labels: usize = self.series.iter().map(|(_, labels)| labels.as_bytes().len()).sum();
         let histograms: usize = self.histograms.iter().map(|sample| sample.value.memory()).sum();
+        let texts = |metadata: &Metadata| metadata.family.len() + metadata.help.len() + metadata.unit.len();
+        let metadata: usize = self.metadata.iter().map(texts).sum();
         labels
+            + metadata
+            + self.metadata.capacity() * size_of::<Metadata>()
             + histograms
             + self.series.capacity() * size_of::<(SeriesId, Labels)>()
             + self.fingerprints.capacity() * size_of::<(Fingerprint, SeriesId)>()

@@ -15,7 +15,7 @@ mod request;
 mod samples;
 mod stream;
 
-pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode};
+pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode, inflated_len};
 pub use samples::{put_timeseries, samples};
 pub use stream::{SinkClosed, chunks};
 

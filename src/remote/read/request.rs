@@ -17,6 +17,8 @@ use crate::{
 const MAX_QUERIES: usize = 100;
 /// Matchers of all queries together, counted before anything is built of them.
 const MAX_MATCHERS: usize = 500;
+/// Bytes of hints and of accepted response types: each may become twelve in memory.
+const MAX_HINTS: usize = 256 << 10;
 
 /// What one request may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,7 +102,15 @@ impl ReadRequest {
     }
 }
 
-/// Reads a request from `body`, a snappy block.
+/// Bytes that `body` says it inflates to.
+///
+/// # Errors
+/// When it is no snappy block, or one too large.
+pub fn inflated_len(body: &[u8], limits: &ReadLimits) -> Result<usize, ReadError> {
+    Ok(snappy::inflated_len(body, limits.decoded)?)
+}
+
+/// Reads a request from `body`, a snappy block. It takes about as many bytes as the body inflates to.
 ///
 /// # Errors
 /// When the body is too large or no such request, a matcher doesn't compile or finds no room, or no response type is known.
@@ -118,8 +128,10 @@ pub fn decode(body: &[u8], limits: &ReadLimits, room: &dyn Room) -> Result<ReadR
 
 /// Counts queries and matchers before anything is built from them: an empty one is two bytes on the wire.
 fn check_size(message: &[u8]) -> Result<(), ReadError> {
-    let (queries, matchers) = count(message).map_err(|error| ReadError::Message(error.to_string()))?;
-    for (what, found, limit) in [("queries", queries, MAX_QUERIES), ("matchers", matchers, MAX_MATCHERS)] {
+    let (queries, matchers, hints) = count(message).map_err(|error| ReadError::Message(error.to_string()))?;
+    let counts =
+        [("queries", queries, MAX_QUERIES), ("matchers", matchers, MAX_MATCHERS), ("bytes of hints", hints, MAX_HINTS)];
+    for (what, found, limit) in counts {
         if found > limit {
             return Err(ReadError::Limit(format!("the request has {found} {what}, more than the limit of {limit}")));
         }
@@ -127,18 +139,24 @@ fn check_size(message: &[u8]) -> Result<(), ReadError> {
     Ok(())
 }
 
-fn count(message: &[u8]) -> Result<(usize, usize), WireError> {
-    let (mut queries, mut matchers) = (0, 0);
+/// How many queries and matchers there are, and how many bytes beside those.
+fn count(message: &[u8]) -> Result<(usize, usize, usize), WireError> {
+    let size = |value: Value<'_>| if let Value::Bytes(bytes) = value { bytes.len() } else { 1 };
+    let (mut queries, mut matchers, mut hints) = (0, 0, 0);
     let mut fields = Fields::new(message);
     while let Some(field) = fields.next()? {
-        let (1, Value::Bytes(query)) = field else { continue };
+        let (1, Value::Bytes(query)) = field else {
+            hints += size(field.1);
+            continue;
+        };
         queries += 1;
         let mut fields = Fields::new(query);
-        while let Some((number, _)) = fields.next()? {
+        while let Some((number, value)) = fields.next()? {
             matchers += usize::from(number == 3);
+            hints += if number == 4 { size(value) } else { 0 };
         }
     }
-    Ok((queries, matchers))
+    Ok((queries, matchers, hints))
 }
 
 fn response_type(accepted: &[i32]) -> Result<ResponseType, ReadError> {

@@ -17,17 +17,67 @@ use super::{
 use crate::{
     model::{
         Exemplar, Labels, Metadata, MetricType,
-        limits::{HEAVY, MAX_EXEMPLAR, MAX_SAMPLES},
+        limits::{HEAVY, MAX_SAMPLES},
     },
     remote::wire::{SentSample, WireError},
-    seams::append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+    seams::{
+        append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+        room::Room,
+    },
 };
 
 /// A TimeSeries with one sample takes about so many bytes in 1.0, more than half of them labels.
 const SERIES_BYTES: usize = 160;
+/// What a sample takes in a batch that grows, and in its record for the log.
+const FLOAT_BYTES: usize = 2 * size_of::<FloatSample>() + 12;
+/// What a series that is new takes beside two copies of its labels: its places in the batch, and among those that this
+/// request defines.
+const NEW_BYTES: usize = 200;
+/// What an exemplar, or a description of a family, takes beside two copies of its texts.
+const HEAVY_BYTES: usize = 240;
+/// At least so many bytes are taken from the room at once.
+const TAKEN_AT_ONCE: usize = 4 << 10;
+/// A histogram's message up to this size is read before it is known how much memory that takes.
+const SMALL_HISTOGRAM: usize = 4 << 10;
+/// A byte of such a message becomes at most so many in memory: a bucket is a byte there, and eight in a list that grows.
+const HISTOGRAM_GROWTH: usize = 24;
+
+/// What was taken from a room for a request.
+pub(super) struct Paid<'s> {
+    room: &'s dyn Room,
+    /// Bytes left of what was taken.
+    left: usize,
+}
+
+impl<'s> Paid<'s> {
+    pub(super) fn new(room: &'s dyn Room) -> Self {
+        Self { room, left: 0 }
+    }
+
+    /// Takes `bytes` that stay taken, before they are needed.
+    #[inline]
+    pub(super) fn pay(&mut self, bytes: usize) -> Result<(), Stop> {
+        if let Some(left) = self.left.checked_sub(bytes) {
+            self.left = left;
+            return Ok(());
+        }
+        self.pay_more(bytes)
+    }
+
+    #[cold]
+    fn pay_more(&mut self, bytes: usize) -> Result<(), Stop> {
+        let taken = (bytes - self.left).max(TAKEN_AT_ONCE);
+        if !self.room.take(taken) {
+            return Err(Stop::NoRoom);
+        }
+        self.left = self.left + taken - bytes;
+        Ok(())
+    }
+}
 
 /// What a TimeSeries message holds besides its labels.
-pub(super) struct Parts {
+pub(super) struct Parts<'s> {
+    paid: Paid<'s>,
     samples: Vec<SentSample>,
     histograms: Vec<SentHistogram>,
     exemplars: Vec<SentExemplar>,
@@ -55,6 +105,7 @@ pub(super) struct Described<'m> {
 pub(super) enum Stop {
     Malformed(WireError),
     TooMany,
+    NoRoom,
     Store(AppendError),
 }
 
@@ -64,26 +115,52 @@ impl From<WireError> for Stop {
     }
 }
 
-impl Parts {
-    pub(super) fn new() -> Self {
-        Self { samples: Vec::new(), histograms: Vec::new(), exemplars: Vec::new(), left: MAX_SAMPLES }
+impl<'s> Parts<'s> {
+    pub(super) fn new(room: &'s dyn Room) -> Self {
+        let (samples, histograms, exemplars) = (Vec::new(), Vec::new(), Vec::new());
+        Self { paid: Paid::new(room), samples, histograms, exemplars, left: MAX_SAMPLES }
     }
 
     #[inline]
     pub(super) fn sample(&mut self, sample: SentSample) -> Result<(), Stop> {
         self.spend(1)?;
+        if self.samples.len() == self.samples.capacity() {
+            self.grow()?;
+        }
         self.samples.push(sample);
         Ok(())
     }
 
-    pub(super) fn histogram(&mut self, histogram: SentHistogram) -> Result<(), Stop> {
+    /// Pays for twice as many samples as there is place for; while they move to it both places are taken.
+    #[cold]
+    fn grow(&mut self) -> Result<(), Stop> {
+        let more = self.samples.capacity().max(4);
+        self.paid.pay(2 * more * size_of::<SentSample>())?;
+        self.samples.reserve_exact(more);
+        Ok(())
+    }
+
+    /// Takes what `decode` makes of a histogram's message.
+    pub(super) fn histogram(
+        &mut self,
+        message: &[u8],
+        decode: impl FnOnce(&[u8]) -> Result<SentHistogram, WireError>,
+    ) -> Result<(), Stop> {
         self.spend(HISTOGRAM)?;
+        if message.len() > SMALL_HISTOGRAM {
+            self.paid.pay(HISTOGRAM_GROWTH * message.len())?;
+        }
+        let histogram = decode(message)?;
+        if message.len() <= SMALL_HISTOGRAM {
+            self.paid.pay(2 * histogram.value.memory() + size_of::<HistogramSample>())?;
+        }
         self.histograms.push(histogram);
         Ok(())
     }
 
     pub(super) fn exemplar(&mut self, exemplar: SentExemplar) -> Result<(), Stop> {
         self.spend(HEAVY)?;
+        self.paid.pay(HEAVY_BYTES + exemplar.labels.as_ref().map_or(0, |labels| 2 * labels.as_bytes().len()))?;
         self.exemplars.push(exemplar);
         Ok(())
     }
@@ -114,6 +191,8 @@ impl Parts {
 /// Fills a batch, one TimeSeries at a time.
 pub(super) struct Intake<'m, 's> {
     append: &'s dyn Append,
+    room: &'s dyn Room,
+    paid: Paid<'s>,
     /// No sample may be later than this.
     latest: i64,
     batch: Batch,
@@ -144,9 +223,11 @@ impl Broken {
 }
 
 impl<'m, 's> Intake<'m, 's> {
-    pub(super) fn new(append: &'s dyn Append, latest: i64) -> Self {
+    pub(super) fn new(append: &'s dyn Append, latest: i64, room: &'s dyn Room) -> Self {
         Self {
             append,
+            room,
+            paid: Paid::new(room),
             latest,
             batch: Batch::default(),
             written: Written::default(),
@@ -161,8 +242,17 @@ impl<'m, 's> Intake<'m, 's> {
     }
 
     /// Makes room for what a message of so many bytes has for most senders: a sample beside every label set.
-    pub(super) fn expect(&mut self, bytes: usize) {
-        self.batch.floats.reserve(bytes / SERIES_BYTES);
+    pub(super) fn expect(&mut self, bytes: usize) -> Result<(), Stop> {
+        let floats = bytes / SERIES_BYTES;
+        // They are paid for as they come, and this is there before.
+        self.paid.pay(floats * size_of::<FloatSample>())?;
+        self.batch.floats.reserve(floats);
+        Ok(())
+    }
+
+    /// Room for what is read besides.
+    pub(super) fn room(&self) -> &'s dyn Room {
+        self.room
     }
 
     /// What is to be stored, how much that is, and what is not.
@@ -176,7 +266,7 @@ impl<'m, 's> Intake<'m, 's> {
         &mut self,
         fingerprint: Fingerprint,
         source: &impl Source<'m>,
-        parts: &mut Parts,
+        parts: &mut Parts<'_>,
         described: Option<Described<'m>>,
     ) -> Result<(), Stop> {
         let native = parts.has_histograms();
@@ -185,12 +275,13 @@ impl<'m, 's> Intake<'m, 's> {
             Some(series) => Some(series),
             None => {
                 let Some(labels) = self.check_labels(source)? else { return Ok(()) };
-                self.describe(&labels, described, native);
+                self.describe(&labels, described, native)?;
                 if parts.is_empty() { None } else { Some(self.define(&labels, fingerprint)?) }
             }
         };
         if let Some(series) = series {
             self.previous = Some((fingerprint, series));
+            self.paid.pay(parts.samples.len() * FLOAT_BYTES)?;
             self.keep(series, parts);
         }
         self.refuse_broken(source)
@@ -203,12 +294,15 @@ impl<'m, 's> Intake<'m, 's> {
     }
 
     /// Takes metadata that names its family.
-    pub(super) fn metadata(&mut self, metadata: Option<Metadata>) {
-        if let Some(metadata) = metadata
-            && self.described.insert(metadata.clone())
-        {
+    pub(super) fn metadata(&mut self, metadata: Option<Metadata>) -> Result<(), Stop> {
+        let Some(metadata) = metadata else { return Ok(()) };
+        if !self.described.contains(&metadata) {
+            let texts = metadata.family.len() + metadata.help.len() + metadata.unit.len();
+            self.paid.pay(HEAVY_BYTES + 3 * texts)?;
+            self.described.insert(metadata.clone());
             self.batch.metadata.push(metadata);
         }
+        Ok(())
     }
 
     /// The fingerprint that is likely to come next.
@@ -243,14 +337,15 @@ impl<'m, 's> Intake<'m, 's> {
         }
     }
 
-    fn describe(&mut self, labels: &Labels, described: Option<Described<'m>>, native: bool) {
+    fn describe(&mut self, labels: &Labels, described: Option<Described<'m>>, native: bool) -> Result<(), Stop> {
         let (Some(Described { metric_type, help, unit }), Some(name)) = (described, labels.metric_name()) else {
-            return;
+            return Ok(());
         };
-        self.metadata(family::metadata(family::family_of(name, metric_type, native), metric_type, help, unit));
+        self.metadata(family::metadata(family::family_of(name, metric_type, native), metric_type, help, unit))
     }
 
     fn define(&mut self, labels: &Labels, fingerprint: Fingerprint) -> Result<SeriesId, Stop> {
+        self.paid.pay(NEW_BYTES + 2 * labels.as_bytes().len())?;
         let series = self.append.series(labels, Some(fingerprint), &mut self.batch).map_err(Stop::Store)?;
         self.defined.insert(fingerprint, series);
         Ok(series)
@@ -258,7 +353,7 @@ impl<'m, 's> Intake<'m, 's> {
 
     /// Moves what breaks a rule from `parts` to `broken`.
     #[inline]
-    fn leave_out_broken(&mut self, parts: &mut Parts) {
+    fn leave_out_broken(&mut self, parts: &mut Parts<'_>) {
         let Self { latest, ref mut broken, .. } = *self;
         *broken = Broken::default();
         let mut too_late = |what, time| {
@@ -288,7 +383,7 @@ impl<'m, 's> Intake<'m, 's> {
     }
 
     #[inline]
-    fn keep(&mut self, series: SeriesId, parts: &mut Parts) {
+    fn keep(&mut self, series: SeriesId, parts: &mut Parts<'_>) {
         self.written.samples += parts.samples.len() as u64;
         let floats = parts.samples.iter();
         self.batch.floats.extend(floats.map(|&SentSample { time, value, start }| FloatSample {
@@ -330,10 +425,8 @@ impl<'m, 's> Intake<'m, 's> {
 fn exemplar_rule(exemplar: &SentExemplar) -> Option<Rule> {
     let time = exemplar.time;
     match &exemplar.labels {
+        Err(why @ Rule::LongExemplar { .. }) => Some(why.clone()),
         Err(why) => Some(Rule::Exemplar { time, why: Box::new(why.clone()) }),
-        Ok(labels) => {
-            let chars = labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
-            (chars > MAX_EXEMPLAR).then_some(Rule::LongExemplar { time, chars })
-        }
+        Ok(_) => None,
     }
 }

@@ -2,7 +2,10 @@
 
 use super::rule::Rule;
 use crate::{
-    model::{Labels, limits::check_labels},
+    model::{
+        Labels,
+        limits::{MAX_EXEMPLAR, check_labels},
+    },
     remote::wire::WireError,
 };
 
@@ -25,8 +28,24 @@ pub(super) fn series_labels(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
     if labels.metric_name().is_none() { Err(Rule::NoName) } else { Ok(labels) }
 }
 
+/// The label set of an exemplar at `time`.
+pub(super) fn exemplar_labels(pairs: &[Pair<'_>], time: i64) -> Result<Labels, Rule> {
+    // Bytes are no fewer than characters: most of what is too long need not be made into labels to be counted.
+    let bytes: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes <= MAX_EXEMPLAR {
+        return label_set(pairs);
+    }
+    check_labels(pairs.iter().copied())?;
+    let mut chars = 0;
+    // A label with an empty value is no label.
+    for (name, value) in pairs.iter().filter(|(_, value)| !value.is_empty()) {
+        chars += text(name)?.chars().count() + text(value)?.chars().count();
+    }
+    if chars > MAX_EXEMPLAR { Err(Rule::LongExemplar { time, chars }) } else { label_set(pairs) }
+}
+
 /// Any label set.
-pub(super) fn label_set(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
+fn label_set(pairs: &[Pair<'_>]) -> Result<Labels, Rule> {
     check_labels(pairs.iter().copied())?;
     let mut texts = Vec::with_capacity(pairs.len());
     for (name, value) in pairs {

@@ -52,11 +52,17 @@ use std::time::Duration;
 
 pub use negotiate::{UnsupportedMedia, negotiate};
 
-use self::intake::{Intake, Stop};
+use self::{
+    intake::{Intake, Stop},
+    refusals::Refusals,
+};
 use super::{SnappyError, WireError, snappy};
 use crate::{
     model::limits,
-    seams::append::{Append, AppendError},
+    seams::{
+        append::{Append, AppendError, Batch},
+        room::{Endless, Room},
+    },
 };
 
 /// Which message a body holds.
@@ -110,6 +116,9 @@ pub enum WriteError {
         /// The limit.
         limit: usize,
     },
+    /// There is no memory for what it holds. Nothing was stored; how much there is at other times only the caller knows.
+    #[error("there is no memory for what the request holds")]
+    NoRoom,
     /// Parts of it break a rule; the rest was stored. A retry can't help (400).
     #[error("{message}")]
     Rejected {
@@ -183,6 +192,17 @@ impl Protocol {
     }
 }
 
+/// Bytes that `body` says it inflates to.
+///
+/// # Errors
+/// When it is no snappy block, or one too large.
+pub fn inflated_len(body: &[u8], limits: &WriteLimits) -> Result<usize, WriteError> {
+    if body.len() > limits.compressed {
+        return Err(WriteError::TooLarge { bytes: body.len(), limit: limits.compressed });
+    }
+    Ok(snappy::inflated_len(body, limits.decoded).map_err(Malformed::from)?)
+}
+
 /// Stores what `body` (a snappy block) holds; `now` is the time in ms.
 ///
 /// `Ok` means that all of it is on disk. Everything but the append itself happens before the first await.
@@ -196,12 +216,33 @@ pub async fn receive(
     limits: &WriteLimits,
     append: &dyn Append,
 ) -> Result<Written, WriteError> {
-    if body.len() > limits.compressed {
-        return Err(WriteError::TooLarge { bytes: body.len(), limit: limits.compressed });
-    }
+    take_in(protocol, body, now, limits, append, &Endless)?.store(append).await
+}
+
+/// What a request holds, on its way into the store.
+pub struct Taken {
+    batch: Batch,
+    written: Written,
+    refusals: Refusals,
+}
+
+/// Reads what `body` (a snappy block) holds. What is made of it takes its memory from `room`; that of the bytes it inflates
+/// to is the caller's concern.
+///
+/// # Errors
+/// See [`WriteError`]; nothing is stored yet.
+pub fn take_in(
+    protocol: Protocol,
+    body: &[u8],
+    now: i64,
+    limits: &WriteLimits,
+    append: &dyn Append,
+    room: &dyn Room,
+) -> Result<Taken, WriteError> {
+    inflated_len(body, limits)?;
     let take = |message: &[u8]| {
-        let mut intake = Intake::new(append, now.saturating_add(limits.max_ahead));
-        intake.expect(message.len());
+        let mut intake = Intake::new(append, now.saturating_add(limits.max_ahead), room);
+        intake.expect(message.len()).map_err(|_| WriteError::NoRoom)?;
         let taken = match protocol {
             Protocol::V1 => v1::take(message, &mut intake),
             Protocol::V2 => v2::take(message, &mut intake),
@@ -209,17 +250,35 @@ pub async fn receive(
         taken.map_err(|(field, stop)| match stop {
             Stop::Malformed(source) => Malformed::Message { message: protocol.message(), field, source }.into(),
             Stop::TooMany => Malformed::TooMany.into(),
+            Stop::NoRoom => WriteError::NoRoom,
             Stop::Store(error) => WriteError::from(error),
         })?;
         Ok(intake.finish())
     };
     let taken: Result<_, WriteError> = snappy::with_inflated(body, limits.decoded, take).map_err(Malformed::from)?;
     let (batch, written, refusals) = taken?;
-    if !batch.is_empty() {
-        append.append(batch).await?;
+    Ok(Taken { batch, written, refusals })
+}
+
+impl Taken {
+    /// About how many bytes of memory it takes, its record in the log included.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        2 * self.batch.memory()
     }
-    match refusals.message() {
-        None => Ok(written),
-        Some(message) => Err(WriteError::Rejected { written, message, future: refusals.future() }),
+
+    /// Stores it. `Ok` means that all of it is on disk.
+    ///
+    /// # Errors
+    /// See [`WriteError`]; only [`WriteError::Rejected`] comes with anything stored.
+    pub async fn store(self, append: &dyn Append) -> Result<Written, WriteError> {
+        let Self { batch, written, refusals } = self;
+        if !batch.is_empty() {
+            append.append(batch).await?;
+        }
+        match refusals.message() {
+            None => Ok(written),
+            Some(message) => Err(WriteError::Rejected { written, message, future: refusals.future() }),
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::{
     fingerprint::Keys,
     histogram,
     intake::{Intake, Parts, SentExemplar, Stop},
-    labels::{Pair, Source, label_set},
+    labels::{Pair, Source, exemplar_labels},
     rule::Rule,
 };
 use crate::{
@@ -18,7 +18,8 @@ use crate::{
 
 /// Takes a `prometheus.WriteRequest`; on failure the position of the top-level field comes along.
 pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
-    let mut walk = Walk { keys: Keys::get(), parts: Parts::new(), scattered: Vec::new(), pairs: Vec::new() };
+    let parts = Parts::new(intake.room());
+    let mut walk = Walk { keys: Keys::get(), parts, scattered: Vec::new(), pairs: Vec::new() };
     let mut fields = Fields::new(message);
     for position in 0.. {
         let at = |stop| (position, stop);
@@ -27,7 +28,7 @@ pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result
             1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, intake)).map_err(at)?,
             3 => {
                 walk.parts.spend(HEAVY).map_err(at)?;
-                value.bytes(3).and_then(|entry| metadata(entry, intake)).map_err(|error| at(error.into()))?;
+                value.bytes(3).map_err(Stop::from).and_then(|entry| metadata(entry, intake)).map_err(at)?;
             }
             _ => {}
         }
@@ -35,15 +36,15 @@ pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result
     Ok(())
 }
 
-struct Walk<'m> {
+struct Walk<'m, 's> {
     keys: Keys,
-    parts: Parts,
+    parts: Parts<'s>,
     /// Label fields of a message that has other fields between them.
     scattered: Vec<u8>,
     pairs: Vec<Pair<'m>>,
 }
 
-impl<'m> Walk<'m> {
+impl<'m> Walk<'m, '_> {
     fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
         self.parts.clear();
         // Those of the series that is likely to come next need no walk: their hash says that they are these bytes.
@@ -68,7 +69,7 @@ impl<'m> Walk<'m> {
                     let exemplar = self.exemplar(value.bytes(3)?)?;
                     self.parts.exemplar(exemplar)?;
                 }
-                4 => self.parts.histogram(histogram::decode(value.bytes(4)?, None)?)?,
+                4 => self.parts.histogram(value.bytes(4)?, |message| histogram::decode(message, None))?,
                 _ => {}
             }
         }
@@ -103,7 +104,7 @@ impl<'m> Walk<'m> {
 
     fn exemplar(&mut self, message: &'m [u8]) -> Result<SentExemplar, WireError> {
         self.pairs.clear();
-        let labels = LabelFields(message).pairs(&mut self.pairs)?.and_then(|()| label_set(&self.pairs));
+        let labels = LabelFields(message).pairs(&mut self.pairs)?;
         let (mut value, mut time) = (0.0, 0);
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
@@ -113,6 +114,7 @@ impl<'m> Walk<'m> {
                 _ => {}
             }
         }
+        let labels = labels.and_then(|()| exemplar_labels(&self.pairs, time));
         Ok(SentExemplar { labels, value, time })
     }
 }
@@ -163,7 +165,7 @@ fn label(message: &[u8]) -> Result<Pair<'_>, WireError> {
     Ok(pair)
 }
 
-fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), WireError> {
+fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), Stop> {
     let (mut metric_type, mut name, mut help, mut unit): (_, &[u8], &[u8], &[u8]) = (0, b"", b"", b"");
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next()? {
@@ -176,7 +178,7 @@ fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), WireError
         }
     }
     if let Ok(name) = std::str::from_utf8(name) {
-        intake.metadata(family::metadata(name, MetricType::from_number(metric_type), help, unit));
+        intake.metadata(family::metadata(name, MetricType::from_number(metric_type), help, unit))?;
     }
     Ok(())
 }

@@ -7,8 +7,8 @@
 use super::{
     fingerprint::Keys,
     histogram,
-    intake::{Described, Intake, Parts, SentExemplar, Stop},
-    labels::{Pair, Source, label_set},
+    intake::{Described, Intake, Paid, Parts, SentExemplar, Stop},
+    labels::{Pair, Source, exemplar_labels},
     rule::{Rule, SYMBOL},
 };
 use crate::{
@@ -23,16 +23,18 @@ use crate::{
 pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
     let keys = Keys::get();
     let mut symbols = Symbols::default();
-    let mut parts = Parts::new();
+    let mut parts = Parts::new(intake.room());
+    let mut paid = Paid::new(intake.room());
     // Symbols first: nothing says that they stand in front.
     each_field(message, |number, value| {
         if number == 4 {
             parts.spend(SYMBOL)?;
+            paid.pay(SYMBOL_BYTES)?;
             symbols.push(value.bytes(4)?, keys);
         }
         Ok(())
     })?;
-    let mut walk = Walk { keys, symbols: &symbols, parts, refs: Vec::new(), key: Vec::new() };
+    let mut walk = Walk { keys, symbols: &symbols, parts, paid, refs: Vec::new(), key: Vec::new() };
     each_field(message, |number, value| if number == 5 { walk.series(value.bytes(5)?, intake) } else { Ok(()) })
 }
 
@@ -47,6 +49,9 @@ fn each_field<'m>(
     }
     Ok(())
 }
+
+/// What a symbol takes in lists that grow.
+const SYMBOL_BYTES: usize = 2 * (size_of::<&[u8]>() + 16);
 
 /// The request's strings with their hashes.
 #[derive(Default)]
@@ -105,16 +110,17 @@ struct SentMetadata {
     unit: u32,
 }
 
-struct Walk<'m, 'w> {
+struct Walk<'m, 'w, 's> {
     keys: Keys,
     symbols: &'w Symbols<'m>,
-    parts: Parts,
+    parts: Parts<'s>,
+    paid: Paid<'s>,
     refs: Vec<u32>,
     /// What is hashed for the fingerprint.
     key: Vec<u8>,
 }
 
-impl<'m> Walk<'m, '_> {
+impl<'m> Walk<'m, '_, '_> {
     fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
         self.parts.clear();
         self.refs.clear();
@@ -122,9 +128,9 @@ impl<'m> Walk<'m, '_> {
         let mut fields = Fields::new(message);
         while let Some((number, value)) = fields.next()? {
             match number {
-                1 => value.varints(1, &mut self.refs, |symbol| symbol as u32)?,
+                1 => references(value, &mut self.refs, &mut self.paid)?,
                 2 => self.parts.sample(sample(value.bytes(2)?, true)?)?,
-                3 => self.parts.histogram(histogram::decode(value.bytes(3)?, Some(17))?)?,
+                3 => self.parts.histogram(value.bytes(3)?, |message| histogram::decode(message, Some(17)))?,
                 4 => {
                     let exemplar = self.exemplar(value.bytes(4)?)?;
                     self.parts.exemplar(exemplar)?;
@@ -141,12 +147,12 @@ impl<'m> Walk<'m, '_> {
         }
     }
 
-    fn exemplar(&mut self, message: &'m [u8]) -> Result<SentExemplar, WireError> {
+    fn exemplar(&mut self, message: &'m [u8]) -> Result<SentExemplar, Stop> {
         let (mut refs, mut value, mut time) = (Vec::new(), 0.0, 0);
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => field.varints(1, &mut refs, |symbol| symbol as u32)?,
+                1 => references(field, &mut refs, &mut self.paid)?,
                 2 => value = field.double(2)?,
                 3 => time = field.varint(3)? as i64,
                 _ => {}
@@ -154,9 +160,18 @@ impl<'m> Walk<'m, '_> {
         }
         let mut pairs = Vec::new();
         let source = References { refs: &refs, symbols: self.symbols };
-        let labels = source.collect(&mut pairs).and_then(|()| label_set(&pairs));
+        let labels = source.collect(&mut pairs).and_then(|()| exemplar_labels(&pairs, time));
         Ok(SentExemplar { labels, value, time })
     }
+}
+
+/// Reads references to symbols. Far more than any series may have are paid for before.
+fn references(value: Value<'_>, refs: &mut Vec<u32>, paid: &mut Paid<'_>) -> Result<(), Stop> {
+    let most = if let Value::Bytes(packed) = value { packed.len() } else { 1 };
+    if refs.len() + most > 4 * MAX_LABELS {
+        paid.pay(3 * most * size_of::<u32>())?;
+    }
+    Ok(value.varints(1, refs, |symbol| symbol as u32)?)
 }
 
 /// Writes to `key` what makes this series what it is:

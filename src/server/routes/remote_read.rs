@@ -12,14 +12,19 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     model::MatcherError,
     promql::Cancel,
-    remote::read::{ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, samples},
+    remote::read::{
+        ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, inflated_len, samples,
+    },
     seams::room::Room,
     server::{
         Response, State, Stores,
         body::{Body, Piece},
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
-        metrics, read_body, respond,
+        metrics, read_body,
+        receive::Received,
+        respond,
+        room::Share,
         work::{self, CancelOnDrop, Pass, blocking},
     },
 };
@@ -36,13 +41,15 @@ const FRAMES_AHEAD: usize = 2;
 /// Answers the request's queries.
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
-    let body = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
+    let Received { bytes: body, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
     let patience = state.engine.options().timeout;
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
+    let inflated = inflated_len(&body, &limits).map_err(refusal)?;
+    share.grow((body.len() + 3 * inflated) as u64).await?;
     let room = state.engine.room();
-    let request =
-        decode(&body.bytes, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
+    let request = decode(&body, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
+    share.shrink(2 * inflated as u64);
     let pass = state.remote_reads.enter(patience).await?;
     match request.response_type {
         ResponseType::Samples => {
@@ -51,7 +58,7 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
             let cancel = Cancel::default();
             let _cancel = CancelOnDrop(cancel.clone());
             let job = move || {
-                let (_whole, _request_until_now) = (whole, room);
+                let (_whole, _request) = (whole, (share, room));
                 samples(&request, &*stores.select, &|| !cancel.is_canceled(), &limits).map_err(refusal)
             };
             let answer = blocking(pass, job).await?;
@@ -61,18 +68,23 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, room, pass).await
+            stream(request, stores, room, (pass, share)).await
         }
     }
 }
 
 /// Begins a stream. What fails before its first frame still gets a proper answer; what fails later breaks it off.
-async fn stream(request: ReadRequest, stores: Stores, room: Arc<dyn Room>, pass: Pass) -> Result<Response, ApiError> {
+async fn stream(
+    request: ReadRequest,
+    stores: Stores,
+    room: Arc<dyn Room>,
+    held: (Pass, Share),
+) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
     work::hand_over(move || {
-        // The place is taken until the last frame is on its way.
-        let _pass = pass;
+        // The place, and the memory of the request, are taken until the last frame is on its way.
+        let _held = held;
         let mut begin = Some(begin);
         let result = chunks(&request, &*stores.select, &|| !frames.is_closed(), &room, &mut |frame| {
             if let Some(begin) = begin.take() {

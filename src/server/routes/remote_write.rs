@@ -15,11 +15,19 @@ use hyper::{
 };
 
 use crate::{
-    remote::write::{Protocol, WriteError, WriteLimits, Written, negotiate, receive},
+    remote::write::{Protocol, Taken, WriteError, WriteLimits, Written, inflated_len, negotiate, take_in},
     server::{
-        Response, State, clock_watch::Noting, discard, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
-        params::Params, read_body,
+        Response, State,
+        clock_watch::Noting,
+        discard,
+        error::ApiError,
+        limits::MAX_REMOTE_BYTES,
+        metrics,
+        params::Params,
+        read_body,
+        receive::Received,
         respond,
+        room::{Share, Taking},
     },
 };
 
@@ -74,8 +82,8 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError>
 
 async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
-    let body = read_body(request, MAX_REMOTE_BYTES, &state.writes, state).await?;
-    metrics::WRITE_BYTES.inc_by(body.bytes.len() as u64);
+    let Received { bytes: body, share } = read_body(request, MAX_REMOTE_BYTES, &state.writes, state).await?;
+    metrics::WRITE_BYTES.inc_by(body.len() as u64);
     let limits = WriteLimits {
         compressed: MAX_REMOTE_BYTES,
         max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
@@ -84,7 +92,15 @@ async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) ->
     let begun = Instant::now();
     let (clock, max_ahead) = (&*state.clock, limits.max_ahead);
     let append = Noting { append: &*stores.append, watch: &state.clock_watch, clock, max_ahead };
-    let received = receive(protocol, &body.bytes, state.clock_watch.now(clock), &limits, &append).await;
+    let (taken, mut share) = take(protocol, &body, share, &limits, state).await?;
+    let received = match taken {
+        Ok(taken) => {
+            drop(body);
+            share.shrink(taken.memory() as u64);
+            taken.store(&append).await
+        }
+        Err(error) => Err(error),
+    };
     metrics::WRITE_SECONDS.observe(begun.elapsed().as_secs_f64());
     Ok(match received {
         Ok(written) => (respond::no_content(), written),
@@ -98,10 +114,41 @@ async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) ->
     })
 }
 
+/// Reads what the body holds. What that takes shows as it is read, which can't wait for others: where there is no memory left it
+/// is given up and begun again in the lane, where there is as much as any request may have.
+async fn take(
+    protocol: Protocol,
+    body: &[u8],
+    mut share: Share,
+    limits: &WriteLimits,
+    state: &State,
+) -> Result<(Result<Taken, WriteError>, Share), ApiError> {
+    let append = &*state.stores()?.append;
+    let inflated = match inflated_len(body, limits) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok((Err(error), share)),
+    };
+    let needed = (body.len() + inflated) as u64;
+    share.grow(needed).await?;
+    loop {
+        let taking = Taking::new(share);
+        let taken = take_in(protocol, body, state.clock_watch.now(&*state.clock), limits, append, &taking);
+        share = taking.into_share();
+        if !matches!(taken, Err(WriteError::NoRoom)) {
+            return Ok((taken, share));
+        }
+        if share.has_lane() {
+            return Err(ApiError::NoRoomEver { bytes: share.bytes(), most: share.most() });
+        }
+        share.shrink(needed);
+        share.take_lane().await?;
+    }
+}
+
 fn refusal(error: &WriteError) -> Response {
     let status = match error {
         WriteError::Malformed(_) | WriteError::Rejected { .. } => StatusCode::BAD_REQUEST,
-        WriteError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        WriteError::TooLarge { .. } | WriteError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         WriteError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         WriteError::Internal(_) => {
             tracing::error!(%error, "a remote write failed");

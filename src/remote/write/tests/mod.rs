@@ -3,6 +3,7 @@
 //! readable view of what was stored.
 
 mod bodies;
+mod memory;
 mod messages;
 mod reference;
 mod samples;
