@@ -10,6 +10,7 @@ mod scenarios {
     mod care;
     mod client;
     mod command_line;
+    mod deadlines;
     mod differential;
     mod docs;
     mod extras;

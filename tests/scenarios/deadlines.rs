@@ -1,0 +1,104 @@
+//! Every request has a deadline, whatever it asks for, and ends when its client leaves.
+
+use std::{
+    io::Write,
+    net::TcpStream,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use super::{
+    http_client::{escape, get, request},
+    process::{Server, eventually, free_address, vctsdb},
+};
+
+/// Series, each with a value of its own.
+const SERIES: usize = 50_000;
+/// Selectors that look at all of these; each takes some ten milliseconds, and more in a build for tests.
+const SELECTORS: usize = 2_000;
+
+fn started(more: &[&str]) -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let options = [&["--self-scrape.interval", "0", "--web.enable-admin-api"], more].concat();
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &options);
+    let text: String = (0..SERIES).map(|i| format!("slow{{id=\"a-name-of-some-length-{i}\"}} 1\n")).collect();
+    let path = "/api/v1/import/prometheus";
+    assert_eq!(request(&server.address, "POST", path, &[], text.as_bytes()).unwrap().status, 204);
+    (dir, server)
+}
+
+/// Selectors of which none finds a series and each has to look at every value.
+fn selectors() -> String {
+    let matcher = |i| escape(&format!("{{id=~\".*e.*n.*x{i}y\"}}"));
+    (0..SELECTORS).map(|i| format!("match[]={}", matcher(i))).collect::<Vec<_>>().join("&")
+}
+
+/// Seconds of CPU that the server has used.
+fn cpu(server: &Server) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
+    let behind_name = stat.rsplit(')').next().unwrap();
+    let ticks: Vec<u64> = behind_name.split_whitespace().skip(11).take(2).map(|word| word.parse().unwrap()).collect();
+    (ticks[0] + ticks[1]) as f64 / 100.0
+}
+
+/// Whether it has come to rest.
+fn rests(server: &Server) -> bool {
+    eventually(Duration::from_secs(20), || {
+        let before = cpu(server);
+        std::thread::sleep(Duration::from_millis(500));
+        cpu(server) - before < 0.1
+    })
+}
+
+#[test]
+fn lists_federation_and_deletes_end_when_their_time_is_up() {
+    let (_dir, server) = started(&["--query.timeout", "1s"]);
+    let form = [("Content-Type", "application/x-www-form-urlencoded")];
+    for (method, path) in
+        [("POST", "/api/v1/series"), ("POST", "/api/v1/labels"), ("PUT", "/api/v1/admin/tsdb/delete_series")]
+    {
+        let (path, body) = if method == "PUT" {
+            // Its parameters are in the URL alone.
+            let few = selectors().split('&').take(1_000).collect::<Vec<_>>().join("&");
+            (format!("{path}?{few}"), String::new())
+        } else {
+            (path.to_owned(), selectors())
+        };
+        let answer = request(&server.address, method, &path, &form, body.as_bytes()).unwrap();
+        assert_eq!(answer.status, 503, "{path:.60}: {:.300}", answer.text());
+        assert!(answer.text().contains("timed out"), "{path:.60}: {:.300}", answer.text());
+    }
+    let few = selectors().split('&').take(1_000).collect::<Vec<_>>().join("&");
+    for path in ["/api/v1/label/id/values", "/federate"] {
+        let answer = get(&server.address, &format!("{path}?{few}")).unwrap();
+        assert_eq!(answer.status, 503, "{path}: {:.300}", answer.text());
+        assert!(answer.text().contains("timed out"), "{path}: {:.300}", answer.text());
+    }
+    let or = |i| format!("{{id=~\".*e.*n.*x{i}y\"}}");
+    let exemplars = format!("query={}", escape(&(0..250).map(or).collect::<Vec<_>>().join(" or ")));
+    let answer = request(&server.address, "POST", "/api/v1/query_exemplars", &form, exemplars.as_bytes()).unwrap();
+    assert_eq!(answer.status, 503, "{:.300}", answer.text());
+    assert!(rests(&server), "what has no time left goes on");
+}
+
+#[test]
+fn a_list_ends_when_its_client_leaves() {
+    let (_dir, server) = started(&[]);
+    let body = selectors();
+    for path in ["/api/v1/series", "/api/v1/labels"] {
+        let mut stream = TcpStream::connect(&server.address).unwrap();
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let before = cpu(&server);
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(body.as_bytes()).unwrap();
+        assert!(eventually(Duration::from_secs(20), || cpu(&server) - before > 0.5), "{path} has not begun");
+        drop(stream);
+        assert!(rests(&server), "nobody waits for {path} any more");
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let alive = get(&server.address, &format!("/api/v1/query?query=1&time={now}")).unwrap();
+    assert_eq!(alive.status, 200);
+}
