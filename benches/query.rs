@@ -6,7 +6,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use vctsdb::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
     promql::{Cancel, Engine, EngineOptions, Query},
-    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    seams::{
+        interrupt::Interrupt,
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    },
 };
 
 /// Samples are this far apart (ms).
@@ -64,7 +67,12 @@ impl Select for Shared {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
-    fn exemplars(&self, _: &[Vec<Matcher>], _: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+    fn exemplars(
+        &self,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+        _: &dyn Interrupt,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
         Ok(Vec::new())
     }
 

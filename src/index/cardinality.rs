@@ -6,7 +6,10 @@
 use std::{cmp::Reverse, collections::BTreeMap, collections::BinaryHeap, sync::Arc};
 
 use super::{IndexError, Segment, head::Head, pair};
-use crate::{model::METRIC_NAME, seams::status::Cardinality};
+use crate::{
+    model::METRIC_NAME,
+    seams::{interrupt::Ticks, status::Cardinality},
+};
 
 /// Series per dictionary key.
 pub(super) type Counts = BTreeMap<Vec<u8>, u64>;
@@ -32,10 +35,16 @@ pub(super) fn sum(listed: Vec<(Vec<u8>, u64)>) -> Counts {
 }
 
 /// The heaviest entries of segments and heads together.
-pub(super) fn summarize(segments: &[Arc<Segment>], mut heads: Counts, limit: usize) -> Result<Cardinality, IndexError> {
+pub(super) fn summarize(
+    segments: &[Arc<Segment>],
+    mut heads: Counts,
+    limit: usize,
+    ticks: &Ticks<'_>,
+) -> Result<Cardinality, IndexError> {
     let mut summary = Summary { limit, ..Summary::default() };
     let mut union = Segment::all_keys(segments)?;
     while let Some((key, places)) = union.next()? {
+        ticks.tick()?;
         let mut count = heads.remove(key).unwrap_or(0);
         for (number, value) in places {
             if let Some(segment) = segments.get(*number) {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::seams::append::SeriesId;
+use crate::seams::{append::SeriesId, interrupt::Interrupted};
 
 /// Why the index can't answer or grow.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +81,9 @@ pub enum IndexError {
         "the labels found take more memory than there is for queries: narrow match[], start and end, or set a limit"
     )]
     NoRoom,
+    /// Nobody waits for the answer, or not any longer.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// The head holds more label text than its offsets can name.
     #[error("the index head is full: it holds 4 GiB of label text; it must be flushed first")]
     HeadFull,

@@ -6,12 +6,19 @@ use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use super::{
-    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, ids::Ids, names,
-    part::Part, query, segment,
+    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, ids::Ids,
+    interruptible::Interruptible, names, part::Part, query, segment,
 };
 use crate::{
     model::{Labels, Matcher},
-    seams::{append::SeriesId, env::Disk, room::Room, select::Limited, status::Cardinality},
+    seams::{
+        append::SeriesId,
+        env::Disk,
+        interrupt::{Interrupt, Never, Ticks},
+        room::Room,
+        select::Limited,
+        status::Cardinality,
+    },
 };
 
 /// Damage that was worked around is remembered up to this many messages.
@@ -256,9 +263,18 @@ impl Index {
     /// # Errors
     /// When a segment can't be read.
     pub fn find(&self, matchers: &[Matcher]) -> Result<RoaringBitmap, IndexError> {
+        self.find_unless(matchers, &Never)
+    }
+
+    /// Likewise, unless it is interrupted.
+    ///
+    /// # Errors
+    /// When a segment can't be read, or by [`IndexError::Interrupted`].
+    pub fn find_unless(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<RoaringBitmap, IndexError> {
         let mut found = RoaringBitmap::new();
         self.each_part(&mut |part| {
-            found |= part.with_labels(query::find(part, matchers)?)?;
+            let part = Interruptible::new(part, interrupt);
+            found |= part.with_labels(query::find(&part, matchers)?)?;
             Ok(())
         })?;
         Ok(found)
@@ -333,9 +349,10 @@ impl Index {
         filter: Option<&RoaringBitmap>,
         limit: usize,
         room: &dyn Room,
+        interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
         let mut out = Distinct::new(limit, room);
-        self.each_part(&mut |part| names::names(part, filter, &mut out))?;
+        self.each_part(&mut |part| names::names(&Interruptible::new(part, interrupt), filter, &mut out))?;
         Ok(out.finish())
     }
 
@@ -349,9 +366,10 @@ impl Index {
         filter: Option<&RoaringBitmap>,
         limit: usize,
         room: &dyn Room,
+        interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
         let mut out = Distinct::new(limit, room);
-        self.each_part(&mut |part| names::values(part, name, filter, &mut out))?;
+        self.each_part(&mut |part| names::values(&Interruptible::new(part, interrupt), name, filter, &mut out))?;
         Ok(out.finish())
     }
 
@@ -359,7 +377,7 @@ impl Index {
     ///
     /// # Errors
     /// When a segment can't be read.
-    pub fn cardinality(&self, limit: usize) -> Result<Cardinality, IndexError> {
+    pub fn cardinality(&self, limit: usize, interrupt: &dyn Interrupt) -> Result<Cardinality, IndexError> {
         let mut listed = Vec::new();
         let view = {
             let state = self.state.read();
@@ -367,7 +385,7 @@ impl Index {
             Arc::clone(&state.view)
         };
         view.sealed.iter().try_for_each(|head| cardinality::list(head, &mut listed))?;
-        cardinality::summarize(&view.segments, cardinality::sum(listed), limit)
+        cardinality::summarize(&view.segments, cardinality::sum(listed), limit, &Ticks::of(interrupt))
     }
 
     /// From now on new series go to a new head: those so far no longer count as [`Index::active_head_bytes`].

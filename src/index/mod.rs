@@ -18,6 +18,7 @@ mod distinct;
 mod error;
 mod head;
 mod ids;
+mod interruptible;
 mod live;
 mod names;
 mod pair;

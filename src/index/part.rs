@@ -17,6 +17,9 @@ pub(super) type ValueVisitor<'a> = dyn FnMut(&str, Postings<'_>) -> Result<Contr
 /// Takes the postings of one value.
 pub(super) type PostingsVisitor<'a> = dyn FnMut(Postings<'_>) -> Result<(), IndexError> + 'a;
 
+/// Fails when a search should end.
+pub(super) type Step<'a> = dyn FnMut() -> Result<(), IndexError> + 'a;
+
 /// A set of series with all that is known about them.
 pub(super) trait Part {
     /// The ids of its series.
@@ -28,9 +31,11 @@ pub(super) trait Part {
     /// Visits the values of `name` that start with `prefix`, in no promised order.
     fn scan(&self, name: &str, prefix: &str, visit: &mut ValueVisitor<'_>) -> Result<(), IndexError>;
 
-    /// Hands over the postings of each value that [`Matcher::selects`] accepts, some perhaps twice.
-    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+    /// Hands over the postings of each value that [`Matcher::selects`] accepts, some perhaps twice. Before each value that is
+    /// looked at by itself `step` says whether to go on.
+    fn select(&self, matcher: &Matcher, step: &mut Step<'_>, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
         self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
+            step()?;
             if matcher.selects(value) {
                 take(postings)?;
             }

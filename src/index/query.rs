@@ -130,7 +130,7 @@ fn collect(part: &dyn Part, matcher: &Matcher, found: Option<&RoaringBitmap>) ->
         }
         _ => match (selects_everything(matcher), wanted) {
             (true, false) => {}
-            (false, true) => part.select(matcher, &mut |postings| postings.add_to(&mut gather))?,
+            (false, true) => part.select(matcher, &mut || Ok(()), &mut |postings| postings.add_to(&mut gather))?,
             (everything, _) => part.scan(matcher.name(), "", &mut |value, postings| {
                 if everything || !matcher.selects(value) {
                     postings.add_to(&mut gather)?;

@@ -13,11 +13,14 @@ use parking_lot::Mutex;
 use super::{QueryError, QueryStats};
 use crate::{
     model::{Labels, Matcher, SeriesBuf},
-    seams::room::{ITEM_BYTES, Room},
+    seams::{
+        interrupt::{Interrupt, Interrupted},
+        room::{ITEM_BYTES, Room},
+    },
 };
 
 /// Where a query was when it ran out of time or was stopped, in Prometheus' words.
-const PLACE: &str = "expression evaluation";
+pub(super) const PLACE: &str = "expression evaluation";
 
 /// Stops a query from outside; clones share the switch.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +36,40 @@ impl Cancel {
     #[must_use]
     pub fn is_canceled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// When work has to end: at some time, or when it is stopped from outside.
+#[derive(Debug, Clone)]
+pub struct Until {
+    cancel: Cancel,
+    deadline: Option<Instant>,
+}
+
+impl Until {
+    /// From now on for `timeout`, unless `cancel` ends it before.
+    #[must_use]
+    pub fn new(cancel: &Cancel, timeout: Duration) -> Self {
+        // A timeout beyond what the clock can express is none.
+        Self { cancel: cancel.clone(), deadline: Instant::now().checked_add(timeout) }
+    }
+
+    /// What is left of the time.
+    #[must_use]
+    pub fn left(&self) -> Duration {
+        self.deadline.map_or(Duration::MAX, |deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+}
+
+impl Interrupt for Until {
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.cancel.is_canceled() {
+            return Err(Interrupted::Canceled);
+        }
+        match self.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(Interrupted::TimedOut),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -105,9 +142,8 @@ impl Drop for Share {
 /// back what is left when it ends.
 #[derive(Debug)]
 pub(crate) struct Budget<'q> {
-    cancel: &'q Cancel,
+    until: Until,
     pool: &'q Pool,
-    deadline: Option<Instant>,
     max_samples: u64,
     held: AtomicU64,
     /// Likewise in samples, what kept labels take.
@@ -127,10 +163,8 @@ impl<'q> Budget<'q> {
     pub(crate) fn new(cancel: &'q Cancel, pool: &'q Pool, timeout: Duration, max_samples: u64, threads: usize) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
-            cancel,
+            until: Until::new(cancel, timeout),
             pool,
-            // A timeout beyond what the clock can express is none.
-            deadline: Instant::now().checked_add(timeout),
             max_samples,
             held: zero(),
             labels: zero(),
@@ -145,13 +179,15 @@ impl<'q> Budget<'q> {
 
     /// Fails when the query was stopped or its time is over. Called once per row.
     pub(crate) fn check(&self) -> Result<(), QueryError> {
-        if self.cancel.is_canceled() {
-            return Err(QueryError::Canceled(PLACE));
-        }
-        match self.deadline {
-            Some(deadline) if Instant::now() >= deadline => Err(QueryError::Timeout(PLACE)),
-            _ => Ok(()),
-        }
+        self.until.check().map_err(|interrupted| match interrupted {
+            Interrupted::Canceled => QueryError::Canceled(PLACE),
+            Interrupted::TimedOut => QueryError::Timeout(PLACE),
+        })
+    }
+
+    /// The same for those below, who know no queries.
+    pub(crate) fn interrupt(&self) -> Arc<dyn Interrupt> {
+        Arc::new(self.until.clone())
     }
 
     /// Takes room for `samples` that stay in memory until [`Self::release`], or fails.

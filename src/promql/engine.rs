@@ -149,7 +149,7 @@ impl Engine {
         let begun = Instant::now();
         let Checked { plan, grid, room: _room } = self.checked(query)?;
         let cx = self.context(select, query, cancel, Account::default().by_operator());
-        let lookback = cx.settings.lookback;
+        let (lookback, interrupt) = (cx.settings.lookback, cx.budget.interrupt());
         let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
         let known = Known { found: &found, lookback };
         let (account, analyzed) = if analyze {
@@ -159,7 +159,7 @@ impl Engine {
             (Account::default(), None)
         };
         Ok(Explained {
-            plan: known.steps(&plan, grid, query.text, select, &account)?,
+            plan: known.steps(&plan, grid, query.text, (select, &*interrupt), &account)?,
             estimated_peak: known.peak(&plan, &grid),
             analyzed,
         })

@@ -1,6 +1,10 @@
 //! Why a query has no answer. The variants are Prometheus' error types.
 
-use crate::{model::Span, seams::select::SelectError};
+use super::budget::PLACE;
+use crate::{
+    model::Span,
+    seams::{interrupt::Interrupted, select::SelectError},
+};
 
 /// Why a query has no answer.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -35,7 +39,17 @@ pub enum QueryError {
     NotBrief,
     /// Reading the data failed.
     #[error(transparent)]
-    Select(#[from] SelectError),
+    Select(SelectError),
+}
+
+impl From<SelectError> for QueryError {
+    fn from(error: SelectError) -> Self {
+        match error {
+            SelectError::Interrupted(Interrupted::TimedOut) => Self::Timeout(PLACE),
+            SelectError::Interrupted(Interrupted::Canceled) => Self::Canceled(PLACE),
+            error => Self::Select(error),
+        }
+    }
 }
 
 /// A line and column as Prometheus writes them.

@@ -33,7 +33,7 @@ pub mod script;
 mod signature;
 mod value;
 
-pub use budget::{Cancel, SAMPLE_BYTES};
+pub use budget::{Cancel, SAMPLE_BYTES, Until};
 pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;

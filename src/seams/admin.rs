@@ -1,5 +1,6 @@
 //! Administration: taking stored samples away again, and keeping copies of them.
 
+use super::interrupt::{Interrupt, Interrupted};
 use crate::model::{Matcher, TimeRange};
 
 /// Why it was not done.
@@ -11,6 +12,9 @@ pub enum AdminError {
     /// It can't be done as things are; the message says what would change that.
     #[error("{0}")]
     Refused(String),
+    /// Nobody waits for it, or not any longer. Nothing was done.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// What a delete took away, or would.
@@ -32,7 +36,13 @@ pub trait Admin: Send + Sync {
     ///
     /// # Errors
     /// When stored data can't be read or the disk refuses; nothing is deleted then, unless a crash follows.
-    fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, AdminError>;
+    fn delete(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        dry_run: bool,
+        interrupt: &dyn Interrupt,
+    ) -> Result<Deleted, AdminError>;
 
     /// Rewrites what holds deleted samples, so that nothing is left of them on disk.
     ///
@@ -53,7 +63,7 @@ pub mod fake {
 
     use parking_lot::Mutex;
 
-    use super::{Admin, AdminError, Deleted, Matcher, TimeRange};
+    use super::{Admin, AdminError, Deleted, Interrupt, Matcher, TimeRange};
 
     /// One call of [`Admin::delete`]: its selectors as text, its range, and whether it was a dry run.
     pub type Call = (Vec<String>, TimeRange, bool);
@@ -72,7 +82,13 @@ pub mod fake {
     }
 
     impl Admin for RecordingAdmin {
-        fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, AdminError> {
+        fn delete(
+            &self,
+            selectors: &[Vec<Matcher>],
+            range: TimeRange,
+            dry_run: bool,
+            _: &dyn Interrupt,
+        ) -> Result<Deleted, AdminError> {
             let text = |matchers: &Vec<Matcher>| {
                 matchers
                     .iter()

@@ -3,6 +3,7 @@
 //! - [`select`]: how query engines and remote read see stored data.
 //! - [`room`]: what an answer may take of the memory while it is gathered.
 //! - [`allocator`]: giving freed memory back to the system.
+//! - [`interrupt`]: when to stop although there is more to do.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -18,6 +19,7 @@ pub mod append;
 pub mod changes;
 pub mod detail;
 pub mod env;
+pub mod interrupt;
 pub mod room;
 pub mod select;
 pub mod status;

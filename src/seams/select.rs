@@ -5,7 +5,10 @@
 
 use std::sync::Arc;
 
-use super::room::{Endless, Room};
+use super::{
+    interrupt::{Interrupt, Interrupted, Never},
+    room::{Endless, Room},
+};
 use crate::model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange};
 
 /// Why a read failed.
@@ -17,6 +20,9 @@ pub enum SelectError {
     /// Stored data can't be read.
     #[error("reading stored data failed: {0}")]
     Storage(String),
+    /// Nobody waits for the answer, or not any longer.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 /// A list that may have been cut at the limit that was asked for.
@@ -39,13 +45,15 @@ pub struct Lookup {
     pub limit: usize,
     /// What the list takes its memory from.
     pub room: Arc<dyn Room>,
+    /// Who may end it before it is complete.
+    pub interrupt: Arc<dyn Interrupt>,
 }
 
 impl Lookup {
     /// All series that pass any of `selectors`, at all times, however many they are.
     #[must_use]
     pub fn all(selectors: Vec<Vec<Matcher>>) -> Self {
-        Self { selectors, range: TimeRange::ALL, limit: 0, room: Arc::new(Endless) }
+        Self { selectors, range: TimeRange::ALL, limit: 0, room: Arc::new(Endless), interrupt: Arc::new(Never) }
     }
 }
 
@@ -58,9 +66,19 @@ pub struct SelectHints {
     pub function: String,
     /// The answer must come in [`Labels`] order; the labels are held for that, in this room.
     pub sorted: Option<Arc<dyn Room>>,
+    /// Who may end the search for series.
+    pub interrupt: Option<Arc<dyn Interrupt>>,
 }
 
-/// Equal when they ask for the same; a room is no part of that.
+impl SelectHints {
+    /// Who may end the search for series.
+    #[must_use]
+    pub fn interrupt(&self) -> &dyn Interrupt {
+        self.interrupt.as_deref().unwrap_or(&Never)
+    }
+}
+
+/// Equal when they ask for the same; who gives room or interrupts is no part of that.
 impl PartialEq for SelectHints {
     fn eq(&self, other: &Self) -> bool {
         let asked = |hints: &Self| (hints.step, hints.function.clone(), hints.sorted.is_some());
@@ -110,6 +128,7 @@ pub trait Select: Send + Sync {
         &self,
         selectors: &[Vec<Matcher>],
         range: TimeRange,
+        interrupt: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError>;
 
     /// Metadata of one metric family, or of all (`None`), by family name; a family may have several.
@@ -134,7 +153,11 @@ pub trait Select: Send + Sync {
     ///
     /// # Errors
     /// When the index can't be read.
-    fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
+    fn explain(
+        &self,
+        matchers: &[Matcher],
+        _interrupt: &dyn Interrupt,
+    ) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let all =
             |matchers: Vec<Matcher>| self.series(&Lookup::all(vec![matchers])).map(|found| found.items.len() as u64);
         let step = |matcher: &Matcher| {
@@ -196,8 +219,8 @@ pub mod fake {
     use std::collections::{BTreeMap, BTreeSet};
 
     use super::{
-        Arc, Exemplar, Labels, Limited, Lookup, Matcher, Metadata, Select, SelectError, SelectHints, SeriesBuf,
-        SeriesSet, TimeRange,
+        Arc, Exemplar, Interrupt, Labels, Limited, Lookup, Matcher, Metadata, Select, SelectError, SelectHints,
+        SeriesBuf, SeriesSet, TimeRange,
     };
 
     /// Series in memory, by labels.
@@ -270,6 +293,7 @@ pub mod fake {
             &self,
             selectors: &[Vec<Matcher>],
             range: TimeRange,
+            _: &dyn Interrupt,
         ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
             let inside = |all: &[Exemplar]| all.iter().filter(|e| range.contains(e.time)).cloned().collect::<Vec<_>>();
             Ok(self

@@ -1,6 +1,6 @@
 //! How the store is doing: what `/api/v1/status/tsdb` and `/metrics` show.
 
-use super::{detail::StorageDetail, select::SelectError};
+use super::{detail::StorageDetail, interrupt::Interrupt, select::SelectError};
 use crate::model::TimeRange;
 
 /// A part of the memory budget.
@@ -81,13 +81,13 @@ pub trait Status: Send + Sync {
     ///
     /// # Errors
     /// When the index can't be read.
-    fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError>;
+    fn cardinality(&self, limit: usize, interrupt: &dyn Interrupt) -> Result<Cardinality, SelectError>;
 }
 
 pub mod fake {
     //! A [`Status`] that says what it was given, for tests of the layers above.
 
-    use super::{Cardinality, SelectError, Status, StorageDetail, StoreStatus};
+    use super::{Cardinality, Interrupt, SelectError, Status, StorageDetail, StoreStatus};
 
     /// Fixed numbers.
     #[derive(Debug, Clone, Default)]
@@ -115,7 +115,7 @@ pub mod fake {
             self.detail.clone()
         }
 
-        fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError> {
+        fn cardinality(&self, limit: usize, _: &dyn Interrupt) -> Result<Cardinality, SelectError> {
             let mut cut = self.cardinality.clone();
             for list in
                 [&mut cut.series_by_metric, &mut cut.values_by_label, &mut cut.bytes_by_label, &mut cut.series_by_pair]

@@ -105,6 +105,10 @@ impl Append for Noting<'_> {
         self.append.series(labels, fingerprint, batch)
     }
 
+    fn admits(&self) -> Result<(), AppendError> {
+        self.append.admits()
+    }
+
     fn append(&self, batch: Batch) -> Appending<'_> {
         // Samples of a request are of about the same time, or ascend: looking at each gains nothing.
         let floats = [batch.floats.first(), batch.floats.last()].into_iter().flatten().map(|sample| sample.time);

@@ -7,7 +7,7 @@ use hyper::{StatusCode, header::RETRY_AFTER};
 use super::{Response, body::Body, json, respond};
 use crate::{
     promql::QueryError,
-    seams::{admin::AdminError, select::SelectError},
+    seams::{admin::AdminError, interrupt::Interrupted, select::SelectError},
 };
 
 /// Seconds after which a client that met a server not ready, or full, should try again.
@@ -160,9 +160,19 @@ impl From<QueryError> for ApiError {
     }
 }
 
+impl From<Interrupted> for ApiError {
+    fn from(interrupted: Interrupted) -> Self {
+        match interrupted {
+            Interrupted::TimedOut => Self::Timeout(interrupted.to_string()),
+            Interrupted::Canceled => Self::Canceled(interrupted.to_string()),
+        }
+    }
+}
+
 impl From<AdminError> for ApiError {
     fn from(error: AdminError) -> Self {
         match error {
+            AdminError::Interrupted(interrupted) => interrupted.into(),
             AdminError::Storage(_) => Self::Internal(error.to_string()),
             AdminError::Refused(text) => Self::Execution(text),
         }
@@ -173,6 +183,7 @@ impl From<SelectError> for ApiError {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::Limit(text) => Self::Execution(text),
+            SelectError::Interrupted(interrupted) => interrupted.into(),
             SelectError::Storage(_) => Self::Internal(error.to_string()),
         }
     }

@@ -18,7 +18,7 @@ use super::{
     metrics,
     queries::Queries,
     room::{Lane, Room},
-    work::Gate,
+    work::{Gate, Patience},
 };
 use crate::{
     model::Labels,
@@ -210,6 +210,11 @@ impl State {
         }
         let Some(active) = active else { return Ok(()) };
         self.asked.note_in(active, self.options.max_queries).map_err(|error| named(active, error))
+    }
+
+    /// For a request that comes now and says nothing of how long it may take.
+    pub(crate) fn patience(&self) -> Patience {
+        Patience::new(self.engine.options().timeout)
     }
 
     /// From now on new requests are told that the server is stopping.

@@ -6,7 +6,10 @@ use parking_lot::Mutex;
 
 use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, TimeRange},
-    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    seams::{
+        interrupt::Interrupt,
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    },
 };
 
 /// A [`Select`] that keeps the sets it gives out.
@@ -57,8 +60,9 @@ impl Select for Watched<'_> {
         &self,
         selectors: &[Vec<Matcher>],
         range: TimeRange,
+        interrupt: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.inner.exemplars(selectors, range)
+        self.inner.exemplars(selectors, range, interrupt)
     }
 
     fn finds_at_once(&self, matchers: &[Matcher]) -> bool {

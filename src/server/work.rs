@@ -13,7 +13,13 @@ use tokio::{
 };
 
 use super::{error::ApiError, metrics};
-use crate::{promql::Cancel, seams::allocator};
+use crate::{
+    promql::{Cancel, Until},
+    seams::{
+        allocator,
+        interrupt::{Interrupt, Interrupted},
+    },
+};
 
 /// What took less has freed little.
 const LONG: Duration = Duration::from_millis(2);
@@ -46,6 +52,65 @@ impl Gate {
     }
 }
 
+/// What has to end by itself when its time is over gets this long for that.
+const MOMENT: Duration = Duration::from_millis(100);
+
+/// How long a request may take, counted from when it came, and whether somebody still waits for its answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Patience {
+    cancel: Cancel,
+    until: Until,
+}
+
+impl Patience {
+    /// From now on for `timeout`.
+    pub(crate) fn new(timeout: Duration) -> Self {
+        let cancel = Cancel::default();
+        Self { until: Until::new(&cancel, timeout), cancel }
+    }
+
+    /// What is left of the time.
+    pub(crate) fn left(&self) -> Duration {
+        self.until.left()
+    }
+
+    /// For those who work on the request.
+    pub(crate) fn interrupt(&self) -> Arc<dyn Interrupt> {
+        Arc::new(self.until.clone())
+    }
+
+    /// Tells those who work on the request when this is dropped.
+    pub(crate) fn stop_with_client(&self) -> CancelOnDrop {
+        CancelOnDrop(self.cancel.clone())
+    }
+
+    /// Waits for a place in `gate`, does `job` on a thread that may wait, and answers when the time is over at the latest.
+    /// The job is told when nobody waits for it any more.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        gate: &Gate,
+        job: impl FnOnce(&Arc<dyn Interrupt>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let pass = gate.enter(self.left()).await?;
+        self.finish(pass, job).await
+    }
+
+    /// Likewise with a place already taken.
+    pub(crate) async fn finish<T: Send + 'static>(
+        &self,
+        pass: Pass,
+        job: impl FnOnce(&Arc<dyn Interrupt>) -> Result<T, ApiError> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let _stop_with_client = self.stop_with_client();
+        let interrupt = self.interrupt();
+        let done = blocking(pass, move || job(&interrupt));
+        match tokio::time::timeout(self.left(), done).await {
+            Ok(answer) => answer,
+            Err(_) => Err(ApiError::from(Interrupted::TimedOut)),
+        }
+    }
+}
+
 /// Cancels a query when dropped: the future of a request is dropped when its client hangs up.
 pub(crate) struct CancelOnDrop(pub(crate) Cancel);
 
@@ -53,6 +118,15 @@ impl Drop for CancelOnDrop {
     fn drop(&mut self) {
         self.0.cancel();
     }
+}
+
+/// Waits for an answer, but no longer than `left` and a moment in which it may come of itself.
+pub(crate) async fn in_time<T>(
+    left: Duration,
+    answer: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let late = || ApiError::Timeout("query timed out in expression evaluation".to_owned());
+    tokio::time::timeout(left.saturating_add(MOMENT), answer).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// Runs `job` on a thread that may wait. A panic in it is an error like others.

@@ -12,10 +12,12 @@ use super::{
     tombstones::{Deletes, Tombstone},
 };
 use crate::{
+    index::IndexError,
     model::{Matcher, SeriesBuf, TimeRange},
     seams::{
         admin::{Admin, AdminError, Deleted},
         append::SeriesId,
+        interrupt::{Interrupt, Never, Ticks},
     },
     sst::Pass,
 };
@@ -29,18 +31,30 @@ impl Storage {
     /// # Errors
     /// When stored data can't be read or the disk refuses.
     pub fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, StorageError> {
+        self.delete_unless(selectors, range, dry_run, &Never)
+    }
+
+    /// Likewise, unless it is interrupted before anything is deleted.
+    fn delete_unless(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        dry_run: bool,
+        interrupt: &dyn Interrupt,
+    ) -> Result<Deleted, StorageError> {
         let shared = &*self.shared;
         let range = shared.visible(range);
         if dry_run {
-            return Ok(count(shared, selectors, range, true)?.0);
+            return Ok(count(shared, selectors, range, true, interrupt)?.0);
         }
         shared.standing.check()?;
+        interrupt.check().map_err(IndexError::from)?;
         let _one_at_a_time = shared.deleting.lock();
         // A tombstone hides what is in tables, so everything must be there; and the log must start behind it, or a
         // crash would bring it back.
         shared.committer.lock().seal_all(shared);
         while flush::flush_oldest(shared)? {}
-        let (deleted, series) = count(shared, selectors, range, false)?;
+        let (deleted, series) = count(shared, selectors, range, false, interrupt)?;
         if !series.is_empty() {
             bury(shared, series, range)?;
             shared.counters.deleted.inc_by(deleted.samples);
@@ -66,6 +80,7 @@ fn count(
     selectors: &[Vec<Matcher>],
     range: TimeRange,
     memory: bool,
+    interrupt: &dyn Interrupt,
 ) -> Result<(Deleted, RoaringBitmap), StorageError> {
     let view = shared.view.load_full();
     let mut series = RoaringBitmap::new();
@@ -73,13 +88,12 @@ fn count(
     if range.start > range.end {
         return Ok((Deleted::default(), series));
     }
-    let mut matched = RoaringBitmap::new();
-    for selector in selectors {
-        matched |= shared.index.find(selector)?;
-    }
+    let mut matched = shared.find_any(selectors, interrupt)?;
     matched &= if memory { view.series_in(range) } else { view.stored_in(range) };
     let (mut buf, pass) = (SeriesBuf::default(), Pass::new());
+    let ticks = Ticks::of(interrupt);
     for id in matched {
+        ticks.tick().map_err(IndexError::from)?;
         if memory {
             view.read(SeriesId(id), range, pass, &mut buf)?;
         } else {
@@ -118,14 +132,21 @@ impl From<StorageError> for AdminError {
     fn from(error: StorageError) -> Self {
         match error {
             StorageError::TooManyDeletes { .. } | StorageError::NothingWritten(_) => Self::Refused(error.to_string()),
+            StorageError::Index(IndexError::Interrupted(interrupted)) => Self::Interrupted(interrupted),
             _ => Self::Storage(error.to_string()),
         }
     }
 }
 
 impl Admin for Storage {
-    fn delete(&self, selectors: &[Vec<Matcher>], range: TimeRange, dry_run: bool) -> Result<Deleted, AdminError> {
-        Ok(Storage::delete(self, selectors, range, dry_run)?)
+    fn delete(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        dry_run: bool,
+        interrupt: &dyn Interrupt,
+    ) -> Result<Deleted, AdminError> {
+        Ok(self.delete_unless(selectors, range, dry_run, interrupt)?)
     }
 
     fn clean_tombstones(&self) -> Result<(), AdminError> {
@@ -167,7 +188,7 @@ mod tests {
         storage.shared.manifest.lock().deletes = Arc::new(Deletes { newest: 1, tombstones: many.collect() });
 
         let selector = [vec![Matcher::new(MatchOp::Equal, "__name__", "a").unwrap()]];
-        let all = |dry_run| Admin::delete(&storage, &selector, TimeRange::ALL, dry_run);
+        let all = |dry_run| Admin::delete(&storage, &selector, TimeRange::ALL, dry_run, &Never);
         let Err(AdminError::Refused(text)) = all(false) else { panic!("it was not refused") };
         assert!(text.contains("clean tombstones first"), "{text}");
         assert_eq!(all(true).unwrap(), Deleted { series: 1, samples: 1 }, "still there");

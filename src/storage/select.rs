@@ -14,6 +14,7 @@ use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
     seams::{
         append::SeriesId,
+        interrupt::Interrupt,
         room::{ITEM_BYTES, Room},
         select::{Limited, Lookup, MatcherStep, Select, SelectError, SelectHints, SeriesSet},
     },
@@ -24,6 +25,7 @@ impl From<IndexError> for SelectError {
     fn from(error: IndexError) -> Self {
         match error {
             IndexError::NoRoom => Self::Limit(error.to_string()),
+            IndexError::Interrupted(interrupted) => Self::Interrupted(interrupted),
             error => Self::Storage(error.to_string()),
         }
     }
@@ -60,6 +62,9 @@ struct Ahead {
 
 /// Searching all values of so many label pairs takes next to no time.
 const FEW_PAIRS: u64 = 4096;
+
+/// Looking so many selectors up takes next to no time if each of them does.
+const FEW_SELECTORS: usize = 8;
 
 /// Gathering and sorting so many label sets takes a millisecond.
 const FEW_SERIES: u64 = 2048;
@@ -151,9 +156,16 @@ impl Shared {
     }
 
     /// Likewise, in `room`: page by page, so that too many are refused before they are there.
-    fn labels_in(&self, ids: &[u32], former: &[Arc<Segment>], room: &dyn Room) -> Result<Vec<Labels>, SelectError> {
+    fn labels_in(
+        &self,
+        ids: &[u32],
+        former: &[Arc<Segment>],
+        room: &dyn Room,
+        interrupt: &dyn Interrupt,
+    ) -> Result<Vec<Labels>, SelectError> {
         let mut all = Vec::new();
         for some in ids.chunks(AHEAD) {
+            interrupt.check()?;
             let labels = self.labels_of(some, former)?;
             let bytes = labels.iter().map(|labels| labels.as_bytes().len() + ITEM_BYTES).sum();
             if !room.take(bytes) {
@@ -169,17 +181,27 @@ impl Shared {
         self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.line() > i64::MIN
     }
 
+    /// The series that pass any of `selectors`.
+    pub(super) fn find_any(
+        &self,
+        selectors: &[Vec<Matcher>],
+        interrupt: &dyn Interrupt,
+    ) -> Result<RoaringBitmap, IndexError> {
+        let mut any = RoaringBitmap::new();
+        for selector in selectors {
+            any |= self.index.find_unless(selector, interrupt)?;
+        }
+        Ok(any)
+    }
+
     /// The series that pass any of `selectors` and may have samples in `range`; `None` for "all of the index".
-    fn found(&self, selectors: &[Vec<Matcher>], range: TimeRange) -> Result<Option<RoaringBitmap>, SelectError> {
-        let matched = if selectors.is_empty() {
-            None
-        } else {
-            let mut any = RoaringBitmap::new();
-            for selector in selectors {
-                any |= self.index.find(selector)?;
-            }
-            Some(any)
-        };
+    fn found(
+        &self,
+        selectors: &[Vec<Matcher>],
+        range: TimeRange,
+        interrupt: &dyn Interrupt,
+    ) -> Result<Option<RoaringBitmap>, SelectError> {
+        let matched = if selectors.is_empty() { None } else { Some(self.find_any(selectors, interrupt)?) };
         let view = self.view.load();
         if range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(matched);
@@ -202,11 +224,11 @@ impl Select for Storage {
         let segments = self.shared.index.segments();
         let view = self.shared.view.load_full();
         let range = self.shared.visible(range);
-        let found = view.candidates_in(&self.shared.index.find(matchers)?, range);
+        let found = view.candidates_in(&self.shared.index.find_unless(matchers, hints.interrupt())?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
         if let Some(room) = &hints.sorted {
-            let all = self.shared.labels_in(&ids, &segments, &**room)?;
+            let all = self.shared.labels_in(&ids, &segments, &**room, hints.interrupt())?;
             let pairs: Vec<(Labels, u32)> = all.into_iter().zip(ids).collect();
             let (sorted, by_labels) = sort_by_labels(pairs, |pair| &pair.0).into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
@@ -217,37 +239,35 @@ impl Select for Storage {
 
     fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
         let segments = self.shared.index.segments();
-        let found = match self.shared.found(&ask.selectors, ask.range)? {
+        let found = match self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)? {
             Some(found) => found,
             None => self.shared.index.find(&[])?,
         };
         let limit = if ask.limit == 0 { usize::MAX } else { ask.limit };
         let ids: Vec<u32> = found.iter().take(limit).collect();
-        let items = self.shared.labels_in(&ids, &segments, &*ask.room)?;
+        let items = self.shared.labels_in(&ids, &segments, &*ask.room, &*ask.interrupt)?;
         let items = sort_by_labels(items, |labels| labels);
         Ok(Limited { items, truncated: found.len() > ids.len() as u64 })
     }
 
     fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(&ask.selectors, ask.range)?;
-        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.room)?)
+        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
+        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.room, &*ask.interrupt)?)
     }
 
     fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(&ask.selectors, ask.range)?;
-        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.room)?)
+        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
+        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.room, &*ask.interrupt)?)
     }
 
     fn exemplars(
         &self,
         selectors: &[Vec<Matcher>],
         range: TimeRange,
+        interrupt: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
         let segments = self.shared.index.segments();
-        let mut matched = RoaringBitmap::new();
-        for selector in selectors {
-            matched |= self.shared.index.find(selector)?;
-        }
+        let matched = self.shared.find_any(selectors, interrupt)?;
         let found = self.shared.exemplars.lock().find(self.shared.visible(range), |series| matched.contains(series.0));
         let ids: Vec<u32> = found.keys().map(|id| id.0).collect();
         let labels = self.shared.labels_of(&ids, &segments)?;
@@ -264,16 +284,17 @@ impl Select for Storage {
     }
 
     fn lists_at_once(&self, ask: &Lookup) -> Result<bool, SelectError> {
-        if !ask.selectors.iter().all(|matchers| self.finds_at_once(matchers)) {
+        if ask.selectors.len() > FEW_SELECTORS || !ask.selectors.iter().all(|matchers| self.finds_at_once(matchers)) {
             return Ok(false);
         }
-        let found = self.shared.found(&ask.selectors, ask.range)?;
+        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
         Ok(found.is_some_and(|ids| ids.len() <= FEW_SERIES && self.shared.index.has_at_hand(&ids)))
     }
 
-    fn explain(&self, matchers: &[Matcher]) -> Result<(Vec<MatcherStep>, u64), SelectError> {
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<(Vec<MatcherStep>, u64), SelectError> {
         let index = &self.shared.index;
-        let found = matchers.iter().map(|matcher| Ok((matcher, index.find(std::slice::from_ref(matcher))?.len())));
+        let alone = |matcher| index.find_unless(std::slice::from_ref(matcher), interrupt);
+        let found = matchers.iter().map(|matcher| Ok((matcher, alone(matcher)?.len())));
         let found = found.collect::<Result<Vec<_>, SelectError>>()?;
         let series = |matcher: &Matcher| found.iter().find(|(m, _)| *m == matcher).map_or(0, |(_, series)| *series);
         let step = |m: &Matcher| MatcherStep { matcher: m.to_string(), path: path(m), series: series(m) };
@@ -283,12 +304,15 @@ impl Select for Storage {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+
     use super::*;
     use crate::{
         model::MatchOp,
         seams::{
             append::{Append, Batch, FloatSample},
             env::{SimDisk, TestClock},
+            interrupt::{Never, fake::After},
         },
         storage::{StorageOptions, Threads},
     };
@@ -306,6 +330,44 @@ mod tests {
             batch.floats.push(FloatSample { series, time: 0, value: 1.0, start: 0 });
         }
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
+    }
+
+    #[test]
+    fn every_search_heeds_who_interrupts_it_in_memory_and_on_disk() {
+        let storage = open(&SimDisk::new());
+        write(&storage, "interrupted", 2_000);
+        let matcher = |op, name, value| vec![Matcher::new(op, name, value).unwrap()];
+        let slow = || matcher(MatchOp::Regex, "i", ".*[13579].*[02468].*[13579]");
+        for flushed in [false, true] {
+            if flushed {
+                storage.flush().unwrap();
+            }
+            let heeds = |what: &str, search: &dyn Fn(Arc<dyn Interrupt>) -> Result<usize, SelectError>| {
+                assert!(search(Arc::new(Never)).is_ok(), "{what}, flushed: {flushed}");
+                for checks in [0, 1, 2] {
+                    let interrupt = Arc::new(After(AtomicUsize::new(checks)));
+                    let ended = search(interrupt.clone());
+                    let left = interrupt.0.load(Ordering::Relaxed);
+                    assert!(matches!(ended, Err(SelectError::Interrupted(_))), "{what} after {checks}: {ended:?}");
+                    assert_eq!(left, 0, "{what}, flushed: {flushed}");
+                }
+            };
+            let ask = |selectors: Vec<Vec<Matcher>>, interrupt| Lookup { interrupt, ..Lookup::all(selectors) };
+            let some = |interrupt| ask(vec![slow(), slow(), slow()], interrupt);
+            heeds("series", &|interrupt| Ok(Select::series(&storage, &some(interrupt))?.items.len()));
+            heeds("names", &|interrupt| Ok(storage.label_names(&some(interrupt))?.items.len()));
+            heeds("values", &|interrupt| Ok(storage.label_values("i", &some(interrupt))?.items.len()));
+            heeds("exemplars", &|interrupt| {
+                Ok(Select::exemplars(&storage, &[slow(), slow(), slow()], TimeRange::ALL, &*interrupt)?.len())
+            });
+            heeds("explaining", &|interrupt| {
+                Ok(Select::explain(&storage, &[slow(), slow(), slow()].concat(), &*interrupt)?.0.len())
+            });
+            heeds("selecting", &|interrupt| {
+                let hints = SelectHints { interrupt: Some(interrupt), ..SelectHints::default() };
+                Ok(storage.select(&[slow(), slow(), slow()].concat(), TimeRange::ALL, &hints)?.len())
+            });
+        }
     }
 
     #[test]

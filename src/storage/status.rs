@@ -14,6 +14,7 @@ use crate::{
     model::TimeRange,
     seams::{
         detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
+        interrupt::Interrupt,
         select::SelectError,
         status::{Cardinality, MemoryPart, Status, StoreStatus},
     },
@@ -116,7 +117,7 @@ impl Status for Storage {
         }
     }
 
-    fn cardinality(&self, limit: usize) -> Result<Cardinality, SelectError> {
-        Ok(self.shared.index.cardinality(limit)?)
+    fn cardinality(&self, limit: usize, interrupt: &dyn Interrupt) -> Result<Cardinality, SelectError> {
+        Ok(self.shared.index.cardinality(limit, interrupt)?)
     }
 }

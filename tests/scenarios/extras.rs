@@ -7,6 +7,7 @@ use vctsdb::{
     seams::{
         append::{Append, AppendError, Batch, FloatSample},
         env::{Cut, Disk, Op, SimDisk},
+        interrupt::Never,
         select::Select,
         status::Status,
     },
@@ -45,7 +46,7 @@ fn metadata(round: i64) -> Metadata {
 /// The exemplars of every round, by round, as the store has them: how many series have each.
 fn found(storage: &Storage) -> Vec<usize> {
     let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
-    let answer = storage.exemplars(&[all], TimeRange::ALL).unwrap();
+    let answer = storage.exemplars(&[all], TimeRange::ALL, &Never).unwrap();
     (0..REQUESTS)
         .map(|round| answer.iter().map(|(_, list)| list.iter().filter(|e| **e == exemplar(round)).count()).sum())
         .collect()
@@ -205,7 +206,8 @@ fn a_log_of_exemplars_and_metadata_alone_stays_short() {
     drop(storage);
     let storage = open(&disk.restart(Cut::LOST));
     let all = vec![Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
-    let kept: usize = storage.exemplars(&[all], TimeRange::ALL).unwrap().iter().map(|(_, list)| list.len()).sum();
+    let kept: usize =
+        storage.exemplars(&[all], TimeRange::ALL, &Never).unwrap().iter().map(|(_, list)| list.len()).sum();
     assert_eq!((kept, storage.metadata(None).len()), (2_001, 32));
 }
 

@@ -9,10 +9,7 @@ use vctsdb::{
         Cancel, Engine, EngineOptions, Features, MatrixSeries, Query, QueryAnswer, QueryError, ResultCache,
         Value as Answer,
     },
-    seams::{
-        admin::Admin,
-        env::{SimDisk, TestClock},
-    },
+    seams::env::{SimDisk, TestClock},
     storage::{Storage, StorageOptions},
 };
 
@@ -141,7 +138,7 @@ proptest! {
                 Act::Delete(number, from, to) => {
                     let labels = series(number);
                     let matchers = labels.iter().map(|(n, v)| matcher(n, v)).collect();
-                    Admin::delete(&storage, &[matchers], TimeRange::new(from, to), false).unwrap();
+                    storage.delete(&[matchers], TimeRange::new(from, to), false).unwrap();
                 }
                 Act::Flush => storage.flush().unwrap(),
                 Act::Compact => storage.compact().unwrap(),
@@ -201,7 +198,7 @@ fn what_is_deleted_leaves_kept_answers_too() {
     let query = range("metric_0", 600_000, 3_000_000);
     let (before, ..) = desk.ask(&storage, &query).unwrap();
     let selector = vec![matcher("__name__", "metric_0")];
-    Admin::delete(&storage, &[selector], TimeRange::new(2_500_000, 2_600_000), false).unwrap();
+    storage.delete(&[selector], TimeRange::new(2_500_000, 2_600_000), false).unwrap();
     let (after, _, reused) = desk.ask(&storage, &query).unwrap();
     assert_ne!(bits(&before), bits(&after));
     assert_eq!(bits(&after), bits(&desk.plain(&storage, &query).unwrap().value));

@@ -40,7 +40,7 @@ use self::{
 use super::{
     IndexError,
     pair::{self, Pair, SEPARATOR},
-    part::{Part, PostingsVisitor, ValueVisitor},
+    part::{Part, PostingsVisitor, Step, ValueVisitor},
     postings::Postings,
     query,
 };
@@ -384,11 +384,12 @@ impl Part for Segment {
         Ok(())
     }
 
-    fn select(&self, matcher: &Matcher, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
+    fn select(&self, matcher: &Matcher, step: &mut Step<'_>, take: &mut PostingsVisitor<'_>) -> Result<(), IndexError> {
         let mut looked_at = 0;
         let mut few = |matcher: &Matcher, take: &mut PostingsVisitor<'_>, most: usize| {
             self.scan(matcher.name(), matcher.prefix(), &mut |value, postings| {
                 looked_at += 1;
+                step()?;
                 if matcher.selects(value) {
                     take(postings)?;
                 }

@@ -94,7 +94,12 @@ pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<Ha
             Some(set) => set,
             None => {
                 let step = if grid.instant { 0 } else { grid.step };
-                let hints = SelectHints { step, function: function.to_owned(), sorted: None };
+                let hints = SelectHints {
+                    step,
+                    function: function.to_owned(),
+                    sorted: None,
+                    interrupt: Some(cx.budget.interrupt()),
+                };
                 let set = cx.select.select(&select.matchers, range, &hints)?;
                 cx.memo.keep_set(&select.matchers, range, &set);
                 set

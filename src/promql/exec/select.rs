@@ -31,7 +31,12 @@ pub(super) fn find(
     let set = match known {
         Some(set) => set,
         None => {
-            let hints = SelectHints { step, function: function.to_owned(), sorted: None };
+            let hints = SelectHints {
+                step,
+                function: function.to_owned(),
+                sorted: None,
+                interrupt: Some(cx.budget.interrupt()),
+            };
             cx.select.select(&select.matchers, range, &hints)?
         }
     };

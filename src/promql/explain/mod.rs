@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     model::TimeRange,
-    seams::select::{MatcherStep, Select},
+    seams::{
+        interrupt::Interrupt,
+        select::{MatcherStep, Select},
+    },
 };
 use estimate::Estimator;
 
@@ -116,20 +119,20 @@ impl Known<'_> {
         self.estimator().flow(node, grid).peak().ceil() as u64
     }
 
-    /// The plan as steps; how series are found is asked of `select`.
+    /// The plan as steps; how series are found is asked of `select`, unless that is interrupted.
     pub(super) fn steps(
         &self,
         node: &Node,
         grid: Grid,
         text: &str,
-        select: &dyn Select,
+        (select, interrupt): (&dyn Select, &dyn Interrupt),
         account: &Account,
     ) -> Result<Step, QueryError> {
         let mut ranges = HashMap::new();
         asked(node, grid, self.lookback, &mut |ask| {
             ranges.insert(std::ptr::from_ref(ask.select).addr(), ask.range);
         });
-        let explainer = Explainer { estimator: self.estimator(), ranges, text, select, account };
+        let explainer = Explainer { estimator: self.estimator(), ranges, text, select, interrupt, account };
         Ok(explainer.step(node, &grid)?.0)
     }
 }
@@ -139,6 +142,7 @@ struct Explainer<'a> {
     ranges: HashMap<usize, TimeRange>,
     text: &'a str,
     select: &'a dyn Select,
+    interrupt: &'a dyn Interrupt,
     account: &'a Account,
 }
 
@@ -157,7 +161,7 @@ impl Explainer<'_> {
                 let address = std::ptr::from_ref(select).addr();
                 let selected = self.ranges.get(&address).map(|range| {
                     let found = self.estimator.found(select);
-                    let (index, of) = self.select.explain(&select.matchers)?;
+                    let (index, of) = self.select.explain(&select.matchers, self.interrupt)?;
                     Ok::<_, QueryError>(Selected {
                         index,
                         range: *range,

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::{
     model::{Exemplar, Matcher, Metadata, TimeRange},
-    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    seams::{
+        interrupt::Interrupt,
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    },
 };
 
 /// A store that counts how often the samples of a series are read.
@@ -46,8 +49,9 @@ impl Select for Counting {
         &self,
         selectors: &[Vec<Matcher>],
         range: TimeRange,
+        interrupt: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.data.exemplars(selectors, range)
+        self.data.exemplars(selectors, range, interrupt)
     }
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

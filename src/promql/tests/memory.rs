@@ -3,7 +3,10 @@
 use super::{allocations::most, *};
 use crate::{
     model::{BucketCounts, BucketSpan, Exemplar, Matcher, Metadata, ResetHint, TimeRange},
-    seams::select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    seams::{
+        interrupt::Interrupt,
+        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+    },
 };
 
 /// One series whose label `a` has 16 bytes.
@@ -131,7 +134,12 @@ impl Select for Fleet {
         Ok(Limited { items: Vec::new(), truncated: false })
     }
 
-    fn exemplars(&self, _: &[Vec<Matcher>], _: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+    fn exemplars(
+        &self,
+        _: &[Vec<Matcher>],
+        _: TimeRange,
+        _: &dyn Interrupt,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
         Ok(Vec::new())
     }
 

@@ -25,6 +25,7 @@ use super::SnappyError;
 use crate::{
     model::{Labels, MatcherError, SeriesBuf},
     seams::{
+        interrupt::Interrupted,
         room::{ITEM_BYTES, Room},
         select::{Select, SelectError},
     },
@@ -65,6 +66,9 @@ pub enum ReadError {
     /// The client is gone; there is nobody to answer.
     #[error("the client hung up")]
     Closed,
+    /// It took too long, or the client is gone (503).
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl From<SelectError> for ReadError {
@@ -72,6 +76,7 @@ impl From<SelectError> for ReadError {
         match error {
             SelectError::Limit(why) => Self::Limit(why),
             SelectError::Storage(_) => Self::Storage(error.to_string()),
+            SelectError::Interrupted(interrupted) => Self::Interrupted(interrupted),
         }
     }
 }

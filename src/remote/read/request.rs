@@ -1,5 +1,7 @@
 //! From a body to compiled queries.
 
+use std::sync::Arc;
+
 use prost::Message;
 
 use super::ReadError;
@@ -10,7 +12,7 @@ use crate::{
         snappy,
         wire::{Fields, Value, WireError},
     },
-    seams::{room::Room, select::SelectHints},
+    seams::{interrupt::Interrupt, room::Room, select::SelectHints},
 };
 
 /// Clients ask one query a request; more than this are no honest request.
@@ -86,6 +88,13 @@ pub struct ReadRequest {
 }
 
 impl ReadRequest {
+    /// Lets `interrupt` end the search for series.
+    pub fn interrupt_by(&mut self, interrupt: &Arc<dyn Interrupt>) {
+        for query in &mut self.queries {
+            query.hints.interrupt = Some(Arc::clone(interrupt));
+        }
+    }
+
     /// Answers as a server whose every series carries `labels`, though none is stored with them.
     ///
     /// As Prometheus does: a matcher that asks for an external label's value asks for series without that label of
@@ -177,7 +186,7 @@ fn query(query: v1::Query, room: &dyn Room) -> Result<Query, ReadError> {
     Ok(Query {
         range: narrowed(asked, TimeRange::new(hints.start_ms, hints.end_ms)),
         matchers: query.matchers.into_iter().map(|asked| matcher(asked, room)).collect::<Result<_, _>>()?,
-        hints: SelectHints { step: hints.step_ms, function: hints.func, sorted: None },
+        hints: SelectHints { step: hints.step_ms, function: hints.func, ..SelectHints::default() },
     })
 }
 
@@ -256,7 +265,10 @@ mod tests {
         let hints = v1::ReadHints { step_ms: 15, func: "rate".into(), ..Default::default() };
         let query = v1::Query { hints: Some(hints), ..Default::default() };
         let request = decode_message(&v1::ReadRequest { queries: vec![query], ..Default::default() }).unwrap();
-        assert_eq!(request.queries[0].hints, SelectHints { step: 15, function: "rate".into(), sorted: None });
+        assert_eq!(
+            request.queries[0].hints,
+            SelectHints { step: 15, function: "rate".into(), ..SelectHints::default() }
+        );
     }
 
     #[test]

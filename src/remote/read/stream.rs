@@ -100,6 +100,7 @@ mod tests {
     use crate::{
         model::{Exemplar, Matcher, Metadata, SeriesBuf, TimeRange},
         seams::{
+            interrupt::Interrupt,
             room::Endless,
             select::{Limited, Lookup, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         },
@@ -263,8 +264,13 @@ mod tests {
         fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
             self.0.label_values(name, ask)
         }
-        fn exemplars(&self, s: &[Vec<Matcher>], r: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-            self.0.exemplars(s, r)
+        fn exemplars(
+            &self,
+            s: &[Vec<Matcher>],
+            r: TimeRange,
+            i: &dyn Interrupt,
+        ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+            self.0.exemplars(s, r, i)
         }
         fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
             self.0.metadata(family)

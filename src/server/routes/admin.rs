@@ -18,19 +18,22 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
     let room = state.engine.room();
-    let selectors = selectors(&params, &*room, invalid)?;
     let range = time_range(&params)?;
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));
     }
     let dry_run = params.switch("dry_run")?;
     let stores = state.stores()?.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let deleted = blocking(pass, move || {
-        let _selectors_until_now = room;
-        Ok(stores.admin.delete(&selectors, range, dry_run)?)
-    })
-    .await?;
+    let patience = state.patience();
+    let pass = state.lookups.enter(patience.left()).await?;
+    // What is deleted is to be told, so nobody hurries this beyond the moment when it is decided.
+    let _stop_with_client = patience.stop_with_client();
+    let interrupt = patience.interrupt();
+    let delete = move || {
+        let selectors = selectors(&params, &*room, invalid, &*interrupt)?;
+        Ok(stores.admin.delete(&selectors, range, dry_run, &*interrupt)?)
+    };
+    let deleted = blocking(pass, delete).await?;
     if dry_run {
         return Ok(success_json(&json!({"series": deleted.series, "samples": deleted.samples})));
     }

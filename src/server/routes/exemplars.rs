@@ -1,9 +1,12 @@
 //! `/api/v1/query_exemplars`: exemplars of all series that an expression selects.
 
+use std::sync::Arc;
+
 use super::selectors::time_range;
 use crate::{
     model::{Exemplar, Labels, Matcher},
     promql::{Features, parse_with},
+    seams::interrupt::Interrupt,
     server::{
         Response, State,
         envelope::{Array, Remarks, success},
@@ -12,7 +15,6 @@ use crate::{
         label_writer::LabelWriter,
         params::Params,
         respond,
-        work::blocking,
     },
 };
 
@@ -22,19 +24,17 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
     if range.end < range.start {
         return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
     }
-    let room = state.engine.room();
-    let expr = parse_with(params.get("query"), Features::ALL, &|bytes| room.take(bytes))?;
-    let selectors: Vec<Vec<Matcher>> = expr.selectors().into_iter().map(|selector| selector.matchers.clone()).collect();
-    if selectors.is_empty() {
+    let (room, stores) = (state.engine.room(), state.stores()?.clone());
+    let find = move |interrupt: &Arc<dyn Interrupt>| {
+        let expr = parse_with(params.get("query"), Features::ALL, &|bytes| room.take(bytes))?;
+        let selectors: Vec<Vec<Matcher>> =
+            expr.selectors().into_iter().map(|selector| selector.matchers.clone()).collect();
+        let asked = !selectors.is_empty();
+        Ok(if asked { Some(stores.select.exemplars(&selectors, range, &**interrupt)?) } else { None })
+    };
+    let Some(found) = state.patience().run(&state.lookups, find).await? else {
         return Ok(respond::no_content());
-    }
-    let stores = state.stores()?.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let found = blocking(pass, move || {
-        let _selectors_until_now = room;
-        Ok(stores.select.exemplars(&selectors, range)?)
-    })
-    .await?;
+    };
     let mut labels = LabelWriter::new();
     let write = move |out: &mut Vec<u8>, item: (Labels, Vec<Exemplar>)| write(out, &item, &mut labels);
     Ok(success(Array::new(found, write), &Remarks::default()))

@@ -16,7 +16,7 @@ use crate::{
         error::ApiError,
         metrics,
         params::Params,
-        work::{CancelOnDrop, blocking},
+        work::{CancelOnDrop, blocking, in_time},
     },
 };
 
@@ -63,14 +63,14 @@ async fn evaluate(
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
     let engine = state.engine.clone();
-    blocking(pass, move || {
+    let explain = move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
         let explained = engine.explain(&*stores.select, &question.query(left, false), analyze, &cancel);
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
-    })
-    .await
+    };
+    in_time(left, blocking(pass, explain)).await
 }
 
 fn told(explained: &Explained, max_samples: u64) -> Value {

@@ -13,6 +13,7 @@ use super::selectors::{invalid, selectors};
 use crate::{
     model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
     seams::{
+        interrupt::{Interrupt, Ticks},
         room::{ITEM_BYTES, Room},
         select::{Select, SelectHints},
     },
@@ -23,7 +24,6 @@ use crate::{
         json,
         params::Params,
         respond,
-        work::blocking,
     },
 };
 
@@ -62,15 +62,17 @@ type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
 /// The newest samples of all series that `match[]` selects.
 pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Result<Response, ApiError> {
     let room = state.engine.room();
-    let selectors = selectors(&params, &*room, invalid)?;
     let stores = state.stores()?.clone();
     let options = state.engine.options();
     let now = state.clock.now();
     let range = TimeRange::new(now.saturating_sub(options.lookback).saturating_add(1), now);
     let external = state.options.external_labels.clone();
     let taken = Arc::clone(&room);
-    let pass = state.lookups.enter(options.timeout).await?;
-    let rows = blocking(pass, move || gather(&*stores.select, &selectors, range, &*taken, &external)).await?;
+    let gather = move |interrupt: &Arc<dyn Interrupt>| {
+        let selectors = selectors(&params, &*taken, invalid, &**interrupt)?;
+        gather(&*stores.select, &selectors, range, &*taken, &external, interrupt)
+    };
+    let rows = state.patience().run(&state.lookups, gather).await?;
     let text = Text { rows: rows.into_iter(), names, family: String::new(), _room: room };
     let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
     Ok(respond::typed(content_type, Body::Source(Box::new(text))))
@@ -82,12 +84,16 @@ fn gather(
     range: TimeRange,
     room: &dyn Room,
     external: &Labels,
+    interrupt: &Arc<dyn Interrupt>,
 ) -> Result<Rows, ApiError> {
     let mut rows = Rows::new();
     let mut samples = SeriesBuf::default();
+    let ticks = Ticks::of(&**interrupt);
     for matchers in selectors {
-        let set = select.select(matchers, range, &SelectHints::default())?;
+        let hints = SelectHints { interrupt: Some(Arc::clone(interrupt)), ..SelectHints::default() };
+        let set = select.select(matchers, range, &hints)?;
         for i in 0..set.len() {
+            ticks.tick()?;
             set.read(i, &mut samples)?;
             let Some((time, newest)) = newest(&samples) else { continue };
             let labels = set.labels(i)?;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use super::selectors::{invalid, selectors, time_range};
+use super::selectors::{are_few, invalid, selectors, time_range};
 use crate::{
     model::Labels,
-    seams::select::{Limited, Lookup, Select, SelectError},
+    seams::{
+        interrupt::Interrupt,
+        select::{Limited, Lookup, Select, SelectError},
+    },
     server::{
         Response, State,
         envelope::{Array, Remarks, success},
@@ -13,7 +16,7 @@ use crate::{
         json,
         label_writer::LabelWriter,
         params::{Params, decode},
-        work::{at_once, blocking},
+        work::at_once,
     },
 };
 
@@ -21,25 +24,37 @@ use crate::{
 /// the client has taken it. Where it takes next to no time, as `quick` tells, it is made on this thread: that takes less
 /// than handing it over. `fault` is how a selector is refused.
 async fn list<T: Send + 'static>(
-    params: &Params,
+    params: Params,
     state: &State,
     fault: fn(String) -> ApiError,
     quick: impl FnOnce(&dyn Select, &Lookup) -> Result<bool, SelectError>,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
     mut write: impl FnMut(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let (limit, range) = (params.limit()?, time_range(params)?);
-    let room = state.engine.room();
-    let selectors = selectors(params, &*room, fault)?;
-    let stores = state.stores()?.clone();
-    let ask = Lookup { selectors, range, limit, room: Arc::clone(&room) };
-    let found = if range.start > range.end {
-        Limited { items: Vec::new(), truncated: false }
+    let patience = state.patience();
+    let (limit, range) = (params.limit()?, time_range(&params)?);
+    let (room, stores) = (state.engine.room(), state.stores()?.clone());
+    let asked = {
+        let room = Arc::clone(&room);
+        move |params: &Params, interrupt: &Arc<dyn Interrupt>| {
+            let selectors = selectors(params, &*room, fault, &**interrupt)?;
+            Ok::<_, ApiError>(Lookup { selectors, range, limit, room, interrupt: Arc::clone(interrupt) })
+        }
+    };
+    let nothing = || Limited { items: Vec::new(), truncated: false };
+    let find = move |select: &dyn Select, ask: &Lookup| {
+        if range.start > range.end { Ok(nothing()) } else { Ok(find(select, ask)?) }
+    };
+    let pass = state.lookups.enter(patience.left()).await?;
+    let found = if are_few(&params) {
+        let ask = asked(&params, &patience.interrupt())?;
+        if at_once(|| Ok(quick(&*stores.select, &ask)?))? {
+            at_once(|| find(&*stores.select, &ask))?
+        } else {
+            patience.finish(pass, move |_| find(&*stores.select, &ask)).await?
+        }
     } else {
-        let pass = state.lookups.enter(state.engine.options().timeout).await?;
-        let here = at_once(|| Ok(quick(&*stores.select, &ask)?))?;
-        let job = move || Ok(find(&*stores.select, &ask)?);
-        if here { at_once(job)? } else { blocking(pass, job).await? }
+        patience.finish(pass, move |interrupt| find(&*stores.select, &asked(&params, interrupt)?)).await?
     };
     let remarks = Remarks::default().truncated(found.truncated);
     let write = move |out: &mut Vec<u8>, item: T| {
@@ -58,14 +73,14 @@ fn few_pairs(select: &dyn Select, _: &Lookup) -> Result<bool, SelectError> {
 pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
     // Prometheus names the parameter only where series are asked for.
     let find = |select: &dyn Select, ask: &Lookup| select.label_names(ask);
-    list(&params, state, ApiError::BadData, few_pairs, find, |out, text| json::string(out, text)).await
+    list(params, state, ApiError::BadData, few_pairs, find, |out, text| json::string(out, text)).await
 }
 
 /// Values of the label whose encoded name is `name`.
 pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<Response, ApiError> {
     let name = unescape(decode(name.as_bytes(), false)?);
     list(
-        &params,
+        params,
         state,
         ApiError::BadData,
         few_pairs,
@@ -82,8 +97,7 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     }
     let mut writer = LabelWriter::new();
     let write = move |out: &mut Vec<u8>, labels: &Labels| writer.write(out, labels);
-    list(&params, state, invalid, |select, ask| select.lists_at_once(ask), |select, ask| select.series(ask), write)
-        .await
+    list(params, state, invalid, |select, ask| select.lists_at_once(ask), |select, ask| select.series(ask), write).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.

@@ -8,7 +8,9 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    promql::{Answered, Cancel, Engine, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Value, prettify},
+    promql::{
+        Answered, Cancel, Engine, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Value, ast::Expr, prettify,
+    },
     server::{
         Response, State,
         asker::Asker,
@@ -22,7 +24,7 @@ use crate::{
         state::Stores,
         tree::tree,
         watch::Watched,
-        work::{CancelOnDrop, at_once, blocking},
+        work::{CancelOnDrop, at_once, blocking, in_time},
     },
 };
 
@@ -62,17 +64,23 @@ pub(crate) async fn range(params: Params, client: Client, state: &State) -> Resu
 }
 
 /// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
-pub(crate) fn format(params: &Params, state: &State) -> Result<Response, ApiError> {
-    let room = state.engine.room();
-    let expr = state.engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
-    Ok(success_json(&serde_json::Value::from(prettify(&expr))))
+pub(crate) async fn format(params: Params, state: &State) -> Result<Response, ApiError> {
+    said_again(params, state, |expr| success_json(&serde_json::Value::from(prettify(expr)))).await
 }
 
 /// `/api/v1/parse_query`: its syntax tree.
-pub(crate) fn parsed(params: &Params, state: &State) -> Result<Response, ApiError> {
-    let room = state.engine.room();
-    let expr = state.engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
-    Ok(success_raw(&tree(&expr)))
+pub(crate) async fn parsed(params: Params, state: &State) -> Result<Response, ApiError> {
+    said_again(params, state, |expr| success_raw(&tree(expr))).await
+}
+
+/// Answers what `say` makes of the expression.
+async fn said_again(params: Params, state: &State, say: fn(&Expr) -> Response) -> Result<Response, ApiError> {
+    let (room, engine, length) = (state.engine.room(), Arc::clone(&state.engine), params.get("query").len());
+    let read = move || {
+        let expr = engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
+        Ok(say(&expr))
+    };
+    if length <= MAX_BRIEF_BYTES { at_once(read) } else { state.patience().run(&state.lookups, move |_| read()).await }
 }
 
 impl Question {
@@ -212,7 +220,7 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
     }
     let job = Job::new(&question, state, &stores, waited);
     let _stop_with_client = CancelOnDrop(job.cancel.clone());
-    let evaluated = blocking(pass, move || Ok(job.run(false))).await?;
+    let evaluated = in_time(allowed.saturating_sub(waited), blocking(pass, move || Ok(job.run(false)))).await?;
     evaluated.ok_or_else(|| QueryError::NotBrief.into())
 }
 

@@ -1,6 +1,9 @@
 //! `/api/v1/read`: remote read, as one message or as a stream of chunks.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use hyper::{
     Request, StatusCode,
@@ -11,11 +14,13 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     model::MatcherError,
-    promql::Cancel,
     remote::read::{
         ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, inflated_len, samples,
     },
-    seams::room::Room,
+    seams::{
+        interrupt::{Interrupt, Interrupted},
+        room::Room,
+    },
     server::{
         Response, State, Stores,
         body::{Body, Piece},
@@ -25,7 +30,7 @@ use crate::{
         receive::Received,
         respond,
         room::Share,
-        work::{self, CancelOnDrop, Pass, blocking},
+        work::{self, Pass, Patience},
     },
 };
 
@@ -42,52 +47,79 @@ const FRAMES_AHEAD: usize = 2;
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
     let Received { bytes: body, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
-    let patience = state.engine.options().timeout;
+    let patience = state.patience();
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
     let inflated = inflated_len(&body, &limits).map_err(refusal)?;
     share.grow((body.len() + 3 * inflated) as u64).await?;
     let room = state.engine.room();
-    let request = decode(&body, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
+    let mut request =
+        decode(&body, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
     share.shrink(2 * inflated as u64);
-    let pass = state.remote_reads.enter(patience).await?;
+    let pass = state.remote_reads.enter(patience.left()).await?;
     match request.response_type {
         ResponseType::Samples => {
             metrics::READS.with_label_values(&["samples"]).inc();
-            let whole = state.whole_reads.enter(patience).await?;
-            let cancel = Cancel::default();
-            let _cancel = CancelOnDrop(cancel.clone());
-            let job = move || {
-                let (_whole, _request) = (whole, (share, room));
-                samples(&request, &*stores.select, &|| !cancel.is_canceled(), &limits).map_err(refusal)
+            let whole = state.whole_reads.enter(patience.left()).await?;
+            let job = move |interrupt: &Arc<dyn Interrupt>| {
+                request.interrupt_by(interrupt);
+                let (_whole, _request_until_now) = (whole, (room, share));
+                let goes_on = || interrupt.check().is_ok();
+                let answer = samples(&request, &*stores.select, &goes_on, &limits);
+                // Why it was given up is known here.
+                interrupt.check()?;
+                answer.map_err(refusal)
             };
-            let answer = blocking(pass, job).await?;
+            let answer = patience.finish(pass, job).await?;
             let mut response = respond::typed("application/x-protobuf", answer);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
             Ok(response)
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, room, (pass, share)).await
+            stream(request, stores, room, (pass, share), &patience).await
         }
+    }
+}
+
+/// What ends a stream: that nobody takes its frames any more, and until the first of them, for which the client waits, that its
+/// time is over. From then on the client sets the pace.
+#[derive(Debug)]
+struct Pace {
+    frames: mpsc::Sender<Piece>,
+    until: Arc<dyn Interrupt>,
+    begun: AtomicBool,
+}
+
+impl Interrupt for Pace {
+    fn check(&self) -> Result<(), Interrupted> {
+        if self.frames.is_closed() {
+            return Err(Interrupted::Canceled);
+        }
+        if self.begun.load(Ordering::Relaxed) { Ok(()) } else { self.until.check() }
     }
 }
 
 /// Begins a stream. What fails before its first frame still gets a proper answer; what fails later breaks it off.
 async fn stream(
-    request: ReadRequest,
+    mut request: ReadRequest,
     stores: Stores,
     room: Arc<dyn Room>,
     held: (Pass, Share),
+    patience: &Patience,
 ) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
+    let pace = Arc::new(Pace { frames: frames.clone(), until: patience.interrupt(), begun: AtomicBool::new(false) });
+    let interrupt: Arc<dyn Interrupt> = pace.clone();
+    request.interrupt_by(&interrupt);
     work::hand_over(move || {
         // The place, and the memory of the request, are taken until the last frame is on its way.
         let _held = held;
         let mut begin = Some(begin);
-        let result = chunks(&request, &*stores.select, &|| !frames.is_closed(), &room, &mut |frame| {
+        let result = chunks(&request, &*stores.select, &|| interrupt.check().is_ok(), &room, &mut |frame| {
             if let Some(begin) = begin.take() {
+                pace.begun.store(true, Ordering::Relaxed);
                 begin.send(Ok(())).map_err(|_| SinkClosed)?;
             }
             frames.blocking_send(Piece::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
@@ -101,12 +133,13 @@ async fn stream(
             (Err(error), Some(begin)) => {
                 let _ = begin.send(Err(error));
             }
-            (Err(ReadError::Closed), None) => {}
+            (Err(ReadError::Closed | ReadError::Interrupted(_)), None) => {}
             // Without an end the connection is aborted: the client must not take this for all there is.
             (Err(error), None) => tracing::error!(%error, "a streamed remote read broke off"),
         }
     })?;
-    match begun.await {
+    let begun = tokio::time::timeout(patience.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
+    match begun {
         Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, Body::Channel(Some(receiver)))),
         Ok(Err(error)) => Err(refusal(error)),
         Err(_) => Err(ApiError::Plain(
@@ -128,6 +161,7 @@ fn refusal(error: ReadError) -> ApiError {
         | ReadError::Limit(_) => StatusCode::BAD_REQUEST,
         // Nobody is left to hear it.
         ReadError::Closed => StatusCode::INTERNAL_SERVER_ERROR,
+        ReadError::Interrupted(_) => StatusCode::SERVICE_UNAVAILABLE,
         ReadError::Storage(_) => {
             tracing::error!(%error, "a remote read failed");
             StatusCode::INTERNAL_SERVER_ERROR

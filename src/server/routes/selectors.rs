@@ -3,9 +3,13 @@
 use crate::{
     model::{Matcher, TimeRange},
     promql::{QueryError, parse_selector},
-    seams::room::Room,
+    seams::{interrupt::Interrupt, room::Room},
     server::{error::ApiError, params::Params},
 };
+
+/// Reading so many selectors with so many bytes all together takes next to no time.
+const FEW: usize = 8;
+const SHORT: usize = 1 << 10;
 
 /// What selectors are called as a parameter.
 const NAME: &str = "match[]";
@@ -16,8 +20,18 @@ pub(crate) fn selectors(
     params: &Params,
     room: &dyn Room,
     fault: fn(String) -> ApiError,
+    interrupt: &dyn Interrupt,
 ) -> Result<Vec<Vec<Matcher>>, ApiError> {
-    params.all(NAME).map(|text| selector(text, room, fault)).collect()
+    let one = |text| {
+        interrupt.check()?;
+        selector(text, room, fault)
+    };
+    params.all(NAME).map(one).collect()
+}
+
+/// Whether there are so few, and so short ones, that reading them takes next to no time.
+pub(crate) fn are_few(params: &Params) -> bool {
+    params.all(NAME).count() <= FEW && params.all(NAME).map(str::len).sum::<usize>() <= SHORT
 }
 
 /// What is wrong with a selector, and that it is one.

@@ -2,7 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::server::{Response, State, envelope::success_json, error::ApiError, params::Params, work::blocking};
+use std::sync::Arc;
+
+use crate::{
+    seams::interrupt::Interrupt,
+    server::{Response, State, envelope::success_json, error::ApiError, params::Params},
+};
 
 /// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
 /// use; our own version is in `revision`.
@@ -111,9 +116,10 @@ pub(crate) async fn tsdb(params: Params, state: &State) -> Result<Response, ApiE
         },
     };
     let stores = state.stores()?.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let (status, heaviest) =
-        blocking(pass, move || Ok((stores.status.status(), stores.status.cardinality(names)?))).await?;
+    let look = move |interrupt: &Arc<dyn Interrupt>| {
+        Ok((stores.status.status(), stores.status.cardinality(names, &**interrupt)?))
+    };
+    let (status, heaviest) = state.patience().run(&state.lookups, look).await?;
     let list = |items: Vec<(String, u64)>| -> Vec<Value> {
         items.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
     };

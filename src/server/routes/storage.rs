@@ -8,14 +8,13 @@ use crate::{
         detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
         status::MemoryPart,
     },
-    server::{Response, State, envelope::success_json, error::ApiError, work::blocking},
+    server::{Response, State, envelope::success_json, error::ApiError},
 };
 
 /// Everything there is to see.
 pub(crate) async fn storage(state: &State) -> Result<Response, ApiError> {
     let status = state.stores()?.status.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let detail = blocking(pass, move || Ok(status.detail())).await?;
+    let detail = state.patience().run(&state.lookups, move |_| Ok(status.detail())).await?;
     let mut shown = shown(&detail);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("memory".to_owned(), memory(state, detail.memory));

@@ -18,6 +18,7 @@ use crate::{
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
     seams::{
         changes::fake::Restless,
+        interrupt::Interrupt,
         select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
@@ -141,8 +142,13 @@ impl Select for Slow {
         self.series.label_values(name, ask)
     }
 
-    fn exemplars(&self, s: &[Vec<Matcher>], range: TimeRange) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.series.exemplars(s, range)
+    fn exemplars(
+        &self,
+        s: &[Vec<Matcher>],
+        range: TimeRange,
+        i: &dyn Interrupt,
+    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+        self.series.exemplars(s, range, i)
     }
 
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {

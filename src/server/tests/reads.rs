@@ -21,6 +21,7 @@ use crate::{
     remote::proto::v1::{LabelMatcher, Query, ReadRequest, ReadResponse},
     seams::{
         changes::fake::Restless,
+        interrupt::Interrupt,
         select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
         status::fake::FixedStatus,
     },
@@ -125,6 +126,7 @@ impl Select for FailsLater {
         &self,
         _: &[Vec<Matcher>],
         _: TimeRange,
+        _: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
         Ok(Vec::new())
     }
@@ -212,6 +214,7 @@ impl Select for Endless {
         &self,
         _: &[Vec<Matcher>],
         _: TimeRange,
+        _: &dyn Interrupt,
     ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
         Ok(Vec::new())
     }
