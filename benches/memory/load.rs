@@ -31,6 +31,7 @@ const BUCKETS: usize = 100;
 /// Lines of an import, which in plain text are some 12 MB, and of one that is compressed.
 const LINES: usize = 150_000;
 const ZIPPED_LINES: usize = 300_000;
+const IMPORT: &str = "/api/v1/import/prometheus";
 
 fn now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
@@ -174,65 +175,71 @@ fn repeat(
     Ok(())
 }
 
-/// Everything at once, for `length`.
-pub(crate) fn everything(address: &str, series: usize, length: Duration, tally: &Tally) -> Fallible<()> {
-    let (end, now) = (Instant::now() + length, now());
-    let (paths, lists) = (questions::paths(now), questions::lists(now));
-    let plain_pad = "x".repeat(40);
-    std::thread::scope(|scope| {
-        let mut clients = Vec::new();
+/// What goes on at once.
+pub(crate) struct Everything<'a> {
+    pub(crate) address: &'a str,
+    /// Series of the fleet.
+    pub(crate) series: usize,
+    pub(crate) length: Duration,
+    /// The kinds of clients; empty for all.
+    pub(crate) only: &'a [String],
+}
+
+/// A client that goes on until its time is up.
+type Client<'a> = Box<dyn FnOnce() -> Fallible<()> + Send + 'a>;
+
+impl Everything<'_> {
+    /// Lets all clients go on until the time is up.
+    pub(crate) fn go_on(&self, tally: &Tally) -> Fallible<()> {
+        let (end, now) = (Instant::now() + self.length, now());
+        let (paths, lists) = (&questions::paths(now), &questions::lists(now));
+        let (address, series) = (self.address, self.series);
+        let form = [("Content-Type", "application/x-www-form-urlencoded")];
+        let mut clients: Vec<(&str, Client<'_>)> = Vec::new();
         for client in 0..ASKERS {
-            let paths = &paths;
-            clients.push(scope.spawn(move || {
-                repeat(address, end, "questions", tally, |connection, round| {
-                    let path = &paths[(client * 4 + round) % paths.len()];
-                    let (path, query) = path.split_once('?').unwrap_or((path, ""));
-                    let form = [("Content-Type", "application/x-www-form-urlencoded")];
-                    let answer = connection.post(path, &form, query.as_bytes())?;
-                    Ok((answer.status, answer.text()))
-                })
-            }));
+            let ask = move |connection: &mut Connection, round: usize| {
+                let (path, query) = paths[(client * 4 + round) % paths.len()].split_once('?').unwrap_or_default();
+                let answer = connection.post(path, &form, query.as_bytes())?;
+                Ok((answer.status, answer.text()))
+            };
+            clients.push(("questions", Box::new(move || repeat(address, end, "questions", tally, ask))));
         }
         for client in 0..2 {
-            let lists = &lists;
-            clients.push(scope.spawn(move || {
-                repeat(address, end, "lists", tally, |connection, round| {
-                    let answer = connection.get(&lists[(client * 3 + round) % lists.len()])?;
-                    Ok((answer.status, answer.text()))
-                })
-            }));
-            clients.push(scope.spawn(move || {
-                let body = read_request(now, client == 1)?;
-                repeat(address, end, "remote reads", tally, |connection, _| {
-                    let headers = [("Content-Encoding", "snappy"), ("Content-Type", "application/x-protobuf")];
-                    let answer = connection.post("/api/v1/read", &headers, &body)?;
-                    Ok((answer.status, answer.text()))
-                })
-            }));
-            clients.push(scope.spawn(move || {
-                repeat(address, end, "writes", tally, |connection, round| {
-                    let from = series + (client * 1_000_000 + round) * PER_REQUEST;
-                    let answer = connection.remote_write(&series_from(from, PER_REQUEST, now)?)?;
-                    Ok((answer.status, answer.text()))
-                })
-            }));
+            let list = move |connection: &mut Connection, round: usize| {
+                let answer = connection.get(&lists[(client * 3 + round) % lists.len()])?;
+                Ok((answer.status, answer.text()))
+            };
+            clients.push(("lists", Box::new(move || repeat(address, end, "lists", tally, list))));
+            let body = read_request(now, client == 1)?;
+            let read = move |connection: &mut Connection, _: usize| {
+                let headers = [("Content-Encoding", "snappy"), ("Content-Type", "application/x-protobuf")];
+                let answer = connection.post("/api/v1/read", &headers, &body)?;
+                Ok((answer.status, answer.text()))
+            };
+            clients.push(("reads", Box::new(move || repeat(address, end, "remote reads", tally, read))));
+            let write = move |connection: &mut Connection, round: usize| {
+                let from = series + (client * 1_000_000 + round) * PER_REQUEST;
+                let answer = connection.remote_write(&series_from(from, PER_REQUEST, now)?)?;
+                Ok((answer.status, answer.text()))
+            };
+            clients.push(("writes", Box::new(move || repeat(address, end, "writes", tally, write))));
+            let import = move |connection: &mut Connection, round: usize| {
+                let number = client * 1_000_000 + round;
+                let answer = if client == 0 {
+                    connection.post(IMPORT, &[], &lines(number, LINES, &"x".repeat(40)))?
+                } else {
+                    let body = zipped(&lines(number, ZIPPED_LINES, ""))?;
+                    connection.post(IMPORT, &[("Content-Encoding", "gzip")], &body)?
+                };
+                std::thread::sleep(Duration::from_millis(500));
+                Ok((answer.status, answer.text()))
+            };
+            clients.push(("imports", Box::new(move || repeat(address, end, "imports", tally, import))));
         }
-        for client in 0..2 {
-            let plain_pad = &plain_pad;
-            clients.push(scope.spawn(move || {
-                repeat(address, end, "imports", tally, |connection, round| {
-                    let number = client * 1_000_000 + round;
-                    let answer = if client == 0 {
-                        connection.post("/api/v1/import/prometheus", &[], &lines(number, LINES, plain_pad))?
-                    } else {
-                        let body = zipped(&lines(number, ZIPPED_LINES, ""))?;
-                        connection.post("/api/v1/import/prometheus", &[("Content-Encoding", "gzip")], &body)?
-                    };
-                    std::thread::sleep(Duration::from_millis(500));
-                    Ok((answer.status, answer.text()))
-                })
-            }));
-        }
-        clients.into_iter().try_for_each(|client| client.join().map_err(|_| "a client panicked")?)
-    })
+        clients.retain(|(kind, _)| self.only.is_empty() || self.only.iter().any(|only| only == kind));
+        std::thread::scope(|scope| {
+            let going: Vec<_> = clients.into_iter().map(|(_, client)| scope.spawn(client)).collect();
+            going.into_iter().try_for_each(|client| client.join().map_err(|_| "a client panicked")?)
+        })
+    }
 }

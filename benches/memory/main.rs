@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! cargo bench --bench memory -- [--memory 128MiB,256MiB,1GiB] [--seconds N] [--series N] [--keep-log FILE]
+//!                               [--only questions,lists,reads,writes,imports]
 //! ```
 //!
 //! For each budget a fresh server is started inside a cgroup ([`cgroup`]; version 1 or 2, whichever the machine has). It is
@@ -37,6 +38,8 @@ struct Flags {
     /// Series of the fleet; by default what fits the budget.
     series: Option<usize>,
     keep_log: Option<String>,
+    /// What goes on at once; empty for everything.
+    only: Vec<String>,
 }
 
 impl Flags {
@@ -46,6 +49,7 @@ impl Flags {
             seconds: 60,
             series: None,
             keep_log: None,
+            only: Vec::new(),
         };
         let mut arguments = std::env::args().skip(1);
         while let Some(flag) = arguments.next() {
@@ -56,6 +60,7 @@ impl Flags {
                 "--memory" => flags.budgets = value()?.split(',').map(str::to_owned).collect(),
                 "--seconds" => flags.seconds = value()?.parse()?,
                 "--series" => flags.series = Some(value()?.parse()?),
+                "--only" => flags.only = value()?.split(',').map(str::to_owned).collect(),
                 "--keep-log" => flags.keep_log = Some(value()?),
                 other => return Err(format!("unknown flag {other}").into()),
             }
@@ -111,8 +116,13 @@ fn prove(flags: &Flags) -> Fallible<bool> {
         let scratch = tempfile::Builder::new().prefix("vctsdb-memory-").tempdir()?;
         let mut server = serve::Server::start(&group, budget, scratch.path())?;
         let tally = tally::Tally::default();
-        let done = load::fleet(&server.address, series, &tally)
-            .and_then(|()| load::everything(&server.address, series, Duration::from_secs(flags.seconds), &tally));
+        let everything = load::Everything {
+            address: &server.address,
+            series,
+            length: Duration::from_secs(flags.seconds),
+            only: &flags.only,
+        };
+        let done = load::fleet(&server.address, series, &tally).and_then(|()| everything.go_on(&tally));
         let (alive, most, kills) = (server.is_alive(), server.most_memory(), group.kills()?);
         let most = most.map_or_else(|| "gone".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
         println!("| {budget} | {series} | {most} | {kills} | {tally} |");
