@@ -14,11 +14,12 @@ use crate::{
     storage::StorageOptions,
 };
 
+mod cgroup;
 mod listen;
 mod memory;
 
 pub use listen::Listen;
-use memory::{Budget, Bytes, budget, default_memory, kept};
+use memory::{Budget, Bytes, beyond, budget, default_memory, kept};
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;
@@ -39,7 +40,7 @@ pub struct Flags {
     #[arg(long, env = "VCTSDB_DATA_DIR", default_value = "./data", value_name = "DIR", help_heading = "Storage")]
     pub data_dir: PathBuf,
 
-    /// Memory to plan with, such as 512MiB or 2GB [default: a quarter of the machine's, at most 4GiB].
+    /// Memory to plan with, such as 512MiB or 2GB [default: a quarter of the machine's, or of what its control groups allow this process, at least 128MiB and at most 4GiB].
     #[arg(long, env = "VCTSDB_MEMORY", value_name = "BYTES", value_parser = budget, help_heading = "Storage")]
     pub memory: Option<Bytes>,
 
@@ -208,6 +209,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// The budget that all parts come from.
     pub memory: Bytes,
+    /// Where it comes from, or why it is more than there may be.
+    pub memory_why: Result<String, String>,
     /// Where to listen.
     pub listen: Listen,
     /// Options of the store.
@@ -224,7 +227,13 @@ impl Config {
     /// Works out everything that the flags leave open.
     #[must_use]
     pub fn new(flags: &Flags) -> Self {
-        let memory = flags.memory.unwrap_or_else(default_memory);
+        let (memory, memory_why) = match flags.memory {
+            Some(memory) => (memory, beyond(memory).map_or_else(|| Ok("--memory".to_owned()), Err)),
+            None => {
+                let (memory, why) = default_memory();
+                (memory, Ok(why))
+            }
+        };
         let budget = Budget::new(memory);
         // Said for one query, it is meant for at least one.
         let all_samples = (budget.queries / SAMPLE_BYTES).max(flags.max_samples.unwrap_or(0));
@@ -235,6 +244,7 @@ impl Config {
             // Only a directory that has been removed has no way from the root.
             data_dir: std::path::absolute(&flags.data_dir).unwrap_or_else(|_| flags.data_dir.clone()),
             memory,
+            memory_why,
             listen: flags.listen.clone(),
             storage: StorageOptions {
                 retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),

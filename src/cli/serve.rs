@@ -33,7 +33,10 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
     let config = Config::new(flags);
     let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
-    tracing::info!(version, %data_dir, %memory, "starting");
+    match &config.memory_why {
+        Ok(why) => tracing::info!(version, %data_dir, %memory, memory_is = why, "starting"),
+        Err(why) => tracing::warn!(version, %data_dir, %memory, "starting with more memory than there may be: {why}"),
+    }
     server::raise_open_files();
     flags.features(|option, enabled| match enabled {
         Enabled::Now => tracing::info!(option, "feature enabled"),

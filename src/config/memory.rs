@@ -17,6 +17,8 @@
 
 use std::{fmt, fs, str::FromStr};
 
+use super::cgroup::{self, Limit};
+
 use crate::server::RequestMemory;
 
 /// Planned with when nothing is said: this share of the machine's memory …
@@ -143,14 +145,35 @@ pub(super) fn budget(text: &str) -> Result<Bytes, String> {
     }
 }
 
-/// What to plan with on this machine, or in this container.
-pub(super) fn default_memory() -> Bytes {
-    let read = |path| fs::read_to_string(path).ok();
-    let machine = read("/proc/meminfo").as_deref().and_then(total_memory);
-    let container = read("/sys/fs/cgroup/memory.max").and_then(|text| text.trim().parse::<u64>().ok());
-    let there_is = machine.into_iter().chain(container).min().unwrap_or(0);
+/// Why `memory`, which was asked for, is more than there may be, if it is.
+pub(super) fn beyond(memory: Bytes) -> Option<String> {
+    let limit = cgroup::limit().filter(|limit| limit.bytes < memory.0)?;
+    Some(format!("{} allows no more than {}", limit.file.display(), mib(limit.bytes)))
+}
+
+/// What to plan with on this machine, or within the limits of its control groups, and why.
+pub(super) fn default_memory() -> (Bytes, String) {
+    let machine = fs::read_to_string("/proc/meminfo").ok().as_deref().and_then(total_memory);
+    planned(machine, cgroup::limit())
+}
+
+fn planned(machine: Option<u64>, limit: Option<Limit>) -> (Bytes, String) {
+    let limit = limit.filter(|limit| machine.is_none_or(|machine| limit.bytes < machine));
+    let there_is = limit.as_ref().map(|limit| limit.bytes).or(machine).unwrap_or(0);
     // Whole MiB read better where the number is shown.
-    Bytes((there_is / SHARE) >> 20 << 20).clamp(AT_LEAST, AT_MOST)
+    let share = Bytes((there_is / SHARE) >> 20 << 20);
+    let least = if there_is == 0 { AT_LEAST } else { AT_LEAST.min(Bytes(there_is)).max(LEAST) };
+    let bytes = share.clamp(least, AT_MOST);
+    let why = match (limit, machine) {
+        (Some(limit), _) => format!("of {} allowed by {}", mib(limit.bytes), limit.file.display()),
+        (None, Some(machine)) => format!("of {} that the machine has", mib(machine)),
+        (None, None) => "the least, as the machine doesn't tell what it has".to_owned(),
+    };
+    (bytes, why)
+}
+
+fn mib(bytes: u64) -> Bytes {
+    Bytes(bytes >> 20 << 20)
 }
 
 /// The bytes in `MemTotal:  16384 kB`.
@@ -204,6 +227,20 @@ mod tests {
     fn the_default_is_a_share_within_bounds() {
         assert_eq!(total_memory("MemFree: 1 kB\nMemTotal:       16384 kB\n"), Some(16 << 20));
         assert_eq!(total_memory("nothing"), None);
-        assert!((AT_LEAST..=AT_MOST).contains(&default_memory()));
+        assert!((LEAST..=AT_MOST).contains(&default_memory().0));
+    }
+
+    #[test]
+    fn the_default_stays_within_a_limit_of_the_control_group_and_names_it() {
+        let limit = |mib: u64| Some(Limit { bytes: mib << 20, file: "/sys/fs/cgroup/memory.max".into() });
+        let machine = Some(64 << 30);
+        let (bytes, why) = planned(machine, limit(200));
+        assert_eq!((bytes, &*why), (AT_LEAST, "of 200MiB allowed by /sys/fs/cgroup/memory.max"));
+        assert_eq!(planned(machine, limit(2048)).0, Bytes(512 << 20));
+        assert_eq!(planned(machine, limit(100)).0, Bytes(100 << 20), "less than usual, as there is no more");
+        assert_eq!(planned(machine, limit(32)).0, LEAST);
+        // Without a limit version 1 shows a number beyond all memory.
+        assert_eq!(planned(machine, limit(1 << 40)), (AT_MOST, "of 64GiB that the machine has".to_owned()));
+        assert_eq!(planned(None, None).0, AT_LEAST);
     }
 }
