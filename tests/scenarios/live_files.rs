@@ -177,3 +177,30 @@ fn what_can_only_be_read_is_served_for_reading() {
     after.retain(|(_, path)| path.file_name().unwrap() != "LOCK");
     assert!(before == after, "nothing was written");
 }
+
+#[test]
+fn a_server_whose_output_nobody_takes_serves_flushes_and_ends_as_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    for format in ["text", "json"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vctsdb"));
+        command.arg("--data-dir").arg(&data).args(["--listen", &address, "--web.enable-admin-api"]);
+        command.args(["--log.level", "debug", "--log.format", format]).args(QUIET);
+        // Every write to it fails: no space left.
+        let mut server = Server::start(&mut command, &address, "/-/ready", Path::new("/dev/full"));
+        for name in ["first", "second"] {
+            import(&address, name, 3);
+            let made = request(&address, "POST", "/api/v1/admin/tsdb/snapshot", &[], b"").unwrap();
+            assert_eq!(made.status, 200, "{format}: {}", made.text());
+            assert_eq!(get(&address, "/-/ready").unwrap().status, 200, "{format}");
+            assert_eq!(ask(&address, &format!("count({name})")).0, 200);
+        }
+        assert!(server.terminate(), "{format}: it ends well");
+    }
+    for (command, code) in [(["verify", "nowhere"], 2), (["--data-dir", "/dev/null/nowhere"], 1)] {
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        let mut failing = Command::new(env!("CARGO_BIN_EXE_vctsdb"));
+        let ended = failing.args(command).stdout(full.try_clone().unwrap()).stderr(full).status().unwrap();
+        assert_eq!(ended.code(), Some(code), "{command:?}");
+    }
+}
