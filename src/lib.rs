@@ -19,6 +19,9 @@
 //! A remote write travels `server` → `remote` → [`seams::append`] → `storage` → `wal` and `memtable`; a query travels
 //! `server` → `promql` → [`seams::select`] → `storage` → `index`, `memtable` and `sst`.
 
+// A panic where nobody takes the output: see `cli::output`.
+#![deny(clippy::print_stderr)]
+
 pub mod cli;
 pub mod codec;
 pub mod config;

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Failure,
     client::{self, ServerUrl},
-    runtime,
+    output, runtime,
 };
 use crate::{
     seams::env::{Disk, RealDisk, SystemClock},
@@ -146,7 +146,7 @@ pub(super) fn backup(flags: &BackupFlags) -> Result<(), Failure> {
     if let Some(snapshot) = &snapshot
         && let Err(error) = std::fs::remove_dir_all(snapshot)
     {
-        eprintln!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display());
+        output::say(&format!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display()));
     }
     let copied = copied.map_err(|error| {
         let running = matches!(&error, storage::CopyError::Source(OpenError::Locked));

@@ -14,7 +14,7 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::Failure;
+use super::{Failure, output::BestEffort};
 use crate::config::{Flags, LogFormat};
 
 /// The module that all of ours are in.
@@ -29,7 +29,9 @@ pub(super) fn start(flags: &Flags) -> Result<(), Failure> {
             flags.log_level
         ))
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Nor does it say, on standard error, that it couldn't write there, which would be a panic.
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| BestEffort).log_internal_errors(false);
     match flags.log_format {
         LogFormat::Text => builder.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => builder.event_format(JsonLines).init(),

@@ -8,6 +8,7 @@ mod absence;
 mod care;
 mod client;
 mod logs;
+mod output;
 mod plan;
 mod query;
 mod serve;
@@ -102,7 +103,7 @@ pub fn main() -> ExitCode {
         // Whoever reads our output has seen enough (`vctsdb query … | head`): no failure of ours.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("vctsdb: {failure}");
+            output::say(&format!("vctsdb: {failure}"));
             if matches!(failure, Failure::Usage(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }

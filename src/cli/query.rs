@@ -93,7 +93,7 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
         return Err(Failure::Said(explain(&flags.expr, error)));
     }
     for remark in ["warnings", "infos"].iter().filter_map(|kind| answer.get(kind)?.as_array()).flatten() {
-        eprintln!("{}", remark.as_str().unwrap_or_default());
+        super::output::say(remark.as_str().unwrap_or_default());
     }
     let mut out = std::io::stdout().lock();
     match flags.output {
