@@ -296,3 +296,23 @@ fn a_full_file_system_stops_a_new_directory_and_no_old_one() {
     write(&storage, &[(series(0), 77, Value::Float(7))]).unwrap_err();
     assert_eq!(read(&storage, TimeRange::ALL), model);
 }
+
+#[test]
+fn a_copy_with_an_older_manifest_than_files_loses_none_of_them() {
+    let (disk, _) = at_rest();
+    let manifest = disk.read_file(Path::new("MANIFEST")).unwrap();
+    let storage = open(&disk).unwrap();
+    write(&storage, &samples(1)).unwrap();
+    storage.flush().unwrap();
+    drop(storage);
+    disk.write_file(Path::new("MANIFEST"), &manifest);
+    let before: Vec<_> = files(&disk, "tables")
+        .into_iter()
+        .chain(files(&disk, "index"))
+        .map(|path| disk.read_file(&path).unwrap())
+        .collect();
+    let storage = open(&disk).unwrap();
+    assert!(!storage.status().damage.is_empty(), "the log that the manifest wants is gone");
+    let after: Vec<_> = disk.list_all().into_iter().map(|path| disk.read_file(&path).unwrap()).collect();
+    assert!(before.iter().all(|bytes| after.contains(bytes)), "the only copy of what the log had");
+}

@@ -127,6 +127,49 @@ fn retention_shorter_than_a_memtable_lives_shows_nothing_older() {
     assert_eq!((storage.status().tables, storage.status().series), (0, 0));
 }
 
+const YEARS: i64 = 3_650 * DAY;
+
+/// Ten days of samples in tables, of which all are kept.
+fn ten_days() -> (Store, Storage, Model) {
+    let (store, storage) = Store::new(1_000 * DAY, |o| o.retention_time = Some(30 * DAY));
+    let mut model = Model::new();
+    for day in 0..10 {
+        let samples: Vec<Sample> = (0..50).map(|i| sample(i % 5, (990 + day) * DAY + i as i64, i as i64)).collect();
+        write(&storage, &samples).unwrap();
+        apply(&mut model, &samples);
+        storage.flush().unwrap();
+        storage.compact().unwrap();
+    }
+    (store, storage, model)
+}
+
+#[test]
+fn a_clock_years_ahead_for_a_moment_deletes_nothing_also_over_a_start() {
+    let (mut store, storage, mut model) = ten_days();
+    let now = [sample(1, 1_000 * DAY, 1)];
+    write(&storage, &now).unwrap();
+    apply(&mut model, &now);
+    store.clock.step(YEARS);
+    // Our own numbers, say, with the time that is wrong.
+    let own = [sample(9, 1_000 * DAY + YEARS, 1)];
+    write(&storage, &own).unwrap();
+    apply(&mut model, &own);
+    let late = [sample(2, 999 * DAY, 7)];
+    write(&storage, &late).unwrap();
+    apply(&mut model, &late);
+    storage.flush().unwrap();
+    storage.compact().unwrap();
+    assert!(read(&storage, TimeRange::ALL) == model, "nothing is hidden either");
+    let storage = store.restart(storage, Cut::LOST);
+    storage.compact().unwrap();
+    assert!(read(&storage, TimeRange::ALL) == model, "nor does a start under such a clock");
+    store.clock.step(-YEARS);
+    storage.compact().unwrap();
+    let storage = store.restart(storage, Cut::LOST);
+    storage.compact().unwrap();
+    assert!(read(&storage, TimeRange::ALL) == model);
+}
+
 #[test]
 fn retention_by_size_drops_the_oldest_whole_tables_for_good() {
     let limit = 16_000;
