@@ -59,6 +59,8 @@ pub struct Batch {
     pub exemplars: Vec<(SeriesId, Exemplar)>,
     /// Metadata of metric families.
     pub metadata: Vec<Metadata>,
+    /// Whether its times come from other machines' clocks, and so speak for or against ours.
+    pub witnessed: bool,
 }
 
 impl Batch {

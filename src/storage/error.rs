@@ -11,8 +11,8 @@ pub enum OpenError {
     #[error("the data directory is in use by another vctsdb; stop that one or choose another --data-dir")]
     Locked,
     /// It lies on a file system that can only be read.
-    #[error("the file system can only be read; with --read-only what is there is served")]
-    ReadOnly,
+    #[error("the file system can only be read ({0}); with --read-only what is there is served")]
+    ReadOnly(io::Error),
     /// It holds files that vctsdb didn't write.
     #[error("the directory holds {found:?} but no vctsdb MANIFEST; choose an empty directory or the right one")]
     NotOurs {

@@ -46,6 +46,9 @@ pub(super) fn persist(
     let head = shared.index.head_snapshot();
     let segment = write_segment(shared, &head)?;
     extras::save(shared)?;
+    if shared.options.retention_time.is_some() {
+        shared.timekeeper.store(&*shared.disk, &*shared.clock)?;
+    }
 
     let mut manifest = shared.manifest.lock();
     let mut next = manifest.clone();
@@ -84,7 +87,7 @@ pub(super) fn persist(
 
 /// Writes what has not expired; `None` when that is nothing.
 fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<Table>)>, StorageError> {
-    let line = shared.line();
+    let line = shared.cutoff();
     if line > i64::MIN {
         sweep::note_dropped(shared);
     }

@@ -12,6 +12,8 @@
 //! quarantine/      damaged files, kept for inspection
 //! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
 //! NEWEST-NNNNNNNN  an empty file: the newest log segment is that one (see `newest`)
+//! CLOCK            the time that was last believed (see `timekeeper`)
+//! CLOCK.new        the next CLOCK until it is renamed
 //! UNFINISHED       a backup or restore is filling this directory (see `unfinished`)
 //! RESERVE          space kept for a flush on a full disk
 //! queries.active   the server's: which queries are running
@@ -31,6 +33,8 @@ pub(super) const QUARANTINE: &str = "quarantine";
 
 pub(super) const SNAPSHOTS: &str = "snapshots";
 pub(super) const RESERVE: &str = "RESERVE";
+pub(super) const CLOCK: &str = "CLOCK";
+pub(super) const CLOCK_NEW: &str = "CLOCK.new";
 pub(super) const UNFINISHED: &str = "UNFINISHED";
 pub(super) const UNFINISHED_NEW: &str = "UNFINISHED.new";
 
@@ -38,13 +42,15 @@ pub(super) const UNFINISHED_NEW: &str = "UNFINISHED.new";
 const ACTIVE_QUERIES: &str = "queries.active";
 const NEWEST: &str = "NEWEST-";
 
-const AT_THE_TOP: [&str; 14] = [
+const AT_THE_TOP: [&str; 16] = [
     LOCK,
     MANIFEST,
     MANIFEST_NEW,
     EXTRAS,
     EXTRAS_NEW,
     RESERVE,
+    CLOCK,
+    CLOCK_NEW,
     UNFINISHED,
     UNFINISHED_NEW,
     SNAPSHOTS,

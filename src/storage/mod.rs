@@ -17,6 +17,7 @@
 //! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`standing`] says whether anything may be written: the directory is still ours, and all threads live.
+//! - [`timekeeper`] says what time it is, as far as samples may expire by it.
 //! - [`changes`] is the journal of changed times that caches of answers ask.
 //! - [`newest`] notes which log segment is the last, so that one that somebody removed is missed.
 //! - [`unfinished`] marks a directory that a backup or restore fills.
@@ -63,6 +64,7 @@ mod standing;
 mod status;
 mod store;
 mod sweep;
+mod timekeeper;
 mod tombstones;
 mod trim;
 mod unfinished;

@@ -77,7 +77,7 @@ pub(super) fn refuse_foreign(disk: &dyn Disk) -> Result<(), OpenError> {
 pub(super) fn no_lock(error: io::Error) -> OpenError {
     match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked,
-        io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly,
+        io::ErrorKind::ReadOnlyFilesystem => OpenError::ReadOnly(error),
         _ => io_error("locking the data directory")(error),
     }
 }
@@ -117,10 +117,13 @@ pub(super) fn open(
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest, &options)?;
-    remove_leftovers(&*disk, &opened.manifest, !opened.damage.is_empty())?;
     let mut shared = Shared::parts(disk, standing, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;
+    remove_leftovers(&*shared.disk, &shared.manifest.lock(), !shared.damage.lock().is_empty())?;
+    if shared.options.retention_time.is_some() {
+        shared.timekeeper.store(&*shared.disk, &*shared.clock)?;
+    }
     Ok(shared)
 }
 
@@ -222,8 +225,9 @@ fn unless_damaged<T, E: std::error::Error>(
     }
 }
 
-/// Removes what an interrupted flush or merge left: files that the manifest doesn't name. Where one that it names is
-/// missing or damaged they are kept instead: one of them may be that file under another name.
+/// Removes what an interrupted flush or merge left: files that the manifest doesn't name. Where one that it names, or some of
+/// the log, is missing or damaged they are kept instead: one of them may be that file under another name, or the table that
+/// the missing part of the log became.
 fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest, keep: bool) -> Result<(), OpenError> {
     let tables: Vec<u64> = manifest.tables.iter().map(|f| f.number).collect();
     let segments: Vec<u64> = manifest.segments.iter().map(|f| f.number).collect();

@@ -13,6 +13,9 @@
 //! the line is taken (2xx) and dropped, counted in `vctsdb_storage_samples_expired_total`: a sender that catches up
 //! after a long outage would otherwise retry for ever what nobody will see, or lose the rest of its request.
 //!
+//! What is shown goes by the clock, and what is dropped for good by the time that is [believed](super::timekeeper): a clock that
+//! is years ahead for a moment hides samples for that moment.
+//!
 //! Series without samples leave the index later, see `sweep`.
 
 use std::sync::{Arc, atomic::Ordering};
@@ -26,9 +29,18 @@ const SLACK: u64 = 16;
 const LEAST: u64 = 4;
 
 impl Shared {
-    /// Samples before this time (ms) have expired.
+    /// Samples before this time (ms) have expired, and are not shown.
     pub(super) fn line(&self) -> i64 {
-        let aged = self.options.retention_time.map_or(i64::MIN, |ms| self.clock.now().saturating_sub(ms.max(0)));
+        self.line_at(|| self.clock.now())
+    }
+
+    /// Samples before this time (ms) may be dropped for good.
+    pub(super) fn cutoff(&self) -> i64 {
+        self.line_at(|| self.timekeeper.now(&*self.clock))
+    }
+
+    fn line_at(&self, now: impl FnOnce() -> i64) -> i64 {
+        let aged = self.options.retention_time.map_or(i64::MIN, |ms| now().saturating_sub(ms.max(0)));
         if self.options.retention_size.is_some() { aged.max(self.floor.load(Ordering::Relaxed)) } else { aged }
     }
 
@@ -39,7 +51,7 @@ impl Shared {
 
     /// Takes expired samples out of a batch.
     pub(super) fn drop_expired(&self, batch: &mut Batch) {
-        let line = self.line();
+        let line = self.cutoff();
         if line == i64::MIN {
             return;
         }
@@ -57,7 +69,7 @@ impl Shared {
 pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
     let view = shared.view.load_full();
     let floor = floor(shared, &view.tables);
-    let line = shared.line().max(floor.unwrap_or(i64::MIN));
+    let line = shared.cutoff().max(floor.unwrap_or(i64::MIN));
     let expired: Vec<Arc<LiveTable>> =
         view.tables.iter().filter(|live| live.table.summary().times.end < line).cloned().collect();
     if expired.is_empty() && floor.is_none() {

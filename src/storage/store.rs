@@ -31,6 +31,7 @@ use super::{
     recover,
     reserve::Reserve,
     standing::Standing,
+    timekeeper::Timekeeper,
     view::View,
 };
 use crate::{
@@ -70,6 +71,8 @@ pub(super) struct Shared {
     pub(super) options: StorageOptions,
     /// Whether anything may be changed on disk; holds the directory's lock.
     pub(super) standing: Standing,
+    /// The time by which samples expire.
+    pub(super) timekeeper: Timekeeper,
     pub(super) index: Index,
     /// What readers see; replaced whole by [`Shared::change_view`].
     pub(super) view: ArcSwap<View>,
@@ -195,7 +198,9 @@ impl Shared {
         options: StorageOptions,
         opened: recover::Opened,
     ) -> Self {
+        let newest = opened.view.tables.iter().map(|live| live.table.summary().times.end).max();
         Self {
+            timekeeper: Timekeeper::open(&*disk, &*clock, newest),
             journal: Journal::default(),
             known: Fingerprints::new(options.known_series),
             exemplars: Mutex::new(Exemplars::new(options.exemplars)),
@@ -414,6 +419,10 @@ impl Append for Storage {
     }
 
     fn append(&self, mut batch: Batch) -> Appending<'_> {
+        if batch.witnessed && self.shared.options.retention_time.is_some() {
+            let newest = batch.floats.last().map(|s| s.time).max(batch.histograms.last().map(|s| s.time));
+            newest.into_iter().for_each(|time| self.shared.timekeeper.witness(time, &*self.shared.clock));
+        }
         self.shared.drop_expired(&mut batch);
         if batch.is_empty() {
             return Box::pin(std::future::ready(Ok(())));

@@ -108,7 +108,7 @@ fn rewrite(
 ) -> Result<(), StorageError> {
     shared.standing.check()?;
     let began = std::time::Instant::now();
-    let rules = Rules { deletes: &view.deletes, line: shared.line(), calendar };
+    let rules = Rules { deletes: &view.deletes, line: shared.cutoff(), calendar };
     let new = merge::merge(shared, old, &rules, windowed)?;
     let bytes = |tables: &[Arc<LiveTable>]| tables.iter().map(|t| t.table.summary().bytes).sum::<u64>();
     let (read, written, made) = (bytes(old), bytes(&new), new.len());

@@ -88,6 +88,7 @@ fn batches() -> impl Strategy<Value = Batch> {
         prop::collection::vec(metadata, 0..4),
     )
         .prop_map(|(series, floats, histograms, exemplars, metadata)| Batch {
+            witnessed: false,
             series,
             fingerprints: Vec::new(),
             floats,
