@@ -316,3 +316,58 @@ fn a_copy_with_an_older_manifest_than_files_loses_none_of_them() {
     let after: Vec<_> = disk.list_all().into_iter().map(|path| disk.read_file(&path).unwrap()).collect();
     assert!(before.iter().all(|bytes| after.contains(bytes)), "the only copy of what the log had");
 }
+
+#[test]
+fn names_that_file_systems_and_their_tools_leave_at_a_mount_are_no_foreign_files() {
+    let (source, model) = at_rest();
+    let copy = SimDisk::new();
+    let shared = |disk: &SimDisk| -> Arc<dyn Disk> { Arc::new(disk.clone()) };
+    storage::backup(&shared(&source), &shared(&copy)).unwrap();
+    for name in
+        ["lost+found/#17", ".snapshot/daily/x", "@eaDir/x", ".DS_Store", ".gitkeep", "System Volume Information/x"]
+    {
+        let (fresh, target) = (SimDisk::new(), SimDisk::new());
+        for disk in [&fresh, &target] {
+            disk.create_dir(Path::new(name).parent().unwrap()).unwrap();
+            disk.write_file(Path::new(name), b"theirs");
+        }
+        drop(open(&fresh).unwrap_or_else(|error| panic!("{name}: {error}")));
+        storage::restore(&shared(&copy), &shared(&target)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert!(verify(&target).unwrap().is_clean());
+        assert_eq!(read(&open(&target).unwrap(), TimeRange::ALL), model, "{name}");
+        assert_eq!(target.read_file(Path::new(name)).unwrap(), b"theirs");
+    }
+    let foreign = SimDisk::new();
+    foreign.write_file(Path::new("thesis.doc"), b"theirs");
+    assert!(matches!(open(&foreign), Err(OpenError::NotOurs { .. })));
+}
+
+#[test]
+fn without_hard_links_snapshots_and_repairs_copy() {
+    for kind in
+        [ErrorKind::PermissionDenied, ErrorKind::CrossesDevices, ErrorKind::Unsupported, ErrorKind::TooManyLinks]
+    {
+        let (disk, model) = at_rest();
+        let storage = open(&disk).unwrap();
+        let links = || (0..20).for_each(|_| disk.fail_next(Op::Link, "", kind));
+        links();
+        let name = storage.snapshot(false).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+        drop(storage);
+        let snapshot = SimDisk::new();
+        let dir = format!("snapshots/{name}");
+        for path in files(&disk, &dir) {
+            snapshot.write_file(path.strip_prefix(&dir).unwrap(), &disk.read_file(&path).unwrap());
+        }
+        assert!(verify(&snapshot).unwrap().is_clean(), "{kind:?}");
+        assert_eq!(read(&open(&snapshot).unwrap(), TimeRange::ALL), model, "{kind:?}");
+        let table = files(&disk, "tables").remove(0);
+        let end = disk.read_file(&table).unwrap().len() as u64;
+        disk.flip_bit(&table, end - 20, 1).unwrap();
+        let damaged = disk.read_file(&table).unwrap();
+        links();
+        repair(&disk, false);
+        disk.clear_faults();
+        assert_eq!(disk.read_file(&Path::new("quarantine").join(table.file_name().unwrap())).unwrap(), damaged);
+        assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), model, "{kind:?}");
+    }
+}
