@@ -54,6 +54,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = std::pin::pin!(stop_signals()?);
     let mut hang_up = listen(SignalKind::hangup())?;
+    // A file that may grow no further (ulimit -f) is an error of the write, and not the end, once somebody listens.
+    let _too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
     let listener = server::listen(&config.listen.host, config.listen.port).await.map_err(cannot_listen)?;

@@ -66,6 +66,24 @@ pub(super) fn is_ours(name: &str) -> bool {
     AT_THE_TOP.contains(&name) || noted_number(name).is_some()
 }
 
+/// Names that file systems, and tools that look after them, leave at the root of a mount: they are nobody's data.
+const HOUSEKEEPING: [&str; 9] = [
+    "lost+found",
+    ".snapshot",
+    ".snapshots",
+    "@eaDir",
+    ".DS_Store",
+    ".Spotlight-V100",
+    ".gitkeep",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+];
+
+/// Whether a name at the top of a directory is one of those.
+pub(super) fn is_housekeeping(name: &str) -> bool {
+    HOUSEKEEPING.contains(&name)
+}
+
 /// The directories a data directory has.
 pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];
 

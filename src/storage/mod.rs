@@ -58,6 +58,7 @@ mod replace;
 mod replay;
 mod reserve;
 mod retention;
+mod second_name;
 mod select;
 mod snapshot;
 mod standing;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::layout;
+use super::{layout, second_name};
 use crate::seams::env::Disk;
 
 /// Moves a file here and answers its new path.
@@ -18,7 +18,7 @@ pub(super) fn take(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
 /// Gives a file a second name here and answers that.
 pub(super) fn link(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
     let kept = free_name(disk, path)?;
-    disk.link(path, &kept)?;
+    second_name::link(disk, path, &kept)?;
     Ok(kept)
 }
 

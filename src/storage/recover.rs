@@ -66,7 +66,7 @@ pub(super) fn lock_to_read(disk: &dyn Disk) -> Result<Box<dyn DiskLock>, OpenErr
 pub(super) fn refuse_foreign(disk: &dyn Disk) -> Result<(), OpenError> {
     let names = disk.list(Path::new("")).map_err(io_error("listing the data directory"))?;
     if !names.iter().any(|name| name == layout::MANIFEST)
-        && let Some(found) = names.into_iter().find(|name| !layout::is_ours(name))
+        && let Some(found) = names.into_iter().find(|name| !layout::is_ours(name) && !layout::is_housekeeping(name))
     {
         return Err(OpenError::NotOurs { found });
     }

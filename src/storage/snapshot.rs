@@ -1,4 +1,4 @@
-//! Snapshots: a data directory of hard links, made in a moment and consistent.
+//! Snapshots: a data directory of hard links, made in a moment and consistent. Without hard links it is one of copies.
 
 use std::{
     hash::{BuildHasher, RandomState},
@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     error::{StorageError, Tried},
-    layout,
+    layout, second_name,
     store::{Shared, Storage},
 };
 
@@ -51,13 +51,13 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
     let tables = manifest.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
     let segments = manifest.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
     for (set_aside, path) in tables.chain(segments) {
-        match disk.link(&path, &dir.join(&path)) {
+        match second_name::link(disk, &path, &dir.join(&path)) {
             // It is missing here too, and marked so in both manifests.
             Err(error) if error.kind() == io::ErrorKind::NotFound && set_aside => {}
             linked => linked.tried("linking a file into the snapshot")?,
         }
     }
-    match disk.link(Path::new(layout::EXTRAS), &dir.join(layout::EXTRAS)) {
+    match second_name::link(disk, Path::new(layout::EXTRAS), &dir.join(layout::EXTRAS)) {
         // There were no exemplars and no metadata yet.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         linked => linked.tried("linking EXTRAS into the snapshot")?,

@@ -1,6 +1,6 @@
 //! Full disks, failing calls, damage, and directories that are not for us.
 
-use std::{io::ErrorKind, path::Path, sync::Arc};
+use std::{io::ErrorKind, path::Path, sync::Arc, time::Duration};
 
 use vctsdb::{
     model::{MatchOp, Matcher, TimeRange},
@@ -12,6 +12,7 @@ use vctsdb::{
     storage::{OpenError, Storage, StorageOptions, Threads},
 };
 
+use super::process::eventually;
 use super::store::{Model, Sample, Value, apply, open, options, read, series, write};
 
 fn request(round: i64) -> Vec<Sample> {
@@ -285,6 +286,8 @@ fn a_storage_thread_that_panics_stops_acknowledging_and_says_so_and_questions_go
             }
             assert!(round < 100_000, "{path}: still acknowledged");
         };
+        // Who waited hears of it while the thread is still unwinding.
+        assert!(eventually(Duration::from_secs(30), || storage.trouble().is_some()), "{path}");
         let why = storage.trouble().unwrap_or_default();
         assert!(why.contains("thread") && why.contains("scripted panic"), "{path}: {why}");
         for refused in [refused, write(&storage, &request(7)).unwrap_err()] {

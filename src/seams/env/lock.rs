@@ -16,7 +16,11 @@ use std::{
 use parking_lot::Mutex;
 use rustix::fs::OFlags;
 
-use super::{DiskLock, real::FILE_MODE};
+use super::{
+    DiskLock,
+    explain::{explained, explained_lock},
+    real::FILE_MODE,
+};
 
 /// A held lock.
 pub(super) struct RealLock {
@@ -47,7 +51,7 @@ impl RealLock {
     /// Locks the directory `root` and the file `path` in it. To `read` only, a file that can't be written or isn't there is
     /// no hindrance.
     pub(super) fn take(root: &Path, path: &Path, read: bool) -> io::Result<Self> {
-        let directory = File::open(root)?;
+        let directory = File::open(root).map_err(|error| explained(error, root))?;
         match directory.try_lock() {
             Err(TryLockError::WouldBlock) => return Err(ErrorKind::WouldBlock.into()),
             Err(TryLockError::Error(error)) => {
@@ -67,7 +71,7 @@ impl RealLock {
             opened => Some(opened?),
         };
         if let Some(file) = &file {
-            file.try_lock()?;
+            file.try_lock().map_err(|error| explained_lock(error.into(), path))?;
         }
         let identity = directory.metadata()?.into();
         Ok(Self { root: root.to_owned(), path: path.to_owned(), _directory: directory, identity, file: file.into() })
@@ -78,7 +82,8 @@ impl RealLock {
 fn open(path: &Path, write: bool) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(write).create(write).truncate(false);
-    options.mode(FILE_MODE).custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+    options.mode(FILE_MODE).custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options.open(path).map_err(|error| explained(error, path))
 }
 
 impl DiskLock for RealLock {

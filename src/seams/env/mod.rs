@@ -6,6 +6,7 @@
 
 mod clock;
 mod disk;
+mod explain;
 mod lock;
 mod real;
 mod sim;

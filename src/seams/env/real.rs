@@ -8,7 +8,11 @@ use std::{
     sync::Arc,
 };
 
-use super::{Disk, DiskFile, DiskLock, DiskWriter, lock::RealLock};
+use super::{
+    Disk, DiskFile, DiskLock, DiskWriter,
+    explain::{explained, explained_sync},
+    lock::RealLock,
+};
 
 /// What the owner's group and others may do with new files and directories: read, and nothing.
 pub(super) const FILE_MODE: u32 = 0o640;
@@ -27,6 +31,12 @@ impl RealDisk {
         Self { root }
     }
 
+    /// Does something with a file, and says what is lacking if the operating system refuses.
+    fn with<T>(&self, path: &Path, work: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        let path = self.at(path);
+        work(&path).map_err(|error| explained(error, &path))
+    }
+
     fn at(&self, path: &Path) -> PathBuf {
         // Joining an empty path would add a trailing slash.
         if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
@@ -35,21 +45,23 @@ impl RealDisk {
 
 impl Disk for RealDisk {
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(self.at(dir))
+        self.with(dir, |path| DirBuilder::new().recursive(true).mode(DIRECTORY_MODE).create(path))
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskWriter>> {
-        Ok(Box::new(RealWriter(File::options().write(true).create_new(true).mode(FILE_MODE).open(self.at(path))?)))
+        let mut options = File::options();
+        let file = self.with(path, |path| options.write(true).create_new(true).mode(FILE_MODE).open(path))?;
+        Ok(Box::new(RealWriter { file, path: self.at(path) }))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let file = File::open(self.at(path))?;
+        let file = self.with(path, |path| File::open(path))?;
         let len = file.metadata()?.len();
         Ok(Arc::new(RealFile { file, len }))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(self.at(from), self.at(to))
+        self.with(to, |to| fs::rename(self.at(from), to))
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -57,16 +69,16 @@ impl Disk for RealDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(self.at(path))
+        self.with(path, |path| fs::remove_file(path))
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        File::open(self.at(path))?.sync_data()
+        self.with(path, |path| File::open(path))?.sync_data().map_err(|error| explained_sync(error, &self.at(path)))
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(self.at(dir))? {
+        for entry in self.with(dir, |dir| fs::read_dir(dir))? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort_unstable();
@@ -74,7 +86,7 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
-        File::open(self.at(dir))?.sync_all()
+        self.with(dir, |dir| File::open(dir))?.sync_all().map_err(|error| explained_sync(error, &self.at(dir)))
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
@@ -87,21 +99,30 @@ impl Disk for RealDisk {
 
     fn available(&self) -> io::Result<u64> {
         let stat = rustix::fs::statvfs(&self.root)?;
-        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        Ok(room(stat.f_blocks, stat.f_bavail.saturating_mul(stat.f_frsize)))
     }
 }
 
-struct RealWriter(File);
+/// The bytes that can be written. A file system of no blocks (ramfs, tmpfs without a limit, some of FUSE) doesn't say: it is full
+/// when a write fails.
+fn room(blocks: u64, available: u64) -> u64 {
+    if blocks == 0 { u64::MAX } else { available }
+}
+
+struct RealWriter {
+    file: File,
+    path: PathBuf,
+}
 
 impl DiskWriter for RealWriter {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.write_all(bytes)
+        self.file.write_all(bytes).map_err(|error| explained(error, &self.path))
     }
 
     fn sync(&mut self) -> io::Result<()> {
         // Data and the file's length are what a later read needs, and that is what fdatasync promises; the times it
         // leaves out are of no use to us and would cost a second journal write each time.
-        self.0.sync_data()
+        self.file.sync_data().map_err(|error| explained_sync(error, &self.path))
     }
 }
 
@@ -125,6 +146,11 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn a_file_system_that_does_not_say_how_large_it_is_is_not_full() {
+        assert_eq!((room(0, 0), room(10, 0), room(10, 7)), (u64::MAX, 0, 7));
+    }
 
     #[test]
     fn files_and_directories_are_closed_to_others() {

@@ -106,7 +106,8 @@ pub fn restore(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyE
         Ok(names) => {
             let begun = names.iter().any(|name| name == layout::UNFINISHED);
             // The lock is taken before the mark is made.
-            if let Some(found) = names.into_iter().find(|name| !begun && !BEFORE_THE_MARK.contains(&name.as_str())) {
+            let harmless = |name: &str| BEFORE_THE_MARK.contains(&name) || layout::is_housekeeping(name);
+            if let Some(found) = names.into_iter().find(|name| !begun && !harmless(name)) {
                 return Err(CopyError::NotEmpty { found });
             }
         }
