@@ -16,7 +16,10 @@ use super::{
     parse_with,
     plan::{Node, QueryTimes, lower},
 };
-use crate::seams::{room::Room, select::Select};
+use crate::{
+    model::TimeRange,
+    seams::{room::Room, select::Select},
+};
 
 /// What holds for every query.
 #[derive(Debug, Clone)]
@@ -122,7 +125,23 @@ impl Engine {
     /// # Errors
     /// When the text is wrong, the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, query: &Query<'_>, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
+        self.run_piece(select, query, TimeRange::new(query.start, query.end), cancel)
+    }
+
+    /// Evaluates the steps of `query` from the first to the last time of `piece`, which are two of its steps. They are steps
+    /// of the whole query, to which its text may refer.
+    ///
+    /// # Errors
+    /// As [`Engine::run`].
+    pub(super) fn run_piece(
+        &self,
+        select: &dyn Select,
+        query: &Query<'_>,
+        piece: TimeRange,
+        cancel: &Cancel,
+    ) -> Result<QueryAnswer, QueryError> {
         let Checked { plan, grid, room: _room } = self.checked(query)?;
+        let grid = if query.step == 0 { grid } else { grid.piece(piece) };
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
         if query.brief && !brief::may_be(&plan, &grid, select) {
             return Err(QueryError::NotBrief);

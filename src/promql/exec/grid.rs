@@ -1,5 +1,7 @@
 //! The steps an expression is evaluated at, and the times a shifted selector looks at.
 
+use crate::model::TimeRange;
+
 /// Evenly spaced evaluation times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Grid {
@@ -30,6 +32,11 @@ impl Grid {
         let steps = if end < start { 0 } else { (end.abs_diff(start) / step.unsigned_abs()).saturating_add(1) };
         let steps = usize::try_from(steps).unwrap_or(usize::MAX);
         Self { start, step, steps, instant: start == end, weight: 1, reads: 0 }
+    }
+
+    /// Its steps in `times`, whose ends are two of them. One step alone is no instant query if there are others.
+    pub(crate) fn piece(self, times: TimeRange) -> Self {
+        Self { instant: self.instant, ..Self::range(times.start, times.end, self.step) }
     }
 
     /// The time of step `k`.

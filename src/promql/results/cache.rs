@@ -175,7 +175,7 @@ impl ResultCache {
                 series = join(series, cut(&entry.series, good));
                 continue;
             }
-            let piece = engine.run(select, &Query { start: range.start, end: range.end, ..query.clone() }, cancel)?;
+            let piece = engine.run_piece(select, query, range, cancel)?;
             annotations.merge(piece.annotations);
             stats.add(piece.stats);
             if let Value::Matrix(mut piece) = piece.value {

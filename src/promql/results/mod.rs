@@ -14,8 +14,11 @@
 //! - An expression whose value at a step depends on anything else isn't kept: the start or end of the query, labels made
 //!   up from others, several metric names (see [`reach`]). Neither are answers with other remarks than that a name is no
 //!   counter's, with histograms, or over damaged tables.
+//! - Steps that are evaluated beside kept ones are steps of the whole query: of its step, and no instant query where there is
+//!   one alone ([`Engine::run_piece`](super::Engine::run_piece)).
 //! - `nocache=1` goes around it. `tests/scenarios/result_cache.rs` compares it with uncached answers, bit for bit, under
-//!   random writes, deletes and windows.
+//!   random writes, deletes and windows; `tests/scenarios/differential/pieces.rs` asks every function over ranges that have
+//!   grown by a step.
 
 mod cache;
 mod reach;

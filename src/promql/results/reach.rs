@@ -75,6 +75,7 @@ impl Reach {
                 self.add(&binary.rhs, lookback, joins && is_set)?;
             }
             Kind::Negate(inner) => self.add(inner, lookback, false)?,
+            Kind::Invariant(inner) if reads_first_step(inner) => return None,
             Kind::Invariant(inner) => self.add(inner, lookback, joins)?,
         }
         Some(())
@@ -116,6 +117,18 @@ impl Reach {
     pub(super) fn fixed(&self) -> Option<TimeRange> {
         self.fixed
     }
+}
+
+/// Whether what is the same at every step depends on which the first one is: over a fixed vector the parameter of an
+/// aggregation is read there only.
+fn reads_first_step(node: &Node) -> bool {
+    let mut found = false;
+    node.for_each(&mut |node| {
+        let Kind::Aggregate(aggregate) = &node.kind else { return };
+        let literal = |param: &Node| matches!(param.kind, Kind::Number(_) | Kind::Text(_));
+        found |= aggregate.param.as_deref().is_some_and(|param| !literal(param));
+    });
+    found
 }
 
 /// `None` for a shift that depends on the query's first step.
@@ -181,10 +194,14 @@ mod tests {
             r#"label_replace(x, "a", "b", "c", "d")"#,
             "info(x)",
             "topk(scalar(x @ 100), y)",
+            "topk(time() % 3, x @ 100)",
+            "sum(quantile(scalar(hour()) / 24, x @ 100)) + y",
         ] {
             assert_eq!(reach(text), None, "{text}");
         }
-        for text in ["a or b", "sum(a or b)", "sum by (x) (a) / sum(b or c)", "count(x) or vector(0)"] {
+        for text in
+            ["a or b", "sum(a or b)", "sum by (x) (a) / sum(b or c)", "count(x) or vector(0)", "topk(2, x @ 100)"]
+        {
             assert!(reach(text).is_some(), "{text}");
         }
     }

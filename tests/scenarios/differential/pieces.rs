@@ -13,13 +13,13 @@ use vctsdb::{
 use super::{catalogue, data, grammar, random::Random};
 
 /// Random expressions beside the catalogue's.
-const EXPRESSIONS: usize = 500;
+const EXPRESSIONS: usize = 200;
 /// Distance between steps, in ms.
 const STEP: i64 = 300_000;
 
 /// What the others bring too seldom: the query's own times, and parameters of aggregations, which are read at the first step where
 /// the rest is fixed.
-const LISTED: [&str; 22] = [
+const LISTED: [&str; 24] = [
     "step()",
     "60 / step()",
     "vector(step())",
@@ -39,6 +39,8 @@ const LISTED: [&str; 22] = [
     "limitk(scalar(count(small > 2)), gauge @ 1735691000)",
     "sum(topk(scalar(sum(small)) % 3, gauge @ 1735691000)) + gauge",
     "topk(2, gauge @ 1735691000)",
+    "topk(time() / 300 % 4, gauge @ 1735691000)",
+    "sum(quantile(scalar(hour(vector(time() * 12))) / 24, gauge @ 1735691000)) + gauge",
     "sort_desc(gauge)",
     "bottomk(scalar(small{job=\"db\",instance=\"0\"}), gauge)",
     "timestamp(gauge @ 1735691000) + time()",
@@ -99,10 +101,8 @@ fn a_range_that_has_grown_by_a_step_is_answered_as_if_nothing_were_kept() {
         let last = data::END - data::END % STEP - STEP;
         let first = last - 2 * STEP;
         ask(first, last);
-        for (start, end) in [(first, last + STEP), (first - STEP, last + STEP), (first - 2 * STEP, last + 2 * STEP)] {
-            asked += 1;
-            reused += usize::from(ask(start, end) > 0);
-        }
+        asked += 1;
+        reused += usize::from(ask(first - STEP, last + STEP) > 0);
     }
     println!("{reused} of {asked} answers took steps from a kept one");
     assert!(reused * 4 > asked, "{reused} of {asked}");
