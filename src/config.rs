@@ -144,7 +144,7 @@ pub struct Flags {
           value_name = "DURATION", value_parser = duration_or_off, help_heading = "Observation")]
     pub self_scrape: Duration,
 
-    /// What to log: error, warn, info, debug, trace, or filters such as vctsdb::storage=debug,info.
+    /// What to log: error, warn, info, debug, trace or off, or filters such as vctsdb::storage=debug,info.
     #[arg(
         long = "log.level",
         env = "VCTSDB_LOG_LEVEL",
