@@ -30,8 +30,8 @@ pub(super) struct QueryFlags {
     #[arg(value_name = "EXPR")]
     expr: String,
 
-    /// The server to ask, such as https://NAME:PASSWORD@metrics.example. Its certificate has to be signed by a CA that this
-    /// machine trusts, or one in the file that SSL_CERT_FILE names.
+    /// The server to ask. NAME:PASSWORD@ may stand in front of its host. With https its certificate has to be signed by a CA that
+    /// this machine trusts, or by one in the file that SSL_CERT_FILE names.
     #[arg(
         long,
         env = "VCTSDB_SERVER",
