@@ -111,6 +111,41 @@ fn ten_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
 }
 
 #[test]
+fn five_thousand_half_sent_requests_leave_their_places_to_those_who_send_the_whole() {
+    open_many_files(5_500);
+    let (_dir, server) = started();
+    let paths = ["/api/v1/write", "/api/v1/read", "/api/v1/import/prometheus", "/api/v1/query"];
+    let half: Vec<TcpStream> = (0..5_000)
+        .map(|i| {
+            let mut stream = connect(&server);
+            let kind = ["x-protobuf", "x-www-form-urlencoded"][i % 4 / 3];
+            let head = format!(
+                "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/{kind}\r\n\
+                 Content-Length: 100000\r\n\r\n{}",
+                paths[i % 4],
+                "#".repeat(1_000)
+            );
+            // Who came too early may have been asked to leave already.
+            let _ = stream.write_all(head.as_bytes());
+            stream
+        })
+        .collect();
+    // Some thousand of them are ahead of us.
+    let first = served(&server);
+    let slowest = (0..20).map(|_| served(&server)).max().unwrap();
+    let begun = Instant::now();
+    write_one(&server.address, "kept_writing", now(), 1.0).unwrap();
+    println!(
+        "5000 half-sent requests: the first question took {first:?}, then {slowest:?}, a write {:?}",
+        begun.elapsed()
+    );
+    assert!(first < Duration::from_secs(15), "{first:?}: as long as a body may pause is 30 s");
+    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
+    drop(half);
+    served(&server);
+}
+
+#[test]
 fn connections_leave_files_to_the_store() {
     let dir = tempfile::tempdir().unwrap();
     let (data, address) = (dir.path().join("data"), free_address());
