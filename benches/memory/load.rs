@@ -49,7 +49,7 @@ fn compressed(message: &impl Message) -> Fallible<Vec<u8>> {
 fn series_from(from: usize, count: usize, end: i64) -> Fallible<Vec<u8>> {
     let series = |i: usize| TimeSeries {
         labels: vec![
-            label("__name__", if i % 100 == 0 { "instance_info" } else { "fleet_bytes" }.to_owned()),
+            label("__name__", if i.is_multiple_of(100) { "instance_info" } else { "fleet_bytes" }.to_owned()),
             label("instance", format!("node-{:05}.example.com:9100", i / 100)),
             label("job", "node".to_owned()),
             label("namespace", format!("namespace-{}", i % 20)),

@@ -1,6 +1,8 @@
 //! How often each kind of request was answered with which status.
 
-use std::{collections::BTreeMap, fmt, sync::Mutex};
+use std::{collections::BTreeMap, fmt};
+
+use parking_lot::Mutex;
 
 /// Statuses by kind of request. 0 stands for no answer.
 #[derive(Debug, Default)]
@@ -13,18 +15,18 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts an answer to a request of this kind; `body` is what it said.
     pub(crate) fn count(&self, kind: &'static str, status: u16, body: &str) {
-        *self.counts.lock().unwrap().entry((kind, status)).or_default() += 1;
+        *self.counts.lock().entry((kind, status)).or_default() += 1;
         // Prometheus answers a remote read that is too large with 400, and so do we.
         let refused = if kind == "remote reads" { 400 } else { 422 };
         if !matches!(status, 200 | 204 | 503) && status != refused {
             let short: String = body.chars().take(300).collect();
-            self.unexpected.lock().unwrap().get_or_insert(format!("{kind}: status {status}: {short}"));
+            self.unexpected.lock().get_or_insert(format!("{kind}: status {status}: {short}"));
         }
     }
 
     /// An answer that should not have been.
     pub(crate) fn unexpected(&self) -> Option<String> {
-        self.unexpected.lock().unwrap().clone()
+        self.unexpected.lock().clone()
     }
 }
 
@@ -32,7 +34,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut before = "";
-        for ((kind, status), count) in self.counts.lock().unwrap().iter() {
+        for ((kind, status), count) in self.counts.lock().iter() {
             match (before == *kind, before.is_empty()) {
                 (true, _) => write!(f, ", {status}: {count}")?,
                 (false, true) => write!(f, "{kind} {status}: {count}")?,

@@ -108,7 +108,7 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
             if !planned && table::is_empty(data) {
                 // Beside the answer, which somebody may read line by line.
                 for hint in runtime.block_on(absence::explain(&server, &flags.expr, asked_about(flags)?)) {
-                    eprintln!("{hint}");
+                    super::output::say(&hint);
                 }
             }
         }
