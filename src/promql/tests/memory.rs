@@ -199,3 +199,18 @@ fn a_query_takes_no_more_memory_than_it_counts() {
         }
     }
 }
+
+#[test]
+fn a_list_of_very_many_labels_is_searched_by_halves() {
+    let names: String = (0..200_000).map(|i| format!("label_{i},")).collect();
+    let fleet = Fleet { series: 20_000, native: false };
+    for text in [
+        format!("sum by ({names}pod) (up)"),
+        format!("count(up + on ({names}pod) up)"),
+        format!("count(up + ignoring ({names}instance) up)"),
+    ] {
+        // Comparing each label of each series with each of the list would take hours.
+        let query = Query { timeout: Some(Duration::from_secs(60)), ..at(&text, 60) };
+        assert!(engine().run(&fleet, &query, &Cancel::default()).is_ok(), "{text:.40}");
+    }
+}
