@@ -249,12 +249,14 @@ impl Lower<'_> {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }
         let settle = |lowered: Lowered| Box::new(if invariant { lowered.node } else { lowered.settle() });
+        let mut matching = binary.matching.clone();
+        matching.labels.sort();
         let kind = Kind::Binary(Binary {
             op: binary.op,
             lhs: settle(lhs),
             rhs: settle(rhs),
             return_bool: binary.return_bool,
-            matching: binary.matching.clone(),
+            matching,
         });
         Ok(Lowered { node: Node { kind, span }, invariant })
     }

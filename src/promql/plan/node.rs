@@ -85,6 +85,7 @@ pub(crate) struct Binary {
     pub(crate) lhs: Box<Node>,
     pub(crate) rhs: Box<Node>,
     pub(crate) return_bool: bool,
+    /// Its labels are sorted.
     pub(crate) matching: Matching,
 }
 
