@@ -14,7 +14,7 @@ mod hosts;
 mod origins;
 
 use hyper::{
-    HeaderMap, Method, Request, StatusCode,
+    HeaderMap, Method, Request, StatusCode, Version,
     header::{HOST, HeaderValue},
 };
 
@@ -55,8 +55,8 @@ pub(crate) enum Refusal {
     #[error("this server doesn't answer for the host {0:?}; see --web.allowed-hosts")]
     Host(String),
     /// Which server it is for is anybody's guess.
-    #[error("a request has one Host header, this one has several")]
-    SeveralHosts,
+    #[error("a request has one Host header, this one has {0}")]
+    Hosts(&'static str),
     /// It would change something, and comes from a page that has no business here.
     #[error("a page of the origin {0:?} can't change anything here; see --web.cors.origin")]
     Origin(String),
@@ -68,7 +68,7 @@ pub(crate) enum Refusal {
 impl Refusal {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::SeveralHosts => StatusCode::BAD_REQUEST,
+            Self::Hosts(_) => StatusCode::BAD_REQUEST,
             Self::Host(_) | Self::Origin(_) | Self::CrossSite => StatusCode::FORBIDDEN,
         }
     }
@@ -78,7 +78,7 @@ impl Refusal {
         static HOSTS: Throttle = Throttle::each_minute();
         static ORIGINS: Throttle = Throttle::each_minute();
         let (reason, throttle) = match self {
-            Self::Host(_) | Self::SeveralHosts => ("host", &HOSTS),
+            Self::Host(_) | Self::Hosts(_) => ("host", &HOSTS),
             Self::Origin(_) | Self::CrossSite => ("origin", &ORIGINS),
         };
         metrics::REFUSED.with_label_values(&[reason]).inc();
@@ -100,7 +100,7 @@ impl Browser {
     pub(crate) fn judge<B>(&self, request: &Request<B>, found: Option<&Row>) -> Result<(), Refusal> {
         let headers = request.headers();
         if headers.get_all(HOST).iter().nth(1).is_some() {
-            return Err(Refusal::SeveralHosts);
+            return Err(Refusal::Hosts("several"));
         }
         let host = match request.uri().authority() {
             // A target that names the host counts for more than the header.
@@ -108,6 +108,9 @@ impl Browser {
             None => headers.get(HOST).map(|host| host.to_str().unwrap_or("not ASCII")),
         };
         // HTTP/1.0 has no hosts, and no browser speaks it.
+        if host.is_none() && request.version() >= Version::HTTP_11 {
+            return Err(Refusal::Hosts("none"));
+        }
         if let Some(host) = host.filter(|host| !self.hosts.answer_for(host)) {
             return Err(Refusal::Host(said(hosts::name(host))));
         }
