@@ -142,7 +142,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let closed = tokio::task::spawn_blocking(move || storage.close()).await;
     match closed {
         Ok(Ok(())) => {
-            tracing::info!("stopped: everything is on disk, the next start has nothing to replay");
+            tracing::info!("stopped: everything is on disk");
             Ok(())
         }
         Ok(Err(error)) => Err(Failure::Said(format!(
