@@ -14,7 +14,7 @@ use crate::{seams::status::fake::FixedStatus, server::Deadlines};
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let server = Server::start(some_series(1)).await;
-    for path in ["/nothing", "/api/v1/nothing", "/api/v1/query/", "/api/v1/label//values", "/api/v2/query"] {
+    for path in ["/nothing", "/api/v1/nothing", "/api/v1/label//values", "/api/v2/query"] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.text(), "404 page not found\n", "{path}");
@@ -247,4 +247,87 @@ async fn requests_are_counted_by_route_not_by_path() {
     assert!(text.contains(r#"vctsdb_http_requests_total{code="200",route="/api/v1/label/:name/values"}"#), "{text}");
     assert!(text.contains(r#"vctsdb_http_requests_total{code="404",route="unknown"}"#), "{text}");
     assert!(!text.contains("secret"));
+}
+
+/// What is asked and how the answer begins.
+async fn begins(server: &Server, request: &str, begin: &str) -> String {
+    let answer =
+        server.raw(format!("{request} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).await;
+    assert!(answer.starts_with(&format!("HTTP/1.1 {begin}")), "{request}: {answer}");
+    answer
+}
+
+#[tokio::test]
+async fn characters_that_should_be_escaped_in_a_url_are_taken_as_they_are() {
+    let server = Server::start(some_series(3)).await;
+    for request in [
+        "GET /api/v1/query?query=up{job=\"a\"}",
+        "GET /api/v1/query?query=up>0",
+        "GET /api/v1/query?query=up<5",
+        "GET /api/v1/query?query=up{job=\"ä\"}or`x`==`x`",
+        "GET /api/v1/series?match[]={job=\"a\"}",
+        "GET /federate?match[]={job=\"a\"}",
+    ] {
+        let answer = begins(&server, request, "").await;
+        assert!(!answer.contains("400 Bad Request\r\ncontent-length: 0"), "{request}: {answer}");
+    }
+    let answer = begins(&server, "GET /api/v1/query?query=count(up{job=\"a\"}>0)", "200").await;
+    assert!(answer.contains("\"2\"]"), "{answer}");
+    // Requests may follow each other on a connection, and the heads of these be split anywhere.
+    let one = "GET /api/v1/query?query=count(up{job=\"a\"}) HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let last = one.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let answer = server.raw(format!("{one}\r\n{one}{last}").as_bytes()).await;
+    assert_eq!(answer.matches("\"3\"]").count(), 3, "{answer}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_told_why_and_counted() {
+    let server = Server::start(some_series(1)).await;
+    let long = "x".repeat(70_000);
+    let many = "X-More: 1\r\n".repeat(200);
+    for (request, status, says) in [
+        (format!("GET /api/v1/query?query={long} HTTP/1.1\r\nHost: localhost\r\n\r\n"), "414", "POST"),
+        (format!("GET / HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"), "431", "headers"),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), "400", "HTTP"),
+        ("GET /a b c HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(), "400", "HTTP"),
+        ("nonsense\r\n\r\n".to_owned(), "400", "HTTP"),
+    ] {
+        let answer = server.raw(request.as_bytes()).await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}")), "{request:.60}: {answer}");
+        assert!(body.contains(says) && head.contains(&format!("content-length: {}", body.len())), "{answer}");
+    }
+    let metrics = server.get("/metrics").await.text();
+    assert!(metrics.contains("vctsdb_http_requests_total{code=\"414\",route=\"unreadable\"}"), "{metrics}");
+}
+
+#[tokio::test]
+async fn paths_with_slashes_too_many_lead_to_those_without() {
+    let server = Server::start(some_series(1)).await;
+    for path in ["//api/v1/query", "/api/v1/query/", "/api//v1/query"] {
+        let answer = begins(&server, &format!("GET {path}?query=1"), "301").await;
+        assert!(answer.contains("location: /api/v1/query?query=1\r\n"), "{answer}");
+    }
+    begins(&server, "GET /no/such/", "404").await;
+    begins(&server, "GET //localhost", "404").await;
+}
+
+#[tokio::test]
+async fn a_bad_escape_in_what_nobody_reads_is_no_error() {
+    let server = Server::start(some_series(1)).await;
+    begins(&server, "GET /api/v1/query?query=1&who=%zz&%=1", "200").await;
+    begins(&server, "GET /api/v1/query?query=%zz", "400").await;
+    begins(&server, "GET /api/v1/series?match[]=up&match[]=%zz", "400").await;
+}
+
+#[tokio::test]
+async fn a_form_may_come_in_parts() {
+    let server = Server::start(some_series(3)).await;
+    let body = "--b-1\r\nContent-Disposition: form-data; name=\"query\"\r\n\r\ncount(up)\r\n--b-1\r\n\
+                content-disposition: form-data; name=time\r\nContent-Type: text/plain\r\n\r\n1600000000\r\n--b-1--\r\n";
+    let kind = ("content-type", "multipart/form-data; boundary=b-1");
+    let answer = server.ask(Method::POST, "/api/v1/query", &[kind], body.as_bytes()).await;
+    assert!(answer.status == StatusCode::OK && answer.text().contains("\"3\"]"), "{}", answer.text());
+    let broken = server.ask(Method::POST, "/api/v1/query", &[kind], b"--b-1\r\nnothing").await;
+    assert_eq!(broken.status, StatusCode::BAD_REQUEST, "{}", broken.text());
 }
