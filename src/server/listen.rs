@@ -26,6 +26,8 @@ use super::{
     linger::Linger,
     metrics, router,
     stall::Stall,
+    targets::Targets,
+    unreadable::Told,
 };
 
 /// After a failure to accept (no file descriptors left, say) some connection has to end first.
@@ -158,7 +160,7 @@ async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping
             answer
         }
     });
-    let io = TokioIo::new(Stall::new(stream, deadlines.write_stall));
+    let io = TokioIo::new(Told::on(Targets::of(Stall::new(stream, deadlines.write_stall))));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

@@ -38,9 +38,11 @@ mod routes;
 mod scrape;
 mod stall;
 mod state;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod unreadable;
 mod value;
 mod watch;
 mod work;

@@ -11,11 +11,11 @@ use std::{
 };
 
 use hyper::{
-    Method, Request, StatusCode,
+    Method, Request, StatusCode, Uri,
     body::Incoming,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, HeaderMap, HeaderValue, VARY, X_CONTENT_TYPE_OPTIONS,
+        ACCESS_CONTROL_EXPOSE_HEADERS, ALLOW, HeaderMap, HeaderValue, LOCATION, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
@@ -47,7 +47,10 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
-        (Ok(()), None) => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
+        (Ok(()), None) => match clean(request.uri()) {
+            Some(location) => moved(&location),
+            None => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
+        },
         (Ok(()), Some(row)) if !row.methods.contains(request.method()) => not_allowed(row.methods),
         (Ok(()), Some(row)) => answer(row.route, request, asker, state).instrument(span).await,
     };
@@ -79,6 +82,20 @@ async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: A
                 .into_response()
         }
     }
+}
+
+/// Where a path leads that has slashes too many, if anywhere.
+fn clean(uri: &Uri) -> Option<String> {
+    let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    let path = format!("/{}", parts.join("/"));
+    let found = path != uri.path() && routes::find(&path).is_some();
+    found.then(|| uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}")))
+}
+
+fn moved(location: &str) -> Response {
+    let mut response = respond::text(StatusCode::MOVED_PERMANENTLY, format!("Moved Permanently: {location}"));
+    response.headers_mut().insert(LOCATION, respond::header(location));
+    response
 }
 
 fn not_allowed(methods: &[Method]) -> Response {
