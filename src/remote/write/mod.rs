@@ -1,4 +1,4 @@
-//! Remote write: from a request body to one [`Batch`](crate::seams::append::Batch).
+//! Remote write: from a request body to one [`Batch`].
 //!
 //! ```text
 //! body → inflate → walk, TimeSeries by TimeSeries → fingerprint of the label bytes → known series? → batch → append

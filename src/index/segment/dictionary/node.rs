@@ -1,4 +1,4 @@
-//! One node of the automaton. [`super::check`] draws its bytes.
+//! One node of the automaton. [`mod@super::check`] draws its bytes.
 
 use super::page::{Reader, unpack};
 use crate::index::IndexError;
