@@ -13,8 +13,10 @@ use super::{
     budget::{Budget, Pool, SAMPLE_BYTES, Share},
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
+    parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
     parse_with,
     plan::{Node, QueryTimes, lower},
+    stack,
 };
 use crate::{
     model::TimeRange,
@@ -140,7 +142,17 @@ impl Engine {
         piece: TimeRange,
         cancel: &Cancel,
     ) -> Result<QueryAnswer, QueryError> {
-        let Checked { plan, grid, room: _room } = self.checked(query)?;
+        stack::sufficient(query.text, || self.evaluate_piece(select, query, piece, cancel))
+    }
+
+    fn evaluate_piece(
+        &self,
+        select: &dyn Select,
+        query: &Query<'_>,
+        piece: TimeRange,
+        cancel: &Cancel,
+    ) -> Result<QueryAnswer, QueryError> {
+        let Checked { plan, grid, room: _room } = self.checked(query, MAX_CHAIN)?;
         let grid = if query.step == 0 { grid } else { grid.piece(piece) };
         let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
         if query.brief && !brief::may_be(&plan, &grid, select) {
@@ -166,7 +178,7 @@ impl Engine {
         cancel: &Cancel,
     ) -> Result<Explained, QueryError> {
         let begun = Instant::now();
-        let Checked { plan, grid, room: _room } = self.checked(query)?;
+        let Checked { plan, grid, room: _room } = self.checked(query, MAX_DEPTH)?;
         let cx = self.context(select, query, cancel, Account::default().by_operator());
         let (lookback, interrupt) = (cx.settings.lookback, cx.budget.interrupt());
         let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
@@ -184,8 +196,20 @@ impl Engine {
         })
     }
 
-    /// Parses and plans `query`; the memory for it is taken of `room`.
-    pub(super) fn plan(&self, query: &Query<'_>, room: &dyn Room) -> Result<Node, QueryError> {
+    /// What `work` makes of the plan of `query`, on a stack that suffices for it.
+    pub(super) fn with_plan<T: Send>(
+        &self,
+        query: &Query<'_>,
+        work: impl FnOnce(&Node) -> T + Send,
+    ) -> Result<T, QueryError> {
+        stack::sufficient(query.text, || {
+            let room = self.room();
+            Ok(work(&self.plan(query, &*room, MAX_CHAIN)?))
+        })
+    }
+
+    /// Parses and plans `query`, whose tree may be so high; the memory for it is taken of `room`.
+    fn plan(&self, query: &Query<'_>, room: &dyn Room, highest: usize) -> Result<Node, QueryError> {
         let times = QueryTimes {
             text: query.text,
             start: query.start,
@@ -193,13 +217,14 @@ impl Engine {
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        lower(&self.parse(query.text, room)?, &times, self.options.optimise)
+        let expr = parse_high(query.text, self.options.features, &|bytes| room.take(bytes), highest)?;
+        lower(&expr, &times, self.options.optimise)
     }
 
-    /// The plan, if it can be evaluated like that.
-    fn checked(&self, query: &Query<'_>) -> Result<Checked, QueryError> {
+    /// The plan, which may be so high, if it can be evaluated like that.
+    fn checked(&self, query: &Query<'_>, highest: usize) -> Result<Checked, QueryError> {
         let room = self.room();
-        let plan = self.plan(query, &*room)?;
+        let plan = self.plan(query, &*room, highest)?;
         let instant = query.step == 0;
         let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
         if !instant {
@@ -224,10 +249,12 @@ impl Engine {
         account: Account,
     ) -> Context<'q> {
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
-        let budget = Budget::new(cancel, &self.pool, timeout, self.options.max_samples, self.options.threads);
+        // Only this thread has the stack for a long chain.
+        let threads = if stack::deep(query.text).is_some() { 1 } else { self.options.threads };
+        let budget = Budget::new(cancel, &self.pool, timeout, self.options.max_samples, threads);
         let settings = Settings {
             lookback: query.lookback.unwrap_or(self.options.lookback),
-            threads: self.options.threads,
+            threads,
             delayed_name_removal: self.options.features.delayed_name_removal,
             type_labels: self.options.features.type_and_unit_labels,
             start_times: self.options.features.use_start_timestamps,

@@ -31,6 +31,7 @@ mod quote;
 mod results;
 pub mod script;
 mod signature;
+mod stack;
 mod value;
 
 pub use budget::{Cancel, SAMPLE_BYTES, Until};

@@ -25,6 +25,8 @@ use crate::model::{Matcher, Span, TakeBytes};
 
 /// How high a tree may be. A chain of operators of one precedence is as high as it is long.
 pub const MAX_DEPTH: usize = 256;
+/// How high the tree of a query may be that has a stack for it: as long as a chain of operators may be.
+pub(super) const MAX_CHAIN: usize = 20_000;
 /// How deep expressions may be nested in parentheses, arguments, signs and the like: each level costs the parser
 /// stack, up to 15 kB in an unoptimised build.
 const MAX_NESTING: usize = 100;
@@ -61,7 +63,17 @@ pub fn parse(text: &str) -> Result<Expr, QueryError> {
 /// # Errors
 /// With line and column of the first thing that is wrong, or when there is no room.
 pub fn parse_with(text: &str, features: Features, room: &TakeBytes<'_>) -> Result<Expr, QueryError> {
-    let mut parser = Parser::new(text, features, room)?;
+    parse_high(text, features, room, MAX_DEPTH)
+}
+
+/// Parses and checks a query whose tree may be so high, on a stack that suffices for it.
+pub(super) fn parse_high(
+    text: &str,
+    features: Features,
+    room: &TakeBytes<'_>,
+    highest: usize,
+) -> Result<Expr, QueryError> {
+    let mut parser = Parser { highest, ..Parser::new(text, features, room)? };
     if parser.peek()?.kind == TokenKind::End {
         return Err(error(text, Span::default(), "no expression found in input"));
     }
@@ -111,6 +123,8 @@ type Within = (&'static str, &'static str);
 struct Parser<'a> {
     text: &'a str,
     room: &'a TakeBytes<'a>,
+    /// How high the tree may be.
+    highest: usize,
     /// How many words were taken.
     words: usize,
     features: Features,
@@ -130,8 +144,18 @@ impl<'a> Parser<'a> {
             return Err(error(text, Span::default(), message));
         }
         let lexer = Lexer::new(text);
-        let parser =
-            Self { text, room, words: 0, features, lexer, peeked: None, last_end: 0, depth: 0, within: ("", "") };
+        let parser = Self {
+            text,
+            room,
+            highest: MAX_DEPTH,
+            words: 0,
+            features,
+            lexer,
+            peeked: None,
+            last_end: 0,
+            depth: 0,
+            within: ("", ""),
+        };
         parser.take(text.len() * TEXT_FACTOR)?;
         Ok(parser)
     }
@@ -236,8 +260,8 @@ impl<'a> Parser<'a> {
 
     /// A node over others whose highest is `height` high.
     fn node(&self, kind: ExprKind, span: Span, height: usize) -> Parsed<Node> {
-        if height >= MAX_DEPTH {
-            return Err(self.too_deep(span, MAX_DEPTH));
+        if height >= self.highest {
+            return Err(self.too_deep(span, self.highest));
         }
         Ok(Node { expr: Expr { kind, span }, height: height + 1 })
     }

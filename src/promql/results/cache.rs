@@ -125,7 +125,7 @@ impl ResultCache {
             return uncached();
         }
         let lookback = query.lookback.unwrap_or(engine.options().lookback);
-        let reach = Reach::of(&engine.plan(query, &*engine.room())?, lookback);
+        let reach = engine.with_plan(query, |plan| Reach::of(plan, lookback))?;
         let Some(reach) = reach else { return uncached() };
         let grid = Grid::range(query.start, query.end, query.step);
         let steps = TimeRange::new(grid.start, grid.last());
@@ -321,7 +321,7 @@ mod tests {
             per_step: false,
             brief: false,
         };
-        Reach::of(&engine.plan(&query, &*engine.room()).unwrap(), 20).unwrap()
+        engine.with_plan(&query, |plan| Reach::of(plan, 20)).unwrap().unwrap()
     }
 
     #[test]

