@@ -18,7 +18,7 @@ pub(super) fn take(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
 /// Gives a file a second name here and answers that.
 pub(super) fn link(disk: &dyn Disk, path: &Path) -> io::Result<PathBuf> {
     let kept = free_name(disk, path)?;
-    second_name::link(disk, path, &kept)?;
+    second_name::link_or_copy(disk, path, &kept)?;
     Ok(kept)
 }
 

@@ -3,18 +3,27 @@
 use std::{
     io::{self, ErrorKind},
     path::Path,
+    sync::Arc,
 };
 
-use crate::seams::env::Disk;
+use crate::seams::env::{Disk, DiskFile};
 
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
 
 /// Gives `from` the name `to` too. The copy is synced, its name isn't yet, as that of a link isn't.
-pub(super) fn link(disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn link_or_copy(disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<()> {
+    match link(disk, from, to)? {
+        None => Ok(()),
+        Some(source) => copy(disk, &*source, to),
+    }
+}
+
+/// Links `from` to `to`; where there are no links, answers the file to [`copy()`], which stays readable when its name goes.
+pub(super) fn link(disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<Option<Arc<dyn DiskFile>>> {
     match disk.link(from, to) {
-        Err(error) if has_no_links(error.kind()) => copy(disk, from, to),
-        linked => linked,
+        Err(error) if has_no_links(error.kind()) => disk.open(from).map(Some),
+        linked => linked.map(|()| None),
     }
 }
 
@@ -26,8 +35,8 @@ fn has_no_links(kind: ErrorKind) -> bool {
     )
 }
 
-fn copy(disk: &dyn Disk, from: &Path, to: &Path) -> io::Result<()> {
-    let source = disk.open(from)?;
+/// Makes `to` a file with the bytes of `source`.
+pub(super) fn copy(disk: &dyn Disk, source: &dyn DiskFile, to: &Path) -> io::Result<()> {
     let mut target = disk.create(to)?;
     let copied = (|| {
         let mut buf = vec![0; CHUNK];

@@ -11,6 +11,7 @@ use super::{
     layout, second_name,
     store::{Shared, Storage},
 };
+use crate::seams::env::Disk;
 
 impl Storage {
     /// Makes a snapshot of everything that was acknowledged before the call, in `snapshots/<name>/`, and answers the name.
@@ -20,13 +21,14 @@ impl Storage {
     /// this one has merged or dropped them.
     ///
     /// # Errors
-    /// When the disk refuses. What there is of the snapshot then has no manifest and isn't taken for one.
+    /// When the disk refuses. What there is of the snapshot is removed, if the disk lets us.
     pub fn snapshot(&self, skip_head: bool) -> Result<String, StorageError> {
         if !skip_head {
             self.flush()?;
         }
         let name = name(self.shared.clock.now());
-        link_all(&self.shared, &Path::new(layout::SNAPSHOTS).join(&name))?;
+        let dir = Path::new(layout::SNAPSHOTS).join(&name);
+        link_all(&self.shared, &dir).inspect_err(|_| unmake(&*self.shared.disk, &dir))?;
         tracing::info!(name, "made a snapshot");
         Ok(name)
     }
@@ -46,27 +48,44 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
     for sub in layout::DIRECTORIES {
         disk.create_dir(&dir.join(sub)).tried("creating the snapshot's directories")?;
     }
-    // While it is held nothing that it names is removed.
-    let manifest = shared.manifest.lock();
-    let tables = manifest.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
-    let segments = manifest.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
-    for (set_aside, path) in tables.chain(segments) {
-        match second_name::link(disk, &path, &dir.join(&path)) {
-            // It is missing here too, and marked so in both manifests.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && set_aside => {}
-            linked => linked.tried("linking a file into the snapshot")?,
+    // While it is held nothing that it names is removed. What can't be linked is opened meanwhile and copied afterwards.
+    let locked = shared.manifest.lock();
+    let tables = locked.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
+    let segments = locked.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
+    // There may be no exemplars and no metadata yet; what is set aside may be missing here too, and is marked so in both.
+    let files = tables.chain(segments).chain([(true, layout::EXTRAS.into())]);
+    let mut to_copy = Vec::new();
+    for (may_be_missing, path) in files {
+        let name = dir.join(&path);
+        match second_name::link(disk, &path, &name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && may_be_missing => {}
+            linked => to_copy.extend(linked.tried("linking a file into the snapshot")?.map(|source| (source, name))),
         }
     }
-    match second_name::link(disk, Path::new(layout::EXTRAS), &dir.join(layout::EXTRAS)) {
-        // There were no exemplars and no metadata yet.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        linked => linked.tried("linking EXTRAS into the snapshot")?,
+    let manifest = locked.clone();
+    drop(locked);
+    for (source, name) in to_copy {
+        second_name::copy(disk, &*source, &name).tried("copying a file into the snapshot")?;
     }
     for sub in layout::DIRECTORIES {
         disk.sync_dir(&dir.join(sub)).tried("syncing the snapshot's directories")?;
     }
     manifest.store_in(disk, dir)?;
-    drop(manifest);
     let parents: [PathBuf; 2] = [layout::SNAPSHOTS.into(), PathBuf::new()];
     parents.iter().try_for_each(|dir| disk.sync_dir(dir)).tried("syncing snapshots/")
+}
+
+/// Removes what there is of a snapshot that failed. What can't be removed has no manifest and isn't taken for a snapshot.
+fn unmake(disk: &dyn Disk, dir: &Path) {
+    // The manifest goes first.
+    for sub in ["", layout::WAL, layout::TABLES, layout::INDEX, layout::QUARANTINE] {
+        let sub = dir.join(sub);
+        let files = disk.list(&sub).unwrap_or_default();
+        files.iter().filter(|name| !layout::DIRECTORIES.contains(&name.as_str())).for_each(|name| {
+            let _ = disk.remove(&sub.join(name));
+        });
+    }
+    for dir in layout::DIRECTORIES.map(|sub| dir.join(sub)).iter().map(PathBuf::as_path).chain([dir]) {
+        let _ = disk.remove_dir(dir);
+    }
 }

@@ -371,3 +371,27 @@ fn without_hard_links_snapshots_and_repairs_copy() {
         assert_eq!(read(&open(&disk).unwrap(), TimeRange::ALL), model, "{kind:?}");
     }
 }
+
+#[test]
+fn a_snapshot_that_fails_leaves_nothing_behind_and_the_store_as_it_was() {
+    for (op, path) in [
+        (Op::CreateDir, "snapshots"),
+        (Op::Link, "tables"),
+        (Op::Link, "index"),
+        (Op::SyncDir, "snapshots"),
+        (Op::Create, "MANIFEST.new"),
+        (Op::Sync, "MANIFEST.new"),
+        (Op::Rename, "MANIFEST"),
+    ] {
+        let (disk, model) = at_rest();
+        let storage = open(&disk).unwrap();
+        storage.flush().unwrap();
+        disk.fail_next(op, path, ErrorKind::StorageFull);
+        assert!(storage.snapshot(true).is_err(), "{op:?} {path}");
+        disk.clear_faults();
+        assert_eq!(disk.list(Path::new("snapshots")).unwrap_or_default(), [""; 0], "{op:?} {path}");
+        assert_eq!(read(&storage, TimeRange::ALL), model);
+        storage.snapshot(true).unwrap();
+        assert_eq!(disk.list(Path::new("snapshots")).unwrap().len(), 1);
+    }
+}

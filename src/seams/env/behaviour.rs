@@ -54,6 +54,12 @@ fn behaves(disk: &dyn Disk) {
     file.read_at(&mut buf, 0).unwrap();
     assert_eq!(&buf, b"hello", "readers outlive the name");
 
+    disk.create_dir(p("a/gone/deep")).unwrap();
+    assert_eq!(disk.remove_dir(p("a/gone")).err().unwrap().kind(), ErrorKind::DirectoryNotEmpty);
+    disk.remove_dir(p("a/gone/deep")).unwrap();
+    disk.remove_dir(p("a/gone")).unwrap();
+    assert_eq!(disk.remove_dir(p("a/gone")).err().unwrap().kind(), ErrorKind::NotFound);
+
     let lock = disk.lock(p("LOCK")).unwrap();
     assert_eq!(disk.lock(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);
     assert_eq!(disk.lock_to_read(p("LOCK")).err().unwrap().kind(), ErrorKind::WouldBlock);

@@ -30,6 +30,9 @@ pub trait Disk: Send + Sync {
     /// Removes a file. Open readers go on reading it.
     fn remove(&self, path: &Path) -> io::Result<()>;
 
+    /// Removes an empty directory.
+    fn remove_dir(&self, dir: &Path) -> io::Result<()>;
+
     /// Makes an existing file's bytes survive a crash, whoever wrote them: what a killed process wrote and didn't sync is
     /// readable after it, but not settled.
     fn sync_file(&self, path: &Path) -> io::Result<()>;

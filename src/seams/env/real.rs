@@ -72,6 +72,10 @@ impl Disk for RealDisk {
         self.with(path, |path| fs::remove_file(path))
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        self.with(dir, |dir| fs::remove_dir(dir))
+    }
+
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         self.with(path, |path| File::open(path))?.sync_data().map_err(|error| explained_sync(error, &self.at(path)))
     }

@@ -193,6 +193,17 @@ impl Disk for SimDisk {
         Ok(())
     }
 
+    fn remove_dir(&self, dir: &Path) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.begin(Op::Remove, dir)?;
+        state.now.need_dir(dir)?;
+        if state.now.files.keys().chain(&state.now.dirs).any(|path| parent(path) == dir) {
+            return Err(io::Error::new(ErrorKind::DirectoryNotEmpty, format!("{}: not empty", dir.display())));
+        }
+        state.change(parent(dir), Change::DropDir(dir.to_owned()));
+        Ok(())
+    }
+
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
         state.begin(Op::Sync, path)?;

@@ -127,6 +127,8 @@ pub(super) enum Change {
     Move(PathBuf, PathBuf, NodeRef),
     /// A new directory.
     Dir(PathBuf),
+    /// The directory is gone.
+    DropDir(PathBuf),
 }
 
 /// Files and directories by path.
@@ -146,6 +148,7 @@ impl Tree {
                 self.files.insert(to, node);
             }
             Change::Dir(path) => drop(self.dirs.insert(path)),
+            Change::DropDir(path) => drop(self.dirs.remove(&path)),
         }
     }
 
@@ -303,7 +306,7 @@ impl Copier {
         match change {
             Change::Put(path, node) => Change::Put(path.clone(), self.node(node)),
             Change::Move(from, to, node) => Change::Move(from.clone(), to.clone(), self.node(node)),
-            Change::Drop(_) | Change::Dir(_) => change.clone(),
+            Change::Drop(_) | Change::Dir(_) | Change::DropDir(_) => change.clone(),
         }
     }
 }
