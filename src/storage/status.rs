@@ -112,7 +112,8 @@ impl Status for Storage {
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             memory: memory(shared),
             damage: shared.all_damage(),
-            disk_free: shared.disk.available().ok(),
+            // A file system that doesn't say how large it is has no number to show.
+            disk_free: shared.disk.available().ok().filter(|free| *free < u64::MAX),
             refusing: commit::refuse_when_full(shared).err().map(|error| error.to_string()),
         }
     }
