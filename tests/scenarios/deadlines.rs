@@ -102,3 +102,35 @@ fn a_list_ends_when_its_client_leaves() {
     let alive = get(&server.address, &format!("/api/v1/query?query=1&time={now}")).unwrap();
     assert_eq!(alive.status, 200);
 }
+
+#[test]
+fn bodies_that_came_while_the_server_was_stopped_are_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+    let signal = |name: &str| {
+        let sent = std::process::Command::new("kill").args([name, &server.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name}");
+    };
+    let body = |i: usize| format!("stopped{{i=\"{i}\"}} 1\n");
+    let mut half: Vec<TcpStream> = (0..12)
+        .map(|i| {
+            let mut stream = TcpStream::connect(&server.address).unwrap();
+            let head = "POST /api/v1/import/prometheus HTTP/1.0\r\nHost: localhost\r\n";
+            let first = body(i)[..5].to_owned();
+            stream.write_all(format!("{head}Content-Length: {}\r\n\r\n{first}", body(i).len()).as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    // Their requests have begun when one that came after them is answered.
+    assert_eq!(get(&server.address, "/api/v1/query?query=1").unwrap().status, 200);
+    signal("-STOP");
+    half.iter_mut().enumerate().for_each(|(i, stream)| stream.write_all(body(i)[5..].as_bytes()).unwrap());
+    // Longer than a body may pause.
+    std::thread::sleep(Duration::from_secs(31));
+    signal("-CONT");
+    for mut stream in half {
+        let mut answer = String::new();
+        std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204") || answer.starts_with("HTTP/1.0 204"), "{answer}");
+    }
+}

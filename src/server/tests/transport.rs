@@ -167,7 +167,17 @@ async fn clients_that_send_too_slowly_are_let_go() {
     let answer = server.raw(b"GET / HTTP/1.1\r\nHost:").await;
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408 "), "half a head: {answer}");
     let answer = server.raw(b"POST /api/v1/write HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab").await;
-    assert!(answer.starts_with("HTTP/1.1 408 "), "half a body: {answer}");
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("retry-after: "), "half a body: {answer}");
+    let form = "POST /api/v1/query HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+                Content-Length: 5\r\n\r\nab";
+    let answer = server.raw(form.as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "half a form: {answer}");
+}
+
+#[test]
+fn an_idle_connection_outlives_what_clients_keep() {
+    // Rules are evaluated each minute, and Go's clients keep connections for 90 s.
+    assert!(Deadlines::default().head >= Duration::from_secs(180));
 }
 
 #[tokio::test]
@@ -185,7 +195,7 @@ async fn a_body_that_trickles_is_let_go_in_the_end() {
     });
     let mut answer = [0; 12];
     tokio::time::timeout(Duration::from_secs(10), read.read_exact(&mut answer)).await.unwrap().unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 408");
+    assert_eq!(&answer, b"HTTP/1.1 503");
     trickle.abort();
 }
 
