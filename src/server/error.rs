@@ -46,6 +46,9 @@ pub(crate) enum ApiError {
     /// A body that came too slowly while others needed its place.
     #[error("the request's body came too slowly while others waited for its place, try again later")]
     Dismissed,
+    /// A body whose sender paused too long, or trickled, where coming again is the thing to do.
+    #[error("the request's body came too slowly, try again")]
+    Slow,
     /// A request that takes more memory than any may.
     #[error(
         "the request takes at least {bytes} bytes of memory, and --memory leaves {most} for one: send it in smaller parts, \
@@ -87,7 +90,7 @@ impl ApiError {
     /// Whether the same request may be answered later.
     fn passes(&self) -> bool {
         match self {
-            Self::NotReady { .. } | Self::Busy | Self::Dismissed => true,
+            Self::NotReady { .. } | Self::Busy | Self::Dismissed | Self::Slow => true,
             Self::After(error, _) => error.passes(),
             _ => false,
         }
@@ -112,7 +115,9 @@ impl ApiError {
             Self::Unavailable(_) => (Some("unavailable"), StatusCode::INTERNAL_SERVER_ERROR),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
-            Self::NotReady { .. } | Self::Busy | Self::Dismissed => (None, StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotReady { .. } | Self::Busy | Self::Dismissed | Self::Slow => {
+                (None, StatusCode::SERVICE_UNAVAILABLE)
+            }
             Self::NoRoomEver { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),
             Self::After(error, _) => error.kind(),

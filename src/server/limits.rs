@@ -5,7 +5,8 @@ use std::time::Duration;
 /// How long the server waits for a client, so that none can hold a place for ever.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
-    /// A connection may stay without a complete request head for this long, be it idle or slow.
+    /// A connection may stay without a complete request head for this long, be it idle or slow. Longer than rules pause, and than
+    /// clients keep connections they don't use: where places are short those who are idle leave before.
     pub head: Duration,
     /// A request's body may pause for this long between two pieces.
     pub body_pause: Duration,
@@ -20,7 +21,7 @@ pub struct Deadlines {
 impl Default for Deadlines {
     fn default() -> Self {
         Self {
-            head: Duration::from_secs(60),
+            head: Duration::from_secs(300),
             body_pause: Duration::from_secs(30),
             body: Duration::from_secs(120),
             write_stall: Duration::from_secs(60),

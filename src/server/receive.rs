@@ -1,17 +1,17 @@
 //! Reading request bodies, with limits on size and time.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use hyper::{
     Request, StatusCode,
-    body::{Body, Bytes, Incoming},
+    body::{Body, Bytes, Frame, Incoming},
 };
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
     State,
-    arrivals::Arrival,
+    arrivals::{Arrival, Pool},
     error::ApiError,
     limits::{DISCARD_TIMEOUT, Deadlines},
     room::{Room, Share},
@@ -26,6 +26,9 @@ pub(crate) struct Received {
     pub(crate) share: Share,
 }
 
+/// What the connection's task needs to pass on what lies in its socket.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// A body as it comes.
 pub(crate) struct Pieces {
     incoming: Incoming,
@@ -33,6 +36,7 @@ pub(crate) struct Pieces {
     limit: usize,
     /// Bytes that have come.
     came: usize,
+    pool: Pool,
     arrival: Arrival,
     deadlines: Deadlines,
     /// All of it has to be here by then.
@@ -54,21 +58,17 @@ impl Pieces {
         }
         let deadlines = state.options.deadlines;
         let (arrival, end) = (state.arrivals.begin(room.pool()), Instant::now() + deadlines.body);
-        Ok(Self { incoming, limit, came: 0, arrival, deadlines, end })
+        Ok(Self { incoming, limit, came: 0, pool: room.pool(), arrival, deadlines, end })
     }
 
     /// The next piece; `None` at the end.
     pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, ApiError> {
         loop {
-            let frame = timeout_at(self.end, timeout(self.deadlines.body_pause, self.incoming.frame()));
-            let frame = match self.arrival.wait(frame).await {
+            let frame = match self.arrival.wait(frame(&mut self.incoming, self.end, self.deadlines.body_pause)).await {
                 None => return Err(ApiError::Dismissed),
-                Some(Ok(Ok(Some(frame)))) => frame,
-                Some(Ok(Ok(None))) => return Ok(None),
-                Some(Ok(Err(_)) | Err(_)) => {
-                    let why = "the request's body came too slowly";
-                    return Err(ApiError::Plain(StatusCode::REQUEST_TIMEOUT, why.to_owned()));
-                }
+                Some(Some(Some(frame))) => frame,
+                Some(Some(None)) => return Ok(None),
+                Some(None) => return Err(self.too_slow()),
             };
             let frame = frame.map_err(|error| {
                 ApiError::Plain(StatusCode::BAD_REQUEST, format!("the request's body could not be read: {error}"))
@@ -84,6 +84,17 @@ impl Pieces {
         }
     }
 
+    /// What is said to a sender who paused too long. Senders of samples drop what is answered with a 4xx, and this may go well
+    /// the next time.
+    fn too_slow(&self) -> ApiError {
+        match self.pool {
+            Pool::Written => ApiError::Slow,
+            Pool::Asked => {
+                ApiError::Plain(StatusCode::REQUEST_TIMEOUT, "the request's body came too slowly".to_owned())
+            }
+        }
+    }
+
     /// Notes that the body holds so many bytes of its room.
     pub(crate) fn holds(&self, share: &Share) {
         self.arrival.holds(share.bytes());
@@ -93,6 +104,21 @@ impl Pieces {
     fn left(&self) -> usize {
         let announced = self.incoming.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
         announced.unwrap_or(usize::MAX).min(self.limit.saturating_sub(self.came))
+    }
+}
+
+/// The next frame of a body, `None` when it is complete; the outer `None` when it came neither by `end` nor within `pause`.
+///
+/// Where the process, or the machine, was stopped for longer than that, what came meanwhile lies in the socket: a moment
+/// more shows it.
+async fn frame(
+    incoming: &mut Incoming,
+    end: Instant,
+    pause: Duration,
+) -> Option<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    match timeout_at(end, timeout(pause, incoming.frame())).await {
+        Ok(Ok(frame)) => Some(frame),
+        Ok(Err(_)) | Err(_) => timeout(MOMENT, incoming.frame()).await.ok(),
     }
 }
 
