@@ -323,3 +323,29 @@ fn writes_whose_labels_or_samples_take_far_more_than_their_bytes_are_refused_wit
     }
     assert!(most < BUDGET, "{most} of {BUDGET} bytes");
 }
+
+#[test]
+fn questions_that_fit_alone_wait_for_each_other_instead_of_being_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let mut server = start(&dir.path().join("data"), &address);
+    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let text: String = (0..900).map(|i| format!("alone{{i=\"{i}\"}} {i} {}\n", end - 200_000)).collect();
+    import(&address, &[], text.as_bytes());
+    // More than half of what all questions may hold.
+    let (status, answer) = ask_of(&address, "alone", end, (500, 1));
+    assert_eq!(status, 200, "{answer}");
+    let statuses: Vec<(u16, String)> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..16)
+            .map(|_| {
+                scope.spawn(|| {
+                    let (status, answer) = ask_of(&address, "alone", end, (500, 1));
+                    (status, if status == 200 { String::new() } else { answer.to_string() })
+                })
+            })
+            .collect();
+        asking.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    server.kill();
+    assert!(statuses.iter().all(|(status, _)| *status == 200), "{statuses:?}");
+}
