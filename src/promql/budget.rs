@@ -261,7 +261,7 @@ impl<'q> Budget<'q> {
 
     /// Prometheus' words for it, and what helps.
     fn too_many_samples(&self) -> QueryError {
-        self.refused(&format!("limit {}", self.max_samples))
+        QueryError::Execution(self.refused(&format!("limit {}", self.max_samples)))
     }
 
     /// What it has taken of what all queries share.
@@ -275,13 +275,14 @@ impl<'q> Budget<'q> {
         let (held, limit) = self.pool.usage();
         let mine = self.mine();
         if mine > limit {
-            return self.refused(&format!("limit {limit}"));
+            return QueryError::Execution(self.refused(&format!("limit {limit}")));
         }
         let others = held.saturating_sub(mine);
-        self.refused(&format!("limit {limit} for all queries together, of which others hold {others}; try again later"))
+        let limit = format!("limit {limit} for all queries together, of which others hold {others}; try again later");
+        QueryError::NoRoom(self.refused(&limit))
     }
 
-    fn refused(&self, limit: &str) -> QueryError {
+    fn refused(&self, limit: &str) -> String {
         let (series, matchers) = self.heaviest.lock().clone();
         let narrow = if series > 0 {
             let selector = Matcher::shown(&matchers);
@@ -289,9 +290,7 @@ impl<'q> Budget<'q> {
         } else {
             "ask for a shorter range or larger step".to_owned()
         };
-        QueryError::Execution(format!(
-            "query processing would load too many samples into memory in query execution ({limit}; {narrow})"
-        ))
+        format!("query processing would load too many samples into memory in query execution ({limit}; {narrow})")
     }
 
     /// What it cost so far.

@@ -25,6 +25,9 @@ pub enum QueryError {
     /// The query can't be evaluated on this data.
     #[error("{0}")]
     Execution(String),
+    /// Others hold the memory that it lacks; by itself it may fit.
+    #[error("{0}")]
+    NoRoom(String),
     /// The query is right, but this version can't evaluate it yet.
     #[error("{0} is not supported yet")]
     Unsupported(String),

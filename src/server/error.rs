@@ -157,6 +157,8 @@ impl From<QueryError> for ApiError {
         match error {
             QueryError::Parse { .. } | QueryError::Type(_) => Self::BadData(text),
             QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution(text),
+            // A retry helps, and this is the status that clients retry.
+            QueryError::NoRoom(_) => Self::Timeout(text),
             QueryError::NotBrief => Self::Internal(text),
             QueryError::Timeout(_) => Self::Timeout(text),
             QueryError::Canceled(_) => Self::Canceled(text),

@@ -110,6 +110,8 @@ pub struct State {
     pub(crate) started: i64,
     /// Lets queries in.
     pub(crate) queries: Gate,
+    /// Held by the query that goes on next of those that found no memory: they go on one after the other, in order of arrival.
+    pub(crate) lacking_room: tokio::sync::Mutex<()>,
     /// Lets lookups of series and labels in. They have a gate of their own: a dashboard's variables shouldn't wait for
     /// its panels.
     pub(crate) lookups: Gate,
@@ -148,6 +150,7 @@ impl State {
         let [asked, written] = &lanes;
         Self {
             queries: Gate::new(options.max_queries),
+            lacking_room: tokio::sync::Mutex::default(),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),

@@ -124,7 +124,7 @@ fn bodies_that_came_while_the_server_was_stopped_are_stored() {
     // Their requests have begun when one that came after them is answered.
     assert_eq!(get(&server.address, "/api/v1/query?query=1").unwrap().status, 200);
     signal("-STOP");
-    half.iter_mut().enumerate().for_each(|(i, stream)| stream.write_all(body(i)[5..].as_bytes()).unwrap());
+    half.iter_mut().enumerate().for_each(|(i, stream)| stream.write_all(&body(i).as_bytes()[5..]).unwrap());
     // Longer than a body may pause.
     std::thread::sleep(Duration::from_secs(31));
     signal("-CONT");

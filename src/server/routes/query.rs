@@ -30,6 +30,11 @@ use crate::{
 
 const NANOS_PER_MS: i64 = 1_000_000;
 
+/// A question that waits for memory looks this soon whether there is some …
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+/// … and later less often.
+const MOST_PAUSE: Duration = Duration::from_millis(100);
+
 /// A longer text takes a while just to be read.
 const MAX_BRIEF_BYTES: usize = 1 << 10;
 
@@ -207,18 +212,43 @@ async fn run(mut question: Question, client: Client, state: &State) -> Result<Re
     }
 }
 
+/// Evaluates the question. One for which there is no memory, because others have it, waits in order of arrival until there is
+/// or its time is up.
 async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, ApiError> {
+    let (begun, allowed) = (Instant::now(), question.allowed(state));
+    let lacks_room = |outcome: &Outcome| matches!(outcome.answer, Err(QueryError::NoRoom(_)));
+    let mut outcome = attempt(&question, state, begun).await?;
+    if !lacks_room(&outcome) {
+        return Ok(outcome);
+    }
+    let left = || allowed.saturating_sub(begun.elapsed());
+    let Ok(_turn) = tokio::time::timeout(left(), state.lacking_room.lock()).await else { return Ok(outcome) };
+    let mut pause = LEAST_PAUSE;
+    while lacks_room(&outcome) && left() > pause {
+        tokio::time::sleep(pause).await;
+        // It lacked some of what was taken then; half of all is a guess that costs a vain attempt at worst.
+        let (used, limit) = state.engine.memory();
+        if used <= limit / 2 || pause >= MOST_PAUSE {
+            outcome = attempt(&question, state, begun).await?;
+        }
+        pause = (2 * pause).min(MOST_PAUSE);
+    }
+    Ok(outcome)
+}
+
+/// Waits for a turn and evaluates the question, which came at `begun`, once.
+async fn attempt(question: &Arc<Question>, state: &State, begun: Instant) -> Result<Outcome, ApiError> {
     let allowed = question.allowed(state);
     let stores = state.stores()?.clone();
-    let pass = state.queries.enter(allowed).await?;
-    let waited = pass.waited;
+    let pass = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
+    let waited = begun.elapsed();
     // Handing a brief query over to another thread takes longer than evaluating it.
     if question.asked.query.len() <= MAX_BRIEF_BYTES
-        && let Some(outcome) = at_once(|| Ok(Job::new(&question, state, &stores, waited).run(true)))?
+        && let Some(outcome) = at_once(|| Ok(Job::new(question, state, &stores, waited).run(true)))?
     {
         return Ok(outcome);
     }
-    let job = Job::new(&question, state, &stores, waited);
+    let job = Job::new(question, state, &stores, waited);
     let _stop_with_client = CancelOnDrop(job.cancel.clone());
     let evaluated = in_time(allowed.saturating_sub(waited), blocking(pass, move || Ok(job.run(false)))).await?;
     evaluated.ok_or_else(|| QueryError::NotBrief.into())
@@ -352,6 +382,7 @@ fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: 
             let reason = match error {
                 QueryError::Parse { .. } | QueryError::Type(_) => "parse",
                 QueryError::Execution(_) | QueryError::NotBrief => "execution",
+                QueryError::NoRoom(_) => "memory",
                 QueryError::Unsupported(_) => "unsupported",
                 QueryError::Timeout(_) => "timeout",
                 QueryError::Canceled(_) => "canceled",
