@@ -256,6 +256,7 @@ impl Config {
                 lookback: ms(flags.lookback),
                 max_samples,
                 max_samples_of_all: all_samples,
+                process_memory: Some(memory.0),
                 timeout: flags.query_timeout,
                 features: flags.features(|_, _| ()),
                 ..EngineOptions::default()

@@ -15,6 +15,7 @@ use crate::{
     model::{Labels, Matcher, SeriesBuf},
     seams::{
         interrupt::{Interrupt, Interrupted},
+        resident::Watermark,
         room::{ITEM_BYTES, Room},
     },
 };
@@ -84,11 +85,21 @@ const SHARED_BYTES: usize = 24;
 pub(crate) struct Pool {
     limit: u64,
     held: AtomicU64,
+    /// The end of the process' memory, if that is known.
+    watermark: Option<Watermark>,
 }
 
+/// Where the process' memory is short, who holds less than this (samples, 1 MiB) still gets more: it is soon through.
+const LITTLE: u64 = (1 << 20) / SAMPLE_BYTES;
+
 impl Pool {
-    pub(crate) fn new(limit: u64) -> Self {
-        Self { limit, held: AtomicU64::new(0) }
+    pub(crate) fn new(limit: u64, watermark: Option<Watermark>) -> Self {
+        Self { limit, held: AtomicU64::new(0), watermark }
+    }
+
+    /// Whether who holds so many samples is to take no more, as the process' memory is short.
+    fn is_short_for(&self, mine: impl FnOnce() -> u64) -> bool {
+        self.watermark.as_ref().is_some_and(Watermark::is_short) && mine() >= LITTLE
     }
 
     /// Samples held now, and the most there may be.
@@ -122,8 +133,8 @@ impl Share {
 impl Room for Share {
     fn take(&self, bytes: usize) -> bool {
         let samples = (bytes as u64).div_ceil(SAMPLE_BYTES);
-        self.taken.fetch_add(samples, Ordering::Relaxed);
-        self.pool.take(samples)
+        let before = self.taken.fetch_add(samples, Ordering::Relaxed);
+        self.pool.take(samples) && !self.pool.is_short_for(|| before)
     }
 }
 
@@ -193,7 +204,7 @@ impl<'q> Budget<'q> {
     /// Takes room for `samples` that stay in memory until [`Self::release`], or fails.
     pub(crate) fn hold(&self, samples: usize) -> Result<(), QueryError> {
         let now = self.held.fetch_add(samples as u64, Ordering::Relaxed).saturating_add(samples as u64);
-        let shared = self.pool.take(samples as u64);
+        let shared = self.take(samples as u64);
         self.peak.fetch_max(now, Ordering::Relaxed);
         match (now > self.max_samples, shared) {
             (true, _) => Err(self.too_many_samples()),
@@ -216,7 +227,12 @@ impl<'q> Budget<'q> {
     pub(crate) fn keep_bytes(&self, bytes: usize) -> Result<(), QueryError> {
         let samples = (bytes as u64).div_ceil(SAMPLE_BYTES);
         self.labels.fetch_add(samples, Ordering::Relaxed);
-        if self.pool.take(samples) { Ok(()) } else { Err(self.others_hold_too_many()) }
+        if self.take(samples) { Ok(()) } else { Err(self.others_hold_too_many()) }
+    }
+
+    /// Takes room in what all queries share, and says whether there was enough. It is taken in any case.
+    fn take(&self, samples: u64) -> bool {
+        self.pool.take(samples) && !self.pool.is_short_for(|| self.mine())
     }
 
     /// Gives back room.
@@ -240,7 +256,7 @@ impl<'q> Budget<'q> {
         let starts = (samples.float_starts.len() + samples.histogram_starts.len()) as u64 / 2;
         let size = histograms.saturating_add(samples.times.len() as u64 + starts);
         let before = self.largest.fetch_max(size, Ordering::Relaxed);
-        let shared = size <= before || self.pool.take((size - before) * self.threads);
+        let shared = size <= before || self.take((size - before) * self.threads);
         let now = self.held.load(Ordering::Relaxed).saturating_add(size);
         self.peak.fetch_max(now, Ordering::Relaxed);
         match (now > self.max_samples, shared) {
@@ -276,6 +292,10 @@ impl<'q> Budget<'q> {
         let mine = self.mine();
         if mine > limit {
             return QueryError::Execution(self.refused(&format!("limit {limit}")));
+        }
+        if self.pool.is_short_for(|| mine) {
+            let limit = "of the memory of this server, which is short; try again later";
+            return QueryError::NoRoom(self.refused(limit));
         }
         let others = held.saturating_sub(mine);
         let limit = format!("limit {limit} for all queries together, of which others hold {others}; try again later");
@@ -317,7 +337,7 @@ mod tests {
 
     #[test]
     fn held_samples_count_until_they_are_released() {
-        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let (cancel, pool) = (Cancel::default(), Pool::new(100, None));
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 2);
         budget.hold(8).unwrap();
         assert!(budget.foresee(1, 3).is_err());
@@ -329,7 +349,7 @@ mod tests {
 
     #[test]
     fn a_query_ends_when_canceled_or_late() {
-        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let (cancel, pool) = (Cancel::default(), Pool::new(100, None));
         let late = Budget::new(&cancel, &pool, Duration::ZERO, 10, 2);
         assert_eq!(late.check().unwrap_err().to_string(), "query timed out in expression evaluation");
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 2);
@@ -340,7 +360,7 @@ mod tests {
 
     #[test]
     fn queries_share_what_all_may_hold_and_give_it_back() {
-        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let (cancel, pool) = (Cancel::default(), Pool::new(100, None));
         let first = Budget::new(&cancel, &pool, Duration::from_secs(60), 90, 2);
         first.hold(70).unwrap();
         let mut series = SeriesBuf::default();
@@ -357,7 +377,7 @@ mod tests {
 
     #[test]
     fn lists_take_their_memory_from_what_queries_share() {
-        let pool = Arc::new(Pool::new(100));
+        let pool = Arc::new(Pool::new(100, None));
         let share = Share::new(&pool);
         assert!(share.take(800) && share.take(799) && !share.take(1));
         assert_eq!(pool.usage(), (101, 100), "what is refused counts until all is given back");
@@ -367,7 +387,7 @@ mod tests {
 
     #[test]
     fn labels_that_are_kept_count_in_what_all_queries_share() {
-        let (cancel, pool) = (Cancel::default(), Pool::new(20));
+        let (cancel, pool) = (Cancel::default(), Pool::new(20, None));
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 10, 1);
         let labels = Labels::from_pairs([("instance", "a".repeat(102))]).unwrap();
         budget.keep(&labels).unwrap();
@@ -381,11 +401,21 @@ mod tests {
 
     #[test]
     fn a_histogram_counts_by_its_memory() {
-        let (cancel, pool) = (Cancel::default(), Pool::new(100));
+        let (cancel, pool) = (Cancel::default(), Pool::new(100, None));
         let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 100, 1);
         let series =
             SeriesBuf { histograms: vec![(1, Arc::new(crate::model::Histogram::stale()))], ..SeriesBuf::default() };
         budget.read(&series).unwrap();
         assert!(pool.usage().0 > 5 && budget.stats().samples == 1, "{pool:?}");
+    }
+
+    #[test]
+    fn where_the_process_memory_is_short_who_holds_much_gets_no_more() {
+        let (cancel, pool) = (Cancel::default(), Pool::new(1 << 30, Some(Watermark::new(1 << 20))));
+        let budget = Budget::new(&cancel, &pool, Duration::from_secs(60), 1 << 30, 1);
+        budget.hold(LITTLE as usize - 2).unwrap();
+        budget.hold(1).unwrap();
+        let refused = budget.hold(1).unwrap_err();
+        assert!(matches!(&refused, QueryError::NoRoom(text) if text.contains("which is short")), "{refused}");
     }
 }

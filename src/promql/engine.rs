@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     model::TimeRange,
-    seams::{room::Room, select::Select},
+    seams::{resident::Watermark, room::Room, select::Select},
 };
 
 /// What holds for every query.
@@ -34,6 +34,8 @@ pub struct EngineOptions {
     pub max_samples: u64,
     /// All queries together may hold this many samples in memory.
     pub max_samples_of_all: u64,
+    /// All of the process may have this much memory, in bytes, if that is limited.
+    pub process_memory: Option<u64>,
     /// A query may take this long.
     pub timeout: Duration,
     /// A query uses at most this many threads.
@@ -51,6 +53,7 @@ impl Default for EngineOptions {
             subquery_step: 60_000,
             max_samples: 50_000_000,
             max_samples_of_all: 50_000_000,
+            process_memory: None,
             timeout: Duration::from_secs(120),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             features: Features::default(),
@@ -91,7 +94,8 @@ impl Engine {
     /// An engine with these options.
     #[must_use]
     pub fn new(options: EngineOptions) -> Self {
-        let pool = Arc::new(Pool::new(options.max_samples_of_all));
+        let watermark = options.process_memory.map(Watermark::new);
+        let pool = Arc::new(Pool::new(options.max_samples_of_all, watermark));
         Self { options, pool }
     }
 

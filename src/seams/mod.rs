@@ -4,6 +4,7 @@
 //! - [`room`]: what an answer may take of the memory while it is gathered.
 //! - [`allocator`]: giving freed memory back to the system.
 //! - [`interrupt`]: when to stop although there is more to do.
+//! - [`resident`]: how much memory the process really has.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -20,6 +21,7 @@ pub mod changes;
 pub mod detail;
 pub mod env;
 pub mod interrupt;
+pub mod resident;
 pub mod room;
 pub mod select;
 pub mod status;

@@ -25,6 +25,7 @@ use super::{
 use crate::{
     memtable::Memtable,
     seams::{
+        allocator,
         append::{AppendError, Batch},
         env::Disk,
     },
@@ -136,12 +137,14 @@ pub(super) struct Committer {
     noted: Option<u64>,
     /// When the active memtable got its first sample (ms).
     active_since: Option<i64>,
+    /// How many flushes there had been when this thread last gave memory back.
+    flushes: u64,
 }
 
 impl Committer {
     /// A committer that continues after segment `newest.0`, of which `newest.1` bytes count unless it is missing.
     pub(super) fn new(newest: Option<(u64, Option<u64>)>, noted: Option<u64>, active_since: Option<i64>) -> Self {
-        Self { writer: None, newest, noted, active_since }
+        Self { writer: None, newest, noted, active_since, flushes: 0 }
     }
 
     /// Writes, syncs and applies everything that waits.
@@ -163,6 +166,11 @@ impl Committer {
             }
         }
         self.seal_when_due(shared);
+        // What was flushed, this thread has allocated, and another one freed.
+        let flushes = shared.counters.flushes.get_sample_count();
+        if std::mem::replace(&mut self.flushes, flushes) != flushes {
+            allocator::give_back();
+        }
     }
 
     fn write(&mut self, shared: &Shared, pending: &mut [Pending]) -> Result<(), WalError> {

@@ -38,6 +38,7 @@ use crate::{
     index::{Index, Segment},
     model::Labels,
     seams::{
+        allocator,
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
         env::{Clock, Disk},
     },
@@ -340,6 +341,8 @@ fn flush_loop(shared: &Shared) {
         let pause = match shared.flush_oldest() {
             Ok(true) => {
                 shared.reserve.keep(&*shared.disk);
+                // The memtable was allocated by the thread that applied it, and the table's blocks by this one.
+                allocator::give_back();
                 shared.work.notify();
                 continue;
             }
@@ -361,7 +364,10 @@ fn compact_loop(shared: &Shared) {
     let mut seen = 0;
     while !shared.work.stopped() {
         match compact::compact_once(shared) {
-            Ok(true) => continue,
+            Ok(true) => {
+                allocator::give_back();
+                continue;
+            }
             Ok(false) | Err(StorageError::Stopped | StorageError::NothingWritten(_)) => {}
             Err(error) => {
                 shared.counters.compaction_failures.inc();

@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn run(op: &Numbers, threads: usize) -> (Vec<(usize, f64)>, Result<(), QueryError>) {
-        let (cancel, pool, select) = (Cancel::default(), Pool::new(1000), MemorySelect::default());
+        let (cancel, pool, select) = (Cancel::default(), Pool::new(1000, None), MemorySelect::default());
         let cx = Context {
             select: &select,
             settings: Settings {

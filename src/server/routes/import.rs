@@ -18,6 +18,7 @@ use serde_json::json;
 
 use crate::{
     ingest::{BITE_BYTES, Declared, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at},
+    seams::allocator,
     server::{
         Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
         receive::Pieces, respond, room::Share,
@@ -112,7 +113,9 @@ async fn store(
         make_room(import, overhead, &mut share, state).await?;
     }
     wait_for(state).await?;
-    Ok(import.finish().await?)
+    let imported = import.finish().await?;
+    allocator::give_back();
+    Ok(imported)
 }
 
 /// Makes sure that there is memory for some more lines: by waiting for others, or by ending a part.
@@ -121,6 +124,7 @@ async fn make_room(import: &mut Import<'_>, overhead: usize, share: &mut Share, 
     if import.is_full() || needed(import) > share.most() {
         wait_for(state).await?;
         import.store().await?;
+        allocator::give_back();
         // Others may have the memory meanwhile.
         share.shrink(0);
     }
