@@ -1,6 +1,7 @@
 //! The door to query evaluation.
 
 use std::{
+    cell::Cell,
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
@@ -123,7 +124,19 @@ impl Engine {
     /// # Errors
     /// With line and column of the first thing that is wrong, or when there is no room.
     pub fn parse(&self, text: &str, room: &dyn Room) -> Result<Expr, QueryError> {
-        parse_with(text, self.options.features, &|bytes| room.take(bytes))
+        let (_, limit) = self.memory();
+        let (wanted, lacks) = (Cell::new(0u64), Cell::new(false));
+        let take = |bytes| {
+            wanted.set(wanted.get().saturating_add(bytes as u64));
+            let taken = room.take(bytes);
+            lacks.set(!taken);
+            taken
+        };
+        parse_with(text, self.options.features, &take).map_err(|error| match error {
+            // By itself it would fit.
+            QueryError::Execution(why) if lacks.get() && wanted.get() <= limit => QueryError::NoRoom(why),
+            error => error,
+        })
     }
 
     /// Evaluates `query` over `select`.
