@@ -113,7 +113,7 @@ pub struct Flags {
           help_heading = "Queries", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_samples: Option<u64>,
 
-    /// Queries evaluated at once; further ones wait [default: 20, less if --memory is less than 320MiB].
+    /// Queries evaluated at once; further ones wait [default: 20, less if --memory is less than 640MiB].
     #[arg(long = "query.max-concurrency", env = "VCTSDB_QUERY_MAX_CONCURRENCY",
           value_name = "COUNT", help_heading = "Queries", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_concurrency: Option<u16>,

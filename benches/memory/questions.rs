@@ -2,7 +2,7 @@
 
 use crate::http::escape;
 
-/// Paths of instant and range queries at `end` (ms).
+/// Paths of instant and range queries at `end` (ms). They wait for memory no longer than a few seconds.
 pub(crate) fn paths(end: i64) -> Vec<String> {
     let (start, end) = (end / 1000 - 600, end / 1000);
     let many: String = (0..1000).map(|_| "$1").collect();
@@ -40,10 +40,10 @@ pub(crate) fn paths(end: i64) -> Vec<String> {
         r#"count_values("v", fleet_bytes)"#,
         "fleet_bytes / on (pod, instance) fleet_bytes",
     ];
-    let instant = instant.iter().map(|text| format!("/api/v1/query?query={}&time={end}", escape(text)));
-    let range = range
-        .iter()
-        .map(|text| format!("/api/v1/query_range?query={}&start={start}&end={end}&step=5&nocache=1", escape(text)));
+    let instant = instant.iter().map(|text| format!("/api/v1/query?query={}&time={end}&timeout=5s", escape(text)));
+    let range = range.iter().map(|text| {
+        format!("/api/v1/query_range?query={}&start={start}&end={end}&step=5&nocache=1&timeout=5s", escape(text))
+    });
     instant.chain(range).collect()
 }
 

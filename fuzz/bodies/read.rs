@@ -31,7 +31,7 @@ pub(crate) fn run(message: &[u8]) {
     let Ok(request) = decode(&body, &limits, &Endless) else { return };
     let external = Labels::from_pairs([("job", "b"), ("zone", "z")]).expect("these are labels");
     let request = request.with_external_labels(&external);
-    if let Ok(answer) = samples(&request, &*STORE, &|| true, &limits) {
+    if let Ok(answer) = samples(&request, &*STORE, &|| true, &limits, &Endless) {
         snap::raw::Decoder::new().decompress_vec(&answer).expect("the answer is a snappy block");
     }
     let mut frames = 0;

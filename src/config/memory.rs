@@ -1,6 +1,6 @@
 //! Sizes in bytes, how much memory the machine has, and who may use how much of it.
 //!
-//! One budget covers the process. What it needs in any case is set aside first, and an eighth for what can't be counted
+//! One budget covers the process. What it needs in any case is set aside first, and a sixth for what can't be counted
 //! where it is used; the rest is divided, and each part is kept by whoever uses it:
 //!
 //! ```text
@@ -72,10 +72,10 @@ impl fmt::Display for Bytes {
 const PROCESS: u64 = 24 << 20;
 /// One byte of so many is for what nobody counts: freed memory that the allocator can't give back because a neighbour is in
 /// use, tables and segments being built, answers while their clients take them.
-const UNCOUNTED: u64 = 8;
+const UNCOUNTED: u64 = 6;
 /// Queries that run at once take some MiB each that nobody counts, buffers and what their threads leave to the allocator, so
 /// that there are fewer where this is less than …
-const PER_QUERY: u64 = 16 << 20;
+const PER_QUERY: u64 = 32 << 20;
 /// … times this.
 const MOST_QUERIES: u16 = 20;
 /// With less the process would pass its budget for moments: 64 MiB came to 71 to 84 under load or several questions at once.
@@ -212,7 +212,7 @@ mod tests {
     fn the_parts_and_the_process_are_all_there_is() {
         for memory in [96 << 20, 128 << 20, 1 << 30, 4 << 30] {
             let Budget { storage, queries, answers, requests, queries_at_once } = Budget::new(Bytes(memory));
-            assert!(u64::from(queries_at_once) == (memory >> 24).min(20));
+            assert!(u64::from(queries_at_once) == (memory >> 25).min(20));
             let RequestMemory { questions, question, writes, imports, write } = requests;
             let requests = questions + question + writes + imports + write;
             assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + requests <= memory);

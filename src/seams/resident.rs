@@ -16,10 +16,10 @@ use std::{
 
 use super::allocator;
 
-/// So much of the budget is left for what isn't seen here: the kernel's tables and sockets (bytes) …
-const LEFT: u64 = 6 << 20;
-/// … and this part of it, for what comes between two looks.
-const LEFT_PART: u64 = 24;
+/// So much of the budget is left for what isn't seen here: the kernel's tables, sockets and pages of files (bytes) …
+const LEFT: u64 = 4 << 20;
+/// … and this part of it, for what others take who don't ask here: memtables, caches, requests on their way.
+const LEFT_PART: u64 = 8;
 /// Time between two looks (µs): in it two busy cores fill some megabytes.
 const PAUSE: u64 = 1_000;
 

@@ -60,6 +60,11 @@ pub enum ReadError {
     /// The request or its answer is too large; the message says what to narrow (400).
     #[error("{0}")]
     Limit(String),
+    /// The memory there is doesn't suffice for the answer now (503).
+    #[error(
+        "the answer takes more memory than there is for queries now; try again later, or accept STREAMED_XOR_CHUNKS"
+    )]
+    NoRoom,
     /// Stored data can't be read (500).
     #[error("{0}")]
     Storage(String),

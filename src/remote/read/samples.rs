@@ -12,23 +12,30 @@ use super::{Alive, ReadError, ReadLimits, ReadRequest, each_series};
 use crate::{
     model::{BucketCounts, BucketSpan, Histogram, Labels, SeriesBuf},
     remote::{proto::v1, snappy},
-    seams::select::Select,
+    seams::{room::Room, select::Select},
 };
 
 /// Bytes of a sample's value field: key and double.
 const VALUE_FIELD: usize = 9;
 
+/// Memory is taken for so much of an answer at a time (bytes) …
+const PIECE_BYTES: usize = 256 << 10;
+/// … this many times: a list that grows is there twice for a moment, and once more compressed.
+const HELD_TIMES: usize = 3;
+
 /// Answers `request` with a compressed `prometheus.ReadResponse`: one result for each query, in order.
 ///
 /// # Errors
-/// When the answer would pass a limit, nobody is `alive` to read it, or stored data can't be read.
+/// When the answer would pass a limit or finds no `room`, nobody is `alive` to read it, or stored data can't be read.
 pub fn samples(
     request: &ReadRequest,
     select: &dyn Select,
     alive: Alive<'_>,
     limits: &ReadLimits,
+    room: &dyn Room,
 ) -> Result<Vec<u8>, ReadError> {
     let mut response = Vec::new();
+    let mut paid = 0;
     let mut count = 0u64;
     for query in &request.queries {
         let begin = response.len();
@@ -43,6 +50,12 @@ pub fn samples(
             put_series(labels, buf, &mut series);
             if response.len() + series.len() > limits.answer {
                 return Err(too_large(&format!("{} bytes", limits.answer)));
+            }
+            while response.len() + series.len() > paid {
+                paid += PIECE_BYTES;
+                if !room.take(HELD_TIMES * PIECE_BYTES) {
+                    return Err(ReadError::NoRoom);
+                }
             }
             put_message(1, &series, &mut response);
             Ok(())
@@ -139,9 +152,13 @@ mod tests {
     use super::super::testing::{query, request, store};
     use super::*;
     use crate::model::{STALE_NAN, SeriesBuf};
+    use crate::seams::{
+        room::{Endless, fake::Bytes},
+        select::fake::MemorySelect,
+    };
 
     fn answer(queries: Vec<super::super::Query>, select: &dyn Select) -> v1::ReadResponse {
-        let body = samples(&request(queries), select, &|| true, &ReadLimits::default()).unwrap();
+        let body = samples(&request(queries), select, &|| true, &ReadLimits::default(), &Endless).unwrap();
         v1::ReadResponse::decode(&snappy::inflate(&body, 1 << 30).unwrap()[..]).unwrap()
     }
 
@@ -205,7 +222,7 @@ mod tests {
     #[test]
     fn an_answer_beyond_its_limits_is_refused_with_a_way_out() {
         let select = store(&[("a", &[(1, 1.0), (2, 2.0)], &[(3, histogram(1, 1.0))])]);
-        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &limits);
+        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &limits, &Endless);
         assert!(with(ReadLimits { samples: 3, ..Default::default() }).is_ok());
         let error = with(ReadLimits { samples: 2, ..Default::default() }).unwrap_err();
         assert!(matches!(&error, ReadError::Limit(why) if why.contains("2 samples")), "{error}");
@@ -216,7 +233,8 @@ mod tests {
     #[test]
     fn what_was_read_can_be_written_again() {
         let select = store(&[("a", &[(1, -0.0), (2, STALE_NAN)], &[(3, histogram(4, 2.0))])]);
-        let body = samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &ReadLimits::default()).unwrap();
+        let body =
+            samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &ReadLimits::default(), &Endless).unwrap();
         let response = snappy::inflate(&body, 1 << 20).unwrap();
         // A result's series and a write request's series are the same field of the same type.
         let mut fields = crate::remote::wire::Fields::new(&response);
@@ -226,5 +244,19 @@ mod tests {
         let mut buf = SeriesBuf::default();
         written.timeseries[0].samples.iter().for_each(|s| buf.push_float(s.timestamp, s.value));
         assert_eq!(buf.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [1 << 63, STALE_NAN.to_bits()]);
+    }
+
+    #[test]
+    fn an_answer_takes_its_memory_before_it_grows() {
+        let mut select = MemorySelect::default();
+        let mut long = SeriesBuf::default();
+        (0..100_000).for_each(|t| long.push_float(t, 0.5));
+        select.series.insert(Labels::from_pairs([("__name__", "a")]).unwrap(), long);
+        let within = |bytes| {
+            let request = request(vec![query("a", 0, 100_000)]);
+            samples(&request, &select, &|| true, &ReadLimits::default(), &Bytes::new(bytes))
+        };
+        assert!(matches!(within(1 << 20), Err(ReadError::NoRoom)));
+        assert!(within(16 << 20).is_ok());
     }
 }

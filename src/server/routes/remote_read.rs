@@ -63,9 +63,9 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
             let whole = state.whole_reads.enter(patience.left()).await?;
             let job = move |interrupt: &Arc<dyn Interrupt>| {
                 request.interrupt_by(interrupt);
-                let (_whole, _request_until_now) = (whole, (room, share));
+                let (_whole, _request_until_now) = (whole, share);
                 let goes_on = || interrupt.check().is_ok();
-                let answer = samples(&request, &*stores.select, &goes_on, &limits);
+                let answer = samples(&request, &*stores.select, &goes_on, &limits, &*room);
                 // Why it was given up is known here.
                 interrupt.check()?;
                 answer.map_err(refusal)
@@ -152,7 +152,7 @@ async fn stream(
 fn refusal(error: ReadError) -> ApiError {
     let status = match &error {
         ReadError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        ReadError::Matcher(MatcherError::NoRoom(_)) => StatusCode::SERVICE_UNAVAILABLE,
+        ReadError::NoRoom | ReadError::Matcher(MatcherError::NoRoom(_)) => StatusCode::SERVICE_UNAVAILABLE,
         ReadError::Snappy(_)
         | ReadError::Message(_)
         | ReadError::Matcher(_)
