@@ -25,6 +25,7 @@ mod scenarios {
     mod listening;
     mod live_files;
     mod logs;
+    mod manners;
     mod memory;
     mod power_cut;
     mod process;
