@@ -5,7 +5,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ValueEnum, builder::BoolishValueParser};
 
 use crate::{
     model::Labels,
@@ -46,7 +46,7 @@ pub struct Flags {
 
     /// Serve what is there and change nothing on disk, which may be one that can only be read; writes are refused, and
     /// damage is told and not mended.
-    #[arg(long = "read-only", env = "VCTSDB_READ_ONLY", help_heading = "Storage")]
+    #[arg(long = "read-only", env = "VCTSDB_READ_ONLY", value_parser = BoolishValueParser::new(), help_heading = "Storage")]
     pub read_only: bool,
 
     /// How long to keep samples, such as 90d or 2y; "off" for ever.
@@ -54,14 +54,15 @@ pub struct Flags {
           value_parser = duration_or_off, help_heading = "Storage")]
     pub retention_time: Duration,
 
-    /// Drop the oldest samples when all files together, but for snapshots/ and quarantine/, are larger, such as 50GB
-    /// [default: never].
+    /// Drop the oldest samples when all files together, but for snapshots/ and quarantine/, are larger, such as 50GB; 0 or
+    /// "off" for never [default: off].
     #[arg(long = "retention.size", env = "VCTSDB_RETENTION_SIZE", value_name = "BYTES", value_parser = kept,
           help_heading = "Storage")]
     pub retention_size: Option<Bytes>,
 
     /// Let everybody who reaches the address make snapshots and delete samples, through /api/v1/admin/tsdb.
-    #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", help_heading = "HTTP")]
+    #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", value_parser = BoolishValueParser::new(),
+          help_heading = "HTTP")]
     pub admin_api: bool,
 
     /// Address to serve on: HOST:PORT, a port of 127.0.0.1, or :PORT for all addresses of this machine. There is no login: think
@@ -91,6 +92,11 @@ pub struct Flags {
     #[arg(long = "web.cors.origin", env = "VCTSDB_WEB_CORS_ORIGIN", value_name = "REGEX", value_parser = origin_pattern,
           help_heading = "HTTP")]
     pub cors_origin: Option<OriginPattern>,
+
+    /// When asked to stop, requests being answered get this long to end; a second signal ends at once.
+    #[arg(long = "shutdown-timeout", env = "VCTSDB_SHUTDOWN_TIMEOUT", default_value = "10s", value_name = "DURATION",
+          value_parser = duration, help_heading = "HTTP")]
+    pub shutdown_timeout: Duration,
 
     /// Samples further ahead of this machine's clock are refused.
     #[arg(long = "remote-write.max-ahead", env = "VCTSDB_REMOTE_WRITE_MAX_AHEAD", default_value = "10m",
@@ -248,7 +254,7 @@ impl Config {
             listen: flags.listen.clone(),
             storage: StorageOptions {
                 retention_time: Some(ms(flags.retention_time)).filter(|ms| *ms > 0),
-                retention_size: flags.retention_size.map(|bytes| bytes.0),
+                retention_size: flags.retention_size.map(|bytes| bytes.0).filter(|bytes| *bytes > 0),
                 read_only: flags.read_only,
                 ..StorageOptions::for_memory(usize::try_from(budget.storage).unwrap_or(usize::MAX))
             },
@@ -269,7 +275,7 @@ impl Config {
                 result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.max_ahead,
                 admin_api: flags.admin_api,
-                deadlines: Deadlines::default(),
+                deadlines: Deadlines { shutdown: flags.shutdown_timeout, ..Deadlines::default() },
                 external_labels: flags.external_labels(),
                 flags: flags.listed(memory, max_samples, max_queries),
                 query_log: flags.query_log.clone(),
@@ -348,12 +354,19 @@ impl Flags {
             ("query.timeout", format_duration(ms(self.query_timeout))),
             ("read-only", self.read_only.to_string()),
             ("remote-write.max-ahead", format_duration(ms(self.max_ahead))),
-            ("retention.size", self.retention_size.map_or_else(|| "off".to_owned(), |bytes| bytes.to_string())),
+            (
+                "retention.size",
+                match self.retention_size {
+                    Some(bytes) if bytes > Bytes(0) => bytes.to_string(),
+                    _ => "off".to_owned(),
+                },
+            ),
             (
                 "retention.time",
                 if self.retention_time.is_zero() { "off".to_owned() } else { format_duration(ms(self.retention_time)) },
             ),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
+            ("shutdown-timeout", format_duration(ms(self.shutdown_timeout))),
             ("web.allowed-hosts", self.allowed_hosts.join(",")),
             ("web.cors.origin", self.cors_origin.as_ref().map_or_else(String::new, |origin| origin.text().to_owned())),
             ("web.enable-admin-api", self.admin_api.to_string()),
@@ -402,6 +415,7 @@ mod tests {
         let config = config();
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
+        assert_eq!(config.server.deadlines.shutdown, Duration::from_secs(10));
         assert_eq!(config.engine.max_samples, (45 << 20) / 4 / SAMPLE_BYTES, "3/16 of what is not set aside");
         assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));

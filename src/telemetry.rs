@@ -131,6 +131,18 @@ impl Throttle {
     }
 }
 
+/// Logs what may come again and again while something lasts, a full disk say: once a minute, with the number of those left out.
+/// Each place where it stands is a kind of its own.
+macro_rules! log_each_minute {
+    ($level:ident, $($event:tt)+) => {{
+        static SAID: $crate::telemetry::Throttle = $crate::telemetry::Throttle::each_minute();
+        if let Some(unsaid) = SAID.pass() {
+            tracing::$level!(unsaid, $($event)+);
+        }
+    }};
+}
+pub(crate) use log_each_minute;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,7 +18,7 @@ mod when;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{Parser, Subcommand};
+use clap::{Arg, Command as CommandLine, CommandFactory, FromArgMatches, Parser, Subcommand, builder::Resettable};
 
 use crate::config::Flags;
 
@@ -87,7 +87,7 @@ enum Failure {
 #[must_use]
 pub fn main() -> ExitCode {
     // Wrong usage ends here, with exit code 2 and a message that points at it.
-    let cli = Cli::parse();
+    let cli = Cli::from_arg_matches(&command_line().get_matches()).unwrap_or_else(|error| error.exit());
     let done = match &cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(flags)) => serve::run(flags),
@@ -109,6 +109,17 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What may be on the command line. A variable without a value, as `VCTSDB_MEMORY=${MEMORY:-}` leaves it, is one that isn't set.
+fn command_line() -> CommandLine {
+    heeding_values(Cli::command())
+}
+
+fn heeding_values(command: CommandLine) -> CommandLine {
+    let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    let heed = |arg: Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
+    command.mut_args(heed).mut_subcommands(heeding_values)
+}
+
 /// A thread for blocking work that is idle for so long ends: what others free of its memory comes back only then.
 const IDLE_THREAD: Duration = Duration::from_millis(500);
 
@@ -124,7 +135,6 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_flags_fit_together() {

@@ -52,7 +52,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 }
 
 async fn serve(config: Config) -> Result<(), Failure> {
-    let mut signals = std::pin::pin!(stop_signals()?);
+    let mut signals = StopSignals::listen()?;
     let mut hang_up = listen(SignalKind::hangup())?;
     // A file that may grow no further (ulimit -f) is an error of the write, and not the end, once somebody listens.
     let _too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
@@ -90,7 +90,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     });
     let opened = tokio::select! {
         opened = opened => opened,
-        () = &mut signals => {
+        _ = signals.next() => {
             tracing::info!("stopped while the store was opening");
             return Ok(());
         }
@@ -129,8 +129,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     tracing::info!(seconds = began.elapsed().as_secs_f64(), "ready");
     say_where(&config);
 
-    signals.await;
-    tracing::info!("stopping: finishing requests");
+    signals.next().await;
+    tracing::info!("stopping: finishing requests; a second signal ends at once");
+    tokio::spawn(end_at_next(signals));
     reopening.abort();
     // Dropping these is what stops: first clients, then our own samples, then the store.
     drop(stop_serving);
@@ -164,15 +165,32 @@ fn stopper() -> (watch::Sender<()>, impl Future<Output = ()> + Send + 'static) {
     (sender, async move { while receiver.changed().await.is_ok() {} })
 }
 
-/// Completes when the process is asked to stop. Listens from the moment it is called.
-fn stop_signals() -> Result<impl Future<Output = ()>, Failure> {
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
-    Ok(async move {
+/// The signals that ask the process to stop, listened for from the beginning.
+struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    fn listen() -> Result<Self, Failure> {
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Completes when the process is asked to stop, once more.
+    async fn next(&mut self) -> SignalKind {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => SignalKind::terminate(),
+            _ = self.interrupt.recv() => SignalKind::interrupt(),
         }
-    })
+    }
+}
+
+/// Ends the process when it is asked to stop once more. That is as safe as a crash: nothing acknowledged is lost.
+async fn end_at_next(mut signals: StopSignals) {
+    let kind = signals.next().await;
+    tracing::warn!("a second signal: ending at once; what was acknowledged is in the log and will be replayed");
+    // What shells tell of a process that a signal has ended.
+    std::process::exit(128 + kind.as_raw_value());
 }
 
 fn listen(kind: SignalKind) -> Result<Signal, Failure> {

@@ -28,7 +28,7 @@ const AT_MOST: Bytes = Bytes(4 << 30);
 /// … and no less than this, also when the machine doesn't tell.
 const AT_LEAST: Bytes = Bytes(128 << 20);
 
-/// Units by name, in bytes.
+/// Units by name, in bytes. Capitals don't count, and neither does the B of binary units.
 const UNITS: [(&str, u64); 9] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
@@ -50,9 +50,22 @@ impl FromStr for Bytes {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let expected = || "expected a size such as 512MiB or 2GB".to_owned();
-        let (number, unit) =
-            UNITS.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit))).unwrap_or((text, 1));
-        let number: u64 = number.trim_end().parse().map_err(|_| expected())?;
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, unit) = text.split_at(digits);
+        let unit = unit.trim_start().to_ascii_lowercase();
+        // Of Ki, Mi and Gi, as containers have them, everybody knows what they are; M alone is 1000² to some and 1024² to others.
+        let is = |name: &str| unit == name || (name.ends_with("ib") && name.strip_suffix('b') == Some(&unit));
+        let known = UNITS.iter().find(|(name, _)| is(&name.to_ascii_lowercase())).map(|(_, unit)| *unit);
+        let Some(unit) = known.or(unit.is_empty().then_some(1)) else {
+            let letter = unit.to_ascii_uppercase();
+            return Err(match letter.as_str() {
+                "K" | "M" | "G" | "T" if digits > 0 => {
+                    format!("{} ({number}{letter} may be {number}{letter}B or {number}{letter}iB)", expected())
+                }
+                _ => expected(),
+            });
+        };
+        let number: u64 = number.parse().map_err(|_| expected())?;
         let bytes = number.checked_mul(unit).ok_or_else(expected)?;
         if bytes == 0 { Err("must be more than 0".to_owned()) } else { Ok(Self(bytes)) }
     }
@@ -129,8 +142,11 @@ fn requests(bytes: u64) -> RequestMemory {
     }
 }
 
-/// Reads a size that the files may have.
+/// Reads a size that the files may have; 0 is any.
 pub(super) fn kept(text: &str) -> Result<Bytes, String> {
+    if text == "off" || text == "0" {
+        return Ok(Bytes(0));
+    }
     match text.parse()? {
         bytes if bytes < LEAST_KEPT => Err(format!("must be at least {LEAST_KEPT}")),
         bytes => Ok(bytes),
@@ -188,12 +204,18 @@ mod tests {
 
     #[test]
     fn sizes_have_units_of_both_kinds() {
-        for (text, bytes) in
-            [("512MiB", 512 << 20), ("2GB", 2_000_000_000), ("1 GiB", 1 << 30), ("123456789", 123_456_789)]
-        {
+        for (text, bytes) in [
+            ("512MiB", 512 << 20),
+            ("2GB", 2_000_000_000),
+            ("1 GiB", 1 << 30),
+            ("123456789", 123_456_789),
+            ("10Gi", 10 << 30),
+            ("10gb", 10_000_000_000),
+            ("3kI", 3 << 10),
+        ] {
             assert_eq!(text.parse(), Ok(Bytes(bytes)), "{text}");
         }
-        for text in ["", "MiB", "-1GB", "1.5GiB", "99999999999TiB", "0", "1 parsec"] {
+        for text in ["", "MiB", "-1GB", "1.5GiB", "99999999999TiB", "0", "1 parsec", "1G", "512m", "Gi", "1i"] {
             assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
         assert_eq!(Bytes(512 << 20).to_string(), "512MiB");
@@ -206,6 +228,7 @@ mod tests {
         assert!(refused.contains("64MiB") && refused.contains("at least 96MiB"), "{refused}");
         assert_eq!(budget("96MiB"), Ok(LEAST));
         assert!(kept("1MiB").is_err() && kept("32MiB").is_ok());
+        assert_eq!(kept("0"), Ok(Bytes(0)));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 
 use hyper::{StatusCode, header::RETRY_AFTER};
 
-use super::{Response, body::Body, json, respond};
+use super::{Response, body::Body, json, refusals::Why, respond};
 use crate::{
     promql::QueryError,
     seams::{admin::AdminError, interrupt::Interrupted, select::SelectError},
@@ -135,7 +135,9 @@ impl ApiError {
                 body.extend_from_slice(b",\"error\":");
                 json::string(&mut body, &text);
                 body.push(b'}');
-                respond::json(Body::from(body))
+                let mut response = respond::json(Body::from(body));
+                response.extensions_mut().insert(Why::new(&text));
+                response
             }
             None => respond::text(status, text),
         };

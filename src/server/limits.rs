@@ -25,7 +25,7 @@ impl Default for Deadlines {
             body_pause: Duration::from_secs(30),
             body: Duration::from_secs(120),
             write_stall: Duration::from_secs(60),
-            shutdown: Duration::from_secs(30),
+            shutdown: Duration::from_secs(10),
         }
     }
 }

@@ -29,6 +29,7 @@ use super::{
     targets::Targets,
     unreadable::Told,
 };
+use crate::telemetry::log_each_minute;
 
 /// After a failure to accept (no file descriptors left, say) some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -89,7 +90,7 @@ pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future
                 });
             }
             Err(error) => {
-                tracing::warn!(%error, "accepting a connection failed");
+                log_each_minute!(warn, %error, "accepting a connection failed");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -31,6 +31,7 @@ mod metrics;
 mod params;
 mod queries;
 mod receive;
+mod refusals;
 mod respond;
 mod room;
 mod router;

@@ -8,14 +8,19 @@ use hyper::{
 use super::{
     Response,
     body::{Body, Source},
+    refusals::Why,
 };
 
 /// Plain text, with a line feed behind it.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     let mut text: String = text.into();
+    let why = (!status.is_success()).then(|| Why::new(&text));
     text.push('\n');
     let mut response = typed("text/plain; charset=utf-8", text);
     *response.status_mut() = status;
+    if let Some(why) = why {
+        response.extensions_mut().insert(why);
+    }
     response
 }
 

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     future::Future,
+    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -28,9 +29,10 @@ use super::{
     compress::{self, Encoding},
     discard,
     error::ApiError,
-    metrics, respond,
+    metrics, refusals, respond,
     routes::{self, Route},
 };
+use crate::telemetry::log_each_minute;
 
 /// Answers one request. It never fails: whatever goes wrong is an answer too.
 pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Result<Response, Infallible> {
@@ -49,10 +51,19 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
         (Ok(()), None) => match clean(request.uri()) {
             Some(location) => moved(&location),
-            None => respond::text(StatusCode::NOT_FOUND, "404 page not found"),
+            None => unknown(request, asker.address).await,
         },
-        (Ok(()), Some(row)) if !row.methods.contains(request.method()) => not_allowed(row.methods),
-        (Ok(()), Some(row)) => answer(row.route, request, asker, state).instrument(span).await,
+        (Ok(()), Some(row)) => {
+            let client = asker.address;
+            let response = if row.methods.contains(request.method()) {
+                answer(row.route, request, asker, state).instrument(span).await
+            } else {
+                discard(request.into_body()).await;
+                not_allowed(row.methods)
+            };
+            refusals::note(&row, client, &response);
+            response
+        }
     };
     let mut response = if head { response } else { compress::encode(response, encoding) };
     let headers = response.headers_mut();
@@ -70,6 +81,16 @@ async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
     respond::text(refusal.status(), refusal.to_string())
 }
 
+/// Tells where it is what isn't here.
+async fn unknown(request: Request<Incoming>, client: Option<IpAddr>) -> Response {
+    let (method, uri) = (request.method().clone(), request.uri().clone());
+    let instead = routes::meant(uri.path());
+    refusals::note_unknown(&method, uri.path(), client, instead.as_deref());
+    discard(request.into_body()).await;
+    let hint = instead.map_or_else(String::new, |path| format!("; it may be here: {path}"));
+    respond::text(StatusCode::NOT_FOUND, format!("404 page not found{hint}"))
+}
+
 /// Runs the route. A panic in it costs its client the answer, and nobody else anything.
 async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: Arc<State>) -> Response {
     let running = Box::pin(routes::answer(route, request, asker, state));
@@ -77,7 +98,7 @@ async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: A
         Ok(Ok(response)) => response,
         Ok(Err(error)) => error.into_response(),
         Err(Panicked) => {
-            tracing::error!("a request panicked");
+            log_each_minute!(error, "a request panicked");
             ApiError::Internal("unexpected error: the server failed to answer; its log says more".to_owned())
                 .into_response()
         }

@@ -13,7 +13,7 @@ use super::{State, Stores, metrics, work};
 use crate::{
     model::{BUCKET_LABEL, Labels, METRIC_NAME, Metadata, MetricType, QUANTILE_LABEL, STALE_NAN},
     seams::append::{AppendError, Batch, FloatSample},
-    telemetry,
+    telemetry::{self, log_each_minute},
 };
 
 /// Our `job`.
@@ -68,7 +68,7 @@ impl SelfScrape {
         let stored = self.scraper.store(&self.stores, samples, self.state.clock.now()).await;
         metrics::SELF_SCRAPES.with_label_values(&[if stored.is_ok() { "stored" } else { "failed" }]).inc();
         if let Err(error) = stored {
-            tracing::warn!(%error, "our own metrics could not be stored");
+            log_each_minute!(warn, %error, "our own metrics could not be stored");
         }
     }
 }

@@ -19,6 +19,7 @@ use crate::{
         allocator,
         interrupt::{Interrupt, Interrupted},
     },
+    telemetry::log_each_minute,
 };
 
 /// What took less has freed little.
@@ -164,7 +165,10 @@ pub(crate) fn hand_over<T: Send + 'static>(
 /// The runtime panics where it gets no thread. What it was given stays with it and is done when it has one again.
 fn given<T>(give: impl FnOnce() -> T) -> Result<T, ApiError> {
     catch_unwind(AssertUnwindSafe(give)).map_err(|_| {
-        tracing::error!("the system has no more threads to give (see the limits on processes); a request was refused");
+        log_each_minute!(
+            error,
+            "the system has no more threads to give (see the limits on processes); a request was refused"
+        );
         let text = "the system has no more threads to give, try again later";
         ApiError::Plain(StatusCode::SERVICE_UNAVAILABLE, text.to_owned())
     })
@@ -180,7 +184,7 @@ pub(crate) fn at_once<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T,
 }
 
 fn panicked(failure: &str) -> ApiError {
-    tracing::error!(failure, "a job for a request panicked");
+    log_each_minute!(error, failure, "a job for a request panicked");
     ApiError::Internal("unexpected error: the server failed to answer; its log says more".to_owned())
 }
 

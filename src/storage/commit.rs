@@ -29,6 +29,7 @@ use crate::{
         append::{AppendError, Batch},
         env::Disk,
     },
+    telemetry::log_each_minute,
     wal::{self, WalError, WalWriter},
 };
 
@@ -159,7 +160,7 @@ impl Committer {
             match self.write(shared, &mut pending) {
                 Ok(()) => self.apply(shared, pending),
                 Err(error) => {
-                    tracing::error!(%error, batches = pending.len(), "writing the log failed; the batches are refused");
+                    log_each_minute!(error, %error, batches = pending.len(), "writing the log failed; the batches are refused");
                     self.abandon(&*shared.disk);
                     refuse(shared, pending, &error);
                 }

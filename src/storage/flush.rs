@@ -18,6 +18,7 @@ use crate::{
     model::{SeriesBuf, TimeRange},
     seams::{append::SeriesId, env::Disk},
     sst::{Table, TableWriter},
+    telemetry::log_each_minute,
     wal,
 };
 
@@ -132,7 +133,7 @@ fn write_segment(shared: &Shared, head: &Snapshot) -> Result<Option<(u64, Arc<Se
 pub(super) fn discard(disk: &dyn Disk, path: &Path) {
     match disk.remove(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(%error, path = %path.display(), "removing an unneeded file failed");
+            log_each_minute!(warn, %error, path = %path.display(), "removing an unneeded file failed");
         }
         _ => {}
     }
@@ -170,6 +171,6 @@ fn remove_old_log(shared: &Shared, start: u64) {
         }
     }
     if let Err(error) = wal::remove_before(&*shared.disk, dir, start) {
-        tracing::warn!(%error, "removing flushed log segments failed; the next flush or start tries again");
+        log_each_minute!(warn, %error, "removing flushed log segments failed; the next flush or start tries again");
     }
 }

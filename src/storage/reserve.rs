@@ -19,7 +19,7 @@ use super::{
     error::{StorageError, Tried},
     layout,
 };
-use crate::seams::env::Disk;
+use crate::{seams::env::Disk, telemetry::log_each_minute};
 
 /// The size of `RESERVE` in a served data directory, and the free space below which writes are refused.
 pub(super) const RESERVE_BYTES: u64 = 16 << 20;
@@ -73,7 +73,7 @@ impl Reserve {
             return Ok(false);
         }
         remove(disk).tried("removing RESERVE")?;
-        tracing::warn!(bytes = self.bytes, "the disk is full: the reserve is released for a flush or merge");
+        log_each_minute!(warn, bytes = self.bytes, "the disk is full: the reserve is released for a flush or merge");
         Ok(true)
     }
 
@@ -106,9 +106,9 @@ impl Reserve {
         let full = free < needed;
         if self.refusing.swap(full, Ordering::Relaxed) != full {
             if full {
-                tracing::error!(free, needed, "the disk is full: writes are refused until there is space");
+                log_each_minute!(error, free, needed, "the disk is full: writes are refused until there is space");
             } else {
-                tracing::info!(free, "there is space again: writes are taken");
+                log_each_minute!(info, free, "there is space again: writes are taken");
             }
         }
         let mib = |bytes: u64| bytes >> 20;

@@ -43,6 +43,7 @@ use crate::{
         env::{Clock, Disk},
     },
     sst::BlockCache,
+    telemetry::log_each_minute,
 };
 
 /// How long a failed flush or merge waits before it is tried again.
@@ -351,7 +352,7 @@ fn flush_loop(shared: &Shared) {
             Err(StorageError::NothingWritten(_)) => Some(RETRY_PAUSE),
             Err(error) => {
                 shared.counters.flush_failures.inc();
-                tracing::error!(%error, "flushing failed, trying again");
+                log_each_minute!(error, %error, "flushing failed, trying again");
                 Some(RETRY_PAUSE)
             }
         };
@@ -371,7 +372,7 @@ fn compact_loop(shared: &Shared) {
             Ok(false) | Err(StorageError::Stopped | StorageError::NothingWritten(_)) => {}
             Err(error) => {
                 shared.counters.compaction_failures.inc();
-                tracing::error!(%error, "merging tables failed, trying again after the next flush");
+                log_each_minute!(error, %error, "merging tables failed, trying again after the next flush");
             }
         }
         shared.work.wait(&mut seen, Some(IDLE_PAUSE));

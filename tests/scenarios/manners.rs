@@ -239,7 +239,7 @@ fn sizes_mean_what_people_mean_or_the_wanted_form_is_named() {
         let found = started_with(&[], &["--retention.size", size], "retention.size");
         assert_eq!(found, Ok(kept.to_owned()), "{size}");
     }
-    for size in ["10G", "512m", "1.5GiB", "-1", "ten"] {
+    for size in ["10G", "512m", "1.5GiB", "1 parsec", "ten"] {
         let said = started_with(&[], &["--retention.size", size], "retention.size").unwrap_err();
         assert!(said.contains("--retention.size") && said.contains("512MiB or 2GB"), "{size}: {said}");
     }

@@ -21,7 +21,7 @@ use parking_lot::Mutex;
 use rustix::fs::OFlags;
 use serde_json::Value;
 
-use crate::server::json;
+use crate::{server::json, telemetry::log_each_minute};
 
 /// Queries are for the owner, and the group that may read.
 const FILE_MODE: u32 = 0o640;
@@ -66,7 +66,7 @@ impl Active {
         let slot = Slot { active: Arc::clone(self), number };
         let written = self.file.write_all_at(&fill(query, request, seconds), number * SLOT_BYTES as u64);
         if let Err(error) = written {
-            tracing::warn!(%error, "a running query could not be noted");
+            log_each_minute!(warn, %error, "a running query could not be noted");
         }
         Some(slot)
     }
@@ -75,7 +75,7 @@ impl Active {
 impl Drop for Slot {
     fn drop(&mut self) {
         if let Err(error) = self.active.file.write_all_at(&[0], self.number * SLOT_BYTES as u64) {
-            tracing::warn!(%error, "a finished query is still noted as running");
+            log_each_minute!(warn, %error, "a finished query is still noted as running");
         }
         self.active.free.lock().push(self.number);
     }

@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::asker::Asker;
+use crate::telemetry::log_each_minute;
 use active::{Active, Slot};
 
 /// So many of the slowest queries are remembered.
@@ -169,7 +170,7 @@ impl Running {
             line.insert(name.to_owned(), value);
         }
         if let Err(error) = file.write_all(format!("{line}\n").as_bytes()) {
-            tracing::warn!(%error, "the query log can't be written");
+            log_each_minute!(warn, %error, "the query log can't be written");
         }
     }
 

@@ -23,6 +23,7 @@ use crate::{
         Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
         receive::Pieces, respond, room::Share,
     },
+    telemetry::log_each_minute,
 };
 
 /// What the connection keeps of a body.
@@ -188,7 +189,7 @@ fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
         ImportError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ImportError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         ImportError::Internal(_) => {
-            tracing::error!(%error, "an import failed");
+            log_each_minute!(error, %error, "an import failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };

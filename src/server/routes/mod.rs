@@ -1,6 +1,7 @@
 //! The routes: for each group a file that parses parameters, does the work and answers.
 
 mod admin;
+mod elsewhere;
 mod exemplars;
 mod explain;
 mod federate;
@@ -16,6 +17,8 @@ mod status;
 mod storage;
 
 use std::sync::Arc;
+
+pub(crate) use elsewhere::meant;
 
 use hyper::{Method, Request, body::Incoming};
 use serde_json::json;
@@ -66,9 +69,8 @@ pub(crate) enum Route {
     Federate,
 }
 
-const GET: &[Method] = &[Method::GET];
-const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
-const GET_POST: &[Method] = &[Method::GET, Method::POST];
+const GET: &[Method] = &[Method::GET, Method::HEAD];
+const GET_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 const POST: &[Method] = &[Method::POST];
 const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
@@ -118,8 +120,11 @@ const fn row(pattern: &'static str, methods: &'static [Method], role: Role, rout
 /// Paths, the methods they take, who may use them, and where they lead.
 const ROUTES: &[Row] = &[
     row("/", GET, Role::Read, Route::Landing),
-    row("/-/healthy", GET_HEAD, Role::Health, Route::Healthy),
-    row("/-/ready", GET_HEAD, Role::Health, Route::Ready),
+    row("/-/healthy", GET, Role::Health, Route::Healthy),
+    // What load balancers and people from elsewhere ask.
+    row("/health", GET, Role::Health, Route::Healthy),
+    row("/healthz", GET, Role::Health, Route::Healthy),
+    row("/-/ready", GET, Role::Health, Route::Ready),
     row("/metrics", GET, Role::Metrics, Route::Metrics),
     row("/api/v1/query", GET_POST, Role::Read, Route::Query),
     row("/api/v1/query_range", GET_POST, Role::Read, Route::QueryRange),
@@ -267,6 +272,14 @@ mod tests {
         assert_eq!(find("/api/v1/label/a/b/values"), None);
         assert_eq!(find(LABEL_VALUES).map(|row| row.route), Some(Route::LabelValues));
         assert_eq!(find("/api/v1/no_such_thing"), None);
+    }
+
+    #[test]
+    fn head_is_taken_wherever_get_is() {
+        let has = |row: &Row, method| row.methods.contains(&method);
+        for row in ROUTES {
+            assert_eq!(has(row, Method::GET), has(row, Method::HEAD), "{}", row.pattern);
+        }
     }
 
     #[test]

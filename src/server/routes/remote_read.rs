@@ -32,6 +32,7 @@ use crate::{
         room::Share,
         work::{self, Pass, Patience},
     },
+    telemetry::log_each_minute,
 };
 
 /// What a client recognises a stream by, to the byte.
@@ -135,7 +136,7 @@ async fn stream(
             }
             (Err(ReadError::Closed | ReadError::Interrupted(_)), None) => {}
             // Without an end the connection is aborted: the client must not take this for all there is.
-            (Err(error), None) => tracing::error!(%error, "a streamed remote read broke off"),
+            (Err(error), None) => log_each_minute!(error, %error, "a streamed remote read broke off"),
         }
     })?;
     let begun = tokio::time::timeout(patience.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
@@ -163,7 +164,7 @@ fn refusal(error: ReadError) -> ApiError {
         ReadError::Closed => StatusCode::INTERNAL_SERVER_ERROR,
         ReadError::Interrupted(_) => StatusCode::SERVICE_UNAVAILABLE,
         ReadError::Storage(_) => {
-            tracing::error!(%error, "a remote read failed");
+            log_each_minute!(error, %error, "a remote read failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };

@@ -29,6 +29,7 @@ use crate::{
         respond,
         room::{Share, Taking},
     },
+    telemetry::log_each_minute,
 };
 
 /// When senders should try again while our clock is wrong: somebody has to set it.
@@ -151,7 +152,7 @@ fn refusal(error: &WriteError) -> Response {
         WriteError::TooLarge { .. } | WriteError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         WriteError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         WriteError::Internal(_) => {
-            tracing::error!(%error, "a remote write failed");
+            log_each_minute!(error, %error, "a remote write failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };

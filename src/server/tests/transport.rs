@@ -20,11 +20,11 @@ async fn unknown_paths_and_wrong_methods_are_told_apart() {
         assert_eq!(answer.text(), "404 page not found\n", "{path}");
     }
     for (method, path, allow) in [
-        (Method::DELETE, "/api/v1/query", "GET, POST, OPTIONS"),
-        (Method::HEAD, "/api/v1/query", "GET, POST, OPTIONS"),
-        (Method::POST, "/api/v1/label/job/values", "GET, OPTIONS"),
+        (Method::DELETE, "/api/v1/query", "GET, HEAD, POST, OPTIONS"),
+        (Method::HEAD, "/api/v1/write", "POST, OPTIONS"),
+        (Method::POST, "/api/v1/label/job/values", "GET, HEAD, OPTIONS"),
         (Method::GET, "/api/v1/write", "POST, OPTIONS"),
-        (Method::PUT, "/metrics", "GET, OPTIONS"),
+        (Method::PUT, "/metrics", "GET, HEAD, OPTIONS"),
     ] {
         let answer = server.ask(method.clone(), path, &[], b"").await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
