@@ -23,6 +23,7 @@ mod scenarios {
     mod layers;
     mod lifecycle;
     mod listening;
+    mod lists;
     mod live_files;
     mod logs;
     mod manners;
@@ -31,6 +32,7 @@ mod scenarios {
     mod process;
     mod prometheus;
     mod promql_scripts;
+    mod proxy;
     mod read_back;
     mod receiver;
     mod result_cache;

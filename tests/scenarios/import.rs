@@ -211,6 +211,10 @@ fn post_custom(server: &Server, name: &str) {
         timestamp: now(),
         ..Default::default()
     };
+    post_histogram(server, name, histogram);
+}
+
+fn post_histogram(server: &Server, name: &str, histogram: v1::Histogram) {
     let labels = vec![v1::Label { name: "__name__".into(), value: name.into() }];
     let series = v1::TimeSeries { labels, histograms: vec![histogram], ..Default::default() };
     let message = v1::WriteRequest { timeseries: vec![series], metadata: vec![] }.encode_to_vec();
@@ -246,7 +250,13 @@ fn federation_shows_the_newest_samples_as_text() {
     let quoted = format!("{{\"c.dots\",dc=\"eu\",\"l.dots\"=\"1\",room=\"none\",instance=\"\"}} 3 {t}\n");
     assert!(answer.text().ends_with(&quoted), "{}", answer.text());
     assert_eq!(get(&server.address, "/federate").unwrap().body, b"", "nothing is asked for");
-    assert_eq!(get(&server.address, "/federate?match[]={}").unwrap().status, 400);
+    let everything = get(&server.address, "/federate?match[]={}").unwrap();
+    assert_eq!((everything.status, everything.text().as_str()), (200, ""), "as in Prometheus");
+    for wrong in ["a{", "1", "a%5B5m%5D"] {
+        let answer = get(&server.address, &format!("/federate?match[]={wrong}")).unwrap();
+        assert_eq!((answer.status, answer.header("content-type")), (400, Some("text/plain; charset=utf-8")), "{wrong}");
+        assert!(answer.text().starts_with("invalid parameter \"match[]\": "), "{wrong}: {}", answer.text());
+    }
     post_custom(&server, "sizes");
     let answer = get(&server.address, "/federate?match[]=sizes").unwrap().text();
     for line in
@@ -254,6 +264,32 @@ fn federation_shows_the_newest_samples_as_text() {
     {
         assert!(answer.contains(line), "{line}: {answer}");
     }
+}
+
+#[test]
+fn native_histograms_that_federation_leaves_out_are_named() {
+    let (_dir, server) = started(&[]);
+    let native = v1::Histogram {
+        count: Some(v1::histogram::Count::CountInt(3)),
+        zero_count: Some(v1::histogram::ZeroCount::ZeroCountInt(1)),
+        sum: 9.5,
+        positive_spans: vec![v1::BucketSpan { offset: 0, length: 1 }],
+        positive_deltas: vec![2],
+        timestamp: now(),
+        ..Default::default()
+    };
+    assert_eq!(post(&server, &[], b"latency 1\n").status, 204);
+    for name in ["native", "native_too", "unasked"] {
+        post_histogram(&server, name, native.clone());
+    }
+    let answer = get(&server.address, "/federate?match[]=latency&match[]={__name__=~%22native.*%22}").unwrap();
+    assert_eq!(answer.status, 200);
+    let said: Vec<String> = answer.text().lines().map(str::to_owned).collect();
+    assert!(said[1].starts_with("latency{"), "{said:?}");
+    for (line, name) in said[2..].iter().zip(["native", "native_too"]) {
+        assert!(line.starts_with(&format!("# {name} ")) && line.contains("remote read"), "{said:?}");
+    }
+    assert_eq!(said.len(), 4, "{said:?}");
 }
 
 #[test]

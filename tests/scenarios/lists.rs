@@ -1,0 +1,97 @@
+//! Lists of series, label names and values in a range, before and after what they list is on disk.
+
+use std::collections::BTreeSet;
+
+use vctsdb::{
+    model::{Labels, TimeRange},
+    seams::{
+        env::SimDisk,
+        select::{Lookup, Select},
+    },
+    storage::Storage,
+};
+
+use super::{
+    http_client::get,
+    process::{free_address, vctsdb},
+    sender::write_one,
+    store::{Sample, Value, histogram, open, write},
+};
+
+const HOUR: i64 = 3_600_000;
+const DAY: i64 = 24 * HOUR;
+
+fn labels(name: &str, of_its_own: &str) -> Labels {
+    Labels::from_pairs([("__name__", name), (of_its_own, "x")]).unwrap()
+}
+
+/// Names, values of `__name__` and series between `start` and `end`.
+fn listed(storage: &Storage, start: i64, end: i64) -> (BTreeSet<String>, BTreeSet<String>) {
+    let ask = || Lookup { range: TimeRange::new(start, end), ..Lookup::all(Vec::new()) };
+    let series = storage.series(&ask()).unwrap().items;
+    let names: BTreeSet<String> = storage.label_names(&ask()).unwrap().items.into_iter().collect();
+    let values: BTreeSet<String> = storage.label_values("__name__", &ask()).unwrap().items.into_iter().collect();
+    let of_series: BTreeSet<String> = series.iter().filter_map(|s| s.metric_name()).map(str::to_owned).collect();
+    assert_eq!(of_series, values);
+    (names, values)
+}
+
+#[test]
+fn a_flush_changes_no_list() {
+    let now = 1_000 * DAY;
+    let storage = open(&SimDisk::new()).unwrap();
+    let (ended, lives, flickers) = (labels("ended", "a"), labels("lives", "b"), labels("flickers", "c"));
+    let mut samples: Vec<Sample> = Vec::new();
+    let float = |labels: &Labels, time| (labels.clone(), time, Value::Float(0));
+    for i in 0..200 {
+        samples.push(float(&ended, now - 365 * DAY + i * 60_000));
+        samples.push(float(&lives, now - i * 60_000));
+    }
+    samples.push(float(&flickers, now - 30 * DAY));
+    samples.push((flickers, now - 20 * DAY, Value::Histogram(histogram(7))));
+    write(&storage, &samples).unwrap();
+    let ranges = [
+        (now - HOUR, now),
+        (now - 30 * DAY, now - DAY),
+        (now - 30 * DAY, now - 20 * DAY),
+        (now - 366 * DAY, now - 364 * DAY),
+        (now - 400 * DAY, now),
+        (now - 365 * DAY + 1, now - 365 * DAY + 1_000),
+        (now + 1, i64::MAX),
+    ];
+    let before = ranges.map(|(start, end)| listed(&storage, start, end));
+    assert_eq!(before[0].1, BTreeSet::from(["lives".to_owned()]));
+    storage.flush().unwrap();
+    for ((start, end), before) in ranges.into_iter().zip(before) {
+        let after = listed(&storage, start, end);
+        // Memory tells from when to when, and disk each sample.
+        assert!(after.0.is_subset(&before.0) && after.1.is_subset(&before.1), "{start} {end}: {after:?} of {before:?}");
+    }
+    let names = |start, end| listed(&storage, start, end).1.into_iter().collect::<Vec<_>>();
+    assert_eq!(names(now - HOUR, now), ["lives"]);
+    assert_eq!(names(now - 366 * DAY, now - 364 * DAY), ["ended"]);
+    assert_eq!(names(now - 30 * DAY, now - 20 * DAY), ["flickers"]);
+    assert_eq!(names(now - 29 * DAY, now - 21 * DAY), [""; 0], "between its two samples");
+}
+
+#[test]
+fn a_variable_of_a_dashboard_lists_what_lives_after_a_restart_as_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, address) = (dir.path().join("data"), free_address());
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    for restarted in [false, true] {
+        let mut server = vctsdb(&data, &address, &["--self-scrape.interval", "0"]);
+        if !restarted {
+            write_one(&address, "ended", now - 365 * DAY, 1.0).unwrap();
+            write_one(&address, "lives", now, 1.0).unwrap();
+        }
+        let range = format!("start={}&end={}", (now - HOUR) / 1000, now / 1000 + 1);
+        for (path, want) in [
+            (format!("/api/v1/label/__name__/values?{range}"), "[\"lives\"]"),
+            (format!("/api/v1/series?match[]={{__name__=~\".%2B\"}}&{range}"), "[{\"__name__\":\"lives\"}]"),
+        ] {
+            assert_eq!(get(&address, &path).unwrap().json()["data"].to_string(), want, "restarted: {restarted}");
+        }
+        assert!(server.terminate());
+    }
+}
