@@ -68,6 +68,12 @@ impl TimeRange {
     pub const fn overlaps(self, other: Self) -> bool {
         self.start <= other.end && other.start <= self.end
     }
+
+    /// Whether every millisecond of `other` is in this one.
+    #[must_use]
+    pub const fn covers(self, other: Self) -> bool {
+        self.start <= other.start && other.end <= self.end
+    }
 }
 
 /// The samples of one series, decoded into plain columns.

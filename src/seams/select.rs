@@ -140,6 +140,11 @@ pub trait Select: Send + Sync {
         false
     }
 
+    /// Whether it is known without a look at stored samples which series have some in `range`, as lists want to know it.
+    fn knows_at_once(&self, _range: TimeRange) -> bool {
+        true
+    }
+
     /// Whether [`Select::series`] answers `ask` in next to no time: there are few series, and what it reads is in memory.
     ///
     /// # Errors

@@ -302,6 +302,36 @@ impl Block {
         Ok(())
     }
 
+    /// Those of the ascending `ids` that have samples in `range`. Decodes times only, and those that pieces share once.
+    pub(super) fn present(&self, ids: &[u32], range: TimeRange) -> Result<Vec<u32>, CodecError> {
+        let mut known: Vec<Option<bool>> = vec![None; self.columns.len()];
+        let mut times = Vec::new();
+        let mut reaches = |column: u32| -> Result<bool, CodecError> {
+            let Some(known) = known.get_mut(column as usize) else { return Ok(false) };
+            if let Some(reaches) = *known {
+                return Ok(reaches);
+            }
+            times.clear();
+            self.times(column, &mut times)?;
+            let reaches = !window(&times, range).is_empty();
+            *known = Some(reaches);
+            Ok(reaches)
+        };
+        let mut present = Vec::new();
+        for id in ids {
+            for piece in self.pieces(*id) {
+                let floats = self.times_of(piece);
+                let found = self.histograms.binary_search_by_key(&piece, |(piece, _)| *piece as usize).ok();
+                let histograms = found.and_then(|at| self.histograms.get(at)).map(|(_, samples)| samples.times);
+                if floats.map_or(Ok(false), &mut reaches)? || histograms.map_or(Ok(false), &mut reaches)? {
+                    present.push(*id);
+                    break;
+                }
+            }
+        }
+        Ok(present)
+    }
+
     /// The start times of the floats (0) or histograms (1) of piece `i`, which have these times.
     fn starts(&self, i: usize, kind: u64, times: &[i64]) -> Result<Option<Vec<i64>>, CodecError> {
         let found = self.starting.binary_search_by_key(&((i as u64) << 1 | kind), |(key, _)| *key).ok();

@@ -100,6 +100,7 @@ mod footer;
 mod hole;
 mod index;
 mod piece;
+mod present;
 mod salvage;
 mod scan;
 mod starts;

@@ -159,6 +159,19 @@ impl Table {
         block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
     }
 
+    /// Those of the ascending `ids` that have samples in `range` in a block.
+    pub(super) fn present_in_block(
+        &self,
+        (number, meta): (usize, &BlockMeta),
+        ids: &[u32],
+        range: TimeRange,
+        pass: Pass,
+    ) -> Result<Vec<u32>, SstError> {
+        let block = self.cache.get(self.cached_as, number, pass, || self.load(meta))?;
+        let error = |source| SstError::Decode { path: self.path.clone(), at: meta.at, source };
+        block.present(ids, range).map_err(error)
+    }
+
     /// About how many of its bytes samples before `time` take: those of a block are taken to be spread evenly over its times.
     #[must_use]
     pub fn bytes_before(&self, time: i64) -> u64 {

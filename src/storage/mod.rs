@@ -52,6 +52,7 @@ mod merge;
 mod metadata;
 mod newest;
 mod options;
+mod present;
 mod quarantine;
 mod recover;
 mod replace;

@@ -194,7 +194,7 @@ impl Shared {
         Ok(any)
     }
 
-    /// The series that pass any of `selectors` and may have samples in `range`; `None` for "all of the index".
+    /// The series that pass any of `selectors` and have samples in `range`; `None` for "all of the index".
     fn found(
         &self,
         selectors: &[Vec<Matcher>],
@@ -206,11 +206,7 @@ impl Shared {
         if range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(matched);
         }
-        let range = self.visible(range);
-        Ok(Some(match matched {
-            Some(matched) => view.candidates_in(&matched, range),
-            None => view.series_in(range),
-        }))
+        Ok(Some(view.present(matched.as_ref(), self.visible(range), interrupt)?))
     }
 }
 
@@ -283,7 +279,15 @@ impl Select for Storage {
         looks_up(matchers) || self.shared.index.counts().label_pairs <= FEW_PAIRS
     }
 
+    fn knows_at_once(&self, range: TimeRange) -> bool {
+        let view = self.shared.view.load();
+        (range == TimeRange::ALL && !self.shared.has_ghosts(&view)) || view.knows(self.shared.visible(range))
+    }
+
     fn lists_at_once(&self, ask: &Lookup) -> Result<bool, SelectError> {
+        if !self.knows_at_once(ask.range) {
+            return Ok(false);
+        }
         if ask.selectors.len() > FEW_SELECTORS || !ask.selectors.iter().all(|matchers| self.finds_at_once(matchers)) {
             return Ok(false);
         }

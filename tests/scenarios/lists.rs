@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use vctsdb::{
-    model::{Labels, TimeRange},
+    model::{Labels, MatchOp, Matcher, TimeRange},
     seams::{
         env::SimDisk,
         select::{Lookup, Select},
@@ -15,7 +16,7 @@ use super::{
     http_client::get,
     process::{free_address, vctsdb},
     sender::write_one,
-    store::{Sample, Value, histogram, open, write},
+    store::{Sample, Value, histogram, open, read, series, write},
 };
 
 const HOUR: i64 = 3_600_000;
@@ -93,5 +94,49 @@ fn a_variable_of_a_dashboard_lists_what_lives_after_a_restart_as_before() {
             assert_eq!(get(&address, &path).unwrap().json()["data"].to_string(), want, "restarted: {restarted}");
         }
         assert!(server.terminate());
+    }
+}
+
+/// A series, a time, and whether it is a histogram.
+fn samples() -> impl Strategy<Value = Vec<(usize, i64, bool)>> {
+    prop::collection::vec((0..8usize, 0..100i64, any::<bool>()), 1..60)
+}
+
+fn ranges() -> impl Strategy<Value = Vec<(i64, i64)>> {
+    prop::collection::vec((-5..105i64, 0..60i64), 1..12)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_list_has_the_series_whose_samples_can_be_read(
+        flushes in prop::collection::vec(samples(), 1..4),
+        (deleted, from, length) in (0..8usize, 0..100i64, -1..60i64),
+        compact: bool,
+        ranges in ranges(),
+    ) {
+        let storage = open(&SimDisk::new()).unwrap();
+        for (round, samples) in flushes.iter().enumerate() {
+            let sample = |(number, time, is_histogram): &(usize, i64, bool)| {
+                let value = if *is_histogram { Value::Histogram(histogram(*time)) } else { Value::Float(0) };
+                (series(*number), *time, value)
+            };
+            write(&storage, &samples.iter().map(sample).collect::<Vec<Sample>>()).unwrap();
+            storage.flush().unwrap();
+            if round == 0 && length >= 0 {
+                let host = Matcher::new(MatchOp::Equal, "host", format!("host-{deleted}")).unwrap();
+                storage.delete(&[vec![host]], TimeRange::new(from, from + length), false).unwrap();
+            }
+        }
+        if compact {
+            storage.compact().unwrap();
+        }
+        for (start, length) in ranges {
+            let range = TimeRange::new(start, start + length);
+            let readable: Vec<Labels> = read(&storage, range).into_keys().collect();
+            let listed = storage.series(&Lookup { range, ..Lookup::all(Vec::new()) }).unwrap().items;
+            prop_assert_eq!(listed, readable, "{:?}", range);
+        }
     }
 }

@@ -65,8 +65,8 @@ async fn list<T: Send + 'static>(
 }
 
 /// Whether the index has so few names and values that looking through all of them takes next to no time.
-fn few_pairs(select: &dyn Select, _: &Lookup) -> Result<bool, SelectError> {
-    Ok(select.finds_at_once(&[]))
+fn few_pairs(select: &dyn Select, ask: &Lookup) -> Result<bool, SelectError> {
+    Ok(select.finds_at_once(&[]) && select.knows_at_once(ask.range))
 }
 
 /// Label names.

@@ -1,0 +1,79 @@
+//! Which series have samples in a range, for lists of them.
+//!
+//! Who reads samples sees by itself that a series has none, so that a selection may be wide. A list is the answer. Memory knows
+//! of each series from when to when it has samples; a table that lies in the range needs no look; of others, blocks that reach
+//! beyond the range are read for the series that aren't known to be there from elsewhere, the newest tables first.
+
+use roaring::RoaringBitmap;
+
+use super::view::View;
+use crate::{
+    model::{SeriesBuf, TimeRange},
+    seams::{append::SeriesId, interrupt::Interrupt, select::SelectError},
+    sst::Pass,
+};
+
+/// So many blocks are read for one list, 64 MiB that take some 0.1 s; beyond, all series of a block that reaches into the range
+/// are listed. Where blocks are that many, each has few series.
+const MOST_READS: usize = 4096;
+
+impl View {
+    /// Whether [`View::present`] needs no look at blocks.
+    pub(super) fn knows(&self, range: TimeRange) -> bool {
+        let known = |times: TimeRange| !times.overlaps(range) || range.covers(times);
+        self.deletes.tombstones.is_empty() && self.tables.iter().all(|live| known(live.table.summary().times))
+    }
+
+    /// Those of `matched`, without it of all series, that have samples in `range`.
+    pub(super) fn present(
+        &self,
+        matched: Option<&RoaringBitmap>,
+        range: TimeRange,
+        interrupt: &dyn Interrupt,
+    ) -> Result<RoaringBitmap, SelectError> {
+        let mut found = RoaringBitmap::new();
+        for memtable in self.memtables() {
+            found |= match matched {
+                Some(matched) => memtable.candidates_in(matched, range),
+                None => memtable.series_in(range),
+            };
+        }
+        let (pass, mut reads) = (Pass::new(), MOST_READS);
+        let check = || Ok::<_, SelectError>(interrupt.check()?);
+        let (mut samples, tables) = (SeriesBuf::default(), self.tables.iter().rev());
+        for live in tables.filter(|live| live.table.summary().times.overlaps(range)) {
+            let (table, times) = (&live.table, live.table.summary().times);
+            let mut wanted = table.series() - &found;
+            if let Some(matched) = matched {
+                wanted &= matched;
+            }
+            let asked = TimeRange::new(times.start.max(range.start), times.end.min(range.end));
+            if let Some(shown) = self.deletes.shown(live.settled, &wanted, asked) {
+                wanted = shown;
+            }
+            let mut partly_deleted = RoaringBitmap::new();
+            for tombstone in self.deletes.heeded(live.settled).filter(|tombstone| tombstone.range.overlaps(asked)) {
+                partly_deleted |= &wanted & &*tombstone.series;
+            }
+            wanted -= &partly_deleted;
+            if range.covers(times) {
+                found |= wanted;
+            } else {
+                table.present(&wanted, range, pass, &mut found, &mut reads, check)?;
+            }
+            for id in partly_deleted {
+                if reads > 0 {
+                    check()?;
+                    reads -= 1;
+                    table.read_around(SeriesId(id), range, pass, &mut samples)?;
+                    self.deletes.hide(live.settled, SeriesId(id), &mut samples);
+                    if samples.is_empty() {
+                        continue;
+                    }
+                }
+                found.insert(id);
+            }
+        }
+        Ok(found)
+    }
+}
