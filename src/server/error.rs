@@ -76,9 +76,9 @@ impl ApiError {
 
     /// The same in plain text, for routes whose answers people read in a terminal or a sender's log.
     pub(crate) fn plainly(self) -> Self {
-        match self {
-            Self::BadData(text) => Self::Plain(StatusCode::BAD_REQUEST, text),
-            other => other,
+        match self.kind() {
+            (Some(_), status) => Self::Plain(status, self.to_string()),
+            (None, _) => self,
         }
     }
 

@@ -287,7 +287,7 @@ fn native_histograms_that_federation_leaves_out_are_named() {
     let said: Vec<String> = answer.text().lines().map(str::to_owned).collect();
     assert!(said[1].starts_with("latency{"), "{said:?}");
     for (line, name) in said[2..].iter().zip(["native", "native_too"]) {
-        assert!(line.starts_with(&format!("# {name} ")) && line.contains("remote read"), "{said:?}");
+        assert!(line.starts_with(&format!("# left out: {name}, ")) && line.contains("remote read"), "{said:?}");
     }
     assert_eq!(said.len(), 4, "{said:?}");
 }

@@ -3,13 +3,14 @@
 //! Series come by metric name and then label set, each with its time. A series whose newest sample in the lookback
 //! window is a staleness marker has ended and is left out. External labels are added where absent, and an empty
 //! `instance`, so that the scraper adds none of its own. Types are not told: every family is untyped, but for histograms
-//! with custom buckets, which are written as classic ones; exponential ones can't be written as text and are left out.
+//! with custom buckets, which are written as classic ones; exponential ones can't be written as text: comments name the
+//! families of which some are left out. Selectors are those of Prometheus' federation: `{}` selects nothing.
 
 use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use hyper::{HeaderMap, StatusCode, header::ACCEPT};
 
-use super::selectors::{invalid, selectors};
+use super::selectors::{any_selectors, invalid};
 use crate::{
     model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
     seams::{
@@ -54,6 +55,8 @@ impl Names {
 enum Newest {
     Float(f64),
     Histogram(Arc<Histogram>),
+    /// One that can't be written.
+    LeftOut,
 }
 
 /// Name first: that is the order of the answer.
@@ -69,11 +72,12 @@ pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Res
     let external = state.options.external_labels.clone();
     let taken = Arc::clone(&room);
     let gather = move |interrupt: &Arc<dyn Interrupt>| {
-        let selectors = selectors(&params, &*taken, invalid, &**interrupt)?;
+        let mut selectors = any_selectors(&params, &*taken, invalid, &**interrupt)?;
+        selectors.retain(|matchers| !matchers.is_empty());
         gather(&*stores.select, &selectors, range, &*taken, &external, interrupt)
     };
     let rows = state.patience().run(&state.lookups, gather).await?;
-    let text = Text { rows: rows.into_iter(), names, family: String::new(), _room: room };
+    let text = Text { rows: rows.into_iter(), names, family: String::new(), left_out: String::new(), _room: room };
     let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
     Ok(respond::typed(content_type, Body::Source(Box::new(text))))
 }
@@ -118,8 +122,9 @@ fn newest(samples: &SeriesBuf) -> Option<(i64, Newest)> {
             (!is_stale(value)).then_some((time, Newest::Float(value)))
         }
         (_, Some((time, histogram))) => {
-            let shown = !histogram.is_stale() && histogram.has_custom_buckets();
-            shown.then(|| (*time, Newest::Histogram(histogram.clone())))
+            let shown = || Newest::Histogram(histogram.clone());
+            let newest = || if histogram.has_custom_buckets() { shown() } else { Newest::LeftOut };
+            (!histogram.is_stale()).then(|| (*time, newest()))
         }
         (None, None) => None,
     }
@@ -140,6 +145,8 @@ struct Text {
     names: Names,
     /// The family whose type was written last.
     family: String,
+    /// The family last named as one of which some is left out.
+    left_out: String,
     /// What the rows take, until they are written.
     _room: Arc<dyn Room>,
 }
@@ -150,6 +157,15 @@ impl Source for Text {
         let kind = match newest {
             Newest::Float(_) => "untyped",
             Newest::Histogram(_) => "histogram",
+            Newest::LeftOut => {
+                if name != self.left_out {
+                    out.extend_from_slice(b"# left out: ");
+                    self.put_name(out, &name);
+                    out.extend_from_slice(b", native histograms, which text can't carry; remote read has them\n");
+                    self.left_out = name;
+                }
+                return true;
+            }
         };
         if name != self.family {
             out.extend_from_slice(b"# TYPE ");
@@ -160,6 +176,7 @@ impl Source for Text {
         match newest {
             Newest::Float(value) => self.put(out, &name, &labels, None, value, time),
             Newest::Histogram(histogram) => self.put_classic(out, &name, &labels, &histogram, time),
+            Newest::LeftOut => {}
         }
         true
     }

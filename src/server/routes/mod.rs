@@ -195,7 +195,9 @@ pub(crate) async fn answer(
         // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
             state.stores()?;
-            answer_with_store(route, request, asker, &state).await
+            let answer = answer_with_store(route, request, asker, &state).await;
+            // A scraper shows the text of an error as it is.
+            if route == Route::Federate { answer.map_err(ApiError::plainly) } else { answer }
         }
     }
 }

@@ -22,9 +22,27 @@ pub(crate) fn selectors(
     fault: fn(String) -> ApiError,
     interrupt: &dyn Interrupt,
 ) -> Result<Vec<Vec<Matcher>>, ApiError> {
+    let selectors = any_selectors(params, room, fault, interrupt)?;
+    // One that every series passes is most likely a mistake, and a costly one.
+    if selectors.iter().any(|matchers| matchers.iter().all(Matcher::matches_empty)) {
+        return Err(fault("match[] must contain at least one non-empty matcher".to_owned()));
+    }
+    Ok(selectors)
+}
+
+/// The same, where selectors that every series passes are none too many.
+pub(crate) fn any_selectors(
+    params: &Params,
+    room: &dyn Room,
+    fault: fn(String) -> ApiError,
+    interrupt: &dyn Interrupt,
+) -> Result<Vec<Vec<Matcher>>, ApiError> {
     let one = |text| {
         interrupt.check()?;
-        selector(text, room, fault)
+        parse_selector(text, &|bytes| room.take(bytes)).map_err(|error| match error {
+            QueryError::Parse { .. } => fault(error.to_string()),
+            error => error.into(),
+        })
     };
     params.all(NAME).map(one).collect()
 }
@@ -37,18 +55,6 @@ pub(crate) fn are_few(params: &Params) -> bool {
 /// What is wrong with a selector, and that it is one.
 pub(crate) fn invalid(why: String) -> ApiError {
     ApiError::invalid(NAME, why)
-}
-
-fn selector(text: &str, room: &dyn Room, fault: fn(String) -> ApiError) -> Result<Vec<Matcher>, ApiError> {
-    let matchers = parse_selector(text, &|bytes| room.take(bytes)).map_err(|error| match error {
-        QueryError::Parse { .. } => fault(error.to_string()),
-        error => error.into(),
-    })?;
-    // One that every series passes is most likely a mistake, and a costly one.
-    if matchers.iter().all(Matcher::matches_empty) {
-        return Err(fault("match[] must contain at least one non-empty matcher".to_owned()));
-    }
-    Ok(matchers)
 }
 
 /// `start` and `end`, unbounded where not given.
