@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use crate::{
     model::Labels,
     promql::{Enabled, EngineOptions, Features, SAMPLE_BYTES, format_duration, parse_duration},
-    server::{BrowserOptions, Deadlines, OriginPattern, ServerOptions},
+    server::{BrowserOptions, Deadlines, ExternalUrl, OriginPattern, Outside, ServerOptions, prefix},
     storage::StorageOptions,
 };
 
@@ -75,6 +75,17 @@ pub struct Flags {
         help_heading = "HTTP"
     )]
     pub listen: Listen,
+
+    /// The URL under which others reach the server, for links, redirects and what it says of itself, and whose host and origin
+    /// are its own; its path is in front of all paths, unless --web.route-prefix says otherwise.
+    #[arg(long = "web.external-url", env = "VCTSDB_WEB_EXTERNAL_URL", value_name = "URL", help_heading = "HTTP")]
+    pub external_url: Option<ExternalUrl>,
+
+    /// What all paths have in front, such as /prom, health checks too; / for nothing, where a proxy takes the path of
+    /// --web.external-url away [default: that path].
+    #[arg(long = "web.route-prefix", env = "VCTSDB_WEB_ROUTE_PREFIX", value_name = "PATH", value_parser = prefix,
+          help_heading = "HTTP")]
+    pub route_prefix: Option<String>,
 
     /// Answer for these host names too, such as metrics.lan,*.lan, or * for all. Without it, a server on a loopback address
     /// answers for localhost, loopback addresses and the name in --listen, another server for all names.
@@ -269,6 +280,7 @@ impl Config {
             },
             server: ServerOptions {
                 instance: flags.listen.to_string(),
+                outside: flags.outside(),
                 memory: memory.0,
                 requests: budget.requests,
                 max_queries: usize::from(max_queries),
@@ -282,6 +294,7 @@ impl Config {
                 browser: BrowserOptions {
                     listen_host: flags.listen.host.clone(),
                     allowed_hosts: flags.allowed_hosts.iter().filter(|name| !name.is_empty()).cloned().collect(),
+                    external: flags.external_url.clone(),
                     cors_origin: flags.cors_origin.clone(),
                     loopback: false,
                 },
@@ -319,6 +332,10 @@ impl Flags {
             tell(name, features.enable(name));
         }
         features
+    }
+
+    fn outside(&self) -> Outside {
+        Outside { url: self.external_url.clone(), prefix: self.route_prefix.clone() }
     }
 
     /// All external labels; of a name given twice the last.
@@ -367,9 +384,24 @@ impl Flags {
             ),
             ("self-scrape.interval", format_duration(ms(self.self_scrape))),
             ("shutdown-timeout", format_duration(ms(self.shutdown_timeout))),
+            // As Prometheus calls them, and says that there is no limit: others look there.
+            (
+                "storage.tsdb.retention.size",
+                match self.retention_size.map(|bytes| bytes.to_string()) {
+                    None => "0B".to_owned(),
+                    Some(size) if size.ends_with('B') => size,
+                    Some(size) => format!("{size}B"),
+                },
+            ),
+            ("storage.tsdb.retention.time", format_duration(ms(self.retention_time))),
             ("web.allowed-hosts", self.allowed_hosts.join(",")),
             ("web.cors.origin", self.cors_origin.as_ref().map_or_else(String::new, |origin| origin.text().to_owned())),
             ("web.enable-admin-api", self.admin_api.to_string()),
+            ("web.external-url", self.external_url.as_ref().map_or_else(String::new, ToString::to_string)),
+            (
+                "web.route-prefix",
+                Some(self.outside().prefix()).filter(|prefix| !prefix.is_empty()).unwrap_or("/").to_owned(),
+            ),
         ]
         .map(|(name, value)| (name.to_owned(), value))
         .to_vec()

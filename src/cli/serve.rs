@@ -200,7 +200,8 @@ fn listen(kind: SignalKind) -> Result<Signal, Failure> {
 /// The one thing the server has to say to the person who started it.
 fn say_where(config: &Config) {
     let (version, directory) = (env!("CARGO_PKG_VERSION"), config.data_dir.display());
-    let url = format!("http://{}", config.server.instance);
+    let (outside, instance) = (&config.server.outside, &config.server.instance);
+    let (url, here) = (outside.shown(instance), format!("http://{instance}{}", outside.prefix()));
     let text = format!(
         "vctsdb {version} keeps its data in {directory}\n\n\
          \x20 Prometheus (prometheus.yml):\n\
@@ -209,7 +210,7 @@ fn say_where(config: &Config) {
          \x20   remote_read:\n\
          \x20     - url: {url}/api/v1/read\n\
          \x20 Grafana: a data source of type Prometheus with the URL {url}\n\
-         \x20 Here: vctsdb query --server {url} 'up'\n\n"
+         \x20 Here: vctsdb query --server {here} 'up'\n\n"
     );
     // Nobody may be reading, and that is no reason not to serve.
     let _ = std::io::stdout().write_all(text.as_bytes());

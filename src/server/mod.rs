@@ -28,6 +28,7 @@ mod limits;
 mod linger;
 mod listen;
 mod metrics;
+mod outside;
 mod params;
 mod queries;
 mod receive;
@@ -52,6 +53,7 @@ pub use browser::{BrowserOptions, OriginPattern};
 pub use files::raise_open_files;
 pub use limits::Deadlines;
 pub use listen::{listen, run};
+pub use outside::{ExternalUrl, Outside, prefix};
 pub use scrape::SelfScrape;
 pub use state::{RequestMemory, ServerOptions, State, Stores};
 

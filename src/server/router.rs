@@ -3,7 +3,6 @@
 use std::{
     convert::Infallible,
     future::Future,
-    net::IpAddr,
     panic::AssertUnwindSafe,
     pin::Pin,
     sync::Arc,
@@ -29,13 +28,15 @@ use super::{
     compress::{self, Encoding},
     discard,
     error::ApiError,
-    metrics, refusals, respond,
+    metrics,
+    outside::Outside,
+    refusals, respond,
     routes::{self, Route},
 };
 use crate::telemetry::log_each_minute;
 
 /// Answers one request. It never fails: whatever goes wrong is an answer too.
-pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Result<Response, Infallible> {
+pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<State>) -> Result<Response, Infallible> {
     let begun = Instant::now();
     let _in_flight = metrics::IN_FLIGHT.guard();
     let encoding = Encoding::negotiate(request.headers());
@@ -44,14 +45,17 @@ pub(crate) async fn serve(request: Request<Incoming>, state: Arc<State>) -> Resu
     let span = tracing::info_span!("request", id = asker.id(), path = asker.path);
     let id = asker.id.clone();
     let head = request.method() == Method::HEAD;
-    let found = routes::find(request.uri().path());
+    let outside = &state.options.outside;
+    let within =
+        outside.prefix().is_empty() || outside.inside(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
+    let found = if within { routes::find(request.uri().path()) } else { None };
     let pattern = found.map_or("unknown", |row| row.pattern);
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
-        (Ok(()), None) => match clean(request.uri()) {
-            Some(location) => moved(&location),
-            None => unknown(request, asker.address).await,
+        (Ok(()), None) => match led(request.uri(), within, outside) {
+            Some((status, location)) => moved(status, &location),
+            None => unknown(request, &asker, outside).await,
         },
         (Ok(()), Some(row)) => {
             let client = asker.address;
@@ -82,10 +86,9 @@ async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
 }
 
 /// Tells where it is what isn't here.
-async fn unknown(request: Request<Incoming>, client: Option<IpAddr>) -> Response {
-    let (method, uri) = (request.method().clone(), request.uri().clone());
-    let instead = routes::meant(uri.path());
-    refusals::note_unknown(&method, uri.path(), client, instead.as_deref());
+async fn unknown(request: Request<Incoming>, asker: &Asker, outside: &Outside) -> Response {
+    let instead = routes::meant(request.uri().path()).map(|path| format!("{}{path}", outside.path()));
+    refusals::note_unknown(request.method(), &asker.path, asker.address, instead.as_deref());
     discard(request.into_body()).await;
     let hint = instead.map_or_else(String::new, |path| format!("; it may be here: {path}"));
     respond::text(StatusCode::NOT_FOUND, format!("404 page not found{hint}"))
@@ -105,6 +108,17 @@ async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: A
     }
 }
 
+/// Where a path leads that is no route's, if anywhere: from the root to the prefix, and away from slashes too many.
+fn led(uri: &Uri, within: bool, outside: &Outside) -> Option<(StatusCode, String)> {
+    let base = outside.path();
+    match uri.path() {
+        _ if within => clean(uri).map(|path| (StatusCode::MOVED_PERMANENTLY, format!("{base}{path}"))),
+        "/" => Some((StatusCode::FOUND, base.to_owned())),
+        path if path == outside.prefix() => Some((StatusCode::MOVED_PERMANENTLY, format!("{base}/"))),
+        _ => None,
+    }
+}
+
 /// Where a path leads that has slashes too many, if anywhere.
 fn clean(uri: &Uri) -> Option<String> {
     let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
@@ -113,8 +127,8 @@ fn clean(uri: &Uri) -> Option<String> {
     found.then(|| uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}")))
 }
 
-fn moved(location: &str) -> Response {
-    let mut response = respond::text(StatusCode::MOVED_PERMANENTLY, format!("Moved Permanently: {location}"));
+fn moved(status: StatusCode, location: &str) -> Response {
+    let mut response = respond::text(status, format!("{}: {location}", status.canonical_reason().unwrap_or("Moved")));
     response.headers_mut().insert(LOCATION, respond::header(location));
     response
 }

@@ -16,6 +16,7 @@ use super::{
     error::ApiError,
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
     metrics,
+    outside::Outside,
     queries::Queries,
     room::{Lane, Room},
     work::{Gate, Patience},
@@ -38,6 +39,8 @@ use crate::{
 pub struct ServerOptions {
     /// `host:port` as others reach it; the `instance` label of our own metrics.
     pub instance: String,
+    /// Under which URL and prefix of paths others reach it.
+    pub outside: Outside,
     /// Queries evaluated at once; further ones wait.
     pub max_queries: usize,
     /// All memory there is to plan with, in bytes.

@@ -72,7 +72,8 @@ fn the_calls_of_a_sidecar_are_answered_as_it_expects() {
     let numbers: Vec<u32> = version.split('.').map(|n| n.parse().unwrap()).collect();
     assert!(numbers.as_slice() >= &[2, 24][..], "{version} can stream and filter series");
     let yaml = ask("/api/v1/status/config")["yaml"].as_str().unwrap().to_owned();
-    let labels = "global:\n  external_labels:\n    cluster: \"eu \\\"1\\\"\"\n    replica: \"a\"\n";
+    let labels =
+        "global:\n  scrape_interval: 1m\n  external_labels:\n    cluster: \"eu \\\"1\\\"\"\n    replica: \"a\"\n";
     assert!(yaml.ends_with(labels), "{yaml}");
     assert!(ask("/api/v1/status/flags").as_object().unwrap().values().all(serde_json::Value::is_string));
     assert_eq!(get(&server.address, "/-/ready").unwrap().status, 200);

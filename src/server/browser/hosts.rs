@@ -2,13 +2,13 @@
 
 use std::net::IpAddr;
 
-use super::BrowserOptions;
+use super::{BrowserOptions, ExternalUrl};
 
 /// For which names this server answers.
 ///
 /// A loopback listener answers for names that can't be pointed to it from outside, and those that its owner allows. Another one
-/// is reached by many names and answers for all of them, unless its owner says which. The host of an external URL belongs in
-/// this list too, once there is such a flag.
+/// is reached by many names and answers for all of them, unless its owner says which. The host of the external URL is allowed as
+/// well; that there is one doesn't make another listener choosy, which agents beside it reach by other names.
 #[derive(Debug)]
 pub(super) struct Hosts {
     checked: bool,
@@ -18,8 +18,9 @@ pub(super) struct Hosts {
 
 impl Hosts {
     pub(super) fn new(options: &BrowserOptions) -> Self {
-        let allowed: Vec<String> =
-            options.allowed_hosts.iter().chain([&options.listen_host]).map(|name| plain(name)).collect();
+        let external = options.external.as_ref().and_then(ExternalUrl::authority).map(name);
+        let given = options.allowed_hosts.iter().chain([&options.listen_host]).map(String::as_str);
+        let allowed: Vec<String> = given.chain(external).map(plain).collect();
         let any = allowed.iter().any(|name| name == "*");
         Self { checked: !any && (options.loopback || !options.allowed_hosts.is_empty()), allowed }
     }

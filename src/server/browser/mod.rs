@@ -22,7 +22,7 @@ use hosts::Hosts;
 pub use origins::OriginPattern;
 use origins::Origins;
 
-use super::{metrics, routes::Row};
+use super::{metrics, outside::ExternalUrl, routes::Row};
 use crate::telemetry::Throttle;
 
 /// So many characters of what a client sent are said back to it.
@@ -37,6 +37,8 @@ pub struct BrowserOptions {
     pub listen_host: String,
     /// Further names to answer for: `metrics.lan`, `*.lan`, or `*` for all.
     pub allowed_hosts: Vec<String>,
+    /// The URL under which others reach the server: its host is one to answer for, and its origin the server's own.
+    pub external: Option<ExternalUrl>,
     /// Origins of pages that may read, and change what can be changed.
     pub cors_origin: Option<OriginPattern>,
 }

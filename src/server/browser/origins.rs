@@ -5,7 +5,7 @@ use hyper::{
     header::{HeaderValue, ORIGIN},
 };
 
-use super::{BrowserOptions, Refusal, said};
+use super::{BrowserOptions, ExternalUrl, Refusal, said};
 use crate::model::{MatchOp, Matcher, MatcherError};
 
 /// Pages of other programs on this machine.
@@ -40,12 +40,15 @@ impl OriginPattern {
 #[derive(Debug)]
 pub(super) struct Origins {
     trusted: Option<OriginPattern>,
+    /// The origin of the external URL.
+    external: Option<String>,
 }
 
 impl Origins {
     pub(super) fn new(options: &BrowserOptions) -> Self {
         let default = || if options.loopback { OriginPattern::new(LOOPBACK_ORIGINS).ok() } else { None };
-        Self { trusted: options.cors_origin.clone().or_else(default) }
+        let external = options.external.as_ref().and_then(ExternalUrl::origin).map(str::to_owned);
+        Self { trusted: options.cors_origin.clone().or_else(default), external }
     }
 
     /// The origin of the page that asks, if it may read the answer.
@@ -53,7 +56,7 @@ impl Origins {
         headers.get(ORIGIN).filter(|origin| origin.to_str().is_ok_and(|origin| self.trusts(origin)))
     }
 
-    /// Whether a request to `host` may change something. The origin of an external URL would be one of our own too.
+    /// Whether a request to `host` may change something. The origin of the external URL is one of our own too.
     pub(super) fn may_change(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Refusal> {
         let Some(origin) = headers.get(ORIGIN) else {
             // Only browsers say so, and not even a script can make them lie.
@@ -61,7 +64,8 @@ impl Origins {
             return if foreign { Err(Refusal::CrossSite) } else { Ok(()) };
         };
         let origin = String::from_utf8_lossy(origin.as_bytes());
-        let own = host.is_some_and(|host| is_of(&origin, host));
+        let external = self.external.as_ref().is_some_and(|external| origin.eq_ignore_ascii_case(external));
+        let own = external || host.is_some_and(|host| is_of(&origin, host));
         if own || self.trusts(&origin) { Ok(()) } else { Err(Refusal::Origin(said(&origin))) }
     }
 

@@ -11,7 +11,8 @@ use crate::{
 
 /// What this is and what to do with it.
 pub(crate) fn landing(state: &State) -> Response {
-    let address = format!("http://{}", state.options.instance);
+    let outside = &state.options.outside;
+    let (address, base) = (outside.shown(&state.options.instance), outside.path());
     respond::page(format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>vctsdb</title>\n\
              <h1>vctsdb {version}</h1>\n\
@@ -19,9 +20,9 @@ pub(crate) fn landing(state: &State) -> Response {
              <p>In <code>prometheus.yml</code>:</p>\n\
              <pre>remote_write:\n  - url: {address}/api/v1/write\nremote_read:\n  - url: {address}/api/v1/read</pre>\n\
              <p>In Grafana: add a data source of type Prometheus with the URL <code>{address}</code>.</p>\n\
-             <p>See <a href=\"/metrics\">metrics</a>, <a href=\"/api/v1/status/tsdb\">store</a>, \
-             <a href=\"/api/v1/status/flags\">flags</a>, <a href=\"/api/v1/labels\">labels</a>, \
-             <a href=\"/-/ready\">readiness</a>.</p>\n</html>\n",
+             <p>See <a href=\"{base}/metrics\">metrics</a>, <a href=\"{base}/api/v1/status/tsdb\">store</a>, \
+             <a href=\"{base}/api/v1/status/flags\">flags</a>, <a href=\"{base}/api/v1/labels\">labels</a>, \
+             <a href=\"{base}/-/ready\">readiness</a>.</p>\n</html>\n",
         version = env!("CARGO_PKG_VERSION"),
     ))
 }

@@ -13,18 +13,23 @@ use crate::{
 /// use; our own version is in `revision`.
 const SPEAKS: &str = "3.5.0";
 
+/// Prometheus' own.
+const DEFAULT_INTERVAL: &str = "1m";
+
 /// How many names `/status/tsdb` lists when not told.
 const DEFAULT_NAMES: usize = 10;
 /// How many it lists at most.
 const MAX_NAMES: usize = 10_000;
 
 /// What a Prometheus with our external labels has in its configuration file; others read from there how our series are
-/// to be told from those of other servers. Everything else that is configured are flags.
+/// to be told from those of other servers, and how far apart samples are. Everything else that is configured are flags.
 pub(crate) fn config(state: &State) -> Response {
     let external = &state.options.external_labels;
+    let interval = set(state, "self-scrape.interval").unwrap_or(DEFAULT_INTERVAL);
     let mut yaml = String::from("# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n");
+    yaml.push_str(&format!("global:\n  scrape_interval: {interval}\n"));
     if !external.is_empty() {
-        yaml.push_str("global:\n  external_labels:\n");
+        yaml.push_str("  external_labels:\n");
         for (name, value) in external.iter() {
             // A JSON string is a YAML one.
             yaml.push_str(&format!("    {name}: {}\n", Value::from(value)));
@@ -94,12 +99,18 @@ pub(crate) fn runtime_info(state: &State) -> Result<Response, ApiError> {
     })))
 }
 
-/// How long samples are kept, as Prometheus says it: `15d`, `10GiB` or `15d or 10GiB`.
+/// How long samples are kept, as Prometheus says it: `15d`, `10GiB`, `15d or 10GiB`, or that there is no limit, as it does in its
+/// flags: who reads this as a duration should read one.
 fn retention(state: &State) -> String {
-    let set = |wanted: &str| state.options.flags.iter().find(|(name, value)| name == wanted && value != "off");
     let limits: Vec<&str> =
-        ["retention.time", "retention.size"].into_iter().filter_map(set).map(|(_, value)| value.as_str()).collect();
-    if limits.is_empty() { "for ever".to_owned() } else { limits.join(" or ") }
+        ["retention.time", "retention.size"].into_iter().filter_map(|name| set(state, name)).collect();
+    if limits.is_empty() { "0s".to_owned() } else { limits.join(" or ") }
+}
+
+/// The value of a flag that is a limit or an interval, if there is one.
+fn set<'a>(state: &'a State, name: &str) -> Option<&'a str> {
+    let flag = state.options.flags.iter().find(|(flag, _)| flag == name)?;
+    Some(flag.1.as_str()).filter(|value| !["off", "0s"].contains(value))
 }
 
 fn rfc_3339(ms: i64) -> String {

@@ -19,7 +19,7 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
     },
-    server::{BrowserOptions, Deadlines, RequestMemory, ServerOptions, State, Stores, run},
+    server::{BrowserOptions, Deadlines, Outside, RequestMemory, ServerOptions, State, Stores, run},
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -135,6 +135,7 @@ impl Server {
             },
             result_cache: 1 << 20,
             instance: "test:9201".to_owned(),
+            outside: Outside::default(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
             admin_api: false,
