@@ -448,7 +448,7 @@ mod tests {
         assert_eq!(config.engine.timeout, Duration::from_secs(90));
         assert_eq!(config.engine.lookback, 300_000);
         assert_eq!(config.server.deadlines.shutdown, Duration::from_secs(10));
-        assert_eq!(config.engine.max_samples, (45 << 20) / 4 / SAMPLE_BYTES, "3/16 of what is not set aside");
+        assert_eq!(config.engine.max_samples, (42 << 20) / 4 / SAMPLE_BYTES, "3/16 of what is not set aside");
         assert_eq!(config.engine.max_samples_of_all, config.engine.max_samples);
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
