@@ -105,7 +105,8 @@ impl Node {
             Kind::Text(_) => ValueType::String,
             Kind::Window(..) | Kind::Subquery(_) => ValueType::Matrix,
             Kind::Call(call) => Signature::find(call.function).map_or(ValueType::Vector, |s| s.returns),
-            Kind::Binary(b) if b.lhs.value_type() == ValueType::Scalar && b.rhs.value_type() == ValueType::Scalar => {
+            // The right side first: a chain is deep on the left, and asked at each of its operators.
+            Kind::Binary(b) if b.rhs.value_type() == ValueType::Scalar && b.lhs.value_type() == ValueType::Scalar => {
                 ValueType::Scalar
             }
             Kind::Negate(inner) | Kind::Invariant(inner) => inner.value_type(),
