@@ -453,7 +453,7 @@ mod tests {
         assert_eq!(config.self_scrape, Some(Duration::from_secs(15)));
         let flag = |name: &str| config.server.flags.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str());
         assert_eq!(flag("memory"), Some("96MiB"));
-        assert_eq!(flag("query.max-concurrency"), Some("6"));
+        assert_eq!(flag("query.max-concurrency"), Some("3"));
         assert_eq!(flag("query.timeout"), Some("1m30s"));
         assert_eq!(flag("external-label"), Some("dc=a=b,replica=1,zone=z"));
         assert_eq!(config.server.external_labels.get("dc"), Some("a=b"));
