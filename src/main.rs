@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use vctsdb::seams::allocator::Allocator;
+
 /// Ingest and queries allocate on many threads at once. Version 2 of it is chosen in `Cargo.toml`: it gives freed memory back
 /// within a tenth of a second, version 3 after one, which under load comes to half as much memory again.
 #[global_allocator]
@@ -21,8 +23,17 @@ fn main() -> ExitCode {
     unsafe {
         libmimalloc_sys::mi_option_set(PURGE_DELAY, 1);
     }
-    vctsdb::seams::allocator::install(give_back);
+    vctsdb::seams::allocator::install(Allocator { give_back, purge_at_once });
     vctsdb::cli::main()
+}
+
+/// Lets nothing that is freed wait for the next allocation.
+fn purge_at_once() {
+    #[expect(unsafe_code, reason = "the allocator has no other way to set it but the environment")]
+    // SAFETY: it stores a number in the allocator's table of options, which any thread may do and read at any time.
+    unsafe {
+        libmimalloc_sys::mi_option_set(PURGE_DELAY, 0);
+    }
 }
 
 /// Gives back what this thread has freed, and what no thread uses any more.

@@ -26,7 +26,7 @@ pub(crate) fn paths(end: i64) -> Vec<String> {
         "sort_by_label(fleet_bytes, \"pod\")".to_owned(),
         "count(max_over_time(fleet_bytes[10m:1m]))".to_owned(),
         format!(r#"count(fleet_bytes{{pod=~"{}"}})"#, names.join("|")),
-        format!(r#"count(fleet_bytes{{pod=~"(?i)({})x?"}})"#, names[..3000].join("|")),
+        format!(r#"count(fleet_bytes{{pod=~"(?i)({})x?"}})"#, names[..500].join("|")),
         "histogram_quantile(0.9, sum by (le) (rate(fleet_seconds_bucket[5m])))".to_owned(),
         "count(info(fleet_bytes))".to_owned(),
     ];

@@ -17,7 +17,10 @@ use super::{Failure, logs, runtime};
 use crate::{
     config::{Config, Flags},
     promql::{Enabled, Engine},
-    seams::env::{RealDisk, SystemClock},
+    seams::{
+        allocator,
+        env::{RealDisk, SystemClock},
+    },
     server::{self, SelfScrape, State, Stores},
     storage::Storage,
 };
@@ -28,6 +31,9 @@ const ACTIVE_QUERIES: &str = "queries.active";
 /// The server waits this long to be ready for its own metrics to be stored once.
 const FIRST_SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// With less memory than this nothing is kept for the next allocation that could be given back.
+const SMALL_MEMORY: u64 = 512 << 20;
+
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logs::start(flags)?;
@@ -36,6 +42,9 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     match &config.memory_why {
         Ok(why) => tracing::info!(version, %data_dir, %memory, memory_is = why, "starting"),
         Err(why) => tracing::warn!(version, %data_dir, %memory, "starting with more memory than there may be: {why}"),
+    }
+    if config.memory.0 < SMALL_MEMORY {
+        allocator::purge_at_once();
     }
     server::raise_open_files();
     flags.features(|option, enabled| match enabled {
