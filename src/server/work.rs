@@ -8,7 +8,7 @@ use std::{
 
 use hyper::StatusCode;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
 };
 
@@ -136,21 +136,24 @@ pub(crate) async fn blocking<T: Send + 'static>(
     job: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let span = tracing::Span::current();
-    let result = hand_over(move || {
+    let (answer, answered) = oneshot::channel();
+    let running = hand_over(move || {
         let _request = span.enter();
         // The place is taken until the work is really over, not just until nobody waits for it.
         let pass = pass;
         let begun = Instant::now();
         let done = job();
+        drop(pass);
+        // Nobody may be left to hear it. Those who are don't wait for what comes then.
+        let _ = answer.send(done);
         if begun.elapsed() >= LONG {
             allocator::give_back();
         }
-        drop(pass);
-        done
-    });
-    match result?.await {
+    })?;
+    match answered.await {
         Ok(result) => result,
-        Err(failure) => Err(panicked(&failure.to_string())),
+        // Without an answer the job has panicked.
+        Err(_) => Err(panicked(&running.await.err().map_or_else(String::new, |failure| failure.to_string()))),
     }
 }
 
