@@ -15,7 +15,6 @@ use super::{
     exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
     explain::{Analyzed, Known},
     parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
-    parse_with,
     plan::{Node, QueryTimes, lower},
     stack,
 };
@@ -124,6 +123,11 @@ impl Engine {
     /// # Errors
     /// With line and column of the first thing that is wrong, or when there is no room.
     pub fn parse(&self, text: &str, room: &dyn Room) -> Result<Expr, QueryError> {
+        self.parse_high(text, room, MAX_DEPTH)
+    }
+
+    /// Parses a query whose tree may be so high. What others hold only for now is [`QueryError::NoRoom`].
+    fn parse_high(&self, text: &str, room: &dyn Room, highest: usize) -> Result<Expr, QueryError> {
         let (_, limit) = self.memory();
         let (wanted, lacks) = (Cell::new(0u64), Cell::new(false));
         let take = |bytes| {
@@ -132,7 +136,7 @@ impl Engine {
             lacks.set(!taken);
             taken
         };
-        parse_with(text, self.options.features, &take).map_err(|error| match error {
+        parse_high(text, self.options.features, &take, highest).map_err(|error| match error {
             // By itself it would fit.
             QueryError::Execution(why) if lacks.get() && wanted.get() <= limit => QueryError::NoRoom(why),
             error => error,
@@ -234,8 +238,7 @@ impl Engine {
             step: query.step,
             subquery_step: self.options.subquery_step,
         };
-        let expr = parse_high(query.text, self.options.features, &|bytes| room.take(bytes), highest)?;
-        lower(&expr, &times, self.options.optimise)
+        lower(&self.parse_high(query.text, room, highest)?, &times, self.options.optimise)
     }
 
     /// The plan, which may be so high, if it can be evaluated like that.

@@ -214,3 +214,14 @@ fn a_list_of_very_many_labels_is_searched_by_halves() {
         assert!(engine().run(&fleet, &query, &Cancel::default()).is_ok(), "{text:.40}");
     }
 }
+
+#[test]
+fn a_short_query_that_finds_no_memory_to_be_read_in_may_come_again() {
+    let engine = Engine::new(EngineOptions { max_samples_of_all: 100_000, ..EngineOptions::default() });
+    let others = engine.room();
+    assert!(others.take(100_000 * SAMPLE_BYTES as usize));
+    let error = engine.run(&one(), &at("up", 60), &Cancel::default()).unwrap_err();
+    assert!(matches!(error, QueryError::NoRoom(_)), "{error:?}");
+    drop(others);
+    assert!(engine.run(&one(), &at("up", 60), &Cancel::default()).is_ok());
+}
