@@ -56,10 +56,7 @@ pub(super) struct Compiled {
 
 impl Compiled {
     pub(super) fn new(pattern: &str, room: &TakeBytes<'_>) -> Result<Self, MatcherError> {
-        if pattern.len() > MAX_PATTERN {
-            return Err(MatcherError::Long(pattern.len()));
-        }
-        let take = |bytes: usize| if room(bytes) { Ok(()) } else { Err(MatcherError::NoRoom(pattern.len())) };
+        let take = payer(pattern, room)?;
         take(pattern.len() * LIST_FACTOR)?;
         if let Some(texts) = Alternatives::parse(pattern) {
             take(texts.memory().saturating_sub(pattern.len() * LIST_FACTOR))?;
@@ -131,13 +128,22 @@ impl Compiled {
 /// # Errors
 /// When it is none, is too large, or `room` has no room for it.
 pub fn capturing(pattern: &str, room: &TakeBytes<'_>) -> Result<(meta::Regex, Groups), MatcherError> {
-    if pattern.len() > MAX_PATTERN {
-        return Err(MatcherError::Long(pattern.len()));
-    }
-    let take = |bytes: usize| if room(bytes) { Ok(()) } else { Err(MatcherError::NoRoom(pattern.len())) };
+    let take = payer(pattern, room)?;
     let translated = bounded(pattern, &take)?;
     let regex = build(pattern, &anchored(&translated), translated.parts, &take)?;
     Ok((regex, Groups::new(pattern, &translated.names)))
+}
+
+/// What takes memory for a pattern, which is not too long for that, of `room`.
+fn payer<'t>(
+    pattern: &'t str,
+    room: &'t TakeBytes<'_>,
+) -> Result<impl Fn(usize) -> Result<(), MatcherError> + 't, MatcherError> {
+    let length = pattern.len();
+    if length > MAX_PATTERN {
+        return Err(MatcherError::Long(length));
+    }
+    Ok(move |bytes| if room(bytes) { Ok(()) } else { Err(MatcherError::NoRoom(length)) })
 }
 
 /// The expression in the syntax of the library, for whose parts there is room.
