@@ -22,7 +22,7 @@ const GROWTH: i64 = 4;
 const LONGEST: i64 = SHORTEST * GROWTH.pow(12);
 /// An age is found this precisely, as a part of itself.
 const PRECISION: i64 = 256;
-/// So many selectors of a question are looked for.
+/// At most this many selectors of a question are looked for.
 const MOST_SELECTORS: usize = 5;
 /// A person waits this long for hints beyond the answer.
 const PATIENCE: Duration = Duration::from_secs(3);

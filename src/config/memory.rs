@@ -97,7 +97,7 @@ const LEAST: Bytes = Bytes(96 << 20);
 const LEAST_KEPT: Bytes = Bytes(32 << 20);
 /// More than this is of no use: a request of 32 MiB takes about so much when all of its series are new.
 const LARGEST_WRITE: u64 = 256 << 20;
-/// Likewise for what all requests of a kind have together beside the largest.
+/// More than this is of no use for what all requests of a kind have together, beside the largest of them.
 const MOST_TOGETHER: u64 = 64 << 20;
 
 /// The parts of the memory budget, in bytes.

@@ -266,7 +266,7 @@ impl Index {
         self.find_unless(matchers, &Never)
     }
 
-    /// Likewise, unless it is interrupted.
+    /// Finds the ids of series that pass all matchers, unless it is interrupted.
     ///
     /// # Errors
     /// When a segment can't be read, or by [`IndexError::Interrupted`].
