@@ -20,6 +20,7 @@ mod scenarios {
     mod hostile;
     mod http_client;
     mod import;
+    mod laptop_night;
     mod layers;
     mod lifecycle;
     mod listening;

@@ -1,79 +1,87 @@
 //! Whether our clock can be trusted to say which samples lie in the future.
 //!
-//! A clock that is set back while the server runs would have it refuse, for good, every sample that senders have: Prometheus
-//! drops what is answered 400. So where two things speak against the clock, samples ahead of it get 503, and senders keep them:
+//! A clock that is behind, because its battery ran out or somebody set it back, would have the server refuse, for good, every
+//! sample that senders have: Prometheus drops what is answered 400. So samples ahead of the clock are refused for good only while
+//! a sender agrees with it: a sample of about its time was acknowledged in the last five minutes, and the clock wasn't seen to go
+//! back since. Else they get 503, and senders keep them until somebody sets the clock right or another sender agrees with it.
 //!
-//! - it was seen to go back: it shows less, against the monotonic clock, than it did before, and
-//! - samples were acknowledged that are now further ahead of it than any may be.
-//!
-//! That ends when the clock is set right, or when a sender writes samples of about our time, which speaks for it: from then on
-//! what lies ahead is refused as ever.
+//! A time after the year 2200 is nobody's present but a wrong unit, whatever our clock shows.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use super::metrics;
 use crate::model::Labels;
 use crate::seams::{
     append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
     env::Clock,
 };
 
-/// A clock that is slewed, not set, goes back by less.
+/// A clock that is slewed, not set, goes back by less. In ms.
 const TOLERANCE: i64 = 1_000;
+/// So long (ms) one sample speaks for the clock.
+const CONFIRMED_FOR: i64 = 5 * 60_000;
+/// A sample so much older than the clock (ms), or newer, is of its time.
+const AGREES: i64 = 10 * 60_000;
+/// The first time (ms) that can't be a sender's present: the year 2200.
+const IMPLAUSIBLE: i64 = 7_258_118_400_000;
 
-/// What is known of the clock. Times are ms.
+/// What is known of the clock. Times are ms; `i64::MIN` stands for never.
 pub(crate) struct ClockWatch {
-    /// The most that the clock was ahead of the monotonic one.
+    /// By how much the clock was ahead of the monotonic one at the last look.
     offset: AtomicI64,
-    /// The newest sample acknowledged.
-    newest: AtomicI64,
+    /// The monotonic clock's time when a sender last agreed with the clock.
+    confirmed: AtomicI64,
     doubted: AtomicBool,
 }
 
 impl Default for ClockWatch {
     fn default() -> Self {
-        Self { offset: AtomicI64::new(i64::MIN), newest: AtomicI64::new(i64::MIN), doubted: AtomicBool::new(false) }
+        metrics::CLOCK_DOUBTED.set(0);
+        Self { offset: AtomicI64::new(i64::MIN), confirmed: AtomicI64::new(i64::MIN), doubted: AtomicBool::new(false) }
     }
 }
 
 impl ClockWatch {
-    /// The time, with a look at how it goes.
+    /// The time, with a look at whether it went back.
     pub(crate) fn now(&self, clock: &dyn Clock) -> i64 {
         let now = clock.now();
-        self.offset.fetch_max(now.saturating_sub(clock.monotonic()), Ordering::Relaxed);
+        let offset = now.saturating_sub(clock.monotonic());
+        let before = self.offset.swap(offset, Ordering::Relaxed);
+        if offset < before.saturating_sub(TOLERANCE) {
+            self.confirmed.store(i64::MIN, Ordering::Relaxed);
+            tracing::warn!(seconds = before.saturating_sub(offset) / 1_000, "the clock went back");
+        }
         now
     }
 
-    /// Why samples ahead of the clock may be right, if they may.
-    pub(crate) fn doubt(&self, clock: &dyn Clock, max_ahead: i64) -> Option<String> {
-        let now = clock.now();
-        let back = self.offset.load(Ordering::Relaxed).saturating_sub(now.saturating_sub(clock.monotonic()));
-        let ahead = self.newest.load(Ordering::Relaxed).saturating_sub(now);
-        if back <= TOLERANCE || ahead <= max_ahead {
+    /// Why a sample at `time`, ahead of the clock, may be right, if it may.
+    pub(crate) fn doubt(&self, time: i64, clock: &dyn Clock) -> Option<String> {
+        let ahead = time.saturating_sub(self.now(clock)) / 1_000;
+        let confirmed = self.confirmed.load(Ordering::Relaxed);
+        let agreed = confirmed != i64::MIN && clock.monotonic().saturating_sub(confirmed) <= CONFIRMED_FOR;
+        if agreed || time >= IMPLAUSIBLE {
             return None;
         }
         let why = format!(
-            "this server's clock went back by {} s, and samples acknowledged before are {} s ahead of it: until it is set right \
-             nobody can tell which lie in the future; keep what you have",
-            back / 1_000,
-            ahead / 1_000,
+            "a sample lies {ahead} s ahead of this server's clock, and no sender's samples agreed with the clock in the last \
+             {} minutes or since it was seen to go back: one of the two clocks is wrong; keep what you have until it is set right",
+            CONFIRMED_FOR / 60_000,
         );
         if !self.doubted.swap(true, Ordering::Relaxed) {
+            metrics::CLOCK_DOUBTED.set(1);
             tracing::error!("{why}");
         }
         Some(why)
     }
 
     /// Notes the time of an acknowledged sample, one of the newest of its request.
-    fn acknowledged(&self, time: i64, clock: &dyn Clock, max_ahead: i64) {
-        self.newest.fetch_max(time, Ordering::Relaxed);
-        if !self.doubted.load(Ordering::Relaxed) {
+    fn acknowledged(&self, time: i64, clock: &dyn Clock) {
+        if time < self.now(clock).saturating_sub(AGREES) {
             return;
         }
-        let now = clock.now();
-        if time.abs_diff(now) <= max_ahead.unsigned_abs() {
-            self.offset.store(now.saturating_sub(clock.monotonic()), Ordering::Relaxed);
-            self.newest.store(time, Ordering::Relaxed);
-            self.doubted.store(false, Ordering::Relaxed);
+        self.confirmed.store(clock.monotonic(), Ordering::Relaxed);
+        if self.doubted.swap(false, Ordering::Relaxed) {
+            metrics::CLOCK_DOUBTED.set(0);
             tracing::info!("a sender's samples agree with the clock: what lies ahead of it is refused again");
         }
     }
@@ -84,7 +92,6 @@ pub(crate) struct Noting<'a> {
     pub(crate) append: &'a dyn Append,
     pub(crate) watch: &'a ClockWatch,
     pub(crate) clock: &'a dyn Clock,
-    pub(crate) max_ahead: i64,
 }
 
 impl Append for Noting<'_> {
@@ -119,7 +126,7 @@ impl Append for Noting<'_> {
         Box::pin(async move {
             appending.await?;
             if let Some(newest) = newest {
-                self.watch.acknowledged(newest, self.clock, self.max_ahead);
+                self.watch.acknowledged(newest, self.clock);
             }
             Ok(())
         })

@@ -57,6 +57,11 @@ static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let help = "Time until an HTTP answer began, by route.";
     histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
 });
+/// Set by `clock_watch`.
+pub(crate) static CLOCK_DOUBTED: LazyLock<IntGauge> = LazyLock::new(|| {
+    let help = "Whether (1) samples ahead of the clock are answered 503, since no sender agrees with the clock.";
+    gauge("vctsdb_clock_doubted", help)
+});
 /// By kind: instant or range.
 pub(crate) static QUERY_SECONDS: LazyLock<HistogramVec> =
     LazyLock::new(|| histograms("vctsdb_query_duration_seconds", "Time to evaluate a query.", SECONDS, &["kind"]));

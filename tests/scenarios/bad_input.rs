@@ -64,7 +64,7 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
     let tomorrow = series(name, &sample(now() + 86_400_000));
     let microseconds = series(name, &sample(now() * 1_000));
     type Headers<'a> = &'a [(&'a str, &'a str)];
-    let cases: [(&str, Headers, Vec<u8>, u16); 12] = [
+    let cases: [(&str, Headers, Vec<u8>, u16); 10] = [
         ("no snappy", &WRITE, b"garbage".to_vec(), 400),
         ("a lying snappy length", &WRITE, lying_length, 400),
         ("truncated snappy", &WRITE, snappy(&[7; 1_000])[..20].to_vec(), 400),
@@ -72,8 +72,6 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
         ("no metric name", &WRITE, series(b"\x0a\x06\x0a\x01a\x12\x01b", &sample(now())), 400),
         ("a label twice", &WRITE, series(&duplicate, &sample(now())), 400),
         ("a time in µs", &WRITE, microseconds, 400),
-        ("a time far ahead that no sender speaks against", &WRITE, tomorrow.clone(), 503),
-        ("a time of now", &WRITE, series(name, &sample(now())), 204),
         ("a time far ahead", &WRITE, tomorrow, 400),
         ("JSON", &[("Content-Type", "application/json")], b"{}".to_vec(), 415),
         ("zstd", &[("Content-Type", "application/x-protobuf"), ("Content-Encoding", "zstd")], vec![1], 415),
@@ -81,9 +79,7 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
     for (what, headers, body, status) in cases {
         let answer = post(&server, headers, &body);
         assert_eq!(answer.status, status, "{what}: {}", answer.text());
-        assert!(status == 204 || answer.text().len() > 15, "{what}: the message says something: {:?}", answer.text());
-        let doubted = format!("vctsdb_clock_doubted {}\n", u8::from(status == 503));
-        assert!(get(&server.address, "/metrics").unwrap().text().contains(&doubted), "{what}: {doubted}");
+        assert!(answer.text().len() > 15, "{what}: the message says something: {:?}", answer.text());
     }
     let symbols = snappy(b"\x22\x00\x2a\x06\x0a\x02\x05\x09\x12\x00");
     let v2 = [("Content-Type", "application/x-protobuf;proto=io.prometheus.write.v2.Request"), WRITE[1]];

@@ -126,8 +126,8 @@ pub enum WriteError {
         written: Written,
         /// The first few refused parts with the rule they break, and how many more there are; of bounded length.
         message: String,
-        /// Whether some of it lies too far in the future.
-        future: bool,
+        /// The earliest time (ms) of what lies too far in the future, if anything does.
+        future: Option<i64>,
     },
     /// The store can't take writes now. Nothing was stored; a retry will help (503).
     #[error("writes are not possible right now: {reason}")]

@@ -12,14 +12,16 @@ const RULE_BYTES: usize = 300;
 pub(super) struct Refusals {
     count: u64,
     first: Vec<String>,
-    future: bool,
+    future: Option<i64>,
 }
 
 impl Refusals {
     /// Adds what was refused of one series: the first rule broken, and how many parts broke one.
     pub(super) fn add(&mut self, series: impl FnOnce() -> String, rule: &Rule, parts: u64) {
         self.count += parts;
-        self.future |= matches!(rule, Rule::Future { .. });
+        if let Rule::Future { time, .. } = *rule {
+            self.future = Some(self.future.map_or(time, |first| first.min(time)));
+        }
         if self.first.len() < SPELLED_OUT {
             let mut rule = rule.to_string();
             if rule.len() > RULE_BYTES {
@@ -31,8 +33,8 @@ impl Refusals {
         }
     }
 
-    /// Whether something lies too far in the future.
-    pub(super) fn future(&self) -> bool {
+    /// The earliest time (ms) that lies too far in the future.
+    pub(super) fn future(&self) -> Option<i64> {
         self.future
     }
 

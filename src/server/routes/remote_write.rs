@@ -91,8 +91,8 @@ async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) ->
         ..WriteLimits::default()
     };
     let begun = Instant::now();
-    let (clock, max_ahead) = (&*state.clock, limits.max_ahead);
-    let append = Noting { append: &*stores.append, watch: &state.clock_watch, clock, max_ahead };
+    let clock = &*state.clock;
+    let append = Noting { append: &*stores.append, watch: &state.clock_watch, clock };
     let (taken, mut share) = take(protocol, &body, share, &limits, state).await?;
     let received = match taken {
         Ok(taken) => {
@@ -105,8 +105,8 @@ async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) ->
     metrics::WRITE_SECONDS.observe(begun.elapsed().as_secs_f64());
     Ok(match received {
         Ok(written) => (respond::no_content(), written),
-        Err(WriteError::Rejected { written, future: true, .. })
-            if let Some(reason) = state.clock_watch.doubt(clock, max_ahead) =>
+        Err(WriteError::Rejected { written, future: Some(time), .. })
+            if let Some(reason) = state.clock_watch.doubt(time, clock) =>
         {
             // What was stored of it is the same when it is sent again.
             (refusal(&WriteError::Unavailable { reason, retry_after: CLOCK_RETRY }), written)
