@@ -20,7 +20,7 @@ use crate::seams::{
 const TOLERANCE: i64 = 1_000;
 /// So long (ms) one sample speaks for the clock.
 const CONFIRMED_FOR: i64 = 5 * 60_000;
-/// A sample so much older than the clock (ms), or newer, is of its time.
+/// A sample so near the clock (ms) is of its time.
 const AGREES: i64 = 10 * 60_000;
 /// The first time (ms) that can't be a sender's present: the year 2200.
 const IMPLAUSIBLE: i64 = 7_258_118_400_000;
@@ -76,7 +76,7 @@ impl ClockWatch {
 
     /// Notes the time of an acknowledged sample, one of the newest of its request.
     fn acknowledged(&self, time: i64, clock: &dyn Clock) {
-        if time < self.now(clock).saturating_sub(AGREES) {
+        if time.abs_diff(self.now(clock)) > AGREES.unsigned_abs() {
             return;
         }
         self.confirmed.store(clock.monotonic(), Ordering::Relaxed);
@@ -130,5 +130,22 @@ impl Append for Noting<'_> {
             }
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seams::env::TestClock;
+
+    #[test]
+    fn what_was_taken_before_the_clock_went_back_and_acknowledged_after_it_speaks_for_nothing() {
+        const NOW: i64 = 1_600_000_000_000;
+        let (clock, watch) = (TestClock::at(NOW), ClockWatch::default());
+        watch.acknowledged(NOW, &clock);
+        assert_eq!(watch.doubt(NOW + 3_600_000, &clock), None);
+        clock.set(NOW - 3_600_000);
+        watch.acknowledged(NOW, &clock);
+        assert!(watch.doubt(NOW, &clock).is_some());
     }
 }
