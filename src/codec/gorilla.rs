@@ -1,6 +1,6 @@
 //! A chunk that grows sample by sample: the form in which the memtable keeps recent samples.
 //!
-//! ```text
+//! ```text,memory
 //! first sample     64 bits time, 64 bits value
 //! each further     <time> <value>, the value as in `xor`
 //!

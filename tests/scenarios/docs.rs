@@ -1,40 +1,89 @@
-//! `spec.md` shows every file format; each layout also stands beside the constants that use it. They must be the same.
+//! `docs/formats.md` shows every layout of bytes on disk; each also stands in the module comment beside the constants that
+//! use it. Both ways are looked for, so that neither can be forgotten: a layout in the source is a ```` ```text ```` block of a module
+//! comment below [`FOLDERS`], and one of something that never reaches the disk says `text,memory`.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
-/// The sources whose comments hold layouts of bytes on disk.
-const SOURCES: [&str; 13] = [
-    "src/storage/layout.rs",
-    "src/storage/manifest.rs",
-    "src/storage/extras.rs",
-    "src/wal/segment.rs",
-    "src/wal/frame.rs",
-    "src/wal/record/mod.rs",
-    "src/wal/record/histogram.rs",
-    "src/sst/mod.rs",
-    "src/codec/ints.rs",
-    "src/codec/pack.rs",
-    "src/codec/floats.rs",
-    "src/codec/histograms/mod.rs",
-    "src/index/segment/format.rs",
-];
+/// What writes files.
+const FOLDERS: [&str; 6] = ["storage", "wal", "sst", "index", "codec", "server/queries"];
 
-/// The ```text blocks of a file's module comment.
-fn layouts(source: &str) -> Vec<String> {
-    let comment = source.lines().map_while(|line| line.strip_prefix("//!"));
-    let text: String = comment.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect();
+/// The ```` ```text ```` blocks of a text.
+fn blocks(text: &str) -> Vec<String> {
     text.split("```text\n").skip(1).filter_map(|rest| rest.split("```").next()).map(str::to_owned).collect()
 }
 
+/// A file's module comment.
+fn module_comment(source: &str) -> String {
+    let lines = source.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line))).collect()
+}
+
+/// Every layout of the source, with its file.
+fn layouts(root: &Path) -> Vec<(PathBuf, String)> {
+    let mut folders: Vec<PathBuf> = FOLDERS.iter().map(|folder| root.join("src").join(folder)).collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let comment = module_comment(&fs::read_to_string(&path).unwrap());
+                found.extend(blocks(&comment).into_iter().map(|layout| (path.clone(), layout)));
+            }
+        }
+    }
+    found
+}
+
 #[test]
-fn the_specification_shows_every_layout_as_the_source_has_it() {
+fn every_layout_stands_in_the_source_and_in_the_page_of_formats_alike() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let spec = fs::read_to_string(root.join("spec.md")).unwrap();
-    for path in SOURCES {
-        let layouts = layouts(&fs::read_to_string(root.join(path)).unwrap());
-        assert!(!layouts.is_empty(), "{path} has no layout");
-        for layout in layouts {
-            assert!(spec.contains(&layout), "spec.md lacks this layout of {path}:\n{layout}");
+    let page = fs::read_to_string(root.join("docs/formats.md")).unwrap();
+    let layouts = layouts(root);
+    for (path, layout) in &layouts {
+        assert!(page.contains(layout), "docs/formats.md lacks this layout of {}:\n{layout}", path.display());
+    }
+    for block in blocks(&page) {
+        assert!(layouts.iter().any(|(_, layout)| *layout == block), "no source has this layout any more:\n{block}");
+    }
+}
+
+/// The fragment by which a link names a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+#[test]
+fn links_between_pages_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let top = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<PathBuf> = docs.chain(top).filter(|path| path.extension().is_some_and(|e| e == "md")).collect();
+    assert!(pages.len() > 5);
+    for page in pages {
+        let text = fs::read_to_string(&page).unwrap();
+        for rest in text.split("](").skip(1) {
+            let link = rest.split(')').next().unwrap();
+            if link.starts_with("http") {
+                continue;
+            }
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link} is not there", page.display());
+            if !heading.is_empty() {
+                let text = fs::read_to_string(&target).unwrap();
+                let mut headings =
+                    text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#'));
+                assert!(
+                    headings.any(|text| anchor(text.trim()) == heading),
+                    "{}: no heading for {link}",
+                    page.display()
+                );
+            }
         }
     }
 }

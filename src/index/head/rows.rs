@@ -2,7 +2,7 @@
 //!
 //! Series that come together differ in a label or two. Most are kept as what they have instead of an earlier one's pairs:
 //!
-//! ```text
+//! ```text,memory
 //! whole    varint number of pairs << 1; for each: varint number
 //! changed  varint distance back to a whole row << 1 | 1; varint number of changes; for each: varint column, varint number
 //! ```

@@ -3,7 +3,7 @@
 //! Windows of one level have one width and are aligned to it; each level's are six times as wide as those of the level
 //! below, so that any two windows are disjoint or one holds the other:
 //!
-//! ```text
+//! ```text,memory
 //! level   0    1     2    3     4      5      ...  15          16
 //! width   2 h  12 h  3 d  18 d  108 d  648 d       108 Myears  all of time
 //! ```
