@@ -23,7 +23,6 @@ use super::{
     files,
     idle::{Idlers, Seat},
     limits::{BACKLOG, DISMISSAL_TICK, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
-    linger::Linger,
     metrics, router,
     stall::Stall,
     targets::Targets,
@@ -147,17 +146,14 @@ async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: w
 async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
     let deadlines = state.options.deadlines;
     let peer = Peer(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
-    let linger = Linger::default();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         seat.busy();
-        linger.asked();
         // In a box: hyper keeps a place for the future as long as the connection lives.
         let answering = Box::pin(router::serve(request, state.clone()));
         async {
             let answer = answering.await;
             seat.idle();
-            linger.answered();
             answer
         }
     });
@@ -172,7 +168,6 @@ async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping
     );
     let ended = tokio::select! {
         ended = &mut connection => ended,
-        never = linger.keep_awake() => match never {},
         _ = stopping.changed() => {
             connection.as_mut().graceful_shutdown();
             connection.await

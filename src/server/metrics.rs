@@ -24,11 +24,6 @@ impl Going {
         self.0.inc();
         GoingGuard(self)
     }
-
-    /// How many there are.
-    pub(crate) fn get(&'static self) -> i64 {
-        self.0.get()
-    }
 }
 
 impl Drop for GoingGuard {

@@ -25,7 +25,6 @@ mod idle;
 mod json;
 mod label_writer;
 mod limits;
-mod linger;
 mod listen;
 mod metrics;
 mod outside;
