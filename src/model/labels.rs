@@ -133,20 +133,11 @@ impl Labels {
         Pairs { rest: &self.0 }
     }
 
-    /// Likewise, from byte `at` of [`Self::as_bytes`] on, where a label must begin, for those who only copy them: checking
-    /// again that they are UTF-8 takes longer than that. Before name and value comes the byte behind them.
-    pub fn iter_bytes(&self, at: usize) -> impl Iterator<Item = (usize, &[u8], &[u8])> {
-        let mut texts = TextBytes { rest: self.0.get(at..).unwrap_or_default() };
-        std::iter::from_fn(move || {
-            let (name, value) = (texts.next()?, texts.next()?);
-            Some((self.0.len() - texts.rest.len(), name, value))
-        })
-    }
-
-    /// How many bytes of [`Self::as_bytes`] are the same in both, from the first on.
-    #[must_use]
-    pub fn common_bytes(&self, other: &Self) -> usize {
-        same_bytes(&self.0, &other.0)
+    /// Names and values by ascending name as bytes, for those who only copy them: checking again that each is UTF-8 takes
+    /// longer than copying it.
+    pub fn iter_bytes(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let mut texts = TextBytes { rest: &self.0 };
+        std::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
     }
 
     /// The value of label `name`.

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use crate::model::{BucketCounts, Histogram, decimal};
+use crate::model::{BucketCounts, Histogram, Labels, decimal};
 
 /// A string, quoted and escaped.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     text_of(out, text.as_bytes());
 }
 
-/// Likewise for the bytes of a text.
-pub(crate) fn text_of(out: &mut Vec<u8>, text: &[u8]) {
+/// The same for a text of which only the bytes are at hand.
+fn text_of(out: &mut Vec<u8>, text: &[u8]) {
     if !is_plain(text) {
         // Writing to a Vec can't fail, and a str is always valid JSON text.
         let _ = serde_json::to_writer(out, &String::from_utf8_lossy(text));
@@ -100,6 +100,20 @@ pub(crate) fn list<I>(out: &mut Vec<u8>, items: impl IntoIterator<Item = I>, wri
         write(out, item);
     }
     out.push(b']');
+}
+
+/// A label set as an object, by ascending name.
+pub(crate) fn labels(out: &mut Vec<u8>, labels: &Labels) {
+    out.push(b'{');
+    for (i, (name, value)) in labels.iter_bytes().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        text_of(out, name);
+        out.push(b':');
+        text_of(out, value);
+    }
+    out.push(b'}');
 }
 
 /// A native histogram: count, sum and the buckets that count something.
@@ -206,6 +220,13 @@ mod tests {
                 assert_eq!(text(|out| string(out, &plain)), serde_json::to_string(&plain).unwrap());
             }
         }
+    }
+
+    #[test]
+    fn names_and_values_of_labels_are_escaped() {
+        let set = Labels::from_pairs([("b", "line\n\"quoted\""), ("ü.x", "☃"), ("__name__", "up")]).unwrap();
+        assert_eq!(text(|out| labels(out, &set)), r#"{"__name__":"up","b":"line\n\"quoted\"","ü.x":"☃"}"#);
+        assert_eq!(text(|out| labels(out, &Labels::empty())), "{}");
     }
 
     #[test]

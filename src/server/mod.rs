@@ -23,7 +23,6 @@ mod files;
 mod formats;
 mod idle;
 mod json;
-mod label_writer;
 mod limits;
 mod listen;
 mod metrics;

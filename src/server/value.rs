@@ -2,7 +2,7 @@
 
 use std::vec;
 
-use super::{body::Source, json, label_writer::LabelWriter, limits::CHUNK_BYTES};
+use super::{body::Source, json, limits::CHUNK_BYTES};
 use crate::{
     model::SeriesBuf,
     promql::{MatrixSeries, Value, VectorSample},
@@ -12,7 +12,6 @@ use crate::{
 pub(crate) struct Answer {
     begun: bool,
     rest: Rest,
-    labels: LabelWriter,
     stats: Option<Vec<u8>>,
 }
 
@@ -40,7 +39,7 @@ impl Answer {
             Value::Vector(samples) => Rest::Vector(samples.into_iter()),
             Value::Matrix(series) => Rest::Matrix(series.into_iter(), None),
         };
-        Self { begun: false, rest, labels: LabelWriter::new(), stats }
+        Self { begun: false, rest, stats }
     }
 }
 
@@ -57,7 +56,7 @@ impl Source for Answer {
             };
             out.extend_from_slice(format!("{{\"resultType\":\"{kind}\",\"result\":{open}").as_bytes());
         }
-        if self.rest.fill(out, first, &mut self.labels) {
+        if self.rest.fill(out, first) {
             return true;
         }
         if let Some(stats) = self.stats.take() {
@@ -70,7 +69,7 @@ impl Source for Answer {
 }
 
 impl Rest {
-    fn fill(&mut self, out: &mut Vec<u8>, first: bool, labels: &mut LabelWriter) -> bool {
+    fn fill(&mut self, out: &mut Vec<u8>, first: bool) -> bool {
         match self {
             Self::Scalar { time, value } => {
                 out.push(b'[');
@@ -94,7 +93,7 @@ impl Rest {
                     return false;
                 };
                 separate(out, first);
-                vector_sample(out, &sample, labels);
+                vector_sample(out, &sample);
                 true
             }
             Self::Matrix(series, current) => {
@@ -107,7 +106,7 @@ impl Rest {
                         };
                         separate(out, first);
                         out.extend_from_slice(b"{\"metric\":");
-                        labels.write(out, &next.labels);
+                        json::labels(out, &next.labels);
                         current.insert(Cursor { samples: next.samples, float: 0, histogram: 0 })
                     }
                 };
@@ -164,9 +163,9 @@ fn separate(out: &mut Vec<u8>, first: bool) {
     }
 }
 
-fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample, labels: &mut LabelWriter) {
+fn vector_sample(out: &mut Vec<u8>, sample: &VectorSample) {
     out.extend_from_slice(b"{\"metric\":");
-    labels.write(out, &sample.labels);
+    json::labels(out, &sample.labels);
     match &sample.histogram {
         None => {
             out.extend_from_slice(b",\"value\":[");

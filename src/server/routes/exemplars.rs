@@ -12,7 +12,6 @@ use crate::{
         envelope::{Array, Remarks, success},
         error::ApiError,
         json,
-        label_writer::LabelWriter,
         params::Params,
         respond,
     },
@@ -35,18 +34,16 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
     let Some(found) = state.patience().run(&state.lookups, find).await? else {
         return Ok(respond::no_content());
     };
-    let mut labels = LabelWriter::new();
-    let write = move |out: &mut Vec<u8>, item: (Labels, Vec<Exemplar>)| write(out, &item, &mut labels);
     Ok(success(Array::new(found, write), &Remarks::default()))
 }
 
-fn write(out: &mut Vec<u8>, (series, exemplars): &(Labels, Vec<Exemplar>), labels: &mut LabelWriter) {
+fn write(out: &mut Vec<u8>, (series, exemplars): (Labels, Vec<Exemplar>)) {
     out.extend_from_slice(b"{\"seriesLabels\":");
-    labels.write(out, series);
+    json::labels(out, &series);
     out.extend_from_slice(b",\"exemplars\":[");
     for (i, exemplar) in exemplars.iter().enumerate() {
         out.extend_from_slice(if i == 0 { b"{\"labels\":" } else { b",{\"labels\":" });
-        labels.write(out, &exemplar.labels);
+        json::labels(out, &exemplar.labels);
         out.extend_from_slice(b",\"value\":");
         json::value(out, exemplar.value);
         out.extend_from_slice(b",\"timestamp\":");

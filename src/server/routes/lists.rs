@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use super::selectors::{are_few, invalid, selectors, time_range};
 use crate::{
-    model::Labels,
     seams::{
         interrupt::Interrupt,
         select::{Limited, Lookup, Select, SelectError},
@@ -14,7 +13,6 @@ use crate::{
         envelope::{Array, Remarks, success},
         error::ApiError,
         json,
-        label_writer::LabelWriter,
         params::{Params, decode},
         work::at_once,
     },
@@ -29,7 +27,7 @@ async fn list<T: Send + 'static>(
     fault: fn(String) -> ApiError,
     quick: impl FnOnce(&dyn Select, &Lookup) -> Result<bool, SelectError>,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
-    mut write: impl FnMut(&mut Vec<u8>, &T) + Send + 'static,
+    write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
     let patience = state.patience();
     let (limit, range) = (params.limit()?, time_range(&params)?);
@@ -95,9 +93,8 @@ pub(crate) async fn series(params: Params, state: &State) -> Result<Response, Ap
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    let mut writer = LabelWriter::new();
-    let write = move |out: &mut Vec<u8>, labels: &Labels| writer.write(out, labels);
-    list(params, state, invalid, |select, ask| select.lists_at_once(ask), |select, ask| select.series(ask), write).await
+    let find = |select: &dyn Select, ask: &Lookup| select.series(ask);
+    list(params, state, invalid, |select, ask| select.lists_at_once(ask), find, json::labels).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.
