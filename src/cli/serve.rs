@@ -21,7 +21,7 @@ use crate::{
         allocator,
         env::{RealDisk, SystemClock},
     },
-    server::{self, SelfScrape, State, Stores},
+    server::{self, SelfScrape, ServerState, Stores},
     storage::Storage,
 };
 
@@ -78,7 +78,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let began = Instant::now();
     let clock = Arc::new(SystemClock);
     let engine = Arc::new(Engine::new(config.engine.clone()));
-    let state = Arc::new(State::new(engine, clock.clone(), config.server.clone()));
+    let state = Arc::new(ServerState::new(engine, clock.clone(), config.server.clone()));
     // Answers health checks at once, and everything else as soon as the store is open.
     let (stop_serving, stopped) = stopper();
     let serving = tokio::spawn(server::run(listener, state.clone(), stopped));

@@ -6,22 +6,22 @@ use crate::model::{Annotations, Severity};
 /// What is said when a `limit` parameter cut the answer.
 const TRUNCATED: &str = "results truncated due to limit";
 
-/// Remarks that go with an answer.
+/// Warnings and infos that go with an answer.
 #[derive(Debug, Default)]
-pub(crate) struct Remarks {
+pub(crate) struct ResponseAnnotations {
     warnings: Vec<String>,
     infos: Vec<String>,
 }
 
-impl Remarks {
-    /// The annotations of the query `text`: at most [`MAX_ANNOTATIONS`] of each kind, then how many more there were.
-    pub(crate) fn of_query(annotations: &Annotations, text: &str) -> Self {
-        let mut remarks = Self::default();
+impl ResponseAnnotations {
+    /// The annotations of the query with this text: at most [`MAX_ANNOTATIONS`] of each kind, then how many more there were.
+    pub(crate) fn of_query(query: &Annotations, text: &str) -> Self {
+        let mut annotations = Self::default();
         let (mut more_warnings, mut more_infos) = (0usize, 0usize);
-        for annotation in annotations.iter() {
+        for annotation in query.iter() {
             let (list, more, prefix) = match annotation.severity {
-                Severity::Warning => (&mut remarks.warnings, &mut more_warnings, "PromQL warning"),
-                Severity::Info => (&mut remarks.infos, &mut more_infos, "PromQL info"),
+                Severity::Warning => (&mut annotations.warnings, &mut more_warnings, "PromQL warning"),
+                Severity::Info => (&mut annotations.infos, &mut more_infos, "PromQL info"),
             };
             if list.len() == MAX_ANNOTATIONS {
                 *more += 1;
@@ -34,12 +34,12 @@ impl Remarks {
             });
         }
         if more_warnings > 0 {
-            remarks.warnings.push(format!("{more_warnings} more warning annotations omitted"));
+            annotations.warnings.push(format!("{more_warnings} more warning annotations omitted"));
         }
         if more_infos > 0 {
-            remarks.infos.push(format!("{more_infos} more info annotations omitted"));
+            annotations.infos.push(format!("{more_infos} more info annotations omitted"));
         }
-        remarks
+        annotations
     }
 
     /// Adds warnings about the data that the answer was made of, the first few of many.
@@ -88,8 +88,8 @@ impl Remarks {
 }
 
 /// A successful answer whose `data` is written by `data`.
-pub(crate) fn success(data: impl Source + 'static, remarks: &Remarks) -> Response {
-    respond::stream(Success { begun: false, data, tail: remarks.tail() })
+pub(crate) fn success(data: impl Source + 'static, annotations: &ResponseAnnotations) -> Response {
+    respond::stream(Success { begun: false, data, tail: annotations.tail() })
 }
 
 /// A successful answer with `data` at hand.
@@ -164,13 +164,13 @@ mod tests {
             annotations.add(Annotation { severity: Severity::Warning, message: format!("w{i}"), span });
         }
         annotations.add(Annotation { severity: Severity::Info, message: "i".into(), span: None });
-        let remarks = Remarks::of_query(&annotations, "sum(\n foo) + bar").truncated(true);
-        assert_eq!(remarks.warnings.len(), 12);
-        assert_eq!(remarks.warnings[0], "PromQL warning: w0 (1:1)");
-        assert_eq!(remarks.warnings[6], "PromQL warning: w6 (2:2)");
-        assert_eq!(remarks.warnings[10], "2 more warning annotations omitted");
-        assert_eq!(remarks.warnings[11], TRUNCATED);
-        assert_eq!(remarks.infos, ["PromQL info: i"]);
+        let annotations = ResponseAnnotations::of_query(&annotations, "sum(\n foo) + bar").truncated(true);
+        assert_eq!(annotations.warnings.len(), 12);
+        assert_eq!(annotations.warnings[0], "PromQL warning: w0 (1:1)");
+        assert_eq!(annotations.warnings[6], "PromQL warning: w6 (2:2)");
+        assert_eq!(annotations.warnings[10], "2 more warning annotations omitted");
+        assert_eq!(annotations.warnings[11], TRUNCATED);
+        assert_eq!(annotations.infos, ["PromQL info: i"]);
     }
 
     #[test]

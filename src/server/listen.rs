@@ -17,16 +17,17 @@ use tokio::{
 };
 
 use super::{
-    State,
+    ServerState,
     arrivals::Arrivals,
-    asker::Peer,
     files,
-    idle::{Idlers, Seat},
+    idle_connections::{ConnectionHandle, IdleConnections},
     limits::{BACKLOG, DISMISSAL_TICK, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
-    metrics, router,
-    stall::Stall,
+    metrics,
+    request_context::PeerAddress,
+    router,
     targets::Targets,
     unreadable::Told,
+    write_timeout::WriteTimeout,
 };
 use crate::telemetry::log_each_minute;
 
@@ -69,20 +70,20 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
 /// Serves until `shutdown` completes, then lets requests in flight finish within their deadline.
 ///
 /// When it returns no request is being answered any more, so the store may be closed.
-pub async fn run(listener: TcpListener, state: Arc<State>, shutdown: impl Future<Output = ()>) {
+pub async fn run(listener: TcpListener, state: Arc<ServerState>, shutdown: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(files::connections()));
-    let idlers = Arc::new(Idlers::default());
+    let idle = Arc::new(IdleConnections::default());
     // Each connection holds a receiver while it lives: a message tells it to finish, `closed` tells us that all have.
     let (stop, stopping) = watch::channel(());
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places, &idlers, &state.arrivals) => accepted,
+            accepted = accept(&listener, &places, &idle, &state.arrivals) => accepted,
         };
         match accepted {
             Ok((stream, place)) => {
-                let connection = serve(stream, state.clone(), idlers.enter(), stopping.clone());
+                let connection = serve(stream, state.clone(), idle.register(), stopping.clone());
                 tokio::spawn(async move {
                     let _place = place;
                     connection.await;
@@ -109,14 +110,14 @@ type Place = tokio::sync::OwnedSemaphorePermit;
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-    idlers: &Idlers,
+    idle: &IdleConnections,
     arrivals: &Arrivals,
 ) -> io::Result<(TcpStream, Place)> {
     let (stream, _) = listener.accept().await?;
     let place = loop {
         if places.available_permits() < SPARE_CONNECTIONS && !arrivals.dismiss(None) {
             // Where nobody lags or is idle the next request to be answered makes room.
-            idlers.evict();
+            idle.evict();
         }
         if let Ok(place) = timeout(DISMISSAL_TICK, Arc::clone(places).acquire_owned()).await {
             break place.map_err(io::Error::other)?;
@@ -129,35 +130,45 @@ async fn accept(
 
 /// Waits for the first byte. hyper takes 16 KiB of buffers for a connection, and what is needed to answer several more:
 /// those who never say a word need none of it.
-async fn serve(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
+async fn serve(
+    stream: TcpStream,
+    state: Arc<ServerState>,
+    handle: ConnectionHandle,
+    mut stopping: watch::Receiver<()>,
+) {
     let _open = metrics::CONNECTIONS.guard();
     let mut byte = [0];
     let speaks = tokio::select! {
         first = timeout(state.options.deadlines.head, stream.peek(&mut byte)) => matches!(first, Ok(Ok(1))),
         _ = stopping.changed() => false,
-        _ = seat.evicted() => false,
+        _ = handle.evicted() => false,
     };
     if speaks {
-        Box::pin(converse(stream, state, seat, stopping)).await;
+        Box::pin(converse(stream, state, handle, stopping)).await;
     }
 }
 
 /// Answers requests until one side has had enough.
-async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping: watch::Receiver<()>) {
+async fn converse(
+    stream: TcpStream,
+    state: Arc<ServerState>,
+    handle: ConnectionHandle,
+    mut stopping: watch::Receiver<()>,
+) {
     let deadlines = state.options.deadlines;
-    let peer = Peer(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
+    let peer = PeerAddress(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
-        seat.busy();
+        handle.mark_busy();
         // In a box: hyper keeps a place for the future as long as the connection lives.
         let answering = Box::pin(router::serve(request, state.clone()));
         async {
             let answer = answering.await;
-            seat.idle();
+            handle.mark_idle();
             answer
         }
     });
-    let io = TokioIo::new(Told::on(Targets::of(Stall::new(stream, deadlines.write_stall))));
+    let io = TokioIo::new(Told::on(Targets::of(WriteTimeout::new(stream, deadlines.write_stall))));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -172,7 +183,7 @@ async fn converse(stream: TcpStream, state: Arc<State>, seat: Seat, mut stopping
             connection.as_mut().graceful_shutdown();
             connection.await
         }
-        used = seat.evicted() => {
+        used = handle.evicted() => {
             if !used {
                 return;
             }

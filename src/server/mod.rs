@@ -6,13 +6,13 @@
 //! domains become status codes in [`error`] and nowhere else.
 //!
 //! Nothing is ever held whole that could be large: results are serialised and compressed piece by piece as fast as the
-//! client reads ([`body`], [`compress`]), and a client that hangs up stops the work done for it ([`work`]).
+//! client reads ([`body`], [`compress`]), and a client that hangs up stops the work done for it ([`admission`]).
 //!
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
-//! still ([`State::ready`]): while it is opening, health checks already answer and everything else says 503.
+//! still ([`ServerState::ready`]): while it is opening, health checks already answer and everything else says 503.
 
+mod admission;
 mod arrivals;
-mod asker;
 mod body;
 mod browser;
 mod clock_watch;
@@ -21,7 +21,7 @@ mod envelope;
 mod error;
 mod files;
 mod formats;
-mod idle;
+mod idle_connections;
 mod json;
 mod limits;
 mod listen;
@@ -31,12 +31,12 @@ mod params;
 mod queries;
 mod receive;
 mod refusals;
+mod request_context;
 mod respond;
 mod room;
 mod router;
 mod routes;
 mod scrape;
-mod stall;
 mod state;
 mod targets;
 #[cfg(test)]
@@ -44,8 +44,8 @@ mod tests;
 mod tree;
 mod unreadable;
 mod value;
-mod watch;
-mod work;
+mod warning_collector;
+mod write_timeout;
 
 pub use browser::{BrowserOptions, OriginPattern};
 pub use files::raise_open_files;
@@ -53,7 +53,7 @@ pub use limits::Deadlines;
 pub use listen::{listen, run};
 pub use outside::{ExternalUrl, Outside, prefix};
 pub use scrape::SelfScrape;
-pub use state::{RequestMemory, ServerOptions, State, Stores};
+pub use state::{RequestMemory, ServerOptions, ServerState, Stores};
 
 use receive::{discard, read_body};
 

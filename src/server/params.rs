@@ -5,7 +5,7 @@
 
 use hyper::{Method, Request, Uri, body::Incoming, header::CONTENT_TYPE};
 
-use super::{State, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, room::Share};
+use super::{ServerState, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, room::Share};
 
 mod multipart;
 mod time;
@@ -51,7 +51,7 @@ const FREE_BYTES: usize = 8 << 10;
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
-    pub(crate) async fn read(request: Request<Incoming>, state: &State) -> Result<Self, ApiError> {
+    pub(crate) async fn read(request: Request<Incoming>, state: &ServerState) -> Result<Self, ApiError> {
         let query = request.uri().query().unwrap_or_default().to_owned();
         let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
         let media = kind.split(';').next().unwrap_or_default().trim();

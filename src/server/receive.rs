@@ -10,7 +10,7 @@ use hyper::{
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::{
-    State,
+    ServerState,
     arrivals::{Arrival, Pool},
     error::ApiError,
     limits::{DISCARD_TIMEOUT, Deadlines},
@@ -49,7 +49,7 @@ impl Pieces {
         request: Request<Incoming>,
         limit: usize,
         room: &Room,
-        state: &State,
+        state: &ServerState,
     ) -> Result<Self, ApiError> {
         let incoming = request.into_body();
         if incoming.size_hint().lower() > limit as u64 {
@@ -134,7 +134,7 @@ pub(crate) async fn read_body(
     request: Request<Incoming>,
     limit: usize,
     room: &Arc<Room>,
-    state: &State,
+    state: &ServerState,
 ) -> Result<Received, ApiError> {
     let mut pieces = Pieces::begin(request, limit, room, state).await?;
     let (mut bytes, mut share) = (Vec::new(), room.enter());

@@ -22,28 +22,29 @@ use hyper::{
 use tracing::Instrument;
 
 use super::{
-    Response, State,
-    asker::{Asker, REQUEST_ID},
+    Response, ServerState,
     browser::Refusal,
     compress::{self, Encoding},
     discard,
     error::ApiError,
     metrics,
     outside::Outside,
-    refusals, respond,
+    refusals,
+    request_context::{REQUEST_ID, RequestContext},
+    respond,
     routes::{self, Route},
 };
 use crate::telemetry::log_each_minute;
 
 /// Answers one request. It never fails: whatever goes wrong is an answer too.
-pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<State>) -> Result<Response, Infallible> {
+pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, Infallible> {
     let begun = Instant::now();
     let _in_flight = metrics::IN_FLIGHT.guard();
     let encoding = Encoding::negotiate(request.headers());
     let reader = state.browser.reader(request.headers()).cloned();
-    let asker = Asker::of(&request);
-    let span = tracing::info_span!("request", id = asker.id(), path = asker.path);
-    let id = asker.id.clone();
+    let context = RequestContext::of(&request);
+    let span = tracing::info_span!("request", id = context.id(), path = context.path);
+    let id = context.id.clone();
     let head = request.method() == Method::HEAD;
     let outside = &state.options.outside;
     let within =
@@ -55,12 +56,12 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<State>) -> 
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
         (Ok(()), None) => match led(request.uri(), within, outside) {
             Some((status, location)) => moved(status, &location),
-            None => unknown(request, &asker, outside).await,
+            None => unknown(request, &context, outside).await,
         },
         (Ok(()), Some(row)) => {
-            let client = asker.address;
+            let client = context.address;
             let response = if row.methods.contains(request.method()) {
-                answer(row.route, request, asker, state).instrument(span).await
+                answer(row.route, request, context, state).instrument(span).await
             } else {
                 discard(request.into_body()).await;
                 not_allowed(row.methods)
@@ -86,17 +87,22 @@ async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
 }
 
 /// Tells where it is what isn't here.
-async fn unknown(request: Request<Incoming>, asker: &Asker, outside: &Outside) -> Response {
+async fn unknown(request: Request<Incoming>, context: &RequestContext, outside: &Outside) -> Response {
     let instead = routes::meant(request.uri().path()).map(|path| format!("{}{path}", outside.path()));
-    refusals::note_unknown(request.method(), &asker.path, asker.address, instead.as_deref());
+    refusals::note_unknown(request.method(), &context.path, context.address, instead.as_deref());
     discard(request.into_body()).await;
     let hint = instead.map_or_else(String::new, |path| format!("; it may be here: {path}"));
     respond::text(StatusCode::NOT_FOUND, format!("404 page not found{hint}"))
 }
 
 /// Runs the route. A panic in it costs its client the answer, and nobody else anything.
-async fn answer(route: Route, request: Request<Incoming>, asker: Asker, state: Arc<State>) -> Response {
-    let running = Box::pin(routes::answer(route, request, asker, state));
+async fn answer(
+    route: Route,
+    request: Request<Incoming>,
+    context: RequestContext,
+    state: Arc<ServerState>,
+) -> Response {
+    let running = Box::pin(routes::answer(route, request, context, state));
     match (CatchPanic { running }).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) => error.into_response(),

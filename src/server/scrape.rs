@@ -9,7 +9,7 @@ use std::{collections::HashSet, future::Future, sync::Arc, time::Duration};
 use prometheus::proto::{Metric, MetricFamily, MetricType as ProtoType};
 use tokio::time::{Instant, sleep_until};
 
-use super::{State, Stores, metrics, work};
+use super::{ServerState, Stores, admission, metrics};
 use crate::{
     model::{BUCKET_LABEL, Labels, METRIC_NAME, Metadata, MetricType, QUANTILE_LABEL, STALE_NAN},
     seams::append::{AppendError, Batch, FloatSample},
@@ -25,7 +25,7 @@ const FIRST_PAUSES: [Duration; 4] =
 
 /// Stores our metrics, first often and then every so long, and marks them stale at the end.
 pub struct SelfScrape {
-    state: Arc<State>,
+    state: Arc<ServerState>,
     stores: Stores,
     interval: Duration,
     scraper: Scraper,
@@ -34,7 +34,7 @@ pub struct SelfScrape {
 
 impl SelfScrape {
     /// Stores our metrics for the first time: done before others are let in, it gives their first question an answer.
-    pub async fn begin(state: Arc<State>, stores: Stores, interval: Duration) -> Self {
+    pub async fn begin(state: Arc<ServerState>, stores: Stores, interval: Duration) -> Self {
         let scraper = Scraper { instance: state.options.instance.clone(), ..Scraper::default() };
         let mut this = Self { state, stores, interval, scraper, begun: Instant::now() };
         this.scrape().await;
@@ -90,8 +90,8 @@ struct Scraper {
 
 impl Scraper {
     /// Everything there is to store now.
-    async fn gather(&mut self, state: Arc<State>, stores: Stores) -> Vec<(Labels, f64)> {
-        let families = work::hand_over(move || {
+    async fn gather(&mut self, state: Arc<ServerState>, stores: Stores) -> Vec<(Labels, f64)> {
+        let families = admission::spawn_blocking(move || {
             let status = stores.status.status();
             metrics::observe_store(&status, &state.memory(status.memory.clone()));
             telemetry::gather()

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    admission::{Deadline, Gate},
     arrivals::{Arrivals, Pool},
     browser::{Browser, BrowserOptions},
     clock_watch::ClockWatch,
@@ -19,7 +20,6 @@ use super::{
     outside::Outside,
     queries::Queries,
     room::{Lane, Room},
-    work::{Gate, Patience},
 };
 use crate::{
     model::Labels,
@@ -98,7 +98,7 @@ pub struct Stores {
 }
 
 /// What all requests share.
-pub struct State {
+pub struct ServerState {
     /// Evaluates queries.
     pub(crate) engine: Arc<Engine>,
     /// Keeps answers of range queries.
@@ -142,7 +142,7 @@ pub struct State {
     stopping: AtomicBool,
 }
 
-impl State {
+impl ServerState {
     /// A server without a store yet.
     pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, options: ServerOptions) -> Self {
         let started = clock.now();
@@ -219,8 +219,8 @@ impl State {
     }
 
     /// For a request that comes now and says nothing of how long it may take.
-    pub(crate) fn patience(&self) -> Patience {
-        Patience::new(self.engine.options().timeout)
+    pub(crate) fn default_deadline(&self) -> Deadline {
+        Deadline::new(self.engine.options().timeout)
     }
 
     /// From now on new requests are told that the server is stopping.

@@ -13,7 +13,7 @@ use hyper::{
 use super::{
     Response,
     body::Body,
-    envelope::{Remarks, success},
+    envelope::{ResponseAnnotations, success},
     respond,
     value::Answer,
 };
@@ -53,23 +53,25 @@ impl Format {
     }
 
     /// The answer `value` with `stats` as JSON, which only the JSON format has room for.
-    pub(crate) fn answer(self, value: Value, stats: Option<Vec<u8>>, remarks: &Remarks) -> Response {
+    pub(crate) fn answer(self, value: Value, stats: Option<Vec<u8>>, annotations: &ResponseAnnotations) -> Response {
         let mut response = match self {
-            Self::Json => success(Answer::new(value, stats), remarks),
+            Self::Json => success(Answer::new(value, stats), annotations),
             Self::Csv => {
                 let body = Body::Source(Box::new(csv::Rows::new(value)));
                 let mut response = respond::typed("text/csv; charset=utf-8; header=present", body);
-                // A table has no place for remarks.
-                for remark in remarks.all() {
-                    let plain: String =
-                        remark.chars().map(|c| if c.is_ascii_control() || !c.is_ascii() { '?' } else { c }).collect();
+                // A table has no place for annotations.
+                for annotation in annotations.all() {
+                    let plain: String = annotation
+                        .chars()
+                        .map(|c| if c.is_ascii_control() || !c.is_ascii() { '?' } else { c })
+                        .collect();
                     let quoted = plain.replace('\\', "\\\\").replace('"', "\\\"");
                     response.headers_mut().append(WARNING, respond::header(&format!("199 vctsdb \"{quoted}\"")));
                 }
                 response
             }
             Self::Protobuf => {
-                let body = Body::Source(Box::new(protobuf::Message::new(value, remarks)));
+                let body = Body::Source(Box::new(protobuf::Message::new(value, annotations)));
                 respond::typed("application/x-protobuf; proto=vctsdb.QueryResult", body)
             }
         };

@@ -9,7 +9,7 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::Value,
     remote::{proto::query::QueryResult, read::put_timeseries},
-    server::{body::Source, envelope::Remarks},
+    server::{body::Source, envelope::ResponseAnnotations},
 };
 
 /// Writes the message.
@@ -20,14 +20,14 @@ pub(super) struct Message {
 }
 
 impl Message {
-    pub(super) fn new(value: Value, remarks: &Remarks) -> Self {
+    pub(super) fn new(value: Value, annotations: &ResponseAnnotations) -> Self {
         let kind = match &value {
             Value::Scalar { .. } => "scalar",
             Value::String { .. } => "string",
             Value::Vector(_) => "vector",
             Value::Matrix(_) => "matrix",
         };
-        let (warnings, infos) = remarks.lists();
+        let (warnings, infos) = annotations.lists();
         let mut head = QueryResult {
             result_type: kind.to_owned(),
             warnings: warnings.to_vec(),
@@ -65,8 +65,8 @@ mod tests {
         samples.push_float(2, f64::NAN);
         let labels = |name| Labels::from_pairs([("__name__", name)]).unwrap();
         let series = ["a", "b"].map(|name| MatrixSeries { labels: labels(name), samples: samples.clone() });
-        let remarks = Remarks::default().truncated(true);
-        let (mut message, mut out) = (Message::new(Value::Matrix(series.to_vec()), &remarks), Vec::new());
+        let annotations = ResponseAnnotations::default().truncated(true);
+        let (mut message, mut out) = (Message::new(Value::Matrix(series.to_vec()), &annotations), Vec::new());
         while message.fill(&mut out) {}
         let read = QueryResult::decode(out.as_slice()).unwrap();
         assert_eq!((read.result_type.as_str(), read.warnings.len(), read.infos.len()), ("matrix", 1, 0));

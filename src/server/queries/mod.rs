@@ -18,7 +18,7 @@ use hyper::header::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::asker::Asker;
+use super::request_context::RequestContext;
 use crate::telemetry::log_each_minute;
 use active::{Active, Slot};
 
@@ -118,12 +118,12 @@ impl Queries {
     }
 
     /// Notes a query that begins at `now`, in ms.
-    pub(crate) fn begin(&self, asker: &Asker, asked: &Asked, now: i64) -> Running {
+    pub(crate) fn begin(&self, context: &RequestContext, asked: &Asked, now: i64) -> Running {
         let active = self.shared.active.lock().clone();
-        let slot = active.and_then(|active| active.begin(&asked.query, asker.id(), now.div_euclid(1000)));
+        let slot = active.and_then(|active| active.begin(&asked.query, context.id(), now.div_euclid(1000)));
         let shown = asked.query.char_indices().nth(SHOWN).and_then(|(end, _)| asked.query.get(..end));
         let asked = Asked { query: shown.unwrap_or(&asked.query).to_owned(), ..*asked };
-        let noted = Noted { request: asker.id.clone(), asked, now, begun: Instant::now(), error: None };
+        let noted = Noted { request: context.id.clone(), asked, now, begun: Instant::now(), error: None };
         let mut state = self.shared.state.lock();
         let number = state.next;
         state.next += 1;
@@ -143,17 +143,23 @@ impl Queries {
 
 impl Running {
     /// Notes how the query ended: with statistics, for a log that wants them, or with an error.
-    pub(crate) fn end(self, asker: &Asker, asked: &Asked, now: i64, outcome: Result<&dyn Fn() -> Value, String>) {
+    pub(crate) fn end(
+        self,
+        context: &RequestContext,
+        asked: &Asked,
+        now: i64,
+        outcome: Result<&dyn Fn() -> Value, String>,
+    ) {
         self.remember(outcome.as_ref().err());
         let mut log = self.shared.log.lock();
         let Some(Log { file, .. }) = &mut *log else { return };
         let mut line = json!({
             "ts": rfc_3339(now),
-            "requestId": asker.id(),
+            "requestId": context.id(),
             "httpRequest": {
-                "clientIP": asker.address.map(|address| address.to_string()).unwrap_or_default(),
-                "method": asker.method,
-                "path": asker.path,
+                "clientIP": context.address.map(|address| address.to_string()).unwrap_or_default(),
+                "method": context.method,
+                "path": context.path,
             },
             "params": {
                 "query": asked.query,

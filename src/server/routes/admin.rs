@@ -4,14 +4,14 @@ use serde_json::json;
 
 use super::selectors::{invalid, selectors, time_range};
 use crate::server::{
-    Response, State, envelope::success_json, error::ApiError, params::Params, respond, work::blocking,
+    Response, ServerState, admission::run_blocking, envelope::success_json, error::ApiError, params::Params, respond,
 };
 
 /// What a delete takes. A misspelt `end` or `dry_run` would cost data.
 const OF_DELETES: [&str; 4] = ["match[]", "start", "end", "dry_run"];
 
 /// Deletes samples of `match[]` from `start` to `end`; with `dry_run=1` only counts them.
-pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn delete_series(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&OF_DELETES, "a delete")?;
     if params.all("match[]").next().is_none() {
@@ -24,16 +24,16 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
     }
     let dry_run = params.switch("dry_run")?;
     let stores = state.stores()?.clone();
-    let patience = state.patience();
-    let pass = state.lookups.enter(patience.left()).await?;
+    let deadline = state.default_deadline();
+    let permit = state.lookups.enter(deadline.left()).await?;
     // What is deleted is to be told, so nobody hurries this beyond the moment when it is decided.
-    let _stop_with_client = patience.stop_with_client();
-    let interrupt = patience.interrupt();
+    let _stop_with_client = deadline.cancel_on_drop();
+    let interrupt = deadline.interrupt();
     let delete = move || {
         let selectors = selectors(&params, &*room, invalid, &*interrupt)?;
         Ok(stores.admin.delete(&selectors, range, dry_run, &*interrupt)?)
     };
-    let deleted = blocking(pass, delete).await?;
+    let deleted = run_blocking(permit, delete).await?;
     if dry_run {
         return Ok(success_json(&json!({"series": deleted.series, "samples": deleted.samples})));
     }
@@ -41,28 +41,28 @@ pub(crate) async fn delete_series(params: Params, state: &State) -> Result<Respo
 }
 
 /// Takes deleted samples out of the files.
-pub(crate) async fn clean_tombstones(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn clean_tombstones(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&[], "cleaning")?;
     let stores = state.stores()?.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    blocking(pass, move || Ok(stores.admin.clean_tombstones()?)).await?;
+    let permit = state.lookups.enter(state.engine.options().timeout).await?;
+    run_blocking(permit, move || Ok(stores.admin.clean_tombstones()?)).await?;
     Ok(respond::no_content())
 }
 
 /// `/api/v1/admin/tsdb/snapshot`: makes a snapshot and answers its name.
-pub(crate) async fn snapshot(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn snapshot(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&["skip_head"], "a snapshot")?;
     // As in Prometheus, one without a value says nothing.
     let skip_head = !params.get("skip_head").is_empty() && params.switch("skip_head")?;
     let admin = state.stores()?.admin.clone();
-    let pass = state.lookups.enter(state.engine.options().timeout).await?;
-    let name = blocking(pass, move || Ok(admin.snapshot(skip_head)?)).await?;
+    let permit = state.lookups.enter(state.engine.options().timeout).await?;
+    let name = run_blocking(permit, move || Ok(admin.snapshot(skip_head)?)).await?;
     Ok(success_json(&json!({"name": name})))
 }
 
-fn allowed(state: &State) -> Result<(), ApiError> {
+fn allowed(state: &ServerState) -> Result<(), ApiError> {
     let refusal = "admin APIs disabled; --web.enable-admin-api allows them";
     if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable(refusal.to_owned())) }
 }

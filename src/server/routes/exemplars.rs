@@ -8,8 +8,8 @@ use crate::{
     promql::{Features, parse_with},
     seams::interrupt::Interrupt,
     server::{
-        Response, State,
-        envelope::{Array, Remarks, success},
+        Response, ServerState,
+        envelope::{Array, ResponseAnnotations, success},
         error::ApiError,
         json,
         params::Params,
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Exemplars by series.
-pub(crate) async fn query(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn query(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     let range = time_range(&params)?;
     if range.end < range.start {
         return Err(ApiError::BadData("end timestamp must not be before start timestamp".to_owned()));
@@ -31,10 +31,10 @@ pub(crate) async fn query(params: Params, state: &State) -> Result<Response, Api
         let asked = !selectors.is_empty();
         Ok(if asked { Some(stores.select.exemplars(&selectors, range, &**interrupt)?) } else { None })
     };
-    let Some(found) = state.patience().run(&state.lookups, find).await? else {
+    let Some(found) = state.default_deadline().run(&state.lookups, find).await? else {
         return Ok(respond::no_content());
     };
-    Ok(success(Array::new(found, write), &Remarks::default()))
+    Ok(success(Array::new(found, write), &ResponseAnnotations::default()))
 }
 
 fn write(out: &mut Vec<u8>, (series, exemplars): (Labels, Vec<Exemplar>)) {

@@ -10,13 +10,13 @@ use super::query::{Question, stats};
 use crate::{
     promql::{Analyzed, Cancel, Explained, Selected, Step},
     server::{
-        Response, State,
-        asker::Asker,
+        Response, ServerState,
+        admission::{CancelOnDrop, run_blocking, within_deadline},
         envelope::success_json,
         error::ApiError,
         metrics,
         params::Params,
-        work::{CancelOnDrop, blocking, in_time},
+        request_context::RequestContext,
     },
 };
 
@@ -24,7 +24,11 @@ use crate::{
 const BYTES_PER_SAMPLE: u64 = 16;
 
 /// Answers the plan.
-pub(crate) async fn explain(params: Params, asker: &Asker, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn explain(
+    params: Params,
+    context: &RequestContext,
+    state: &ServerState,
+) -> Result<Response, ApiError> {
     let question =
         if params.get("start").is_empty() { Question::instant(&params, state)? } else { Question::range(&params)? };
     let analyze = match params.get("analyze") {
@@ -34,9 +38,9 @@ pub(crate) async fn explain(params: Params, asker: &Asker, state: &State) -> Res
     };
     // It is a query like others for those who watch them: planning looks series up, and analysing evaluates.
     let asked = question.asked.clone();
-    let running = state.asked.begin(asker, &asked, state.clock.now());
+    let running = state.asked.begin(context, &asked, state.clock.now());
     let explained = evaluate(question, analyze, state).await;
-    let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(asker, &asked, state.clock.now(), outcome);
+    let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(context, &asked, state.clock.now(), outcome);
     let (explained, waited, took) = match explained {
         Ok(explained) => explained,
         Err(error) => {
@@ -53,12 +57,12 @@ pub(crate) async fn explain(params: Params, asker: &Asker, state: &State) -> Res
 async fn evaluate(
     question: Question,
     analyze: bool,
-    state: &State,
+    state: &ServerState,
 ) -> Result<(Explained, Duration, Duration), ApiError> {
     let stores = state.stores()?.clone();
     let allowed = question.allowed(state);
-    let pass = state.queries.enter(allowed).await?;
-    let waited = pass.waited;
+    let permit = state.queries.enter(allowed).await?;
+    let waited = permit.waited;
     let left = allowed.saturating_sub(waited);
     let cancel = Cancel::default();
     let _stop_with_client = CancelOnDrop(cancel.clone());
@@ -70,7 +74,7 @@ async fn evaluate(
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
     };
-    in_time(left, blocking(pass, explain)).await
+    within_deadline(left, run_blocking(permit, explain)).await
 }
 
 fn told(explained: &Explained, max_samples: u64) -> Value {

@@ -19,7 +19,7 @@ use crate::{
         select::{Select, SelectHints},
     },
     server::{
-        Response, State,
+        Response, ServerState,
         body::{Body, Source},
         error::ApiError,
         json,
@@ -63,7 +63,7 @@ enum Newest {
 type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
 
 /// The newest samples of all series that `match[]` selects.
-pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn federate(params: Params, names: Names, state: &ServerState) -> Result<Response, ApiError> {
     let room = state.engine.room();
     let stores = state.stores()?.clone();
     let options = state.engine.options();
@@ -76,7 +76,7 @@ pub(crate) async fn federate(params: Params, names: Names, state: &State) -> Res
         selectors.retain(|matchers| !matchers.is_empty());
         gather(&*stores.select, &selectors, range, &*taken, &external, interrupt)
     };
-    let rows = state.patience().run(&state.lookups, gather).await?;
+    let rows = state.default_deadline().run(&state.lookups, gather).await?;
     let text = Text { rows: rows.into_iter(), names, family: String::new(), left_out: String::new(), _room: room };
     let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
     Ok(respond::typed(content_type, Body::Source(Box::new(text))))

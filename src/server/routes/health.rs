@@ -5,12 +5,12 @@ use std::sync::Arc;
 use hyper::StatusCode;
 
 use crate::{
-    server::{Response, State, error::ApiError, metrics, respond, work},
+    server::{Response, ServerState, admission, error::ApiError, metrics, respond},
     telemetry,
 };
 
 /// What this is and what to do with it.
-pub(crate) fn landing(state: &State) -> Response {
+pub(crate) fn landing(state: &ServerState) -> Response {
     let outside = &state.options.outside;
     let (address, base) = (outside.shown(&state.options.instance), outside.path());
     respond::page(format!(
@@ -33,7 +33,7 @@ pub(crate) fn healthy() -> Response {
 }
 
 /// The store is open and takes writes.
-pub(crate) fn ready(state: &State) -> Result<Response, ApiError> {
+pub(crate) fn ready(state: &ServerState) -> Result<Response, ApiError> {
     match state.stores()?.status.trouble() {
         Some(why) => Err(ApiError::Plain(StatusCode::SERVICE_UNAVAILABLE, why)),
         None => Ok(respond::text(StatusCode::OK, "vctsdb is ready.")),
@@ -41,9 +41,9 @@ pub(crate) fn ready(state: &State) -> Result<Response, ApiError> {
 }
 
 /// Our own metrics in the text format.
-pub(crate) async fn metrics(state: Arc<State>) -> Result<Response, ApiError> {
+pub(crate) async fn metrics(state: Arc<ServerState>) -> Result<Response, ApiError> {
     // The store's numbers may need a look at its files.
-    let text = work::hand_over(move || {
+    let text = admission::spawn_blocking(move || {
         if let Some(stores) = state.any_stores() {
             let status = stores.status.status();
             metrics::observe_store(&status, &state.memory(status.memory.clone()));

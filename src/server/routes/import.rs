@@ -20,8 +20,8 @@ use crate::{
     ingest::{BITE_BYTES, Declared, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at},
     seams::allocator,
     server::{
-        Response, State, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics, params::Params,
-        receive::Pieces, respond, room::Share,
+        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
+        params::Params, receive::Pieces, respond, room::Share,
     },
     telemetry::log_each_minute,
 };
@@ -37,7 +37,7 @@ const STORE_PAUSE: Duration = Duration::from_millis(20);
 pub(crate) async fn import(
     path: &'static str,
     request: Request<Incoming>,
-    state: Arc<State>,
+    state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
     let Some(format) = format_at(path) else {
@@ -89,7 +89,7 @@ async fn store(
     import: &mut Import<'_>,
     request: Request<Incoming>,
     encoding: &str,
-    state: &State,
+    state: &ServerState,
 ) -> Result<Imported, Refusal> {
     let mut share = state.imports.enter();
     let mut inflater = Inflater::new(encoding, share.most())?;
@@ -120,7 +120,12 @@ async fn store(
 }
 
 /// Makes sure that there is memory for some more lines: by waiting for others, or by ending a part.
-async fn make_room(import: &mut Import<'_>, overhead: usize, share: &mut Share, state: &State) -> Result<(), Refusal> {
+async fn make_room(
+    import: &mut Import<'_>,
+    overhead: usize,
+    share: &mut Share,
+    state: &ServerState,
+) -> Result<(), Refusal> {
     let needed = |import: &Import<'_>| (import.memory() + overhead + BITE_BYTES) as u64;
     if import.is_full() || needed(import) > share.most() {
         wait_for(state).await?;
@@ -138,7 +143,7 @@ async fn make_room(import: &mut Import<'_>, overhead: usize, share: &mut Share, 
 }
 
 /// Waits a while for the store to take more: it may have to flush first what it has.
-async fn wait_for(state: &State) -> Result<(), Refusal> {
+async fn wait_for(state: &ServerState) -> Result<(), Refusal> {
     let end = Instant::now() + STORE_TIMEOUT;
     while let Err(error) = state.stores()?.append.admits() {
         if Instant::now() >= end {

@@ -9,12 +9,12 @@ use crate::{
         select::{Limited, Lookup, Select, SelectError},
     },
     server::{
-        Response, State,
-        envelope::{Array, Remarks, success},
+        Response, ServerState,
+        admission::run_inline,
+        envelope::{Array, ResponseAnnotations, success},
         error::ApiError,
         json,
         params::{Params, decode},
-        work::at_once,
     },
 };
 
@@ -23,13 +23,13 @@ use crate::{
 /// than handing it over. `fault` is how a selector is refused.
 async fn list<T: Send + 'static>(
     params: Params,
-    state: &State,
+    state: &ServerState,
     fault: fn(String) -> ApiError,
     quick: impl FnOnce(&dyn Select, &Lookup) -> Result<bool, SelectError>,
     find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
     write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
-    let patience = state.patience();
+    let deadline = state.default_deadline();
     let (limit, range) = (params.limit()?, time_range(&params)?);
     let (room, stores) = (state.engine.room(), state.stores()?.clone());
     let asked = {
@@ -43,23 +43,23 @@ async fn list<T: Send + 'static>(
     let find = move |select: &dyn Select, ask: &Lookup| {
         if range.start > range.end { Ok(nothing()) } else { Ok(find(select, ask)?) }
     };
-    let pass = state.lookups.enter(patience.left()).await?;
+    let permit = state.lookups.enter(deadline.left()).await?;
     let found = if are_few(&params) {
-        let ask = asked(&params, &patience.interrupt())?;
-        if at_once(|| Ok(quick(&*stores.select, &ask)?))? {
-            at_once(|| find(&*stores.select, &ask))?
+        let ask = asked(&params, &deadline.interrupt())?;
+        if run_inline(|| Ok(quick(&*stores.select, &ask)?))? {
+            run_inline(|| find(&*stores.select, &ask))?
         } else {
-            patience.finish(pass, move |_| find(&*stores.select, &ask)).await?
+            deadline.run_admitted(permit, move |_| find(&*stores.select, &ask)).await?
         }
     } else {
-        patience.finish(pass, move |interrupt| find(&*stores.select, &asked(&params, interrupt)?)).await?
+        deadline.run_admitted(permit, move |interrupt| find(&*stores.select, &asked(&params, interrupt)?)).await?
     };
-    let remarks = Remarks::default().truncated(found.truncated);
+    let annotations = ResponseAnnotations::default().truncated(found.truncated);
     let write = move |out: &mut Vec<u8>, item: T| {
         let _kept_until_now = &room;
         write(out, &item);
     };
-    Ok(success(Array::new(found.items, write), &remarks))
+    Ok(success(Array::new(found.items, write), &annotations))
 }
 
 /// Whether the index has so few names and values that looking through all of them takes next to no time.
@@ -68,14 +68,14 @@ fn few_pairs(select: &dyn Select, ask: &Lookup) -> Result<bool, SelectError> {
 }
 
 /// Label names.
-pub(crate) async fn names(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn names(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     // Prometheus names the parameter only where series are asked for.
     let find = |select: &dyn Select, ask: &Lookup| select.label_names(ask);
     list(params, state, ApiError::BadData, few_pairs, find, |out, text| json::string(out, text)).await
 }
 
 /// Values of the label whose encoded name is `name`.
-pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn values(name: &str, params: Params, state: &ServerState) -> Result<Response, ApiError> {
     let name = unescape(decode(name.as_bytes(), false)?);
     list(
         params,
@@ -89,7 +89,7 @@ pub(crate) async fn values(name: &str, params: Params, state: &State) -> Result<
 }
 
 /// Label sets.
-pub(crate) async fn series(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn series(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }

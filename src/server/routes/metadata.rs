@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::server::{Response, State, envelope::success_json, error::ApiError, params::Params};
+use crate::server::{Response, ServerState, envelope::success_json, error::ApiError, params::Params};
 
 /// Type, help and unit by metric family.
-pub(crate) async fn families(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn families(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     let limit = whole_number(&params, "limit")?;
     let per_family = whole_number(&params, "limit_per_metric")?.filter(|limit| *limit > 0);
     let family = Some(params.get("metric").to_owned()).filter(|name| !name.is_empty());
     let stores = state.stores()?.clone();
     let find = move |_: &_| Ok(stores.select.metadata(family.as_deref()));
-    let found = state.patience().run(&state.lookups, find).await?;
+    let found = state.default_deadline().run(&state.lookups, find).await?;
     let mut families = Map::new();
     for metadata in found {
         if !families.contains_key(&metadata.family) && limit.is_some_and(|limit| families.len() >= limit) {

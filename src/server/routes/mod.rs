@@ -23,7 +23,10 @@ pub(crate) use elsewhere::meant;
 use hyper::{Method, Request, body::Incoming};
 use serde_json::json;
 
-use super::{Response, State, asker::Asker, envelope::success_json, error::ApiError, formats::Format, params::Params};
+use super::{
+    Response, ServerState, envelope::success_json, error::ApiError, formats::Format, params::Params,
+    request_context::RequestContext,
+};
 use crate::ingest;
 
 /// What a path leads to.
@@ -180,8 +183,8 @@ fn label_name(path: &str) -> Option<&str> {
 pub(crate) async fn answer(
     route: Route,
     request: Request<Incoming>,
-    asker: Asker,
-    state: Arc<State>,
+    context: RequestContext,
+    state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     match route {
         Route::Landing => Ok(health::landing(&state)),
@@ -195,7 +198,7 @@ pub(crate) async fn answer(
         // What is above answers while the store is opening, if only with a 503 of its own.
         route => {
             state.stores()?;
-            let answer = answer_with_store(route, request, asker, &state).await;
+            let answer = answer_with_store(route, request, context, &state).await;
             // A scraper shows the text of an error as it is.
             if route == Route::Federate { answer.map_err(ApiError::plainly) } else { answer }
         }
@@ -205,19 +208,19 @@ pub(crate) async fn answer(
 async fn answer_with_store(
     route: Route,
     request: Request<Incoming>,
-    asker: Asker,
-    state: &State,
+    context: RequestContext,
+    state: &ServerState,
 ) -> Result<Response, ApiError> {
     let path = request.uri().path().to_owned();
     let names = federate::Names::accepted(request.headers());
     let format = Format::accepted(request.headers());
     let params = Params::read(request, state).await?;
     match route {
-        Route::Query => query::instant(params, query::Client { asker, format }, state).await,
-        Route::QueryRange => query::range(params, query::Client { asker, format }, state).await,
+        Route::Query => query::instant(params, query::Client { context, format }, state).await,
+        Route::QueryRange => query::range(params, query::Client { context, format }, state).await,
         Route::QueryExemplars => exemplars::query(params, state).await,
         Route::FormatQuery => query::format(params, state).await,
-        Route::Explain => explain::explain(params, &asker, state).await,
+        Route::Explain => explain::explain(params, &context, state).await,
         Route::ParseQuery => query::parsed(params, state).await,
         Route::Labels => lists::names(params, state).await,
         Route::LabelValues => lists::values(label_name(&path).unwrap_or_default(), params, state).await,

@@ -12,19 +12,19 @@ use crate::{
         Answered, Cancel, Engine, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Value, ast::Expr, prettify,
     },
     server::{
-        Response, State,
-        asker::Asker,
-        envelope::{Remarks, success_json, success_raw},
+        Response, ServerState,
+        admission::{CancelOnDrop, run_blocking, run_inline, within_deadline},
+        envelope::{ResponseAnnotations, success_json, success_raw},
         error::ApiError,
         formats::Format,
         limits::MAX_STEPS,
         metrics,
         params::{Params, parse_duration},
         queries::Asked,
+        request_context::RequestContext,
         state::Stores,
         tree::tree,
-        watch::Watched,
-        work::{CancelOnDrop, at_once, blocking, in_time},
+        warning_collector::WarningCollector,
     },
 };
 
@@ -54,43 +54,47 @@ pub(super) struct Question {
 
 /// Who asks, and the format they like.
 pub(crate) struct Client {
-    pub(crate) asker: Asker,
+    pub(crate) context: RequestContext,
     pub(crate) format: Format,
 }
 
 /// Answers at one time.
-pub(crate) async fn instant(params: Params, client: Client, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn instant(params: Params, client: Client, state: &ServerState) -> Result<Response, ApiError> {
     run(Question::instant(&params, state)?, client, state).await
 }
 
 /// Answers on a grid of steps.
-pub(crate) async fn range(params: Params, client: Client, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn range(params: Params, client: Client, state: &ServerState) -> Result<Response, ApiError> {
     run(Question::range(&params)?, client, state).await
 }
 
 /// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
-pub(crate) async fn format(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn format(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     said_again(params, state, |expr| success_json(&serde_json::Value::from(prettify(expr)))).await
 }
 
 /// `/api/v1/parse_query`: its syntax tree.
-pub(crate) async fn parsed(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn parsed(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     said_again(params, state, |expr| success_raw(&tree(expr))).await
 }
 
 /// Answers what `say` makes of the expression.
-async fn said_again(params: Params, state: &State, say: fn(&Expr) -> Response) -> Result<Response, ApiError> {
+async fn said_again(params: Params, state: &ServerState, say: fn(&Expr) -> Response) -> Result<Response, ApiError> {
     let (room, engine, length) = (state.engine.room(), Arc::clone(&state.engine), params.get("query").len());
     let read = move || {
         let expr = engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
         Ok(say(&expr))
     };
-    if length <= MAX_BRIEF_BYTES { at_once(read) } else { state.patience().run(&state.lookups, move |_| read()).await }
+    if length <= MAX_BRIEF_BYTES {
+        run_inline(read)
+    } else {
+        state.default_deadline().run(&state.lookups, move |_| read()).await
+    }
 }
 
 impl Question {
     /// One at one time.
-    pub(super) fn instant(params: &Params, state: &State) -> Result<Self, ApiError> {
+    pub(super) fn instant(params: &Params, state: &ServerState) -> Result<Self, ApiError> {
         let limit = params.limit()?;
         let time = params.time_or("time", state.clock.now())?;
         Self::new(params, (time, time, 0), limit)
@@ -162,7 +166,7 @@ impl Question {
     }
 
     /// How long it may take.
-    pub(super) fn allowed(&self, state: &State) -> Duration {
+    pub(super) fn allowed(&self, state: &ServerState) -> Duration {
         self.allowed_by(&state.engine)
     }
 
@@ -182,13 +186,13 @@ struct Outcome {
 }
 
 /// Waits for a turn, evaluates and begins the answer.
-async fn run(mut question: Question, client: Client, state: &State) -> Result<Response, ApiError> {
+async fn run(mut question: Question, client: Client, state: &ServerState) -> Result<Response, ApiError> {
     question.per_step &= state.engine.options().features.per_step_stats;
-    let running = state.asked.begin(&client.asker, &question.asked, state.clock.now());
+    let running = state.asked.begin(&client.context, &question.asked, state.clock.now());
     let question = Arc::new(question);
     let evaluated = evaluate(Arc::clone(&question), state).await;
     let end = |told: Result<&dyn Fn() -> serde_json::Value, String>| {
-        running.end(&client.asker, &question.asked, state.clock.now(), told);
+        running.end(&client.context, &question.asked, state.clock.now(), told);
     };
     match evaluated {
         Err(error) => {
@@ -214,7 +218,7 @@ async fn run(mut question: Question, client: Client, state: &State) -> Result<Re
 
 /// Evaluates the question. One for which there is no memory, because others have it, waits in order of arrival until there is
 /// or its time is up.
-async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, ApiError> {
+async fn evaluate(question: Arc<Question>, state: &ServerState) -> Result<Outcome, ApiError> {
     let (begun, allowed) = (Instant::now(), question.allowed(state));
     let lacks_room = |outcome: &Outcome| matches!(outcome.answer, Err(QueryError::NoRoom(_)));
     let mut outcome = attempt(&question, state, begun).await?;
@@ -237,20 +241,21 @@ async fn evaluate(question: Arc<Question>, state: &State) -> Result<Outcome, Api
 }
 
 /// Waits for a turn and evaluates the question, which came at `begun`, once.
-async fn attempt(question: &Arc<Question>, state: &State, begun: Instant) -> Result<Outcome, ApiError> {
+async fn attempt(question: &Arc<Question>, state: &ServerState, begun: Instant) -> Result<Outcome, ApiError> {
     let allowed = question.allowed(state);
     let stores = state.stores()?.clone();
-    let pass = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
+    let permit = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
     let waited = begun.elapsed();
     // Handing a brief query over to another thread takes longer than evaluating it.
     if question.asked.query.len() <= MAX_BRIEF_BYTES
-        && let Some(outcome) = at_once(|| Ok(Job::new(question, state, &stores, waited).run(true)))?
+        && let Some(outcome) = run_inline(|| Ok(Job::new(question, state, &stores, waited).run(true)))?
     {
         return Ok(outcome);
     }
     let job = Job::new(question, state, &stores, waited);
     let _stop_with_client = CancelOnDrop(job.cancel.clone());
-    let evaluated = in_time(allowed.saturating_sub(waited), blocking(pass, move || Ok(job.run(false)))).await?;
+    let evaluated =
+        within_deadline(allowed.saturating_sub(waited), run_blocking(permit, move || Ok(job.run(false)))).await?;
     evaluated.ok_or_else(|| QueryError::NotBrief.into())
 }
 
@@ -265,7 +270,7 @@ struct Job {
 }
 
 impl Job {
-    fn new(question: &Arc<Question>, state: &State, stores: &Stores, waited: Duration) -> Self {
+    fn new(question: &Arc<Question>, state: &ServerState, stores: &Stores, waited: Duration) -> Self {
         let (engine, results) = (state.engine.clone(), state.results.clone());
         Self { question: question.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
     }
@@ -275,7 +280,7 @@ impl Job {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
         let Self { question, stores, engine, results, cancel, waited } = self;
-        let select = Watched::new(&*stores.select);
+        let select = WarningCollector::new(&*stores.select);
         let query = question.query(question.allowed_by(engine).saturating_sub(*waited), brief);
         let answer = if question.cached {
             results.run(engine, &select, &*stores.changes, &query, cancel)
@@ -309,7 +314,8 @@ fn respond(
 ) -> Response {
     let QueryAnswer { mut value, annotations, samples_by_step, .. } = answer;
     let truncated = truncate(&mut value, question.limit);
-    let remarks = Remarks::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
+    let annotations =
+        ResponseAnnotations::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
     let stats = question.with_stats.then(|| {
         let mut stats = stats();
         if question.per_step {
@@ -317,7 +323,7 @@ fn respond(
         }
         stats.to_string().into_bytes()
     });
-    format.answer(value, stats, &remarks)
+    format.answer(value, stats, &annotations)
 }
 
 /// Adds the samples of each step to what [`stats`] gave.

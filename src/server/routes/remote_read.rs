@@ -22,7 +22,8 @@ use crate::{
         room::Room,
     },
     server::{
-        Response, State, Stores,
+        Response, ServerState, Stores,
+        admission::{self, Deadline, Permit},
         body::{Body, Piece},
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
@@ -30,7 +31,6 @@ use crate::{
         receive::Received,
         respond,
         room::Share,
-        work::{self, Pass, Patience},
     },
     telemetry::log_each_minute,
 };
@@ -45,10 +45,10 @@ const MAX_MESSAGE_CHARS: usize = 1_000;
 const FRAMES_AHEAD: usize = 2;
 
 /// Answers the request's queries.
-pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
     let Received { bytes: body, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
-    let patience = state.patience();
+    let deadline = state.default_deadline();
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
     let inflated = inflated_len(&body, &limits).map_err(refusal)?;
     share.grow((body.len() + 3 * inflated) as u64).await?;
@@ -57,11 +57,11 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
         decode(&body, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
     share.shrink(2 * inflated as u64);
-    let pass = state.remote_reads.enter(patience.left()).await?;
+    let permit = state.remote_reads.enter(deadline.left()).await?;
     match request.response_type {
         ResponseType::Samples => {
             metrics::READS.with_label_values(&["samples"]).inc();
-            let whole = state.whole_reads.enter(patience.left()).await?;
+            let whole = state.whole_reads.enter(deadline.left()).await?;
             let job = move |interrupt: &Arc<dyn Interrupt>| {
                 request.interrupt_by(interrupt);
                 let (_whole, _request_until_now) = (whole, share);
@@ -71,14 +71,14 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<State>) -> Resul
                 interrupt.check()?;
                 answer.map_err(refusal)
             };
-            let answer = patience.finish(pass, job).await?;
+            let answer = deadline.run_admitted(permit, job).await?;
             let mut response = respond::typed("application/x-protobuf", answer);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("snappy"));
             Ok(response)
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, room, (pass, share), &patience).await
+            stream(request, stores, room, (permit, share), &deadline).await
         }
     }
 }
@@ -106,15 +106,15 @@ async fn stream(
     mut request: ReadRequest,
     stores: Stores,
     room: Arc<dyn Room>,
-    held: (Pass, Share),
-    patience: &Patience,
+    held: (Permit, Share),
+    deadline: &Deadline,
 ) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
-    let pace = Arc::new(Pace { frames: frames.clone(), until: patience.interrupt(), begun: AtomicBool::new(false) });
+    let pace = Arc::new(Pace { frames: frames.clone(), until: deadline.interrupt(), begun: AtomicBool::new(false) });
     let interrupt: Arc<dyn Interrupt> = pace.clone();
     request.interrupt_by(&interrupt);
-    work::hand_over(move || {
+    admission::spawn_blocking(move || {
         // The place, and the memory of the request, are taken until the last frame is on its way.
         let _held = held;
         let mut begin = Some(begin);
@@ -139,7 +139,7 @@ async fn stream(
             (Err(error), None) => log_each_minute!(error, %error, "a streamed remote read broke off"),
         }
     })?;
-    let begun = tokio::time::timeout(patience.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
+    let begun = tokio::time::timeout(deadline.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
     match begun {
         Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, Body::Channel(Some(receiver)))),
         Ok(Err(error)) => Err(refusal(error)),

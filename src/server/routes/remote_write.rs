@@ -17,7 +17,7 @@ use hyper::{
 use crate::{
     remote::write::{Protocol, Taken, WriteError, WriteLimits, Written, inflated_len, negotiate, take_in},
     server::{
-        Response, State,
+        Response, ServerState,
         clock_watch::Noting,
         discard,
         error::ApiError,
@@ -36,7 +36,7 @@ use crate::{
 const CLOCK_RETRY: Duration = Duration::from_secs(30);
 
 /// Stores the request's samples.
-pub(crate) async fn write(request: Request<Incoming>, state: Arc<State>) -> Result<Response, ApiError> {
+pub(crate) async fn write(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
     // What other servers do with a parameter, add a label say, its sender would miss only much later.
     if let Err(error) = Params::of_url(request.uri()).and_then(|params| params.only(&[], "a remote write")) {
         discard(request.into_body()).await;
@@ -81,7 +81,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError>
     headers.get(&name).map(|value| value.to_str().map_err(|_| unsupported())).transpose()
 }
 
-async fn store(protocol: Protocol, request: Request<Incoming>, state: &State) -> Result<(Response, Written), ApiError> {
+async fn store(
+    protocol: Protocol,
+    request: Request<Incoming>,
+    state: &ServerState,
+) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
     let Received { bytes: body, share } = read_body(request, MAX_REMOTE_BYTES, &state.writes, state).await?;
     metrics::WRITE_BYTES.inc_by(body.len() as u64);
@@ -122,7 +126,7 @@ async fn take(
     body: &[u8],
     mut share: Share,
     limits: &WriteLimits,
-    state: &State,
+    state: &ServerState,
 ) -> Result<(Result<Taken, WriteError>, Share), ApiError> {
     let append = &*state.stores()?.append;
     let inflated = match inflated_len(body, limits) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     seams::interrupt::Interrupt,
-    server::{Response, State, envelope::success_json, error::ApiError, params::Params},
+    server::{Response, ServerState, envelope::success_json, error::ApiError, params::Params},
 };
 
 /// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
@@ -23,7 +23,7 @@ const MAX_NAMES: usize = 10_000;
 
 /// What a Prometheus with our external labels has in its configuration file; others read from there how our series are
 /// to be told from those of other servers, and how far apart samples are. Everything else that is configured are flags.
-pub(crate) fn config(state: &State) -> Response {
+pub(crate) fn config(state: &ServerState) -> Response {
     let external = &state.options.external_labels;
     let interval = set(state, "self-scrape.interval").unwrap_or(DEFAULT_INTERVAL);
     let mut yaml = String::from("# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n");
@@ -39,13 +39,13 @@ pub(crate) fn config(state: &State) -> Response {
 }
 
 /// All flags with their values.
-pub(crate) fn flags(state: &State) -> Response {
+pub(crate) fn flags(state: &ServerState) -> Response {
     let flags = state.options.flags.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str())));
     success_json(&Value::Object(flags.collect()))
 }
 
 /// What can be asked here, in the words of Prometheus.
-pub(crate) fn features(state: &State) -> Response {
+pub(crate) fn features(state: &ServerState) -> Response {
     let api = json!({
         "admin": state.options.admin_api,
         "exclude_alerts": false,
@@ -78,7 +78,7 @@ pub(crate) fn build_info() -> Response {
 }
 
 /// The process, in the words of Prometheus. What only a Go program has is empty.
-pub(crate) fn runtime_info(state: &State) -> Result<Response, ApiError> {
+pub(crate) fn runtime_info(state: &ServerState) -> Result<Response, ApiError> {
     let damage = state.stores()?.status.status().damage.len();
     let directory = std::env::current_dir().unwrap_or_default();
     let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -101,14 +101,14 @@ pub(crate) fn runtime_info(state: &State) -> Result<Response, ApiError> {
 
 /// How long samples are kept, as Prometheus says it: `15d`, `10GiB`, `15d or 10GiB`, or that there is no limit, as it does in its
 /// flags: who reads this as a duration should read one.
-fn retention(state: &State) -> String {
+fn retention(state: &ServerState) -> String {
     let limits: Vec<&str> =
         ["retention.time", "retention.size"].into_iter().filter_map(|name| set(state, name)).collect();
     if limits.is_empty() { "0s".to_owned() } else { limits.join(" or ") }
 }
 
 /// The value of a flag that is a limit or an interval, if there is one.
-fn set<'a>(state: &'a State, name: &str) -> Option<&'a str> {
+fn set<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
     let flag = state.options.flags.iter().find(|(flag, _)| flag == name)?;
     Some(flag.1.as_str()).filter(|value| !["off", "0s"].contains(value))
 }
@@ -118,7 +118,7 @@ fn rfc_3339(ms: i64) -> String {
 }
 
 /// Numbers of the store and its heaviest names.
-pub(crate) async fn tsdb(params: Params, state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn tsdb(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     let names = match params.get("limit") {
         "" => DEFAULT_NAMES,
         text => match text.parse::<usize>() {
@@ -130,7 +130,7 @@ pub(crate) async fn tsdb(params: Params, state: &State) -> Result<Response, ApiE
     let look = move |interrupt: &Arc<dyn Interrupt>| {
         Ok((stores.status.status(), stores.status.cardinality(names, &**interrupt)?))
     };
-    let (status, heaviest) = state.patience().run(&state.lookups, look).await?;
+    let (status, heaviest) = state.default_deadline().run(&state.lookups, look).await?;
     let list = |items: Vec<(String, u64)>| -> Vec<Value> {
         items.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
     };

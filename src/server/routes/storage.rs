@@ -8,13 +8,13 @@ use crate::{
         detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
         status::MemoryPart,
     },
-    server::{Response, State, envelope::success_json, error::ApiError},
+    server::{Response, ServerState, envelope::success_json, error::ApiError},
 };
 
 /// Everything there is to see.
-pub(crate) async fn storage(state: &State) -> Result<Response, ApiError> {
+pub(crate) async fn storage(state: &ServerState) -> Result<Response, ApiError> {
     let status = state.stores()?.status.clone();
-    let detail = state.patience().run(&state.lookups, move |_| Ok(status.detail())).await?;
+    let detail = state.default_deadline().run(&state.lookups, move |_| Ok(status.detail())).await?;
     let mut shown = shown(&detail);
     if let Some(fields) = shown.as_object_mut() {
         fields.insert("memory".to_owned(), memory(state, detail.memory));
@@ -35,7 +35,7 @@ fn shown(detail: &StorageDetail) -> Value {
 }
 
 /// The budget and its parts, live.
-fn memory(state: &State, parts: Vec<MemoryPart>) -> Value {
+fn memory(state: &ServerState, parts: Vec<MemoryPart>) -> Value {
     let part = |part: MemoryPart| json!({"name": part.name, "usedBytes": part.used, "limitBytes": part.limit});
     json!({
         "budgetBytes": state.options.memory,

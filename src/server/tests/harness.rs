@@ -19,7 +19,7 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
     },
-    server::{BrowserOptions, Deadlines, Outside, RequestMemory, ServerOptions, State, Stores, run},
+    server::{BrowserOptions, Deadlines, Outside, RequestMemory, ServerOptions, ServerState, Stores, run},
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -36,7 +36,7 @@ pub(super) const SHORT: Deadlines = Deadlines {
 
 pub(super) struct Server {
     pub(super) address: SocketAddr,
-    pub(super) state: Arc<State>,
+    pub(super) state: Arc<ServerState>,
     pub(super) clock: Arc<TestClock>,
     pub(super) append: Arc<MemoryAppend>,
     pub(super) admin: Arc<RecordingAdmin>,
@@ -156,7 +156,7 @@ impl Server {
         let engine =
             Arc::new(Engine::new(EngineOptions { threads: 1, features: Features::ALL, ..EngineOptions::default() }));
         let clock = Arc::new(TestClock::at(NOW));
-        let state = Arc::new(State::new(engine, clock.clone(), options));
+        let state = Arc::new(ServerState::new(engine, clock.clone(), options));
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(run(listener, state.clone(), async {
             let _ = stopped.await;

@@ -1,4 +1,4 @@
-//! Remembers what a query selected, to ask afterwards what its reader has to know.
+//! Collects the warnings of all series sets that a query selected, such as blocks that were found damaged while it read them.
 
 use std::sync::Arc;
 
@@ -12,18 +12,18 @@ use crate::{
     },
 };
 
-/// A [`Select`] that keeps the sets it gives out.
-pub(crate) struct Watched<'s> {
+/// A [`Select`] that keeps every set it gives out, and asks it for warnings when the query is done.
+pub(crate) struct WarningCollector<'s> {
     inner: &'s dyn Select,
     sets: Mutex<Vec<Arc<dyn SeriesSet>>>,
 }
 
-impl<'s> Watched<'s> {
+impl<'s> WarningCollector<'s> {
     pub(crate) fn new(inner: &'s dyn Select) -> Self {
         Self { inner, sets: Mutex::default() }
     }
 
-    /// What the sets have to say now, each sentence once.
+    /// The warnings of all sets so far, each once.
     pub(crate) fn warnings(self) -> Vec<String> {
         let mut all: Vec<String> = self.sets.into_inner().iter().flat_map(|set| set.warnings()).collect();
         all.sort_unstable();
@@ -32,7 +32,7 @@ impl<'s> Watched<'s> {
     }
 }
 
-impl Select for Watched<'_> {
+impl Select for WarningCollector<'_> {
     fn select(
         &self,
         matchers: &[Matcher],

@@ -1,4 +1,4 @@
-//! Who asks: what the logs say about a request.
+//! What is known of a request beside its parameters: its id and where it comes from, for logs.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -16,27 +16,27 @@ pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id"
 /// A longer id than this is replaced by one of ours.
 const MAX_ID_BYTES: usize = 128;
 
-/// The other end of a connection, as an extension of each of its requests.
+/// The client's address, an extension of each request of its connection.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Peer(pub(crate) Option<IpAddr>);
+pub(crate) struct PeerAddress(pub(crate) Option<IpAddr>);
 
-/// Who asks.
+/// A request's id, and where it comes from.
 #[derive(Debug, Clone)]
-pub(crate) struct Asker {
-    /// As the client or a proxy before us called the request, or as we do.
+pub(crate) struct RequestContext {
+    /// The client's, or a proxy's, id of the request, else one of ours.
     pub(crate) id: HeaderValue,
     pub(crate) address: Option<IpAddr>,
     pub(crate) method: String,
     pub(crate) path: String,
 }
 
-impl Asker {
-    /// The asker of a request; without an id that can be passed on it gets a new one.
+impl RequestContext {
+    /// The context of a request, with a new id where the request has none that can be passed on.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let given = request.headers().get(REQUEST_ID).filter(|id| is_fit(id.as_bytes()));
         Self {
             id: given.cloned().unwrap_or_else(new_id),
-            address: request.extensions().get::<Peer>().and_then(|peer| peer.0),
+            address: request.extensions().get::<PeerAddress>().and_then(|peer| peer.0),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
         }
@@ -70,7 +70,7 @@ mod tests {
     fn an_id_is_kept_if_it_can_be_passed_on() {
         let id = |given: &str| {
             let request = Request::builder().header(REQUEST_ID, given).body(()).unwrap();
-            Asker::of(&request).id().to_owned()
+            RequestContext::of(&request).id().to_owned()
         };
         assert_eq!(id("abc-123"), "abc-123");
         for bad in ["", "a b", "ü", &"x".repeat(129)] {

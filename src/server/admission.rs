@@ -1,4 +1,7 @@
-//! Blocking work for a request: let in by a gate, done on a thread that may wait, stopped when nobody waits for it.
+//! Who may work, for how long, and on which thread.
+//!
+//! A [`Gate`] lets a number of jobs run at once and hands each a [`Permit`]. A [`Deadline`] is how long a request may take, from
+//! the moment it came, and stops the job when its client has hung up. [`run_blocking`] does the job on a thread that may wait.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -22,14 +25,14 @@ use crate::{
     telemetry::log_each_minute,
 };
 
-/// What took less has freed little.
-const LONG: Duration = Duration::from_millis(2);
+/// A job that took at least this long has freed enough for the allocator to be asked to give memory back.
+const LONG_JOB: Duration = Duration::from_millis(2);
 
 /// Lets a number of jobs run at once; others wait in order of arrival.
 pub(crate) struct Gate(Arc<Semaphore>);
 
 /// A place inside a gate, until dropped.
-pub(crate) struct Pass {
+pub(crate) struct Permit {
     /// How long it took to get in.
     pub(crate) waited: Duration,
     _permit: OwnedSemaphorePermit,
@@ -41,29 +44,29 @@ impl Gate {
         Self(Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))))
     }
 
-    /// Waits for a place, for `patience` at most.
-    pub(crate) async fn enter(&self, patience: Duration) -> Result<Pass, ApiError> {
+    /// Waits for a place, for `deadline` at most.
+    pub(crate) async fn enter(&self, deadline: Duration) -> Result<Permit, ApiError> {
         let begun = Instant::now();
         let _waiting = metrics::WAITING.guard();
-        match tokio::time::timeout(patience, self.0.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(Pass { waited: begun.elapsed(), _permit: permit }),
+        match tokio::time::timeout(deadline, self.0.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(Permit { waited: begun.elapsed(), _permit: permit }),
             // The semaphore is never closed; were it, nobody would get in either.
             Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue".to_owned())),
         }
     }
 }
 
-/// What has to end by itself when its time is over gets this long for that.
-const MOMENT: Duration = Duration::from_millis(100);
+/// Beyond its deadline an evaluation gets this long to notice that it is over and to say where it was.
+const GRACE: Duration = Duration::from_millis(100);
 
-/// How long a request may take, counted from when it came, and whether somebody still waits for its answer.
+/// How long a request may take, counted from when it came, and whether its client still waits for the answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Patience {
+pub(crate) struct Deadline {
     cancel: Cancel,
     until: Until,
 }
 
-impl Patience {
+impl Deadline {
     /// From now on for `timeout`.
     pub(crate) fn new(timeout: Duration) -> Self {
         let cancel = Cancel::default();
@@ -75,36 +78,36 @@ impl Patience {
         self.until.left()
     }
 
-    /// For those who work on the request.
+    /// What a job asks, now and then, whether it should go on.
     pub(crate) fn interrupt(&self) -> Arc<dyn Interrupt> {
         Arc::new(self.until.clone())
     }
 
-    /// Tells those who work on the request when this is dropped.
-    pub(crate) fn stop_with_client(&self) -> CancelOnDrop {
+    /// A guard that stops the job when it is dropped, as the future of a request is when its client hangs up.
+    pub(crate) fn cancel_on_drop(&self) -> CancelOnDrop {
         CancelOnDrop(self.cancel.clone())
     }
 
     /// Waits for a place in `gate`, does `job` on a thread that may wait, and answers when the time is over at the latest.
-    /// The job is told when nobody waits for it any more.
+    /// The job is interrupted when its client has hung up.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         gate: &Gate,
         job: impl FnOnce(&Arc<dyn Interrupt>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let pass = gate.enter(self.left()).await?;
-        self.finish(pass, job).await
+        let permit = gate.enter(self.left()).await?;
+        self.run_admitted(permit, job).await
     }
 
-    /// Likewise with a place already taken.
-    pub(crate) async fn finish<T: Send + 'static>(
+    /// Does `job` on a thread that may wait, with a place already taken, and answers when the time is over at the latest.
+    pub(crate) async fn run_admitted<T: Send + 'static>(
         &self,
-        pass: Pass,
+        permit: Permit,
         job: impl FnOnce(&Arc<dyn Interrupt>) -> Result<T, ApiError> + Send + 'static,
     ) -> Result<T, ApiError> {
-        let _stop_with_client = self.stop_with_client();
+        let _stop_with_client = self.cancel_on_drop();
         let interrupt = self.interrupt();
-        let done = blocking(pass, move || job(&interrupt));
+        let done = run_blocking(permit, move || job(&interrupt));
         match tokio::time::timeout(self.left(), done).await {
             Ok(answer) => answer,
             Err(_) => Err(ApiError::from(Interrupted::TimedOut)),
@@ -121,32 +124,32 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Waits for an answer, but no longer than `left` and a moment in which it may come of itself.
-pub(crate) async fn in_time<T>(
+/// Waits for an answer, but no longer than `left` and [`GRACE`].
+pub(crate) async fn within_deadline<T>(
     left: Duration,
     answer: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
     let late = || ApiError::Timeout("query timed out in expression evaluation".to_owned());
-    tokio::time::timeout(left.saturating_add(MOMENT), answer).await.unwrap_or_else(|_| Err(late()))
+    tokio::time::timeout(left.saturating_add(GRACE), answer).await.unwrap_or_else(|_| Err(late()))
 }
 
-/// Runs `job` on a thread that may wait. A panic in it is an error like others.
-pub(crate) async fn blocking<T: Send + 'static>(
-    pass: Pass,
+/// Runs `job` on a thread that may wait. A panic in it becomes an error of this request.
+pub(crate) async fn run_blocking<T: Send + 'static>(
+    permit: Permit,
     job: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
 ) -> Result<T, ApiError> {
     let span = tracing::Span::current();
     let (answer, answered) = oneshot::channel();
-    let running = hand_over(move || {
+    let running = spawn_blocking(move || {
         let _request = span.enter();
         // The place is taken until the work is really over, not just until nobody waits for it.
-        let pass = pass;
+        let permit = permit;
         let begun = Instant::now();
         let done = job();
-        drop(pass);
-        // Nobody may be left to hear it. Those who are don't wait for what comes then.
+        drop(permit);
+        // The client may have hung up. One that hasn't doesn't wait for what follows.
         let _ = answer.send(done);
-        if begun.elapsed() >= LONG {
+        if begun.elapsed() >= LONG_JOB {
             allocator::give_back();
         }
     })?;
@@ -157,17 +160,18 @@ pub(crate) async fn blocking<T: Send + 'static>(
     }
 }
 
-/// Gives `job` to a thread that may wait. Where the system has none to give, as at a limit on processes, that is an error for
-/// this one request.
-pub(crate) fn hand_over<T: Send + 'static>(
+/// Runs `job` on a thread that may wait, without a permit. Where the system has no thread to give, as at a limit on processes,
+/// that is an error of this one request.
+pub(crate) fn spawn_blocking<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> Result<JoinHandle<T>, ApiError> {
-    given(|| tokio::task::spawn_blocking(job))
+    caught(|| tokio::task::spawn_blocking(job))
 }
 
-/// The runtime panics where it gets no thread. What it was given stays with it and is done when it has one again.
-fn given<T>(give: impl FnOnce() -> T) -> Result<T, ApiError> {
-    catch_unwind(AssertUnwindSafe(give)).map_err(|_| {
+/// Turns a panic of the runtime, which is how it says that it got no thread, into an error. The job stays in its queue and is
+/// done when it has a thread again.
+fn caught<T>(spawn: impl FnOnce() -> T) -> Result<T, ApiError> {
+    catch_unwind(AssertUnwindSafe(spawn)).map_err(|_| {
         log_each_minute!(
             error,
             "the system has no more threads to give (see the limits on processes); a request was refused"
@@ -177,8 +181,9 @@ fn given<T>(give: impl FnOnce() -> T) -> Result<T, ApiError> {
     })
 }
 
-/// Runs `job` on this thread, which others wait for: it must take next to no time. A panic in it is an error like others.
-pub(crate) fn at_once<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
+/// Runs `job` on the runtime's own thread, for which other requests wait: the job must take well under a millisecond. A panic in
+/// it becomes an error of this request.
+pub(crate) fn run_inline<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
     // What a job shares with others is made for threads that panic: on another thread it would be unwound just the same.
     match catch_unwind(AssertUnwindSafe(job)) {
         Ok(result) => result,
@@ -197,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_runtime_that_gets_no_thread_is_a_503() {
-        let refused = given(|| std::panic::resume_unwind(Box::new("OS can't spawn worker thread"))).err();
+        let refused = caught(|| std::panic::resume_unwind(Box::new("OS can't spawn worker thread"))).err();
         let answer = refused.map(ApiError::into_response).map(|answer| answer.status());
         assert_eq!(answer, Some(StatusCode::SERVICE_UNAVAILABLE));
     }

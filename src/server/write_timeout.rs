@@ -1,7 +1,7 @@
-//! A connection that gives up on a client who takes no more bytes, or takes them one by one.
+//! A stream whose writes fail when the client reads nothing, or next to nothing, for too long.
 //!
-//! hyper has deadlines for what clients send, none for what they read. An answer that is never read would hold its
-//! memory, its storage snapshot and its place among the remote reads for ever.
+//! hyper has deadlines for what clients send and none for what they read. An answer that is never read would hold its memory,
+//! its view of the store and its permit for ever.
 
 use std::{
     io,
@@ -16,33 +16,33 @@ use tokio::{
     time::{Instant, Sleep},
 };
 
-/// Wraps a stream. Once a write has to wait, the client has `patience` to take all that was written, or so much that it
-/// may begin anew; else the write fails.
-pub(crate) struct Stall<S> {
+/// Wraps a stream. Once a write has to wait, the client has `timeout` to read all that was written, or [`LEAST_TAKEN_BYTES`] of it,
+/// which begins a new timeout; else the write fails.
+pub(crate) struct WriteTimeout<S> {
     stream: S,
-    patience: Duration,
+    timeout: Duration,
     /// Runs while `stalled`.
     deadline: Pin<Box<Sleep>>,
     stalled: bool,
-    /// Bytes taken since then.
+    /// Bytes written since the deadline was set.
     taken: usize,
 }
 
-impl<S> Stall<S> {
+impl<S> WriteTimeout<S> {
     /// Must be called inside a runtime: it owns a timer.
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, deadline: Box::pin(tokio::time::sleep(patience)), stalled: false, taken: 0 }
+    pub(crate) fn new(stream: S, timeout: Duration) -> Self {
+        Self { stream, timeout, deadline: Box::pin(tokio::time::sleep(timeout)), stalled: false, taken: 0 }
     }
 
-    /// Passes on what a write said; when it said "wait", not for ever.
-    fn watch<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+    /// Passes on a write's result; one that is pending becomes an error at the deadline.
+    fn limit<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             return written;
         }
         if !self.stalled {
             self.stalled = true;
             self.taken = 0;
-            self.deadline.as_mut().reset(Instant::now() + self.patience);
+            self.deadline.as_mut().reset(Instant::now() + self.timeout);
         }
         match self.deadline.as_mut().poll(cx) {
             Poll::Ready(()) => {
@@ -52,7 +52,7 @@ impl<S> Stall<S> {
         }
     }
 
-    /// Counts what a write got through.
+    /// Counts bytes written; enough of them end the wait.
     fn count(&mut self, written: &Poll<io::Result<usize>>) {
         if let Poll::Ready(Ok(bytes)) = written {
             self.taken = self.taken.saturating_add(*bytes);
@@ -61,17 +61,17 @@ impl<S> Stall<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.count(&written);
-        self.watch(cx, written)
+        self.limit(cx, written)
     }
 
     fn poll_write_vectored(
@@ -81,7 +81,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
         self.count(&written);
-        self.watch(cx, written)
+        self.limit(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -92,12 +92,12 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         // Asked for when everything is written.
         self.stalled &= flushed.is_pending();
-        self.watch(cx, flushed)
+        self.limit(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.watch(cx, closed)
+        self.limit(cx, closed)
     }
 }
 
@@ -107,9 +107,9 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test]
-    async fn a_write_that_nobody_reads_fails_after_its_patience() {
+    async fn a_write_that_nobody_reads_fails_after_its_timeout() {
         let (near, mut far) = tokio::io::duplex(4);
-        let mut near = Stall::new(near, Duration::from_millis(50));
+        let mut near = WriteTimeout::new(near, Duration::from_millis(50));
         near.write_all(b"1234").await.unwrap();
         let error = near.write_all(b"5").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -120,26 +120,26 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_takes_byte_by_byte_is_given_up_and_a_slow_one_is_not() {
-        let patience = Duration::from_secs(2);
+        let timeout = Duration::from_secs(2);
         let (near, mut far) = tokio::io::duplex(4);
-        let mut near = Stall::new(near, patience);
+        let mut near = WriteTimeout::new(near, timeout);
         let reading = tokio::spawn(async move {
             while far.read_u8().await.is_ok() {
-                tokio::time::sleep(patience / 20).await;
+                tokio::time::sleep(timeout / 20).await;
             }
         });
         let begun = Instant::now();
         let error = near.write_all(&[0; 1_000]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(begun.elapsed() >= patience && begun.elapsed() < 10 * patience, "{:?}", begun.elapsed());
+        assert!(begun.elapsed() >= timeout && begun.elapsed() < 10 * timeout, "{:?}", begun.elapsed());
         reading.abort();
 
         let (near, mut far) = tokio::io::duplex(LEAST_TAKEN_BYTES);
-        let mut near = Stall::new(near, patience);
+        let mut near = WriteTimeout::new(near, timeout);
         let reading = tokio::spawn(async move {
             let mut piece = vec![0; LEAST_TAKEN_BYTES / 2];
             for _ in 0..30 {
-                tokio::time::sleep(patience / 20).await;
+                tokio::time::sleep(timeout / 20).await;
                 far.read_exact(&mut piece).await.unwrap();
             }
         });
