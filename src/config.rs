@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use crate::{
     model::Labels,
     promql::{Enabled, EngineOptions, Features, SAMPLE_BYTES, format_duration, parse_duration},
-    server::{BrowserOptions, Deadlines, ExternalUrl, OriginPattern, Outside, ServerOptions, prefix},
+    server::{BrowserOptions, Deadlines, ExternalAddress, ExternalUrl, OriginPattern, ServerOptions, prefix},
     storage::StorageOptions,
 };
 
@@ -280,7 +280,7 @@ impl Config {
             },
             server: ServerOptions {
                 instance: flags.listen.to_string(),
-                outside: flags.outside(),
+                external: flags.external(),
                 memory: memory.0,
                 requests: budget.requests,
                 max_queries: usize::from(max_queries),
@@ -334,8 +334,8 @@ impl Flags {
         features
     }
 
-    fn outside(&self) -> Outside {
-        Outside { url: self.external_url.clone(), prefix: self.route_prefix.clone() }
+    fn external(&self) -> ExternalAddress {
+        ExternalAddress { url: self.external_url.clone(), prefix: self.route_prefix.clone() }
     }
 
     /// All external labels; of a name given twice the last.
@@ -400,7 +400,7 @@ impl Flags {
             ("web.external-url", self.external_url.as_ref().map_or_else(String::new, ToString::to_string)),
             (
                 "web.route-prefix",
-                Some(self.outside().prefix()).filter(|prefix| !prefix.is_empty()).unwrap_or("/").to_owned(),
+                Some(self.external().prefix()).filter(|prefix| !prefix.is_empty()).unwrap_or("/").to_owned(),
             ),
         ]
         .map(|(name, value)| (name.to_owned(), value))

@@ -209,8 +209,8 @@ fn listen(kind: SignalKind) -> Result<Signal, Failure> {
 /// The one thing the server has to say to the person who started it.
 fn say_where(config: &Config) {
     let (version, directory) = (env!("CARGO_PKG_VERSION"), config.data_dir.display());
-    let (outside, instance) = (&config.server.outside, &config.server.instance);
-    let (url, here) = (outside.shown(instance), format!("http://{instance}{}", outside.prefix()));
+    let (external, instance) = (&config.server.external, &config.server.instance);
+    let (url, here) = (external.shown(instance), format!("http://{instance}{}", external.prefix()));
     let text = format!(
         "vctsdb {version} keeps its data in {directory}\n\n\
          \x20 Prometheus (prometheus.yml):\n\

@@ -134,11 +134,11 @@ impl Budget {
 fn requests(bytes: u64) -> RequestMemory {
     let share = |shares: u64, most: u64| (bytes / 24 * shares).min(most);
     RequestMemory {
-        questions: share(1, MOST_TOGETHER),
-        question: share(2, MOST_TOGETHER),
+        queries: share(1, MOST_TOGETHER),
+        largest_query: share(2, MOST_TOGETHER),
         writes: share(3, MOST_TOGETHER),
         imports: share(3, MOST_TOGETHER),
-        write: share(15, LARGEST_WRITE),
+        largest_write: share(15, LARGEST_WRITE),
     }
 }
 
@@ -236,8 +236,8 @@ mod tests {
         for memory in [96 << 20, 128 << 20, 1 << 30, 4 << 30] {
             let Budget { storage, queries, answers, requests, queries_at_once } = Budget::new(Bytes(memory));
             assert!(u64::from(queries_at_once) == (memory >> 25).min(20));
-            let RequestMemory { questions, question, writes, imports, write } = requests;
-            let requests = questions + question + writes + imports + write;
+            let RequestMemory { queries: forms, largest_query, writes, imports, largest_write } = requests;
+            let requests = forms + largest_query + writes + imports + largest_write;
             assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + requests <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
             let memtables = options.memtable_bytes * (options.sealed_limit + 1);

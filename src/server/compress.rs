@@ -10,8 +10,8 @@ use hyper::{
 
 use super::{
     Response,
-    body::{Body, fill_chunk},
     limits::MIN_COMPRESS_BYTES,
+    response_body::{ResponseBody, fill_chunk},
 };
 
 /// zstd's level: its default trades well, and lower ones gain little on JSON.
@@ -99,13 +99,13 @@ impl Encoder {
 pub(crate) fn encode(mut response: Response, encoding: Encoding) -> Response {
     let encoded_already = response.headers().contains_key(CONTENT_ENCODING);
     let encoding = if encoded_already { Encoding::Identity } else { encoding };
-    let (plain, source) = match std::mem::replace(response.body_mut(), Body::empty()) {
-        Body::Source(mut source) => {
+    let (plain, source) = match std::mem::replace(response.body_mut(), ResponseBody::empty()) {
+        ResponseBody::Streamed(mut source) => {
             let mut plain = Vec::new();
             let more = fill_chunk(&mut *source, &mut plain);
             (plain, more.then_some(source))
         }
-        Body::Whole(bytes) if encoding != Encoding::Identity && bytes.len() >= MIN_COMPRESS_BYTES => {
+        ResponseBody::Whole(bytes) if encoding != Encoding::Identity && bytes.len() >= MIN_COMPRESS_BYTES => {
             (Vec::from(bytes), None)
         }
         other => {
@@ -121,7 +121,7 @@ pub(crate) fn encode(mut response: Response, encoding: Encoding) -> Response {
     });
     let Ok((encoder, first)) = begun else {
         // A compressor only fails for want of memory; a channel without sender aborts the connection.
-        *response.body_mut() = Body::Channel(Some(tokio::sync::mpsc::channel(1).1));
+        *response.body_mut() = ResponseBody::Channel(Some(tokio::sync::mpsc::channel(1).1));
         return response;
     };
     let name = match encoding {
@@ -134,7 +134,7 @@ pub(crate) fn encode(mut response: Response, encoding: Encoding) -> Response {
     }
     *response.body_mut() = match source {
         None => first.into(),
-        Some(source) => Body::Encoded(Some((source, encoder)), first.into()),
+        Some(source) => ResponseBody::Encoded(Some((source, encoder)), first.into()),
     };
     response
 }

@@ -1,6 +1,6 @@
 //! The JSON envelope of every answer under `/api/v1`: `{"status":"success","data":…,"warnings":[…],"infos":[…]}`.
 
-use super::{Response, body::Source, json, limits::MAX_ANNOTATIONS, respond};
+use super::{Response, json, limits::MAX_ANNOTATIONS, respond, response_body::BodySource};
 use crate::model::{Annotations, Severity};
 
 /// What is said when a `limit` parameter cut the answer.
@@ -88,7 +88,7 @@ impl ResponseAnnotations {
 }
 
 /// A successful answer whose `data` is written by `data`.
-pub(crate) fn success(data: impl Source + 'static, annotations: &ResponseAnnotations) -> Response {
+pub(crate) fn success(data: impl BodySource + 'static, annotations: &ResponseAnnotations) -> Response {
     respond::stream(Success { begun: false, data, tail: annotations.tail() })
 }
 
@@ -110,7 +110,7 @@ struct Success<S> {
     tail: Vec<u8>,
 }
 
-impl<S: Source> Source for Success<S> {
+impl<S: BodySource> BodySource for Success<S> {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         if !self.begun {
             self.begun = true;
@@ -138,7 +138,7 @@ impl<I: Iterator, W: FnMut(&mut Vec<u8>, I::Item)> Array<I, W> {
     }
 }
 
-impl<I: Iterator + Send, W: FnMut(&mut Vec<u8>, I::Item) + Send> Source for Array<I, W> {
+impl<I: Iterator + Send, W: FnMut(&mut Vec<u8>, I::Item) + Send> BodySource for Array<I, W> {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(item) = self.items.next() else {
             out.extend_from_slice(if self.begun { b"]" } else { b"[]" });

@@ -4,7 +4,7 @@
 
 use hyper::{StatusCode, header::RETRY_AFTER};
 
-use super::{Response, body::Body, json, refusals::Why, respond};
+use super::{Response, json, rejection_log::ErrorReason, respond, response_body::ResponseBody};
 use crate::{
     promql::QueryError,
     seams::{admin::AdminError, interrupt::Interrupted, select::SelectError},
@@ -45,7 +45,7 @@ pub(crate) enum ApiError {
     Busy,
     /// A body that came too slowly while others needed its place.
     #[error("the request's body came too slowly while others waited for its place, try again later")]
-    Dismissed,
+    Evicted,
     /// A body whose sender paused too long, or trickled, where coming again is the thing to do.
     #[error("the request's body came too slowly, try again")]
     Slow,
@@ -54,7 +54,7 @@ pub(crate) enum ApiError {
         "the request takes at least {bytes} bytes of memory, and --memory leaves {most} for one: send it in smaller parts, \
          or give the server more memory"
     )]
-    NoRoomEver {
+    OverBudget {
         /// What it takes.
         bytes: u64,
         /// What there is.
@@ -90,7 +90,7 @@ impl ApiError {
     /// Whether the same request may be answered later.
     fn passes(&self) -> bool {
         match self {
-            Self::NotReady { .. } | Self::Busy | Self::Dismissed | Self::Slow => true,
+            Self::NotReady { .. } | Self::Busy | Self::Evicted | Self::Slow => true,
             Self::After(error, _) => error.passes(),
             _ => false,
         }
@@ -115,10 +115,8 @@ impl ApiError {
             Self::Unavailable(_) => (Some("unavailable"), StatusCode::INTERNAL_SERVER_ERROR),
             Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
-            Self::NotReady { .. } | Self::Busy | Self::Dismissed | Self::Slow => {
-                (None, StatusCode::SERVICE_UNAVAILABLE)
-            }
-            Self::NoRoomEver { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
+            Self::NotReady { .. } | Self::Busy | Self::Evicted | Self::Slow => (None, StatusCode::SERVICE_UNAVAILABLE),
+            Self::OverBudget { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),
             Self::After(error, _) => error.kind(),
         }
@@ -135,8 +133,8 @@ impl ApiError {
                 body.extend_from_slice(b",\"error\":");
                 json::string(&mut body, &text);
                 body.push(b'}');
-                let mut response = respond::json(Body::from(body));
-                response.extensions_mut().insert(Why::new(&text));
+                let mut response = respond::json(ResponseBody::from(body));
+                response.extensions_mut().insert(ErrorReason::new(&text));
                 response
             }
             None => respond::text(status, text),

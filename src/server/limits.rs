@@ -1,19 +1,19 @@
-//! What one client may take, so that no client can take everything.
+//! Limits on what one client may take of connections, memory and time.
 
 use std::time::Duration;
 
-/// How long the server waits for a client, so that none can hold a place for ever.
+/// How long the server waits for a client, so that none can hold a connection for ever.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadlines {
-    /// A connection may stay without a complete request head for this long, be it idle or slow. Longer than rules pause, and than
-    /// clients keep connections they don't use: where places are short those who are idle leave before.
+    /// A connection may stay without a complete request head for this long, be it idle or slow. It is longer than the interval of
+    /// rules, and than clients keep connections they don't use; where connection slots are short, idle ones are closed before.
     pub head: Duration,
     /// A request's body may pause for this long between two pieces.
     pub body_pause: Duration,
     /// A request's body must be complete after this time, however busily it trickles.
     pub body: Duration,
-    /// A client that lets an answer wait must take [`LEAST_TAKEN_BYTES`] of it, or the rest, in this time.
-    pub write_stall: Duration,
+    /// A client that lets an answer wait must read [`LEAST_TAKEN_BYTES`] of it, or the rest, in this time.
+    pub write: Duration,
     /// After a signal to stop, requests in flight get this long.
     pub shutdown: Duration,
 }
@@ -24,13 +24,13 @@ impl Default for Deadlines {
             head: Duration::from_secs(300),
             body_pause: Duration::from_secs(30),
             body: Duration::from_secs(120),
-            write_stall: Duration::from_secs(60),
+            write: Duration::from_secs(60),
             shutdown: Duration::from_secs(10),
         }
     }
 }
 
-/// What a slow client has to take of an answer in each [`Deadlines::write_stall`].
+/// Bytes that a slow client has to read of an answer in each [`Deadlines::write`].
 pub(crate) const LEAST_TAKEN_BYTES: usize = 64 << 10;
 
 /// Connections served at once; further ones wait to be accepted. Fewer where the process may open few files (`files`).
@@ -40,7 +40,7 @@ pub(crate) const MAX_CONNECTIONS: usize = 1024;
 /// it tries again.
 pub(crate) const BACKLOG: u32 = 4096;
 
-/// When fewer places are left the longest idle connection is asked to leave, so that who comes next need not wait for it.
+/// When fewer connection slots are left, the connection that has been idle longest is closed, so that the next client need not wait.
 pub(crate) const SPARE_CONNECTIONS: usize = 16;
 
 /// A request's line and headers may take this many bytes; up to twice as many pass when they come in one piece, because
@@ -59,18 +59,18 @@ pub(crate) const MAX_REMOTE_BYTES: usize = 32 << 20;
 /// A body refused for its size is still read, and thrown away, for this long.
 pub(crate) const DISCARD_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// A body waits this long for room, then its sender is told to come back.
-pub(crate) const ROOM_TIMEOUT: Duration = Duration::from_secs(10);
+/// A body waits this long for memory, then its sender is told to try again.
+pub(crate) const MEMORY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Whose body has let us wait for this long without bringing [`LEAST_SENT_BYTES`] lags, and leaves first when places or
-/// memory are short.
+/// A body for whose next [`LEAST_SENT_BYTES`] the server has waited this long lags, and is evicted when connection slots or memory
+/// are short.
 pub(crate) const LAG: Duration = Duration::from_secs(1);
 
-/// Less than this is no progress of a body that isn't complete.
+/// Fewer bytes than this are no progress of a body that isn't complete.
 pub(crate) const LEAST_SENT_BYTES: usize = 4 << 10;
 
-/// While somebody waits for a place or for memory, it is looked this often who may have to leave.
-pub(crate) const DISMISSAL_TICK: Duration = Duration::from_millis(50);
+/// While a request waits for a connection slot or for memory, lagging bodies are looked for this often.
+pub(crate) const EVICTION_TICK: Duration = Duration::from_millis(50);
 
 /// Remote reads answered at once.
 pub(crate) const MAX_REMOTE_READS: usize = 10;
@@ -90,5 +90,5 @@ pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 /// An answer below this many bytes is not worth compressing.
 pub(crate) const MIN_COMPRESS_BYTES: usize = 1 << 10;
 
-/// Warnings, and likewise infos, listed in an answer; the rest is counted.
+/// An answer lists this many warnings and this many infos; the rest is counted.
 pub(crate) const MAX_ANNOTATIONS: usize = 10;

@@ -18,26 +18,25 @@ use tokio::{
 
 use super::{
     ServerState,
-    arrivals::Arrivals,
-    files,
     idle_connections::{ConnectionHandle, IdleConnections},
-    limits::{BACKLOG, DISMISSAL_TICK, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
-    metrics,
+    incoming_bodies::IncomingBodies,
+    limits::{BACKLOG, EVICTION_TICK, MAX_HEAD_BYTES, MAX_HEADERS, SPARE_CONNECTIONS},
+    malformed_requests::ExplainMalformed,
+    metrics, open_files,
     request_context::PeerAddress,
     router,
-    targets::Targets,
-    unreadable::Told,
+    target_escaping::TargetEscaping,
     write_timeout::WriteTimeout,
 };
 use crate::telemetry::log_each_minute;
 
-/// After a failure to accept (no file descriptors left, say) some connection has to end first.
+/// The pause after a failure to accept, for lack of file descriptors say: some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens at the first of the addresses that `host` stands for and that can be had; without a name at all of this machine.
+/// Listens at the first address of `host` that can be bound; at all addresses of this machine where `host` is empty.
 ///
 /// # Errors
-/// When none can.
+/// When none can be bound.
 pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
     let mut addresses: Vec<SocketAddr> = if host.is_empty() {
         // The first takes connections of version 4 too, where there is version 6.
@@ -71,7 +70,7 @@ fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
 ///
 /// When it returns no request is being answered any more, so the store may be closed.
 pub async fn run(listener: TcpListener, state: Arc<ServerState>, shutdown: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(files::connections()));
+    let slots = Arc::new(Semaphore::new(open_files::connections()));
     let idle = Arc::new(IdleConnections::default());
     // Each connection holds a receiver while it lives: a message tells it to finish, `closed` tells us that all have.
     let (stop, stopping) = watch::channel(());
@@ -79,13 +78,13 @@ pub async fn run(listener: TcpListener, state: Arc<ServerState>, shutdown: impl 
     loop {
         let accepted = tokio::select! {
             () = &mut shutdown => break,
-            accepted = accept(&listener, &places, &idle, &state.arrivals) => accepted,
+            accepted = accept(&listener, &slots, &idle, &state.incoming_bodies) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((stream, slot)) => {
                 let connection = serve(stream, state.clone(), idle.register(), stopping.clone());
                 tokio::spawn(async move {
-                    let _place = place;
+                    let _slot = slot;
                     connection.await;
                 });
             }
@@ -105,31 +104,31 @@ pub async fn run(listener: TcpListener, state: Arc<ServerState>, shutdown: impl 
     }
 }
 
-type Place = tokio::sync::OwnedSemaphorePermit;
+type ConnectionSlot = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    slots: &Arc<Semaphore>,
     idle: &IdleConnections,
-    arrivals: &Arrivals,
-) -> io::Result<(TcpStream, Place)> {
+    incoming: &IncomingBodies,
+) -> io::Result<(TcpStream, ConnectionSlot)> {
     let (stream, _) = listener.accept().await?;
-    let place = loop {
-        if places.available_permits() < SPARE_CONNECTIONS && !arrivals.dismiss(None) {
-            // Where nobody lags or is idle the next request to be answered makes room.
+    let slot = loop {
+        if slots.available_permits() < SPARE_CONNECTIONS && !incoming.evict_slowest(None) {
+            // Where no body lags and no connection is idle, the next connection that ends makes room.
             idle.evict();
         }
-        if let Ok(place) = timeout(DISMISSAL_TICK, Arc::clone(places).acquire_owned()).await {
-            break place.map_err(io::Error::other)?;
+        if let Ok(slot) = timeout(EVICTION_TICK, Arc::clone(slots).acquire_owned()).await {
+            break slot.map_err(io::Error::other)?;
         }
     };
     // Answers are written in large pieces; waiting to fill packets would only delay their ends.
     stream.set_nodelay(true)?;
-    Ok((stream, place))
+    Ok((stream, slot))
 }
 
-/// Waits for the first byte. hyper takes 16 KiB of buffers for a connection, and what is needed to answer several more:
-/// those who never say a word need none of it.
+/// Waits for the first byte before handing the connection to hyper, which takes 16 KiB of buffers for it, and several more to
+/// answer: a client that never sends anything costs none of them.
 async fn serve(
     stream: TcpStream,
     state: Arc<ServerState>,
@@ -148,7 +147,7 @@ async fn serve(
     }
 }
 
-/// Answers requests until one side has had enough.
+/// Answers requests until the client or the server closes the connection.
 async fn converse(
     stream: TcpStream,
     state: Arc<ServerState>,
@@ -168,7 +167,7 @@ async fn converse(
             answer
         }
     });
-    let io = TokioIo::new(Told::on(Targets::of(WriteTimeout::new(stream, deadlines.write_stall))));
+    let io = TokioIo::new(ExplainMalformed::new(TargetEscaping::new(WriteTimeout::new(stream, deadlines.write))));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
@@ -192,7 +191,7 @@ async fn converse(
         }
     };
     if let Err(error) = ended {
-        // Clients that hang up, time out or don't speak HTTP are everyday business.
+        // Clients that hang up, time out or don't speak HTTP are nothing unusual.
         tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -13,33 +13,33 @@ use crate::{
 };
 
 /// A gauge that counts what is going on.
-pub(crate) struct Going(LazyLock<IntGauge>);
+pub(crate) struct InFlightGauge(LazyLock<IntGauge>);
 
 /// One thing going on, until dropped.
-pub(crate) struct GoingGuard(&'static Going);
+pub(crate) struct InFlightGuard(&'static InFlightGauge);
 
-impl Going {
+impl InFlightGauge {
     /// Counts one more until the answer is dropped.
-    pub(crate) fn guard(&'static self) -> GoingGuard {
+    pub(crate) fn guard(&'static self) -> InFlightGuard {
         self.0.inc();
-        GoingGuard(self)
+        InFlightGuard(self)
     }
 }
 
-impl Drop for GoingGuard {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         self.0.0.dec();
     }
 }
 
-pub(crate) static CONNECTIONS: Going =
-    Going(LazyLock::new(|| gauge("vctsdb_http_connections", "Open HTTP connections.")));
-pub(crate) static IN_FLIGHT: Going =
-    Going(LazyLock::new(|| gauge("vctsdb_http_requests_in_flight", "HTTP requests being answered.")));
-pub(crate) static WAITING: Going =
-    Going(LazyLock::new(|| gauge("vctsdb_queries_waiting", "Queries and lookups waiting for their turn.")));
-pub(crate) static QUERYING: Going =
-    Going(LazyLock::new(|| gauge("vctsdb_queries_in_flight", "Queries being evaluated.")));
+pub(crate) static CONNECTIONS: InFlightGauge =
+    InFlightGauge(LazyLock::new(|| gauge("vctsdb_http_connections", "Open HTTP connections.")));
+pub(crate) static IN_FLIGHT: InFlightGauge =
+    InFlightGauge(LazyLock::new(|| gauge("vctsdb_http_requests_in_flight", "HTTP requests being answered.")));
+pub(crate) static WAITING: InFlightGauge =
+    InFlightGauge(LazyLock::new(|| gauge("vctsdb_queries_waiting", "Queries and lookups waiting for their turn.")));
+pub(crate) static QUERYING: InFlightGauge =
+    InFlightGauge(LazyLock::new(|| gauge("vctsdb_queries_in_flight", "Queries being evaluated.")));
 
 static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_http_requests_total", "HTTP requests answered, by route and status.", &["route", "code"])
@@ -52,7 +52,7 @@ static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let help = "Time until an HTTP answer began, by route.";
     histograms("vctsdb_http_request_duration_seconds", help, SECONDS, &["route"])
 });
-/// Set by `clock_watch`.
+/// Set by `clock_skew`.
 pub(crate) static CLOCK_DOUBTED: LazyLock<IntGauge> = LazyLock::new(|| {
     let help = "Whether (1) samples ahead of the clock are answered 503, since no sender agrees with the clock.";
     gauge("vctsdb_clock_doubted", help)

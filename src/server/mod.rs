@@ -1,61 +1,62 @@
 //! The HTTP service: where the engines, the formats and the store are joined.
 //!
 //! A connection is accepted in [`mod@listen`], which owns limits, deadlines and shutdown. Each request goes through
-//! [`router`] (path, method, what [`browser`] says of pages, measuring, a net for panics) to one of [`routes`], which parses
+//! [`router`] (path, method, the rules of [`browser`] for web pages, metrics, catching panics) to one of [`routes`], which parses
 //! parameters, does the work on a thread that may block, and answers in the one envelope of [`envelope`]. Errors of all
 //! domains become status codes in [`error`] and nowhere else.
 //!
-//! Nothing is ever held whole that could be large: results are serialised and compressed piece by piece as fast as the
-//! client reads ([`body`], [`compress`]), and a client that hangs up stops the work done for it ([`admission`]).
+//! Nothing is ever held whole that could be large: request bodies reserve memory as they come ([`request_body`],
+//! [`memory_budget`]), results are serialised and compressed chunk by chunk as fast as the client reads ([`response_body`],
+//! [`compress`]), and a client that hangs up stops the work done for it ([`admission`]).
 //!
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
-//! still ([`ServerState::ready`]): while it is opening, health checks already answer and everything else says 503.
+//! ([`ServerState::ready`]): while it is opening, health checks already answer and everything else says 503.
 
 mod admission;
-mod arrivals;
-mod body;
+mod ast_json;
 mod browser;
-mod clock_watch;
+mod clock_skew;
 mod compress;
 mod envelope;
 mod error;
-mod files;
+mod external_url;
 mod formats;
 mod idle_connections;
+mod incoming_bodies;
 mod json;
 mod limits;
 mod listen;
+mod malformed_requests;
+mod memory_budget;
 mod metrics;
-mod outside;
+mod open_files;
 mod params;
 mod queries;
-mod receive;
-mod refusals;
+mod rejection_log;
+mod request_body;
 mod request_context;
 mod respond;
-mod room;
+mod response_body;
+mod result_json;
 mod router;
 mod routes;
-mod scrape;
+mod self_scrape;
 mod state;
-mod targets;
+mod target_escaping;
 #[cfg(test)]
 mod tests;
-mod tree;
-mod unreadable;
-mod value;
 mod warning_collector;
 mod write_timeout;
 
 pub use browser::{BrowserOptions, OriginPattern};
-pub use files::raise_open_files;
+pub use external_url::{ExternalAddress, ExternalUrl, prefix};
 pub use limits::Deadlines;
 pub use listen::{listen, run};
-pub use outside::{ExternalUrl, Outside, prefix};
-pub use scrape::SelfScrape;
+pub use open_files::raise_open_files;
+pub use self_scrape::SelfScrape;
 pub use state::{RequestMemory, ServerOptions, ServerState, Stores};
 
-use receive::{discard, read_body};
+use request_body::{discard, read_body};
 
 /// What a route answers.
-pub(crate) type Response = hyper::Response<body::Body>;
+pub(crate) type Response = hyper::Response<response_body::ResponseBody>;

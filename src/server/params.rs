@@ -5,7 +5,10 @@
 
 use hyper::{Method, Request, Uri, body::Incoming, header::CONTENT_TYPE};
 
-use super::{ServerState, error::ApiError, limits::MAX_FORM_BYTES, read_body, receive::Received, room::Share};
+use super::{
+    ServerState, error::ApiError, limits::MAX_FORM_BYTES, memory_budget::Reservation, read_body,
+    request_body::RequestBody,
+};
 
 mod multipart;
 mod time;
@@ -16,11 +19,11 @@ pub(crate) use time::{parse_duration, parse_time};
 #[derive(Debug, Default)]
 pub(crate) struct Params {
     pairs: Vec<(String, String)>,
-    /// Their share of the room for questions.
-    _share: Option<Share>,
+    /// The memory that they take.
+    _reservation: Option<Reservation>,
 }
 
-/// All parameters that some route reads. What is wrong with another one is nobody's concern.
+/// All parameters that some route reads. An encoding error in another one is ignored.
 const KNOWN: &[&str] = &[
     "allow_old",
     "analyze",
@@ -44,10 +47,10 @@ const KNOWN: &[&str] = &[
     "unit",
 ];
 
-/// What a parameter takes beside its bytes.
+/// Bytes of memory that a parameter takes beside its text.
 const PARAMETER_BYTES: usize = 96;
-/// Parameters in a URL count from this many bytes on; everybody may have so much.
-const FREE_BYTES: usize = 8 << 10;
+/// Parameters in a URL that take less memory than this are not counted against the budget.
+const UNCOUNTED_BYTES: usize = 8 << 10;
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
@@ -57,14 +60,16 @@ impl Params {
         let media = kind.split(';').next().unwrap_or_default().trim();
         let in_parts = media.eq_ignore_ascii_case("multipart/form-data");
         let is_form = in_parts || media.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let (bytes, mut share) = if is_form && request.method() == Method::POST {
-            let Received { bytes, share } = read_body(request, MAX_FORM_BYTES, &state.questions, state).await?;
-            (bytes, share)
+        let (bytes, mut reservation) = if is_form && request.method() == Method::POST {
+            let RequestBody { bytes, reservation } =
+                read_body(request, MAX_FORM_BYTES, &state.query_budget, state).await?;
+            (bytes, reservation)
         } else {
-            (Vec::new(), state.questions.enter())
+            (Vec::new(), state.query_budget.reserve_nothing())
         };
-        let needs = cost(&bytes) + Some(cost(query.as_bytes())).filter(|bytes| *bytes > FREE_BYTES).unwrap_or(0);
-        share.grow((bytes.capacity() + needs) as u64).await?;
+        let needs =
+            memory(&bytes) + Some(memory(query.as_bytes())).filter(|bytes| *bytes > UNCOUNTED_BYTES).unwrap_or(0);
+        reservation.grow((bytes.capacity() + needs) as u64).await?;
         let mut params = Self::default();
         if in_parts && !bytes.is_empty() {
             let pairs = multipart::pairs(&bytes, &kind);
@@ -74,8 +79,8 @@ impl Params {
         }
         params.add(query.as_bytes())?;
         drop(bytes);
-        share.shrink(needs as u64);
-        params._share = Some(share);
+        reservation.shrink(needs as u64);
+        params._reservation = Some(reservation);
         Ok(params)
     }
 
@@ -86,7 +91,7 @@ impl Params {
         Ok(params)
     }
 
-    /// Refuses parameters that `who` doesn't take: overlooked, a misspelt one would do something else than was meant.
+    /// Refuses parameters that `who` doesn't know: were a misspelt one ignored, the request would do something else than was meant.
     pub(crate) fn only(&self, known: &[&str], who: &str) -> Result<(), ApiError> {
         match self.pairs.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             Some((other, _)) => {
@@ -97,9 +102,8 @@ impl Params {
         }
     }
 
-    /// A yes or no, in the spellings that Prometheus takes; no when it isn't given. Given without a value it was meant to say
-    /// yes, and is refused.
-    pub(crate) fn switch(&self, name: &str) -> Result<bool, ApiError> {
+    /// A boolean in the spellings that Prometheus takes; false when it isn't given. One given without a value is refused.
+    pub(crate) fn boolean(&self, name: &str) -> Result<bool, ApiError> {
         match self.all(name).next() {
             None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
             Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
@@ -163,13 +167,13 @@ impl Params {
     }
 }
 
-/// About how many bytes of memory the parameters take that are so encoded.
-fn cost(encoded: &[u8]) -> usize {
+/// About how many bytes of memory the parameters in `encoded` take.
+fn memory(encoded: &[u8]) -> usize {
     let parameters = if encoded.is_empty() { 0 } else { 1 + encoded.iter().filter(|byte| **byte == b'&').count() };
     encoded.len() + parameters * PARAMETER_BYTES
 }
 
-/// Undoes percent encoding; in queries and forms, but not in paths, a plus is a space.
+/// Decodes percent encoding. In queries and forms, but not in paths, a plus is a space.
 pub(crate) fn decode(encoded: &[u8], plus_is_space: bool) -> Result<String, ApiError> {
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;

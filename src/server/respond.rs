@@ -7,14 +7,14 @@ use hyper::{
 
 use super::{
     Response,
-    body::{Body, Source},
-    refusals::Why,
+    rejection_log::ErrorReason,
+    response_body::{BodySource, ResponseBody},
 };
 
 /// Plain text, with a line feed behind it.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
     let mut text: String = text.into();
-    let why = (!status.is_success()).then(|| Why::new(&text));
+    let why = (!status.is_success()).then(|| ErrorReason::new(&text));
     text.push('\n');
     let mut response = typed("text/plain; charset=utf-8", text);
     *response.status_mut() = status;
@@ -25,24 +25,24 @@ pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {
 }
 
 /// A body of JSON, status 200.
-pub(crate) fn json(body: impl Into<Body>) -> Response {
+pub(crate) fn json(body: impl Into<ResponseBody>) -> Response {
     typed("application/json", body)
 }
 
 /// A streamed body of JSON, status 200.
-pub(crate) fn stream(source: impl Source + 'static) -> Response {
-    json(Body::Source(Box::new(source)))
+pub(crate) fn stream(source: impl BodySource + 'static) -> Response {
+    json(ResponseBody::Streamed(Box::new(source)))
 }
 
 /// No body, status 204.
 pub(crate) fn no_content() -> Response {
-    let mut response = Response::new(Body::empty());
+    let mut response = Response::new(ResponseBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     response
 }
 
 /// A body of the given type, status 200.
-pub(crate) fn typed(content_type: &'static str, body: impl Into<Body>) -> Response {
+pub(crate) fn typed(content_type: &'static str, body: impl Into<ResponseBody>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

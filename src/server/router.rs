@@ -27,9 +27,8 @@ use super::{
     compress::{self, Encoding},
     discard,
     error::ApiError,
-    metrics,
-    outside::Outside,
-    refusals,
+    external_url::ExternalAddress,
+    metrics, rejection_log,
     request_context::{REQUEST_ID, RequestContext},
     respond,
     routes::{self, Route},
@@ -46,17 +45,17 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     let span = tracing::info_span!("request", id = context.id(), path = context.path);
     let id = context.id.clone();
     let head = request.method() == Method::HEAD;
-    let outside = &state.options.outside;
-    let within =
-        outside.prefix().is_empty() || outside.inside(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
+    let external = &state.options.external;
+    let within = external.prefix().is_empty()
+        || external.strip_prefix(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
     let found = if within { routes::find(request.uri().path()) } else { None };
     let pattern = found.map_or("unknown", |row| row.pattern);
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
-        (Ok(()), None) => match led(request.uri(), within, outside) {
+        (Ok(()), None) => match led(request.uri(), within, external) {
             Some((status, location)) => moved(status, &location),
-            None => unknown(request, &context, outside).await,
+            None => unknown(request, &context, external).await,
         },
         (Ok(()), Some(row)) => {
             let client = context.address;
@@ -66,7 +65,7 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
                 discard(request.into_body()).await;
                 not_allowed(row.methods)
             };
-            refusals::note(&row, client, &response);
+            rejection_log::log_rejected(&row, client, &response);
             response
         }
     };
@@ -87,9 +86,9 @@ async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
 }
 
 /// Tells where it is what isn't here.
-async fn unknown(request: Request<Incoming>, context: &RequestContext, outside: &Outside) -> Response {
-    let instead = routes::meant(request.uri().path()).map(|path| format!("{}{path}", outside.path()));
-    refusals::note_unknown(request.method(), &context.path, context.address, instead.as_deref());
+async fn unknown(request: Request<Incoming>, context: &RequestContext, external: &ExternalAddress) -> Response {
+    let instead = routes::hint(request.uri().path()).map(|path| format!("{}{path}", external.path()));
+    rejection_log::log_not_found(request.method(), &context.path, context.address, instead.as_deref());
     discard(request.into_body()).await;
     let hint = instead.map_or_else(String::new, |path| format!("; it may be here: {path}"));
     respond::text(StatusCode::NOT_FOUND, format!("404 page not found{hint}"))
@@ -115,12 +114,12 @@ async fn answer(
 }
 
 /// Where a path leads that is no route's, if anywhere: from the root to the prefix, and away from slashes too many.
-fn led(uri: &Uri, within: bool, outside: &Outside) -> Option<(StatusCode, String)> {
-    let base = outside.path();
+fn led(uri: &Uri, within: bool, external: &ExternalAddress) -> Option<(StatusCode, String)> {
+    let base = external.path();
     match uri.path() {
         _ if within => clean(uri).map(|path| (StatusCode::MOVED_PERMANENTLY, format!("{base}{path}"))),
         "/" => Some((StatusCode::FOUND, base.to_owned())),
-        path if path == outside.prefix() => Some((StatusCode::MOVED_PERMANENTLY, format!("{base}/"))),
+        path if path == external.prefix() => Some((StatusCode::MOVED_PERMANENTLY, format!("{base}/"))),
         _ => None,
     }
 }

@@ -11,15 +11,15 @@ use std::{
 
 use super::{
     admission::{Deadline, Gate},
-    arrivals::{Arrivals, Pool},
     browser::{Browser, BrowserOptions},
-    clock_watch::ClockWatch,
+    clock_skew::ClockSkew,
     error::ApiError,
+    external_url::ExternalAddress,
+    incoming_bodies::{BodyKind, IncomingBodies},
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
+    memory_budget::{ExclusiveSlot, MemoryBudget, Usage},
     metrics,
-    outside::Outside,
     queries::Queries,
-    room::{Lane, Room},
 };
 use crate::{
     model::Labels,
@@ -39,15 +39,15 @@ use crate::{
 pub struct ServerOptions {
     /// `host:port` as others reach it; the `instance` label of our own metrics.
     pub instance: String,
-    /// Under which URL and prefix of paths others reach it.
-    pub outside: Outside,
+    /// The URL and the prefix of paths under which others reach it.
+    pub external: ExternalAddress,
     /// Queries evaluated at once; further ones wait.
     pub max_queries: usize,
     /// All memory there is to plan with, in bytes.
     pub memory: u64,
-    /// Memory for requests while they are read and taken apart.
+    /// Memory for requests while they are read and decoded.
     pub requests: RequestMemory,
-    /// Bytes for answers of range queries that are kept for the next refresh; 0: none are kept.
+    /// Bytes that the cache of range queries' answers may take; 0 for no cache.
     pub result_cache: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
@@ -61,25 +61,25 @@ pub struct ServerOptions {
     pub flags: Vec<(String, String)>,
     /// Where ended queries are logged, one JSON object a line.
     pub query_log: Option<PathBuf>,
-    /// Which names and pages to trust.
+    /// Which host names and web pages to trust.
     pub browser: BrowserOptions,
 }
 
-/// Memory for requests while they are read and taken apart, in bytes.
+/// Memory for requests while they are read and decoded, in bytes.
 ///
-/// Each kind has commons of its own, so that none keeps another waiting; the largest requests go one by one.
+/// Each kind has a budget of its own, so that none keeps another waiting; the largest requests go one by one.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestMemory {
-    /// Commons of questions: forms and remote reads.
-    pub questions: u64,
-    /// What the largest question may have.
-    pub question: u64,
-    /// Commons of remote writes.
+    /// Shared by queries: forms and remote reads.
+    pub queries: u64,
+    /// For the largest query.
+    pub largest_query: u64,
+    /// Shared by remote writes.
     pub writes: u64,
-    /// Commons of imports.
+    /// Shared by imports.
     pub imports: u64,
-    /// What the largest remote write, or a part of an import, may have.
-    pub write: u64,
+    /// For the largest remote write, or part of an import.
+    pub largest_write: u64,
 }
 
 /// The opened store, by what it can do.
@@ -101,44 +101,44 @@ pub struct Stores {
 pub struct ServerState {
     /// Evaluates queries.
     pub(crate) engine: Arc<Engine>,
-    /// Keeps answers of range queries.
+    /// The cache of range queries' answers.
     pub(crate) results: Arc<ResultCache>,
     /// Tells the time.
     pub(crate) clock: Arc<dyn Clock>,
     /// Flags and limits.
     pub(crate) options: ServerOptions,
-    /// What pages may do.
+    /// Judges requests of web pages.
     pub(crate) browser: Browser,
     /// When the process began, in ms.
     pub(crate) started: i64,
-    /// Lets queries in.
+    /// Admits queries.
     pub(crate) queries: Gate,
-    /// Held by the query that goes on next of those that found no memory: they go on one after the other, in order of arrival.
-    pub(crate) lacking_room: tokio::sync::Mutex<()>,
-    /// Lets lookups of series and labels in. They have a gate of their own: a dashboard's variables shouldn't wait for
-    /// its panels.
+    /// Held by the first of the queries that wait for memory: they are tried again one after the other, in order of arrival.
+    pub(crate) memory_queue: tokio::sync::Mutex<()>,
+    /// Admits lookups of series and labels. They have a gate of their own, as a dashboard's variables shouldn't wait for its
+    /// panels.
     pub(crate) lookups: Gate,
-    /// Lets remote reads in.
+    /// Admits remote reads.
     pub(crate) remote_reads: Gate,
-    /// Lets those in whose answer has to be held whole.
+    /// Admits remote reads whose answer has to be held whole.
     pub(crate) whole_reads: Gate,
-    /// Room for forms and for the bodies of remote reads.
-    pub(crate) questions: Arc<Room>,
-    /// Room for remote writes.
-    pub(crate) writes: Arc<Room>,
-    /// Room for imports.
-    pub(crate) imports: Arc<Room>,
-    /// The largest of them go one by one: questions, and writes and imports.
-    lanes: [Arc<Lane>; 2],
-    /// All bodies being received.
-    pub(crate) arrivals: Arc<Arrivals>,
-    /// What is known of the clock.
-    pub(crate) clock_watch: ClockWatch,
-    /// Queries as they come and go.
+    /// Memory for forms and for the bodies of remote reads.
+    pub(crate) query_budget: Arc<MemoryBudget>,
+    /// Memory for remote writes.
+    pub(crate) write_budget: Arc<MemoryBudget>,
+    /// Memory for imports.
+    pub(crate) import_budget: Arc<MemoryBudget>,
+    /// For the largest query, and for the largest write or import.
+    exclusive_slots: [Arc<ExclusiveSlot>; 2],
+    /// All request bodies being received.
+    pub(crate) incoming_bodies: Arc<IncomingBodies>,
+    /// Whether our clock can be trusted.
+    pub(crate) clock_skew: ClockSkew,
+    /// The running and the slowest queries, and the query log.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
     stores: OnceLock<Stores>,
-    /// Set once and never cleared.
+    /// Whether the server is stopping; never cleared.
     stopping: AtomicBool,
 }
 
@@ -147,22 +147,22 @@ impl ServerState {
     pub fn new(engine: Arc<Engine>, clock: Arc<dyn Clock>, options: ServerOptions) -> Self {
         let started = clock.now();
         metrics::prepare();
-        let arrivals = Arc::default();
-        let RequestMemory { questions, question, writes, imports, write } = options.requests;
-        let lanes = [Lane::new(question), Lane::new(write)];
-        let [asked, written] = &lanes;
+        let incoming_bodies = Arc::default();
+        let RequestMemory { queries, largest_query, writes, imports, largest_write } = options.requests;
+        let exclusive_slots = [ExclusiveSlot::new(largest_query), ExclusiveSlot::new(largest_write)];
+        let [query_slot, write_slot] = &exclusive_slots;
         Self {
             queries: Gate::new(options.max_queries),
-            lacking_room: tokio::sync::Mutex::default(),
+            memory_queue: tokio::sync::Mutex::default(),
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),
-            questions: Room::new(questions, asked, Pool::Asked, &arrivals),
-            writes: Room::new(writes, written, Pool::Written, &arrivals),
-            imports: Room::new(imports, written, Pool::Written, &arrivals),
-            lanes,
-            arrivals,
-            clock_watch: ClockWatch::default(),
+            query_budget: MemoryBudget::new(queries, query_slot, BodyKind::Query, &incoming_bodies),
+            write_budget: MemoryBudget::new(writes, write_slot, BodyKind::Write, &incoming_bodies),
+            import_budget: MemoryBudget::new(imports, write_slot, BodyKind::Write, &incoming_bodies),
+            exclusive_slots,
+            incoming_bodies,
+            clock_skew: ClockSkew::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),
@@ -183,12 +183,13 @@ impl ServerState {
 
     /// All parts of the memory budget: the store's, given here, and the server's own.
     pub(crate) fn memory(&self, mut parts: Vec<MemoryPart>) -> Vec<MemoryPart> {
-        let rooms = [&self.questions, &self.writes, &self.imports].map(|room| room.usage());
-        let lanes = self.lanes.each_ref().map(|lane| lane.usage());
-        let requests = rooms.into_iter().chain(lanes).fold((0, 0), |sum, part| (sum.0 + part.0, sum.1 + part.1));
-        let queries = self.engine.memory();
-        let answers = (self.results.bytes() as u64, self.results.limit() as u64);
-        for (name, (used, limit)) in [("requests", requests), ("queries", queries), ("kept answers", answers)] {
+        let shared = [&self.query_budget, &self.write_budget, &self.import_budget].map(|budget| budget.usage());
+        let slots = self.exclusive_slots.each_ref().map(|slot| slot.usage());
+        let requests = shared.into_iter().chain(slots).sum();
+        let (used, limit) = self.engine.memory();
+        let queries = Usage { used, limit };
+        let answers = Usage { used: self.results.bytes() as u64, limit: self.results.limit() as u64 };
+        for (name, Usage { used, limit }) in [("requests", requests), ("queries", queries), ("kept answers", answers)] {
             parts.push(MemoryPart { name, used, limit });
         }
         parts
@@ -218,7 +219,7 @@ impl ServerState {
         self.asked.note_in(active, self.options.max_queries).map_err(|error| named(active, error))
     }
 
-    /// For a request that comes now and says nothing of how long it may take.
+    /// The deadline of a request that comes now and names no timeout of its own.
     pub(crate) fn default_deadline(&self) -> Deadline {
         Deadline::new(self.engine.options().timeout)
     }
@@ -234,7 +235,7 @@ impl ServerState {
         self.stores.get().filter(|_| !stopping).ok_or(ApiError::NotReady { stopping })
     }
 
-    /// The store even while stopping, for our own last words.
+    /// The store even while the server is stopping, for its own last metrics.
     pub(crate) fn any_stores(&self) -> Option<&Stores> {
         self.stores.get()
     }

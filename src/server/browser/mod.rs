@@ -22,7 +22,7 @@ use hosts::Hosts;
 pub use origins::OriginPattern;
 use origins::Origins;
 
-use super::{metrics, outside::ExternalUrl, routes::Row};
+use super::{external_url::ExternalUrl, metrics, routes::Row};
 use crate::telemetry::Throttle;
 
 /// So many characters of what a client sent are said back to it.

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc, vec};
 use crate::{
     model::{Histogram, Labels, SeriesBuf},
     promql::Value,
-    server::{body::Source, json},
+    server::{json, response_body::BodySource},
 };
 
 /// Writes the rows series by series.
@@ -45,7 +45,7 @@ impl Rows {
     }
 }
 
-impl Source for Rows {
+impl BodySource for Rows {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         if let Some(mut head) = self.head.take() {
             out.append(&mut head);

@@ -12,10 +12,10 @@ use hyper::{
 
 use super::{
     Response,
-    body::Body,
     envelope::{ResponseAnnotations, success},
     respond,
-    value::Answer,
+    response_body::ResponseBody,
+    result_json::ResultJson,
 };
 use crate::{
     model::{Labels, SeriesBuf},
@@ -55,9 +55,9 @@ impl Format {
     /// The answer `value` with `stats` as JSON, which only the JSON format has room for.
     pub(crate) fn answer(self, value: Value, stats: Option<Vec<u8>>, annotations: &ResponseAnnotations) -> Response {
         let mut response = match self {
-            Self::Json => success(Answer::new(value, stats), annotations),
+            Self::Json => success(ResultJson::new(value, stats), annotations),
             Self::Csv => {
-                let body = Body::Source(Box::new(csv::Rows::new(value)));
+                let body = ResponseBody::Streamed(Box::new(csv::Rows::new(value)));
                 let mut response = respond::typed("text/csv; charset=utf-8; header=present", body);
                 // A table has no place for annotations.
                 for annotation in annotations.all() {
@@ -71,7 +71,7 @@ impl Format {
                 response
             }
             Self::Protobuf => {
-                let body = Body::Source(Box::new(protobuf::Message::new(value, annotations)));
+                let body = ResponseBody::Streamed(Box::new(protobuf::Message::new(value, annotations)));
                 respond::typed("application/x-protobuf; proto=vctsdb.QueryResult", body)
             }
         };

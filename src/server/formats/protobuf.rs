@@ -9,7 +9,7 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::Value,
     remote::{proto::query::QueryResult, read::put_timeseries},
-    server::{body::Source, envelope::ResponseAnnotations},
+    server::{envelope::ResponseAnnotations, response_body::BodySource},
 };
 
 /// Writes the message.
@@ -41,7 +41,7 @@ impl Message {
     }
 }
 
-impl Source for Message {
+impl BodySource for Message {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         if let Some(head) = self.head.take() {
             out.extend(head.encode_to_vec());

@@ -7,13 +7,13 @@ use crate::server::{
     Response, ServerState, admission::run_blocking, envelope::success_json, error::ApiError, params::Params, respond,
 };
 
-/// What a delete takes. A misspelt `end` or `dry_run` would cost data.
-const OF_DELETES: [&str; 4] = ["match[]", "start", "end", "dry_run"];
+/// The parameters of a delete. A misspelt `end` or `dry_run` would cost data.
+const DELETE_PARAMS: [&str; 4] = ["match[]", "start", "end", "dry_run"];
 
 /// Deletes samples of `match[]` from `start` to `end`; with `dry_run=1` only counts them.
 pub(crate) async fn delete_series(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
-    params.only(&OF_DELETES, "a delete")?;
+    params.only(&DELETE_PARAMS, "a delete")?;
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
@@ -22,12 +22,12 @@ pub(crate) async fn delete_series(params: Params, state: &ServerState) -> Result
     if range.start > range.end {
         return Err(ApiError::invalid("end", "end timestamp must not be before start timestamp"));
     }
-    let dry_run = params.switch("dry_run")?;
+    let dry_run = params.boolean("dry_run")?;
     let stores = state.stores()?.clone();
     let deadline = state.default_deadline();
     let permit = state.lookups.enter(deadline.left()).await?;
-    // What is deleted is to be told, so nobody hurries this beyond the moment when it is decided.
-    let _stop_with_client = deadline.cancel_on_drop();
+    // The answer tells what was deleted, so no timeout cuts this off once the delete is decided.
+    let _cancel_on_drop = deadline.cancel_on_drop();
     let interrupt = deadline.interrupt();
     let delete = move || {
         let selectors = selectors(&params, &*room, invalid, &*interrupt)?;
@@ -40,7 +40,7 @@ pub(crate) async fn delete_series(params: Params, state: &ServerState) -> Result
     Ok(respond::no_content())
 }
 
-/// Takes deleted samples out of the files.
+/// Rewrites files without the samples that were deleted.
 pub(crate) async fn clean_tombstones(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&[], "cleaning")?;
@@ -55,7 +55,7 @@ pub(crate) async fn snapshot(params: Params, state: &ServerState) -> Result<Resp
     allowed(state)?;
     params.only(&["skip_head"], "a snapshot")?;
     // As in Prometheus, one without a value says nothing.
-    let skip_head = !params.get("skip_head").is_empty() && params.switch("skip_head")?;
+    let skip_head = !params.get("skip_head").is_empty() && params.boolean("skip_head")?;
     let admin = state.stores()?.admin.clone();
     let permit = state.lookups.enter(state.engine.options().timeout).await?;
     let name = run_blocking(permit, move || Ok(admin.snapshot(skip_head)?)).await?;

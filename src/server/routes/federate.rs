@@ -20,11 +20,11 @@ use crate::{
     },
     server::{
         Response, ServerState,
-        body::{Body, Source},
         error::ApiError,
         json,
         params::Params,
         respond,
+        response_body::{BodySource, ResponseBody},
     },
 };
 
@@ -79,7 +79,7 @@ pub(crate) async fn federate(params: Params, names: Names, state: &ServerState) 
     let rows = state.default_deadline().run(&state.lookups, gather).await?;
     let text = Text { rows: rows.into_iter(), names, family: String::new(), left_out: String::new(), _room: room };
     let content_type = if names == Names::Quoted { UTF8 } else { CLASSIC };
-    Ok(respond::typed(content_type, Body::Source(Box::new(text))))
+    Ok(respond::typed(content_type, ResponseBody::Streamed(Box::new(text))))
 }
 
 fn gather(
@@ -151,7 +151,7 @@ struct Text {
     _room: Arc<dyn Room>,
 }
 
-impl Source for Text {
+impl BodySource for Text {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         let Some(((name, labels), (time, newest))) = self.rows.next() else { return false };
         let kind = match newest {

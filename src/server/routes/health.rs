@@ -11,8 +11,8 @@ use crate::{
 
 /// What this is and what to do with it.
 pub(crate) fn landing(state: &ServerState) -> Response {
-    let outside = &state.options.outside;
-    let (address, base) = (outside.shown(&state.options.instance), outside.path());
+    let external = &state.options.external;
+    let (address, base) = (external.shown(&state.options.instance), external.path());
     respond::page(format!(
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>vctsdb</title>\n\
              <h1>vctsdb {version}</h1>\n\

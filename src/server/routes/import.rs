@@ -1,7 +1,7 @@
 //! `/api/v1/import/…`: the formats of [`ingest`](crate::ingest).
 //!
-//! Parameters are in the URL: `unit` (`s` or `ms`) says what times count, `allow_old=1` that times before 2000 are meant, and
-//! `counts=1` asks for an answer of how much was stored.
+//! Parameters are in the URL: `unit` (`s` or `ms`) is the unit of times, `allow_old=1` says that times before 2000 are meant, and
+//! `counts=1` asks for an answer that tells how much was stored.
 
 use std::{
     sync::Arc,
@@ -20,17 +20,17 @@ use crate::{
     ingest::{BITE_BYTES, Declared, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at},
     seams::allocator,
     server::{
-        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
-        params::Params, receive::Pieces, respond, room::Share,
+        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES,
+        memory_budget::Reservation, metrics, params::Params, request_body::BodyReader, respond,
     },
     telemetry::log_each_minute,
 };
 
-/// What the connection keeps of a body.
-const PIECE_BYTES: usize = 128 << 10;
-/// How long an import waits for the store to take more …
+/// Bytes that the connection buffers of a body.
+const CHUNK_BYTES: usize = 128 << 10;
+/// How long an import waits for the store to accept more.
 const STORE_TIMEOUT: Duration = Duration::from_secs(20);
-/// … looking this often.
+/// How often it asks meanwhile.
 const STORE_PAUSE: Duration = Duration::from_millis(20);
 
 /// Stores the body, which is in the format of `path`.
@@ -44,7 +44,7 @@ pub(crate) async fn import(
         return Err(ApiError::Plain(StatusCode::NOT_FOUND, format!("no format is posted to {path}")));
     };
     let params = Params::of_url(request.uri()).map_err(ApiError::plainly)?;
-    let (unit, allow_old, counts) = asked(&params).map_err(ApiError::plainly)?;
+    let ImportParams { unit, allow_old, counts } = ImportParams::read(&params).map_err(ApiError::plainly)?;
     let content_type = text(request.headers(), CONTENT_TYPE);
     let content_encoding = text(request.headers(), CONTENT_ENCODING);
     let limits = ImportLimits {
@@ -57,7 +57,7 @@ pub(crate) async fn import(
         Ok(imported) if counts => Ok(counted(&imported)),
         Ok(_) => Ok(respond::no_content()),
         Err(Refusal::Import(error)) => Ok(refusal(&error, import.stored())),
-        Err(Refusal::Request(error)) => Err(error.after(&before(import.stored()))),
+        Err(Refusal::Request(error)) => Err(error.after(&stored_before(import.stored()))),
     };
     if let Some((stored, _)) = import.stored() {
         metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
@@ -84,66 +84,66 @@ impl From<ApiError> for Refusal {
     }
 }
 
-/// Stores the body as it comes: in one part if there is memory for it, else in several.
+/// Stores the body as it comes, in one part if there is memory for it, else in several.
 async fn store(
     import: &mut Import<'_>,
     request: Request<Incoming>,
     encoding: &str,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
-    let mut share = state.imports.enter();
-    let mut inflater = Inflater::new(encoding, share.most())?;
-    let overhead = inflater.memory(share.most()) + PIECE_BYTES;
-    let mut pieces = Pieces::begin(request, MAX_REMOTE_BYTES, &state.imports, state).await?;
-    while let Some(piece) = pieces.next().await? {
-        let mut left = &piece[..];
+    let mut reservation = state.import_budget.reserve_nothing();
+    let mut inflater = Inflater::new(encoding, reservation.max())?;
+    let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
+    let mut reader = BodyReader::begin(request, MAX_REMOTE_BYTES, &state.import_budget, state).await?;
+    while let Some(chunk) = reader.next().await? {
+        let mut left = &chunk[..];
         while !left.is_empty() {
-            make_room(import, overhead, &mut share, state).await?;
-            pieces.holds(&share);
+            reserve(import, overhead, &mut reservation, state).await?;
+            reader.set_reserved(&reservation);
             let taken = inflater.inflate(left, import.text())?;
             left = left.get(taken..).unwrap_or_default();
-            // Others have work for this thread too.
+            // Other requests need this thread too.
             tokio::task::yield_now().await;
             while import.step()? {
-                make_room(import, overhead, &mut share, state).await?;
+                reserve(import, overhead, &mut reservation, state).await?;
             }
         }
     }
     inflater.finish(import.text())?;
     while import.step()? {
-        make_room(import, overhead, &mut share, state).await?;
+        reserve(import, overhead, &mut reservation, state).await?;
     }
-    wait_for(state).await?;
+    wait_for_store(state).await?;
     let imported = import.finish().await?;
     allocator::give_back();
     Ok(imported)
 }
 
-/// Makes sure that there is memory for some more lines: by waiting for others, or by ending a part.
-async fn make_room(
+/// Reserves memory for some more lines, by waiting for other requests or by ending a part.
+async fn reserve(
     import: &mut Import<'_>,
     overhead: usize,
-    share: &mut Share,
+    reservation: &mut Reservation,
     state: &ServerState,
 ) -> Result<(), Refusal> {
     let needed = |import: &Import<'_>| (import.memory() + overhead + BITE_BYTES) as u64;
-    if import.is_full() || needed(import) > share.most() {
-        wait_for(state).await?;
+    if import.is_full() || needed(import) > reservation.max() {
+        wait_for_store(state).await?;
         import.store().await?;
         allocator::give_back();
-        // Others may have the memory meanwhile.
-        share.shrink(0);
+        // Other requests may have the memory meanwhile.
+        reservation.shrink(0);
     }
-    // Taking a little more than is needed saves asking each time.
+    // Reserving a little more than is needed saves asking each time.
     let (needed, more) = (needed(import), needed(import) + BITE_BYTES as u64);
-    if needed > share.bytes() && !share.try_grow(more) {
-        share.grow(needed).await?;
+    if needed > reservation.bytes() && !reservation.try_grow(more) {
+        reservation.grow(needed).await?;
     }
     Ok(())
 }
 
-/// Waits a while for the store to take more: it may have to flush first what it has.
-async fn wait_for(state: &ServerState) -> Result<(), Refusal> {
+/// Waits up to [`STORE_TIMEOUT`] for the store to accept more: it may have to flush first.
+async fn wait_for_store(state: &ServerState) -> Result<(), Refusal> {
     let end = Instant::now() + STORE_TIMEOUT;
     while let Err(error) = state.stores()?.append.admits() {
         if Instant::now() >= end {
@@ -154,31 +154,42 @@ async fn wait_for(state: &ServerState) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What the URL says of times, and whether the answer should count.
-fn asked(params: &Params) -> Result<(Option<Unit>, bool, bool), ApiError> {
-    params.only(&["allow_old", "counts", "unit"], "an import")?;
-    let unit = match params.all("unit").next() {
-        None => None,
-        Some("ms") => Some(Unit::Milliseconds),
-        Some("s") => Some(Unit::Seconds),
-        Some(other) => return Err(ApiError::invalid("unit", format!("\"{other}\" is neither s nor ms"))),
-    };
-    Ok((unit, params.switch("allow_old")?, params.switch("counts")?))
+/// The parameters of an import.
+struct ImportParams {
+    /// The unit of times, where it is given.
+    unit: Option<Unit>,
+    /// Whether times before 2000 are meant.
+    allow_old: bool,
+    /// Whether the answer tells how much was stored.
+    counts: bool,
 }
 
-/// What was stored.
+impl ImportParams {
+    fn read(params: &Params) -> Result<Self, ApiError> {
+        params.only(&["allow_old", "counts", "unit"], "an import")?;
+        let unit = match params.all("unit").next() {
+            None => None,
+            Some("ms") => Some(Unit::Milliseconds),
+            Some("s") => Some(Unit::Seconds),
+            Some(other) => return Err(ApiError::invalid("unit", format!("\"{other}\" is neither s nor ms"))),
+        };
+        Ok(Self { unit, allow_old: params.boolean("allow_old")?, counts: params.boolean("counts")? })
+    }
+}
+
+/// The answer that tells how much was stored.
 fn counted(imported: &Imported) -> Response {
     let Imported { samples, exemplars, metadata } = imported;
     success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
 }
 
-/// A header's text; what isn't text is none that we know.
+/// A header's text. One that isn't text names nothing that we know.
 fn text(headers: &HeaderMap, name: HeaderName) -> String {
     headers.get(name).map_or_else(String::new, |value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }
 
-/// What is told beside a refusal when something is stored nonetheless.
-fn before(stored: Option<(Imported, usize)>) -> String {
+/// What a refusal adds when something is stored nonetheless.
+fn stored_before(stored: Option<(Imported, usize)>) -> String {
     stored.map_or_else(String::new, |(Imported { samples, .. }, line)| {
         format!(
             "; what stands before, {samples} samples up to line {line}, is stored, and posting it again changes nothing"
@@ -186,7 +197,7 @@ fn before(stored: Option<(Imported, usize)>) -> String {
     })
 }
 
-/// Says why the body, or the part behind what is stored, was refused.
+/// The answer to a body that was refused, as a whole or from some line on.
 fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
     let status = match error {
         ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
@@ -198,7 +209,7 @@ fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    let mut response = respond::text(status, format!("{error}{}", before(stored)));
+    let mut response = respond::text(status, format!("{error}{}", stored_before(stored)));
     if let ImportError::Unavailable { retry_after, .. } = error {
         response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
     }

@@ -1,7 +1,6 @@
 //! The routes: for each group a file that parses parameters, does the work and answers.
 
 mod admin;
-mod elsewhere;
 mod exemplars;
 mod explain;
 mod federate;
@@ -9,6 +8,7 @@ mod health;
 mod import;
 mod lists;
 mod metadata;
+mod path_hints;
 mod query;
 mod remote_read;
 mod remote_write;
@@ -18,7 +18,7 @@ mod storage;
 
 use std::sync::Arc;
 
-pub(crate) use elsewhere::meant;
+pub(crate) use path_hints::hint;
 
 use hyper::{Method, Request, body::Incoming};
 use serde_json::json;

@@ -14,6 +14,7 @@ use crate::{
     server::{
         Response, ServerState,
         admission::{CancelOnDrop, run_blocking, run_inline, within_deadline},
+        ast_json::ast_json,
         envelope::{ResponseAnnotations, success_json, success_raw},
         error::ApiError,
         formats::Format,
@@ -23,7 +24,6 @@ use crate::{
         queries::Asked,
         request_context::RequestContext,
         state::Stores,
-        tree::tree,
         warning_collector::WarningCollector,
     },
 };
@@ -75,7 +75,7 @@ pub(crate) async fn format(params: Params, state: &ServerState) -> Result<Respon
 
 /// `/api/v1/parse_query`: its syntax tree.
 pub(crate) async fn parsed(params: Params, state: &ServerState) -> Result<Response, ApiError> {
-    said_again(params, state, |expr| success_raw(&tree(expr))).await
+    said_again(params, state, |expr| success_raw(&ast_json(expr))).await
 }
 
 /// Answers what `say` makes of the expression.
@@ -211,7 +211,7 @@ async fn run(mut question: Question, client: Client, state: &ServerState) -> Res
             let _ = room.take(answer.value.memory());
             let response = respond(&question, client.format, answer, lost, stats);
             end(Ok(&stats));
-            Ok(response.map(|body| body.holding(room)))
+            Ok(response.map(|body| body.keeping(room)))
         }
     }
 }
@@ -226,7 +226,7 @@ async fn evaluate(question: Arc<Question>, state: &ServerState) -> Result<Outcom
         return Ok(outcome);
     }
     let left = || allowed.saturating_sub(begun.elapsed());
-    let Ok(_turn) = tokio::time::timeout(left(), state.lacking_room.lock()).await else { return Ok(outcome) };
+    let Ok(_turn) = tokio::time::timeout(left(), state.memory_queue.lock()).await else { return Ok(outcome) };
     let mut pause = LEAST_PAUSE;
     while lacks_room(&outcome) && left() > pause {
         tokio::time::sleep(pause).await;

@@ -24,39 +24,40 @@ use crate::{
     server::{
         Response, ServerState, Stores,
         admission::{self, Deadline, Permit},
-        body::{Body, Piece},
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
+        memory_budget::Reservation,
         metrics, read_body,
-        receive::Received,
+        request_body::RequestBody,
         respond,
-        room::Share,
+        response_body::{BodyChunk, ResponseBody},
     },
     telemetry::log_each_minute,
 };
 
-/// What a client recognises a stream by, to the byte.
+/// The content type by which a client recognises a stream, byte for byte.
 const STREAM_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse";
 
 /// An error's text is cut here.
 const MAX_MESSAGE_CHARS: usize = 1_000;
 
-/// Frames (of up to about a megabyte) that may wait for a slow client.
+/// Frames, of up to about a megabyte, that may wait for a slow client.
 const FRAMES_AHEAD: usize = 2;
 
 /// Answers the request's queries.
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
-    let Received { bytes: body, mut share } = read_body(request, MAX_REMOTE_BYTES, &state.questions, &state).await?;
+    let RequestBody { bytes: body, mut reservation } =
+        read_body(request, MAX_REMOTE_BYTES, &state.query_budget, &state).await?;
     let deadline = state.default_deadline();
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
     let inflated = inflated_len(&body, &limits).map_err(refusal)?;
-    share.grow((body.len() + 3 * inflated) as u64).await?;
+    reservation.grow((body.len() + 3 * inflated) as u64).await?;
     let room = state.engine.room();
     let mut request =
         decode(&body, &limits, &*room).map_err(refusal)?.with_external_labels(&state.options.external_labels);
     drop(body);
-    share.shrink(2 * inflated as u64);
+    reservation.shrink(2 * inflated as u64);
     let permit = state.remote_reads.enter(deadline.left()).await?;
     match request.response_type {
         ResponseType::Samples => {
@@ -64,10 +65,10 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) ->
             let whole = state.whole_reads.enter(deadline.left()).await?;
             let job = move |interrupt: &Arc<dyn Interrupt>| {
                 request.interrupt_by(interrupt);
-                let (_whole, _request_until_now) = (whole, share);
+                let (_permit, _reservation) = (whole, reservation);
                 let goes_on = || interrupt.check().is_ok();
                 let answer = samples(&request, &*stores.select, &goes_on, &limits, &*room);
-                // Why it was given up is known here.
+                // A read that was interrupted has failed in some other way; the reason is known here.
                 interrupt.check()?;
                 answer.map_err(refusal)
             };
@@ -78,21 +79,27 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) ->
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, room, (permit, share), &deadline).await
+            stream(request, stores, room, Held { _permit: permit, _reservation: reservation }, &deadline).await
         }
     }
 }
 
-/// What ends a stream: that nobody takes its frames any more, and until the first of them, for which the client waits, that its
-/// time is over. From then on the client sets the pace.
+/// What a stream keeps until its last frame is sent: its place among the remote reads, and the memory of its request.
+struct Held {
+    _permit: Permit,
+    _reservation: Reservation,
+}
+
+/// Ends a stream when its client has gone, and, until the first frame, when its deadline has passed. From the first frame on the
+/// client sets the pace.
 #[derive(Debug)]
-struct Pace {
-    frames: mpsc::Sender<Piece>,
+struct StreamInterrupt {
+    frames: mpsc::Sender<BodyChunk>,
     until: Arc<dyn Interrupt>,
     begun: AtomicBool,
 }
 
-impl Interrupt for Pace {
+impl Interrupt for StreamInterrupt {
     fn check(&self) -> Result<(), Interrupted> {
         if self.frames.is_closed() {
             return Err(Interrupted::Canceled);
@@ -101,35 +108,38 @@ impl Interrupt for Pace {
     }
 }
 
-/// Begins a stream. What fails before its first frame still gets a proper answer; what fails later breaks it off.
+/// Begins a stream. A failure before its first frame still gets a proper answer; a later one aborts the connection.
 async fn stream(
     mut request: ReadRequest,
     stores: Stores,
     room: Arc<dyn Room>,
-    held: (Permit, Share),
+    held: Held,
     deadline: &Deadline,
 ) -> Result<Response, ApiError> {
     let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
     let (begin, begun) = oneshot::channel();
-    let pace = Arc::new(Pace { frames: frames.clone(), until: deadline.interrupt(), begun: AtomicBool::new(false) });
-    let interrupt: Arc<dyn Interrupt> = pace.clone();
+    let stream_interrupt = Arc::new(StreamInterrupt {
+        frames: frames.clone(),
+        until: deadline.interrupt(),
+        begun: AtomicBool::new(false),
+    });
+    let interrupt: Arc<dyn Interrupt> = stream_interrupt.clone();
     request.interrupt_by(&interrupt);
     admission::spawn_blocking(move || {
-        // The place, and the memory of the request, are taken until the last frame is on its way.
         let _held = held;
         let mut begin = Some(begin);
         let result = chunks(&request, &*stores.select, &|| interrupt.check().is_ok(), &room, &mut |frame| {
             if let Some(begin) = begin.take() {
-                pace.begun.store(true, Ordering::Relaxed);
+                stream_interrupt.begun.store(true, Ordering::Relaxed);
                 begin.send(Ok(())).map_err(|_| SinkClosed)?;
             }
-            frames.blocking_send(Piece::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
+            frames.blocking_send(BodyChunk::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
         });
         match (result, begin) {
             // Nobody may be left to hear how it ended.
             (Ok(()), begin) => {
                 let _ = begin.map(|begin| begin.send(Ok(())));
-                let _ = frames.blocking_send(Piece::End);
+                let _ = frames.blocking_send(BodyChunk::End);
             }
             (Err(error), Some(begin)) => {
                 let _ = begin.send(Err(error));
@@ -141,7 +151,7 @@ async fn stream(
     })?;
     let begun = tokio::time::timeout(deadline.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
     match begun {
-        Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, Body::Channel(Some(receiver)))),
+        Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, ResponseBody::Channel(Some(receiver)))),
         Ok(Err(error)) => Err(refusal(error)),
         Err(_) => Err(ApiError::Plain(
             StatusCode::INTERNAL_SERVER_ERROR,
@@ -168,6 +178,6 @@ fn refusal(error: ReadError) -> ApiError {
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
-    // A matcher's expression is told back, and may be as long as the body.
+    // The text repeats a matcher's expression, which may be as long as the body.
     ApiError::Plain(status, error.to_string().chars().take(MAX_MESSAGE_CHARS).collect())
 }

@@ -18,26 +18,26 @@ use crate::{
     remote::write::{Protocol, Taken, WriteError, WriteLimits, Written, inflated_len, negotiate, take_in},
     server::{
         Response, ServerState,
-        clock_watch::Noting,
+        clock_skew::WitnessedAppend,
         discard,
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
+        memory_budget::{Reservation, SharedReservation},
         metrics,
         params::Params,
         read_body,
-        receive::Received,
+        request_body::RequestBody,
         respond,
-        room::{Share, Taking},
     },
     telemetry::log_each_minute,
 };
 
-/// When senders should try again while our clock is wrong: somebody has to set it.
+/// Senders should try again this late while our clock is wrong: a person has to set it.
 const CLOCK_RETRY: Duration = Duration::from_secs(30);
 
 /// Stores the request's samples.
 pub(crate) async fn write(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
-    // What other servers do with a parameter, add a label say, its sender would miss only much later.
+    // A parameter that other servers heed, to add a label say, must not be ignored: its effect would be missed only much later.
     if let Err(error) = Params::of_url(request.uri()).and_then(|params| params.only(&[], "a remote write")) {
         discard(request.into_body()).await;
         return Err(error.plainly());
@@ -72,7 +72,7 @@ pub(crate) async fn write(request: Request<Incoming>, state: Arc<ServerState>) -
     Ok(response)
 }
 
-/// A header as text. One that isn't text names nothing we know.
+/// A header as text. One that isn't text names no encoding that we know.
 fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, ApiError> {
     let unsupported = || {
         let text = format!("the {name} header is not text");
@@ -87,7 +87,8 @@ async fn store(
     state: &ServerState,
 ) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
-    let Received { bytes: body, share } = read_body(request, MAX_REMOTE_BYTES, &state.writes, state).await?;
+    let RequestBody { bytes: body, reservation } =
+        read_body(request, MAX_REMOTE_BYTES, &state.write_budget, state).await?;
     metrics::WRITE_BYTES.inc_by(body.len() as u64);
     let limits = WriteLimits {
         compressed: MAX_REMOTE_BYTES,
@@ -96,12 +97,12 @@ async fn store(
     };
     let begun = Instant::now();
     let clock = &*state.clock;
-    let append = Noting { append: &*stores.append, watch: &state.clock_watch, clock };
-    let (taken, mut share) = take(protocol, &body, share, &limits, state).await?;
+    let append = WitnessedAppend { append: &*stores.append, clock_skew: &state.clock_skew, clock };
+    let (taken, mut reservation) = take(protocol, &body, reservation, &limits, state).await?;
     let received = match taken {
         Ok(taken) => {
             drop(body);
-            share.shrink(taken.memory() as u64);
+            reservation.shrink(taken.memory() as u64);
             taken.store(&append).await
         }
         Err(error) => Err(error),
@@ -110,7 +111,7 @@ async fn store(
     Ok(match received {
         Ok(written) => (respond::no_content(), written),
         Err(WriteError::Rejected { written, future: Some(time), .. })
-            if let Some(reason) = state.clock_watch.doubt(time, clock) =>
+            if let Some(reason) = state.clock_skew.doubt(time, clock) =>
         {
             // What was stored of it is the same when it is sent again.
             (refusal(&WriteError::Unavailable { reason, retry_after: CLOCK_RETRY }), written)
@@ -119,34 +120,34 @@ async fn store(
     })
 }
 
-/// Reads what the body holds. What that takes shows as it is read, which can't wait for others: where there is no memory left it
-/// is given up and begun again in the lane, where there is as much as any request may have.
+/// Decodes the body. The memory for that shows as it is decoded, which can't wait for other requests: where none is left, decoding
+/// begins again in the exclusive slot, which has as much as any request may have.
 async fn take(
     protocol: Protocol,
     body: &[u8],
-    mut share: Share,
+    mut reservation: Reservation,
     limits: &WriteLimits,
     state: &ServerState,
-) -> Result<(Result<Taken, WriteError>, Share), ApiError> {
+) -> Result<(Result<Taken, WriteError>, Reservation), ApiError> {
     let append = &*state.stores()?.append;
     let inflated = match inflated_len(body, limits) {
         Ok(bytes) => bytes,
-        Err(error) => return Ok((Err(error), share)),
+        Err(error) => return Ok((Err(error), reservation)),
     };
     let needed = (body.len() + inflated) as u64;
-    share.grow(needed).await?;
+    reservation.grow(needed).await?;
     loop {
-        let taking = Taking::new(share);
-        let taken = take_in(protocol, body, state.clock_watch.now(&*state.clock), limits, append, &taking);
-        share = taking.into_share();
+        let growing = SharedReservation::new(reservation);
+        let taken = take_in(protocol, body, state.clock_skew.now(&*state.clock), limits, append, &growing);
+        reservation = growing.into_reservation();
         if !matches!(taken, Err(WriteError::NoRoom)) {
-            return Ok((taken, share));
+            return Ok((taken, reservation));
         }
-        if share.has_lane() {
-            return Err(ApiError::NoRoomEver { bytes: share.bytes(), most: share.most() });
+        if reservation.is_exclusive() {
+            return Err(ApiError::OverBudget { bytes: reservation.bytes(), most: reservation.max() });
         }
-        share.shrink(needed);
-        share.take_lane().await?;
+        reservation.shrink(needed);
+        reservation.make_exclusive().await?;
     }
 }
 

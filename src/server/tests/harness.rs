@@ -19,7 +19,7 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::fake::MemorySelect, status::fake::FixedStatus,
     },
-    server::{BrowserOptions, Deadlines, Outside, RequestMemory, ServerOptions, ServerState, Stores, run},
+    server::{BrowserOptions, Deadlines, ExternalAddress, RequestMemory, ServerOptions, ServerState, Stores, run},
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -30,7 +30,7 @@ pub(super) const SHORT: Deadlines = Deadlines {
     head: Duration::from_millis(400),
     body_pause: Duration::from_millis(400),
     body: Duration::from_millis(800),
-    write_stall: Duration::from_millis(400),
+    write: Duration::from_millis(400),
     shutdown: Duration::from_secs(10),
 };
 
@@ -127,15 +127,15 @@ impl Server {
         let mut options = ServerOptions {
             memory: 1 << 30,
             requests: RequestMemory {
-                questions: 4 << 20,
-                question: 20 << 20,
+                queries: 4 << 20,
+                largest_query: 20 << 20,
                 writes: 16 << 20,
                 imports: 16 << 20,
-                write: 256 << 20,
+                largest_write: 256 << 20,
             },
             result_cache: 1 << 20,
             instance: "test:9201".to_owned(),
-            outside: Outside::default(),
+            external: ExternalAddress::default(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
             admin_api: false,

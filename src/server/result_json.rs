@@ -1,62 +1,62 @@
-//! Query results as JSON, a bounded piece at a time.
+//! Query results as JSON, a chunk of bounded size at a time.
 
 use std::vec;
 
-use super::{body::Source, json, limits::CHUNK_BYTES};
+use super::{json, limits::CHUNK_BYTES, response_body::BodySource};
 use crate::{
     model::SeriesBuf,
     promql::{MatrixSeries, Value, VectorSample},
 };
 
 /// Writes `{"resultType":…,"result":…}`, with `"stats"` when there are some.
-pub(crate) struct Answer {
+pub(crate) struct ResultJson {
     begun: bool,
-    rest: Rest,
+    pending: Pending,
     stats: Option<Vec<u8>>,
 }
 
 /// What is still to be written of the result.
-enum Rest {
+enum Pending {
     Scalar { time: i64, value: f64 },
     String { time: i64, value: String },
     Vector(vec::IntoIter<VectorSample>),
-    Matrix(vec::IntoIter<MatrixSeries>, Option<Cursor>),
+    Matrix(vec::IntoIter<MatrixSeries>, Option<SeriesCursor>),
 }
 
-/// A place inside a series' samples.
-struct Cursor {
+/// How far the samples of a series are written.
+struct SeriesCursor {
     samples: SeriesBuf,
     float: usize,
     histogram: usize,
 }
 
-impl Answer {
-    /// The answer `value` with `stats` as JSON.
+impl ResultJson {
+    /// The result `value`, with `stats` already written as JSON.
     pub(crate) fn new(value: Value, stats: Option<Vec<u8>>) -> Self {
-        let rest = match value {
-            Value::Scalar { time, value } => Rest::Scalar { time, value },
-            Value::String { time, value } => Rest::String { time, value },
-            Value::Vector(samples) => Rest::Vector(samples.into_iter()),
-            Value::Matrix(series) => Rest::Matrix(series.into_iter(), None),
+        let pending = match value {
+            Value::Scalar { time, value } => Pending::Scalar { time, value },
+            Value::String { time, value } => Pending::String { time, value },
+            Value::Vector(samples) => Pending::Vector(samples.into_iter()),
+            Value::Matrix(series) => Pending::Matrix(series.into_iter(), None),
         };
-        Self { begun: false, rest, stats }
+        Self { begun: false, pending, stats }
     }
 }
 
-impl Source for Answer {
+impl BodySource for ResultJson {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         let first = !self.begun;
         if first {
             self.begun = true;
-            let (kind, open) = match &self.rest {
-                Rest::Scalar { .. } => ("scalar", ""),
-                Rest::String { .. } => ("string", ""),
-                Rest::Vector(_) => ("vector", "["),
-                Rest::Matrix(..) => ("matrix", "["),
+            let (kind, open) = match &self.pending {
+                Pending::Scalar { .. } => ("scalar", ""),
+                Pending::String { .. } => ("string", ""),
+                Pending::Vector(_) => ("vector", "["),
+                Pending::Matrix(..) => ("matrix", "["),
             };
             out.extend_from_slice(format!("{{\"resultType\":\"{kind}\",\"result\":{open}").as_bytes());
         }
-        if self.rest.fill(out, first) {
+        if self.pending.fill(out, first) {
             return true;
         }
         if let Some(stats) = self.stats.take() {
@@ -68,7 +68,7 @@ impl Source for Answer {
     }
 }
 
-impl Rest {
+impl Pending {
     fn fill(&mut self, out: &mut Vec<u8>, first: bool) -> bool {
         match self {
             Self::Scalar { time, value } => {
@@ -107,7 +107,7 @@ impl Rest {
                         separate(out, first);
                         out.extend_from_slice(b"{\"metric\":");
                         json::labels(out, &next.labels);
-                        current.insert(Cursor { samples: next.samples, float: 0, histogram: 0 })
+                        current.insert(SeriesCursor { samples: next.samples, float: 0, histogram: 0 })
                     }
                 };
                 if cursor.write(out) {
@@ -120,8 +120,8 @@ impl Rest {
     }
 }
 
-impl Cursor {
-    /// Writes samples until the chunk is full; `true` when the series is complete.
+impl SeriesCursor {
+    /// Appends samples until `out` is as large as a chunk; `true` when the series is complete.
     fn write(&mut self, out: &mut Vec<u8>) -> bool {
         let samples = &self.samples;
         let floats = samples.times.iter().zip(&samples.values);
@@ -191,7 +191,7 @@ mod tests {
     use crate::model::{Histogram, Labels};
 
     fn text(value: Value) -> String {
-        let mut answer = Answer::new(value, None);
+        let mut answer = ResultJson::new(value, None);
         let mut out = Vec::new();
         while answer.fill(&mut out) {}
         String::from_utf8(out).unwrap()
@@ -242,7 +242,7 @@ mod tests {
             samples.histograms.push((100_000_000 + t * 1000, histogram.clone()));
         }
         let series = |name| MatrixSeries { labels: labels(name), samples: samples.clone() };
-        let mut answer = Answer::new(Value::Matrix(vec![series("a"), series("b")]), Some(b"{}".to_vec()));
+        let mut answer = ResultJson::new(Value::Matrix(vec![series("a"), series("b")]), Some(b"{}".to_vec()));
         let (mut whole, mut piece) = (Vec::new(), Vec::new());
         loop {
             let more = answer.fill(&mut piece);

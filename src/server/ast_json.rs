@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The tree of `expr`.
-pub(crate) fn tree(expr: &Expr) -> Vec<u8> {
+pub(crate) fn ast_json(expr: &Expr) -> Vec<u8> {
     let mut tree = Tree { out: Vec::new() };
     tree.expr(expr);
     tree.out
@@ -213,10 +213,10 @@ mod tests {
     #[test]
     fn what_only_later_versions_of_prometheus_know_is_there_too() {
         let text = "a[5m] smoothed";
-        let tree: serde_json::Value = serde_json::from_slice(&super::tree(&parse(text).unwrap())).unwrap();
+        let tree: serde_json::Value = serde_json::from_slice(&super::ast_json(&parse(text).unwrap())).unwrap();
         assert_eq!((&tree["smoothed"], &tree["anchored"]), (&true.into(), &false.into()));
         let text = "a + fill_left(2) fill_right(NaN) b";
-        let tree: serde_json::Value = serde_json::from_slice(&super::tree(&parse(text).unwrap())).unwrap();
+        let tree: serde_json::Value = serde_json::from_slice(&super::ast_json(&parse(text).unwrap())).unwrap();
         assert_eq!(tree["matching"]["fillValues"], serde_json::json!({"lhs": 2, "rhs": "NaN"}));
     }
 }

@@ -1,4 +1,4 @@
-//! Whether our clock can be trusted to say which samples lie in the future.
+//! Judges whether our clock can be trusted to say which samples lie in the future.
 //!
 //! A clock that is behind, because its battery ran out or somebody set it back, would have the server refuse, for good, every
 //! sample that senders have: Prometheus drops what is answered 400. So samples ahead of the clock are refused for good only while
@@ -26,7 +26,7 @@ const AGREES: i64 = 10 * 60_000;
 const IMPLAUSIBLE: i64 = 7_258_118_400_000;
 
 /// What is known of the clock. Times are ms; `i64::MIN` stands for never.
-pub(crate) struct ClockWatch {
+pub(crate) struct ClockSkew {
     /// By how much the clock was ahead of the monotonic one at the last look.
     offset: AtomicI64,
     /// The monotonic clock's time when a sender last agreed with the clock.
@@ -34,14 +34,14 @@ pub(crate) struct ClockWatch {
     doubted: AtomicBool,
 }
 
-impl Default for ClockWatch {
+impl Default for ClockSkew {
     fn default() -> Self {
         metrics::CLOCK_DOUBTED.set(0);
         Self { offset: AtomicI64::new(i64::MIN), confirmed: AtomicI64::new(i64::MIN), doubted: AtomicBool::new(false) }
     }
 }
 
-impl ClockWatch {
+impl ClockSkew {
     /// The time, with a look at whether it went back.
     pub(crate) fn now(&self, clock: &dyn Clock) -> i64 {
         let now = clock.now();
@@ -87,14 +87,14 @@ impl ClockWatch {
     }
 }
 
-/// A store whose acknowledged samples are noted.
-pub(crate) struct Noting<'a> {
+/// An [`Append`] that reports the times of acknowledged samples to a [`ClockSkew`].
+pub(crate) struct WitnessedAppend<'a> {
     pub(crate) append: &'a dyn Append,
-    pub(crate) watch: &'a ClockWatch,
+    pub(crate) clock_skew: &'a ClockSkew,
     pub(crate) clock: &'a dyn Clock,
 }
 
-impl Append for Noting<'_> {
+impl Append for WitnessedAppend<'_> {
     fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
         self.append.known(fingerprint)
     }
@@ -126,7 +126,7 @@ impl Append for Noting<'_> {
         Box::pin(async move {
             appending.await?;
             if let Some(newest) = newest {
-                self.watch.acknowledged(newest, self.clock);
+                self.clock_skew.acknowledged(newest, self.clock);
             }
             Ok(())
         })
@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn what_was_taken_before_the_clock_went_back_and_acknowledged_after_it_speaks_for_nothing() {
         const NOW: i64 = 1_600_000_000_000;
-        let (clock, watch) = (TestClock::at(NOW), ClockWatch::default());
+        let (clock, watch) = (TestClock::at(NOW), ClockSkew::default());
         watch.acknowledged(NOW, &clock);
         assert_eq!(watch.doubt(NOW + 3_600_000, &clock), None);
         clock.set(NOW - 3_600_000);

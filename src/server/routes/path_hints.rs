@@ -24,7 +24,7 @@ const OTHERS: &[(&str, &str)] = &[
 const PUSHGATEWAY: &str = "/metrics/job";
 
 /// The path that is most likely meant by one that leads nowhere.
-pub(crate) fn meant(path: &str) -> Option<String> {
+pub(crate) fn hint(path: &str) -> Option<String> {
     let slashes = path.match_indices('/').map(|(at, _)| path.split_at(at).1);
     // `/prometheus/api/v1/write`: the prefix is of another server, or is one that a proxy should have taken away.
     let prefixed = slashes.filter(|rest| rest.starts_with("/api/") || rest.starts_with("/-/"));

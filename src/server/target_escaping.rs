@@ -1,9 +1,9 @@
-//! Request targets as people type them.
+//! Escapes bytes in request targets that hyper refuses.
 //!
 //! `curl 'http://…/api/v1/query?query=up{job="a"}'` sends the quotes as they are. hyper refuses a request line with such
-//! bytes before anybody sees it, while every server that our clients know takes them for what is meant. So they are escaped
-//! here, on the way to hyper, in request lines and nowhere else: of a connection only what is surely a head is looked at,
-//! and once a request announces a body the rest is passed on as it is.
+//! bytes before we see it, while every server that our clients know accepts them. So they are escaped here, on the way to hyper,
+//! in request lines only: of a connection only what is certainly a head is looked at, and once a request announces a body the rest
+//! of the connection is passed on as it is.
 
 use std::{
     io,
@@ -19,29 +19,29 @@ const OF_BODIES: [&[u8]; 2] = [b"content-length:", b"transfer-encoding:"];
 const LONGEST: usize = 18;
 
 /// A stream whose request lines are escaped.
-pub(crate) struct Targets<S> {
+pub(crate) struct TargetEscaping<S> {
     stream: S,
-    place: Place,
-    /// What was read and is longer than there was room for, from `at` on.
+    position: Position,
+    /// Escaped bytes that the reader's buffer had no room for; those before `at` were handed over.
     ready: Vec<u8>,
     at: usize,
 }
 
-/// Where in its requests a client is.
+/// Where in a request the next byte stands.
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    /// In a request line, behind so many blanks; at the beginning there may be empty lines.
+enum Position {
+    /// In a request line, behind so many blanks; empty lines may precede it.
     Line { empty: bool, blanks: usize },
-    /// In a header, of which the name's beginning is kept.
+    /// In a header; the beginning of its name is kept.
     Header { name: [u8; LONGEST], len: usize, body: bool },
     /// In or behind a body.
     Body,
 }
 
-const NEW_LINE: Place = Place::Line { empty: true, blanks: 0 };
+const NEW_LINE: Position = Position::Line { empty: true, blanks: 0 };
 
-impl Place {
-    /// The place behind `byte`, and whether that has to be escaped here.
+impl Position {
+    /// The position behind `byte`, and whether `byte` has to be escaped.
     fn step(self, byte: u8) -> (Self, bool) {
         match (self, byte) {
             (Self::Line { empty: true, .. }, b'\r' | b'\n') => (self, false),
@@ -65,25 +65,25 @@ impl Place {
     }
 }
 
-/// Whether hyper refuses the byte in a target although its meaning is clear.
+/// Whether hyper refuses the byte in a target, although its meaning is clear.
 fn is_refused(byte: u8) -> bool {
     matches!(byte, b'"' | b'#' | b'<' | b'>' | b'`' | 0x7f..)
 }
 
-impl<S> Targets<S> {
-    pub(crate) fn of(stream: S) -> Self {
-        Self { stream, place: NEW_LINE, ready: Vec::new(), at: 0 }
+impl<S> TargetEscaping<S> {
+    pub(crate) fn new(stream: S) -> Self {
+        Self { stream, position: NEW_LINE, ready: Vec::new(), at: 0 }
     }
 
-    /// Notes what was read; what it should have been, if something has to be escaped.
+    /// Follows the bytes read; with escapes, if there have to be any.
     fn escape(&mut self, read: &[u8]) -> Option<Vec<u8>> {
-        if matches!(self.place, Place::Body) {
+        if matches!(self.position, Position::Body) {
             return None;
         }
         let mut escaped: Option<Vec<u8>> = None;
         for (at, byte) in read.iter().enumerate() {
-            let (place, refused) = self.place.step(*byte);
-            self.place = place;
+            let (position, refused) = self.position.step(*byte);
+            self.position = position;
             match (&mut escaped, refused) {
                 (None, true) => {
                     let mut begun = read.get(..at).unwrap_or_default().to_vec();
@@ -98,7 +98,7 @@ impl<S> Targets<S> {
         escaped
     }
 
-    /// Hands over what is ready.
+    /// Copies escaped bytes to the reader's buffer.
     fn hand_over(&mut self, buf: &mut ReadBuf<'_>) {
         let left = self.ready.get(self.at..).unwrap_or_default();
         let some = left.get(..buf.remaining()).unwrap_or(left);
@@ -110,7 +110,7 @@ impl<S> Targets<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Targets<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TargetEscaping<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.ready.is_empty() {
             let before = buf.filled().len();
@@ -126,7 +126,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Targets<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Targets<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TargetEscaping<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
@@ -163,7 +163,7 @@ mod tests {
     fn read(sent: &str, piece: usize) -> String {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let mut targets = Targets::of(tokio::io::join(sent.as_bytes(), tokio::io::sink()));
+            let mut targets = TargetEscaping::new(tokio::io::join(sent.as_bytes(), tokio::io::sink()));
             let (mut all, mut some) = (Vec::new(), vec![0; piece]);
             while let count @ 1.. = targets.read(&mut some).await.unwrap() {
                 all.extend_from_slice(&some[..count]);

@@ -1,8 +1,8 @@
-//! Where this server is for those who ask it: under a prefix of paths, or behind a proxy under another name.
+//! The URL under which clients reach this server, where a proxy or a prefix of paths makes it another one than the listener's.
 //!
-//! The *external URL* is what people and their tools are shown, in links and in redirects. The *prefix* is what paths have in
-//! front when they come here: that of the external URL, unless a proxy takes it away. Routes know neither: the prefix is taken
-//! away before a route is looked for, which is why a path without it leads nowhere.
+//! The *external URL* is shown to people and their tools, in links and in redirects. The *route prefix* begins every path that
+//! arrives here: it is the path of the external URL, unless a proxy strips it. Routes know neither: the prefix is stripped before a
+//! route is looked up, and a path without it is not found.
 
 use std::{fmt, str::FromStr};
 
@@ -56,7 +56,7 @@ impl ExternalUrl {
         self.origin.as_ref()?.split_once("://").map(|(_, authority)| authority)
     }
 
-    /// Scheme, host and port, as a browser calls where a page comes from.
+    /// Scheme, host and port, as a browser sends them in the `Origin` header.
     pub(crate) fn origin(&self) -> Option<&str> {
         let origin = self.origin.as_deref()?;
         let usual = if origin.starts_with("https:") { ":443" } else { ":80" };
@@ -64,7 +64,7 @@ impl ExternalUrl {
     }
 }
 
-/// A prefix of paths in its one form: a slash in front and none at the end, and nothing at all for the root.
+/// Normalizes a prefix of paths: a slash in front and none at the end, and nothing for the root.
 ///
 /// # Errors
 /// When it is no path.
@@ -78,23 +78,23 @@ pub fn prefix(text: &str) -> Result<String, String> {
     }
 }
 
-/// Where this server is for those who ask it.
+/// The URL and the route prefix under which clients reach this server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outside {
+pub struct ExternalAddress {
     /// As it was given.
     pub url: Option<ExternalUrl>,
-    /// What paths have in front, in its one form; unless it is given, the path of the URL.
+    /// The route prefix, normalized by [`prefix`]; where it isn't given, the path of the URL is.
     pub prefix: Option<String>,
 }
 
-impl Outside {
-    /// What paths have in front when they come here.
+impl ExternalAddress {
+    /// The prefix of paths as they arrive here.
     #[must_use]
     pub fn prefix(&self) -> &str {
         self.prefix.as_deref().unwrap_or_else(|| self.path())
     }
 
-    /// What paths have in front for those who follow a link.
+    /// The prefix of paths in links.
     pub(crate) fn path(&self) -> &str {
         self.url.as_ref().map(|url| &*url.path).or(self.prefix.as_deref()).unwrap_or_default()
     }
@@ -109,7 +109,7 @@ impl Outside {
     }
 
     /// The target without the prefix; none if it doesn't have it.
-    pub(crate) fn inside(&self, uri: &Uri) -> Option<Uri> {
+    pub(crate) fn strip_prefix(&self, uri: &Uri) -> Option<Uri> {
         let prefix = self.prefix();
         let rest = uri.path().strip_prefix(prefix).filter(|rest| rest.starts_with('/'))?;
         let query = uri.query().map_or_else(String::new, |query| format!("?{query}"));
@@ -135,22 +135,22 @@ mod tests {
 
     #[test]
     fn a_target_without_the_prefix_leads_nowhere() {
-        let outside = Outside { url: None, prefix: Some("/p".to_owned()) };
-        let inside = |uri: &str| outside.inside(&uri.parse().unwrap()).map(|uri| uri.to_string());
+        let external = ExternalAddress { url: None, prefix: Some("/p".to_owned()) };
+        let inside = |uri: &str| external.strip_prefix(&uri.parse().unwrap()).map(|uri| uri.to_string());
         assert_eq!(inside("/p/x?y=%2F"), Some("/x?y=%2F".to_owned()));
         assert_eq!(inside("http://a/p/"), Some("http://a/".to_owned()));
         for uri in ["/", "/p", "/pp/x", "/x/p/"] {
             assert_eq!(inside(uri), None, "{uri}");
         }
-        let root = Outside::default();
-        assert_eq!(root.inside(&"/p".parse().unwrap()).unwrap(), "/p");
+        let root = ExternalAddress::default();
+        assert_eq!(root.strip_prefix(&"/p".parse().unwrap()).unwrap(), "/p");
     }
 
     #[test]
     fn a_url_is_shown_with_what_it_leaves_out_of_this_server() {
         let shown = |url: &str, prefix: Option<&str>| {
-            let outside = Outside { url: url.parse().ok(), prefix: prefix.map(str::to_owned) };
-            (outside.shown("here:9201"), outside.prefix().to_owned())
+            let external = ExternalAddress { url: url.parse().ok(), prefix: prefix.map(str::to_owned) };
+            (external.shown("here:9201"), external.prefix().to_owned())
         };
         let told = |shown: &str, prefix: &str| (shown.to_owned(), prefix.to_owned());
         assert_eq!(shown("", None), told("http://here:9201", ""));

@@ -1,10 +1,9 @@
 //! Response bodies.
 //!
-//! A [`Body`] is whole, or written piece by piece as the client takes it. The latter has two shapes: a [`Source`] is
-//! asked for its next piece whenever the connection has room, so an answer of any size takes the memory of one piece
-//! and no thread; a channel takes pieces from a thread that produces them at its own pace and waits when the client is
-//! slow. A channel that closes without saying that the body is complete aborts the connection: a client must never
-//! take half an answer for a whole one.
+//! A [`ResponseBody`] is whole, or written in chunks as the client reads them. The latter has two shapes: a [`BodySource`] is
+//! asked for its next chunk whenever the connection has room, so an answer of any size takes the memory of one chunk and no
+//! thread; a channel takes chunks from a thread that produces them at its own pace and waits when the client is slow. A channel
+//! that closes without [`BodyChunk::End`] aborts the connection: a client must never take half an answer for a whole one.
 
 use std::{
     pin::Pin,
@@ -12,32 +11,32 @@ use std::{
     task::{Context, Poll},
 };
 
-use hyper::body::{Body as HttpBody, Bytes, Frame, SizeHint};
+use hyper::body::{Body as HyperBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{compress::Encoder, limits::CHUNK_BYTES};
 use crate::seams::room::Room;
 
-/// Writes a body piece by piece.
-pub(crate) trait Source: Send {
-    /// Appends the next piece to `out`; `false` when that was the last. A piece is about as large as a series.
+/// Writes a body chunk by chunk.
+pub(crate) trait BodySource: Send {
+    /// Appends the next chunk to `out`; `false` when that was the last. A chunk is about as large as a series.
     fn fill(&mut self, out: &mut Vec<u8>) -> bool;
 }
 
-/// A source whose memory was taken of a room.
-struct Holding {
-    source: Box<dyn Source>,
+/// A source that keeps the memory counted for it until it is dropped.
+struct Counted {
+    source: Box<dyn BodySource>,
     _room: Arc<dyn Room>,
 }
 
-impl Source for Holding {
+impl BodySource for Counted {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
         self.source.fill(out)
     }
 }
 
-/// A piece of a body that another thread produces.
-pub(crate) enum Piece {
+/// A chunk of a body that another thread produces.
+pub(crate) enum BodyChunk {
     /// Some bytes.
     Data(Bytes),
     /// The body is complete.
@@ -47,25 +46,25 @@ pub(crate) enum Piece {
 /// The body could not be completed.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer broke off")]
-pub(crate) struct Broken;
+pub(crate) struct Aborted;
 
 /// A response body.
-pub(crate) enum Body {
+pub(crate) enum ResponseBody {
     /// All of it.
     Whole(Bytes),
-    /// Not begun yet; compression may still be chosen.
-    Source(Box<dyn Source>),
+    /// Not begun yet, so that its compression can still be chosen.
+    Streamed(Box<dyn BodySource>),
     /// Being written through an encoder. `None`: complete.
-    Encoded(Option<(Box<dyn Source>, Encoder)>, Bytes),
+    Encoded(Option<(Box<dyn BodySource>, Encoder)>, Bytes),
     /// Produced by another thread. `None`: complete.
-    Channel(Option<mpsc::Receiver<Piece>>),
+    Channel(Option<mpsc::Receiver<BodyChunk>>),
 }
 
-impl Body {
-    /// The body, which holds what it was taken of `room` until its client has it.
-    pub(crate) fn holding(self, room: Arc<dyn Room>) -> Self {
+impl ResponseBody {
+    /// The body, which keeps `room` until its client has read all of it.
+    pub(crate) fn keeping(self, room: Arc<dyn Room>) -> Self {
         match self {
-            Self::Source(source) => Self::Source(Box::new(Holding { source, _room: room })),
+            Self::Streamed(source) => Self::Streamed(Box::new(Counted { source, _room: room })),
             other => other,
         }
     }
@@ -76,14 +75,14 @@ impl Body {
     }
 }
 
-impl<T: Into<Bytes>> From<T> for Body {
+impl<T: Into<Bytes>> From<T> for ResponseBody {
     fn from(bytes: T) -> Self {
         Self::Whole(bytes.into())
     }
 }
 
 /// Fills `out` up to about [`CHUNK_BYTES`]; `false` when the source is at its end.
-pub(crate) fn fill_chunk(source: &mut dyn Source, out: &mut Vec<u8>) -> bool {
+pub(crate) fn fill_chunk(source: &mut dyn BodySource, out: &mut Vec<u8>) -> bool {
     while out.len() < CHUNK_BYTES {
         if !source.fill(out) {
             return false;
@@ -92,7 +91,7 @@ pub(crate) fn fill_chunk(source: &mut dyn Source, out: &mut Vec<u8>) -> bool {
     true
 }
 
-fn next_encoded(state: &mut Option<(Box<dyn Source>, Encoder)>) -> Option<Result<Bytes, Broken>> {
+fn next_encoded(state: &mut Option<(Box<dyn BodySource>, Encoder)>) -> Option<Result<Bytes, Aborted>> {
     loop {
         let (source, encoder) = state.as_mut()?;
         let mut plain = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
@@ -105,31 +104,31 @@ fn next_encoded(state: &mut Option<(Box<dyn Source>, Encoder)>) -> Option<Result
             // A compressor may keep everything for itself at first.
             Ok(bytes) if bytes.is_empty() => {}
             Ok(bytes) => return Some(Ok(bytes.into())),
-            Err(_) => return Some(Err(Broken)),
+            Err(_) => return Some(Err(Aborted)),
         }
     }
 }
 
-impl HttpBody for Body {
+impl HyperBody for ResponseBody {
     type Data = Bytes;
-    type Error = Broken;
+    type Error = Aborted;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         let next = match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => None,
             Self::Whole(bytes) => Some(Ok(std::mem::take(bytes))),
-            Self::Source(_) => Some(Err(Broken)),
+            Self::Streamed(_) => Some(Err(Aborted)),
             Self::Encoded(state, first) if first.is_empty() => next_encoded(state),
             Self::Encoded(_, first) => Some(Ok(std::mem::take(first))),
             Self::Channel(receiver) => match receiver {
                 None => None,
                 Some(open) => match std::task::ready!(open.poll_recv(cx)) {
-                    Some(Piece::Data(bytes)) => Some(Ok(bytes)),
-                    Some(Piece::End) => {
+                    Some(BodyChunk::Data(bytes)) => Some(Ok(bytes)),
+                    Some(BodyChunk::End) => {
                         *receiver = None;
                         None
                     }
-                    None => Some(Err(Broken)),
+                    None => Some(Err(Aborted)),
                 },
             },
         };
@@ -141,7 +140,7 @@ impl HttpBody for Body {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Encoded(state, first) => state.is_none() && first.is_empty(),
             Self::Channel(receiver) => receiver.is_none(),
-            Self::Source(_) => false,
+            Self::Streamed(_) => false,
         }
     }
 
