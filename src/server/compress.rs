@@ -11,6 +11,7 @@ use hyper::{
 use super::{
     Response,
     limits::MIN_COMPRESS_BYTES,
+    negotiation::preferences,
     response_body::{ResponseBody, fill_chunk},
 };
 
@@ -29,18 +30,17 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The best encoding the client accepts: the one it weighs highest, zstd before gzip when it doesn't care.
+    /// The encoding that the client weighs highest, zstd where gzip weighs the same.
     pub(crate) fn negotiate(headers: &HeaderMap) -> Self {
         let (mut gzip, mut zstd, mut any) = (None, None, None);
-        let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|v| v.to_str().ok());
-        for item in values.flat_map(|v| v.split(',')) {
-            let (name, parameters) = item.split_once(';').unwrap_or((item, ""));
-            let weight = parameters.trim().strip_prefix("q=").map_or(Some(1.0), |q| q.trim().parse::<f32>().ok());
-            match name.trim().to_ascii_lowercase().as_str() {
-                "gzip" | "x-gzip" => gzip = weight,
-                "zstd" => zstd = weight,
-                "*" => any = weight,
-                _ => {}
+        for preference in preferences(headers, ACCEPT_ENCODING) {
+            let weight = Some(preference.weight);
+            if preference.is_any_of(&["gzip", "x-gzip"]) {
+                gzip = weight;
+            } else if preference.is_any_of(&["zstd"]) {
+                zstd = weight;
+            } else if preference.is_any_of(&["*"]) {
+                any = weight;
             }
         }
         let (gzip, zstd) = (gzip.or(any).unwrap_or(0.0), zstd.or(any).unwrap_or(0.0));
@@ -54,7 +54,7 @@ impl Encoding {
     }
 }
 
-/// Encodes a body piece by piece.
+/// Encodes a body chunk by chunk.
 pub(crate) enum Encoder {
     /// As it is.
     Identity,
@@ -73,7 +73,7 @@ impl Encoder {
         })
     }
 
-    /// Takes `plain` and gives what is ready to be sent, which is everything when `last`.
+    /// Takes `plain`, and returns what is ready to be sent, which is everything when `last`.
     pub(crate) fn encode(&mut self, plain: Vec<u8>, last: bool) -> io::Result<Vec<u8>> {
         match self {
             Self::Identity => Ok(plain),
@@ -95,7 +95,7 @@ impl Encoder {
     }
 }
 
-/// Begins a response's body in the encoding chosen. A body that turns out small is sent whole and as it is.
+/// Begins a response's body in `encoding`. A body of fewer than [`MIN_COMPRESS_BYTES`] is sent whole and unencoded.
 pub(crate) fn encode(mut response: Response, encoding: Encoding) -> Response {
     let encoded_already = response.headers().contains_key(CONTENT_ENCODING);
     let encoding = if encoded_already { Encoding::Identity } else { encoding };

@@ -29,6 +29,7 @@ mod listen;
 mod malformed_requests;
 mod memory_budget;
 mod metrics;
+mod negotiation;
 mod open_files;
 mod params;
 mod queries;

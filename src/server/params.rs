@@ -3,7 +3,7 @@
 //! A parameter may be given several times. Where one value is wanted the first counts, and the form's come before the
 //! URL's, as in Prometheus.
 
-use hyper::{Method, Request, Uri, body::Incoming, header::CONTENT_TYPE};
+use hyper::{Method, Uri, body::Incoming, header::CONTENT_TYPE, http::request::Parts};
 
 use super::{
     ServerState, error::ApiError, limits::MAX_FORM_BYTES, memory_budget::Reservation, read_body,
@@ -54,15 +54,15 @@ const UNCOUNTED_BYTES: usize = 8 << 10;
 
 impl Params {
     /// Reads the parameters of a request, and its form if it posts one.
-    pub(crate) async fn read(request: Request<Incoming>, state: &ServerState) -> Result<Self, ApiError> {
-        let query = request.uri().query().unwrap_or_default().to_owned();
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    pub(crate) async fn read(head: &Parts, body: Incoming, state: &ServerState) -> Result<Self, ApiError> {
+        let query = head.uri.query().unwrap_or_default();
+        let kind = head.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
         let media = kind.split(';').next().unwrap_or_default().trim();
         let in_parts = media.eq_ignore_ascii_case("multipart/form-data");
         let is_form = in_parts || media.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-        let (bytes, mut reservation) = if is_form && request.method() == Method::POST {
+        let (bytes, mut reservation) = if is_form && head.method == Method::POST {
             let RequestBody { bytes, reservation } =
-                read_body(request, MAX_FORM_BYTES, &state.query_budget, state).await?;
+                read_body(body, MAX_FORM_BYTES, &state.query_budget, state).await?;
             (bytes, reservation)
         } else {
             (Vec::new(), state.query_budget.reserve_nothing())
@@ -72,7 +72,7 @@ impl Params {
         reservation.grow((bytes.capacity() + needs) as u64).await?;
         let mut params = Self::default();
         if in_parts && !bytes.is_empty() {
-            let pairs = multipart::pairs(&bytes, &kind);
+            let pairs = multipart::pairs(&bytes, kind);
             params.pairs = pairs.map_err(|why| ApiError::BadData(format!("error parsing form values: {why}")))?;
         } else {
             params.add(&bytes)?;

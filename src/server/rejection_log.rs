@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 
 use super::{
     Response,
-    routes::{Role, Row},
+    routes::{Role, Route},
 };
 use crate::telemetry::log_each_minute;
 
@@ -31,15 +31,15 @@ fn cut(text: &str) -> String {
 }
 
 /// Logs that a request of `client` was rejected, if it was and an operator should know.
-pub(crate) fn log_rejected(row: &Row, client: Option<IpAddr>, response: &Response) {
+pub(crate) fn log_rejected(route: &Route, client: Option<IpAddr>, response: &Response) {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) {
         return;
     }
-    let path = row.pattern;
+    let path = route.pattern;
     let why = response.extensions().get::<ErrorReason>().map_or("", |why| &why.0);
     let (client, status) = (client.map_or_else(String::new, |client| client.to_string()), status.as_u16());
-    match row.role {
+    match route.role {
         // Each has a log line of its own: many requests that will be retried must not hide one that is lost.
         Role::Write if status < 500 => log_each_minute!(warn, path, client, status, why, "a write was refused"),
         Role::Write => log_each_minute!(warn, path, client, status, why, "a write was not taken"),

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use http_body_util::BodyExt;
 use hyper::{
-    Request, StatusCode,
+    StatusCode,
     body::{Body, Bytes, Frame, Incoming},
 };
 use tokio::time::{Instant, timeout, timeout_at};
@@ -46,12 +46,11 @@ pub(crate) struct BodyReader {
 impl BodyReader {
     /// Begins to read a body of at most `limit` bytes. One that announces more is refused before a byte of it is read.
     pub(crate) async fn begin(
-        request: Request<Incoming>,
+        incoming: Incoming,
         limit: usize,
         budget: &MemoryBudget,
         state: &ServerState,
     ) -> Result<Self, ApiError> {
-        let incoming = request.into_body();
         if incoming.size_hint().lower() > limit as u64 {
             discard(incoming).await;
             return Err(too_large(limit));
@@ -131,12 +130,12 @@ fn too_large(limit: usize) -> ApiError {
 /// Memory is reserved for what has come, not for what is announced: else a few clients that announce much and send nothing would
 /// keep all others out.
 pub(crate) async fn read_body(
-    request: Request<Incoming>,
+    incoming: Incoming,
     limit: usize,
     budget: &Arc<MemoryBudget>,
     state: &ServerState,
 ) -> Result<RequestBody, ApiError> {
-    let mut reader = BodyReader::begin(request, limit, budget, state).await?;
+    let mut reader = BodyReader::begin(incoming, limit, budget, state).await?;
     let (mut bytes, mut reservation) = (Vec::new(), budget.reserve_nothing());
     while let Some(chunk) = reader.next().await? {
         let held = bytes.len() + chunk.len();

@@ -49,23 +49,23 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     let within = external.prefix().is_empty()
         || external.strip_prefix(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
     let found = if within { routes::find(request.uri().path()) } else { None };
-    let pattern = found.map_or("unknown", |row| row.pattern);
+    let pattern = found.map_or("unknown", |route| route.pattern);
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
         (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
-        (Ok(()), None) => match led(request.uri(), within, external) {
+        (Ok(()), None) => match redirect(request.uri(), within, external) {
             Some((status, location)) => moved(status, &location),
             None => unknown(request, &context, external).await,
         },
-        (Ok(()), Some(row)) => {
+        (Ok(()), Some(route)) => {
             let client = context.address;
-            let response = if row.methods.contains(request.method()) {
-                answer(row.route, request, context, state).instrument(span).await
+            let response = if route.methods.contains(request.method()) {
+                answer(route, request, context, state).instrument(span).await
             } else {
                 discard(request.into_body()).await;
-                not_allowed(row.methods)
+                not_allowed(route.methods)
             };
-            rejection_log::log_rejected(&row, client, &response);
+            rejection_log::log_rejected(&route, client, &response);
             response
         }
     };
@@ -78,14 +78,14 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     Ok(response)
 }
 
-/// Tells why the request has no answer.
+/// Answers a request that the rules for web pages refuse.
 async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
-    refusal.note();
+    refusal.observe();
     discard(request.into_body()).await;
     respond::text(refusal.status(), refusal.to_string())
 }
 
-/// Tells where it is what isn't here.
+/// Answers a request for a path that isn't found, with a hint where there is one.
 async fn unknown(request: Request<Incoming>, context: &RequestContext, external: &ExternalAddress) -> Response {
     let instead = routes::hint(request.uri().path()).map(|path| format!("{}{path}", external.path()));
     rejection_log::log_not_found(request.method(), &context.path, context.address, instead.as_deref());
@@ -113,8 +113,8 @@ async fn answer(
     }
 }
 
-/// Where a path leads that is no route's, if anywhere: from the root to the prefix, and away from slashes too many.
-fn led(uri: &Uri, within: bool, external: &ExternalAddress) -> Option<(StatusCode, String)> {
+/// The redirect for a path that no route has, if there is one: from the root to the prefix, and to a path without repeated slashes.
+fn redirect(uri: &Uri, within: bool, external: &ExternalAddress) -> Option<(StatusCode, String)> {
     let base = external.path();
     match uri.path() {
         _ if within => clean(uri).map(|path| (StatusCode::MOVED_PERMANENTLY, format!("{base}{path}"))),
@@ -124,7 +124,7 @@ fn led(uri: &Uri, within: bool, external: &ExternalAddress) -> Option<(StatusCod
     }
 }
 
-/// Where a path leads that has slashes too many, if anywhere.
+/// The path without repeated slashes, if that makes it one of a route.
 fn clean(uri: &Uri) -> Option<String> {
     let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let path = format!("/{}", parts.join("/"));
@@ -145,9 +145,9 @@ fn not_allowed(methods: &[Method]) -> Response {
     response
 }
 
-/// Lets the page read the answer whose origin this is.
+/// Lets the page with the origin `reader` read the answer.
 fn allow_origin(headers: &mut HeaderMap, reader: Option<HeaderValue>) {
-    // Whoever keeps the answer has to know that another page may get another one.
+    // A cache has to know that a page of another origin may get another answer.
     headers.append(VARY, HeaderValue::from_static("Origin"));
     let Some(origin) = reader else { return };
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);

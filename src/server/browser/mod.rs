@@ -1,4 +1,4 @@
-//! What a page in a browser can do here.
+//! Which requests of web pages, and for which host names, are answered.
 //!
 //! A server on a laptop is reached by every page that its owner opens. Two rules keep such pages out, and machines, which
 //! send none of the headers these look at, never meet them:
@@ -22,11 +22,11 @@ use hosts::Hosts;
 pub use origins::OriginPattern;
 use origins::Origins;
 
-use super::{external_url::ExternalUrl, metrics, routes::Row};
+use super::{external_url::ExternalUrl, metrics, routes::Route};
 use crate::telemetry::Throttle;
 
-/// So many characters of what a client sent are said back to it.
-const SAID_CHARS: usize = 100;
+/// At most this many characters of what a client sent are repeated to it.
+const MAX_REPEATED_CHARS: usize = 100;
 
 /// Which names and pages the server is told to trust.
 #[derive(Debug, Clone, Default)]
@@ -75,8 +75,8 @@ impl Refusal {
         }
     }
 
-    /// Counts it, and says it in the log unless that was done within the last minute.
-    pub(crate) fn note(&self) {
+    /// Counts it, and logs it unless that was done within the last minute.
+    pub(crate) fn observe(&self) {
         static HOSTS: Throttle = Throttle::each_minute();
         static ORIGINS: Throttle = Throttle::each_minute();
         let (reason, throttle) = match self {
@@ -99,7 +99,7 @@ impl Browser {
     ///
     /// # Errors
     /// When it may not.
-    pub(crate) fn judge<B>(&self, request: &Request<B>, found: Option<&Row>) -> Result<(), Refusal> {
+    pub(crate) fn judge<B>(&self, request: &Request<B>, found: Option<&Route>) -> Result<(), Refusal> {
         let headers = request.headers();
         if headers.get_all(HOST).iter().nth(1).is_some() {
             return Err(Refusal::Hosts("several"));
@@ -114,10 +114,10 @@ impl Browser {
             return Err(Refusal::Hosts("none"));
         }
         if let Some(host) = host.filter(|host| !self.hosts.answer_for(host)) {
-            return Err(Refusal::Host(said(hosts::name(host))));
+            return Err(Refusal::Host(cut(hosts::name(host))));
         }
         let method = request.method();
-        let changes = found.map_or(!method.is_safe(), |row| row.changes(method));
+        let changes = found.map_or(!method.is_safe(), |route| route.changes(method));
         // A browser that asks what it may send changes nothing yet: who may read tells it.
         if changes && method != Method::OPTIONS { self.origins.may_change(headers, host) } else { Ok(()) }
     }
@@ -128,7 +128,7 @@ impl Browser {
     }
 }
 
-/// As much of a client's text as is worth saying.
-fn said(text: &str) -> String {
-    text.chars().take(SAID_CHARS).collect()
+/// A client's text, cut to [`MAX_REPEATED_CHARS`].
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_REPEATED_CHARS).collect()
 }

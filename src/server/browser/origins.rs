@@ -5,7 +5,7 @@ use hyper::{
     header::{HeaderValue, ORIGIN},
 };
 
-use super::{BrowserOptions, ExternalUrl, Refusal, said};
+use super::{BrowserOptions, ExternalUrl, Refusal, cut};
 use crate::model::{MatchOp, Matcher, MatcherError};
 
 /// Pages of other programs on this machine.
@@ -66,7 +66,7 @@ impl Origins {
         let origin = String::from_utf8_lossy(origin.as_bytes());
         let external = self.external.as_ref().is_some_and(|external| origin.eq_ignore_ascii_case(external));
         let own = external || host.is_some_and(|host| is_of(&origin, host));
-        if own || self.trusts(&origin) { Ok(()) } else { Err(Refusal::Origin(said(&origin))) }
+        if own || self.trusts(&origin) { Ok(()) } else { Err(Refusal::Origin(cut(&origin))) }
     }
 
     fn trusts(&self, origin: &str) -> bool {

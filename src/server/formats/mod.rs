@@ -1,6 +1,6 @@
 //! The formats of query results, chosen by the `Accept` header: JSON, CSV ([`csv`]) and protobuf ([`protobuf`]).
 //!
-//! Errors are JSON always.
+//! Errors are always JSON.
 
 mod csv;
 mod protobuf;
@@ -13,6 +13,7 @@ use hyper::{
 use super::{
     Response,
     envelope::{ResponseAnnotations, success},
+    negotiation::preferences,
     respond,
     response_body::ResponseBody,
     result_json::ResultJson,
@@ -21,6 +22,11 @@ use crate::{
     model::{Labels, SeriesBuf},
     promql::Value,
 };
+
+/// The types by which a client asks for each format.
+const CSV_TYPES: &[&str] = &["text/csv"];
+const PROTOBUF_TYPES: &[&str] = &["application/x-protobuf", "application/protobuf"];
+const JSON_TYPES: &[&str] = &["application/json", "application/*", "*/*"];
 
 /// How a result is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,22 +37,14 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// What the client likes best of what there is; JSON when it doesn't say.
+    /// The format that the client weighs highest, the first of equals; JSON when it names none.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {
         let mut best = (0.0, Self::Json);
-        let ranges = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        for range in ranges.flat_map(|value| value.split(',')) {
-            let mut parts = range.split(';').map(str::trim);
-            let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
-                "text/csv" => Self::Csv,
-                "application/x-protobuf" | "application/protobuf" => Self::Protobuf,
-                "application/json" | "application/*" | "*/*" => Self::Json,
-                _ => continue,
-            };
-            let quality = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok()).unwrap_or(1.0);
-            // Of equals the first counts.
-            if quality > best.0 {
-                best = (quality, format);
+        for preference in preferences(headers, ACCEPT) {
+            let formats = [(Self::Csv, CSV_TYPES), (Self::Protobuf, PROTOBUF_TYPES), (Self::Json, JSON_TYPES)];
+            let named = formats.into_iter().find(|(_, types)| preference.is_any_of(types));
+            if let Some((format, _)) = named.filter(|_| preference.weight > best.0) {
+                best = (preference.weight, format);
             }
         }
         best.1
@@ -106,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_liked_format_is_chosen() {
+    fn the_format_that_the_client_weighs_highest_is_chosen() {
         let format = |accept: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, accept.parse().unwrap());

@@ -6,7 +6,11 @@
 //! with custom buckets, which are written as classic ones; exponential ones can't be written as text: comments name the
 //! families of which some are left out. Selectors are those of Prometheus' federation: `{}` selects nothing.
 
-use std::{collections::BTreeMap, io::Write, sync::Arc};
+use std::{
+    collections::{BTreeMap, btree_map},
+    io::Write,
+    sync::Arc,
+};
 
 use hyper::{HeaderMap, StatusCode, header::ACCEPT};
 
@@ -22,6 +26,7 @@ use crate::{
         Response, ServerState,
         error::ApiError,
         json,
+        negotiation::{Preference, preferences},
         params::Params,
         respond,
         response_body::{BodySource, ResponseBody},
@@ -43,11 +48,10 @@ pub(crate) enum Names {
 }
 
 impl Names {
-    /// What the client says it can read.
+    /// The escaping that the client can read.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {
-        let mut accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let quoted = accepted.any(|value| value.replace(' ', "").contains("escaping=allow-utf-8"));
-        if quoted { Self::Quoted } else { Self::Underscores }
+        let quoted = |preference: Preference<'_>| preference.parameter("escaping") == Some("allow-utf-8");
+        if preferences(headers, ACCEPT).any(quoted) { Self::Quoted } else { Self::Underscores }
     }
 }
 
@@ -59,8 +63,21 @@ enum Newest {
     LeftOut,
 }
 
-/// Name first: that is the order of the answer.
-type Rows = BTreeMap<(String, Labels), (i64, Newest)>;
+/// What rows are ordered by.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct RowKey {
+    name: String,
+    /// Without the name.
+    labels: Labels,
+}
+
+/// A series' newest sample and its time, in ms.
+struct Row {
+    time: i64,
+    sample: Newest,
+}
+
+type Rows = BTreeMap<RowKey, Row>;
 
 /// The newest samples of all series that `match[]` selects.
 pub(crate) async fn federate(params: Params, names: Names, state: &ServerState) -> Result<Response, ApiError> {
@@ -99,39 +116,38 @@ fn gather(
         for i in 0..set.len() {
             ticks.tick()?;
             set.read(i, &mut samples)?;
-            let Some((time, newest)) = newest(&samples) else { continue };
+            let Some(row) = newest(&samples) else { continue };
             let labels = set.labels(i)?;
             let Some(name) = labels.metric_name() else { continue };
-            let labels = dressed(&labels, external);
+            let labels = federated_labels(&labels, external);
             if !room.take(name.len() + labels.as_bytes().len() + ITEM_BYTES + size_of::<Newest>()) {
                 let why = "the series selected take more memory than there is for queries; narrow match[]";
                 return Err(ApiError::Plain(StatusCode::UNPROCESSABLE_ENTITY, why.to_owned()));
             }
-            rows.insert((name.to_owned(), labels), (time, newest));
+            rows.insert(RowKey { name: name.to_owned(), labels }, row);
         }
     }
     Ok(rows)
 }
 
 /// The newest sample, unless the series has ended.
-fn newest(samples: &SeriesBuf) -> Option<(i64, Newest)> {
+fn newest(samples: &SeriesBuf) -> Option<Row> {
     let float = samples.times.last().copied().zip(samples.values.last().copied());
+    let row = |time, value| (!is_stale(value)).then_some(Row { time, sample: Newest::Float(value) });
     match (float, samples.histograms.last()) {
-        (Some((time, value)), None) => (!is_stale(value)).then_some((time, Newest::Float(value))),
-        (Some((time, value)), Some((later, _))) if time > *later => {
-            (!is_stale(value)).then_some((time, Newest::Float(value)))
-        }
+        (Some((time, value)), None) => row(time, value),
+        (Some((time, value)), Some((other, _))) if time > *other => row(time, value),
         (_, Some((time, histogram))) => {
             let shown = || Newest::Histogram(histogram.clone());
-            let newest = || if histogram.has_custom_buckets() { shown() } else { Newest::LeftOut };
-            (!histogram.is_stale()).then(|| (*time, newest()))
+            let sample = || if histogram.has_custom_buckets() { shown() } else { Newest::LeftOut };
+            (!histogram.is_stale()).then(|| Row { time: *time, sample: sample() })
         }
         (None, None) => None,
     }
 }
 
-/// The labels without the name, and with what a scraper is to see.
-fn dressed(labels: &Labels, external: &Labels) -> Labels {
+/// The labels without the name, and with the external labels that they lack.
+fn federated_labels(labels: &Labels, external: &Labels) -> Labels {
     let mut builder = labels.without_metric_name().builder();
     for (name, value) in external.iter().filter(|(name, _)| labels.get(name).is_none()) {
         builder.set(name, value);
@@ -141,20 +157,20 @@ fn dressed(labels: &Labels, external: &Labels) -> Labels {
 
 /// Writes the rows as they are taken.
 struct Text {
-    rows: std::collections::btree_map::IntoIter<(String, Labels), (i64, Newest)>,
+    rows: btree_map::IntoIter<RowKey, Row>,
     names: Names,
     /// The family whose type was written last.
     family: String,
-    /// The family last named as one of which some is left out.
+    /// The family of the last comment on series that are left out.
     left_out: String,
-    /// What the rows take, until they are written.
+    /// The memory counted for the rows, until they are written.
     _room: Arc<dyn Room>,
 }
 
 impl BodySource for Text {
     fn fill(&mut self, out: &mut Vec<u8>) -> bool {
-        let Some(((name, labels), (time, newest))) = self.rows.next() else { return false };
-        let kind = match newest {
+        let Some((RowKey { name, labels }, Row { time, sample })) = self.rows.next() else { return false };
+        let kind = match sample {
             Newest::Float(_) => "untyped",
             Newest::Histogram(_) => "histogram",
             Newest::LeftOut => {
@@ -173,7 +189,7 @@ impl BodySource for Text {
             let _ = writeln!(out, " {kind}");
             self.family.clone_from(&name);
         }
-        match newest {
+        match sample {
             Newest::Float(value) => self.put(out, &name, &labels, None, value, time),
             Newest::Histogram(histogram) => self.put_classic(out, &name, &labels, &histogram, time),
             Newest::LeftOut => {}

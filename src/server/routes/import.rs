@@ -17,7 +17,7 @@ use hyper::{
 use serde_json::json;
 
 use crate::{
-    ingest::{BITE_BYTES, Declared, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater, format_at},
+    ingest::{BITE_BYTES, Declared, Format, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater},
     seams::allocator,
     server::{
         Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES,
@@ -33,16 +33,13 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often it asks meanwhile.
 const STORE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Stores the body, which is in the format of `path`.
+/// Stores a body in `format`.
 pub(crate) async fn import(
-    path: &'static str,
+    format: &'static dyn Format,
     request: Request<Incoming>,
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let Some(format) = format_at(path) else {
-        return Err(ApiError::Plain(StatusCode::NOT_FOUND, format!("no format is posted to {path}")));
-    };
     let params = Params::of_url(request.uri()).map_err(ApiError::plainly)?;
     let ImportParams { unit, allow_old, counts } = ImportParams::read(&params).map_err(ApiError::plainly)?;
     let content_type = text(request.headers(), CONTENT_TYPE);
@@ -94,7 +91,7 @@ async fn store(
     let mut reservation = state.import_budget.reserve_nothing();
     let mut inflater = Inflater::new(encoding, reservation.max())?;
     let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
-    let mut reader = BodyReader::begin(request, MAX_REMOTE_BYTES, &state.import_budget, state).await?;
+    let mut reader = BodyReader::begin(request.into_body(), MAX_REMOTE_BYTES, &state.import_budget, state).await?;
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {

@@ -1,4 +1,4 @@
-//! Paths that other servers have, or proxies put in front, and what is meant by them.
+//! Hints for paths that aren't found: those of other servers, and those with a prefix that a proxy should have stripped.
 
 use super::find;
 
@@ -23,7 +23,7 @@ const OTHERS: &[(&str, &str)] = &[
 /// Where a Pushgateway takes metrics.
 const PUSHGATEWAY: &str = "/metrics/job";
 
-/// The path that is most likely meant by one that leads nowhere.
+/// The path that is most likely meant by one that isn't found.
 pub(crate) fn hint(path: &str) -> Option<String> {
     let slashes = path.match_indices('/').map(|(at, _)| path.split_at(at).1);
     // `/prometheus/api/v1/write`: the prefix is of another server, or is one that a proxy should have taken away.

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use hyper::HeaderMap;
 use serde_json::json;
 
 use crate::{
@@ -52,10 +53,16 @@ pub(super) struct Question {
     cached: bool,
 }
 
-/// Who asks, and the format they like.
+/// The request's context, and the format its client accepts.
 pub(crate) struct Client {
-    pub(crate) context: RequestContext,
-    pub(crate) format: Format,
+    context: RequestContext,
+    format: Format,
+}
+
+impl Client {
+    pub(super) fn new(context: RequestContext, headers: &HeaderMap) -> Self {
+        Self { context, format: Format::accepted(headers) }
+    }
 }
 
 /// Answers at one time.

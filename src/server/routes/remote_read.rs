@@ -48,7 +48,7 @@ const FRAMES_AHEAD: usize = 2;
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
     let stores = state.stores()?.clone();
     let RequestBody { bytes: body, mut reservation } =
-        read_body(request, MAX_REMOTE_BYTES, &state.query_budget, &state).await?;
+        read_body(request.into_body(), MAX_REMOTE_BYTES, &state.query_budget, &state).await?;
     let deadline = state.default_deadline();
     let limits = ReadLimits::beside_queries_of(state.engine.options().max_samples);
     let inflated = inflated_len(&body, &limits).map_err(refusal)?;

@@ -88,7 +88,7 @@ async fn store(
 ) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
     let RequestBody { bytes: body, reservation } =
-        read_body(request, MAX_REMOTE_BYTES, &state.write_budget, state).await?;
+        read_body(request.into_body(), MAX_REMOTE_BYTES, &state.write_budget, state).await?;
     metrics::WRITE_BYTES.inc_by(body.len() as u64);
     let limits = WriteLimits {
         compressed: MAX_REMOTE_BYTES,

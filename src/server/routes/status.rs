@@ -9,11 +9,11 @@ use crate::{
     server::{Response, ServerState, envelope::success_json, error::ApiError, params::Params},
 };
 
-/// The Prometheus version whose API we speak. Grafana and others read from it which endpoints and parameters they may
+/// The Prometheus version whose API we speak. Grafana and others conclude from it which endpoints and parameters they may
 /// use; our own version is in `revision`.
-const SPEAKS: &str = "3.5.0";
+const API_VERSION: &str = "3.5.0";
 
-/// Prometheus' own.
+/// Prometheus' own default for the interval of scrapes.
 const DEFAULT_INTERVAL: &str = "1m";
 
 /// How many names `/status/tsdb` lists when not told.
@@ -21,11 +21,11 @@ const DEFAULT_NAMES: usize = 10;
 /// How many it lists at most.
 const MAX_NAMES: usize = 10_000;
 
-/// What a Prometheus with our external labels has in its configuration file; others read from there how our series are
-/// to be told from those of other servers, and how far apart samples are. Everything else that is configured are flags.
+/// The configuration file of a Prometheus with our external labels. Clients such as the Thanos sidecar read from it by which labels
+/// our series are told from those of other servers, and the interval of samples. All other configuration is in flags.
 pub(crate) fn config(state: &ServerState) -> Response {
     let external = &state.options.external_labels;
-    let interval = set(state, "self-scrape.interval").unwrap_or(DEFAULT_INTERVAL);
+    let interval = limit_flag(state, "self-scrape.interval").unwrap_or(DEFAULT_INTERVAL);
     let mut yaml = String::from("# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n");
     yaml.push_str(&format!("global:\n  scrape_interval: {interval}\n"));
     if !external.is_empty() {
@@ -44,7 +44,7 @@ pub(crate) fn flags(state: &ServerState) -> Response {
     success_json(&Value::Object(flags.collect()))
 }
 
-/// What can be asked here, in the words of Prometheus.
+/// The features of this server, by Prometheus' names.
 pub(crate) fn features(state: &ServerState) -> Response {
     let api = json!({
         "admin": state.options.admin_api,
@@ -65,10 +65,10 @@ pub(crate) fn features(state: &ServerState) -> Response {
     success_json(&all)
 }
 
-/// Who we are.
+/// The version, in the words of Prometheus.
 pub(crate) fn build_info() -> Response {
     success_json(&json!({
-        "version": SPEAKS,
+        "version": API_VERSION,
         "revision": concat!("vctsdb-", env!("CARGO_PKG_VERSION")),
         "branch": "",
         "buildUser": "",
@@ -99,22 +99,45 @@ pub(crate) fn runtime_info(state: &ServerState) -> Result<Response, ApiError> {
     })))
 }
 
-/// How long samples are kept, as Prometheus says it: `15d`, `10GiB`, `15d or 10GiB`, or that there is no limit, as it does in its
-/// flags: who reads this as a duration should read one.
+/// How long samples are kept, in Prometheus' notation: `15d`, `10GiB`, `15d or 10GiB`, or `0s` for no limit, as clients may read it
+/// as a duration.
 fn retention(state: &ServerState) -> String {
     let limits: Vec<&str> =
-        ["retention.time", "retention.size"].into_iter().filter_map(|name| set(state, name)).collect();
+        ["retention.time", "retention.size"].into_iter().filter_map(|name| limit_flag(state, name)).collect();
     if limits.is_empty() { "0s".to_owned() } else { limits.join(" or ") }
 }
 
 /// The value of a flag that is a limit or an interval, if there is one.
-fn set<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
+fn limit_flag<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
     let flag = state.options.flags.iter().find(|(flag, _)| flag == name)?;
     Some(flag.1.as_str()).filter(|value| !["off", "0s"].contains(value))
 }
 
 fn rfc_3339(ms: i64) -> String {
     jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// There are no rules, of whichever type.
+pub(crate) fn rules(params: &Params) -> Result<Response, ApiError> {
+    match params.get("type") {
+        "" | "alert" | "record" => Ok(success_json(&json!({"groups": []}))),
+        other => Err(ApiError::invalid("type", format!("not supported value {other:?}"))),
+    }
+}
+
+/// There are no targets of scrapes.
+pub(crate) fn no_targets() -> Value {
+    json!({"activeTargets": [], "droppedTargets": [], "droppedTargetCounts": {}})
+}
+
+/// There are no alertmanagers.
+pub(crate) fn no_alertmanagers() -> Value {
+    json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})
+}
+
+/// The progress of replaying the log, which vctsdb doesn't tell.
+pub(crate) fn wal_replay() -> Response {
+    success_json(&json!({"min": 0, "max": 0, "current": 0}))
 }
 
 /// Numbers of the store and its heaviest names.
