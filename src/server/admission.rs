@@ -51,7 +51,7 @@ impl Gate {
         match tokio::time::timeout(deadline, self.0.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Permit { waited: begun.elapsed(), _permit: permit }),
             // The semaphore is never closed; were it, nobody would get in either.
-            Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue".to_owned())),
+            Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue")),
         }
     }
 }
@@ -129,7 +129,7 @@ pub(crate) async fn within_deadline<T>(
     left: Duration,
     answer: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
-    let late = || ApiError::Timeout("query timed out in expression evaluation".to_owned());
+    let late = || ApiError::Timeout("query timed out in expression evaluation");
     tokio::time::timeout(left.saturating_add(GRACE), answer).await.unwrap_or_else(|_| Err(late()))
 }
 

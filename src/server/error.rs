@@ -16,22 +16,36 @@ const RETRY_AFTER_SECONDS: u64 = 5;
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiError {
-    /// The request is wrong; another one may do.
+    /// The request is wrong.
     #[error("{0}")]
     BadData(String),
-    /// The query is well formed, but can't be evaluated on this data or within its limits.
-    #[error("{0}")]
-    Execution(String),
-    /// The client went away.
-    #[error("{0}")]
-    Canceled(String),
+    /// A parameter holds a query, or a selector, that can't be parsed.
+    #[error("invalid parameter \"{parameter}\": {source}")]
+    Parameter {
+        /// The parameter's name.
+        parameter: String,
+        /// What is wrong with the query.
+        source: QueryError,
+    },
+    /// A query failed.
+    #[error(transparent)]
+    Query(QueryError),
+    /// A lookup failed.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// Changing or copying the store failed.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// Its deadline has passed, or its client has gone.
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
     /// It took too long.
     #[error("{0}")]
-    Timeout(String),
+    Timeout(&'static str),
     /// It is switched off.
     #[error("{0}")]
-    Unavailable(String),
-    /// Our fault.
+    Unavailable(&'static str),
+    /// A fault of the server itself.
     #[error("{0}")]
     Internal(String),
     /// The store is still opening (`stopping` false) or closing.
@@ -40,36 +54,41 @@ pub(crate) enum ApiError {
         /// Whether it is closing.
         stopping: bool,
     },
-    /// More requests than there is memory for.
+    /// There are more requests than memory for them.
     #[error("too many requests at once, try again later")]
     Busy,
-    /// A body that came too slowly while others needed its place.
+    /// A body that came too slowly was evicted, as other requests needed its memory or its connection.
     #[error("the request's body came too slowly while others waited for its place, try again later")]
     Evicted,
-    /// A body whose sender paused too long, or trickled, where coming again is the thing to do.
+    /// The sender of a body paused too long, or trickled; it should send it again.
     #[error("the request's body came too slowly, try again")]
     Slow,
-    /// A request that takes more memory than any may.
+    /// A request takes more memory than one may.
     #[error(
         "the request takes at least {bytes} bytes of memory, and --memory leaves {most} for one: send it in smaller parts, \
          or give the server more memory"
     )]
     OverBudget {
-        /// What it takes.
+        /// The bytes that it takes.
         bytes: u64,
-        /// What there is.
+        /// The bytes that one request may take.
         most: u64,
     },
     /// An answer in plain text, outside the envelope.
     #[error("{1}")]
     Plain(StatusCode, String),
-    /// One of the others, and what was done nonetheless.
-    #[error("{0}{1}")]
-    After(Box<ApiError>, String),
+    /// One of the others, after something had been stored.
+    #[error("{source}{stored}")]
+    After {
+        /// The error.
+        source: Box<ApiError>,
+        /// What had been stored, as a clause that follows the error.
+        stored: String,
+    },
 }
 
 impl ApiError {
-    /// A parameter whose value doesn't do.
+    /// A parameter has a value that it can't have.
     pub(crate) fn invalid(parameter: &str, why: impl std::fmt::Display) -> Self {
         Self::BadData(format!("invalid parameter \"{parameter}\": {why}"))
     }
@@ -82,16 +101,16 @@ impl ApiError {
         }
     }
 
-    /// The same with a remark on what was done before, if there is any.
-    pub(crate) fn after(self, done: &str) -> Self {
-        if done.is_empty() { self } else { Self::After(Box::new(self), done.to_owned()) }
+    /// The same, which says what had been stored before, if anything had.
+    pub(crate) fn after(self, stored: &str) -> Self {
+        if stored.is_empty() { self } else { Self::After { source: Box::new(self), stored: stored.to_owned() } }
     }
 
     /// Whether the same request may be answered later.
-    fn passes(&self) -> bool {
+    fn is_retryable(&self) -> bool {
         match self {
             Self::NotReady { .. } | Self::Busy | Self::Evicted | Self::Slow => true,
-            Self::After(error, _) => error.passes(),
+            Self::After { source, .. } => source.is_retryable(),
             _ => false,
         }
     }
@@ -99,7 +118,9 @@ impl ApiError {
     /// A query that failed. Parse errors name the parameter that held it.
     pub(crate) fn query(parameter: &str, error: QueryError) -> Self {
         match error {
-            QueryError::Parse { .. } | QueryError::Type(_) => Self::invalid(parameter, error),
+            source @ (QueryError::Parse { .. } | QueryError::Type(_)) => {
+                Self::Parameter { parameter: parameter.to_owned(), source }
+            }
             error => error.into(),
         }
     }
@@ -107,25 +128,26 @@ impl ApiError {
     /// Prometheus' error type and the status that goes with it; `None` for plain text.
     fn kind(&self) -> (Option<&'static str>, StatusCode) {
         match self {
-            Self::BadData(_) => (Some("bad_data"), StatusCode::BAD_REQUEST),
-            Self::Execution(_) => (Some("execution"), StatusCode::UNPROCESSABLE_ENTITY),
-            // The number nginx gave to "client closed request"; only the access metrics ever see it.
-            Self::Canceled(_) => (Some("canceled"), StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
-            Self::Timeout(_) => (Some("timeout"), StatusCode::SERVICE_UNAVAILABLE),
-            Self::Unavailable(_) => (Some("unavailable"), StatusCode::INTERNAL_SERVER_ERROR),
-            Self::Internal(_) => (Some("internal"), StatusCode::INTERNAL_SERVER_ERROR),
+            Self::BadData(_) | Self::Parameter { .. } => ErrorType::BadData.and_status(),
+            Self::Query(error) => ErrorType::of_query(error).and_status(),
+            Self::Select(error) => ErrorType::of_select(error).and_status(),
+            Self::Admin(error) => ErrorType::of_admin(error).and_status(),
+            Self::Interrupted(interrupted) => ErrorType::of_interrupted(*interrupted).and_status(),
+            Self::Timeout(_) => ErrorType::Timeout.and_status(),
+            Self::Unavailable(_) => ErrorType::Unavailable.and_status(),
+            Self::Internal(_) => ErrorType::Internal.and_status(),
             // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
             Self::NotReady { .. } | Self::Busy | Self::Evicted | Self::Slow => (None, StatusCode::SERVICE_UNAVAILABLE),
             Self::OverBudget { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),
-            Self::After(error, _) => error.kind(),
+            Self::After { source, .. } => source.kind(),
         }
     }
 
     /// The response that tells the client.
     pub(crate) fn into_response(self) -> Response {
         let text = self.to_string();
-        let ((kind, status), passes) = (self.kind(), self.passes());
+        let ((kind, status), retryable) = (self.kind(), self.is_retryable());
         let mut response = match kind {
             Some(kind) => {
                 let mut body = b"{\"status\":\"error\",\"errorType\":".to_vec();
@@ -144,7 +166,7 @@ impl ApiError {
         if let Self::NotReady { stopping } = self {
             headers.insert("x-prometheus-stopping", respond::header(if stopping { "true" } else { "false" }));
         }
-        if passes {
+        if retryable {
             headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS.into());
         }
         response
@@ -153,45 +175,71 @@ impl ApiError {
 
 impl From<QueryError> for ApiError {
     fn from(error: QueryError) -> Self {
-        let text = error.to_string();
         match error {
-            QueryError::Parse { .. } | QueryError::Type(_) => Self::BadData(text),
-            QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution(text),
+            QueryError::Select(error) => Self::Select(error),
+            error => Self::Query(error),
+        }
+    }
+}
+
+/// Prometheus' types of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ErrorType {
+    BadData,
+    Execution,
+    Canceled,
+    Timeout,
+    Unavailable,
+    Internal,
+}
+
+impl ErrorType {
+    fn of_query(error: &QueryError) -> Self {
+        match error {
+            QueryError::Parse { .. } | QueryError::Type(_) => Self::BadData,
+            QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution,
             // A retry helps, and this is the status that clients retry.
-            QueryError::NoRoom(_) => Self::Timeout(text),
-            QueryError::NotBrief => Self::Internal(text),
-            QueryError::Timeout(_) => Self::Timeout(text),
-            QueryError::Canceled(_) => Self::Canceled(text),
-            QueryError::Select(error) => error.into(),
+            QueryError::NoRoom(_) | QueryError::Timeout(_) => Self::Timeout,
+            QueryError::NotBrief => Self::Internal,
+            QueryError::Canceled(_) => Self::Canceled,
+            QueryError::Select(error) => Self::of_select(error),
         }
     }
-}
 
-impl From<Interrupted> for ApiError {
-    fn from(interrupted: Interrupted) -> Self {
+    fn of_select(error: &SelectError) -> Self {
+        match error {
+            SelectError::Limit(_) => Self::Execution,
+            SelectError::Interrupted(interrupted) => Self::of_interrupted(*interrupted),
+            SelectError::Storage(_) => Self::Internal,
+        }
+    }
+
+    fn of_admin(error: &AdminError) -> Self {
+        match error {
+            AdminError::Interrupted(interrupted) => Self::of_interrupted(*interrupted),
+            AdminError::Storage(_) => Self::Internal,
+            AdminError::Refused(_) => Self::Execution,
+        }
+    }
+
+    fn of_interrupted(interrupted: Interrupted) -> Self {
         match interrupted {
-            Interrupted::TimedOut => Self::Timeout(interrupted.to_string()),
-            Interrupted::Canceled => Self::Canceled(interrupted.to_string()),
+            Interrupted::TimedOut => Self::Timeout,
+            Interrupted::Canceled => Self::Canceled,
         }
     }
-}
 
-impl From<AdminError> for ApiError {
-    fn from(error: AdminError) -> Self {
-        match error {
-            AdminError::Interrupted(interrupted) => interrupted.into(),
-            AdminError::Storage(_) => Self::Internal(error.to_string()),
-            AdminError::Refused(text) => Self::Execution(text),
-        }
-    }
-}
-
-impl From<SelectError> for ApiError {
-    fn from(error: SelectError) -> Self {
-        match error {
-            SelectError::Limit(text) => Self::Execution(text),
-            SelectError::Interrupted(interrupted) => interrupted.into(),
-            SelectError::Storage(_) => Self::Internal(error.to_string()),
-        }
+    /// Its name, and the status that goes with it.
+    fn and_status(self) -> (Option<&'static str>, StatusCode) {
+        let (name, status) = match self {
+            Self::BadData => ("bad_data", StatusCode::BAD_REQUEST),
+            Self::Execution => ("execution", StatusCode::UNPROCESSABLE_ENTITY),
+            // The number that nginx gave to "client closed request"; only our metrics ever see it.
+            Self::Canceled => ("canceled", StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
+            Self::Timeout => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
+            Self::Unavailable => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
+            Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
+        };
+        (Some(name), status)
     }
 }

@@ -64,5 +64,5 @@ pub(crate) async fn snapshot(params: Params, state: &ServerState) -> Result<Resp
 
 fn allowed(state: &ServerState) -> Result<(), ApiError> {
     let refusal = "admin APIs disabled; --web.enable-admin-api allows them";
-    if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable(refusal.to_owned())) }
+    if state.options.admin_api { Ok(()) } else { Err(ApiError::Unavailable(refusal)) }
 }
