@@ -7,7 +7,8 @@
 use std::collections::HashMap;
 
 use super::{
-    exec::{Found, grid::Grid},
+    data::grid::Grid,
+    exec::Found,
     plan::{Kind, Node},
 };
 use crate::seams::select::Select;

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{QueryError, QueryStats};
+use super::{QueryError, QueryStats, error::PLACE, value::SAMPLE_BYTES};
 use crate::{
     model::{Labels, Matcher, SeriesBuf},
     seams::{
@@ -19,9 +19,6 @@ use crate::{
         room::{ITEM_BYTES, Room},
     },
 };
-
-/// Where a query was when it ran out of time or was stopped, in Prometheus' words.
-pub(super) const PLACE: &str = "expression evaluation";
 
 /// Stops a query from outside; clones share the switch.
 #[derive(Debug, Clone, Default)]
@@ -73,9 +70,6 @@ impl Interrupt for Until {
         }
     }
 }
-
-/// A sample in memory takes about this many bytes: a time and a value.
-pub const SAMPLE_BYTES: u64 = 16;
 
 /// What labels take beside their bytes: counters, and what the allocator rounds up.
 const SHARED_BYTES: usize = 24;

@@ -11,12 +11,14 @@ use super::{
     Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
     brief,
-    budget::{Budget, Pool, SAMPLE_BYTES, Share},
-    exec::{Account, Context, Found, Memo, Notes, Settings, answer, grid::Grid, select_all},
+    budget::{Budget, Pool, Share},
+    data::{annotations::Notes, grid::Grid},
+    exec::{Account, Context, Found, Memo, Settings, answer, select_all},
     explain::{Analyzed, Known},
     parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
     plan::{Node, QueryTimes, lower},
     stack,
+    value::SAMPLE_BYTES,
 };
 use crate::{
     model::TimeRange,

@@ -1,10 +1,12 @@
 //! Why a query has no answer. The variants are Prometheus' error types.
 
-use super::budget::PLACE;
 use crate::{
     model::Span,
     seams::{interrupt::Interrupted, select::SelectError},
 };
+
+/// Where a query was when it ran out of time or was stopped, in Prometheus' words.
+pub(super) const PLACE: &str = "expression evaluation";
 
 /// Why a query has no answer.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -12,6 +12,7 @@ pub mod ast;
 mod brief;
 mod budget;
 mod check;
+mod data;
 mod digest;
 mod duration;
 mod engine;
@@ -34,7 +35,7 @@ mod signature;
 mod stack;
 mod value;
 
-pub use budget::{Cancel, SAMPLE_BYTES, Until};
+pub use budget::{Cancel, Until};
 pub use duration::{format_duration, parse_duration};
 pub use engine::{Engine, EngineOptions, Query};
 pub use error::QueryError;
@@ -46,7 +47,7 @@ pub use parse::{MAX_DEPTH, parse, parse_selector, parse_with};
 pub use pretty::prettify;
 pub use results::{Answered, Fresh, ResultCache};
 pub use signature::{Arity, Signature};
-pub use value::{MatrixSeries, QueryAnswer, QueryStats, Value, VectorSample};
+pub use value::{MatrixSeries, QueryAnswer, QueryStats, SAMPLE_BYTES, Value, VectorSample};
 
 #[cfg(test)]
 mod tests;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::SAMPLE_BYTES;
 use crate::model::{Annotations, Histogram, Labels, SeriesBuf};
+
+/// A sample in memory takes about this many bytes: a time and a value.
+pub const SAMPLE_BYTES: u64 = 16;
 
 /// The value of an expression.
 #[derive(Debug, Clone, PartialEq)]

@@ -7,10 +7,8 @@ use crate::{
     model::{Labels, decimal},
     promql::{
         QueryError,
-        exec::{
-            Block, LabelSets, Operator, Series, for_each_row,
-            row::{Row, Sample},
-        },
+        data::row::{Row, Sample},
+        exec::{Block, LabelSets, Operator, Series, for_each_row},
         functions::native::Native,
         plan::Aggregate,
     },

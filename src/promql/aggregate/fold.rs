@@ -4,12 +4,13 @@ use super::{Groups, Input, natives::Natives};
 use crate::promql::{
     QueryError,
     ast::AggregateOp,
-    budget::SAMPLE_BYTES,
-    exec::{
-        Block, Note, Operator, Series, for_each_row,
+    data::{
+        annotations::Note,
         row::{Bits, Row},
     },
+    exec::{Block, Operator, Series, for_each_row},
     functions::kahan::{Kahan, Mean},
+    value::SAMPLE_BYTES,
 };
 
 /// How values fold.

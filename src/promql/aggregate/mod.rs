@@ -19,7 +19,8 @@ mod top;
 use super::{
     QueryError,
     ast::AggregateOp,
-    exec::{Context, Note, Numbers, Operator, build_within, grid::Grid, is_label_name, numbers},
+    data::{annotations::Note, grid::Grid},
+    exec::{Context, Numbers, Operator, build_within, is_label_name, numbers},
     plan::{Aggregate, Kind},
 };
 use crate::model::Span;

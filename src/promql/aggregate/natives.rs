@@ -6,8 +6,8 @@ use super::Input;
 use crate::{
     model::{METRIC_NAME, ResetHint},
     promql::{
-        exec::{
-            Note,
+        data::{
+            annotations::Note,
             row::{Bits, Row},
         },
         functions::native::{Combined, Incompatible, Native, NativeMean},

@@ -5,7 +5,8 @@ use crate::{
     model::{Labels, Span},
     promql::{
         QueryError,
-        exec::{Block, Note, Numbers, Operator, Series, for_each_row, row::Row},
+        data::{annotations::Note, row::Row},
+        exec::{Block, Numbers, Operator, Series, for_each_row},
         functions::quantile::quantile,
     },
 };

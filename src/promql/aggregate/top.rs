@@ -10,10 +10,11 @@ use crate::{
     promql::{
         QueryError,
         ast::AggregateOp,
-        exec::{
-            Block, Note, Numbers, Operator, RowError, Scratch, Series, for_each_row, general,
+        data::{
+            annotations::{Note, general},
             row::{Row, Sample},
         },
+        exec::{Block, Numbers, Operator, RowError, Scratch, Series, for_each_row},
     },
 };
 

@@ -6,14 +6,16 @@ use super::{
     block::Block,
     context::Context,
     drive::for_each_row,
-    grid::Grid,
     operator::{Op, Series},
-    row::{Bits, Row},
 };
 use crate::{
     model::{Labels, METRIC_NAME, MatchOp, Matcher},
     promql::{
         QueryError,
+        data::{
+            grid::Grid,
+            row::{Bits, Row},
+        },
         plan::{Kind, Node},
     },
 };

@@ -10,12 +10,14 @@ use std::{
 };
 
 use super::{
-    grid::Grid,
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::Row,
     tally::Readers,
 };
-use crate::promql::{QueryError, plan};
+use crate::promql::{
+    QueryError,
+    data::{grid::Grid, row::Row},
+    plan,
+};
 
 /// The counts of one running query, shared by its threads.
 #[derive(Debug, Default)]

@@ -6,10 +6,8 @@ use super::{
     build::build,
     context::Context,
     drive::for_each_row,
-    grid::Grid,
     merge::{Overlap, distinct, same_labelset},
     operator::{Op, Scratch, Series, without_metadata},
-    row::Row,
     scalar::numbers,
     source::Source,
     tally::{Tally, size},
@@ -19,6 +17,7 @@ use crate::{
     promql::{
         MatrixSeries, QueryError, SAMPLE_BYTES, Value, VectorSample,
         ast::{Edges, ValueType},
+        data::{grid::Grid, row::Row},
         functions::window::{self, View},
         plan::{Kind, Node},
     },

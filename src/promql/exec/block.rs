@@ -3,11 +3,18 @@
 use super::{
     context::Context,
     drive::for_each_row,
-    grid::Grid,
     operator::{Operator, RowError, Scratch, Series},
-    row::{Bits, Row},
 };
-use crate::{model::Histogram, promql::QueryError};
+use crate::{
+    model::Histogram,
+    promql::{
+        QueryError,
+        data::{
+            grid::Grid,
+            row::{Bits, Row},
+        },
+    },
+};
 use std::sync::Arc;
 
 /// Materialised rows. It gives back its room when dropped.

@@ -6,16 +6,18 @@ use super::{
     context::Context,
     label_sets::LabelSets,
     merge::{Overlap, distinct},
-    notes::{Monotonicity, Note, general},
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::Row,
     scalar::Numbers,
 };
 use crate::{
     model::{self, BUCKET_LABEL, Labels, METRIC_NAME, Span, decimal},
     promql::{
         QueryError,
-        exec::grid::Grid,
+        data::{
+            annotations::{Monotonicity, Note, general},
+            grid::Grid,
+            row::Row,
+        },
         functions::{
             buckets::{Bucket, fraction, quantile},
             native::Native,

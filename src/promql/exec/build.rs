@@ -4,7 +4,6 @@ use super::{
     binary,
     call::{self, call},
     context::Context,
-    grid::Grid,
     map, memo,
     operator::Op,
     repeat::Repeat,
@@ -15,6 +14,7 @@ use crate::promql::{
     QueryError,
     aggregate::aggregate,
     ast::Edges,
+    data::grid::Grid,
     plan::{Kind, Node},
 };
 

@@ -1,9 +1,9 @@
 //! What all operators of a query share.
 
-use super::{account::Account, memo::Memo, notes::Notes};
+use super::{account::Account, memo::Memo};
 use crate::{
     model::SeriesBuf,
-    promql::{Optimise, budget::Budget},
+    promql::{Optimise, budget::Budget, data::annotations::Notes},
     seams::select::Select,
 };
 

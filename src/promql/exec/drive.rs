@@ -13,10 +13,9 @@ use std::{
 use super::{
     context::Context,
     operator::{Operator, Scratch},
-    row::Row,
     threads::run_on,
 };
-use crate::promql::{QueryError, budget::SAMPLE_BYTES};
+use crate::promql::{QueryError, data::row::Row, value::SAMPLE_BYTES};
 
 /// A thread takes about this many cells at a time, and at least one row.
 const PIECE_CELLS: usize = 1 << 15;
@@ -267,7 +266,8 @@ mod tests {
         promql::{
             Cancel, Optimise,
             budget::{Budget, Pool},
-            exec::{Account, Memo, Notes, RowError, Series, Settings},
+            data::annotations::Notes,
+            exec::{Account, Memo, RowError, Series, Settings},
         },
         seams::select::fake::MemorySelect,
     };

@@ -8,11 +8,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     block::Block,
     context::Context,
-    grid::{Grid, Shift},
     label_sets::LabelSets,
     merge::same_labelset,
     operator::{Op, Series},
-    row::Row,
     select::{Give, Selector},
 };
 use crate::{
@@ -20,6 +18,10 @@ use crate::{
     promql::{
         QueryError,
         ast::Edges,
+        data::{
+            grid::{Grid, Shift},
+            row::Row,
+        },
         plan::{Kind, Node, Select},
     },
 };

@@ -3,13 +3,18 @@
 use super::{
     context::Context,
     merge::{Overlap, distinct},
-    notes::Note,
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::{Row, Sample},
 };
 use crate::{
     model::Span,
-    promql::{QueryError, functions::native::Native},
+    promql::{
+        QueryError,
+        data::{
+            annotations::Note,
+            row::{Row, Sample},
+        },
+        functions::native::Native,
+    },
 };
 
 /// What happens to a float.

@@ -8,12 +8,11 @@ use std::{
 use super::{
     block::{Block, Kept},
     context::Context,
-    grid::Grid,
     operator::Op,
 };
 use crate::{
     model::{Matcher, TimeRange},
-    promql::{QueryError, digest},
+    promql::{QueryError, data::grid::Grid, digest},
     seams::select::SeriesSet,
 };
 

@@ -4,9 +4,11 @@ use super::{
     context::Context,
     label_sets::LabelSets,
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::Row,
 };
-use crate::{model::Labels, promql::QueryError};
+use crate::{
+    model::Labels,
+    promql::{QueryError, data::row::Row},
+};
 
 /// The error for two samples with the same labels at the same time.
 pub(crate) fn same_labelset() -> QueryError {

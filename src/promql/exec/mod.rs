@@ -1,7 +1,7 @@
 //! Operators: from a plan to rows.
 //!
 //! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so
-//! that what nobody asks for is never materialised, and computes each one's [`Row`](row::Row), its values over the
+//! that what nobody asks for is never materialised, and computes each one's [`Row`](super::data::row::Row), its values over the
 //! whole step grid, on demand too, in any order and from any thread. So selectors, window functions and everything
 //! element-wise hold nothing, and [`drive`] can split the series among threads: each takes pieces of consecutive series,
 //! and the rows are handed over strictly in series order. Whatever folds them, sums included, gives the same bits with
@@ -20,19 +20,16 @@ mod build;
 mod call;
 mod context;
 mod drive;
-pub(crate) mod grid;
 mod hints;
 mod info;
 mod label_sets;
 mod map;
 mod memo;
 mod merge;
-mod notes;
 mod operator;
 mod prepare;
 mod relabel;
 mod repeat;
-pub(crate) mod row;
 mod scalar;
 mod select;
 mod smoothed;
@@ -52,7 +49,6 @@ pub(crate) use context::{Context, Settings};
 pub(crate) use drive::for_each_row;
 pub(crate) use label_sets::{LabelSets, counts};
 pub(crate) use memo::Memo;
-pub(crate) use notes::{Note, Notes, general};
 pub(crate) use operator::{Operator, RowError, Scratch, Series};
 pub(crate) use prepare::{Found, asked, children, select_all};
 pub(crate) use relabel::is_label_name;

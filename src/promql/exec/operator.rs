@@ -1,9 +1,9 @@
 //! The contract between operators.
 
-use super::{context::Context, row::Row};
+use super::context::Context;
 use crate::{
     model::{Labels, METRIC_NAME, SeriesBuf},
-    promql::{QueryError, functions::window::Windows},
+    promql::{QueryError, data::row::Row, functions::window::Windows},
     seams::select::SelectError,
 };
 

@@ -3,12 +3,13 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{context::Context, grid::Grid, source::subquery_grid};
+use super::{context::Context, source::subquery_grid};
 use crate::{
     model::TimeRange,
     promql::{
         QueryError,
         ast::Edges,
+        data::grid::Grid,
         plan::{self, Kind, Node},
     },
     seams::select::SelectHints,

@@ -1,7 +1,7 @@
 //! What is the same at every step, computed once per series.
 
 use super::operator::{Op, Operator, RowError, Scratch, Series};
-use crate::promql::{QueryError, exec::row::Row};
+use crate::promql::{QueryError, data::row::Row};
 
 /// Repeats the one step of `inner` over `steps`.
 pub(super) struct Repeat<'c> {

@@ -1,8 +1,9 @@
 //! Scalar expressions: one number per step, known before any row is computed.
 
-use super::{binary, build::build, context::Context, drive::for_each_row, grid::Grid, row::Bits, select::seconds};
+use super::{binary, build::build, context::Context, drive::for_each_row, select::seconds};
 use crate::promql::{
     QueryError,
+    data::{grid::Grid, row::Bits},
     functions::math,
     plan::{Call, Kind, Node},
 };

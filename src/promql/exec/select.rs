@@ -5,17 +5,22 @@ use std::sync::Arc;
 use super::{
     account::Read,
     context::Context,
-    grid::{Grid, Shift},
     hints,
     operator::{Operator, RowError, Scratch, Series},
     prepare::reach,
-    row::Row,
     stats::drop_buckets,
     tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, TimeRange, is_stale},
-    promql::{QueryError, plan},
+    promql::{
+        QueryError,
+        data::{
+            grid::{Grid, Shift},
+            row::Row,
+        },
+        plan,
+    },
     seams::select::{SelectHints, SeriesSet},
 };
 

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::{
     context::Context,
-    grid::Grid,
-    notes::Note,
     operator::{Operator, RowError, Scratch, Series},
-    row::{Row, Sample},
     source::Source,
 };
 use crate::{
     model::{ResetHint, SeriesBuf, Span},
     promql::{
         QueryError,
+        data::{
+            annotations::Note,
+            grid::Grid,
+            row::{Row, Sample},
+        },
         functions::{
             native::Native,
             window::{Remarks, interpolate, interpolate_native},

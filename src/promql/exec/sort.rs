@@ -5,13 +5,15 @@ use std::cmp::Ordering;
 use super::{
     block::Block,
     context::Context,
-    grid::Grid,
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::Row,
 };
 use crate::{
     model::Labels,
-    promql::{QueryError, functions::natural},
+    promql::{
+        QueryError,
+        data::{grid::Grid, row::Row},
+        functions::natural,
+    },
 };
 
 /// What to sort by.

@@ -8,11 +8,9 @@ use super::{
     build::build,
     context::Context,
     drive::for_each_row,
-    grid::{Grid, Shift},
     hints,
     operator::{Op, RowError, Scratch, Series},
     prepare::reach,
-    row::Sample,
     select::find,
     stats::drop_buckets,
 };
@@ -21,6 +19,10 @@ use crate::{
     promql::{
         QueryError,
         ast::Edges,
+        data::{
+            grid::{Grid, Shift},
+            row::Sample,
+        },
         plan::{self, Kind, Node},
     },
     seams::select::SeriesSet,

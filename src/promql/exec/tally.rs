@@ -6,8 +6,11 @@
 
 use std::sync::Arc;
 
-use super::{account::Account, grid::Grid};
-use crate::model::{BucketCounts, Histogram};
+use super::account::Account;
+use crate::{
+    model::{BucketCounts, Histogram},
+    promql::data::grid::Grid,
+};
 
 /// What one step stands for that no step of the query reads.
 const NOWHERE: u32 = u32::MAX;

@@ -2,11 +2,8 @@
 
 use super::{
     context::Context,
-    grid::Grid,
     merge::{Overlap, distinct},
-    notes::Note,
     operator::{Op, Operator, RowError, Scratch, Series},
-    row::{Row, Sample},
     scalar::Numbers,
     source::Source,
     tally::{Tally, size},
@@ -16,6 +13,11 @@ use crate::{
     promql::{
         QueryError,
         ast::Edges,
+        data::{
+            annotations::Note,
+            grid::Grid,
+            row::{Row, Sample},
+        },
         functions::{
             native::Native,
             window::{

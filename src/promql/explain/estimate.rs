@@ -11,7 +11,8 @@ use crate::{
     promql::{
         QueryError,
         ast::{AggregateOp, BinaryOp, Cardinality, ValueType},
-        exec::{Found, children, grid::Grid},
+        data::grid::Grid,
+        exec::{Found, children},
         plan::{Aggregate, Binary, Call, Kind, Node, Select},
     },
 };

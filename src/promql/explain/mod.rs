@@ -15,7 +15,8 @@ use std::{collections::HashMap, time::Duration};
 
 use super::{
     QueryError, QueryStats,
-    exec::{Account, Cost, Found, asked, children, grid::Grid},
+    data::grid::Grid,
+    exec::{Account, Cost, Found, asked, children},
     plan::{Kind, Node},
 };
 use crate::{

@@ -10,7 +10,7 @@ use crate::{
     promql::{
         Optimise, QueryError,
         ast::{self, At, Expr, ExprKind},
-        exec::grid::Shift,
+        data::grid::Shift,
     },
 };
 

@@ -1,7 +1,7 @@
 //! The plan: a checked syntax tree with everything resolved that doesn't depend on data.
 //!
 //! Lowering turns durations and their expressions into milliseconds, `offset` and `@` into one
-//! [`Shift`](super::exec::grid::Shift), calls of `start()`, `step()` and friends into numbers, strips parentheses and
+//! [`Shift`](super::data::grid::Shift), calls of `start()`, `step()` and friends into numbers, strips parentheses and
 //! signs without effect, and wraps what is the same at every step into [`Kind::Invariant`], so that it is evaluated
 //! once:
 //!

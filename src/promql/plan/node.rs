@@ -4,7 +4,7 @@ use crate::{
     model::{METRIC_NAME, MatchOp, Matcher, Span},
     promql::{
         ast::{AggregateOp, BinaryOp, Edges, Matching, ValueType},
-        exec::grid::Shift,
+        data::grid::Shift,
         signature::Signature,
     },
 };

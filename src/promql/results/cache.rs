@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     model::{Annotation, Annotations, Severity, TimeRange},
-    promql::{Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, exec::grid::Grid},
+    promql::{Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, data::grid::Grid},
     seams::{changes::Changes, select::Select},
 };
 

@@ -4,7 +4,7 @@ use crate::{
     model::TimeRange,
     promql::{
         ast::{BinaryOp, Edges},
-        exec::grid::Shift,
+        data::grid::Shift,
         plan::{Kind, Node},
     },
 };

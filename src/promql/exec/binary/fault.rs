@@ -7,10 +7,10 @@
 
 use crate::promql::{
     QueryError,
+    data::grid::Grid,
     exec::{
         context::Context,
         drive::for_each_row,
-        grid::Grid,
         operator::{Operator, RowError},
     },
 };

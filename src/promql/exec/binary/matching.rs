@@ -10,9 +10,9 @@ use crate::{
     promql::{
         QueryError,
         ast::{BinaryOp, Cardinality, Matching},
+        data::grid::Grid,
         exec::{
             context::Context,
-            grid::Grid,
             label_sets::{LabelSets, counts, is_listed},
             operator::{Op, Operator, Series, without_metadata},
         },

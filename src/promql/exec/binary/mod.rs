@@ -23,11 +23,8 @@ pub(super) use op::scaled;
 use super::{
     build::build as operator,
     context::Context,
-    grid::Grid,
     map::{self, Change, Histograms},
-    notes::Note,
     operator::Op,
-    row::Sample,
     scalar::{Numbers, numbers},
 };
 use crate::{
@@ -35,6 +32,7 @@ use crate::{
     promql::{
         QueryError,
         ast::{BinaryOp, Cardinality, ValueType},
+        data::{annotations::Note, grid::Grid, row::Sample},
         functions::native::Native,
         plan::Binary,
     },

@@ -6,7 +6,7 @@ use crate::{
     model::ResetHint,
     promql::{
         ast::BinaryOp,
-        exec::{notes::Note, row::Sample},
+        data::{annotations::Note, row::Sample},
         functions::{
             elementary,
             native::{Combined, Incompatible, Native},

@@ -11,14 +11,13 @@ use crate::{
     model::Labels,
     promql::{
         QueryError,
+        data::{grid::Grid, row::Row},
         exec::{
             block::Block,
             context::Context,
             drive::for_each_row,
-            grid::Grid,
             label_sets::LabelSets,
             operator::{Op, Operator, RowError, Scratch, Series},
-            row::Row,
         },
     },
 };

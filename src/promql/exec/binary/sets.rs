@@ -8,14 +8,16 @@ use crate::{
     promql::{
         QueryError,
         ast::{BinaryOp, Matching},
+        data::{
+            grid::Grid,
+            row::{Bits, Row},
+        },
         exec::{
             block::Block,
             context::Context,
             drive::for_each_row,
-            grid::Grid,
             merge::{Overlap, distinct},
             operator::{Op, Operator, RowError, Scratch, Series},
-            row::{Bits, Row},
         },
         plan::Binary,
     },

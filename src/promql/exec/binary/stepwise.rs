@@ -11,14 +11,16 @@ use crate::{
     model::Labels,
     promql::{
         QueryError,
+        data::{
+            grid::Grid,
+            row::{Row, Sample},
+        },
         exec::{
             block::Block,
             context::Context,
             drive::for_each_row,
-            grid::Grid,
             merge::same_labelset,
             operator::{Op, Operator, Series},
-            row::{Row, Sample},
         },
     },
 };

@@ -5,7 +5,7 @@ use std::fmt;
 use super::bounds::{self, Bucket};
 use crate::{
     model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint},
-    promql::{exec::general, functions::kahan::Kahan},
+    promql::{data::annotations::general, functions::kahan::Kahan},
 };
 
 /// The count of one bucket.

@@ -2,7 +2,7 @@
 
 use super::{Bucket, float::Native};
 use crate::promql::{
-    exec::Note,
+    data::annotations::Note,
     functions::{
         elementary::{exp2, log2},
         kahan::Kahan,

@@ -3,7 +3,7 @@
 //! Their views reach beyond the window by the lookback: backwards for both, forwards for `smoothed`.
 
 use super::{Remarks, View, extended_native, order};
-use crate::promql::exec::{Note, row::Sample};
+use crate::promql::data::{annotations::Note, row::Sample};
 
 /// What to compute from the values at the edges.
 #[derive(Debug, Clone, Copy)]

@@ -24,13 +24,13 @@ pub(crate) use starts::Counted;
 
 use std::sync::Arc;
 
-use super::{
-    super::exec::{Note, row::Sample},
-    native::Native,
-};
+use super::native::Native;
 use crate::{
     model::{Histogram, SeriesBuf},
-    promql::QueryError,
+    promql::{
+        QueryError,
+        data::{annotations::Note, row::Sample},
+    },
 };
 
 /// A window over one series.

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     model::ResetHint,
     promql::{
-        exec::{Note, row::Sample},
+        data::{annotations::Note, row::Sample},
         functions::native::{Combined, Incompatible, Native, NativeMean},
     },
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Remarks, View};
-use crate::{model::Histogram, promql::exec::row::Sample};
+use crate::{model::Histogram, promql::data::row::Sample};
 
 /// How often the event happened.
 pub(super) fn events(view: &View<'_>) -> Option<f64> {

@@ -3,7 +3,7 @@
 use super::{Remarks, View};
 use crate::promql::{
     QueryError,
-    exec::{Note, row::Sample},
+    data::{annotations::Note, row::Sample},
     functions::{
         kahan::{Kahan, Mean},
         quantile,

@@ -1,7 +1,7 @@
 //! Trends: least squares and exponential smoothing.
 
 use super::View;
-use crate::promql::{QueryError, exec::Note, functions::kahan::Kahan};
+use crate::promql::{QueryError, data::annotations::Note, functions::kahan::Kahan};
 
 /// Slope per second and value at `origin` of the line through the samples.
 fn line(view: &View<'_>, origin: i64) -> Option<(f64, f64)> {

@@ -313,7 +313,7 @@ fn two_digits(v: f64) -> String {
 
 /// A time in ms as a date and time of day in UTC, to the second.
 fn moment(ms: i64) -> String {
-    let time = crate::promql::functions::date::Moment::from_seconds(ms.div_euclid(1000));
+    let time = super::moment::Moment::from_seconds(ms.div_euclid(1000));
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
         time.year, time.month, time.day, time.hour, time.minute, time.second
