@@ -7,7 +7,6 @@
 //! [`parse`](fn@parse) gives a checked [`ast::Expr`]; an [`Engine`] evaluates it over any
 //! [`Select`](crate::seams::select::Select) at one time or on a grid of steps.
 
-mod aggregate;
 pub mod ast;
 mod brief;
 mod budget;

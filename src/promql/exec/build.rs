@@ -1,6 +1,7 @@
 //! From plan nodes to operators: the one place that knows both.
 
 use super::{
+    aggregate::aggregate,
     binary,
     call::{self, call},
     context::Context,
@@ -12,7 +13,6 @@ use super::{
 };
 use crate::promql::{
     QueryError,
-    aggregate::aggregate,
     ast::Edges,
     data::grid::Grid,
     plan::{Kind, Node},

@@ -267,7 +267,12 @@ mod tests {
             Cancel, Optimise,
             budget::{Budget, Pool},
             data::annotations::Notes,
-            exec::{Account, Memo, RowError, Series, Settings},
+            exec::{
+                account::Account,
+                context::Settings,
+                memo::Memo,
+                operator::{RowError, Series},
+            },
         },
         seams::select::fake::MemorySelect,
     };

@@ -12,6 +12,7 @@
 
 mod absent;
 mod account;
+mod aggregate;
 mod answer;
 pub(crate) mod binary;
 mod block;
@@ -43,13 +44,6 @@ mod window;
 pub(crate) use account::Account;
 pub use account::Cost;
 pub(crate) use answer::answer;
-pub(crate) use block::Block;
-pub(crate) use build::build_within;
 pub(crate) use context::{Context, Settings};
-pub(crate) use drive::for_each_row;
-pub(crate) use label_sets::{LabelSets, counts};
 pub(crate) use memo::Memo;
-pub(crate) use operator::{Operator, RowError, Scratch, Series};
 pub(crate) use prepare::{Found, asked, children, select_all};
-pub(crate) use relabel::is_label_name;
-pub(crate) use scalar::{Numbers, numbers};

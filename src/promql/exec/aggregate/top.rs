@@ -14,7 +14,12 @@ use crate::{
             annotations::{Note, general},
             row::{Row, Sample},
         },
-        exec::{Block, Numbers, Operator, RowError, Scratch, Series, for_each_row},
+        exec::{
+            block::Block,
+            drive::for_each_row,
+            operator::{Operator, RowError, Scratch, Series},
+            scalar::Numbers,
+        },
     },
 };
 

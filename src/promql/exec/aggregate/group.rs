@@ -4,7 +4,11 @@ use crate::{
     model::Labels,
     promql::{
         QueryError,
-        exec::{Context, LabelSets, Operator, counts},
+        exec::{
+            context::Context,
+            label_sets::{LabelSets, counts},
+            operator::Operator,
+        },
         plan::Aggregate,
     },
 };

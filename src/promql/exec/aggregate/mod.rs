@@ -17,13 +17,21 @@ mod quantile;
 mod top;
 
 use super::{
-    QueryError,
-    ast::AggregateOp,
-    data::{annotations::Note, grid::Grid},
-    exec::{Context, Numbers, Operator, build_within, is_label_name, numbers},
-    plan::{Aggregate, Kind},
+    build::build_within,
+    context::Context,
+    operator::Operator,
+    relabel::is_label_name,
+    scalar::{Numbers, numbers},
 };
-use crate::model::Span;
+use crate::{
+    model::Span,
+    promql::{
+        QueryError,
+        ast::AggregateOp,
+        data::{annotations::Note, grid::Grid},
+        plan::{Aggregate, Kind},
+    },
+};
 use group::Groups;
 
 /// The operator for an aggregation. `span` is that of the whole aggregation.

@@ -8,7 +8,11 @@ use crate::promql::{
         annotations::Note,
         row::{Bits, Row},
     },
-    exec::{Block, Operator, Series, for_each_row},
+    exec::{
+        block::Block,
+        drive::for_each_row,
+        operator::{Operator, Series},
+    },
     functions::kahan::{Kahan, Mean},
     value::SAMPLE_BYTES,
 };

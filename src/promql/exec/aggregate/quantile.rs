@@ -6,7 +6,12 @@ use crate::{
     promql::{
         QueryError,
         data::{annotations::Note, row::Row},
-        exec::{Block, Numbers, Operator, Series, for_each_row},
+        exec::{
+            block::Block,
+            drive::for_each_row,
+            operator::{Operator, Series},
+            scalar::Numbers,
+        },
         functions::quantile::quantile,
     },
 };

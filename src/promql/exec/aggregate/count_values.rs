@@ -8,7 +8,12 @@ use crate::{
     promql::{
         QueryError,
         data::row::{Row, Sample},
-        exec::{Block, LabelSets, Operator, Series, for_each_row},
+        exec::{
+            block::Block,
+            drive::for_each_row,
+            label_sets::LabelSets,
+            operator::{Operator, Series},
+        },
         functions::native::Native,
         plan::Aggregate,
     },
