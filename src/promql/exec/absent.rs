@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use super::{
     block::Block,
     context::Context,
-    drive::for_each_row,
     operator::{Op, Series},
+    parallel::for_each_row,
 };
 use crate::{
     model::{Labels, METRIC_NAME, MatchOp, Matcher},

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{
     build::build,
     context::Context,
-    drive::for_each_row,
     merge::{Overlap, distinct, same_labelset},
     operator::{Op, Scratch, Series, without_metadata},
+    parallel::for_each_row,
     scalar::numbers,
     source::Source,
     tally::{Tally, size},

@@ -2,8 +2,8 @@
 
 use super::{
     context::Context,
-    drive::for_each_row,
     operator::{Operator, RowError, Scratch, Series},
+    parallel::for_each_row,
 };
 use crate::{
     model::Histogram,

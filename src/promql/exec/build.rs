@@ -15,6 +15,7 @@ use crate::promql::{
     QueryError,
     ast::Edges,
     data::grid::Grid,
+    functions::operators,
     plan::{Kind, Node},
 };
 
@@ -50,7 +51,7 @@ fn operator<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) ->
         Kind::Binary(b) => binary::build(cx, b, node.span, grid),
         Kind::Negate(inner) => {
             let inner = build(cx, inner, grid)?;
-            let negative = map::Histograms::Changed(Box::new(|_, h| Some(binary::scaled(h, -1.0))));
+            let negative = map::Histograms::Changed(Box::new(|_, h| Some(operators::scaled(h, -1.0))));
             map::apply(cx, inner, map::Change::Pure(|v| -v), negative, true)
         }
         Kind::Invariant(inner) => {

@@ -3,7 +3,7 @@
 //! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so
 //! that what nobody asks for is never materialised, and computes each one's [`Row`](super::data::row::Row), its values over the
 //! whole step grid, on demand too, in any order and from any thread. So selectors, window functions and everything
-//! element-wise hold nothing, and [`drive`] can split the series among threads: each takes pieces of consecutive series,
+//! element-wise hold nothing, and [`parallel`] can split the series among threads: each takes pieces of consecutive series,
 //! and the rows are handed over strictly in series order. Whatever folds them, sums included, gives the same bits with
 //! one thread and with many.
 //!
@@ -14,13 +14,12 @@ mod absent;
 mod account;
 mod aggregate;
 mod answer;
-pub(crate) mod binary;
+mod binary;
 mod block;
 mod buckets;
 mod build;
 mod call;
 mod context;
-mod drive;
 mod hints;
 mod info;
 mod label_sets;
@@ -28,6 +27,7 @@ mod map;
 mod memo;
 mod merge;
 mod operator;
+mod parallel;
 mod prepare;
 mod relabel;
 mod repeat;
@@ -38,7 +38,6 @@ mod sort;
 mod source;
 mod stats;
 mod tally;
-mod threads;
 mod window;
 
 pub(crate) use account::Account;

@@ -1,10 +1,10 @@
 //! Scalar expressions: one number per step, known before any row is computed.
 
-use super::{binary, build::build, context::Context, drive::for_each_row, select::seconds};
+use super::{build::build, context::Context, parallel::for_each_row, select::seconds};
 use crate::promql::{
     QueryError,
     data::{grid::Grid, row::Bits},
-    functions::math,
+    functions::{math, operators},
     plan::{Call, Kind, Node},
 };
 
@@ -56,7 +56,7 @@ pub(crate) fn numbers<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Resul
         Kind::Call(call) => called(cx, call, grid),
         Kind::Binary(b) => {
             let (lhs, rhs) = (numbers(cx, &b.lhs, grid)?, numbers(cx, &b.rhs, grid)?);
-            Ok(lhs.zip(&rhs, |l, r| binary::fold(b.op, l, r).unwrap_or(f64::NAN)))
+            Ok(lhs.zip(&rhs, |l, r| operators::fold(b.op, l, r).unwrap_or(f64::NAN)))
         }
         _ => Err(QueryError::Execution("expected a scalar".to_owned())),
     }

@@ -5,7 +5,8 @@
 //! - [`elementary`]: of these, what Go computes in its own way (`sin`, powers, …),
 //! - [`date`]: from a time in seconds to a part of its date (`hour`, …),
 //! - [`buckets`]: over the buckets of a classic histogram,
-//! - [`native`]: native histograms as values.
+//! - [`native`]: native histograms as values,
+//! - [`operators`]: what a binary operator does to two values.
 //!
 //! Operators look functions up here and never spell one out.
 
@@ -16,5 +17,6 @@ pub(crate) mod kahan;
 pub(crate) mod math;
 pub(crate) mod native;
 pub(crate) mod natural;
+pub(crate) mod operators;
 pub(crate) mod quantile;
 pub(crate) mod window;

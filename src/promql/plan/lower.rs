@@ -11,6 +11,7 @@ use crate::{
         Optimise, QueryError,
         ast::{self, At, Expr, ExprKind},
         data::grid::Shift,
+        functions::operators,
     },
 };
 
@@ -244,7 +245,7 @@ impl Lower<'_> {
         let (lhs, rhs) = (self.node(&binary.lhs)?, self.node(&binary.rhs)?);
         let invariant = lhs.invariant && rhs.invariant;
         if let (true, Kind::Number(a), Kind::Number(b)) = (self.fold, &lhs.node.kind, &rhs.node.kind)
-            && let Some(value) = crate::promql::exec::binary::fold(binary.op, *a, *b)
+            && let Some(value) = operators::fold(binary.op, *a, *b)
         {
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }

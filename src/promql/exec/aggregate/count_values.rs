@@ -10,9 +10,9 @@ use crate::{
         data::row::{Row, Sample},
         exec::{
             block::Block,
-            drive::for_each_row,
             label_sets::LabelSets,
             operator::{Operator, Series},
+            parallel::for_each_row,
         },
         functions::native::Native,
         plan::Aggregate,

@@ -10,8 +10,8 @@ use crate::promql::{
     },
     exec::{
         block::Block,
-        drive::for_each_row,
         operator::{Operator, Series},
+        parallel::for_each_row,
     },
     functions::kahan::{Kahan, Mean},
     value::SAMPLE_BYTES,

@@ -8,8 +8,8 @@ use crate::{
         data::{annotations::Note, row::Row},
         exec::{
             block::Block,
-            drive::for_each_row,
             operator::{Operator, Series},
+            parallel::for_each_row,
             scalar::Numbers,
         },
         functions::quantile::quantile,

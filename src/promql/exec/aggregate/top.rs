@@ -16,8 +16,8 @@ use crate::{
         },
         exec::{
             block::Block,
-            drive::for_each_row,
             operator::{Operator, RowError, Scratch, Series},
+            parallel::for_each_row,
             scalar::Numbers,
         },
     },

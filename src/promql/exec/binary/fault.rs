@@ -10,8 +10,8 @@ use crate::promql::{
     data::grid::Grid,
     exec::{
         context::Context,
-        drive::for_each_row,
         operator::{Operator, RowError},
+        parallel::for_each_row,
     },
 };
 

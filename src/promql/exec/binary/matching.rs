@@ -16,6 +16,7 @@ use crate::{
             label_sets::{LabelSets, counts, is_listed},
             operator::{Op, Operator, Series, without_metadata},
         },
+        functions::operators,
         plan::Binary,
     },
 };
@@ -91,7 +92,7 @@ impl Matched {
     }
 
     fn changes_meaning(&self) -> bool {
-        super::op::arithmetic(self.op).is_some()
+        operators::arithmetic(self.op).is_some()
     }
 
     /// The labels of the result of two matched series.

@@ -1,6 +1,5 @@
-//! Binary operations.
+//! Binary operations; what an operator does to two values is in [`operators`].
 //!
-//! - [`op`]: what an operator does to two values,
 //! - this file: a vector and a scalar, element-wise,
 //! - [`matching`]: which series of two vectors belong together,
 //! - [`pairs`]: the usual case, where that is known before any value is read: rows are computed pair by pair,
@@ -10,15 +9,11 @@
 
 mod fault;
 mod matching;
-mod op;
 mod pairs;
 mod sets;
 mod stepwise;
 
 use std::sync::Arc;
-
-pub(crate) use op::fold;
-pub(super) use op::scaled;
 
 use super::{
     build::build as operator,
@@ -33,7 +28,7 @@ use crate::{
         QueryError,
         ast::{BinaryOp, Cardinality, ValueType},
         data::{annotations::Note, grid::Grid, row::Sample},
-        functions::native::Native,
+        functions::{native::Native, operators},
         plan::Binary,
     },
 };
@@ -44,7 +39,9 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
     match (scalar(&b.lhs), scalar(&b.rhs)) {
         (true, true) => {
             let (lhs, rhs) = (numbers(cx, &b.lhs, grid)?, numbers(cx, &b.rhs, grid)?);
-            super::call::series_of(cx, grid, |step| fold(b.op, lhs.at(step), rhs.at(step)).unwrap_or(f64::NAN))
+            super::call::series_of(cx, grid, |step| {
+                operators::fold(b.op, lhs.at(step), rhs.at(step)).unwrap_or(f64::NAN)
+            })
         }
         (false, true) => {
             let scalar = numbers(cx, &b.rhs, grid)?;
@@ -86,14 +83,14 @@ fn with_scalar<'c>(
     let changed =
         |f: fn(&Native, f64) -> Sample| Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))));
     let histograms = match b.op {
-        BinaryOp::Mul => changed(|h, by| op::apply_scalar(h, BinaryOp::Mul, by)),
-        BinaryOp::Div if !swapped => changed(|h, by| op::apply_scalar(h, BinaryOp::Div, by)),
-        BinaryOp::TrimUpper if !swapped => changed(|h, at| op::apply_scalar(h, BinaryOp::TrimUpper, at)),
-        BinaryOp::TrimLower if !swapped => changed(|h, at| op::apply_scalar(h, BinaryOp::TrimLower, at)),
-        op if swapped => Histograms::Remarked(Note::IncompatibleTypes("float", op::text(op), "histogram"), span),
-        op => Histograms::Remarked(Note::IncompatibleTypes("histogram", op::text(op), "float"), span),
+        BinaryOp::Mul => changed(|h, by| operators::apply_scalar(h, BinaryOp::Mul, by)),
+        BinaryOp::Div if !swapped => changed(|h, by| operators::apply_scalar(h, BinaryOp::Div, by)),
+        BinaryOp::TrimUpper if !swapped => changed(|h, at| operators::apply_scalar(h, BinaryOp::TrimUpper, at)),
+        BinaryOp::TrimLower if !swapped => changed(|h, at| operators::apply_scalar(h, BinaryOp::TrimLower, at)),
+        op if swapped => Histograms::Remarked(Note::IncompatibleTypes("float", op.as_str(), "histogram"), span),
+        op => Histograms::Remarked(Note::IncompatibleTypes("histogram", op.as_str(), "float"), span),
     };
-    if let Some(f) = op::arithmetic(b.op) {
+    if let Some(f) = operators::arithmetic(b.op) {
         let change: Box<dyn Fn(usize, f64) -> Option<f64> + Sync> = match swapped {
             false => Box::new(move |step, v| Some(f(v, scalar.at(step)))),
             true => Box::new(move |step, v| Some(f(scalar.at(step), v))),
@@ -101,10 +98,10 @@ fn with_scalar<'c>(
         return map::apply(cx, vector, Change::Stepwise(change), histograms, true);
     }
     let b_op = b.op;
-    let Some(holds) = op::comparison(b_op) else {
+    let Some(holds) = operators::comparison(b_op) else {
         // What only histograms can do leaves no float.
         let refused = move |_: usize, _: f64| {
-            cx.notes.add(Note::IncompatibleTypes("float", op::text(b_op), "float"), span);
+            cx.notes.add(Note::IncompatibleTypes("float", b_op.as_str(), "float"), span);
             None
         };
         return map::apply(cx, vector, Change::Stepwise(Box::new(refused)), histograms, false);

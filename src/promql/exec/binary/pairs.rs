@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use super::{
     fault::{Side, first_fault},
     matching::{Matched, Signatures},
-    op,
 };
 use crate::{
     model::Labels,
@@ -15,10 +14,11 @@ use crate::{
         exec::{
             block::Block,
             context::Context,
-            drive::for_each_row,
             label_sets::LabelSets,
             operator::{Op, Operator, RowError, Scratch, Series},
+            parallel::for_each_row,
         },
+        functions::operators,
     },
 };
 
@@ -185,9 +185,9 @@ impl Pairs<'_> {
             return self.combine_mixed(left, right, series);
         }
         let both = left.values.iter_mut().zip(&right.values);
-        if let Some(f) = op::arithmetic(self.matched.op) {
+        if let Some(f) = operators::arithmetic(self.matched.op) {
             both.for_each(|(l, r)| *l = f(*l, *r));
-        } else if let Some(holds) = op::comparison(self.matched.op) {
+        } else if let Some(holds) = operators::comparison(self.matched.op) {
             if self.matched.return_bool {
                 both.for_each(|(l, r)| *l = f64::from(u8::from(holds(*l, *r))));
             } else {
@@ -210,7 +210,7 @@ impl Pairs<'_> {
                 *cell = None;
             }
             left.present.clear(step);
-            let outcome = op::apply(self.matched.op, &l, &r);
+            let outcome = operators::apply(self.matched.op, &l, &r);
             self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), series);
             match outcome.value {
                 Some((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),

@@ -15,9 +15,9 @@ use crate::{
         exec::{
             block::Block,
             context::Context,
-            drive::for_each_row,
             merge::{Overlap, distinct},
             operator::{Op, Operator, RowError, Scratch, Series},
+            parallel::for_each_row,
         },
         plan::Binary,
     },

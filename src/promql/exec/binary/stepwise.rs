@@ -3,10 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{
-    matching::{Matched, Signatures, signature},
-    op,
-};
+use super::matching::{Matched, Signatures, signature};
 use crate::{
     model::Labels,
     promql::{
@@ -18,10 +15,11 @@ use crate::{
         exec::{
             block::Block,
             context::Context,
-            drive::for_each_row,
             merge::same_labelset,
             operator::{Op, Operator, Series},
+            parallel::for_each_row,
         },
+        functions::operators,
     },
 };
 
@@ -165,7 +163,7 @@ impl Output<'_, '_> {
         (many, one): (&Side, &Side),
     ) -> Result<(), QueryError> {
         let (l, r) = if self.matched.swapped() { (of_one, of_many) } else { (of_many, of_one) };
-        let outcome = op::apply(self.matched.op, l, r);
+        let outcome = operators::apply(self.matched.op, l, r);
         let number = i.unwrap_or_else(|| many.rows.len() + j.unwrap_or_default());
         self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), number);
         let Some((sample, holds)) = outcome.value else { return Ok(()) };

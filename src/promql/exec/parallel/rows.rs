@@ -10,12 +10,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    context::Context,
-    operator::{Operator, Scratch},
-    threads::run_on,
+use super::pool::run_on;
+use crate::promql::{
+    QueryError,
+    data::row::Row,
+    exec::{
+        context::Context,
+        operator::{Operator, Scratch},
+    },
+    value::SAMPLE_BYTES,
 };
-use crate::promql::{QueryError, data::row::Row, value::SAMPLE_BYTES};
 
 /// A thread takes about this many cells at a time, and at least one row.
 const PIECE_CELLS: usize = 1 << 15;

@@ -14,32 +14,8 @@ use crate::{
     },
 };
 
-/// The operator as it is written.
-pub(super) fn text(op: BinaryOp) -> &'static str {
-    match op {
-        BinaryOp::Add => "+",
-        BinaryOp::Sub => "-",
-        BinaryOp::Mul => "*",
-        BinaryOp::Div => "/",
-        BinaryOp::Mod => "%",
-        BinaryOp::Pow => "^",
-        BinaryOp::Atan2 => "atan2",
-        BinaryOp::Equal => "==",
-        BinaryOp::NotEqual => "!=",
-        BinaryOp::Greater => ">",
-        BinaryOp::Less => "<",
-        BinaryOp::GreaterEqual => ">=",
-        BinaryOp::LessEqual => "<=",
-        BinaryOp::TrimUpper => "</",
-        BinaryOp::TrimLower => ">/",
-        BinaryOp::And => "and",
-        BinaryOp::Or => "or",
-        BinaryOp::Unless => "unless",
-    }
-}
-
 /// The function of an arithmetic operator.
-pub(super) fn arithmetic(op: BinaryOp) -> Option<fn(f64, f64) -> f64> {
+pub(crate) fn arithmetic(op: BinaryOp) -> Option<fn(f64, f64) -> f64> {
     Some(match op {
         BinaryOp::Add => |a, b| a + b,
         BinaryOp::Sub => |a, b| a - b,
@@ -53,7 +29,7 @@ pub(super) fn arithmetic(op: BinaryOp) -> Option<fn(f64, f64) -> f64> {
 }
 
 /// The function of a comparison.
-pub(super) fn comparison(op: BinaryOp) -> Option<fn(f64, f64) -> bool> {
+pub(crate) fn comparison(op: BinaryOp) -> Option<fn(f64, f64) -> bool> {
     Some(match op {
         BinaryOp::Equal => |a, b| a == b,
         BinaryOp::NotEqual => |a, b| a != b,
@@ -87,7 +63,7 @@ pub(crate) fn scaled(h: &Native, factor: f64) -> Sample {
 }
 
 /// One of the operators that take a histogram and a number.
-pub(super) fn apply_scalar(h: &Native, op: BinaryOp, number: f64) -> Sample {
+pub(crate) fn apply_scalar(h: &Native, op: BinaryOp, number: f64) -> Sample {
     let mut h = h.clone();
     match op {
         BinaryOp::Mul => h.multiply(number),
@@ -100,17 +76,17 @@ pub(super) fn apply_scalar(h: &Native, op: BinaryOp, number: f64) -> Sample {
 }
 
 /// What came of an operator on two samples.
-pub(super) struct Outcome {
+pub(crate) struct Outcome {
     /// The value, and whether a comparison holds.
-    pub(super) value: Option<(Sample, bool)>,
+    pub(crate) value: Option<(Sample, bool)>,
     /// What is to be said.
-    pub(super) notes: Vec<Note>,
+    pub(crate) notes: Vec<Note>,
 }
 
 /// The operator on two samples of vectors.
-pub(super) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
+pub(crate) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
     let value = |sample, holds| Outcome { value: Some((sample, holds)), notes: Vec::new() };
-    let incompatible = |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, text(op), r)] };
+    let incompatible = |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, op.as_str(), r)] };
     match (l, r) {
         (Sample::Float(a), Sample::Float(b)) => match (arithmetic(op), comparison(op)) {
             (Some(f), _) => value(Sample::Float(f(*a, *b)), true),
@@ -154,6 +130,6 @@ fn combination(op: BinaryOp, h: Native, combined: Result<Combined, Incompatible>
             let reconciled = combined.bounds_reconciled.then_some(Note::BoundsReconciled(what));
             Outcome { value: Some((sample(h), true)), notes: collision.into_iter().chain(reconciled).collect() }
         }
-        Err(Incompatible) => Outcome { value: None, notes: vec![Note::IncompatibleBuckets(text(op))] },
+        Err(Incompatible) => Outcome { value: None, notes: vec![Note::IncompatibleBuckets(op.as_str())] },
     }
 }
