@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Cancel, Explained, Features, Optimise, QueryAnswer, QueryError, QueryStats,
+    Cancel, Explained, Features, QueryAnswer, QueryError, QueryStats,
     ast::{Expr, ValueType},
     brief,
     budget::{Budget, Pool, Share},
@@ -16,7 +16,7 @@ use super::{
     exec::{Account, Context, Found, Memo, Settings, answer, select_all},
     explain::{Analyzed, Known},
     parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
-    plan::{Node, QueryTimes, lower},
+    plan::{Node, Optimise, QueryTimes, lower},
     stack,
     value::SAMPLE_BYTES,
 };

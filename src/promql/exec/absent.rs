@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    block::Block,
     context::Context,
+    materialized::Block,
     operator::{Op, Series},
     parallel::for_each_row,
 };

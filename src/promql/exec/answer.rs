@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::{
     build::build,
     context::Context,
-    merge::{Overlap, distinct, same_labelset},
+    dedup::{Overlap, distinct, same_labelset},
     operator::{Op, Scratch, Series, without_metadata},
     parallel::for_each_row,
+    sample_count::{Tally, size},
     scalar::numbers,
     source::Source,
-    tally::{Tally, size},
 };
 use crate::{
     model::{Labels, SeriesBuf, sort_by_labels},

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::{
     context::Context,
+    dedup::{Overlap, distinct},
     label_sets::LabelSets,
-    merge::{Overlap, distinct},
     operator::{Op, Operator, RowError, Scratch, Series},
     scalar::Numbers,
 };

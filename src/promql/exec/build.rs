@@ -7,9 +7,9 @@ use super::{
     context::Context,
     map, memo,
     operator::Op,
-    repeat::Repeat,
     select::{Give, Selector},
     smoothed::Smoothed,
+    step_invariant::Repeat,
 };
 use crate::promql::{
     QueryError,

@@ -2,12 +2,12 @@
 
 use super::{
     absent::absent,
-    block::Block,
     buckets::{self, Question},
     build::{build, build_within},
     context::Context,
     info::info,
     map::{self, Change, Histograms},
+    materialized::Block,
     operator::{Op, Series},
     relabel,
     scalar::numbers,

@@ -1,9 +1,9 @@
 //! What all operators of a query share.
 
-use super::{account::Account, memo::Memo};
+use super::{memo::Memo, profile::Account};
 use crate::{
     model::SeriesBuf,
-    promql::{Optimise, budget::Budget, data::annotations::Notes},
+    promql::{budget::Budget, data::annotations::Notes, plan::Optimise},
     seams::select::Select,
 };
 

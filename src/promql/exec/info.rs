@@ -6,10 +6,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{
-    block::Block,
     context::Context,
+    dedup::same_labelset,
     label_sets::LabelSets,
-    merge::same_labelset,
+    materialized::Block,
     operator::{Op, Series},
     select::{Give, Selector},
 };

@@ -2,7 +2,7 @@
 
 use super::{
     context::Context,
-    merge::{Overlap, distinct},
+    dedup::{Overlap, distinct},
     operator::{Op, Operator, RowError, Scratch, Series},
 };
 use crate::{

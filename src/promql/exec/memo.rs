@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    block::{Block, Kept},
     context::Context,
+    materialized::{Block, Kept},
     operator::Op,
 };
 use crate::{

@@ -11,38 +11,38 @@
 //! `absent`, the "one" side of a match) runs through them while it is being built and keeps only its result.
 
 mod absent;
-mod account;
 mod aggregate;
 mod answer;
 mod binary;
-mod block;
 mod buckets;
 mod build;
 mod call;
 mod context;
+mod dedup;
 mod hints;
 mod info;
 mod label_sets;
 mod map;
+mod materialized;
 mod memo;
-mod merge;
 mod operator;
 mod parallel;
 mod prepare;
+mod profile;
 mod relabel;
-mod repeat;
+mod sample_count;
 mod scalar;
 mod select;
 mod smoothed;
 mod sort;
 mod source;
 mod stats;
-mod tally;
+mod step_invariant;
 mod window;
 
-pub(crate) use account::Account;
-pub use account::Cost;
 pub(crate) use answer::answer;
 pub(crate) use context::{Context, Settings};
 pub(crate) use memo::Memo;
 pub(crate) use prepare::{Found, asked, children, select_all};
+pub(crate) use profile::Account;
+pub use profile::Cost;

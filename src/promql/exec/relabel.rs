@@ -4,7 +4,7 @@ use regex_automata::{Input, util::captures::Captures};
 
 use super::{
     context::Context,
-    merge::{Overlap, distinct},
+    dedup::{Overlap, distinct},
     operator::{Op, Series},
 };
 use crate::{

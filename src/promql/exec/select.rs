@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::{
-    account::Read,
     context::Context,
     hints,
     operator::{Operator, RowError, Scratch, Series},
     prepare::reach,
+    profile::Read,
+    sample_count::{Tally, size},
     stats::drop_buckets,
-    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, TimeRange, is_stale},

@@ -3,8 +3,8 @@
 use std::cmp::Ordering;
 
 use super::{
-    block::Block,
     context::Context,
+    materialized::Block,
     operator::{Op, Operator, RowError, Scratch, Series},
 };
 use crate::{

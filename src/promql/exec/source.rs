@@ -3,14 +3,14 @@
 use std::{borrow::Cow, sync::Arc};
 
 use super::{
-    account::Read,
-    block::Block,
     build::build,
     context::Context,
     hints,
+    materialized::Block,
     operator::{Op, RowError, Scratch, Series},
     parallel::for_each_row,
     prepare::reach,
+    profile::Read,
     select::find,
     stats::drop_buckets,
 };

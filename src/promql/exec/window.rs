@@ -2,11 +2,11 @@
 
 use super::{
     context::Context,
-    merge::{Overlap, distinct},
+    dedup::{Overlap, distinct},
     operator::{Op, Operator, RowError, Scratch, Series},
+    sample_count::{Tally, size},
     scalar::Numbers,
     source::Source,
-    tally::{Tally, size},
 };
 use crate::{
     model::{SeriesBuf, Span},

@@ -3,12 +3,13 @@
 use super::{
     duration::resolve,
     node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery},
+    optimise::Optimise,
     push_down, share, stats,
 };
 use crate::{
     model::Span,
     promql::{
-        Optimise, QueryError,
+        QueryError,
         ast::{self, At, Expr, ExprKind},
         data::grid::Shift,
         functions::operators,

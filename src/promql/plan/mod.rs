@@ -12,9 +12,11 @@
 mod duration;
 mod lower;
 mod node;
+mod optimise;
 mod push_down;
 mod share;
 mod stats;
 
 pub(crate) use lower::{QueryTimes, lower};
 pub(crate) use node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery};
+pub use optimise::Optimise;

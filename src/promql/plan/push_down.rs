@@ -95,8 +95,8 @@ fn narrow(node: &mut Node, matchers: Vec<Matcher>) {
 #[cfg(test)]
 mod tests {
     use crate::promql::{
-        Optimise, parse,
-        plan::{QueryTimes, lower},
+        parse,
+        plan::{QueryTimes, lower, optimise::Optimise},
     };
 
     /// The matchers of all selectors in the plan, in the order of the text.

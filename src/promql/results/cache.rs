@@ -8,8 +8,8 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
-    reach::{Reach, speaks_of_its_window},
     splice::{cut, join},
+    time_dependency::{Reach, speaks_of_its_window},
 };
 use crate::{
     model::{Annotation, Annotations, Severity, TimeRange},

@@ -9,8 +9,8 @@ use crate::{
         QueryError,
         data::row::{Row, Sample},
         exec::{
-            block::Block,
             label_sets::LabelSets,
+            materialized::Block,
             operator::{Operator, Series},
             parallel::for_each_row,
         },

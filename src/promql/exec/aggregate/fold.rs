@@ -9,7 +9,7 @@ use crate::promql::{
         row::{Bits, Row},
     },
     exec::{
-        block::Block,
+        materialized::Block,
         operator::{Operator, Series},
         parallel::for_each_row,
     },

@@ -7,7 +7,7 @@ use crate::{
         QueryError,
         data::{annotations::Note, row::Row},
         exec::{
-            block::Block,
+            materialized::Block,
             operator::{Operator, Series},
             parallel::for_each_row,
             scalar::Numbers,

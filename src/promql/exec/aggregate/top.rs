@@ -15,7 +15,7 @@ use crate::{
             row::{Row, Sample},
         },
         exec::{
-            block::Block,
+            materialized::Block,
             operator::{Operator, RowError, Scratch, Series},
             parallel::for_each_row,
             scalar::Numbers,

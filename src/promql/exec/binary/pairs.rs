@@ -12,9 +12,9 @@ use crate::{
         QueryError,
         data::{grid::Grid, row::Row},
         exec::{
-            block::Block,
             context::Context,
             label_sets::LabelSets,
+            materialized::Block,
             operator::{Op, Operator, RowError, Scratch, Series},
             parallel::for_each_row,
         },

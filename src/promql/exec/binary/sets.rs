@@ -13,9 +13,9 @@ use crate::{
             row::{Bits, Row},
         },
         exec::{
-            block::Block,
             context::Context,
-            merge::{Overlap, distinct},
+            dedup::{Overlap, distinct},
+            materialized::Block,
             operator::{Op, Operator, RowError, Scratch, Series},
             parallel::for_each_row,
         },

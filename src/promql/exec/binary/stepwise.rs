@@ -13,9 +13,9 @@ use crate::{
             row::{Row, Sample},
         },
         exec::{
-            block::Block,
             context::Context,
-            merge::same_labelset,
+            dedup::same_labelset,
+            materialized::Block,
             operator::{Op, Operator, Series},
             parallel::for_each_row,
         },

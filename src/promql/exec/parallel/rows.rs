@@ -268,15 +268,16 @@ mod tests {
     use crate::{
         model::Labels,
         promql::{
-            Cancel, Optimise,
+            Cancel,
             budget::{Budget, Pool},
             data::annotations::Notes,
             exec::{
-                account::Account,
                 context::Settings,
                 memo::Memo,
                 operator::{RowError, Series},
+                profile::Account,
             },
+            plan::Optimise,
         },
         seams::select::fake::MemorySelect,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     Remarks, View,
     rate::{extrapolation, from_zero},
-    starts::Counted,
+    start_times::Counted,
 };
 use crate::{
     model::ResetHint,

@@ -1,4 +1,4 @@
-//! What a query reads, and for those who ask, operator by operator. How samples are counted `tally` says.
+//! What a query reads, and for those who ask, operator by operator. How samples are counted `sample_count` says.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use std::{
 
 use super::{
     operator::{Op, Operator, RowError, Scratch, Series},
-    tally::Readers,
+    sample_count::Readers,
 };
 use crate::promql::{
     QueryError,

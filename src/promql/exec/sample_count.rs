@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::account::Account;
+use super::profile::Account;
 use crate::{
     model::{BucketCounts, Histogram},
     promql::data::grid::Grid,
