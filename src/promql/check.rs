@@ -3,7 +3,6 @@
 use super::{
     QueryError,
     ast::{Aggregate, Binary, Call, Cardinality, Expr, ExprKind, Matching, Selector, ValueType},
-    parse::error,
     quote::quote,
     signature::{Arity, Signature},
 };
@@ -23,7 +22,7 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn refuse<T>(&self, span: Span, message: impl Into<String>) -> Result<T, QueryError> {
-        Err(error(self.text, span, message))
+        Err(QueryError::parse(self.text, span, message))
     }
 
     fn expr(&self, expr: &mut Expr) -> Result<ValueType, QueryError> {

@@ -13,7 +13,7 @@ use super::{
     brief,
     budget::{Budget, Pool, Share},
     data::{annotations::Notes, grid::Grid},
-    exec::{Account, Context, Found, Memo, Settings, answer, select_all},
+    exec::{Context, Found, Memo, Profile, Settings, answer, select_all},
     explain::{Analyzed, Known},
     parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
     plan::{Node, Optimise, QueryTimes, lower},
@@ -177,11 +177,11 @@ impl Engine {
     ) -> Result<QueryAnswer, QueryError> {
         let Checked { plan, grid, room: _room } = self.checked(query, MAX_CHAIN)?;
         let grid = if query.step == 0 { grid } else { grid.piece(piece) };
-        let account = if query.per_step { Account::default().by_step(grid.steps) } else { Account::default() };
+        let profile = if query.per_step { Profile::default().by_step(grid.steps) } else { Profile::default() };
         if query.brief && !brief::may_be(&plan, &grid, select) {
             return Err(QueryError::NotBrief);
         }
-        let cx = self.context(select, query, cancel, account);
+        let cx = self.context(select, query, cancel, profile);
         let found = self.known(&cx, &plan, grid)?;
         if query.brief && !brief::is(&found, &grid) {
             return Err(QueryError::NotBrief);
@@ -202,18 +202,18 @@ impl Engine {
     ) -> Result<Explained, QueryError> {
         let begun = Instant::now();
         let Checked { plan, grid, room: _room } = self.checked(query, MAX_DEPTH)?;
-        let cx = self.context(select, query, cancel, Account::default().by_operator());
+        let cx = self.context(select, query, cancel, Profile::default().by_operator());
         let (lookback, interrupt) = (cx.settings.lookback, cx.budget.interrupt());
         let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
         let known = Known { found: &found, lookback };
-        let (account, analyzed) = if analyze {
-            let (answer, account) = evaluate(cx, &plan, grid, query)?;
-            (account, Some(Analyzed { stats: answer.stats, time: begun.elapsed() }))
+        let (profile, analyzed) = if analyze {
+            let (answer, profile) = evaluate(cx, &plan, grid, query)?;
+            (profile, Some(Analyzed { stats: answer.stats, time: begun.elapsed() }))
         } else {
-            (Account::default(), None)
+            (Profile::default(), None)
         };
         Ok(Explained {
-            plan: known.steps(&plan, grid, query.text, (select, &*interrupt), &account)?,
+            plan: known.steps(&plan, grid, query.text, (select, &*interrupt), &profile)?,
             estimated_peak: known.peak(&plan, &grid),
             analyzed,
         })
@@ -268,7 +268,7 @@ impl Engine {
         select: &'q dyn Select,
         query: &Query<'_>,
         cancel: &'q Cancel,
-        account: Account,
+        profile: Profile,
     ) -> Context<'q> {
         let timeout = query.timeout.map_or(self.options.timeout, |t| t.min(self.options.timeout));
         // Only this thread has the stack for a long chain.
@@ -282,7 +282,7 @@ impl Engine {
             start_times: self.options.features.use_start_timestamps,
             optimise: self.options.optimise,
         };
-        Context { select, settings, budget, notes: Notes::default(), account, memo: Memo::default() }
+        Context { select, settings, budget, notes: Notes::default(), profile, memo: Memo::default() }
     }
 
     /// Looks up what the plan selects, and refuses what can't fit.
@@ -303,9 +303,9 @@ struct Checked {
     room: Arc<dyn Room>,
 }
 
-fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Account), QueryError> {
+fn evaluate(cx: Context<'_>, plan: &Node, grid: Grid, query: &Query<'_>) -> Result<(QueryAnswer, Profile), QueryError> {
     let value = answer(&cx, plan, grid, query.step == 0)?;
-    let (queryable_samples, fresh_samples, samples_by_step) = cx.account.samples();
+    let (queryable_samples, fresh_samples, samples_by_step) = cx.profile.samples();
     let stats = QueryStats { queryable_samples, fresh_samples, ..cx.budget.stats() };
-    Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.account))
+    Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.profile))
 }

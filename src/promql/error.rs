@@ -47,6 +47,13 @@ pub enum QueryError {
     Select(SelectError),
 }
 
+impl QueryError {
+    /// Something is wrong at `span` of the query `text`.
+    pub(super) fn parse(text: &str, span: Span, message: impl Into<String>) -> Self {
+        Self::Parse { at: span.line_column(text), message: message.into(), span }
+    }
+}
+
 impl From<SelectError> for QueryError {
     fn from(error: SelectError) -> Self {
         match error {

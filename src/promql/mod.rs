@@ -6,6 +6,21 @@
 //!
 //! [`parse`](fn@parse) gives a checked [`ast::Expr`]; an [`Engine`] evaluates it over any
 //! [`Select`](crate::seams::select::Select) at one time or on a grid of steps.
+//!
+//! # Floors
+//!
+//! A module uses what is below it in this list; `tests/scenarios/layers.rs` holds us to that.
+//!
+//! - [`script`]: upstream's test scripts.
+//! - `results`: answers kept for the next refresh of a dashboard.
+//! - `engine`: the door: parses, plans and runs queries.
+//! - `explain`: what a query is going to do, and what it has done; `stack`: stack for long chains of operators.
+//! - `exec`: operators, from a plan to rows; `exec::parallel` has the threads.
+//! - `plan`: the checked tree with everything resolved that doesn't depend on data; `budget`: memory and time.
+//! - `parse`, with `check` below it and `lex` below that.
+//! - `signature`: all functions with what is true of them.
+//! - `functions`: what functions and operators compute; `print`, `pretty`: a tree as text.
+//! - `data`: rows, grids, annotations; [`ast`], the syntax tree; errors, values.
 
 pub mod ast;
 mod brief;

@@ -14,6 +14,21 @@ const LAYERS: [&[&str]; 9] = [
     &["seams"],
     &["model"],
 ];
+/// The floors inside `promql`, from top to bottom: the same rule holds for them.
+const PROMQL: [&[&str]; 12] = [
+    &["script"],
+    &["results"],
+    &["engine"],
+    &["explain", "brief", "stack"],
+    &["exec"],
+    &["plan", "budget"],
+    &["parse"],
+    &["check", "features"],
+    &["signature", "lex", "pretty"],
+    &["functions", "print", "digest"],
+    &["data", "names", "duration"],
+    &["ast", "error", "quote", "value"],
+];
 /// Anyone may use it; it uses no one.
 const EVERYWHERE: &str = "telemetry";
 /// `server` joins reads and writes through the seams; only these may name `storage`.
@@ -43,30 +58,74 @@ fn rust_files(dir: &Path, out: &mut Vec<std::path::PathBuf>) {
     }
 }
 
-/// The top-level modules that a file's text names: `crate::a`, `crate::{a, b::c}`.
-fn named(text: &str) -> Vec<String> {
-    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).flat_map(|l| [l, "\n"]).collect();
+/// The code of a file without comments and without its tests, which may look from above.
+fn code(text: &str) -> String {
+    let body = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    body.lines().filter(|l| !l.trim_start().starts_with("//")).flat_map(|l| [l, "\n"]).collect()
+}
+
+/// What stands behind each `prefix` in the code: `a::b` and `c` of `prefix{a::b, c}`.
+fn behind(prefix: &str, code: &str) -> Vec<String> {
     let mut names = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(prefix) {
+        // `super::super::` is no `super::`, and `mysuper::` neither.
+        if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':') {
+            continue;
+        }
+        let rest = &code[at + prefix.len()..];
         let Some(list) = rest.strip_prefix('{') else {
-            names.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect());
+            names.push(rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_' || *c == ':').collect());
             continue;
         };
         let (mut depth, mut name) = (0, String::new());
         for c in list.chars() {
             match c {
-                '{' => depth += 1,
                 '}' if depth == 0 => break,
-                '}' => depth -= 1,
                 ',' if depth == 0 => names.push(std::mem::take(&mut name)),
-                c if depth == 0 && !c.is_whitespace() => name.push(c),
-                _ => {}
+                c => {
+                    depth += i32::from(c == '{') - i32::from(c == '}');
+                    name.extend((!c.is_whitespace()).then_some(c));
+                }
             }
         }
         names.push(name);
     }
-    names.iter().map(|n| n.split(':').next().unwrap().to_owned()).filter(|n| !n.is_empty()).collect()
+    names.retain(|name| !name.is_empty());
+    names
+}
+
+fn first(path: &str) -> &str {
+    path.split(':').next().unwrap_or_default()
+}
+
+/// The top-level modules that a file's text names: `crate::a`, `crate::{a, b::c}`.
+fn named(text: &str) -> Vec<String> {
+    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).flat_map(|l| [l, "\n"]).collect();
+    behind("crate::", &code).iter().map(|path| first(path).to_owned()).collect()
+}
+
+/// What a file of a module inside `domain` names of that domain, `depth` being how many folders it lies below it: by way
+/// of `crate::domain::…`, also where that stands in braces, and of `super::…`.
+fn named_inside(domain: &str, depth: usize, code: &str) -> Vec<String> {
+    let whole = format!("use {domain}::");
+    // Each of `crate::{x, domain::{a, b}}` is read again as a use of its own.
+    let uses = behind("crate::", code).into_iter().map(|path| format!("use {path};"));
+    let mut names: Vec<String> = uses.flat_map(|one| behind(&whole, &one).into_iter().collect::<Vec<_>>()).collect();
+    names.extend(behind(&"super::".repeat(depth), code).into_iter().filter(|path| first(path) != "super"));
+    names.iter().map(|path| first(path).to_owned()).collect()
+}
+
+/// Where the names come from that a `mod.rs` hands on: `pub use a::{B, c}` gives `B` and `c` of `a`.
+fn handed_on(code: &str) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for statement in
+        code.split(';').filter_map(|s| s.trim().split_once("use ").filter(|(before, _)| before.starts_with("pub")))
+    {
+        let Some((module, names)) = statement.1.split_once("::") else { continue };
+        let names = names.trim_matches(['{', '}']).split(',').map(|n| n.trim().to_owned());
+        all.extend(names.map(|name| (name, module.to_owned())));
+    }
+    all
 }
 
 #[test]
@@ -90,6 +149,56 @@ fn every_use_points_down_the_map() {
         }
     }
     assert!(upward.is_empty(), "uses that point up or sideways:\n{}", upward.join("\n"));
+}
+
+/// The uses that don't point down the floors of `domain`.
+fn upward_inside(domain: &str, floors: &[&[&str]]) -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(domain);
+    let handed_on = handed_on(&code(&fs::read_to_string(root.join("mod.rs")).unwrap()));
+    let floor = |module: &str| floors.iter().position(|row| row.contains(&module));
+    let mut files = Vec::new();
+    rust_files(&root, &mut files);
+    let mut upward = Vec::new();
+    for path in files {
+        let relative = path.strip_prefix(&root).unwrap();
+        let parts: Vec<&str> = relative.iter().map(|part| part.to_str().unwrap()).collect();
+        let from = parts[0].trim_end_matches(".rs");
+        if ["mod", "tests"].contains(&from)
+            || parts.last() == Some(&"tests.rs")
+            || parts.last() == Some(&"proptests.rs")
+        {
+            continue;
+        }
+        let depth = parts.len() - usize::from(parts.last() == Some(&"mod.rs"));
+        let here = floor(from).unwrap_or_else(|| panic!("{domain}/{from} has no floor"));
+        for name in named_inside(domain, depth, &code(&fs::read_to_string(&path).unwrap())) {
+            let module = handed_on.iter().find(|(item, _)| *item == name).map_or(&name, |(_, module)| module);
+            let there = floor(module).unwrap_or_else(|| panic!("{}: {name} is on no floor", relative.display()));
+            if module != from && there <= here {
+                upward.push(format!("{domain}/{}: {from} names {name} of {module}", relative.display()));
+            }
+        }
+    }
+    upward
+}
+
+#[test]
+fn every_use_inside_promql_points_down_its_floors() {
+    let upward = upward_inside("promql", &PROMQL);
+    assert!(upward.is_empty(), "uses that point up or sideways:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn the_check_sees_an_upward_use_inside_a_domain() {
+    let code = "use super::{plan::Node, exec};\nuse crate::{model::X, promql::{QueryError, ast::{A, B}}};";
+    assert_eq!(named_inside("promql", 1, code), ["QueryError", "ast", "plan", "exec"]);
+    assert_eq!(named_inside("promql", 2, "use super::super::{budget::Pool};\nuse super::sibling;"), ["budget"]);
+    assert_eq!(named_inside("promql", 1, "fn f() { crate::promql::exec::run() }"), ["exec"]);
+    let given = |name: &str, module: &str| (name.to_owned(), module.to_owned());
+    assert_eq!(
+        handed_on("mod a;\npub use a::{B, c};\npub(crate) use d::E;"),
+        [given("B", "a"), given("c", "a"), given("E", "d")]
+    );
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub(crate) struct Grid {
     /// How many steps of the query see what is read for one step here: several where a step is repeated, none in a
     /// subquery, whose points are counted when they are looked at. For statistics only.
     pub(crate) weight: usize,
-    /// Which steps of the query the steps here are read for: a number that the query's account has given out, 0 for each
+    /// Which steps of the query the steps here are read for: a number that the query's profile has given out, 0 for each
     /// its own. For statistics only.
     pub(crate) reads: u32,
 }

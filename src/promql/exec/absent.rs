@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     context::Context,
-    materialized::Block,
+    materialized::Materialized,
     operator::{Op, Series},
     parallel::for_each_row,
 };
@@ -36,11 +36,11 @@ pub(super) fn absent<'c>(
     row.values.fill(1.0);
     row.present.fill();
     row.present.and_not(&present);
-    let mut block = Block::new(cx, grid.steps);
+    let mut materialized = Materialized::new(cx, grid.steps);
     if row.present.any() {
-        block.push(Series::new(demanded_labels(selector)), &row)?;
+        materialized.push(Series::new(demanded_labels(selector)), &row)?;
     }
-    Ok(Box::new(block))
+    Ok(Box::new(materialized))
 }
 
 /// The labels that a selector asks for with `=`. A label with any later condition is left out, and so is one that was left

@@ -8,7 +8,7 @@ use super::{
     dedup::{Overlap, distinct, same_labelset},
     operator::{Op, Scratch, Series, without_metadata},
     parallel::for_each_row,
-    sample_count::{Tally, size},
+    sample_count::{SampleCount, size},
     scalar::numbers,
     source::Source,
 };
@@ -160,7 +160,7 @@ fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<Matri
         }
         if source.is_stored() {
             let all = samples.times.len() + samples.histograms.iter().map(|(_, h)| size(h)).sum::<usize>();
-            Tally::new(&cx.account, &grid).step(0, all, all);
+            SampleCount::new(&cx.profile, &grid).step(0, all, all);
         }
         if !samples.is_empty() {
             let histograms: usize = samples.histograms.iter().map(|(_, h)| h.memory()).sum();

@@ -9,7 +9,7 @@ use super::{
     operator::Op,
     select::{Give, Selector},
     smoothed::Smoothed,
-    step_invariant::Repeat,
+    step_invariant::StepInvariant,
 };
 use crate::promql::{
     QueryError,
@@ -32,7 +32,7 @@ pub(crate) fn build_within<'c>(
     function: &str,
 ) -> Result<Op<'c>, QueryError> {
     cx.budget.check()?;
-    cx.account.watch(node, || operator(cx, node, grid, function))
+    cx.profile.watch(node, || operator(cx, node, grid, function))
 }
 
 fn operator<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Op<'c>, QueryError> {
@@ -56,7 +56,7 @@ fn operator<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) ->
         }
         Kind::Invariant(inner) => {
             let inner = build_within(cx, inner, grid.first(), function)?;
-            Ok(Box::new(Repeat { inner, steps: grid.steps }))
+            Ok(Box::new(StepInvariant { inner, steps: grid.steps }))
         }
         Kind::Number(_) => call::vector(cx, node, grid),
         Kind::Text(_) | Kind::Window(..) | Kind::Subquery(_) => {

@@ -7,7 +7,7 @@ use super::{
     context::Context,
     info::info,
     map::{self, Change, Histograms},
-    materialized::Block,
+    materialized::Materialized,
     operator::{Op, Series},
     relabel,
     scalar::numbers,
@@ -170,9 +170,9 @@ pub(super) fn series_of<'c>(
     let mut row = Row::new(grid.steps);
     row.values.iter_mut().enumerate().for_each(|(step, v)| *v = value(step));
     row.present.fill();
-    let mut block = Block::new(cx, grid.steps);
-    block.push(Series::new(Labels::empty()), &row)?;
-    Ok(Box::new(block))
+    let mut materialized = Materialized::new(cx, grid.steps);
+    materialized.push(Series::new(Labels::empty()), &row)?;
+    Ok(Box::new(materialized))
 }
 
 /// A scalar as a vector.

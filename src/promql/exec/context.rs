@@ -1,6 +1,6 @@
 //! What all operators of a query share.
 
-use super::{memo::Memo, profile::Account};
+use super::{memo::Memo, profile::Profile};
 use crate::{
     model::SeriesBuf,
     promql::{budget::Budget, data::annotations::Notes, plan::Optimise},
@@ -39,6 +39,6 @@ pub(crate) struct Context<'q> {
     pub(crate) settings: Settings,
     pub(crate) budget: Budget<'q>,
     pub(crate) notes: Notes,
-    pub(crate) account: Account,
+    pub(crate) profile: Profile,
     pub(crate) memo: Memo,
 }

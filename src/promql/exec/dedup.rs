@@ -25,7 +25,7 @@ pub(super) enum Overlap {
 }
 
 /// Joins the series of `inner` that bear the same labels.
-struct Merge<'c> {
+struct Dedup<'c> {
     inner: Op<'c>,
     labels: Vec<Labels>,
     /// Of each label set, whether its name has to go at the end.
@@ -113,10 +113,10 @@ pub(super) fn distinct<'c>(
     }
     let labels = sets.into_sets();
     let members = Members::new(labels.len(), &set_of);
-    Ok(Box::new(Merge { inner, labels, drops_name, members, overlap }))
+    Ok(Box::new(Dedup { inner, labels, drops_name, members, overlap }))
 }
 
-impl Operator for Merge<'_> {
+impl Operator for Dedup<'_> {
     fn len(&self) -> usize {
         self.labels.len()
     }

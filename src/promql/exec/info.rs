@@ -9,7 +9,7 @@ use super::{
     context::Context,
     dedup::same_labelset,
     label_sets::LabelSets,
-    materialized::Block,
+    materialized::Materialized,
     operator::{Op, Series},
     select::{Give, Selector},
 };
@@ -100,7 +100,7 @@ pub(super) fn info<'c>(
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
     let wanted = Wanted::new(selector)?;
-    let base = Block::of(cx, &**base, &grid)?;
+    let base = Materialized::of(cx, &**base, &grid)?;
     let infos = find(cx, &base, &wanted, modifiers(node).unwrap_or_default(), grid)?;
     let mut join =
         Join { cx, wanted: &wanted, infos, subjects: HashMap::new(), index: LabelSets::default(), out: Vec::new() };
@@ -112,14 +112,14 @@ pub(super) fn info<'c>(
         join.add(series, &row)?;
     }
     let held = join.out.len() * grid.steps;
-    let mut block = Block::new(cx, grid.steps);
+    let mut materialized = Materialized::new(cx, grid.steps);
     for (series, row) in join.out {
         if row.present.any() {
-            block.push(series, &row)?;
+            materialized.push(series, &row)?;
         }
     }
     cx.budget.release(held);
-    Ok(Box::new(block))
+    Ok(Box::new(materialized))
 }
 
 /// The identifying labels.
@@ -130,11 +130,11 @@ fn identity(labels: &Labels) -> Labels {
 /// The info series that may speak of series in `base`; their values are the times of their samples.
 fn find<'c>(
     cx: &'c Context<'c>,
-    base: &Block<'c>,
+    base: &Materialized<'c>,
     wanted: &Wanted,
     shift: Shift,
     grid: Grid,
-) -> Result<Block<'c>, QueryError> {
+) -> Result<Materialized<'c>, QueryError> {
     let mut matchers = Vec::new();
     for name in IDENTIFYING {
         let subjects = base.series.iter().filter(|s| !wanted.is_info(&s.labels));
@@ -147,19 +147,19 @@ fn find<'c>(
         }
     }
     if matchers.is_empty() {
-        return Ok(Block::new(cx, grid.steps));
+        return Ok(Materialized::new(cx, grid.steps));
     }
     matchers.extend(wanted.data.values().flatten().cloned());
     matchers.extend(wanted.names.iter().cloned());
     let select = Select { matchers, shift, edges: Edges::Plain, stats_only: false };
-    Block::of(cx, &Selector::new(cx, &select, grid, "info", Give::FloatTimes)?, &grid)
+    Materialized::of(cx, &Selector::new(cx, &select, grid, "info", Give::FloatTimes)?, &grid)
 }
 
 /// Base series met so far, with labels added.
 struct Join<'a, 'c> {
     cx: &'c Context<'c>,
     wanted: &'a Wanted,
-    infos: Block<'c>,
+    infos: Materialized<'c>,
     /// The info series by what they speak of.
     subjects: HashMap<Labels, Vec<u32>>,
     index: LabelSets,

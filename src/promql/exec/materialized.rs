@@ -18,7 +18,7 @@ use crate::{
 use std::sync::Arc;
 
 /// Materialised rows. It gives back its room when dropped.
-pub(crate) struct Block<'c> {
+pub(crate) struct Materialized<'c> {
     cx: &'c Context<'c>,
     pub(crate) steps: usize,
     pub(crate) series: Vec<Series>,
@@ -26,8 +26,8 @@ pub(crate) struct Block<'c> {
     held: usize,
 }
 
-/// The rows of a block that stays for the rest of the query, and with it the room they take.
-pub(crate) struct Kept {
+/// Materialised rows that stay for the rest of the query, and with it the room they take.
+pub(crate) struct SharedRows {
     steps: usize,
     series: Vec<Series>,
     rows: Vec<Stored>,
@@ -37,11 +37,11 @@ pub(crate) struct Kept {
 enum Stored {
     /// The one float of a grid of one step.
     One(f64),
-    Span(Box<Span>),
+    Trimmed(Box<Trimmed>),
 }
 
 /// A row without the empty steps at its ends: a series that lived for a moment takes room for a moment.
-struct Span {
+struct Trimmed {
     first: usize,
     values: Box<[f64]>,
     present: Bits,
@@ -53,7 +53,7 @@ impl Stored {
     fn of(row: &Row, first: usize, end: usize) -> Self {
         match row.values.as_slice() {
             [value] if end == 1 && !row.has_histograms() => Self::One(*value),
-            values => Self::Span(Box::new(Span {
+            values => Self::Trimmed(Box::new(Trimmed {
                 first,
                 values: values.get(first..end).unwrap_or_default().into(),
                 present: row.present.clone(),
@@ -66,23 +66,23 @@ impl Stored {
     fn bytes(&self) -> usize {
         match self {
             Self::One(_) => 0,
-            Self::Span(span) => size_of::<Span>() + span.present.bytes(),
+            Self::Trimmed(span) => size_of::<Trimmed>() + span.present.bytes(),
         }
     }
 }
 
-impl<'c> Block<'c> {
+impl<'c> Materialized<'c> {
     pub(crate) fn new(cx: &'c Context<'c>, steps: usize) -> Self {
         Self { cx, steps, series: Vec::new(), rows: Vec::new(), held: 0 }
     }
 
     /// Computes and keeps all rows of `op` that have a sample.
     pub(crate) fn of(cx: &'c Context<'c>, op: &dyn Operator, grid: &Grid) -> Result<Self, QueryError> {
-        let mut block = Self::new(cx, grid.steps);
+        let mut materialized = Self::new(cx, grid.steps);
         for_each_row(cx, op, grid.steps, &mut |i, row| {
-            if row.present.any() { block.push(op.series(i)?, row) } else { Ok(()) }
+            if row.present.any() { materialized.push(op.series(i)?, row) } else { Ok(()) }
         })?;
-        Ok(block)
+        Ok(materialized)
     }
 
     pub(crate) fn push(&mut self, series: Series, row: &Row) -> Result<(), QueryError> {
@@ -110,9 +110,9 @@ impl<'c> Block<'c> {
     }
 
     /// Its rows for good.
-    pub(crate) fn keep(mut self) -> Kept {
+    pub(crate) fn keep(mut self) -> SharedRows {
         self.held = 0;
-        Kept { steps: self.steps, series: std::mem::take(&mut self.series), rows: std::mem::take(&mut self.rows) }
+        SharedRows { steps: self.steps, series: std::mem::take(&mut self.series), rows: std::mem::take(&mut self.rows) }
     }
 
     /// Makes `out` the row of series `i`.
@@ -124,7 +124,7 @@ impl<'c> Block<'c> {
     pub(crate) fn or_present(&self, i: usize, bits: &mut Bits) {
         match self.rows.get(i) {
             Some(Stored::One(_)) => bits.set(0),
-            Some(Stored::Span(span)) => bits.or(&span.present),
+            Some(Stored::Trimmed(span)) => bits.or(&span.present),
             None => {}
         }
     }
@@ -135,7 +135,7 @@ fn copy(stored: Option<&Stored>, steps: usize, out: &mut Row) {
     let stored = match stored {
         None => return,
         Some(Stored::One(value)) => return out.set(0, *value),
-        Some(Stored::Span(span)) => span,
+        Some(Stored::Trimmed(span)) => span,
     };
     out.present.clone_from(&stored.present);
     let span = stored.first..stored.first + stored.values.len();
@@ -154,7 +154,7 @@ fn labels_of(series: &[Series], i: usize) -> Series {
     series.get(i).cloned().unwrap_or(Series::new(crate::model::Labels::empty()))
 }
 
-impl Operator for Arc<Kept> {
+impl Operator for Arc<SharedRows> {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -169,7 +169,7 @@ impl Operator for Arc<Kept> {
     }
 }
 
-impl Operator for Block<'_> {
+impl Operator for Materialized<'_> {
     fn len(&self) -> usize {
         self.rows.len()
     }
@@ -184,7 +184,7 @@ impl Operator for Block<'_> {
     }
 }
 
-impl Drop for Block<'_> {
+impl Drop for Materialized<'_> {
     fn drop(&mut self) {
         self.cx.budget.release(self.held);
     }

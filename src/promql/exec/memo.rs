@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     context::Context,
-    materialized::{Block, Kept},
+    materialized::{Materialized, SharedRows},
     operator::Op,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct Memo {
     sets: Mutex<HashMap<SetKey, Arc<dyn SeriesSet>>>,
     /// By number of the aggregation and steps it was computed at.
-    aggregates: Mutex<HashMap<(u32, Grid), Arc<Kept>>>,
+    aggregates: Mutex<HashMap<(u32, Grid), Arc<SharedRows>>>,
 }
 
 /// A selector's matchers, by their digest, and its first and last time.
@@ -56,7 +56,7 @@ pub(super) fn aggregate<'c>(
     }
     let remarks = cx.notes.added();
     let op = build()?;
-    let kept = Arc::new(Block::of(cx, &*op, &grid)?.keep());
+    let kept = Arc::new(Materialized::of(cx, &*op, &grid)?.keep());
     // A remark names its place in the query, and an equal part has another.
     if cx.notes.added() == remarks {
         aggregates().insert((id, grid), Arc::clone(&kept));

@@ -44,5 +44,5 @@ pub(crate) use answer::answer;
 pub(crate) use context::{Context, Settings};
 pub(crate) use memo::Memo;
 pub(crate) use prepare::{Found, asked, children, select_all};
-pub(crate) use profile::Account;
 pub use profile::Cost;
+pub(crate) use profile::Profile;

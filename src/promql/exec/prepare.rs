@@ -52,10 +52,10 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
     let function = match &node.kind {
         Kind::Select(select) => {
             let window = (select.edges == Edges::Smoothed).then_some(0);
-            return each(Asked { select, grid, range: reach(select, window, lookback, &grid), function });
+            return each(Asked { select, grid, range: read_range(select, window, lookback, &grid), function });
         }
         Kind::Window(select, window) => {
-            return each(Asked { select, grid, range: reach(select, Some(*window), lookback, &grid), function });
+            return each(Asked { select, grid, range: read_range(select, Some(*window), lookback, &grid), function });
         }
         // The second argument of info() says what to look for beside the first.
         Kind::Call(call) if call.function == "info" => {
@@ -72,7 +72,7 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
 }
 
 /// The times that a selector looks at on `grid`, in a window of so many ms or, without one, as an instant vector.
-pub(crate) fn reach(select: &plan::Select, window: Option<i64>, lookback: i64, grid: &Grid) -> TimeRange {
+pub(crate) fn read_range(select: &plan::Select, window: Option<i64>, lookback: i64, grid: &Grid) -> TimeRange {
     let (first, last) = (select.shift.apply(grid.start), select.shift.apply(grid.last()));
     let (before, after) = match (window, select.edges) {
         (None, _) => (lookback, 0),

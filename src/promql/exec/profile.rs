@@ -21,7 +21,7 @@ use crate::promql::{
 
 /// The counts of one running query, shared by its threads.
 #[derive(Debug, Default)]
-pub(crate) struct Account {
+pub(crate) struct Profile {
     queryable: AtomicU64,
     read: AtomicU64,
     /// By step of the query, when asked for: samples looked at, and read.
@@ -29,19 +29,19 @@ pub(crate) struct Account {
     /// Who reads the steps of subqueries; a grid has the number behind.
     readers: Mutex<Vec<Arc<Readers>>>,
     /// When asked for.
-    profile: Option<Profile>,
+    nodes: Option<Nodes>,
 }
 
 /// Plan nodes don't move while they are executed, so their addresses name them.
 #[derive(Debug, Default)]
-struct Profile {
-    operators: Mutex<HashMap<usize, Arc<Spent>>>,
-    selectors: Mutex<HashMap<usize, Arc<Read>>>,
+struct Nodes {
+    operators: Mutex<HashMap<usize, Arc<OperatorCost>>>,
+    selectors: Mutex<HashMap<usize, Arc<SelectorCost>>>,
 }
 
 /// What an operator has cost.
 #[derive(Debug, Default)]
-pub(crate) struct Spent {
+pub(crate) struct OperatorCost {
     series: AtomicU64,
     rows: AtomicU64,
     samples: AtomicU64,
@@ -50,7 +50,7 @@ pub(crate) struct Spent {
 
 /// What a selector has found and read.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub(crate) struct SelectorCost {
     series: AtomicU64,
     samples: AtomicU64,
 }
@@ -63,7 +63,7 @@ fn add(counter: &AtomicU64, more: usize) {
     counter.fetch_add(more as u64, Ordering::Relaxed);
 }
 
-impl Account {
+impl Profile {
     /// Counts by step, of which the query has this many.
     pub(crate) fn by_step(self, steps: usize) -> Self {
         Self { per_step: Some((0..steps).map(|_| Default::default()).collect()), ..self }
@@ -71,7 +71,7 @@ impl Account {
 
     /// Counts by operator.
     pub(crate) fn by_operator(self) -> Self {
-        Self { profile: Some(Profile::default()), ..self }
+        Self { nodes: Some(Nodes::default()), ..self }
     }
 
     /// Whether samples are counted by step.
@@ -122,14 +122,14 @@ impl Account {
         (get(&self.queryable), get(&self.read), by_step)
     }
 
-    fn spent(&self, node: &plan::Node) -> Option<Arc<Spent>> {
-        let mut all = self.profile.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
+    fn counters(&self, node: &plan::Node) -> Option<Arc<OperatorCost>> {
+        let mut all = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(all.entry(std::ptr::from_ref(node).addr()).or_default()))
     }
 
     /// Where a selector counts what it reads.
-    pub(super) fn reader(&self, select: &plan::Select) -> Option<Arc<Read>> {
-        let mut all = self.profile.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn reader(&self, select: &plan::Select) -> Option<Arc<SelectorCost>> {
+        let mut all = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
         Some(Arc::clone(all.entry(std::ptr::from_ref(select).addr()).or_default()))
     }
 
@@ -139,30 +139,30 @@ impl Account {
         node: &plan::Node,
         build: impl FnOnce() -> Result<Op<'c>, QueryError>,
     ) -> Result<Op<'c>, QueryError> {
-        let Some(spent) = self.spent(node) else { return build() };
+        let Some(cost) = self.counters(node) else { return build() };
         let begun = Instant::now();
         let built = build();
-        spent.took(begun.elapsed());
+        cost.took(begun.elapsed());
         let inner = built?;
-        add(&spent.series, inner.len());
-        Ok(Box::new(Watched { inner, spent }))
+        add(&cost.series, inner.len());
+        Ok(Box::new(Timed { inner, cost }))
     }
 
     /// What the operator of `node` has cost, if there was one.
     pub(crate) fn cost(&self, node: &plan::Node) -> Option<Cost> {
-        let operators = self.profile.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        let spent = operators.get(&std::ptr::from_ref(node).addr())?;
+        let operators = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        let cost = operators.get(&std::ptr::from_ref(node).addr())?;
         Some(Cost {
-            series: get(&spent.series),
-            rows: get(&spent.rows),
-            samples: get(&spent.samples),
-            time: Duration::from_nanos(get(&spent.nanos)),
+            series: get(&cost.series),
+            rows: get(&cost.rows),
+            samples: get(&cost.samples),
+            time: Duration::from_nanos(get(&cost.nanos)),
         })
     }
 
     /// Series that `select` has found, and samples read of them, if it was asked.
     pub(crate) fn read(&self, select: &plan::Select) -> Option<(u64, u64)> {
-        let selectors = self.profile.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let selectors = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
         let read = selectors.get(&std::ptr::from_ref(select).addr())?;
         Some((get(&read.series), get(&read.samples)))
     }
@@ -181,13 +181,13 @@ pub struct Cost {
     pub time: Duration,
 }
 
-impl Spent {
+impl OperatorCost {
     fn took(&self, time: Duration) {
         self.nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 }
 
-impl Read {
+impl SelectorCost {
     pub(super) fn found(&self, series: usize) {
         add(&self.series, series);
     }
@@ -197,12 +197,12 @@ impl Read {
     }
 }
 
-struct Watched<'c> {
+struct Timed<'c> {
     inner: Op<'c>,
-    spent: Arc<Spent>,
+    cost: Arc<OperatorCost>,
 }
 
-impl Operator for Watched<'_> {
+impl Operator for Timed<'_> {
     fn len(&self) -> usize {
         self.inner.len()
     }
@@ -214,9 +214,9 @@ impl Operator for Watched<'_> {
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let begun = Instant::now();
         let done = self.inner.row(i, scratch, out);
-        self.spent.took(begun.elapsed());
-        add(&self.spent.rows, 1);
-        add(&self.spent.samples, out.present.count());
+        self.cost.took(begun.elapsed());
+        add(&self.cost.rows, 1);
+        add(&self.cost.samples, out.present.count());
         done
     }
 

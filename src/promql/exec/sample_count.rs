@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::profile::Account;
+use super::profile::Profile;
 use crate::{
     model::{BucketCounts, Histogram},
     promql::data::grid::Grid,
@@ -55,22 +55,22 @@ impl Readers {
 }
 
 /// Counts what one series costs on a grid.
-pub(super) struct Tally<'a> {
-    account: &'a Account,
+pub(super) struct SampleCount<'a> {
+    profile: &'a Profile,
     grid: &'a Grid,
     readers: Option<Arc<Readers>>,
     looked_at: usize,
     read: usize,
 }
 
-impl<'a> Tally<'a> {
-    pub(super) fn new(account: &'a Account, grid: &'a Grid) -> Self {
-        Self { account, grid, readers: account.readers(grid), looked_at: 0, read: 0 }
+impl<'a> SampleCount<'a> {
+    pub(super) fn new(profile: &'a Profile, grid: &'a Grid) -> Self {
+        Self { profile, grid, readers: profile.readers(grid), looked_at: 0, read: 0 }
     }
 
     /// Whether it is enough to count all steps together.
     pub(super) fn is_plain(&self) -> bool {
-        self.readers.is_none() && !self.account.is_by_step()
+        self.readers.is_none() && !self.profile.is_by_step()
     }
 
     /// Counts what is looked at in all steps together, and what of it is read.
@@ -85,13 +85,13 @@ impl<'a> Tally<'a> {
         let reader = self.readers.as_ref().map_or(Some(step), |readers| readers.get(step));
         let read = if reader.is_some() { read } else { 0 };
         self.read += read;
-        self.account.at(self.grid, (step, looked_at), (reader.unwrap_or(step), read));
+        self.profile.at(self.grid, (step, looked_at), (reader.unwrap_or(step), read));
     }
 }
 
-impl Drop for Tally<'_> {
+impl Drop for SampleCount<'_> {
     fn drop(&mut self) {
-        self.account.total(self.grid, self.looked_at, self.read);
+        self.profile.total(self.grid, self.looked_at, self.read);
     }
 }
 

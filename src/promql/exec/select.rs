@@ -6,9 +6,9 @@ use super::{
     context::Context,
     hints,
     operator::{Operator, RowError, Scratch, Series},
-    prepare::reach,
-    profile::Read,
-    sample_count::{Tally, size},
+    prepare::read_range,
+    profile::SelectorCost,
+    sample_count::{SampleCount, size},
     stats::drop_buckets,
 };
 use crate::{
@@ -53,7 +53,7 @@ pub(super) fn find(
 pub(super) struct Selector<'c> {
     cx: &'c Context<'c>,
     set: Arc<dyn SeriesSet>,
-    reader: Option<Arc<Read>>,
+    reader: Option<Arc<SelectorCost>>,
     grid: Grid,
     shift: Shift,
     one_name: bool,
@@ -82,8 +82,8 @@ impl<'c> Selector<'c> {
         give: Give,
     ) -> Result<Self, QueryError> {
         let hint_step = if grid.instant { 0 } else { grid.step };
-        let set = find(cx, select, reach(select, None, cx.settings.lookback, &grid), hint_step, function)?;
-        let reader = cx.account.reader(select);
+        let set = find(cx, select, read_range(select, None, cx.settings.lookback, &grid), hint_step, function)?;
+        let reader = cx.profile.reader(select);
         reader.iter().for_each(|reader| reader.found(set.len()));
         Ok(Self {
             cx,
@@ -214,14 +214,14 @@ impl Operator for Selector<'_> {
         } else {
             self.fill_mixed(&buffer, out);
         }
-        let mut tally = Tally::new(&self.cx.account, &self.grid);
-        if tally.is_plain() && !out.has_histograms() {
-            tally.all(out.present.count(), out.present.count());
+        let mut count = SampleCount::new(&self.cx.profile, &self.grid);
+        if count.is_plain() && !out.has_histograms() {
+            count.all(out.present.count(), out.present.count());
         } else {
             let size = |step| out.histogram(step).map_or(1, |histogram| size(histogram));
-            out.present.ones().for_each(|step| tally.step(step, size(step), size(step)));
+            out.present.ones().for_each(|step| count.step(step, size(step), size(step)));
         }
-        drop(tally);
+        drop(count);
         scratch.give_buffer(buffer);
         Ok(())
     }

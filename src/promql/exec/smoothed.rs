@@ -45,7 +45,7 @@ impl<'c> Smoothed<'c> {
     }
 
     fn value(&self, i: usize, buffer: &SeriesBuf, natives: &[Native], now: i64) -> Option<Sample> {
-        let (from, to) = self.source.reach(now, now);
+        let (from, to) = self.source.read_range(now, now);
         let inside = |times: &[i64]| (times.partition_point(|t| *t <= from), times.partition_point(|t| *t <= to));
         let histogram_times: Vec<i64> = buffer.histograms.iter().map(|h| h.0).collect();
         let (floats, histograms) = (inside(&buffer.times), inside(&histogram_times));

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{
     context::Context,
-    materialized::Block,
+    materialized::Materialized,
     operator::{Op, Operator, RowError, Scratch, Series},
 };
 use crate::{
@@ -24,9 +24,9 @@ pub(super) enum Key<'a> {
     Labels(&'a [&'a str]),
 }
 
-/// The series of `block` in another order.
+/// The series of `materialized` in another order.
 struct Sorted<'c> {
-    block: Block<'c>,
+    materialized: Materialized<'c>,
     order: Vec<usize>,
 }
 
@@ -47,12 +47,12 @@ pub(super) fn sort<'c>(
             }
         };
     }
-    let block = Block::of(cx, &*inner, &grid)?;
+    let materialized = Materialized::of(cx, &*inner, &grid)?;
     let mut row = Row::default();
-    cx.budget.keep_bytes(block.len() * (size_of::<(usize, Option<f64>)>() + size_of::<usize>()))?;
-    let mut keyed: Vec<(usize, Option<f64>)> = Vec::with_capacity(block.len());
-    for i in 0..block.len() {
-        block.copy(i, &mut row);
+    cx.budget.keep_bytes(materialized.len() * (size_of::<(usize, Option<f64>)>() + size_of::<usize>()))?;
+    let mut keyed: Vec<(usize, Option<f64>)> = Vec::with_capacity(materialized.len());
+    for i in 0..materialized.len() {
+        materialized.copy(i, &mut row);
         keyed.push((i, row.float(0)));
     }
     match key {
@@ -61,7 +61,7 @@ pub(super) fn sort<'c>(
             keyed.sort_by(|(_, a), (_, b)| by_value(a.unwrap_or(f64::NAN), b.unwrap_or(f64::NAN), descending));
         }
         Key::Labels(names) => keyed.sort_by(|(a, _), (b, _)| {
-            let labels = |i: &usize| block.series.get(*i).map(|s| &s.labels);
+            let labels = |i: &usize| materialized.series.get(*i).map(|s| &s.labels);
             let order = match (labels(a), labels(b)) {
                 (Some(a), Some(b)) => by_labels(a, b, names),
                 _ => Ordering::Equal,
@@ -69,7 +69,7 @@ pub(super) fn sort<'c>(
             if descending { order.reverse() } else { order }
         }),
     }
-    Ok(Box::new(Sorted { block, order: keyed.into_iter().map(|(i, _)| i).collect() }))
+    Ok(Box::new(Sorted { materialized, order: keyed.into_iter().map(|(i, _)| i).collect() }))
 }
 
 fn by_value(a: f64, b: f64, descending: bool) -> Ordering {
@@ -92,10 +92,10 @@ impl Operator for Sorted<'_> {
     }
 
     fn series(&self, i: usize) -> Result<Series, QueryError> {
-        self.block.series(self.order.get(i).copied().unwrap_or(usize::MAX))
+        self.materialized.series(self.order.get(i).copied().unwrap_or(usize::MAX))
     }
 
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
-        self.block.row(self.order.get(i).copied().unwrap_or(usize::MAX), scratch, out)
+        self.materialized.row(self.order.get(i).copied().unwrap_or(usize::MAX), scratch, out)
     }
 }

@@ -6,11 +6,11 @@ use super::{
     build::build,
     context::Context,
     hints,
-    materialized::Block,
+    materialized::Materialized,
     operator::{Op, RowError, Scratch, Series},
     parallel::for_each_row,
-    prepare::reach,
-    profile::Read,
+    prepare::read_range,
+    profile::SelectorCost,
     select::find,
     stats::drop_buckets,
 };
@@ -41,7 +41,7 @@ pub(super) struct Source<'c> {
 
 enum From<'c> {
     /// A selector's series, whether histograms are needed without their buckets, and where to count what is read.
-    Storage(Arc<dyn SeriesSet>, bool, Option<Arc<Read>>),
+    Storage(Arc<dyn SeriesSet>, bool, Option<Arc<SelectorCost>>),
     /// A subquery; its inner expression over its own grid.
     Rows(Op<'c>, Grid),
 }
@@ -65,8 +65,8 @@ impl<'c> Source<'c> {
         function: &str,
     ) -> Result<Self, QueryError> {
         let hint_step = if grid.instant { 0 } else { grid.step };
-        let set = find(cx, select, reach(select, Some(range), cx.settings.lookback, &grid), hint_step, function)?;
-        let reader = cx.account.reader(select);
+        let set = find(cx, select, read_range(select, Some(range), cx.settings.lookback, &grid), hint_step, function)?;
+        let reader = cx.profile.reader(select);
         reader.iter().for_each(|reader| reader.found(set.len()));
         let name = select.metric_name().map(str::to_owned);
         Ok(Self {
@@ -89,10 +89,10 @@ impl<'c> Source<'c> {
         // One row of it must fit, or there is no use in starting.
         cx.budget.foresee(1, inner.steps)?;
         let window = if is_answer { (0, 0) } else { (subquery.shift.offset, subquery.range) };
-        let inner = cx.account.for_subquery(inner, window, &grid);
+        let inner = cx.profile.for_subquery(inner, window, &grid);
         let inner = if is_answer { Grid { weight: 1, ..inner } } else { inner };
         // What is never evaluated brings no faults.
-        let op = if inner.steps == 0 { Box::new(Block::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
+        let op = if inner.steps == 0 { Box::new(Materialized::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
         let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
         Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }
@@ -117,7 +117,7 @@ impl<'c> Source<'c> {
     }
 
     /// The times `(from, to]` that are looked at for the window `(start, end]`.
-    pub(super) fn reach(&self, start: i64, end: i64) -> (i64, i64) {
+    pub(super) fn read_range(&self, start: i64, end: i64) -> (i64, i64) {
         let lookback = self.cx.settings.lookback;
         match self.edges {
             Edges::Plain => (start, end),

@@ -4,12 +4,12 @@ use super::operator::{Op, Operator, RowError, Scratch, Series};
 use crate::promql::{QueryError, data::row::Row};
 
 /// Repeats the one step of `inner` over `steps`.
-pub(super) struct Repeat<'c> {
+pub(super) struct StepInvariant<'c> {
     pub(super) inner: Op<'c>,
     pub(super) steps: usize,
 }
 
-impl Operator for Repeat<'_> {
+impl Operator for StepInvariant<'_> {
     fn len(&self) -> usize {
         self.inner.len()
     }

@@ -4,7 +4,7 @@ use super::{
     context::Context,
     dedup::{Overlap, distinct},
     operator::{Op, Operator, RowError, Scratch, Series},
-    sample_count::{Tally, size},
+    sample_count::{SampleCount, size},
     scalar::Numbers,
     source::Source,
 };
@@ -117,16 +117,16 @@ impl Window<'_> {
         windows: &mut Windows,
         out: &mut Row,
     ) -> Result<(), QueryError> {
-        let mut tally = Tally::new(&self.cx.account, &self.grid);
+        let mut count = SampleCount::new(&self.cx.profile, &self.grid);
         if let Some(difference) = self.function.difference
             && self.source.edges == Edges::Plain
             && buffer.histograms.is_empty()
             && buffer.float_starts.is_empty()
-            && tally.is_plain()
+            && count.is_plain()
         {
             windows.fit((&self.ends, self.source.range), difference, &buffer.times);
             windows.differences(difference, &buffer.values, events, |step, value| out.set(step, value));
-            tally.all(windows.looked_at(), if self.source.is_stored() { windows.fresh() } else { 0 });
+            count.all(windows.looked_at(), if self.source.is_stored() { windows.fresh() } else { 0 });
             return Ok(());
         }
         let overlaps = self.overlaps(buffer);
@@ -142,7 +142,7 @@ impl Window<'_> {
             let now = self.grid.time(step);
             let end = self.source.shift.apply(now);
             let start = end.saturating_sub(self.source.range);
-            let (from, to) = self.source.reach(start, end);
+            let (from, to) = self.source.read_range(start, end);
             let seen = (floats.high, histograms.high);
             floats.to(from, to, |i| buffer.times.get(i).copied());
             histograms.to(from, to, |i| buffer.histograms.get(i).map(|h| h.0));
@@ -152,7 +152,7 @@ impl Window<'_> {
             let samples = floats.high - floats.low + size(histograms.low, histograms.high);
             let fresh_floats = floats.high - floats.low.max(seen.0);
             let fresh = fresh_floats + size(histograms.low.max(seen.1), histograms.high);
-            tally.step(step, samples, if self.source.is_stored() { fresh } else { 0 });
+            count.step(step, samples, if self.source.is_stored() { fresh } else { 0 });
             // An event lies between two samples, and both have to be inside.
             let position = |i: usize| events.get(i).map(|e| i64::from(*e));
             inside.to(floats.low as i64, floats.high as i64 - 1, position);

@@ -16,7 +16,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     QueryError, QueryStats,
     data::grid::Grid,
-    exec::{Account, Cost, Found, asked, children},
+    exec::{Cost, Found, Profile, asked, children},
     plan::{Kind, Node},
 };
 use crate::{
@@ -127,13 +127,13 @@ impl Known<'_> {
         grid: Grid,
         text: &str,
         (select, interrupt): (&dyn Select, &dyn Interrupt),
-        account: &Account,
+        profile: &Profile,
     ) -> Result<Step, QueryError> {
         let mut ranges = HashMap::new();
         asked(node, grid, self.lookback, &mut |ask| {
             ranges.insert(std::ptr::from_ref(ask.select).addr(), ask.range);
         });
-        let explainer = Explainer { estimator: self.estimator(), ranges, text, select, interrupt, account };
+        let explainer = Explainer { estimator: self.estimator(), ranges, text, select, interrupt, profile };
         Ok(explainer.step(node, &grid)?.0)
     }
 }
@@ -144,7 +144,7 @@ struct Explainer<'a> {
     text: &'a str,
     select: &'a dyn Select,
     interrupt: &'a dyn Interrupt,
-    account: &'a Account,
+    profile: &'a Profile,
 }
 
 impl Explainer<'_> {
@@ -171,7 +171,7 @@ impl Explainer<'_> {
                         samples: found.samples,
                     })
                 });
-                (selected.transpose()?, self.account.read(select))
+                (selected.transpose()?, self.profile.read(select))
             }
             _ => (None, None),
         };
@@ -185,7 +185,7 @@ impl Explainer<'_> {
                 read: flow.read.ceil() as u64,
             },
             selected,
-            actual: self.account.cost(node),
+            actual: self.profile.cost(node),
             read: read.map(|(_, samples)| samples),
             inputs,
         };

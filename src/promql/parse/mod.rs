@@ -75,7 +75,7 @@ pub(super) fn parse_high(
 ) -> Result<Expr, QueryError> {
     let mut parser = Parser { highest, ..Parser::new(text, features, room)? };
     if parser.peek()?.kind == TokenKind::End {
-        return Err(error(text, Span::default(), "no expression found in input"));
+        return Err(QueryError::parse(text, Span::default(), "no expression found in input"));
     }
     let mut expr = parser.expression(0)?.expr;
     parser.expect_end()?;
@@ -96,11 +96,6 @@ pub fn parse_selector(text: &str, room: &TakeBytes<'_>) -> Result<Vec<Matcher>, 
         ExprKind::Selector(selector) => Ok(selector.matchers),
         _ => Ok(vec![]),
     }
-}
-
-/// A parse error at `span`.
-pub(super) fn error(text: &str, span: Span, message: impl Into<String>) -> QueryError {
-    QueryError::Parse { at: span.line_column(text), message: message.into(), span }
 }
 
 type Parsed<T> = Result<T, QueryError>;
@@ -141,7 +136,7 @@ impl<'a> Parser<'a> {
     fn new(text: &'a str, features: Features, room: &'a TakeBytes<'a>) -> Parsed<Self> {
         if text.len() > MAX_LENGTH {
             let message = format!("the query has {} bytes, more than the limit of {MAX_LENGTH}", text.len());
-            return Err(error(text, Span::default(), message));
+            return Err(QueryError::parse(text, Span::default(), message));
         }
         let lexer = Lexer::new(text);
         let parser = Self {
@@ -172,7 +167,7 @@ impl<'a> Parser<'a> {
     }
 
     fn error(&self, span: Span, message: impl Into<String>) -> QueryError {
-        error(self.text, span, message)
+        QueryError::parse(self.text, span, message)
     }
 
     /// The next word, without taking it.
@@ -180,7 +175,7 @@ impl<'a> Parser<'a> {
         if let Some(token) = self.peeked {
             return Ok(token);
         }
-        let token = self.lexer.next().map_err(|e| error(self.text, e.span, e.message))?;
+        let token = self.lexer.next().map_err(|e| QueryError::parse(self.text, e.span, e.message))?;
         self.peeked = Some(token);
         Ok(token)
     }

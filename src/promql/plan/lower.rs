@@ -53,7 +53,7 @@ impl QueryTimes<'_> {
     }
 
     pub(crate) fn refused(&self, span: Span, message: &str) -> QueryError {
-        QueryError::Parse { at: span.line_column(self.text), message: message.to_owned(), span }
+        QueryError::parse(self.text, span, message)
     }
 }
 

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use super::{
     splice::{cut, join},
-    time_dependency::{Reach, speaks_of_its_window},
+    time_dependency::{TimeDependency, speaks_of_its_window},
 };
 use crate::{
     model::{Annotation, Annotations, Severity, TimeRange},
@@ -125,8 +125,8 @@ impl ResultCache {
             return uncached();
         }
         let lookback = query.lookback.unwrap_or(engine.options().lookback);
-        let reach = engine.with_plan(query, |plan| Reach::of(plan, lookback))?;
-        let Some(reach) = reach else { return uncached() };
+        let dependency = engine.with_plan(query, |plan| TimeDependency::of(plan, lookback))?;
+        let Some(dependency) = dependency else { return uncached() };
         let grid = Grid::range(query.start, query.end, query.step);
         let steps = TimeRange::new(grid.start, grid.last());
         let key =
@@ -134,7 +134,7 @@ impl ResultCache {
         // Asked first: what changes from here on is noted under a later version.
         let version = changes.version();
         let kept = self.kept.lock().find(&key);
-        let good = kept.as_ref().and_then(|entry| still_good(entry, &reach, steps, query.step, changes));
+        let good = kept.as_ref().and_then(|entry| still_good(entry, &dependency, steps, query.step, changes));
         let pieced = match (kept, good) {
             (Some(entry), Some(good)) => self.evaluate_around(engine, select, query, cancel, (&entry, good), steps)?,
             _ => None,
@@ -249,16 +249,25 @@ fn count(range: TimeRange, step: i64) -> usize {
 }
 
 /// The longest run of steps that `entry` has, `asked` wants, and no change has touched; `None` if it isn't worth it.
-fn still_good(entry: &Entry, reach: &Reach, asked: TimeRange, step: i64, changes: &dyn Changes) -> Option<TimeRange> {
+fn still_good(
+    entry: &Entry,
+    dependency: &TimeDependency,
+    asked: TimeRange,
+    step: i64,
+    changes: &dyn Changes,
+) -> Option<TimeRange> {
     let both = TimeRange::new(entry.steps.start.max(asked.start), entry.steps.end.min(asked.end));
     if both.start > both.end {
         return None;
     }
-    if reach.fixed().is_some_and(|fixed| !changes.changed_since(entry.version, fixed).is_empty()) {
+    if dependency.fixed().is_some_and(|fixed| !changes.changed_since(entry.version, fixed).is_empty()) {
         return None;
     }
-    let mut touched: Vec<TimeRange> =
-        changes.changed_since(entry.version, reach.over(both)).into_iter().map(|t| reach.touched(t)).collect();
+    let mut touched: Vec<TimeRange> = changes
+        .changed_since(entry.version, dependency.over(both))
+        .into_iter()
+        .map(|t| dependency.touched(t))
+        .collect();
     touched.sort_unstable_by_key(|range| range.start);
     let mut best: Option<TimeRange> = None;
     let mut start = both.start;
@@ -309,7 +318,7 @@ mod tests {
         }
     }
 
-    fn reach(text: &str) -> Reach {
+    fn dependency(text: &str) -> TimeDependency {
         let engine = Engine::new(crate::promql::EngineOptions { lookback: 20, ..Default::default() });
         let query = Query {
             text,
@@ -321,14 +330,14 @@ mod tests {
             per_step: false,
             brief: false,
         };
-        engine.with_plan(&query, |plan| Reach::of(plan, 20)).unwrap().unwrap()
+        engine.with_plan(&query, |plan| TimeDependency::of(plan, 20)).unwrap().unwrap()
     }
 
     #[test]
     fn steps_that_reach_a_change_are_left_out() {
         let good = |changed: &[(i64, i64)], asked: (i64, i64)| {
             let changes = Changed(changed.iter().map(|(a, b)| TimeRange::new(*a, *b)).collect());
-            still_good(&entry(0, 100), &reach("x"), TimeRange::new(asked.0, asked.1), 10, &changes)
+            still_good(&entry(0, 100), &dependency("x"), TimeRange::new(asked.0, asked.1), 10, &changes)
                 .map(|run| (run.start, run.end))
         };
         assert_eq!(good(&[], (0, 100)), Some((0, 100)));
@@ -345,7 +354,7 @@ mod tests {
     #[test]
     fn a_change_at_a_fixed_time_spoils_every_step() {
         let changes = Changed(vec![TimeRange::new(990, 990)]);
-        let fixed = |text| still_good(&entry(0, 100), &reach(text), TimeRange::new(0, 100), 10, &changes);
+        let fixed = |text| still_good(&entry(0, 100), &dependency(text), TimeRange::new(0, 100), 10, &changes);
         assert_eq!(fixed("x + y @ 1"), None);
         assert_eq!(fixed("x + y @ 2"), Some(TimeRange::new(0, 100)));
     }

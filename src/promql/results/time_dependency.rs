@@ -14,7 +14,7 @@ const OPAQUE: [&str; 3] = ["info", "label_join", "label_replace"];
 
 /// The times whose samples can change the value at a step: a stretch around the step, and fixed times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Reach {
+pub(super) struct TimeDependency {
     /// From this many ms before the step …
     back: i64,
     /// … to this many after it.
@@ -23,12 +23,12 @@ pub(super) struct Reach {
     fixed: Option<TimeRange>,
 }
 
-impl Reach {
-    /// The reach of a plan; `None` if its value at a step depends on more than samples in such a stretch.
+impl TimeDependency {
+    /// The time dependency of a plan; `None` if its value at a step depends on more than samples in such a stretch.
     pub(super) fn of(plan: &Node, lookback: i64) -> Option<Self> {
-        let mut reach = Self { back: 0, ahead: 0, fixed: None };
-        reach.add(plan, lookback, true)?;
-        Some(reach)
+        let mut dependency = Self { back: 0, ahead: 0, fixed: None };
+        dependency.add(plan, lookback, true)?;
+        Some(dependency)
     }
 
     /// `joins`: whether series of different names may meet here. Where names are dropped, two series that never meet at
@@ -155,14 +155,14 @@ mod tests {
         plan::{QueryTimes, lower},
     };
 
-    fn reach(text: &str) -> Option<Reach> {
+    fn dependency(text: &str) -> Option<TimeDependency> {
         let times = QueryTimes { text, start: 0, end: 3_600_000, step: 60_000, subquery_step: 60_000 };
-        Reach::of(&lower(&parse(text).unwrap(), &times, crate::promql::Optimise::default()).unwrap(), 300_000)
+        TimeDependency::of(&lower(&parse(text).unwrap(), &times, crate::promql::Optimise::default()).unwrap(), 300_000)
     }
 
     fn stretch(text: &str) -> (i64, i64) {
-        let reach = reach(text).unwrap();
-        (reach.back, reach.ahead)
+        let dependency = dependency(text).unwrap();
+        (dependency.back, dependency.ahead)
     }
 
     #[test]
@@ -178,9 +178,9 @@ mod tests {
 
     #[test]
     fn a_fixed_time_is_shared_by_all_steps() {
-        let reach = reach("x / on () y @ 1000 + max_over_time(z[1m] @ 2000)").unwrap();
-        assert_eq!(reach.fixed(), Some(TimeRange::new(700_000, 2_000_000)));
-        assert_eq!((reach.back, reach.ahead), (300_000, 0));
+        let dependency = dependency("x / on () y @ 1000 + max_over_time(z[1m] @ 2000)").unwrap();
+        assert_eq!(dependency.fixed(), Some(TimeRange::new(700_000, 2_000_000)));
+        assert_eq!((dependency.back, dependency.ahead), (300_000, 0));
     }
 
     #[test]
@@ -197,12 +197,12 @@ mod tests {
             "topk(time() % 3, x @ 100)",
             "sum(quantile(scalar(hour()) / 24, x @ 100)) + y",
         ] {
-            assert_eq!(reach(text), None, "{text}");
+            assert_eq!(dependency(text), None, "{text}");
         }
         for text in
             ["a or b", "sum(a or b)", "sum by (x) (a) / sum(b or c)", "count(x) or vector(0)", "topk(2, x @ 100)"]
         {
-            assert!(reach(text).is_some(), "{text}");
+            assert!(dependency(text).is_some(), "{text}");
         }
     }
 

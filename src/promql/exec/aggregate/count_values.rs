@@ -10,7 +10,7 @@ use crate::{
         data::row::{Row, Sample},
         exec::{
             label_sets::LabelSets,
-            materialized::Block,
+            materialized::Materialized,
             operator::{Operator, Series},
             parallel::for_each_row,
         },
@@ -74,8 +74,8 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
         }
         Ok(())
     });
-    let block = result.and_then(|()| {
-        let mut block = Block::new(cx, steps);
+    let materialized = result.and_then(|()| {
+        let mut materialized = Materialized::new(cx, steps);
         let mut row = Row::default();
         for (number, labels) in all.labels.into_sets().into_iter().enumerate() {
             row.reset(steps);
@@ -84,12 +84,12 @@ pub(super) fn run<'c>(input: &Input<'_, 'c>, a: &Aggregate, label: &str) -> Resu
                 .enumerate()
                 .filter(|(_, count)| **count > 0)
                 .for_each(|(step, count)| row.set(step, (*count).into()));
-            block.push(Series::new(labels), &row)?;
+            materialized.push(Series::new(labels), &row)?;
         }
-        Ok(block)
+        Ok(materialized)
     });
     cx.budget.release(held);
-    Ok(Box::new(block?))
+    Ok(Box::new(materialized?))
 }
 
 fn with_value(base: &Labels, label: &str, sample: &Sample) -> Result<Labels, QueryError> {

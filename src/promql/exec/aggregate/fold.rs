@@ -9,7 +9,7 @@ use crate::promql::{
         row::{Bits, Row},
     },
     exec::{
-        materialized::Block,
+        materialized::Materialized,
         operator::{Operator, Series},
         parallel::for_each_row,
     },
@@ -259,7 +259,7 @@ fn fold<'c, F: Fold>(
         Ok(())
     })?;
     let held = held + natives.bytes() / SAMPLE_BYTES as usize;
-    let mut block = Block::new(cx, steps);
+    let mut materialized = Materialized::new(cx, steps);
     let mut row = Row::new(steps);
     let mut order = Vec::new();
     for (number, ((labels, group), first)) in groups.labels.iter().zip(cells).zip(first_member).enumerate() {
@@ -269,14 +269,14 @@ fn fold<'c, F: Fold>(
         row.present = group.seen;
         natives.finish(input, number, &mut row);
         if row.present.any() {
-            block.push(Series { labels: labels.clone(), drop_name: group.drops_name }, &row)?;
+            materialized.push(Series { labels: labels.clone(), drop_name: group.drops_name }, &row)?;
             order.push(first);
         }
     }
     cx.budget.release(held);
     // A group stands where its first series that has samples does.
-    block.arrange(&order);
-    Ok(Box::new(block))
+    materialized.arrange(&order);
+    Ok(Box::new(materialized))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
         QueryError,
         data::{annotations::Note, row::Row},
         exec::{
-            materialized::Block,
+            materialized::Materialized,
             operator::{Operator, Series},
             parallel::for_each_row,
             scalar::Numbers,
@@ -25,7 +25,7 @@ pub(super) fn run<'c>(
     let (cx, steps) = (input.cx, input.grid.steps);
     judge(q, steps, |note| cx.notes.add_of(note, q_span, input.whole));
     // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
-    let mut rows = Block::new(cx, steps);
+    let mut rows = Materialized::new(cx, steps);
     cx.budget.keep_bytes(groups.len() * (size_of::<Vec<usize>>() + 1))?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); groups.len()];
     let mut drops_name = vec![false; groups.len()];
@@ -44,7 +44,7 @@ pub(super) fn run<'c>(
         }
         Ok(())
     })?;
-    let mut block = Block::new(cx, steps);
+    let mut materialized = Materialized::new(cx, steps);
     let mut row = Row::new(steps);
     let mut values: Vec<Vec<f64>> = vec![Vec::new(); steps];
     let mut order = Vec::new();
@@ -65,12 +65,12 @@ pub(super) fn run<'c>(
             row.set(step, quantile(q.at(step), cell));
         }
         if row.present.any() {
-            block.push(Series { labels: labels.clone(), drop_name }, &row)?;
+            materialized.push(Series { labels: labels.clone(), drop_name }, &row)?;
             order.push(first);
         }
     }
-    block.arrange(&order);
-    Ok(Box::new(block))
+    materialized.arrange(&order);
+    Ok(Box::new(materialized))
 }
 
 /// Remarks on parameters outside 0 and 1: the outermost ones stand for all.

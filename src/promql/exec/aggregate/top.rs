@@ -15,7 +15,7 @@ use crate::{
             row::{Row, Sample},
         },
         exec::{
-            materialized::Block,
+            materialized::Materialized,
             operator::{Operator, RowError, Scratch, Series},
             parallel::for_each_row,
             scalar::Numbers,
@@ -61,7 +61,7 @@ pub(super) fn run<'c>(
             for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
         }
         judged?;
-        return Ok(Box::new(Block::new(cx, steps)));
+        return Ok(Box::new(Materialized::new(cx, steps)));
     }
     let lists = groups.len().saturating_mul(steps).saturating_mul(LIST_CELLS);
     cx.budget.foresee(lists, 1)?;
@@ -134,9 +134,9 @@ pub(super) fn run<'c>(
         };
         picked.iter_mut().for_each(|picks| picks.sort_by(order));
     }
-    let block = collect(input, &picked, &first_member);
+    let materialized = collect(input, &picked, &first_member);
     cx.budget.release(held);
-    block
+    materialized
 }
 
 /// Rows that come to nothing need not be computed: they bring no remark.
@@ -177,7 +177,7 @@ fn collect<'c>(
     first_member: &[usize],
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    let mut block = Block::new(cx, steps);
+    let mut materialized = Materialized::new(cx, steps);
     let mut row = Row::default();
     if steps == 1 {
         let mut order = Vec::new();
@@ -189,10 +189,10 @@ fn collect<'c>(
             if let Some(sample) = pick.sample.clone() {
                 row.put(0, sample);
             }
-            block.push(input.inner.series(pick.series as usize)?, &row)?;
+            materialized.push(input.inner.series(pick.series as usize)?, &row)?;
         }
-        block.arrange(&order);
-        return Ok(Box::new(block));
+        materialized.arrange(&order);
+        return Ok(Box::new(materialized));
     }
     let mut by_series: BTreeMap<u32, Vec<(usize, &Pick)>> = BTreeMap::new();
     for (cell, picks) in picked.iter().enumerate() {
@@ -207,9 +207,9 @@ fn collect<'c>(
                 row.put(step, sample);
             }
         }
-        block.push(input.inner.series(series as usize)?, &row)?;
+        materialized.push(input.inner.series(series as usize)?, &row)?;
     }
-    Ok(Box::new(block))
+    Ok(Box::new(materialized))
 }
 
 /// Judges the parameter; `false` when it asks for nothing at any step.

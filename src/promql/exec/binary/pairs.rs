@@ -14,7 +14,7 @@ use crate::{
         exec::{
             context::Context,
             label_sets::LabelSets,
-            materialized::Block,
+            materialized::Materialized,
             operator::{Op, Operator, RowError, Scratch, Series},
             parallel::for_each_row,
         },
@@ -108,11 +108,11 @@ pub(super) fn build<'c>(
     for pair in &mut pairs {
         pair.one = used.binary_search(&pair.one).unwrap_or_default();
     }
-    let mut block = Block::new(cx, grid.steps);
+    let mut materialized = Materialized::new(cx, grid.steps);
     let chosen = Chosen { inner: &*sides.one, chosen: used };
-    for_each_row(cx, &chosen, grid.steps, &mut |i, row| block.push(chosen.series(i)?, row))
+    for_each_row(cx, &chosen, grid.steps, &mut |i, row| materialized.push(chosen.series(i)?, row))
         .map_err(|error| first(&sides, of_one, error))?;
-    sides.one = Box::new(block);
+    sides.one = Box::new(materialized);
     Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }))
 }
 

@@ -15,7 +15,7 @@ use crate::{
         exec::{
             context::Context,
             dedup::{Overlap, distinct},
-            materialized::Block,
+            materialized::Materialized,
             operator::{Op, Operator, RowError, Scratch, Series},
             parallel::for_each_row,
         },
@@ -144,7 +144,7 @@ pub(super) fn build<'c>(
             Presence::of(cx, &*rhs, &matching, grid).map_err(|error| fault::before_right(cx, &*lhs, grid, error))?;
         return Ok(Box::new(Masked { inner: lhs, presence, matching, keep_present: b.op == BinaryOp::And }));
     }
-    let lhs = Block::of(cx, &*lhs, &grid)?;
+    let lhs = Materialized::of(cx, &*lhs, &grid)?;
     let mut present: HashMap<Labels, Bits> = HashMap::new();
     for (i, series) in lhs.series.iter().enumerate() {
         lhs.or_present(i, entry(cx, &mut present, signature(&series.labels, &matching), grid)?);

@@ -15,7 +15,7 @@ use crate::{
         exec::{
             context::Context,
             dedup::same_labelset,
-            materialized::Block,
+            materialized::Materialized,
             operator::{Op, Operator, Series},
             parallel::for_each_row,
         },
@@ -83,14 +83,14 @@ pub(super) fn build<'c>(
         }
         out.step(step, &many, &one, signatures.count)?;
     }
-    let mut block = Block::new(cx, grid.steps);
+    let mut materialized = Materialized::new(cx, grid.steps);
     for (series, row) in &out.results {
         if row.present.any() {
-            block.push(series.clone(), row)?;
+            materialized.push(series.clone(), row)?;
         }
     }
     cx.budget.release(held);
-    Ok(Box::new(block))
+    Ok(Box::new(materialized))
 }
 
 impl Side {

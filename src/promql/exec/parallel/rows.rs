@@ -275,7 +275,7 @@ mod tests {
                 context::Settings,
                 memo::Memo,
                 operator::{RowError, Series},
-                profile::Account,
+                profile::Profile,
             },
             plan::Optimise,
         },
@@ -324,7 +324,7 @@ mod tests {
             },
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
             notes: Notes::default(),
-            account: Account::default(),
+            profile: Profile::default(),
             memo: Memo::default(),
         };
         let mut seen = Vec::new();

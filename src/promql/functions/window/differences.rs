@@ -4,7 +4,7 @@
 //! The series of one scrape have their times in common and follow each other, so that all this is worked out for the first
 //! of them and used for the others: what is left is a difference and a product for each step.
 
-use super::rate::{Difference, REACH};
+use super::rate::{Difference, EXTRAPOLATION_THRESHOLD};
 
 /// A counter is looked at more closely where it may have begun inside the window: this leaves room for rounding.
 const ROUNDING: f64 = 1e-9;
@@ -107,7 +107,7 @@ impl Windows {
             *end /= 1000.0;
             *unit = if per_second { *unit / 1000.0 } else { 1.0 };
             let average = *sampled / parts;
-            let (reach, half) = (average * REACH, average / 2.0);
+            let (reach, half) = (average * EXTRAPOLATION_THRESHOLD, average / 2.0);
             *start = if *start >= reach { half } else { *start };
             *end = if *end >= reach { half } else { *end };
             *factor = (*sampled + *start + *end) / *sampled / *unit;

@@ -3,7 +3,7 @@
 use super::View;
 
 /// A sample nearer to the window's edge than this many average distances is taken to continue up to the edge.
-pub(super) const REACH: f64 = 1.1;
+pub(super) const EXTRAPOLATION_THRESHOLD: f64 = 1.1;
 
 /// What a function makes of the difference between the first and the last sample of a window.
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ pub(super) fn from_zero(zero: i64, first: i64, last: i64, samples: usize, end: i
     let mut to_end = seconds(end.saturating_sub(last));
     let parts = samples.saturating_sub(1);
     let average = if parts == 0 { 0.0 } else { seconds(last.saturating_sub(first)) / parts as f64 };
-    if to_end >= average * REACH {
+    if to_end >= average * EXTRAPOLATION_THRESHOLD {
         to_end = average / 2.0;
     }
     let counted = seconds(last.saturating_sub(zero));
@@ -80,7 +80,7 @@ pub(super) fn extrapolation(view: &View<'_>, times: &[i64], to_zero: impl Fn(f64
     let mut to_end = seconds(view.end.saturating_sub(last));
     let sampled = seconds(last.saturating_sub(first));
     let average = sampled / (times.len() - 1) as f64;
-    let reach = average * REACH;
+    let reach = average * EXTRAPOLATION_THRESHOLD;
     if to_start >= reach {
         to_start = average / 2.0;
     }
