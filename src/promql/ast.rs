@@ -1,19 +1,8 @@
 //! The syntax tree: what the text says, with a byte span on every node.
 
+pub use super::names::{AggregateOp, BinaryOp, ValueType};
+use super::signature::Signature;
 use crate::model::{Matcher, Span};
-
-/// The type of an expression.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ValueType {
-    /// A number.
-    Scalar,
-    /// A string.
-    String,
-    /// One sample per series.
-    Vector,
-    /// A run of samples per series.
-    Matrix,
-}
 
 /// An expression and its place in the text.
 #[derive(Debug, Clone, PartialEq)]
@@ -201,8 +190,8 @@ pub enum DurationKind {
 /// A function call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// The function's name, known to exist.
-    pub function: &'static str,
+    /// The function.
+    pub function: &'static Signature,
     /// The arguments, their number and types checked.
     pub args: Vec<Expr>,
 }
@@ -222,26 +211,6 @@ pub struct Aggregate {
     pub without: bool,
 }
 
-/// Aggregation operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
-pub enum AggregateOp {
-    Sum,
-    Avg,
-    Count,
-    Min,
-    Max,
-    Group,
-    Stddev,
-    Stdvar,
-    Topk,
-    Bottomk,
-    CountValues,
-    Quantile,
-    Limitk,
-    LimitRatio,
-}
-
 /// A binary operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Binary {
@@ -255,32 +224,6 @@ pub struct Binary {
     pub return_bool: bool,
     /// How series of two vectors are paired.
     pub matching: Matching,
-}
-
-/// Binary operators.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
-pub enum BinaryOp {
-    Add,
-    Sub,
-    Mul,
-    Div,
-    Mod,
-    Pow,
-    Atan2,
-    Equal,
-    NotEqual,
-    Greater,
-    Less,
-    GreaterEqual,
-    LessEqual,
-    /// `</`, histograms only: keep observations below.
-    TrimUpper,
-    /// `>/`, histograms only: keep observations above.
-    TrimLower,
-    And,
-    Or,
-    Unless,
 }
 
 /// How the series of two vectors find each other.

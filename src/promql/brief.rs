@@ -26,7 +26,7 @@ pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {
         quick &= match &node.kind {
             Kind::Subquery(_) => false,
             // It looks up series by labels that only its argument tells.
-            Kind::Call(call) => call.function != "info",
+            Kind::Call(call) => !call.function.looks_up_labels,
             Kind::Select(selector) | Kind::Window(selector, _) => select.finds_at_once(&selector.matchers),
             _ => true,
         };

@@ -93,21 +93,19 @@ impl Checker<'_> {
     }
 
     fn call(&self, call: &mut Call, span: Span) -> Result<ValueType, QueryError> {
-        let Some(signature) = Signature::find(call.function) else {
-            return self.refuse(span, format!("unknown function with name {}", quote(call.function)));
-        };
+        let signature = call.function;
         self.arguments(signature, call.args.len(), span)?;
         let name = quote(signature.name);
         for (i, arg) in call.args.iter_mut().enumerate() {
             let want = signature.arg_type(i).unwrap_or(ValueType::Vector);
             let got = match &arg.kind {
-                ExprKind::Selector(selector) if signature.name == "info" && i == 1 => {
+                ExprKind::Selector(selector) if signature.looks_up_labels && i == 1 => {
                     if selector.name.is_some() {
                         return self.refuse(arg.span, "expected label selectors only, got vector selector instead");
                     }
                     self.selector(selector, arg.span, false)?
                 }
-                _ if signature.name == "info" && i == 1 && value_type(arg) == ValueType::Vector => {
+                _ if signature.looks_up_labels && i == 1 && value_type(arg) == ValueType::Vector => {
                     return self.refuse(arg.span, "expected label selectors only");
                 }
                 _ => self.expr(arg)?,
@@ -195,7 +193,7 @@ pub(crate) fn value_type(expr: &Expr) -> ValueType {
         ExprKind::String(_) => ValueType::String,
         ExprKind::Selector(_) | ExprKind::Aggregate(_) => ValueType::Vector,
         ExprKind::Range(_) | ExprKind::Subquery(_) => ValueType::Matrix,
-        ExprKind::Call(call) => Signature::find(call.function).map_or(ValueType::Vector, |s| s.returns),
+        ExprKind::Call(call) => call.function.returns,
         ExprKind::Binary(binary) => match (value_type(&binary.lhs), value_type(&binary.rhs)) {
             (ValueType::Scalar, ValueType::Scalar) => ValueType::Scalar,
             _ => ValueType::Vector,

@@ -18,9 +18,10 @@
 //! - `exec`: operators, from a plan to rows; `exec::parallel` has the threads.
 //! - `plan`: the checked tree with everything resolved that doesn't depend on data; `budget`: memory and time.
 //! - `parse`, with `check` below it and `lex` below that.
+//! - [`ast`]: the syntax tree; `print` and `pretty` above it, a tree as text.
 //! - `signature`: all functions with what is true of them.
-//! - `functions`: what functions and operators compute; `print`, `pretty`: a tree as text.
-//! - `data`: rows, grids, annotations; [`ast`], the syntax tree; errors, values.
+//! - `functions`: what functions and operators compute.
+//! - `data`: rows, grids, annotations; then errors, values, the names of types and operators.
 
 pub mod ast;
 mod brief;

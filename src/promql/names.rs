@@ -1,8 +1,65 @@
-//! The written forms of operators and types.
+//! Types, aggregations and operators, and how they are written.
 
 use std::fmt;
 
-use super::ast::{AggregateOp, BinaryOp, ValueType};
+/// The type of an expression.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ValueType {
+    /// A number.
+    Scalar,
+    /// A string.
+    String,
+    /// One sample per series.
+    Vector,
+    /// A run of samples per series.
+    Matrix,
+}
+
+/// Aggregation operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
+pub enum AggregateOp {
+    Sum,
+    Avg,
+    Count,
+    Min,
+    Max,
+    Group,
+    Stddev,
+    Stdvar,
+    Topk,
+    Bottomk,
+    CountValues,
+    Quantile,
+    Limitk,
+    LimitRatio,
+}
+
+/// Binary operators.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each variant is the operator of its name in PromQL")]
+pub enum BinaryOp {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Mod,
+    Pow,
+    Atan2,
+    Equal,
+    NotEqual,
+    Greater,
+    Less,
+    GreaterEqual,
+    LessEqual,
+    /// `</`, histograms only: keep observations below.
+    TrimUpper,
+    /// `>/`, histograms only: keep observations above.
+    TrimLower,
+    And,
+    Or,
+    Unless,
+}
 
 /// Every aggregation with its name.
 const AGGREGATIONS: [(AggregateOp, &str); 14] = [

@@ -49,7 +49,7 @@ fn write(out: &mut String, expr: &Expr, level: usize) -> fmt::Result {
         }
         ExprKind::Call(call) => {
             indent(out, level);
-            out.push_str(call.function);
+            out.push_str(call.function.name);
             enclosed(out, level, |out| list(out, &call.args, level + 1))
         }
         ExprKind::Aggregate(aggregate) => {

@@ -23,7 +23,7 @@ impl fmt::Display for Expr {
             ExprKind::Range(range) => range.fmt(f),
             ExprKind::Subquery(subquery) => subquery.fmt(f),
             ExprKind::Call(call) => {
-                write!(f, "{}(", call.function)?;
+                write!(f, "{}(", call.function.name)?;
                 write_list(f, &call.args)?;
                 f.write_char(')')
             }

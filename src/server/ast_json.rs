@@ -7,7 +7,7 @@ use super::json::{list, string};
 use crate::{
     model::Matcher,
     promql::{
-        Arity, Signature,
+        Arity,
         ast::{
             Aggregate, At, Binary, Call, Cardinality, DurationExpr, DurationKind, Edges, Expr, ExprKind, Selector,
             Shift, Subquery, ValueType,
@@ -105,20 +105,18 @@ impl Tree {
             self.raw(if i == 0 { "" } else { "," });
             self.expr(arg);
         }
-        let signature = Signature::find(call.function);
-        let kinds = signature.map_or(&[][..], |s| s.args);
-        let returns = signature.map_or(ValueType::Vector, |s| s.returns);
-        let variadic = match signature.map(|s| s.arity) {
-            None | Some(Arity::Fixed) => 0,
-            Some(Arity::Optional(more)) => i64::try_from(more).unwrap_or(i64::MAX),
-            Some(Arity::Unbounded) => -1,
+        let function = call.function;
+        let variadic = match function.arity {
+            Arity::Fixed => 0,
+            Arity::Optional(more) => i64::try_from(more).unwrap_or(i64::MAX),
+            Arity::Unbounded => -1,
         };
         self.raw("],\"func\":{\"argTypes\":");
-        list(&mut self.out, kinds, |out, kind| string(out, kind.as_str()));
+        list(&mut self.out, function.args, |out, kind| string(out, kind.as_str()));
         self.raw(format!(
             ",\"name\":\"{}\",\"returnType\":\"{}\",\"variadic\":{variadic}}},\"type\":\"call\"}}",
-            call.function,
-            returns.as_str(),
+            function.name,
+            function.returns.as_str(),
         ));
     }
 

@@ -26,45 +26,41 @@ use crate::{
             grid::Grid,
             row::{Row, Sample},
         },
-        functions::{date, math, native::Native, window as windows},
+        functions::{math, native::Native, window::WindowFunction},
         plan::{Call, Kind, Node},
+        signature::Computation,
     },
 };
 
 /// The operator for a call that gives an instant vector.
 pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid) -> Result<Op<'c>, QueryError> {
-    if let Some(function) = windows::lookup(call.function) {
-        return over_window(cx, call, function, span, grid);
-    }
-    let inner = |node: &Node| build_within(cx, node, grid, call.function);
+    let inner = |node: &Node| build_within(cx, node, grid, call.function.name);
     let whole = span;
     let span_of = |i: usize| call.spans.get(i).copied().unwrap_or(span);
     let args = call.args.as_slice();
-    if let (Some(f), [vector]) = (math::lookup(call.function), args) {
-        return map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true);
-    }
-    if let Some(f) = date::lookup(call.function) {
-        return match args {
-            [vector] => map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true),
-            _ => series_of(cx, grid, |step| f(seconds(grid.time(step)).floor())),
-        };
-    }
     let stepwise = |vector: &Node, f: Box<dyn Fn(usize, f64) -> Option<f64> + Sync + 'c>| {
         map::apply(cx, inner(vector)?, Change::Stepwise(f), Histograms::Dropped, true)
     };
-    match (call.function, args) {
-        ("vector", [scalar]) => vector(cx, scalar, grid),
-        ("absent", [arg]) => absent(cx, &inner(arg)?, arg, grid),
-        ("start_timestamp", [arg]) => start_timestamp(cx, arg, grid),
-        ("timestamp", [arg]) => timestamp(cx, arg, grid),
-        ("round", [arg]) => {
+    match (call.function.computation, args) {
+        (Computation::Window(function) | Computation::AbsentOverTime(function), _) => {
+            over_window(cx, call, function, span, grid)
+        }
+        (Computation::Float(f) | Computation::Date(f), [vector]) => {
+            map::apply(cx, inner(vector)?, Change::Pure(f), Histograms::Dropped, true)
+        }
+        (Computation::Date(f), []) => series_of(cx, grid, |step| f(seconds(grid.time(step)).floor())),
+        (Computation::Vector, [scalar]) => vector(cx, scalar, grid),
+        (Computation::Absent, [arg]) => absent(cx, &inner(arg)?, arg, grid),
+        (Computation::StartTimestamp, [arg]) => start_timestamp(cx, call.function.name, arg, grid),
+        (Computation::Timestamp, [arg]) => timestamp(cx, call.function.name, arg, grid),
+        (Computation::Round, [arg]) => {
             map::apply(cx, inner(arg)?, Change::Pure(|v| math::round(v, 1.0)), Histograms::Dropped, true)
         }
-        ("round", [arg, nearest]) => {
+        (Computation::Round, [arg, nearest]) => {
             let nearest = numbers(cx, nearest, grid)?;
             stepwise(arg, Box::new(move |step, v| Some(math::round(v, nearest.at(step)))))
         }
-        ("clamp", [arg, low, high]) => {
+        (Computation::Clamp, [arg, low, high]) => {
             let (low, high) = (numbers(cx, low, grid)?, numbers(cx, high, grid)?);
             stepwise(
                 arg,
@@ -75,37 +71,29 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
                 }),
             )
         }
-        ("clamp_min", [arg, low]) => {
-            let low = numbers(cx, low, grid)?;
-            stepwise(arg, Box::new(move |step, v| Some(math::max(low.at(step), v))))
+        (Computation::ClampOne(beyond), [arg, bound]) => {
+            let bound = numbers(cx, bound, grid)?;
+            stepwise(arg, Box::new(move |step, v| Some(beyond(bound.at(step), v))))
         }
-        ("clamp_max", [arg, high]) => {
-            let high = numbers(cx, high, grid)?;
-            stepwise(arg, Box::new(move |step, v| Some(math::min(high.at(step), v))))
+        (Computation::Sort { by_labels: false, descending }, [arg, ..]) => {
+            sorted(cx, inner(arg)?, span, grid, Key::Value, descending)
         }
-        ("sort", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, false),
-        ("sort_desc", [arg]) => sorted(cx, inner(arg)?, span, grid, Key::Value, true),
-        ("sort_by_label", [arg, names @ ..]) => sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), false),
-        ("sort_by_label_desc", [arg, names @ ..]) => {
-            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), true)
+        (Computation::Sort { by_labels: true, descending }, [arg, names @ ..]) => {
+            sorted(cx, inner(arg)?, span, grid, Key::Labels(&texts(names)), descending)
         }
-        ("label_replace", [arg, target, replacement, source, pattern]) => {
+        (Computation::LabelReplace, [arg, target, replacement, source, pattern]) => {
             relabel::replace(cx, || inner(arg), [target, replacement, source, pattern].map(text))
         }
-        ("info", [arg]) => info(cx, &inner(arg)?, arg, None, grid),
-        ("info", [arg, labels]) => match &labels.kind {
+        (Computation::Info, [arg]) => info(cx, &inner(arg)?, arg, None, grid),
+        (Computation::Info, [arg, labels]) => match &labels.kind {
             Kind::Select(select) => info(cx, &inner(arg)?, arg, Some(select), grid),
             _ => Err(QueryError::Execution("expected label selectors as second argument to info()".to_owned())),
         },
-        ("label_join", [arg, target, separator, sources @ ..]) => {
+        (Computation::LabelJoin, [arg, target, separator, sources @ ..]) => {
             relabel::join(cx, || inner(arg), text(target), text(separator), &texts(sources))
         }
-        ("histogram_count", [arg]) => of_histogram(cx, inner(arg)?, |h| h.count.total()),
-        ("histogram_sum", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total()),
-        ("histogram_avg", [arg]) => of_histogram(cx, inner(arg)?, |h| h.sum.total() / h.count.total()),
-        ("histogram_stdvar", [arg]) => of_histogram(cx, inner(arg)?, Native::variance),
-        ("histogram_stddev", [arg]) => of_histogram(cx, inner(arg)?, |h| h.variance().sqrt()),
-        ("histogram_quantiles", [arg, label, qs @ ..]) => {
+        (Computation::Histogram(f), [arg]) => of_histogram(cx, inner(arg)?, f),
+        (Computation::HistogramQuantiles, [arg, label, qs @ ..]) => {
             let mut quantiles = Vec::with_capacity(qs.len());
             for (node, span) in qs.iter().zip(call.spans.iter().skip(2)) {
                 let q = numbers(cx, node, grid)?;
@@ -115,30 +103,30 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
             let question = Question::Quantiles(text(label).to_owned(), quantiles);
             buckets::ask(cx, inner(arg)?, question, grid, span_of(0))
         }
-        ("histogram_quantile", [q, arg]) => {
+        (Computation::HistogramQuantile, [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
             judge_quantile(cx, (span_of(0), whole), q_numbers.iter(grid.steps));
             buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, span_of(1))
         }
-        ("histogram_fraction", [lower, upper, arg]) => {
+        (Computation::HistogramFraction, [lower, upper, arg]) => {
             let question = Question::Fraction(numbers(cx, lower, grid)?, numbers(cx, upper, grid)?);
             buckets::ask(cx, inner(arg)?, question, grid, span_of(2))
         }
-        _ => Err(QueryError::Unsupported(format!("{}()", call.function))),
+        _ => Err(QueryError::Unsupported(format!("{}()", call.function.name))),
     }
 }
 
 fn over_window<'c>(
     cx: &'c Context<'c>,
     call: &Call,
-    function: windows::WindowFunction,
+    function: &'static WindowFunction,
     whole: Span,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
     let is_window = |node: &&Node| node.value_type() == ValueType::Matrix;
     let range = call.args.iter().find(is_window);
     let range = range.ok_or_else(|| QueryError::Execution("expected a range vector".to_owned()))?;
-    let source = Source::new(cx, range, grid, call.function)?;
+    let source = Source::new(cx, range, grid, call.function.name)?;
     let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
     let scalars = scalars.collect::<Result<Vec<_>, _>>().map_err(|error| source.first_fault(error))?;
     let span = match call.args.first().map(|a| &a.kind) {
@@ -146,12 +134,12 @@ fn over_window<'c>(
         Some(Kind::Subquery(_)) => Span::new(0, 0),
         _ => call.spans.first().copied().unwrap_or(range.span),
     };
-    if call.function == "absent_over_time" {
+    if matches!(call.function.computation, Computation::AbsentOverTime(_)) {
         // It asks for presence anywhere, so equal labels are no concern.
         let presence = window::unchecked(cx, function, source, scalars, grid, (span, whole));
         return absent(cx, &presence, range, grid);
     }
-    window::apply(cx, (call.function, function), source, scalars, grid, (span, whole))
+    window::apply(cx, (call.function.name, function), source, scalars, grid, (span, whole))
 }
 
 /// A number told by native histograms; floats tell none.
@@ -182,10 +170,10 @@ pub(super) fn vector<'c>(cx: &'c Context<'c>, scalar: &Node, grid: Grid) -> Resu
 }
 
 /// Times of samples where a selector stands right inside, evaluation times otherwise.
-fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+fn timestamp<'c>(cx: &'c Context<'c>, function: &str, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
     match &arg.kind {
         Kind::Select(select) => {
-            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, "timestamp", Give::Times)?);
+            let times: Op<'c> = Box::new(Selector::new(cx, select, grid, function, Give::Times)?);
             map::apply(cx, times, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
         }
         _ => {
@@ -196,15 +184,15 @@ fn timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, 
 }
 
 /// Start times of samples where a selector stands right inside and they are heeded; nothing otherwise.
-fn start_timestamp<'c>(cx: &'c Context<'c>, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
+fn start_timestamp<'c>(cx: &'c Context<'c>, function: &str, arg: &Node, grid: Grid) -> Result<Op<'c>, QueryError> {
     match &arg.kind {
         Kind::Select(select) if cx.settings.start_times => {
-            let starts: Op<'c> = Box::new(Selector::new(cx, select, grid, "start_timestamp", Give::Starts)?);
+            let starts: Op<'c> = Box::new(Selector::new(cx, select, grid, function, Give::Starts)?);
             map::apply(cx, starts, Change::Stepwise(Box::new(|_, v| Some(v))), Histograms::Kept, true)
         }
         _ => {
             let nothing = Change::Stepwise(Box::new(|_, _| None));
-            map::apply(cx, build_within(cx, arg, grid, "start_timestamp")?, nothing, Histograms::Dropped, true)
+            map::apply(cx, build_within(cx, arg, grid, function)?, nothing, Histograms::Dropped, true)
         }
     }
 }

@@ -57,11 +57,11 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
         Kind::Window(select, window) => {
             return each(Asked { select, grid, range: read_range(select, Some(*window), lookback, &grid), function });
         }
-        // The second argument of info() says what to look for beside the first.
-        Kind::Call(call) if call.function == "info" => {
-            return call.args.iter().take(1).for_each(|arg| below(arg, grid, call.function, lookback, each));
+        // The second argument says what to look for beside the first.
+        Kind::Call(call) if call.function.looks_up_labels => {
+            return call.args.iter().take(1).for_each(|arg| below(arg, grid, call.function.name, lookback, each));
         }
-        Kind::Call(call) => call.function,
+        Kind::Call(call) => call.function.name,
         Kind::Aggregate(a) => a.op.as_str(),
         Kind::Invariant(_) => function,
         _ => "",

@@ -4,8 +4,9 @@ use super::{build::build, context::Context, parallel::for_each_row, select::seco
 use crate::promql::{
     QueryError,
     data::{grid::Grid, row::Bits},
-    functions::{math, operators},
+    functions::operators,
     plan::{Call, Kind, Node},
+    signature::Computation,
 };
 
 /// A scalar over the grid.
@@ -63,16 +64,15 @@ pub(crate) fn numbers<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Resul
 }
 
 fn called<'c>(cx: &'c Context<'c>, call: &Call, grid: Grid) -> Result<Numbers, QueryError> {
-    match (call.function, call.args.as_slice()) {
-        ("time", _) => {
+    match (call.function.computation, call.args.as_slice()) {
+        (Computation::Time, _) => {
             cx.budget.foresee(1, grid.steps)?;
             Ok(Numbers::Each((0..grid.steps).map(|step| seconds(grid.time(step))).collect()))
         }
-        ("pi", _) => Ok(Numbers::Same(std::f64::consts::PI)),
-        ("min_of", [a, b]) => Ok(numbers(cx, a, grid)?.zip(&numbers(cx, b, grid)?, math::min)),
-        ("max_of", [a, b]) => Ok(numbers(cx, a, grid)?.zip(&numbers(cx, b, grid)?, math::max)),
-        ("scalar", [vector]) => of_vector(cx, vector, grid),
-        (name, _) => Err(QueryError::Unsupported(format!("{name}()"))),
+        (Computation::Constant(value), _) => Ok(Numbers::Same(value)),
+        (Computation::OfTwo(f), [a, b]) => Ok(numbers(cx, a, grid)?.zip(&numbers(cx, b, grid)?, f)),
+        (Computation::Scalar, [vector]) => of_vector(cx, vector, grid),
+        _ => Err(QueryError::Unsupported(format!("{}()", call.function.name))),
     }
 }
 

@@ -21,10 +21,11 @@ use crate::{
         functions::{
             native::Native,
             window::{
-                ANCHORED, Counted, Extremes, Histograms, NativeFunction, Remarks, SMOOTHED, View, WindowFunction,
-                Windows, find_events, find_pairs,
+                Counted, Extremes, Histograms, NativeFunction, Remarks, View, WindowFunction, Windows, find_events,
+                find_pairs,
             },
         },
+        signature::Signature,
     },
 };
 
@@ -32,7 +33,7 @@ use crate::{
 pub(super) struct Window<'c> {
     cx: &'c Context<'c>,
     source: Source<'c>,
-    function: WindowFunction,
+    function: &'static WindowFunction,
     args: Vec<Numbers>,
     grid: Grid,
     /// Where the window of each step ends; empty where nobody asks.
@@ -44,18 +45,19 @@ pub(super) struct Window<'c> {
 /// Applies `function` to `source`; series that end up with the same labels are an error.
 pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
-    (name, function): (&str, WindowFunction),
+    (name, function): (&str, &'static WindowFunction),
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     place: (Span, Span),
 ) -> Result<Op<'c>, QueryError> {
-    let refused = |modifier: &str, those: &str| {
+    let refused = |modifier: &str, are: fn(&WindowFunction) -> bool| {
+        let those = Signature::windows(are);
         Err(QueryError::Execution(format!("{modifier} modifier can only be used with: {those} - not with {name}")))
     };
     match source.edges {
-        Edges::Anchored if function.anchored.is_none() => return refused("anchored", ANCHORED),
-        Edges::Smoothed if function.smoothed.is_none() => return refused("smoothed", SMOOTHED),
+        Edges::Anchored if function.anchored.is_none() => return refused("anchored", |f| f.anchored.is_some()),
+        Edges::Smoothed if function.smoothed.is_none() => return refused("smoothed", |f| f.smoothed.is_some()),
         _ => {}
     }
     let stays_distinct = function.keeps_name || source.one_name() || cx.settings.delayed_name_removal;
@@ -66,7 +68,7 @@ pub(super) fn apply<'c>(
 /// Likewise, for a caller who doesn't care about labels.
 pub(super) fn unchecked<'c>(
     cx: &'c Context<'c>,
-    function: WindowFunction,
+    function: &'static WindowFunction,
     source: Source<'c>,
     args: Vec<Numbers>,
     grid: Grid,

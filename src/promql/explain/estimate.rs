@@ -14,6 +14,7 @@ use crate::{
         data::grid::Grid,
         exec::{Found, children},
         plan::{Aggregate, Binary, Call, Kind, Node, Select},
+        signature::Output,
     },
 };
 
@@ -137,20 +138,20 @@ fn called(call: &Call, grid: &Grid, below: &[Flow]) -> Flow {
             _ => 0,
         };
         let cells = (flow.series * steps).min(flow.cells * seen(window, grid));
-        return match call.function {
-            "absent_over_time" => one(*flow),
+        return match call.function.output {
+            Output::One => one(*flow),
             // Functions that want two samples leave steps with one out.
-            name => Flow { cells, certain: flow.certain && name.ends_with("_over_time"), ..*flow },
+            output => Flow { cells, certain: flow.certain && output == Output::Same, ..*flow },
         };
     }
     let Some((_, flow)) = is(ValueType::Vector) else { return one(Flow::default()) };
-    match call.function {
-        "absent" | "scalar" => one(*flow),
-        "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => {
+    match call.function.output {
+        Output::One => one(*flow),
+        Output::OfBuckets => {
             Flow { series: flow.series / BUCKETS, cells: flow.cells / BUCKETS, certain: false, ..*flow }
         }
-        name if name.starts_with("histogram_") || name == "info" => Flow { certain: false, ..*flow },
-        _ => *flow,
+        Output::Fewer => Flow { certain: false, ..*flow },
+        Output::Same => *flow,
     }
 }
 

@@ -213,7 +213,7 @@ fn operator(node: &Node) -> String {
             let [range, step] = [subquery.range, subquery.step].map(super::format_duration);
             format!("subquery over {range} every {step}")
         }
-        Kind::Call(call) => format!("{}()", call.function),
+        Kind::Call(call) => format!("{}()", call.function.name),
         Kind::Aggregate(a) => {
             let by = match (a.without, a.grouping.is_empty()) {
                 (false, true) => String::new(),

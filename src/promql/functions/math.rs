@@ -1,46 +1,24 @@
 //! Functions from one float to another.
 
-use super::elementary;
+/// Degrees as radians.
+pub(crate) fn radians(degrees: f64) -> f64 {
+    degrees * std::f64::consts::PI / 180.0
+}
 
-/// A function of one value.
-pub(crate) type MathFunction = fn(f64) -> f64;
+/// Radians as degrees.
+pub(crate) fn degrees(radians: f64) -> f64 {
+    radians * 180.0 / std::f64::consts::PI
+}
 
-/// The function of this name.
-pub(crate) fn lookup(name: &str) -> Option<MathFunction> {
-    Some(match name {
-        "abs" => f64::abs,
-        "ceil" => f64::ceil,
-        "floor" => f64::floor,
-        "exp" => elementary::exp,
-        "sqrt" => f64::sqrt,
-        "ln" => elementary::ln,
-        "log2" => elementary::log2,
-        "log10" => elementary::log10,
-        "sin" => elementary::sin,
-        "cos" => elementary::cos,
-        "tan" => elementary::tan,
-        "asin" => elementary::asin,
-        "acos" => elementary::acos,
-        "atan" => elementary::atan,
-        "sinh" => elementary::sinh,
-        "cosh" => elementary::cosh,
-        "tanh" => elementary::tanh,
-        "asinh" => elementary::asinh,
-        "acosh" => elementary::acosh,
-        "atanh" => elementary::atanh,
-        "rad" => |v| v * std::f64::consts::PI / 180.0,
-        "deg" => |v| v * 180.0 / std::f64::consts::PI,
-        "sgn" => |v| {
-            if v < 0.0 {
-                -1.0
-            } else if v > 0.0 {
-                1.0
-            } else {
-                v
-            }
-        },
-        _ => return None,
-    })
+/// -1 or 1; zeros and NaN stay what they are.
+pub(crate) fn sign(v: f64) -> f64 {
+    if v < 0.0 {
+        -1.0
+    } else if v > 0.0 {
+        1.0
+    } else {
+        v
+    }
 }
 
 /// The larger; NaN when either is NaN, unless the other is +Inf.
@@ -82,7 +60,7 @@ mod tests {
             (max(f64::NAN, f64::INFINITY), min(f64::NEG_INFINITY, f64::NAN)),
             (f64::INFINITY, f64::NEG_INFINITY)
         );
-        assert_eq!(lookup("sgn").unwrap()(-3.0), -1.0);
-        assert!(lookup("sgn").unwrap()(f64::NAN).is_nan());
+        assert_eq!(sign(-3.0), -1.0);
+        assert!(sign(f64::NAN).is_nan());
     }
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use crate::{
     model::ResetHint,
     promql::{
-        ast::BinaryOp,
         data::{annotations::Note, row::Sample},
         functions::{
             elementary,
             native::{Combined, Incompatible, Native},
         },
+        names::BinaryOp,
     },
 };
 

@@ -39,7 +39,7 @@ impl Parser<'_> {
             return Err(self.error(name.span, format!("function {} is not enabled", quote(text))));
         }
         let span = self.span_from(name.span.start);
-        self.node(ExprKind::Call(Call { function: signature.name, args }), span, height)
+        self.node(ExprKind::Call(Call { function: signature, args }), span, height)
     }
 
     fn aggregation(&mut self, name: Token, op: AggregateOp) -> Parsed<Node> {

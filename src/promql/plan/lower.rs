@@ -13,23 +13,9 @@ use crate::{
         ast::{self, At, Expr, ExprKind},
         data::grid::Shift,
         functions::operators,
+        signature::{Computation, EvaluationTime, QueryTime},
     },
 };
-
-/// Functions whose value depends on the evaluation time itself, whatever their arguments.
-const TIME_DEPENDENT: [&str; 11] = [
-    "days_in_month",
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "hour",
-    "minute",
-    "month",
-    "year",
-    "predict_linear",
-    "time",
-    "timestamp",
-];
 
 /// The times of the query, which its text may refer to, and the text itself for positions in errors.
 #[derive(Debug, Clone, Copy)]
@@ -50,6 +36,16 @@ impl QueryTimes<'_> {
 
     pub(super) fn range_seconds(&self) -> f64 {
         self.end.saturating_sub(self.start) as f64 / 1000.0
+    }
+
+    fn seconds(&self, which: QueryTime) -> f64 {
+        match which {
+            QueryTime::Start => self.start as f64 / 1000.0,
+            QueryTime::End => self.end as f64 / 1000.0,
+            QueryTime::Range => self.range_seconds(),
+            QueryTime::Step if self.start == self.end => 0.0,
+            QueryTime::Step => self.step_seconds(),
+        }
     }
 
     pub(crate) fn refused(&self, span: Span, message: &str) -> QueryError {
@@ -181,25 +177,22 @@ impl Lower<'_> {
     }
 
     fn call(&self, call: &ast::Call, span: Span) -> Result<Lowered, QueryError> {
-        let constant = match call.function {
-            "start" => Some(self.times.start as f64 / 1000.0),
-            "end" => Some(self.times.end as f64 / 1000.0),
-            "range" => Some(self.times.range_seconds()),
-            "step" => Some(if self.times.start == self.times.end { 0.0 } else { self.times.step_seconds() }),
-            _ => None,
-        };
-        if let Some(value) = constant {
+        let function = call.function;
+        if let Computation::QueryTime(which) = function.computation {
+            let value = self.times.seconds(which);
             return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
         }
         let mut args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
-        if matches!(call.function, "absent" | "timestamp" | "start_timestamp") {
+        if function.sees_selector {
             call.args.iter().zip(&mut args).for_each(|(written, a)| Self::keep_sign(written, a));
         }
-        // The time of a sample at a fixed time is as fixed as its value.
-        let fixed_sample_time =
-            call.function == "timestamp" && args.iter().all(|a| matches!(a.node.kind, Kind::Select(_)));
-        let invariant =
-            args.iter().all(|a| a.invariant) && (fixed_sample_time || !TIME_DEPENDENT.contains(&call.function));
+        let is_fixed = match function.evaluation_time {
+            EvaluationTime::Ignored => true,
+            EvaluationTime::Used => false,
+            // The time of a sample at a fixed time is as fixed as its value.
+            EvaluationTime::UsedWithoutSelector => args.iter().all(|a| matches!(a.node.kind, Kind::Select(_))),
+        };
+        let invariant = is_fixed && args.iter().all(|a| a.invariant);
         // Prometheus wraps what is invariant with its parentheses, and unwraps the others.
         let place = |(written, a): (&Expr, &Lowered)| {
             if self.in_parameter || (a.invariant && !invariant) { written.span } else { unwrapped(written).span }
@@ -207,7 +200,7 @@ impl Lower<'_> {
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
-        Ok(Lowered { node: Node { kind: Kind::Call(Call { function: call.function, args, spans }), span }, invariant })
+        Ok(Lowered { node: Node { kind: Kind::Call(Call { function, args, spans }), span }, invariant })
     }
 
     /// Makes a selector with a plus sign in front an expression, which has neither times nor matchers to ask for.

@@ -57,7 +57,7 @@ pub(crate) struct Subquery {
 /// A function call.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Call {
-    pub(crate) function: &'static str,
+    pub(crate) function: &'static Signature,
     pub(crate) args: Vec<Node>,
     /// Where remarks say that the arguments stand.
     pub(crate) spans: Vec<Span>,
@@ -104,7 +104,7 @@ impl Node {
             Kind::Number(_) => ValueType::Scalar,
             Kind::Text(_) => ValueType::String,
             Kind::Window(..) | Kind::Subquery(_) => ValueType::Matrix,
-            Kind::Call(call) => Signature::find(call.function).map_or(ValueType::Vector, |s| s.returns),
+            Kind::Call(call) => call.function.returns,
             // The right side first: a chain is deep on the left, and asked at each of its operators.
             Kind::Binary(b) if b.rhs.value_type() == ValueType::Scalar && b.lhs.value_type() == ValueType::Scalar => {
                 ValueType::Scalar
@@ -157,10 +157,10 @@ impl Node {
     /// Whether the order of an instant vector it gives carries meaning.
     pub(crate) fn is_ordered(&self) -> bool {
         match &self.kind {
-            Kind::Call(call) => match call.function {
-                "sort" | "sort_desc" | "sort_by_label" | "sort_by_label_desc" => true,
-                _ => call.args.iter().any(|a| a.value_type() == ValueType::Vector && a.is_ordered()),
-            },
+            Kind::Call(call) => {
+                let passes_on = |arg: &Self| arg.value_type() == ValueType::Vector && arg.is_ordered();
+                call.function.sorts || call.args.iter().any(passes_on)
+            }
             Kind::Aggregate(a) => matches!(a.op, AggregateOp::Topk | AggregateOp::Bottomk),
             Kind::Binary(b) => {
                 (b.lhs.value_type() == ValueType::Vector && b.lhs.is_ordered())

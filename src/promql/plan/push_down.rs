@@ -59,16 +59,10 @@ fn source(node: &Node) -> Option<&Select> {
     match &node.kind {
         Kind::Select(select) => Some(select),
         Kind::Negate(inner) | Kind::Invariant(inner) => source(inner),
-        Kind::Call(call) => match (call.function, call.args.as_slice()) {
-            ("absent_over_time", _) => None,
-            (name, args) if name.ends_with("_over_time") || matches!(name, "rate" | "increase" | "delta") => {
-                args.iter().find_map(|arg| match &arg.kind {
-                    Kind::Window(select, _) => Some(select),
-                    _ => None,
-                })
-            }
+        Kind::Call(call) if call.function.keeps_labels => call.args.iter().find_map(|arg| match &arg.kind {
+            Kind::Window(select, _) => Some(select),
             _ => None,
-        },
+        }),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@
 //! subqueries, which may skip samples, rule it out.
 
 use super::node::{Kind, Node};
-use crate::promql::ast::BinaryOp;
+use crate::promql::{ast::BinaryOp, signature::Buckets};
 
 /// Marks the selectors in `node`.
 pub(super) fn mark(node: &mut Node) {
@@ -22,10 +22,10 @@ fn walk(node: &mut Node, stats: bool) {
         // Whatever stands above, what stands below is not marked.
         Kind::Subquery(_) => {}
         Kind::Call(call) => {
-            let stats = match call.function {
-                "histogram_count" | "histogram_sum" | "histogram_avg" => true,
-                "histogram_quantile" | "histogram_quantiles" | "histogram_fraction" => return,
-                _ => stats,
+            let stats = match call.function.buckets {
+                Buckets::Unneeded => true,
+                Buckets::Needed => return,
+                Buckets::AsAbove => stats,
             };
             call.args.iter_mut().for_each(|arg| walk(arg, stats));
         }

@@ -9,9 +9,6 @@ use crate::{
     },
 };
 
-/// Functions that look elsewhere than their arguments say, or join series of different steps under one name.
-const OPAQUE: [&str; 3] = ["info", "label_join", "label_replace"];
-
 /// The times whose samples can change the value at a step: a stretch around the step, and fixed times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct TimeDependency {
@@ -58,7 +55,7 @@ impl TimeDependency {
                     None => self.stretch(offset.saturating_add(back), inner.ahead.saturating_sub(offset)),
                 }
             }
-            Kind::Call(call) if OPAQUE.contains(&call.function) => return None,
+            Kind::Call(call) if call.function.is_opaque => return None,
             Kind::Call(call) => call.args.iter().try_for_each(|arg| self.add(arg, lookback, false))?,
             Kind::Aggregate(aggregate) => {
                 if let Some(param) = &aggregate.param {

@@ -6,25 +6,6 @@ use crate::promql::{
     parse,
 };
 
-/// Functions whose value depends on the evaluation time though their arguments don't.
-const TIME_DEPENDENT: [&str; 15] = [
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "days_in_month",
-    "end",
-    "hour",
-    "minute",
-    "month",
-    "predict_linear",
-    "range",
-    "start",
-    "step",
-    "time",
-    "timestamp",
-    "year",
-];
-
 /// `text` with `@ time` (in ms) on every selector and subquery that has none; `None` if it depends on the evaluation
 /// time all the same.
 ///
@@ -57,7 +38,7 @@ fn pin(expr: &mut Expr, time: i64, inside: bool, constant: &mut bool) {
             pin(&mut subquery.expr, time, true, constant);
         }
         ExprKind::Call(call) => {
-            *constant &= !TIME_DEPENDENT.contains(&call.function);
+            *constant &= !call.function.depends_on_query_time();
             for arg in &mut call.args {
                 pin(arg, time, inside, constant);
             }

@@ -3,6 +3,7 @@
 mod allocations;
 mod chains;
 mod faults;
+mod functions;
 mod memory;
 
 use std::{sync::Arc, time::Duration};

@@ -100,7 +100,7 @@ pub(crate) struct Remarks<'a> {
 pub(crate) type NativeFunction = fn(&View<'_>, &Remarks<'_>) -> Option<Sample>;
 
 /// How a function treats histograms in a window.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Histograms {
     /// It works on the floats and remarks that there was more.
     Ignored,
@@ -111,9 +111,10 @@ pub(crate) enum Histograms {
 }
 
 /// A function over a window.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct WindowFunction {
     /// Its value where the window has floats and nothing else.
-    pub(crate) eval: fn(&View<'_>) -> Option<f64>,
+    pub(crate) eval: FloatFunction,
     pub(crate) events: Events,
     pub(crate) histograms: Histograms,
     /// For the extremes: whether the first value beats the second. Those are found without looking at a whole window.
@@ -148,72 +149,76 @@ const PLAIN: WindowFunction = WindowFunction {
     smoothed: None,
 };
 
-/// Functions that take `anchored` windows.
-pub(crate) const ANCHORED: &str = "changes, delta, increase, rate, resets";
-/// Functions that take `smoothed` windows.
-pub(crate) const SMOOTHED: &str = "delta, increase, rate";
+/// A function of a window's floats.
+type FloatFunction = fn(&View<'_>) -> Option<f64>;
 
-/// The window function of this name.
-pub(crate) fn lookup(name: &str) -> Option<WindowFunction> {
-    use Events::{Changes, Falls};
-    use Histograms::{Taken, Unmixed};
-    let ignoring = |eval| WindowFunction { eval, ..PLAIN };
-    let unmixed = |eval, native| WindowFunction { eval, histograms: Unmixed(native), ..PLAIN };
-    let taking = |eval, both| WindowFunction { eval, histograms: Taken(both), ..PLAIN };
-    let counter = |eval, native| WindowFunction { events: Falls, wants_counter: true, ..unmixed(eval, native) };
-    Some(match name {
-        "rate" => WindowFunction {
-            anchored: Some(edges::anchored_rate),
-            smoothed: Some(edges::smoothed_rate),
-            difference: Some(rate::RATE),
-            ..counter(rate::rate, native::rate)
-        },
-        "increase" => WindowFunction {
-            anchored: Some(edges::anchored_increase),
-            smoothed: Some(edges::smoothed_increase),
-            difference: Some(rate::INCREASE),
-            ..counter(rate::increase, native::increase)
-        },
-        "delta" => WindowFunction {
-            anchored: Some(edges::anchored_delta),
-            smoothed: Some(edges::smoothed_delta),
-            difference: Some(rate::DELTA),
-            ..unmixed(rate::delta, native::delta)
-        },
-        "irate" => taking(rate::irate, native::irate),
-        "idelta" => taking(rate::idelta, native::idelta),
-        "deriv" => ignoring(regression::deriv),
-        "predict_linear" => ignoring(regression::predict_linear),
-        "double_exponential_smoothing" | "holt_winters" => {
-            WindowFunction { check: Some(regression::check_factors), ..ignoring(regression::smoothing) }
-        }
-        "resets" => {
-            WindowFunction { events: Falls, anchored: Some(edges::resets), ..taking(order::events, order::resets) }
-        }
-        "changes" => {
-            WindowFunction { events: Changes, anchored: Some(edges::changes), ..taking(order::events, order::changes) }
-        }
-        "first_over_time" => WindowFunction { keeps_name: true, ..taking(order::first, order::first_of_both) },
-        "last_over_time" => WindowFunction { keeps_name: true, ..taking(order::last, order::last_of_both) },
-        "ts_of_first_over_time" => taking(order::first_time, order::first_time_of_both),
-        "ts_of_last_over_time" => taking(order::last_time, order::last_time_of_both),
-        "count_over_time" => taking(over_time::count, over_time::count_both),
-        "present_over_time" | "absent_over_time" => taking(over_time::present, over_time::present_both),
-        "sum_over_time" => unmixed(over_time::sum, native::sum),
-        "avg_over_time" => unmixed(over_time::avg, native::avg),
-        "min_over_time" => WindowFunction { beats: Some(|a, b| a < b), ..ignoring(over_time::min) },
-        "max_over_time" => WindowFunction { beats: Some(|a, b| a > b), ..ignoring(over_time::max) },
-        "ts_of_min_over_time" => ignoring(over_time::time_of_min),
-        "ts_of_max_over_time" => ignoring(over_time::time_of_max),
-        "stddev_over_time" => ignoring(over_time::stddev),
-        "stdvar_over_time" => ignoring(over_time::stdvar),
-        "mad_over_time" => ignoring(over_time::mad),
-        "quantile_over_time" => {
-            WindowFunction { check: Some(over_time::check_quantile), ..ignoring(over_time::quantile) }
-        }
-        _ => return None,
-    })
+/// One that works on floats only.
+const fn ignoring(eval: FloatFunction) -> WindowFunction {
+    WindowFunction { eval, ..PLAIN }
 }
+
+/// One that has an answer for floats and one for histograms, and none for a mix.
+const fn unmixed(eval: FloatFunction, native: NativeFunction) -> WindowFunction {
+    WindowFunction { eval, histograms: Histograms::Unmixed(native), ..PLAIN }
+}
+
+/// One that takes floats and histograms together.
+const fn taking(eval: FloatFunction, both: NativeFunction) -> WindowFunction {
+    WindowFunction { eval, histograms: Histograms::Taken(both), ..PLAIN }
+}
+
+/// One for counters.
+const fn counter(eval: FloatFunction, native: NativeFunction) -> WindowFunction {
+    WindowFunction { events: Events::Falls, wants_counter: true, ..unmixed(eval, native) }
+}
+
+pub(crate) static RATE: WindowFunction = WindowFunction {
+    anchored: Some(edges::anchored_rate),
+    smoothed: Some(edges::smoothed_rate),
+    difference: Some(rate::RATE),
+    ..counter(rate::rate, native::rate)
+};
+pub(crate) static INCREASE: WindowFunction = WindowFunction {
+    anchored: Some(edges::anchored_increase),
+    smoothed: Some(edges::smoothed_increase),
+    difference: Some(rate::INCREASE),
+    ..counter(rate::increase, native::increase)
+};
+pub(crate) static DELTA: WindowFunction = WindowFunction {
+    anchored: Some(edges::anchored_delta),
+    smoothed: Some(edges::smoothed_delta),
+    difference: Some(rate::DELTA),
+    ..unmixed(rate::delta, native::delta)
+};
+pub(crate) static IRATE: WindowFunction = taking(rate::irate, native::irate);
+pub(crate) static IDELTA: WindowFunction = taking(rate::idelta, native::idelta);
+pub(crate) static DERIV: WindowFunction = ignoring(regression::deriv);
+pub(crate) static PREDICT_LINEAR: WindowFunction = ignoring(regression::predict_linear);
+pub(crate) static SMOOTHING: WindowFunction =
+    WindowFunction { check: Some(regression::check_factors), ..ignoring(regression::smoothing) };
+pub(crate) static RESETS: WindowFunction =
+    WindowFunction { events: Events::Falls, anchored: Some(edges::resets), ..taking(order::events, order::resets) };
+pub(crate) static CHANGES: WindowFunction =
+    WindowFunction { events: Events::Changes, anchored: Some(edges::changes), ..taking(order::events, order::changes) };
+pub(crate) static FIRST: WindowFunction =
+    WindowFunction { keeps_name: true, ..taking(order::first, order::first_of_both) };
+pub(crate) static LAST: WindowFunction =
+    WindowFunction { keeps_name: true, ..taking(order::last, order::last_of_both) };
+pub(crate) static TIME_OF_FIRST: WindowFunction = taking(order::first_time, order::first_time_of_both);
+pub(crate) static TIME_OF_LAST: WindowFunction = taking(order::last_time, order::last_time_of_both);
+pub(crate) static COUNT: WindowFunction = taking(over_time::count, over_time::count_both);
+pub(crate) static PRESENT: WindowFunction = taking(over_time::present, over_time::present_both);
+pub(crate) static SUM: WindowFunction = unmixed(over_time::sum, native::sum);
+pub(crate) static AVG: WindowFunction = unmixed(over_time::avg, native::avg);
+pub(crate) static MIN: WindowFunction = WindowFunction { beats: Some(|a, b| a < b), ..ignoring(over_time::min) };
+pub(crate) static MAX: WindowFunction = WindowFunction { beats: Some(|a, b| a > b), ..ignoring(over_time::max) };
+pub(crate) static TIME_OF_MIN: WindowFunction = ignoring(over_time::time_of_min);
+pub(crate) static TIME_OF_MAX: WindowFunction = ignoring(over_time::time_of_max);
+pub(crate) static STDDEV: WindowFunction = ignoring(over_time::stddev);
+pub(crate) static STDVAR: WindowFunction = ignoring(over_time::stdvar);
+pub(crate) static MAD: WindowFunction = ignoring(over_time::mad);
+pub(crate) static QUANTILE: WindowFunction =
+    WindowFunction { check: Some(over_time::check_quantile), ..ignoring(over_time::quantile) };
 
 /// The value at `t` on the line between two samples.
 pub(crate) fn interpolate(before: (i64, f64), after: (i64, f64), t: i64) -> f64 {
@@ -258,7 +263,7 @@ pub(super) mod tests {
         (start, end): (i64, i64),
         args: [f64; 2],
     ) -> Option<f64> {
-        let function = lookup(name).unwrap();
+        let function = crate::promql::signature::Signature::find(name).and_then(|f| f.window()).unwrap();
         let inside: Vec<_> = samples.iter().filter(|s| s.0 > start && s.0 <= end).collect();
         let times: Vec<i64> = inside.iter().map(|s| s.0 * 1000).collect();
         let values: Vec<f64> = inside.iter().map(|s| s.1).collect();
