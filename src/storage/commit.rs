@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use super::{
     layout, newest,
     store::Shared,
-    view::{Sealed, View},
+    version::{Sealed, View},
 };
 use crate::{
     memtable::Memtable,

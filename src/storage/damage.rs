@@ -2,7 +2,7 @@
 
 use roaring::RoaringBitmap;
 
-use super::{store::Shared, view::View};
+use super::{store::Shared, version::View};
 use crate::{
     index::IndexHole,
     model::TimeRange,

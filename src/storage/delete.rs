@@ -9,7 +9,7 @@ use super::{
     error::StorageError,
     flush,
     store::{Shared, Storage},
-    tombstones::{Deletes, Tombstone},
+    version::{Deletes, Tombstone},
 };
 use crate::{
     index::IndexError,

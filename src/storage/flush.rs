@@ -4,13 +4,12 @@ use std::{io, path::Path, sync::Arc};
 
 use super::{
     error::{StorageError, Tried},
-    extras, layout,
-    manifest::{FileEntry, TableEntry},
-    quarantine,
+    extras, layout, quarantine,
     store::Shared,
     sweep,
     trim::cut_before,
-    view::LiveTable,
+    version::LiveTable,
+    version::{FileEntry, TableEntry},
 };
 use crate::{
     index::{Segment, Snapshot},
@@ -39,7 +38,7 @@ pub(super) fn persist(
     shared: &Shared,
     memtable: &Memtable,
     wal_start: u64,
-    retire: impl FnOnce(&mut super::view::View),
+    retire: impl FnOnce(&mut super::version::View),
 ) -> Result<(), StorageError> {
     shared.standing.check()?;
     let began = std::time::Instant::now();

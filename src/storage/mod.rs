@@ -8,13 +8,13 @@
 //!   while the last sync ran, writes and syncs them in one go, applies them to the memtable in log order, and only then
 //!   answers. Log order is memtable order is replay order, so "the last write wins" means the same before and after a
 //!   crash.
-//! - A [`View`](view::View) is what a reader sees: the active memtable, the sealed ones, and the tables. Views are
+//! - A [`View`](version::View) is what a reader sees: the active memtable, the sealed ones, and the tables. Views are
 //!   immutable but for the active memtable; each change installs a new one, so a reader never meets a gap or a copy.
 //! - The *flusher* ([`flush`]) turns a sealed memtable into a table and the index head into a segment, then commits
-//!   both and the new start of the log with one [manifest] rewrite.
+//!   both and the new start of the log with one manifest rewrite.
 //! - [`compact`] merges tables by time windows that grow with age; [`retention`] drops tables whose samples have expired;
 //!   [`sweep`] merges index segments and takes series without samples out of the index.
-//! - [`delete`] hides samples at once by [`tombstones`], which merges make good on disk.
+//! - [`delete`] hides samples at once by tombstones, which merges make good on disk.
 //! - [`snapshot`], [`reserve`] and [`damage`]: hard-linked copies, living with a full disk, and what is known to be damaged.
 //! - [`standing`] says whether anything may be written: the directory is still ours, and all threads live.
 //! - [`timekeeper`] says what time it is, as far as samples may expire by it.
@@ -47,7 +47,7 @@ mod extras;
 mod fingerprints;
 mod flush;
 mod layout;
-mod manifest;
+
 mod merge;
 mod metadata;
 mod newest;
@@ -67,10 +67,10 @@ mod status;
 mod store;
 mod sweep;
 mod timekeeper;
-mod tombstones;
+
 mod trim;
 mod unfinished;
-mod view;
+mod version;
 
 pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};
 pub use error::{OpenError, StorageError};

@@ -6,7 +6,7 @@
 
 use roaring::RoaringBitmap;
 
-use super::view::View;
+use super::version::View;
 use crate::{
     model::{SeriesBuf, TimeRange},
     seams::{append::SeriesId, interrupt::Interrupt, select::SelectError},

@@ -8,13 +8,13 @@ use std::{io, path::Path, sync::Arc};
 use super::{
     error::OpenError,
     extras, flush, layout,
-    manifest::{Manifest, Read},
     options::StorageOptions,
     quarantine, replay,
     standing::Standing,
     store::Shared,
     unfinished,
-    view::{LiveTable, View},
+    version::{LiveTable, View},
+    version::{Manifest, ReadManifest},
 };
 use crate::{
     index::{Index, PageCache, Segment},
@@ -134,7 +134,7 @@ fn open_to_read(
     clock: Arc<dyn Clock>,
     options: StorageOptions,
 ) -> Result<Shared, OpenError> {
-    let Some(Read { manifest, damaged_copy }) = Manifest::read(&*disk)? else {
+    let Some(ReadManifest { manifest, damaged_copy }) = Manifest::read(&*disk)? else {
         refuse_orphans(&*disk)?;
         return Err(OpenError::NoData);
     };

@@ -16,7 +16,7 @@ use super::{
     flush, layout, newest,
     recover::io_error,
     store::Shared,
-    view::{Sealed, View},
+    version::{Sealed, View},
 };
 use crate::{
     index::IndexError,

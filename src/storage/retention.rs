@@ -20,7 +20,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{compact, error::StorageError, flush::discard, layout, status, store::Shared, sweep, view::LiveTable};
+use super::{compact, error::StorageError, flush::discard, layout, status, store::Shared, sweep, version::LiveTable};
 use crate::{model::TimeRange, seams::append::Batch};
 
 /// Beyond what is too much, this part of the limit goes along, so that not each flush makes a table be written anew.
@@ -88,7 +88,7 @@ fn drop_expired_tables(shared: &Shared, expired: &[Arc<LiveTable>], floor: Optio
     let mut next = manifest.clone();
     next.tables.retain(|entry| !goes(entry.number));
     next.floor = next.floor.max(floor.unwrap_or(i64::MIN));
-    let mut after = super::view::View::clone(&shared.view.load());
+    let mut after = super::version::View::clone(&shared.view.load());
     after.tables.retain(|live| !goes(live.number));
     next.forget_heeded(&after);
     shared.store_manifest(&next)?;

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::{
     store::{Shared, Storage},
-    view::View,
+    version::View,
 };
 use crate::{
     index::{IndexError, Segment, in_order, looks_up, path},

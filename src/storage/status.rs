@@ -6,7 +6,7 @@ use super::{
     commit, layout,
     options::KNOWN_SERIES_BYTES,
     store::{Shared, Storage},
-    view::LiveTable,
+    version::LiveTable,
 };
 use crate::{
     index::{Segment, SegmentSummary},

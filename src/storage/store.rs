@@ -25,14 +25,14 @@ use super::{
     exemplars::Exemplars,
     fingerprints::Fingerprints,
     flush,
-    manifest::Manifest,
     metadata::MetadataTable,
     options::{StorageOptions, Threads},
     recover,
     reserve::Reserve,
     standing::Standing,
     timekeeper::Timekeeper,
-    view::View,
+    version::Manifest,
+    version::View,
 };
 use crate::{
     index::{Index, Segment},

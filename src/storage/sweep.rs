@@ -26,8 +26,8 @@ use super::{
     error::{StorageError, Tried},
     flush::discard,
     layout,
-    manifest::FileEntry,
     store::Shared,
+    version::FileEntry,
 };
 use crate::index::Segment;
 

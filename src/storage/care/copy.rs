@@ -18,11 +18,10 @@ use crate::{
     sst::Table,
     storage::{
         error::OpenError,
-        extras, layout,
-        manifest::Manifest,
-        newest,
+        extras, layout, newest,
         recover::{self, io_error},
         unfinished,
+        version::Manifest,
     },
     wal,
 };

@@ -6,7 +6,7 @@ use roaring::RoaringBitmap;
 
 use crate::{
     seams::env::Disk,
-    storage::{error::OpenError, layout, manifest::Manifest, newest, recover::io_error},
+    storage::{error::OpenError, layout, newest, recover::io_error, version::Manifest},
     wal::{self, ReplayReport},
 };
 

@@ -25,13 +25,12 @@ use crate::{
     storage::{
         damage::{self, series},
         error::OpenError,
-        extras, flush, layout,
-        manifest::{FileEntry, Manifest, TableEntry},
-        newest,
+        extras, flush, layout, newest,
         options::StorageOptions,
         quarantine,
         recover::{self, io_error},
         standing::Standing,
+        version::{FileEntry, Manifest, TableEntry},
     },
     wal,
 };

@@ -9,7 +9,7 @@ use crate::{
     index::Segment,
     seams::env::Disk,
     sst::Table,
-    storage::{damage, error::OpenError, extras, layout, manifest::Manifest, recover},
+    storage::{damage, error::OpenError, extras, layout, recover, version::Manifest},
 };
 
 /// Something wrong.

@@ -17,9 +17,9 @@ use crate::{
         layout,
         merge::merge_over,
         store::Shared,
-        tombstones::Deletes,
         trim::{cut_before, take_until},
-        view::LiveTable,
+        version::Deletes,
+        version::LiveTable,
     },
 };
 

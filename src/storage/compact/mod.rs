@@ -43,12 +43,11 @@ use self::{
 use super::{
     error::StorageError,
     flush::discard,
-    layout,
-    manifest::Manifest,
-    retention,
+    layout, retention,
     store::Shared,
     sweep,
-    view::{LiveTable, View},
+    version::Manifest,
+    version::{LiveTable, View},
 };
 
 /// Drops expired tables, or merges one run of tables or segments. Answers whether there was anything to do.

@@ -6,7 +6,6 @@ use roaring::RoaringBitmap;
 
 use super::{
     manifest::TableEntry,
-    merge::merge_over,
     tombstones::{Deletes, Tombstone},
 };
 use crate::{
@@ -14,31 +13,32 @@ use crate::{
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
     sst::{Pass, SstError, Table},
+    storage::merge::merge_over,
 };
 
 /// An open table and its number in the manifest.
-pub(super) struct LiveTable {
-    pub(super) number: u64,
-    pub(super) table: Arc<Table>,
+pub(in crate::storage) struct LiveTable {
+    pub(in crate::storage) number: u64,
+    pub(in crate::storage) table: Arc<Table>,
     /// Compaction has put it in its place.
-    pub(super) windowed: bool,
+    pub(in crate::storage) windowed: bool,
     /// Heeds only deletes with larger numbers.
-    pub(super) settled: u64,
+    pub(in crate::storage) settled: u64,
 }
 
 impl LiveTable {
     /// Another name for the same table.
-    pub(super) fn reference(&self) -> Self {
+    pub(in crate::storage) fn reference(&self) -> Self {
         Self { table: self.table.clone(), ..*self }
     }
 
     /// What the manifest says about it.
-    pub(super) fn entry(&self) -> TableEntry {
+    pub(in crate::storage) fn entry(&self) -> TableEntry {
         TableEntry { number: self.number, set_aside: false, windowed: self.windowed, settled: self.settled }
     }
 
     /// Whether it may have samples that `tombstone` hides.
-    pub(super) fn heeds(&self, tombstone: &Tombstone) -> bool {
+    pub(in crate::storage) fn heeds(&self, tombstone: &Tombstone) -> bool {
         tombstone.delete > self.settled
             && tombstone.range.overlaps(self.table.summary().times)
             && !tombstone.series.is_disjoint(self.table.series())
@@ -47,26 +47,26 @@ impl LiveTable {
 
 /// A memtable that takes no more samples.
 #[derive(Clone)]
-pub(super) struct Sealed {
-    pub(super) memtable: Arc<Memtable>,
+pub(in crate::storage) struct Sealed {
+    pub(in crate::storage) memtable: Arc<Memtable>,
     /// First log segment that holds nothing of it: the log's start once it is flushed.
-    pub(super) wal_end: u64,
+    pub(in crate::storage) wal_end: u64,
 }
 
 /// All places samples can be. Immutable, but for appends to `active`.
 #[derive(Clone)]
-pub(super) struct View {
-    pub(super) active: Arc<Memtable>,
+pub(in crate::storage) struct View {
+    pub(in crate::storage) active: Arc<Memtable>,
     /// Oldest first.
-    pub(super) sealed: Vec<Sealed>,
+    pub(in crate::storage) sealed: Vec<Sealed>,
     /// Lowest precedence first, as in the manifest.
-    pub(super) tables: Vec<Arc<LiveTable>>,
-    pub(super) deletes: Arc<Deletes>,
+    pub(in crate::storage) tables: Vec<Arc<LiveTable>>,
+    pub(in crate::storage) deletes: Arc<Deletes>,
 }
 
 impl View {
     /// The series that may have samples in `range`.
-    pub(super) fn series_in(&self, range: TimeRange) -> RoaringBitmap {
+    pub(in crate::storage) fn series_in(&self, range: TimeRange) -> RoaringBitmap {
         let mut found = self.stored_in(range);
         for memtable in self.memtables() {
             found |= memtable.series_in(range);
@@ -76,7 +76,7 @@ impl View {
 
     /// Those of `candidates` that may have samples in `range`: for a few series of many much less work than
     /// [`View::series_in`].
-    pub(super) fn candidates_in(&self, candidates: &RoaringBitmap, range: TimeRange) -> RoaringBitmap {
+    pub(in crate::storage) fn candidates_in(&self, candidates: &RoaringBitmap, range: TimeRange) -> RoaringBitmap {
         let mut found = self.active.candidates_in(candidates, range);
         for sealed in &self.sealed {
             found |= sealed.memtable.candidates_in(candidates, range);
@@ -86,7 +86,7 @@ impl View {
     }
 
     /// The series that may have samples in `range` in tables.
-    pub(super) fn stored_in(&self, range: TimeRange) -> RoaringBitmap {
+    pub(in crate::storage) fn stored_in(&self, range: TimeRange) -> RoaringBitmap {
         let mut found = RoaringBitmap::new();
         self.each_shown(range, |series| found |= series);
         found
@@ -105,18 +105,18 @@ impl View {
     }
 
     /// Whether deleted samples are to be taken out of this table.
-    pub(super) fn heeds(&self, live: &LiveTable) -> bool {
+    pub(in crate::storage) fn heeds(&self, live: &LiveTable) -> bool {
         self.deletes.tombstones.iter().any(|tombstone| live.heeds(tombstone))
     }
 
     /// How many flushed tables wait for compaction.
-    pub(super) fn backlog(&self) -> usize {
+    pub(in crate::storage) fn backlog(&self) -> usize {
         self.tables.iter().filter(|live| !live.windowed).count()
     }
 
     /// Replaces what `out` holds by the series' samples in `range`. Damaged blocks are left out; their tables tell.
     /// `pass` is one for all reads of a question.
-    pub(super) fn read(
+    pub(in crate::storage) fn read(
         &self,
         series: SeriesId,
         range: TimeRange,
@@ -135,7 +135,7 @@ impl View {
     }
 
     /// Replaces what `out` holds by the series' samples in `range` that are in tables.
-    pub(super) fn read_tables(
+    pub(in crate::storage) fn read_tables(
         &self,
         series: SeriesId,
         range: TimeRange,
@@ -163,7 +163,7 @@ impl View {
 
     /// About how many samples `series` have in `range`: as many of a table's or memtable's as their share of its series
     /// and of its time.
-    pub(super) fn estimate(&self, series: &RoaringBitmap, range: TimeRange) -> u64 {
+    pub(in crate::storage) fn estimate(&self, series: &RoaringBitmap, range: TimeRange) -> u64 {
         let share = |here: &RoaringBitmap, samples: u64, times: TimeRange| -> f64 {
             let (start, end) = (times.start.max(range.start), times.end.min(range.end));
             if start > end || here.is_empty() {
@@ -182,7 +182,7 @@ impl View {
     }
 
     /// All memtables, oldest first.
-    pub(super) fn memtables(&self) -> impl Iterator<Item = &Memtable> {
+    pub(in crate::storage) fn memtables(&self) -> impl Iterator<Item = &Memtable> {
         self.sealed.iter().map(|s| &*s.memtable).chain([&*self.active])
     }
 }

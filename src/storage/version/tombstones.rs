@@ -16,44 +16,49 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::trim::cut;
 use crate::{
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
+    storage::trim::cut,
 };
 
 /// One delete.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Tombstone {
+pub(in crate::storage) struct Tombstone {
     /// Its number; later deletes have larger ones.
-    pub(super) delete: u64,
-    pub(super) range: TimeRange,
-    pub(super) series: Arc<RoaringBitmap>,
+    pub(in crate::storage) delete: u64,
+    pub(in crate::storage) range: TimeRange,
+    pub(in crate::storage) series: Arc<RoaringBitmap>,
 }
 
 /// All deletes that tables may have to heed.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Deletes {
+pub(in crate::storage) struct Deletes {
     /// The number of the newest delete ever; 0 before the first.
-    pub(super) newest: u64,
-    pub(super) tombstones: Vec<Tombstone>,
+    pub(in crate::storage) newest: u64,
+    pub(in crate::storage) tombstones: Vec<Tombstone>,
 }
 
 impl Deletes {
     /// What a table that is settled up to delete `settled` must heed.
-    pub(super) fn heeded(&self, settled: u64) -> impl Iterator<Item = &Tombstone> {
+    pub(in crate::storage) fn heeded(&self, settled: u64) -> impl Iterator<Item = &Tombstone> {
         self.tombstones.iter().filter(move |tombstone| tombstone.delete > settled)
     }
 
     /// Takes deleted samples out of what was read of `series` from a table that is settled up to `settled`.
-    pub(super) fn hide(&self, settled: u64, series: SeriesId, samples: &mut SeriesBuf) {
+    pub(in crate::storage) fn hide(&self, settled: u64, series: SeriesId, samples: &mut SeriesBuf) {
         for tombstone in self.heeded(settled).filter(|t| t.series.contains(series.0)) {
             cut(samples, tombstone.range);
         }
     }
 
     /// Those of `series` in a table settled up to `settled` that are not deleted in all of `range`.
-    pub(super) fn shown(&self, settled: u64, series: &RoaringBitmap, range: TimeRange) -> Option<RoaringBitmap> {
+    pub(in crate::storage) fn shown(
+        &self,
+        settled: u64,
+        series: &RoaringBitmap,
+        range: TimeRange,
+    ) -> Option<RoaringBitmap> {
         let covering = |t: &&Tombstone| t.range.start <= range.start && range.end <= t.range.end;
         let mut hiding = self.heeded(settled).filter(covering).peekable();
         hiding.peek()?;
@@ -61,7 +66,7 @@ impl Deletes {
     }
 
     /// Bytes that the tombstones take in the manifest, about.
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::storage) fn bytes(&self) -> usize {
         self.tombstones.iter().map(|t| t.series.serialized_size() + 32).sum()
     }
 }

@@ -35,25 +35,30 @@ use std::{path::Path, sync::Arc};
 use roaring::RoaringBitmap;
 
 use super::{
-    error::{OpenError, StorageError, Tried},
-    layout,
-    replace::replace,
     tombstones::{Deletes, Tombstone},
     view::View,
 };
-use crate::{model::TimeRange, seams::env::Disk};
+use crate::{
+    model::TimeRange,
+    seams::env::Disk,
+    storage::{
+        error::{OpenError, StorageError, Tried},
+        layout,
+        replace::replace,
+    },
+};
 
 const MAGIC: &[u8; 8] = b"VCTSMANI";
 /// The newest manifest format this program writes and reads.
-pub(super) const FORMAT: u32 = 2;
+pub(in crate::storage) const FORMAT: u32 = 2;
 /// Magic, format and length.
 const HEADER: usize = 16;
 
 /// A live file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct FileEntry {
-    pub(super) number: u64,
-    pub(super) set_aside: bool,
+pub(in crate::storage) struct FileEntry {
+    pub(in crate::storage) number: u64,
+    pub(in crate::storage) set_aside: bool,
 }
 
 /// Flags of a file.
@@ -62,26 +67,26 @@ const WINDOWED: u8 = 2;
 
 /// A live table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TableEntry {
-    pub(super) number: u64,
-    pub(super) set_aside: bool,
+pub(in crate::storage) struct TableEntry {
+    pub(in crate::storage) number: u64,
+    pub(in crate::storage) set_aside: bool,
     /// Compaction has put it in its place.
-    pub(super) windowed: bool,
+    pub(in crate::storage) windowed: bool,
     /// Heeds only deletes with larger numbers.
-    pub(super) settled: u64,
+    pub(in crate::storage) settled: u64,
 }
 
 /// What is live.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Manifest {
-    pub(super) next_file: u64,
-    pub(super) next_series: u64,
-    pub(super) wal_start: u64,
+pub(in crate::storage) struct Manifest {
+    pub(in crate::storage) next_file: u64,
+    pub(in crate::storage) next_series: u64,
+    pub(in crate::storage) wal_start: u64,
     /// Retention by size has dropped samples before this time.
-    pub(super) floor: i64,
-    pub(super) tables: Vec<TableEntry>,
-    pub(super) segments: Vec<FileEntry>,
-    pub(super) deletes: Arc<Deletes>,
+    pub(in crate::storage) floor: i64,
+    pub(in crate::storage) tables: Vec<TableEntry>,
+    pub(in crate::storage) segments: Vec<FileEntry>,
+    pub(in crate::storage) deletes: Arc<Deletes>,
 }
 
 impl Default for Manifest {
@@ -100,10 +105,10 @@ impl Default for Manifest {
 }
 
 /// A manifest as it was read.
-pub(super) struct Read {
-    pub(super) manifest: Manifest,
+pub(in crate::storage) struct ReadManifest {
+    pub(in crate::storage) manifest: Manifest,
     /// Which copy is damaged, and how.
-    pub(super) damaged_copy: Option<String>,
+    pub(in crate::storage) damaged_copy: Option<String>,
 }
 
 fn reason(error: OpenError) -> String {
@@ -115,7 +120,7 @@ fn reason(error: OpenError) -> String {
 
 impl Manifest {
     /// Drops the tombstones that nothing heeds any more. `view` has this manifest's tables.
-    pub(super) fn forget_heeded(&mut self, view: &View) {
+    pub(in crate::storage) fn forget_heeded(&mut self, view: &View) {
         let needed = |tombstone: &Tombstone| {
             let set_aside = self.tables.iter().any(|t| t.set_aside && t.settled < tombstone.delete);
             set_aside || view.tables.iter().any(|live| live.heeds(tombstone))
@@ -127,8 +132,8 @@ impl Manifest {
     }
 
     /// Reads the manifest and writes it anew if one of its copies is damaged; `None` when there is no such file.
-    pub(super) fn load(disk: &dyn Disk) -> Result<Option<Self>, OpenError> {
-        let Some(Read { manifest, damaged_copy }) = Self::read(disk)? else { return Ok(None) };
+    pub(in crate::storage) fn load(disk: &dyn Disk) -> Result<Option<Self>, OpenError> {
+        let Some(ReadManifest { manifest, damaged_copy }) = Self::read(disk)? else { return Ok(None) };
         if let Some(why) = damaged_copy {
             tracing::warn!(%why, "one of the two copies in MANIFEST is damaged; it is written anew from the other");
             manifest.store(disk).map_err(|e| OpenError::Io {
@@ -140,7 +145,7 @@ impl Manifest {
     }
 
     /// Reads the manifest and changes nothing; `None` when there is no such file.
-    pub(super) fn read(disk: &dyn Disk) -> Result<Option<Read>, OpenError> {
+    pub(in crate::storage) fn read(disk: &dyn Disk) -> Result<Option<ReadManifest>, OpenError> {
         let io = |source| OpenError::Io { what: "reading MANIFEST".to_owned(), source };
         let file = match disk.open(Path::new(layout::MANIFEST)) {
             Ok(file) => file,
@@ -150,26 +155,26 @@ impl Manifest {
         let bytes = file.read_all().map_err(io)?;
         let (first, second) = bytes.split_at(bytes.len() / 2);
         match (Self::decode(first), Self::decode(second)) {
-            (Ok(manifest), Ok(_)) => Ok(Some(Read { manifest, damaged_copy: None })),
+            (Ok(manifest), Ok(_)) => Ok(Some(ReadManifest { manifest, damaged_copy: None })),
             // A newer program's manifest is not damaged, whatever became of its other copy.
             (Err(newer @ OpenError::Newer { .. }), _) | (_, Err(newer @ OpenError::Newer { .. })) => Err(newer),
             (Ok(manifest), Err(why)) => {
-                Ok(Some(Read { manifest, damaged_copy: Some(format!("the second copy: {}", reason(why))) }))
+                Ok(Some(ReadManifest { manifest, damaged_copy: Some(format!("the second copy: {}", reason(why))) }))
             }
             (Err(why), Ok(manifest)) => {
-                Ok(Some(Read { manifest, damaged_copy: Some(format!("the first copy: {}", reason(why))) }))
+                Ok(Some(ReadManifest { manifest, damaged_copy: Some(format!("the first copy: {}", reason(why))) }))
             }
             (Err(why), Err(_)) => Err(why),
         }
     }
 
     /// Makes this manifest the one that counts.
-    pub(super) fn store(&self, disk: &dyn Disk) -> Result<(), StorageError> {
+    pub(in crate::storage) fn store(&self, disk: &dyn Disk) -> Result<(), StorageError> {
         self.store_in(disk, Path::new(""))
     }
 
     /// Makes this manifest the one of the data directory `dir` below this one.
-    pub(super) fn store_in(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
+    pub(in crate::storage) fn store_in(&self, disk: &dyn Disk, dir: &Path) -> Result<(), StorageError> {
         let copy = self.encode()?;
         replace(disk, dir, layout::MANIFEST, &[&copy[..], &copy[..]].concat())
     }
