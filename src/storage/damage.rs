@@ -2,7 +2,7 @@
 
 use roaring::RoaringBitmap;
 
-use super::{store::Shared, version::View};
+use super::{state::Shared, version::View};
 use crate::{
     index::IndexHole,
     model::TimeRange,
@@ -62,7 +62,7 @@ impl Shared {
     /// Everything known to be damaged, one entry per file or part of a file.
     pub(super) fn all_damage(&self) -> Vec<String> {
         let mut all = self.damage.lock().clone();
-        all.extend(self.view.load().tables.iter().flat_map(|live| live.table.holes()).map(|hole| block(&hole)));
+        all.extend(self.view().tables.iter().flat_map(|live| live.table.holes()).map(|hole| block(&hole)));
         all.extend(self.index.segments().iter().flat_map(|segment| segment.holes()).map(|hole| index(&hole)));
         for text in self.index.damage() {
             // Looked-up pages that were found damaged: the same words stand at the head of an entry above.

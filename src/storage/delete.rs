@@ -4,13 +4,7 @@ use std::sync::Arc;
 
 use roaring::RoaringBitmap;
 
-use super::{
-    compact, damage,
-    error::StorageError,
-    flush,
-    store::{Shared, Storage},
-    version::{Deletes, Tombstone},
-};
+use super::{compact, damage, error::StorageError, flush, state::Shared, store::Storage};
 use crate::{
     index::IndexError,
     model::{Matcher, SeriesBuf, TimeRange},
@@ -60,7 +54,7 @@ impl Storage {
             shared.counters.deleted.inc_by(deleted.samples);
             let (Deleted { series, samples }, times) = (deleted, damage::times(range));
             tracing::info!(series, samples, "deleted samples {times}");
-            shared.work.notify();
+            shared.wakeup.notify();
         }
         Ok(deleted)
     }
@@ -82,7 +76,7 @@ fn count(
     memory: bool,
     interrupt: &dyn Interrupt,
 ) -> Result<(Deleted, RoaringBitmap), StorageError> {
-    let view = shared.view.load_full();
+    let view = shared.versions.keep_view();
     let mut series = RoaringBitmap::new();
     let mut samples = 0;
     if range.start > range.end {
@@ -110,20 +104,14 @@ fn count(
 /// Commits the tombstone.
 fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<(), StorageError> {
     series.optimize();
-    let mut manifest = shared.manifest.lock();
-    let bytes = manifest.deletes.bytes() + series.serialized_size();
-    if bytes > MOST_BYTES {
-        return Err(StorageError::TooManyDeletes { bytes, limit: MOST_BYTES });
-    }
-    let mut next = manifest.clone();
-    let mut deletes = Deletes::clone(&next.deletes);
-    deletes.newest += 1;
-    deletes.tombstones.push(Tombstone { delete: deletes.newest, range, series: Arc::new(series) });
-    next.deletes = Arc::new(deletes);
-    shared.store_manifest(&next)?;
-    let deletes = next.deletes.clone();
-    *manifest = next;
-    shared.change_view(|view| view.deletes = deletes);
+    shared.commit_version(|version| {
+        let bytes = version.manifest().deletes.bytes() + series.serialized_size();
+        if bytes > MOST_BYTES {
+            return Err(StorageError::TooManyDeletes { bytes, limit: MOST_BYTES });
+        }
+        version.bury(Arc::new(series), range);
+        Ok(())
+    })?;
     shared.journal.changed(range);
     Ok(())
 }
@@ -180,12 +168,12 @@ mod tests {
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
         storage.flush().unwrap();
         let wide: Arc<RoaringBitmap> = Arc::new((0..1_000_000).map(|i| i * 2 + 7).collect());
-        let many = (0..=MOST_BYTES / wide.serialized_size()).map(|_| Tombstone {
-            delete: 1,
-            range: TimeRange::new(6, 7),
-            series: wide.clone(),
+        let many = 0..=MOST_BYTES / wide.serialized_size();
+        let buried = storage.shared.commit_version(|version| {
+            many.for_each(|_| version.bury(wide.clone(), TimeRange::new(6, 7)));
+            Ok(())
         });
-        storage.shared.manifest.lock().deletes = Arc::new(Deletes { newest: 1, tombstones: many.collect() });
+        buried.unwrap();
 
         let selector = [vec![Matcher::new(MatchOp::Equal, "__name__", "a").unwrap()]];
         let all = |dry_run| Admin::delete(&storage, &selector, TimeRange::ALL, dry_run, &Never);

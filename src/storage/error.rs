@@ -116,6 +116,11 @@ impl StorageError {
     }
 }
 
+/// Names what was tried at the start when the operating system refuses it.
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
+    move |source| OpenError::Io { what: what.into(), source }
+}
+
 /// Names what was tried when the operating system refuses it.
 pub(super) trait Tried<T> {
     fn tried(self, what: impl Into<Cow<'static, str>>) -> Result<T, StorageError>;

@@ -28,7 +28,7 @@ use super::{
     error::{OpenError, StorageError},
     layout, quarantine,
     replace::replace,
-    store::Shared,
+    state::Shared,
 };
 use crate::{
     codec::checksum::{crc32, crc32_of},

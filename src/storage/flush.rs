@@ -1,81 +1,90 @@
 //! From memory to disk: a sealed memtable becomes a table, the index head a segment, and the log starts later.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
+    discard::discard,
     error::{StorageError, Tried},
     extras, layout, quarantine,
-    store::Shared,
-    sweep,
+    state::Shared,
     trim::cut_before,
-    version::LiveTable,
-    version::{FileEntry, TableEntry},
+    version::{FlushedTable, LiveSegment, Sealed},
 };
 use crate::{
     index::{Segment, Snapshot},
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
-    seams::{append::SeriesId, env::Disk},
+    seams::{allocator, append::SeriesId},
     sst::{Table, TableWriter},
     telemetry::log_each_minute,
     wal,
 };
 
+/// How long a failed flush waits before it is tried again.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// The flusher's loop; ends when the store closes.
+pub(super) fn run(shared: &Shared) {
+    let mut seen = 0;
+    while !shared.wakeup.stopped() {
+        let pause = match flush_oldest_with_reserve(shared) {
+            Ok(true) => {
+                shared.reserve.keep(&*shared.disk);
+                // The memtable was allocated by the thread that applied it, and the table's blocks by this one.
+                allocator::give_back();
+                shared.wakeup.notify();
+                continue;
+            }
+            Ok(false) => None,
+            // Why that is has been said.
+            Err(StorageError::NothingWritten(_)) => Some(RETRY_PAUSE),
+            Err(error) => {
+                shared.counters.flush_failures.inc();
+                log_each_minute!(error, %error, "flushing failed, trying again");
+                Some(RETRY_PAUSE)
+            }
+        };
+        shared.wakeup.wait(&mut seen, pause);
+    }
+}
+
+/// Flushes the oldest sealed memtable, with the help of the reserve on a full disk. Answers whether there was one.
+pub(super) fn flush_oldest_with_reserve(shared: &Shared) -> Result<bool, StorageError> {
+    shared.reserve.with_room(&*shared.disk, || flush_oldest(shared))
+}
+
 /// Flushes the oldest sealed memtable. Answers whether there was one.
 pub(super) fn flush_oldest(shared: &Shared) -> Result<bool, StorageError> {
     let _one_at_a_time = shared.flushing.lock();
-    let Some(sealed) = shared.view.load().sealed.first().cloned() else { return Ok(false) };
-    persist(shared, &sealed.memtable, sealed.wal_end, |view| {
-        view.sealed.remove(0);
-    })?;
+    let Some(sealed) = shared.view().sealed.first().cloned() else { return Ok(false) };
+    persist(shared, &sealed)?;
     remove_old_log(shared, sealed.wal_end);
     Ok(true)
 }
 
-/// Writes `memtable` and the index head to disk, commits them and `wal_start` to the manifest, and installs the table
-/// in the same view in which `retire` takes the memtable out.
-pub(super) fn persist(
-    shared: &Shared,
-    memtable: &Memtable,
-    wal_start: u64,
-    retire: impl FnOnce(&mut super::version::View),
-) -> Result<(), StorageError> {
+/// Writes a sealed memtable and the index head to disk, and commits both with the new start of the log. Readers find the
+/// samples in the table from the moment on at which they no longer find them in the memtable.
+pub(super) fn persist(shared: &Shared, sealed: &Sealed) -> Result<(), StorageError> {
     shared.standing.check()?;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
+    let memtable = &sealed.memtable;
     let table = write_table(shared, memtable)?;
-    let head = shared.index.head_snapshot();
-    let segment = write_segment(shared, &head)?;
+    let segment = write_segment(shared, &shared.index.head_snapshot())?;
     extras::save(shared)?;
     if shared.options.retention_time.is_some() {
         shared.timekeeper.store(&*shared.disk, &*shared.clock)?;
     }
-
-    let mut manifest = shared.manifest.lock();
-    let mut next = manifest.clone();
-    next.wal_start = next.wal_start.max(wal_start);
-    next.next_series = shared.index.next_id();
-    // Memory was flushed before each delete, so what is flushed now was written after all of them.
-    let settled = next.deletes.newest;
-    let table = table.map(|(number, table)| Arc::new(LiveTable { number, table, windowed: false, settled }));
-    next.tables.extend(table.iter().map(|t| TableEntry {
-        number: t.number,
-        set_aside: false,
-        windowed: false,
-        settled,
-    }));
-    next.segments.extend(segment.iter().map(|(number, _)| FileEntry { number: *number, set_aside: false }));
-    shared.store_manifest(&next)?;
-    *manifest = next;
-
-    if let Some((number, segment)) = segment {
-        shared.index.install(segment.clone());
-        shared.segments.lock().push((number, segment));
-    }
-    shared.change_view(|view| {
-        view.tables.extend(table.clone());
-        retire(view);
-    });
-    drop(manifest);
+    let table = shared.commit_version(|version| {
+        version.begin_log_at(sealed.wal_end);
+        segment.into_iter().for_each(|segment| version.add_segment(segment));
+        version.flushed(Arc::clone(memtable));
+        Ok(table.map(|table| version.add_flushed(table)))
+    })?;
     shared.counters.flushed_bytes.inc_by(table.as_ref().map_or(0, |t| t.table.summary().bytes));
     shared.counters.flushes.observe(began.elapsed().as_secs_f64());
     // Descriptions and exemplars move the log along without a sample, and a memtable may be older than retention.
@@ -86,16 +95,16 @@ pub(super) fn persist(
 }
 
 /// Writes what has not expired; `None` when that is nothing.
-fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<Table>)>, StorageError> {
+fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<FlushedTable>, StorageError> {
     let line = shared.cutoff();
     if line > i64::MIN {
-        sweep::note_dropped(shared);
+        shared.note_dropped();
     }
     if memtable.times().is_none_or(|times| times.end < line) {
         return Ok(None);
     }
     let series = memtable.series();
-    let (number, path) = shared.new_file(layout::table);
+    let (number, path) = shared.versions.new_file(layout::table);
     let written = (|| {
         let mut writer = TableWriter::create(&shared.disk, &path)?;
         let mut samples = SeriesBuf::default();
@@ -111,48 +120,35 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<(u64, Arc<
         Ok(Table::open_with(&shared.disk, &path, shared.blocks.clone())?)
     })();
     let table = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
-    Ok(Some((number, Arc::new(table))))
+    Ok(Some(FlushedTable { number, table: Arc::new(table) }))
 }
 
-fn write_segment(shared: &Shared, head: &Snapshot) -> Result<Option<(u64, Arc<Segment>)>, StorageError> {
+fn write_segment(shared: &Shared, head: &Snapshot) -> Result<Option<LiveSegment>, StorageError> {
     if head.is_empty() {
         return Ok(None);
     }
-    let (number, path) = shared.new_file(layout::segment);
+    let (number, path) = shared.versions.new_file(layout::segment);
     let written = (|| {
         head.write(&*shared.disk, &path)?;
         shared.disk.sync_dir(Path::new(layout::INDEX)).tried("syncing the index directory")?;
         Ok(Segment::open_with(&*shared.disk, &path, shared.index.pages().clone())?)
     })();
     let segment = written.inspect_err(|_: &StorageError| discard(&*shared.disk, &path))?;
-    Ok(Some((number, Arc::new(segment))))
-}
-
-/// Removes a file that nothing names. Failing to is no harm: the next start removes it.
-pub(super) fn discard(disk: &dyn Disk, path: &Path) {
-    match disk.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            log_each_minute!(warn, %error, path = %path.display(), "removing an unneeded file failed");
-        }
-        _ => {}
-    }
+    Ok(Some(LiveSegment { number, segment: Arc::new(segment) }))
 }
 
 /// Makes the log begin after all that it has, once nothing in memory rests on it: damaged segments that no flush would take
 /// along go to the quarantine.
 pub(super) fn end_log(shared: &Shared) -> Result<(), StorageError> {
-    let view = shared.view.load();
+    let view = shared.view();
     if !view.active.is_empty() || !view.sealed.is_empty() {
         return Ok(());
     }
-    let start = shared.committer.lock().next_number();
-    let mut manifest = shared.manifest.lock();
-    let mut next = manifest.clone();
-    next.wal_start = next.wal_start.max(start);
-    next.next_series = shared.index.next_id();
-    shared.store_manifest(&next)?;
-    *manifest = next;
-    drop(manifest);
+    let start = shared.committer.lock().log.next_number();
+    shared.commit_version(|version| {
+        version.begin_log_at(start);
+        Ok(())
+    })?;
     remove_old_log(shared, start);
     Ok(())
 }

@@ -3,18 +3,39 @@
 //! A damaged table or index segment is set aside, reported and counted, and the rest is served. A file that can't be
 //! read for another reason (no permission, too many open files) fails the open: it may be well tomorrow.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use parking_lot::Mutex;
 
 use super::{
-    error::OpenError,
-    extras, flush, layout,
+    counters::COUNTERS,
+    discard::discard,
+    error::{OpenError, io_error},
+    exemplars::Exemplars,
+    extras,
+    fingerprints::Fingerprints,
+    journal::Journal,
+    layout,
+    log_tail::LogTail,
+    metadata::MetadataTable,
     options::StorageOptions,
-    quarantine, replay,
+    quarantine,
+    queue::Queue,
+    replay,
+    reserve::Reserve,
     standing::Standing,
-    store::Shared,
+    state::{Committer, Shared},
+    timekeeper::Timekeeper,
     unfinished,
-    version::{LiveTable, View},
-    version::{Manifest, ReadManifest},
+    version::{LiveSegment, LiveTable, Manifest, ReadManifest, Versions, View},
+    wakeup::Wakeup,
 };
 use crate::{
     index::{Index, PageCache, Segment},
@@ -24,18 +45,13 @@ use crate::{
 };
 
 /// What the manifest names, opened.
-pub(super) struct Opened {
-    pub(super) manifest: Manifest,
-    pub(super) index: Index,
-    pub(super) view: View,
-    pub(super) segments: Vec<(u64, Arc<Segment>)>,
-    pub(super) blocks: Arc<BlockCache>,
-    pub(super) next_file: u64,
-    pub(super) damage: Vec<String>,
-}
-
-pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> OpenError {
-    move |source| OpenError::Io { what: what.into(), source }
+struct Opened {
+    manifest: Manifest,
+    index: Index,
+    view: View,
+    blocks: Arc<BlockCache>,
+    next_file: u64,
+    damage: Vec<String>,
 }
 
 /// Takes the directory's lock, after a look that it is ours or empty: nothing is written to somebody else's files.
@@ -117,10 +133,10 @@ pub(super) fn open(
     // names may go until it is settled.
     disk.sync_dir(Path::new("")).map_err(io_error("syncing the data directory"))?;
     let opened = open_files(&disk, manifest, &options)?;
-    let mut shared = Shared::parts(disk, standing, clock, options, opened);
+    let mut shared = share(disk, standing, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;
-    remove_leftovers(&*shared.disk, &shared.manifest.lock(), !shared.damage.lock().is_empty())?;
+    remove_leftovers(&*shared.disk, &shared.versions.manifest(), !shared.damage.lock().is_empty())?;
     if shared.options.retention_time.is_some() {
         shared.timekeeper.store(&*shared.disk, &*shared.clock)?;
     }
@@ -140,7 +156,7 @@ fn open_to_read(
     };
     let mut opened = open_files(&disk, manifest, &options)?;
     opened.damage.extend(damaged_copy.map(|why| format!("{}: {why}; the other copy is whole", layout::MANIFEST)));
-    let mut shared = Shared::parts(disk, standing, clock, options, opened);
+    let mut shared = share(disk, standing, clock, options, opened);
     extras::load(&shared)?;
     replay::replay(&mut shared)?;
     Ok(shared)
@@ -187,7 +203,7 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, options: &StorageOpt
         let path = layout::segment(entry.number);
         let opened = Segment::open_with(&**disk, &path, pages.clone());
         let segment = unless_damaged(&mut entry.set_aside, opened, &path, |e| e.is_damage(), &mut damage)?;
-        segments.extend(segment.map(|segment| (entry.number, Arc::new(segment))));
+        segments.extend(segment.map(|segment| LiveSegment { number: entry.number, segment: Arc::new(segment) }));
     }
     let numbers = [layout::TABLES, layout::INDEX].map(|dir| disk.list(Path::new(dir)));
     let mut next_file = manifest.next_file;
@@ -195,10 +211,51 @@ fn open_files(disk: &Arc<dyn Disk>, mut manifest: Manifest, options: &StorageOpt
         let names = names.map_err(io_error("listing tables/ and index/"))?;
         next_file = names.iter().filter_map(|n| layout::file_number(n)).map(|n| n + 1).fold(next_file, u64::max);
     }
-    let index = Index::new(segments.iter().map(|(_, s)| s.clone()).collect(), manifest.next_series).with_pages(pages);
+    let index = Index::new(segments.iter().map(|live| Arc::clone(&live.segment)).collect(), manifest.next_series)
+        .with_pages(pages);
     let deletes = manifest.deletes.clone();
-    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, deletes };
-    Ok(Opened { manifest, index, view, segments, blocks, next_file, damage })
+    let view = View { active: Arc::new(Memtable::new()), sealed: Vec::new(), tables, segments, deletes };
+    Ok(Opened { manifest, index, view, blocks, next_file, damage })
+}
+
+/// What all threads share, before the log is replayed.
+fn share(
+    disk: Arc<dyn Disk>,
+    standing: Standing,
+    clock: Arc<dyn Clock>,
+    options: StorageOptions,
+    opened: Opened,
+) -> Shared {
+    let newest = opened.view.tables.iter().map(|live| live.table.summary().times.end).max();
+    Shared {
+        timekeeper: Timekeeper::open(&*disk, &*clock, newest),
+        journal: Journal::default(),
+        known: Fingerprints::new(options.known_series),
+        exemplars: Mutex::new(Exemplars::new(options.exemplars)),
+        metadata: Mutex::new(MetadataTable::new(options.metadata)),
+        index: opened.index,
+        versions: Versions::new(opened.manifest, opened.view, opened.next_file),
+        queue: Queue::default(),
+        committer: Mutex::new(Committer { log: LogTail::default(), active_since: None, flushes: 0 }),
+        logged: AtomicU64::default(),
+        // Only a look at all series could tell; the first merge of the index takes it.
+        ghosts: AtomicBool::new(true),
+        retired: Mutex::default(),
+        unmergeable: Mutex::default(),
+        blocks: opened.blocks,
+        flushing: Mutex::default(),
+        compacting: Mutex::default(),
+        deleting: Mutex::default(),
+        damaged_log: Mutex::default(),
+        damage: Mutex::new(opened.damage),
+        reserve: Reserve::new(options.reserve_bytes),
+        wakeup: Wakeup::default(),
+        counters: &COUNTERS,
+        standing,
+        disk,
+        clock,
+        options,
+    }
 }
 
 /// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.
@@ -243,7 +300,7 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest, keep: bool) -> Result<
                 let kept = kept.map_err(io_error(format!("moving {} to quarantine/", path.display())))?;
                 tracing::warn!(path = %path.display(), kept = %kept.display(), "a file that nothing names is kept");
             } else {
-                flush::discard(disk, &path);
+                discard(disk, &path);
             }
         }
     }

@@ -10,13 +10,12 @@ use roaring::RoaringBitmap;
 
 use super::{
     applier::Appliers,
-    commit::Committer,
     damage,
-    error::OpenError,
-    flush, layout, newest,
-    recover::io_error,
-    store::Shared,
-    version::{Sealed, View},
+    error::{OpenError, io_error},
+    flush, layout,
+    log_tail::LogTail,
+    newest,
+    state::{Committer, Shared},
 };
 use crate::{
     index::IndexError,
@@ -25,7 +24,7 @@ use crate::{
         append::{Batch, SeriesId},
         env::Disk,
     },
-    wal::{self, Position, ReplayReport},
+    wal::{self, LastSegment, Position, ReplayReport},
 };
 
 /// Ids that the log gave a second time to labels it has under another id: a series that expired, was taken out of the
@@ -39,7 +38,7 @@ const SLACK: u64 = 8;
 
 /// Replays the log into memory.
 pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
-    let start = shared.manifest.lock().wal_start;
+    let start = shared.versions.manifest().wal_start;
     let began = Instant::now();
     let noted = newest::read(&*shared.disk).map_err(io_error("listing the data directory"))?;
     let mut replay = Replay::begin(shared)?;
@@ -52,9 +51,11 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
         settle_log(&*shared.disk, start)?;
     }
     report(shared, &visited, undecodable);
-    let active = !shared.view.load().active.is_empty();
-    let newest = visited.last.or(start.checked_sub(1).filter(|before| *before > 0).map(|before| (before, Some(0))));
-    shared.committer = Committer::new(newest, noted, active.then(|| shared.clock.now())).into();
+    let active = !shared.view().active.is_empty();
+    let flushed = start.checked_sub(1).filter(|before| *before > 0);
+    let last = visited.last.or(flushed.map(|number| LastSegment { number, valid: Some(0) }));
+    let active_since = active.then(|| shared.clock.now());
+    shared.committer = Committer { log: LogTail::behind(last, noted), active_since, flushes: 0 }.into();
     shared.logged = logged.into();
     if visited.records > 0 {
         tracing::info!(
@@ -82,7 +83,7 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn begin(shared: &'a Shared) -> Result<Self, OpenError> {
-        let appliers = appliers(shared, shared.view.load().active.clone())?;
+        let appliers = appliers(shared, shared.view().active.clone())?;
         Ok(Self { shared, appliers, aliases: Aliases::new(), undecodable: Vec::new(), segment: 0, logged: 0 })
     }
 
@@ -118,17 +119,13 @@ impl<'a> Replay<'a> {
         let fresh = Arc::new(Memtable::new());
         let full = std::mem::replace(&mut self.appliers, appliers(shared, fresh.clone())?);
         full.finish().map_err(io_error("replaying the log"))?;
-        shared.change_view(|view| {
-            let memtable = std::mem::replace(&mut view.active, fresh);
-            view.sealed.push(Sealed { memtable, wal_end });
-        });
+        shared.versions.seal(fresh, wal_end);
         shared.index.seal_head();
         self.logged = 0;
         // Where nothing can be flushed memory has to take all of the log, which is little more than fits.
-        while !shared.options.read_only && shared.view.load().sealed.len() >= shared.options.sealed_limit {
-            let Some(oldest) = shared.view.load().sealed.first().cloned() else { break };
-            let retire = |view: &mut View| drop(view.sealed.remove(0));
-            flush::persist(shared, &oldest.memtable, oldest.wal_end, retire)?;
+        while !shared.options.read_only && shared.view().sealed.len() >= shared.options.sealed_limit {
+            let Some(oldest) = shared.view().sealed.first().cloned() else { break };
+            flush::persist(shared, &oldest)?;
         }
         Ok(())
     }
@@ -203,7 +200,7 @@ fn report(shared: &Shared, visited: &ReplayReport, undecodable: Vec<(u64, String
 
 /// Files whose samples nobody finds, because nothing has the labels of their series.
 fn nameless(shared: &Shared) -> Vec<String> {
-    let (view, labelled) = (shared.view.load(), shared.index.ids());
+    let (view, labelled) = (shared.view(), shared.index.ids());
     let in_tables = view.tables.iter().map(|live| (layout::table(live.number), live.table.series() - &labelled));
     let in_log = view.memtables().fold(RoaringBitmap::new(), |used, memtable| used | memtable.series()) - &labelled;
     let all = in_tables.chain([(layout::WAL.into(), in_log)]).filter(|(_, nameless)| !nameless.is_empty());

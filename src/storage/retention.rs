@@ -16,12 +16,12 @@
 //! What is shown goes by the clock, and what is dropped for good by the time that is [believed](super::timekeeper): a clock that
 //! is years ahead for a moment hides samples for that moment.
 //!
-//! Series without samples leave the index later, see `sweep`.
+//! Series without samples leave the index later, see `index_gc`.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{path::Path, sync::Arc};
 
-use super::{compact, error::StorageError, flush::discard, layout, status, store::Shared, sweep, version::LiveTable};
-use crate::{model::TimeRange, seams::append::Batch};
+use super::{discard::discard, error::StorageError, layout, rewrite::rewrite_one, state::Shared, version::LiveTable};
+use crate::{model::TimeRange, seams::append::Batch, wal};
 
 /// Beyond what is too much, this part of the limit goes along, so that not each flush makes a table be written anew.
 const SLACK: u64 = 16;
@@ -41,7 +41,7 @@ impl Shared {
 
     fn line_at(&self, now: impl FnOnce() -> i64) -> i64 {
         let aged = self.options.retention_time.map_or(i64::MIN, |ms| now().saturating_sub(ms.max(0)));
-        if self.options.retention_size.is_some() { aged.max(self.floor.load(Ordering::Relaxed)) } else { aged }
+        if self.options.retention_size.is_some() { aged.max(self.versions.floor()) } else { aged }
     }
 
     /// What of `range` has not expired.
@@ -67,7 +67,7 @@ impl Shared {
 /// Drops tables that are wholly behind the line, and rewrites one that has much behind it while the size is over its limit.
 /// Answers whether there was any.
 pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
-    let view = shared.view.load_full();
+    let view = shared.versions.keep_view();
     let floor = floor(shared, &view.tables);
     let line = shared.cutoff().max(floor.unwrap_or(i64::MIN));
     let expired: Vec<Arc<LiveTable>> =
@@ -75,48 +75,36 @@ pub(super) fn enforce(shared: &Shared) -> Result<bool, StorageError> {
     if expired.is_empty() && floor.is_none() {
         return Ok(false);
     }
-    if !expired.is_empty() || floor > Some(shared.floor.load(Ordering::Relaxed)) {
+    if !expired.is_empty() || floor > Some(shared.versions.floor()) {
         drop_expired_tables(shared, &expired, floor)?;
     }
     if expired.is_empty() { shrink(shared, line) } else { Ok(true) }
 }
 
-/// Takes `expired` out of the manifest and raises the floor, then removes their files.
+/// Takes `expired` out of the version and raises the floor, then removes their files.
 fn drop_expired_tables(shared: &Shared, expired: &[Arc<LiveTable>], floor: Option<i64>) -> Result<(), StorageError> {
-    let goes = |number: u64| expired.iter().any(|live| live.number == number);
-    let mut manifest = shared.manifest.lock();
-    let mut next = manifest.clone();
-    next.tables.retain(|entry| !goes(entry.number));
-    next.floor = next.floor.max(floor.unwrap_or(i64::MIN));
-    let mut after = super::version::View::clone(&shared.view.load());
-    after.tables.retain(|live| !goes(live.number));
-    next.forget_heeded(&after);
-    shared.store_manifest(&next)?;
-    let deletes = next.deletes.clone();
-    shared.floor.store(next.floor, Ordering::Relaxed);
-    *manifest = next;
-    shared.change_view(|view| {
-        view.tables.retain(|live| !goes(live.number));
-        view.deletes = deletes;
-    });
-    drop(manifest);
+    shared.commit_version(|version| {
+        version.replace_tables(expired, &[]);
+        floor.into_iter().for_each(|floor| version.raise_floor(floor));
+        Ok(())
+    })?;
     if !expired.is_empty() {
         let bytes: u64 = expired.iter().map(|live| live.table.summary().bytes).sum();
         shared.counters.dropped_bytes.inc_by(bytes);
         tracing::info!(tables = expired.len(), bytes, "dropped expired tables");
         expired.iter().for_each(|live| discard(&*shared.disk, &layout::table(live.number)));
     }
-    sweep::note_dropped(shared);
+    shared.note_dropped();
     Ok(())
 }
 
 /// Rewrites the table that most is behind the line of, without that. Answers whether there was one.
 fn shrink(shared: &Shared, line: i64) -> Result<bool, StorageError> {
-    let view = shared.view.load_full();
+    let view = shared.versions.keep_view();
     let behind = |live: &&Arc<LiveTable>| live.table.bytes_before(line);
     let most = view.tables.iter().filter(|live| can_shrink(shared, live)).max_by_key(behind);
     let Some(live) = most.filter(|live| behind(live) > 0) else { return Ok(false) };
-    compact::rewrite_one(shared, &view, live)?;
+    rewrite_one(shared, &view, live)?;
     Ok(true)
 }
 
@@ -124,7 +112,7 @@ fn shrink(shared: &Shared, line: i64) -> Result<bool, StorageError> {
 /// tables always stays, whatever else takes the room.
 fn floor(shared: &Shared, tables: &[Arc<LiveTable>]) -> Option<i64> {
     let limit = shared.options.retention_size?;
-    let excess = status::disk_bytes(shared).checked_sub(limit).filter(|excess| *excess > 0)?;
+    let excess = disk_bytes(shared).checked_sub(limit).filter(|excess| *excess > 0)?;
     let all: u64 = tables.iter().map(|live| live.table.summary().bytes).sum();
     let excess = (excess + limit / SLACK).min(all.saturating_sub(limit / LEAST));
     let behind = |time: i64| -> u64 {
@@ -150,4 +138,13 @@ fn floor(shared: &Shared, tables: &[Arc<LiveTable>]) -> Option<i64> {
 /// Whether the table can be written anew.
 fn can_shrink(shared: &Shared, live: &LiveTable) -> bool {
     live.table.is_whole() && !shared.unmergeable.lock().contains(&live.number)
+}
+
+/// Bytes of all files that the store keeps, but for copies: snapshots, and what is in quarantine.
+fn disk_bytes(shared: &Shared) -> u64 {
+    let tables: u64 = shared.view().tables.iter().map(|t| t.table.summary().bytes).sum();
+    let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
+    let len = |name: &str| shared.disk.open(Path::new(name)).map_or(0, |file| file.len());
+    let others: u64 = [layout::MANIFEST, layout::EXTRAS, layout::RESERVE].into_iter().map(len).sum();
+    tables + shared.index.counts().segment_bytes + log + others
 }

@@ -5,10 +5,7 @@ use std::sync::{Arc, atomic::Ordering};
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::{
-    store::{Shared, Storage},
-    version::View,
-};
+use super::{state::Shared, store::Storage, version::View};
 use crate::{
     index::{IndexError, Segment, in_order, looks_up, path},
     model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
@@ -202,7 +199,7 @@ impl Shared {
         interrupt: &dyn Interrupt,
     ) -> Result<Option<RoaringBitmap>, SelectError> {
         let matched = if selectors.is_empty() { None } else { Some(self.find_any(selectors, interrupt)?) };
-        let view = self.view.load();
+        let view = self.view();
         if range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(matched);
         }
@@ -218,7 +215,7 @@ impl Select for Storage {
         hints: &SelectHints,
     ) -> Result<Arc<dyn SeriesSet>, SelectError> {
         let segments = self.shared.index.segments();
-        let view = self.shared.view.load_full();
+        let view = self.shared.versions.keep_view();
         let range = self.shared.visible(range);
         let found = view.candidates_in(&self.shared.index.find_unless(matchers, hints.interrupt())?, range);
         let mut ids: Vec<u32> = found.iter().collect();
@@ -280,7 +277,7 @@ impl Select for Storage {
     }
 
     fn knows_at_once(&self, range: TimeRange) -> bool {
-        let view = self.shared.view.load();
+        let view = self.shared.view();
         (range == TimeRange::ALL && !self.shared.has_ghosts(&view)) || view.knows(self.shared.visible(range))
     }
 

@@ -9,7 +9,9 @@ use std::{
 use super::{
     error::{StorageError, Tried},
     layout, second_name,
-    store::{Shared, Storage},
+    state::Shared,
+    store::Storage,
+    version::Manifest,
 };
 use crate::seams::env::Disk;
 
@@ -49,7 +51,7 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
         disk.create_dir(&dir.join(sub)).tried("creating the snapshot's directories")?;
     }
     // While it is held nothing that it names is removed. What can't be linked is opened meanwhile and copied afterwards.
-    let locked = shared.manifest.lock();
+    let locked = shared.versions.manifest();
     let tables = locked.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
     let segments = locked.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
     // There may be no exemplars and no metadata yet; what is set aside may be missing here too, and is marked so in both.
@@ -62,7 +64,7 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
             linked => to_copy.extend(linked.tried("linking a file into the snapshot")?.map(|source| (source, name))),
         }
     }
-    let manifest = locked.clone();
+    let manifest = Manifest::clone(&locked);
     drop(locked);
     for (source, name) in to_copy {
         second_name::copy(disk, &*source, &name).tried("copying a file into the snapshot")?;

@@ -3,13 +3,14 @@
 use std::{path::Path, sync::Arc};
 
 use super::{
-    commit, layout,
+    backpressure, layout,
     options::KNOWN_SERIES_BYTES,
-    store::{Shared, Storage},
-    version::LiveTable,
+    state::Shared,
+    store::Storage,
+    version::{LiveSegment, LiveTable},
 };
 use crate::{
-    index::{Segment, SegmentSummary},
+    index::SegmentSummary,
     memtable::Memtable,
     model::TimeRange,
     seams::{
@@ -22,19 +23,10 @@ use crate::{
     wal,
 };
 
-/// Bytes of all files that the store keeps, but for copies: snapshots, and what is in quarantine.
-pub(super) fn disk_bytes(shared: &Shared) -> u64 {
-    let tables: u64 = shared.view.load().tables.iter().map(|t| t.table.summary().bytes).sum();
-    let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
-    let len = |name: &str| shared.disk.open(Path::new(name)).map_or(0, |file| file.len());
-    let others: u64 = [layout::MANIFEST, layout::EXTRAS, layout::RESERVE].into_iter().map(len).sum();
-    tables + shared.index.counts().segment_bytes + log + others
-}
-
 /// The store's parts of the memory budget.
 fn memory(shared: &Shared) -> Vec<MemoryPart> {
     let options = &shared.options;
-    let view = shared.view.load();
+    let view = shared.view();
     let samples: u64 = view.memtables().map(|m| m.bytes() as u64).sum();
     let blocks = shared.blocks.counts();
     let part = |name, used: u64, limit: usize| MemoryPart { name, used, limit: limit as u64 };
@@ -53,7 +45,7 @@ fn memory(shared: &Shared) -> Vec<MemoryPart> {
 impl Status for Storage {
     fn status(&self) -> StoreStatus {
         let shared = &self.shared;
-        let view = shared.view.load();
+        let view = shared.view();
         let sum = |f: fn(&crate::sst::TableSummary) -> u64| view.tables.iter().map(|t| f(t.table.summary())).sum();
         let times = view
             .memtables()
@@ -87,16 +79,16 @@ impl Status for Storage {
 
     fn detail(&self) -> StorageDetail {
         let shared = &self.shared;
-        let view = shared.view.load_full();
+        let view = shared.versions.keep_view();
         let table = |live: &Arc<LiveTable>| {
             let TableSummary { series, samples, times, bytes, .. } = *live.table.summary();
             let damaged_blocks = live.table.holes().len() as u64;
             let times = Some(times).filter(|times| times.start <= times.end);
             TableDetail { number: live.number, times, series, samples, bytes, damaged_blocks }
         };
-        let segment = |(number, segment): &(u64, Arc<Segment>)| {
-            let SegmentSummary { series, pairs, bytes } = segment.summary();
-            SegmentDetail { number: *number, series, label_pairs: pairs, bytes }
+        let segment = |live: &LiveSegment| {
+            let SegmentSummary { series, pairs, bytes } = live.segment.summary();
+            SegmentDetail { number: live.number, series, label_pairs: pairs, bytes }
         };
         let memtable = |(i, memtable): (usize, &Memtable)| MemtableDetail {
             sealed: i < view.sealed.len(),
@@ -107,14 +99,14 @@ impl Status for Storage {
         };
         StorageDetail {
             tables: view.tables.iter().map(table).collect(),
-            segments: shared.segments.lock().iter().map(segment).collect(),
+            segments: view.segments.iter().map(segment).collect(),
             memtables: view.memtables().enumerate().map(memtable).collect(),
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             memory: memory(shared),
             damage: shared.all_damage(),
             // A file system that doesn't say how large it is has no number to show.
             disk_free: shared.disk.available().ok().filter(|free| *free < u64::MAX),
-            refusing: commit::refuse_when_full(shared).err().map(|error| error.to_string()),
+            refusing: backpressure::refuse_when_full(shared).err().map(|error| error.to_string()),
         }
     }
 

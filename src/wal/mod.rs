@@ -20,7 +20,7 @@ mod writer;
 
 pub use error::WalError;
 pub use frame::MAX_PAYLOAD;
-pub use replay::{Damage, Position, ReplayReport, Visit, replay};
+pub use replay::{Damage, LastSegment, Position, ReplayReport, Visit, replay};
 pub use segment::{path_of, remove_before, segments, size};
 pub use writer::WalWriter;
 

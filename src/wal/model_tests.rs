@@ -171,7 +171,7 @@ impl Life {
             self.disk.sync_dir(Self::dir()).unwrap();
             self.disk.sync_dir(Path::new("")).unwrap();
         }
-        let whole = |(number, valid): (u64, Option<u64>)| (number, valid.unwrap());
+        let whole = |last: LastSegment| (last.number, last.valid.unwrap());
         self.newest = report.last.map(whole).or((self.first > 1).then_some((self.first - 1, 0)));
     }
 

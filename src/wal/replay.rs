@@ -60,6 +60,15 @@ impl fmt::Display for Damage {
     }
 }
 
+/// The segment that the log goes on after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastSegment {
+    /// Its number.
+    pub number: u64,
+    /// How many of its bytes count; `None` when it is missing or all of it is damaged.
+    pub valid: Option<u64>,
+}
+
 /// What a replay found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReplayReport {
@@ -73,9 +82,8 @@ pub struct ReplayReport {
     pub torn_bytes: u64,
     /// What was damaged, in order.
     pub damage: Vec<Damage>,
-    /// The last segment and, unless it is missing or all of it damaged, its valid length: the next one's number is one
-    /// more, and this length goes into its header.
-    pub last: Option<(u64, Option<u64>)>,
+    /// The last segment: the next one's number is one more, and its valid length goes into the next one's header.
+    pub last: Option<LastSegment>,
 }
 
 /// Takes one record's payload.
@@ -118,7 +126,7 @@ pub fn replay<E: From<WalError>>(
         let mut segment = Segment { number, path: &path, window, stated, begun, report: &mut report };
         let valid = segment.read(header.is_some(), visit)?;
         report.segments += 1;
-        report.last = Some((number, valid));
+        report.last = Some(LastSegment { number, valid });
         expected = number.saturating_add(1);
     }
     if let Some(newest) = newest.filter(|newest| *newest >= expected) {
@@ -129,7 +137,7 @@ pub fn replay<E: From<WalError>>(
             missing,
             ["the newest segment is missing", "the newest segments are missing"],
         );
-        report.last = Some((newest, None));
+        report.last = Some(LastSegment { number: newest, valid: None });
     }
     Ok(report)
 }

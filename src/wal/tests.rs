@@ -69,7 +69,7 @@ fn what_was_committed_is_replayed_from_the_asked_segment_on() {
     let (seen, report) = replayed(&disk, 1);
     assert_eq!(seen, payloads(0..6));
     assert_eq!((report.segments, report.torn_bytes, report.damage), (3, 0, vec![]));
-    assert_eq!(report.last, Some((3, Some(lengths[2]))));
+    assert_eq!(report.last, Some(LastSegment { number: 3, valid: Some(lengths[2]) }));
     assert_eq!(report.bytes, lengths.iter().map(|l| l - 32).sum::<u64>());
     let (seen, report) = replayed(&disk, 2);
     assert_eq!((seen, report.damage), (payloads(3..6), vec![]));
@@ -159,7 +159,7 @@ fn the_log_goes_on_after_a_torn_tail_and_the_tail_stays_gone() {
         disk.write_file(&file(1), &whole[..cut]);
         let (seen, report) = replayed(&disk, 1);
         assert!(payloads(0..2).starts_with(&seen) && seen.len() < 2, "cut at {cut}");
-        let (last, valid) = report.last.map(|(last, valid)| (last, valid.unwrap())).unwrap();
+        let (last, valid) = report.last.map(|last| (last.number, last.valid.unwrap())).unwrap();
         assert_eq!(valid + report.torn_bytes, cut as u64, "cut at {cut}");
         assert_eq!(report.damage, []);
         let mut writer = WalWriter::create(&disk, dir(), last + 1, Some(valid)).unwrap();
@@ -237,22 +237,28 @@ fn a_newest_segment_that_was_there_and_is_missing_is_damage_and_the_log_goes_on_
         (report.damage.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "), report.last)
     };
     for (from, newest) in [(1, Some(3)), (1, Some(2)), (1, None), (3, Some(2))] {
-        assert_eq!(told(&disk, from, newest), (String::new(), Some((3, Some(lengths[2])))), "{from}, {newest:?}");
+        assert_eq!(
+            told(&disk, from, newest),
+            (String::new(), Some(LastSegment { number: 3, valid: Some(lengths[2]) })),
+            "{from}, {newest:?}"
+        );
     }
     assert_eq!(told(&disk, 4, Some(3)), (String::new(), None), "it isn't needed any more");
     let last = disk.read_file(&file(3)).unwrap();
     disk.remove(&file(3)).unwrap();
-    let missing = ("log segment 3: the newest segment is missing".to_owned(), Some((3, None)));
+    let missing =
+        ("log segment 3: the newest segment is missing".to_owned(), Some(LastSegment { number: 3, valid: None }));
     assert_eq!(told(&disk, 1, Some(3)), missing);
     assert_eq!(told(&disk, 3, Some(3)), missing);
-    let several = ("log segment 3: the newest segments are missing".to_owned(), Some((7, None)));
+    let several =
+        ("log segment 3: the newest segments are missing".to_owned(), Some(LastSegment { number: 7, valid: None }));
     assert_eq!(told(&disk, 1, Some(7)), several);
 
     for len in [0, 10, 32, last.len() - 1] {
         disk.write_file(&file(3), &last[..len]);
         let report = replayed_to(&disk, 1, Some(3)).1;
         assert_eq!((report.damage.len(), report.torn_bytes), (1, 0), "cut at {len}: {report:?}");
-        assert_eq!(report.last, Some((3, None)), "cut at {len}");
+        assert_eq!(report.last, Some(LastSegment { number: 3, valid: None }), "cut at {len}");
         assert_eq!(replayed_to(&disk, 1, Some(2)).1.damage, [], "cut at {len}");
         let mut next = WalWriter::create(&disk, dir(), 4, None).unwrap();
         next.append(b"next").unwrap();

@@ -17,10 +17,8 @@ use crate::{
     seams::env::{Disk, DiskFile},
     sst::Table,
     storage::{
-        error::OpenError,
-        extras, layout, newest,
-        recover::{self, io_error},
-        unfinished,
+        error::{OpenError, io_error},
+        extras, layout, newest, recover, unfinished,
         version::Manifest,
     },
     wal,

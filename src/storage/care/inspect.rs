@@ -6,7 +6,11 @@ use roaring::RoaringBitmap;
 
 use crate::{
     seams::env::Disk,
-    storage::{error::OpenError, layout, newest, recover::io_error, version::Manifest},
+    storage::{
+        error::{OpenError, io_error},
+        layout, newest,
+        version::Manifest,
+    },
     wal::{self, ReplayReport},
 };
 

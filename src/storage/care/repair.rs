@@ -24,11 +24,10 @@ use crate::{
     sst::{Table, salvage, survey},
     storage::{
         damage::{self, series},
-        error::OpenError,
+        error::{OpenError, io_error},
         extras, flush, layout, newest,
         options::StorageOptions,
-        quarantine,
-        recover::{self, io_error},
+        quarantine, recover,
         standing::Standing,
         version::{FileEntry, Manifest, TableEntry},
     },

@@ -34,10 +34,7 @@ use std::{path::Path, sync::Arc};
 
 use roaring::RoaringBitmap;
 
-use super::{
-    tombstones::{Deletes, Tombstone},
-    view::View,
-};
+use super::tombstones::{Deletes, Tombstone};
 use crate::{
     model::TimeRange,
     seams::env::Disk,
@@ -119,18 +116,6 @@ fn reason(error: OpenError) -> String {
 }
 
 impl Manifest {
-    /// Drops the tombstones that nothing heeds any more. `view` has this manifest's tables.
-    pub(in crate::storage) fn forget_heeded(&mut self, view: &View) {
-        let needed = |tombstone: &Tombstone| {
-            let set_aside = self.tables.iter().any(|t| t.set_aside && t.settled < tombstone.delete);
-            set_aside || view.tables.iter().any(|live| live.heeds(tombstone))
-        };
-        if !self.deletes.tombstones.iter().all(needed) {
-            let tombstones = self.deletes.tombstones.iter().filter(|t| needed(t)).cloned().collect();
-            self.deletes = Arc::new(Deletes { newest: self.deletes.newest, tombstones });
-        }
-    }
-
     /// Reads the manifest and writes it anew if one of its copies is damaged; `None` when there is no such file.
     pub(in crate::storage) fn load(disk: &dyn Disk) -> Result<Option<Self>, OpenError> {
         let Some(ReadManifest { manifest, damaged_copy }) = Self::read(disk)? else { return Ok(None) };

@@ -9,6 +9,7 @@ use super::{
     tombstones::{Deletes, Tombstone},
 };
 use crate::{
+    index::Segment,
     memtable::Memtable,
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
@@ -45,6 +46,13 @@ impl LiveTable {
     }
 }
 
+/// An open index segment and its number in the manifest.
+#[derive(Clone)]
+pub(in crate::storage) struct LiveSegment {
+    pub(in crate::storage) number: u64,
+    pub(in crate::storage) segment: Arc<Segment>,
+}
+
 /// A memtable that takes no more samples.
 #[derive(Clone)]
 pub(in crate::storage) struct Sealed {
@@ -61,6 +69,8 @@ pub(in crate::storage) struct View {
     pub(in crate::storage) sealed: Vec<Sealed>,
     /// Lowest precedence first, as in the manifest.
     pub(in crate::storage) tables: Vec<Arc<LiveTable>>,
+    /// Oldest first, as in the manifest. Those who look for series ask the index, which has them too.
+    pub(in crate::storage) segments: Vec<LiveSegment>,
     pub(in crate::storage) deletes: Arc<Deletes>,
 }
 

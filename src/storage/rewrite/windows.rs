@@ -19,7 +19,7 @@ const BASE: i64 = 2 * 3_600_000;
 /// How many windows of one level make one of the next.
 const FACTOR: i64 = 6;
 /// The level whose one window is all of time.
-pub(super) const EVERYTHING: u32 = 16;
+pub(in crate::storage) const EVERYTHING: u32 = 16;
 /// How long (ms) a window that has ended still counts as present: late samples mostly come within that time.
 const GRACE: i64 = BASE;
 
@@ -29,7 +29,7 @@ fn width(level: u32) -> Option<i64> {
 }
 
 /// The window of `level` around `time`.
-pub(super) fn window(level: u32, time: i64) -> TimeRange {
+pub(in crate::storage) fn window(level: u32, time: i64) -> TimeRange {
     let Some(width) = width(level) else { return TimeRange::ALL };
     let start = i128::from(time.div_euclid(width)) * i128::from(width);
     let clamp = |t: i128| t.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64;
@@ -37,33 +37,33 @@ pub(super) fn window(level: u32, time: i64) -> TimeRange {
 }
 
 /// Whether one window of `level` holds all of `times`.
-pub(super) fn fits(level: u32, times: TimeRange) -> bool {
+pub(in crate::storage) fn fits(level: u32, times: TimeRange) -> bool {
     window(level, times.start).contains(times.end)
 }
 
 /// What places depend on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Calendar {
+pub(in crate::storage) struct Calendar {
     now: i64,
     /// The widest level to use.
-    pub(super) top: u32,
+    pub(in crate::storage) top: u32,
 }
 
 impl Calendar {
     /// Places as seen at `now`. Where samples are dropped at the age of `retention` ms, windows are at most an eighth of
     /// that wide, or files would stay much longer than their samples.
-    pub(super) fn new(now: i64, retention: Option<i64>) -> Self {
+    pub(in crate::storage) fn new(now: i64, retention: Option<i64>) -> Self {
         let narrow = |limit: i64| (1..EVERYTHING).take_while(|l| width(*l).is_some_and(|w| w <= limit / 8)).last();
         Self { now, top: retention.map_or(EVERYTHING, |limit| narrow(limit).unwrap_or(0)) }
     }
 
     /// Whether samples of this window are kept together: nothing narrower is their place.
-    pub(super) fn settled(&self, level: u32, window: TimeRange) -> bool {
+    pub(in crate::storage) fn settled(&self, level: u32, window: TimeRange) -> bool {
         level == 0 || level <= self.top && (window.end < self.now.saturating_sub(GRACE) || window.start > self.now)
     }
 
     /// The place of samples at `time`.
-    pub(super) fn place(&self, time: i64) -> TimeRange {
+    pub(in crate::storage) fn place(&self, time: i64) -> TimeRange {
         let wider = (1..=self.top).map(|level| (level, window(level, time)));
         let settled = wider.take_while(|(level, window)| self.settled(*level, *window));
         settled.last().map_or_else(|| window(0, time), |(_, window)| window)

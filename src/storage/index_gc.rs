@@ -17,17 +17,20 @@
 //!
 //! While a damaged table is set aside nothing is retired: whoever repairs it needs its series' labels.
 
-use std::{path::Path, sync::Arc, sync::atomic::Ordering};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+};
 
 use roaring::RoaringBitmap;
 
 use super::{
-    compact::{pick, replace},
+    discard::discard,
     error::{StorageError, Tried},
-    flush::discard,
     layout,
-    store::Shared,
-    version::FileEntry,
+    state::Shared,
+    tiers::pick,
+    version::LiveSegment,
 };
 use crate::index::Segment;
 
@@ -36,31 +39,29 @@ const SEGMENT_BYTES_PER_SERIES: u64 = 40;
 /// A segment is rewritten when at least one in so many of its series has no samples.
 const WORTHWHILE: u64 = 8;
 
-/// Notes that samples went, so that series may be without any.
-pub(super) fn note_dropped(shared: &Shared) {
-    shared.ghosts.store(true, Ordering::Relaxed);
-}
-
 /// Merges a run of segments of like size, or rewrites one that has many series without samples. Answers whether it did.
 pub(super) fn compact_segments(shared: &Shared) -> Result<bool, StorageError> {
-    let live = shared.segments.lock().clone();
+    let view = shared.versions.keep_view();
+    let live = &view.segments;
     // A damaged segment stays as it is until it is repaired; neighbours on both sides of it are merged apart.
-    let mut whole = live.split(|(_, s)| !s.is_whole());
+    let mut whole = live.split(|live| !live.segment.is_whole());
     let run = whole.find_map(|stretch| {
-        let sizes: Vec<u64> = stretch.iter().map(|(_, s)| s.summary().series * SEGMENT_BYTES_PER_SERIES).collect();
+        let sizes: Vec<u64> =
+            stretch.iter().map(|live| live.segment.summary().series * SEGMENT_BYTES_PER_SERIES).collect();
         stretch.get(pick(&sizes, shared.options.compaction_fan_in, u64::MAX)?)
     });
     let run = run.or_else(|| {
-        let unused = shared.ghosts.swap(false, Ordering::Relaxed).then(|| unused(shared, &union(&live)))?;
+        let unused = shared.ghosts.swap(false, Ordering::Relaxed).then(|| unused(shared, &union(live)))?;
         if unused.is_empty() {
             return None;
         }
-        note_dropped(shared);
-        let many = |(_, s): &(u64, Arc<Segment>)| {
+        shared.note_dropped();
+        let many = |live: &LiveSegment| {
+            let s = &live.segment;
             let gone = s.ids().intersection_len(&unused);
             s.is_whole() && gone > 0 && gone.saturating_mul(WORTHWHILE) >= s.ids().len()
         };
-        live.iter().find(|entry| many(entry)).map(std::slice::from_ref)
+        live.iter().find(|live| many(live)).map(std::slice::from_ref)
     });
     match run {
         Some(run) => merge(shared, run).map(|()| true),
@@ -68,16 +69,16 @@ pub(super) fn compact_segments(shared: &Shared) -> Result<bool, StorageError> {
     }
 }
 
-fn union(segments: &[(u64, Arc<Segment>)]) -> RoaringBitmap {
-    segments.iter().fold(RoaringBitmap::new(), |ids, (_, segment)| ids | segment.ids())
+fn union(segments: &[LiveSegment]) -> RoaringBitmap {
+    segments.iter().fold(RoaringBitmap::new(), |ids, live| ids | live.segment.ids())
 }
 
 /// Those of `among` that have no samples.
 fn unused(shared: &Shared, among: &RoaringBitmap) -> RoaringBitmap {
-    if shared.manifest.lock().tables.iter().any(|entry| entry.set_aside) {
+    if shared.versions.manifest().tables.iter().any(|entry| entry.set_aside) {
         return RoaringBitmap::new();
     }
-    let view = shared.view.load_full();
+    let view = shared.view();
     let mut unused = among.clone();
     view.tables.iter().for_each(|live| unused -= live.table.series());
     view.memtables().for_each(|memtable| unused -= memtable.series());
@@ -98,12 +99,12 @@ fn retire(shared: &Shared, among: &RoaringBitmap) -> RoaringBitmap {
     unused
 }
 
-fn merge(shared: &Shared, old: &[(u64, Arc<Segment>)]) -> Result<(), StorageError> {
+fn merge(shared: &Shared, old: &[LiveSegment]) -> Result<(), StorageError> {
     shared.standing.check()?;
-    let (numbers, segments): (Vec<u64>, Vec<Arc<Segment>>) = old.iter().cloned().unzip();
+    let segments: Vec<Arc<Segment>> = old.iter().map(|live| Arc::clone(&live.segment)).collect();
     let all = union(old);
     let keep = &all - retire(shared, &all);
-    let (number, path) = shared.new_file(layout::segment);
+    let (number, path) = shared.versions.new_file(layout::segment);
     let merged = if keep.is_empty() {
         None
     } else {
@@ -114,18 +115,12 @@ fn merge(shared: &Shared, old: &[(u64, Arc<Segment>)]) -> Result<(), StorageErro
         })();
         Some(Arc::new(written.inspect_err(|_| discard(&*shared.disk, &path))?))
     };
-    let mut manifest = shared.manifest.lock();
-    let mut next = manifest.clone();
-    let entry = merged.as_ref().map(|_| FileEntry { number, set_aside: false });
-    replace(&mut next.segments, |f| numbers.contains(&f.number), entry);
-    next.next_series = next.next_series.max(shared.index.next_id());
-    shared.store_manifest(&next)?;
-    *manifest = next;
-    shared.index.replace(&segments, merged.clone());
-    let entry = merged.map(|merged| (number, merged));
-    replace(&mut shared.segments.lock(), |(n, _)| numbers.contains(n), entry);
-    drop(manifest);
+    let merged = merged.map(|segment| LiveSegment { number, segment });
+    shared.commit_version(|version| {
+        version.replace_segments(old, merged);
+        Ok(())
+    })?;
     tracing::info!(segments = old.len(), dropped = all.len() - keep.len(), "merged index segments");
-    numbers.into_iter().for_each(|number| discard(&*shared.disk, &layout::segment(number)));
+    old.iter().for_each(|live| discard(&*shared.disk, &layout::segment(live.number)));
     Ok(())
 }

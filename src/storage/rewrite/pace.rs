@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::storage::{error::StorageError, options::Threads, store::Shared};
+use crate::storage::{error::StorageError, options::Threads, state::Shared};
 
 /// Work at a stretch.
 const STRETCH: Duration = Duration::from_millis(10);
@@ -24,7 +24,7 @@ impl<'a> Pace<'a> {
     ///
     /// There is no rest while so many tables wait that writes may soon be refused, nor without background threads.
     pub(super) fn step(&mut self) -> Result<(), StorageError> {
-        if self.shared.work.stopped() {
+        if self.shared.wakeup.stopped() {
             return Err(StorageError::Stopped);
         }
         if self.shared.options.threads == Threads::Manual {
@@ -32,7 +32,7 @@ impl<'a> Pace<'a> {
         }
         let worked = self.began.elapsed();
         if worked >= STRETCH {
-            if self.shared.view.load().backlog() < self.shared.options.backlog_limit / 2 {
+            if self.shared.view().backlog() < self.shared.options.backlog_limit / 2 {
                 std::thread::sleep(worked * REST);
             }
             self.began = Instant::now();

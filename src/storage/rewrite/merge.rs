@@ -12,11 +12,11 @@ use crate::{
     seams::append::SeriesId,
     sst::{SstError, Table, TableScan, TableWriter},
     storage::{
+        discard::discard,
         error::{StorageError, Tried},
-        flush::discard,
         layout,
         merge::merge_over,
-        store::Shared,
+        state::Shared,
         trim::{cut_before, take_until},
         version::Deletes,
         version::LiveTable,
@@ -155,7 +155,7 @@ impl Outputs<'_> {
         match self.writers.entry(place) {
             Entry::Occupied(output) => Ok(&mut output.into_mut().writer),
             Entry::Vacant(vacant) => {
-                let (number, path) = self.shared.new_file(layout::table);
+                let (number, path) = self.shared.versions.new_file(layout::table);
                 let writer = TableWriter::create(&self.shared.disk, &path)?;
                 Ok(&mut vacant.insert(Output { number, path, writer }).writer)
             }

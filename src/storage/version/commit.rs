@@ -1,0 +1,148 @@
+//! The one door through which what is live changes.
+//!
+//! Flush, compaction, retention, index clean-up and deletes each say how the next [`Version`] differs from the current one.
+//! [`Versions::commit`] makes it current, and nothing else can: what it guards is private to this file. While the
+//! manifest's lock is held,
+//!
+//! 1. the edit changes a copy of the current version,
+//! 2. the copy's manifest is stored: synced under a temporary name, renamed, its directory synced. If that fails nothing
+//!    has changed in memory. The new manifest may still have arrived on disk, so that files which it names must stay,
+//! 3. the index gets the segments, before readers see tables with the series in them,
+//! 4. readers see the tables and tombstones, and in the same moment a flushed memtable no more.
+//!
+//! Memtables are sealed ([`Versions::seal`]) without the manifest's lock: whoever writes samples doesn't wait for a
+//! manifest to be synced. So a commit takes the memtables of the moment at which it publishes, less the flushed one.
+
+use std::{
+    ops::Deref,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+};
+
+use arc_swap::{ArcSwap, Guard};
+use parking_lot::{Mutex, MutexGuard};
+
+use super::{
+    edit::{SegmentChange, Version},
+    manifest::Manifest,
+    view::{Sealed, View},
+};
+use crate::{
+    index::Index,
+    memtable::Memtable,
+    seams::env::Disk,
+    storage::{error::StorageError, standing::Standing},
+};
+
+/// The current version, and what is needed to make the next one.
+pub(in crate::storage) struct Versions {
+    /// What is live on disk; held from deciding on a change until it is synced and visible.
+    manifest: Mutex<Manifest>,
+    /// What readers see; replaced whole.
+    view: ArcSwap<View>,
+    /// Held while a new view is made from the current one.
+    publishing: Mutex<()>,
+    /// Retention by size has dropped samples before this time: the manifest's, to be read without its lock.
+    floor: AtomicI64,
+    /// Number of the next table or segment.
+    next_file: AtomicU64,
+}
+
+/// The manifest that counts, for as long as this is held: nothing that it names is removed before.
+pub(in crate::storage) struct HeldManifest<'a>(MutexGuard<'a, Manifest>);
+
+impl Deref for HeldManifest<'_> {
+    type Target = Manifest;
+
+    fn deref(&self) -> &Manifest {
+        &self.0
+    }
+}
+
+impl Versions {
+    /// Begins with what was opened. No file has the number `next_file` or a higher one.
+    pub(in crate::storage) fn new(manifest: Manifest, view: View, next_file: u64) -> Self {
+        Self {
+            floor: AtomicI64::new(manifest.floor),
+            manifest: Mutex::new(manifest),
+            view: ArcSwap::from_pointee(view),
+            publishing: Mutex::default(),
+            next_file: AtomicU64::new(next_file),
+        }
+    }
+
+    /// What readers see now.
+    pub(in crate::storage) fn view(&self) -> Guard<Arc<View>> {
+        self.view.load()
+    }
+
+    /// What readers see now, for whoever keeps it longer.
+    pub(in crate::storage) fn keep_view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// What counts on disk. No version can be committed while it is held.
+    pub(in crate::storage) fn manifest(&self) -> HeldManifest<'_> {
+        HeldManifest(self.manifest.lock())
+    }
+
+    /// Retention by size has dropped samples before this time.
+    pub(in crate::storage) fn floor(&self) -> i64 {
+        self.floor.load(Ordering::Relaxed)
+    }
+
+    /// A number that no file has yet, and its path.
+    pub(in crate::storage) fn new_file(&self, path: impl Fn(u64) -> PathBuf) -> (u64, PathBuf) {
+        let number = self.next_file.fetch_add(1, Ordering::Relaxed);
+        (number, path(number))
+    }
+
+    /// Makes the version that `edit` makes of the current one the next, on disk and then for readers.
+    ///
+    /// # Errors
+    /// When `edit` refuses, nothing may be changed on disk, or the disk refuses. The current version stays then.
+    pub(in crate::storage) fn commit<T>(
+        &self,
+        disk: &dyn Disk,
+        standing: &Standing,
+        index: &Index,
+        edit: impl FnOnce(&mut Version) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        let mut manifest = self.manifest.lock();
+        let mut next = Version::after(&manifest, &self.view.load(), index.next_id());
+        let answer = edit(&mut next)?;
+        standing.check()?;
+        next.manifest().store(disk)?;
+        *manifest = next.manifest().clone();
+        self.publish(next, index);
+        Ok(answer)
+    }
+
+    fn publish(&self, mut next: Version, index: &Index) {
+        self.floor.store(next.manifest().floor, Ordering::Relaxed);
+        match next.take_segment_change() {
+            Some(SegmentChange { old, new: Some(new) }) if old.is_empty() => index.install(new),
+            Some(SegmentChange { old, new }) => index.replace(&old, new),
+            None => {}
+        }
+        self.change_view(|view| next.show_in(view));
+    }
+
+    /// Swaps in `fresh` for the active memtable; the log from segment `wal_end` on doesn't need the sealed one.
+    pub(in crate::storage) fn seal(&self, fresh: Arc<Memtable>, wal_end: u64) {
+        self.change_view(|view| {
+            let memtable = std::mem::replace(&mut view.active, fresh);
+            view.sealed.push(Sealed { memtable, wal_end });
+        });
+    }
+
+    fn change_view(&self, change: impl FnOnce(&mut View)) {
+        let _one_at_a_time = self.publishing.lock();
+        let mut view = View::clone(&self.view.load());
+        change(&mut view);
+        self.view.store(Arc::new(view));
+    }
+}
