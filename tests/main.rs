@@ -7,7 +7,6 @@ mod scenarios {
     mod bad_input;
     mod bit_rot;
     mod browser;
-    mod care;
     mod client;
     mod command_line;
     mod deadlines;
@@ -27,6 +26,7 @@ mod scenarios {
     mod lists;
     mod live_files;
     mod logs;
+    mod maintenance;
     mod manners;
     mod memory;
     mod power_cut;

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     seams::env::{Disk, RealDisk, SystemClock},
-    storage::{self, Copied, OpenError},
+    storage::{self, BackupReport, OpenError},
 };
 
 /// What to check.
@@ -149,7 +149,7 @@ pub(super) fn backup(flags: &BackupFlags) -> Result<(), Failure> {
         output::say(&format!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display()));
     }
     let copied = copied.map_err(|error| {
-        let running = matches!(&error, storage::CopyError::Source(OpenError::Locked));
+        let running = matches!(&error, storage::BackupError::Source(OpenError::Locked));
         let hint = "\na running server's data is copied from a snapshot: add --server URL";
         Failure::Said(format!("{}: {error}{}", from.display(), if running { hint } else { "" }))
     })?;
@@ -182,7 +182,7 @@ pub(super) fn restore(flags: &RestoreFlags) -> Result<(), Failure> {
     report(&copied, &flags.to)
 }
 
-fn report(copied: &Copied, to: &Path) -> Result<(), Failure> {
+fn report(copied: &BackupReport, to: &Path) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let files = count(copied.copied, "file", "files");
     writeln!(

@@ -21,7 +21,7 @@
 //!
 //! XOR chains aren't written any more: as integers, bits take less than the chain's windows and decode faster.
 
-use super::{CodecError, decimal, finish, ints, near, take, take_byte, take_u64, varint, xor};
+use super::{CodecError, decimal, decimal_ulp, finish, ints, take, take_byte, take_u64, varint, xor};
 
 const CONSTANT: u8 = 0;
 const DECIMAL: u8 = 1;
@@ -49,12 +49,12 @@ pub fn encode(values: &[f64], out: &mut Vec<u8>) {
         return;
     }
     let mut other = Vec::new();
-    if let Some(exponent) = near::exponent(values) {
+    if let Some(exponent) = decimal_ulp::exponent(values) {
         encode_near(values, exponent, &mut other);
     }
     if other.is_empty() || other.len() > values.len() * 4 {
         let mut bits = vec![BITS];
-        ints::encode(&values.iter().map(|v| near::ordered(v.to_bits())).collect::<Vec<_>>(), &mut bits);
+        ints::encode(&values.iter().map(|v| decimal_ulp::ordered(v.to_bits())).collect::<Vec<_>>(), &mut bits);
         if other.is_empty() || bits.len() < other.len() {
             other = bits;
         }
@@ -95,7 +95,7 @@ fn encode_decimal(values: &[f64], exponent: u8, out: &mut Vec<u8>) -> usize {
 }
 
 fn encode_near(values: &[f64], exponent: u8, out: &mut Vec<u8>) {
-    let near::Split { integers, corrections, exceptions } = near::split(values, exponent);
+    let decimal_ulp::Split { integers, corrections, exceptions } = decimal_ulp::split(values, exponent);
     out.extend_from_slice(&[NEAR, exponent]);
     put_exceptions(values, &exceptions, out);
     let mut column = Vec::new();
@@ -138,7 +138,7 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
         }
         tag @ (DECIMAL | NEAR) => decode_decimal(tag, input, count, out),
         BITS => ints::decode(input, count, |bits| {
-            out.extend(bits.iter().map(|b| f64::from_bits(near::unordered(*b))));
+            out.extend(bits.iter().map(|b| f64::from_bits(decimal_ulp::unordered(*b))));
         }),
         XOR => xor::decode(input, count, out),
         RAW => {
@@ -174,7 +174,7 @@ fn decode_decimal(tag: u8, mut input: &[u8], count: usize, out: &mut Vec<f64>) -
         let mut rest = out.get_mut(start..).unwrap_or_default().iter_mut();
         ints::decode(corrections, count, |steps| {
             for (step, value) in steps.iter().zip(&mut rest) {
-                *value = near::corrected(*value, *step);
+                *value = decimal_ulp::corrected(*value, *step);
             }
         })?;
     }

@@ -6,7 +6,7 @@
 //!
 //! - [`times`]: sample times, regular steps above all;
 //! - [`floats`]: values, as a constant, as scaled decimals with or without small errors, or as their bits;
-//! - [`beside`]: values, as what they differ by from those of a neighbouring column;
+//! - [`cross_series`]: values, as what they differ by from those of a neighbouring column;
 //! - [`histograms`]: native histograms, the bucket layout stored once for a run of samples;
 //! - [`ints`] and [`pack`]: what the first two rest on: integers as runs and deltas, deltas as bit-packed frames.
 //!
@@ -17,15 +17,15 @@
 //! the bytes are it answers, and it allocates no more than the caller's sample count (or, for histograms, the
 //! caller's memory limit) allows. Columns don't store their sample count or length; whoever stores columns does.
 
-pub mod beside;
 pub mod bits;
 pub mod checksum;
+pub mod cross_series;
 mod decimal;
+mod decimal_ulp;
 pub mod floats;
 pub mod gorilla;
 pub mod histograms;
 pub mod ints;
-mod near;
 pub mod pack;
 mod packed;
 mod radix;

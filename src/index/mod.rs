@@ -30,7 +30,7 @@ mod segment;
 pub use error::IndexError;
 pub use live::{Index, IndexCounts, Resolved, Snapshot};
 pub use query::{in_order, looks_up, path};
-pub use segment::{IndexHole, PageCache, SavedSegment, Segment, SegmentSummary};
+pub use segment::{PageCache, SavedSegment, Segment, SegmentDamage, SegmentSummary};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@
 //! - The log is sorted up to a point, with a short unsorted tail behind it, so that neither a stray sample nor a long
 //!   backfill is expensive.
 //!
-//! - Start times, where the floats of a run have them, are kept as the rules that they follow (`starts`); in the log each
+//! - Start times, where the floats of a run have them, are kept as the rules that they follow (`start_rules`); in the log each
 //!   entry has its own.
 //!
 //! A series with a single float costs its 64 bytes of struct and a map entry, and nothing on the heap.
@@ -23,7 +23,7 @@ mod log;
 mod map;
 mod series;
 mod shard;
-mod starts;
+mod start_rules;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     log::{self, Entry, Log, Value},
-    starts::Starts,
+    start_rules::Starts,
 };
 use crate::{
     codec::gorilla::{self, OpenChunk},

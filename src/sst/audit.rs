@@ -28,7 +28,7 @@ impl Table {
                 Ok(()) => {}
                 Err(error) if error.is_damage() => {
                     whole = false;
-                    self.note_hole(number, meta, &error);
+                    self.note_damaged(number, meta, &error);
                     found(error);
                 }
                 Err(error) => return Err(error),

@@ -10,7 +10,7 @@ use super::{
     builder::{FLOATS, HISTOGRAMS},
     chain,
     piece::{MAX_MEMORY, MAX_SAMPLES},
-    starts,
+    start_column,
 };
 use crate::{
     codec::{CodecError, histograms, take, times, varint},
@@ -337,7 +337,7 @@ impl Block {
         let found = self.starting.binary_search_by_key(&((i as u64) << 1 | kind), |(key, _)| *key).ok();
         let column =
             found.and_then(|at| self.starting.get(at)).and_then(|(_, at)| self.start_columns.get(*at as usize));
-        column.map(|column| starts::decode(column.of(&self.bytes), times)).transpose()
+        column.map(|column| start_column::decode(column.of(&self.bytes), times)).transpose()
     }
 
     /// Appends the times of a column to `out`, and says how many there are.

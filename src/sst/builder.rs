@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{chain, index::BlockMeta, piece::Piece, starts};
+use super::{chain, index::BlockMeta, piece::Piece, start_column};
 use crate::{
-    codec::{beside, checksum::crc32, floats, histograms, times, varint},
+    codec::{checksum::crc32, cross_series, floats, histograms, times, varint},
     model::TimeRange,
 };
 
@@ -130,7 +130,7 @@ impl BlockBuilder {
     fn values_column(&mut self, times: u64, values: &[f64]) {
         let out = &mut self.values;
         let mut near = (1u8..).zip(&self.latest).filter(|(_, l)| l.times == Some(times) && l.depth < chain::DEEPEST);
-        let beside = near.find(|(distance, latest)| beside::encode(values, &latest.values, *distance, out));
+        let beside = near.find(|(distance, latest)| cross_series::encode(values, &latest.values, *distance, out));
         let depth = beside.map_or(0, |(_, latest)| latest.depth + 1);
         if depth == 0 {
             floats::encode(values, out);
@@ -154,7 +154,7 @@ impl BlockBuilder {
             return;
         }
         let next = self.start_numbers.len() as u64;
-        let number = *self.start_numbers.entry(starts::encode(starts, times)).or_insert_with_key(|column| {
+        let number = *self.start_numbers.entry(start_column::encode(starts, times)).or_insert_with_key(|column| {
             varint::put(&mut self.start_columns, column.len() as u64);
             self.starts.extend_from_slice(column);
             next

@@ -1,4 +1,4 @@
-//! Values that are written beside those of another piece ([`codec::beside`](crate::codec::beside)).
+//! Values that are written beside those of another piece ([`codec::cross_series`](crate::codec::cross_series)).
 //!
 //! Such pieces make a chain: its first piece stands alone, and each further one is decoded out of one before it. Series
 //! of one histogram are read one after the other, each from some tables, so the values that a following piece will want
@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use super::block::Block;
-use crate::codec::{CodecError, beside, floats};
+use crate::codec::{CodecError, cross_series, floats};
 
 /// How many pieces before it the one stands that a piece is written beside, at most.
 pub(super) const FARTHEST: usize = 2;
@@ -71,7 +71,7 @@ pub(super) fn values(block: &Block, i: usize, samples: usize, out: &mut Vec<f64>
             break;
         }
         let column = block.values(first);
-        let Some(distance) = beside::distance(column) else {
+        let Some(distance) = cross_series::distance(column) else {
             floats::decode(column, samples, out)?;
             break;
         };
@@ -87,8 +87,8 @@ pub(super) fn values(block: &Block, i: usize, samples: usize, out: &mut Vec<f64>
         };
     }
     let values = out.get_mut(start..).unwrap_or_default();
-    chain.iter().take(steps).rev().try_for_each(|piece| beside::decode(block.values(*piece), values))?;
-    let wanted = (1..=FARTHEST).any(|distance| beside::distance(block.values(i + distance)) == Some(distance));
+    chain.iter().take(steps).rev().try_for_each(|piece| cross_series::decode(block.values(*piece), values))?;
+    let wanted = (1..=FARTHEST).any(|distance| cross_series::distance(block.values(i + distance)) == Some(distance));
     if wanted {
         KEPT.with_borrow_mut(|kept| kept.put(block.number(), i, values));
     }

@@ -6,7 +6,7 @@
 //!
 //! Single reads go through a [`BlockCache`] that all tables share; scans, as merging does, go past it.
 //!
-//! A damaged block doesn't take the table with it: [`Table::read_around`] leaves it out and [`Table::holes`] tells,
+//! A damaged block doesn't take the table with it: [`Table::read_around`] leaves it out and [`Table::damaged_blocks`] tells,
 //! [`Table::audit`] finds them all, and [`salvage()`] makes a new table of what is whole.
 //!
 //! # Pieces and blocks
@@ -87,7 +87,7 @@
 //! [`codec::times`](crate::codec::times), [`codec::floats`](crate::codec::floats) and
 //! [`codec::histograms`](crate::codec::histograms). A values column *beside* another is decoded out of that of the piece
 //! one or two before, which has the same times column; one that stands alone is reached in 15 such steps. Start columns
-//! (`starts`), which pieces share where they come out alike, lie behind the histogram columns.
+//! (`start_column`), which pieces share where they come out alike, lie behind the histogram columns.
 
 mod audit;
 mod block;
@@ -95,24 +95,24 @@ mod buffers;
 mod builder;
 mod cache;
 mod chain;
+mod damage;
 mod error;
 mod footer;
-mod hole;
 mod index;
 mod piece;
 mod present;
 mod salvage;
 mod scan;
-mod starts;
+mod start_column;
 mod table;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use cache::{BlockCache, CacheCounts, Pass};
+pub use damage::DamagedBlock;
 pub use error::SstError;
 pub use footer::VERSION;
-pub use hole::Hole;
 pub use salvage::{Salvage, salvage, survey};
 pub use scan::TableScan;
 pub use table::Table;

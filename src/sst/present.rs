@@ -36,7 +36,7 @@ impl Table {
             match self.present_in_block((number, meta), &here, range, pass) {
                 Ok(present) => found.extend(present),
                 Err(error) if error.is_damage() => {
-                    self.note_hole(number, meta, &error);
+                    self.note_damaged(number, meta, &error);
                     found.extend(here);
                 }
                 Err(error) => return Err(error.into()),

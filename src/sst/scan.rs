@@ -52,7 +52,7 @@ impl<'a> TableScan<'a> {
                 return match read {
                     Ok(()) => Ok(Some(SeriesId(id))),
                     Err(error) => {
-                        self.table.note_hole(self.number(), meta, &error);
+                        self.table.note_damaged(self.number(), meta, &error);
                         self.block = None;
                         out.clear();
                         Err(error)
@@ -63,7 +63,7 @@ impl<'a> TableScan<'a> {
             self.piece = 0;
             let Some(meta) = self.rest.next() else { return Ok(None) };
             let block = self.table.load(meta);
-            self.block = Some((meta, block.inspect_err(|error| self.table.note_hole(self.number(), meta, error))?));
+            self.block = Some((meta, block.inspect_err(|error| self.table.note_damaged(self.number(), meta, error))?));
         }
     }
 

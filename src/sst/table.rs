@@ -11,8 +11,8 @@ use super::{
     BlockCache, Pass, SstError, TableScan, TableSummary,
     block::Block,
     buffers,
+    damage::DamagedBlocks,
     footer::{self, Footer},
-    hole::Holes,
     index::{self, BlockMeta},
 };
 use crate::{
@@ -37,7 +37,7 @@ pub struct Table {
     /// Blocks read before, under this table's number there.
     cache: Arc<BlockCache>,
     cached_as: u64,
-    pub(super) holes: Holes,
+    pub(super) damaged: DamagedBlocks,
 }
 
 /// What opening reads.
@@ -97,7 +97,7 @@ impl Table {
         let Tail { footer, index, series } = Tail::read(&*file, path)?;
         let (summary, path) = (footer.summary(), path.to_owned());
         let cached_as = cache.table_number();
-        Ok(Self { path, file, summary, index, series, cache, cached_as, holes: Holes::default() })
+        Ok(Self { path, file, summary, index, series, cache, cached_as, damaged: DamagedBlocks::default() })
     }
 
     /// Its path, as given to [`Table::open`].

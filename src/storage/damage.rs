@@ -4,9 +4,9 @@ use roaring::RoaringBitmap;
 
 use super::{state::Shared, version::View};
 use crate::{
-    index::IndexHole,
+    index::SegmentDamage,
     model::TimeRange,
-    sst::{Hole, Table},
+    sst::{DamagedBlock, Table},
 };
 
 /// A time in ms as people write it.
@@ -39,22 +39,22 @@ pub(super) fn nameless(ids: &RoaringBitmap) -> String {
 }
 
 /// What a damaged block means.
-pub(super) fn block(hole: &Hole) -> String {
-    let Hole { at, len, first, last, samples, times: range, why } = hole;
+pub(super) fn block(damage: &DamagedBlock) -> String {
+    let DamagedBlock { at, len, first, last, samples, times: range, why } = damage;
     let series =
         if first == last { format!("series {}", first.0) } else { format!("series {} to {}", first.0, last.0) };
     format!("{why}; bytes {at} to {} held {samples} samples of {series} {}", at + u64::from(*len), times(*range))
 }
 
 /// What a damaged piece of the index means.
-pub(super) fn index(hole: &IndexHole) -> String {
-    match (hole.lost.min(), hole.lost.max()) {
+pub(super) fn index(damage: &SegmentDamage) -> String {
+    match (damage.lost.min(), damage.lost.max()) {
         (Some(first), Some(last)) => format!(
             "{}; the labels of {} series ({first} to {last}) are lost with it, and their samples can't be found",
-            hole.why,
-            hole.lost.len()
+            damage.why,
+            damage.lost.len()
         ),
-        _ => format!("{}; answers stay complete, but are slower", hole.why),
+        _ => format!("{}; answers stay complete, but are slower", damage.why),
     }
 }
 
@@ -62,8 +62,8 @@ impl Shared {
     /// Everything known to be damaged, one entry per file or part of a file.
     pub(super) fn all_damage(&self) -> Vec<String> {
         let mut all = self.damage.lock().clone();
-        all.extend(self.view().tables.iter().flat_map(|live| live.table.holes()).map(|hole| block(&hole)));
-        all.extend(self.index.segments().iter().flat_map(|segment| segment.holes()).map(|hole| index(&hole)));
+        all.extend(self.view().tables.iter().flat_map(|live| live.table.damaged_blocks()).map(|damage| block(&damage)));
+        all.extend(self.index.segments().iter().flat_map(|segment| segment.damage()).map(|damage| index(&damage)));
         for text in self.index.damage() {
             // Looked-up pages that were found damaged: the same words stand at the head of an entry above.
             if !all.iter().any(|known| known.starts_with(&text)) {
@@ -77,15 +77,15 @@ impl Shared {
 impl View {
     /// What a reader of these series and times has to know.
     pub(super) fn warnings(&self, ids: &[u32], range: TimeRange) -> Vec<String> {
-        let concerned = |hole: &Hole| {
-            let from = ids.partition_point(|id| *id < hole.first.0);
-            hole.times.overlaps(range) && ids.get(from).is_some_and(|id| *id <= hole.last.0)
+        let concerned = |damage: &DamagedBlock| {
+            let from = ids.partition_point(|id| *id < damage.first.0);
+            damage.times.overlaps(range) && ids.get(from).is_some_and(|id| *id <= damage.last.0)
         };
-        let holes = |table: &Table| table.holes().into_iter().filter(concerned).collect::<Vec<_>>();
+        let blocks = |table: &Table| table.damaged_blocks().into_iter().filter(concerned).collect::<Vec<_>>();
         let damaged = self.tables.iter().filter(|live| !live.table.is_whole());
         damaged
-            .flat_map(|live| holes(&live.table))
-            .map(|hole| format!("samples are missing: {}", block(&hole)))
+            .flat_map(|live| blocks(&live.table))
+            .map(|damage| format!("samples are missing: {}", block(&damage)))
             .collect()
     }
 }

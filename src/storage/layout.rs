@@ -11,7 +11,7 @@
 //! index/NNNNNNNN.index
 //! quarantine/      damaged files, kept for inspection
 //! snapshots/NAME/  snapshots, each a data directory of its own whose files are hard links to these
-//! NEWEST-NNNNNNNN  an empty file: the newest log segment is that one (see `newest`)
+//! NEWEST-NNNNNNNN  an empty file: the newest log segment is that one (see `wal_marker`)
 //! CLOCK            the time that was last believed (see `timekeeper`)
 //! CLOCK.new        the next CLOCK until it is renamed
 //! UNFINISHED       a backup or restore is filling this directory (see `unfinished`)
@@ -40,7 +40,7 @@ pub(super) const UNFINISHED_NEW: &str = "UNFINISHED.new";
 
 /// The server's, not the store's.
 const ACTIVE_QUERIES: &str = "queries.active";
-const NEWEST: &str = "NEWEST-";
+const WAL_MARKER: &str = "NEWEST-";
 
 const AT_THE_TOP: [&str; 16] = [
     LOCK,
@@ -63,7 +63,7 @@ const AT_THE_TOP: [&str; 16] = [
 
 /// Whether a name at the top of a data directory is one that vctsdb gives.
 pub(super) fn is_ours(name: &str) -> bool {
-    AT_THE_TOP.contains(&name) || noted_number(name).is_some()
+    AT_THE_TOP.contains(&name) || wal_marker_number(name).is_some()
 }
 
 /// Names that file systems, and tools that look after them, leave at the root of a mount: they are nobody's data.
@@ -98,14 +98,14 @@ pub(super) fn segment(number: u64) -> PathBuf {
 }
 
 /// The path of the note that log segment `number` is the newest.
-pub(super) fn newest(number: u64) -> PathBuf {
-    format!("{NEWEST}{number:08}").into()
+pub(super) fn wal_marker(number: u64) -> PathBuf {
+    format!("{WAL_MARKER}{number:08}").into()
 }
 
-/// The number in a name that [`newest`] made.
-pub(super) fn noted_number(name: &str) -> Option<u64> {
-    let number = name.strip_prefix(NEWEST)?.parse().ok()?;
-    (newest(number) == Path::new(name)).then_some(number)
+/// The number in a name that [`wal_marker`] made.
+pub(super) fn wal_marker_number(name: &str) -> Option<u64> {
+    let number = name.strip_prefix(WAL_MARKER)?.parse().ok()?;
+    (wal_marker(number) == Path::new(name)).then_some(number)
 }
 
 /// The number in a file name that [`table`] or [`segment`] made.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{layout, newest};
+use super::{layout, wal_marker};
 use crate::{
     seams::env::Disk,
     wal::{self, LastSegment, WalError, WalWriter},
@@ -15,7 +15,7 @@ pub(super) struct LogTail {
     writer: Option<WalWriter>,
     /// The newest segment before `writer`.
     last: Option<LastSegment>,
-    /// The segment that is [noted](newest) to be the newest.
+    /// The segment that is [noted](wal_marker) to be the newest.
     noted: Option<u64>,
 }
 
@@ -42,7 +42,7 @@ impl LogTail {
     /// Notes that segment `number`, something of which is settled, is the newest. What can't be noted now is tried again
     /// after the next commit.
     pub(super) fn note_newest(&mut self, disk: &dyn Disk, number: u64) {
-        if self.noted < Some(number) && newest::note(disk, self.noted, number).is_ok() {
+        if self.noted < Some(number) && wal_marker::note(disk, self.noted, number).is_ok() {
             self.noted = Some(number);
         }
     }

@@ -21,9 +21,9 @@
 //! - [`standing`] says whether anything may be written: the directory is still ours, and all threads live.
 //! - [`timekeeper`] says what time it is, as far as samples may expire by it.
 //! - [`journal`] has the changed times, and [`changes`] tells them to caches of answers.
-//! - [`newest`] notes which log segment is the last, so that one that somebody removed is missed.
+//! - [`wal_marker`] notes which log segment is the last, so that one that somebody removed is missed.
 //! - [`unfinished`] marks a directory that a backup or restore fills.
-//! - [`care`] checks, repairs and copies directories that no server has open.
+//! - [`maintenance`] checks, repairs and copies directories that no server has open.
 //! - [`recover`] opens a directory: manifest, index segments, tables, then the log ([`replay`]), sealing whenever the
 //!   memtable is full, so that replay needs no more memory than normal running.
 //!
@@ -36,9 +36,7 @@
 //!    replaced table is removed.
 
 mod append;
-mod applier;
 mod backpressure;
-mod care;
 mod changes;
 mod compact;
 mod counters;
@@ -55,10 +53,9 @@ mod index_gc;
 mod journal;
 mod layout;
 mod log_tail;
-
+mod maintenance;
 mod merge;
 mod metadata;
-mod newest;
 mod options;
 mod present;
 mod quarantine;
@@ -66,6 +63,7 @@ mod queue;
 mod recover;
 mod replace;
 mod replay;
+mod replay_workers;
 mod reserve;
 mod retention;
 mod rewrite;
@@ -78,13 +76,13 @@ mod status;
 mod store;
 mod tiers;
 mod timekeeper;
-
 mod trim;
 mod unfinished;
 mod version;
 mod wakeup;
+mod wal_marker;
 
-pub use care::{Copied, CopyError, Finding, Repaired, Verified, backup, repair, restore, verify};
 pub use error::{OpenError, StorageError};
+pub use maintenance::{BackupError, BackupReport, Finding, Repaired, Verified, backup, repair, restore, verify};
 pub use options::{StorageOptions, Threads};
 pub use store::Storage;

@@ -1,21 +1,22 @@
 //! Replaying the log: what was acknowledged and is in no table yet comes back into memory.
 //!
-//! One thread reads, checks and decodes records and tells the index which series they define; [`Appliers`] put the samples into the memtable meanwhile. A memtable that is full is sealed, as in normal running, and flushed after the start. Only
-//! when as many are sealed as may be the oldest is flushed at once: a start takes no more memory than what came before it,
-//! and doesn't wait for the disk.
+//! One thread reads, checks and decodes records and tells the index which series they define; [`ReplayWorkers`] put the
+//! samples into the memtable meanwhile. A memtable that is full is sealed, as in normal running, and flushed after the
+//! start. Only when as many are sealed as may be the oldest is flushed at once: a start takes no more memory than what came
+//! before it, and doesn't wait for the disk.
 
 use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 
 use roaring::RoaringBitmap;
 
 use super::{
-    applier::Appliers,
     damage,
     error::{OpenError, io_error},
     flush, layout,
     log_tail::LogTail,
-    newest,
+    replay_workers::ReplayWorkers,
     state::{Committer, Shared},
+    wal_marker,
 };
 use crate::{
     index::IndexError,
@@ -40,13 +41,13 @@ const SLACK: u64 = 8;
 pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     let start = shared.versions.manifest().wal_start;
     let began = Instant::now();
-    let noted = newest::read(&*shared.disk).map_err(io_error("listing the data directory"))?;
+    let noted = wal_marker::read(&*shared.disk).map_err(io_error("listing the data directory"))?;
     let mut replay = Replay::begin(shared)?;
     let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
         replay.take(position, payload)
     })?;
-    let Replay { appliers, undecodable, logged, .. } = replay;
-    appliers.finish().map_err(io_error("replaying the log"))?;
+    let Replay { workers, undecodable, logged, .. } = replay;
+    workers.finish().map_err(io_error("replaying the log"))?;
     if !shared.options.read_only {
         settle_log(&*shared.disk, start)?;
     }
@@ -71,7 +72,7 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
 
 struct Replay<'a> {
     shared: &'a Shared,
-    appliers: Appliers,
+    workers: ReplayWorkers,
     aliases: Aliases,
     /// Segments and messages of records that have no meaning.
     undecodable: Vec<(u64, String)>,
@@ -83,8 +84,8 @@ struct Replay<'a> {
 
 impl<'a> Replay<'a> {
     fn begin(shared: &'a Shared) -> Result<Self, OpenError> {
-        let appliers = appliers(shared, shared.view().active.clone())?;
-        Ok(Self { shared, appliers, aliases: Aliases::new(), undecodable: Vec::new(), segment: 0, logged: 0 })
+        let workers = workers(shared, shared.view().active.clone())?;
+        Ok(Self { shared, workers, aliases: Aliases::new(), undecodable: Vec::new(), segment: 0, logged: 0 })
     }
 
     /// Takes the next record.
@@ -109,7 +110,7 @@ impl<'a> Replay<'a> {
             let slack = limit / SLACK;
             filled >= if boundary { limit - slack } else { limit + slack }
         };
-        let samples_and_labels = self.appliers.memtable().bytes() + self.shared.index.active_head_bytes();
+        let samples_and_labels = self.workers.memtable().bytes() + self.shared.index.active_head_bytes();
         passes(samples_and_labels as u64, options.memtable_bytes as u64) || passes(self.logged, options.log_bytes)
     }
 
@@ -117,7 +118,7 @@ impl<'a> Replay<'a> {
     fn seal(&mut self, wal_end: u64) -> Result<(), OpenError> {
         let shared = self.shared;
         let fresh = Arc::new(Memtable::new());
-        let full = std::mem::replace(&mut self.appliers, appliers(shared, fresh.clone())?);
+        let full = std::mem::replace(&mut self.workers, workers(shared, fresh.clone())?);
         full.finish().map_err(io_error("replaying the log"))?;
         shared.versions.seal(fresh, wal_end);
         shared.index.seal_head();
@@ -162,7 +163,7 @@ impl<'a> Replay<'a> {
     }
 
     fn apply(&mut self, batch: Batch) {
-        self.appliers.apply(&batch.floats, batch.histograms);
+        self.workers.apply(&batch.floats, batch.histograms);
         if !batch.exemplars.is_empty() {
             self.shared.exemplars.lock().add(batch.exemplars);
         }
@@ -172,8 +173,8 @@ impl<'a> Replay<'a> {
     }
 }
 
-fn appliers(shared: &Shared, memtable: Arc<Memtable>) -> Result<Appliers, OpenError> {
-    Appliers::start(memtable, &shared.options).map_err(io_error("starting a thread"))
+fn workers(shared: &Shared, memtable: Arc<Memtable>) -> Result<ReplayWorkers, OpenError> {
+    ReplayWorkers::start(memtable, &shared.options).map_err(io_error("starting a thread"))
 }
 
 /// Tells what of the log is lost.

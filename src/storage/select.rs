@@ -45,13 +45,13 @@ struct StoredSeries {
     ids: Vec<u32>,
     /// Labels by position, where they had to be loaded for sorting anyway.
     labels: Option<Vec<Labels>>,
-    ahead: Mutex<Ahead>,
+    prefetched: Mutex<LabelPrefetch>,
 }
 
 /// Labels fetched before somebody asked. Looking up neighbours together costs much less than one by one, and most readers
 /// go through a set in order; whoever picks a few series doesn't pay for others.
 #[derive(Default)]
-struct Ahead {
+struct LabelPrefetch {
     /// The position of the first.
     from: usize,
     labels: Vec<Labels>,
@@ -67,16 +67,16 @@ const FEW_SELECTORS: usize = 8;
 const FEW_SERIES: u64 = 2048;
 
 /// At most so many labels are fetched in advance.
-const AHEAD: usize = 512;
+const MOST_PREFETCHED: usize = 512;
 
-impl Ahead {
+impl LabelPrefetch {
     fn get(&self, i: usize) -> Option<&Labels> {
         self.labels.get(i.checked_sub(self.from)?)
     }
 
     /// How many to fetch from `i` on: twice as many as last time where that was of use.
     fn next_len(&self, i: usize) -> usize {
-        if i == self.from + self.labels.len() { (self.labels.len() * 2).clamp(1, AHEAD) } else { 1 }
+        if i == self.from + self.labels.len() { (self.labels.len() * 2).clamp(1, MOST_PREFETCHED) } else { 1 }
     }
 }
 
@@ -89,14 +89,14 @@ impl SeriesSet for StoredSeries {
         if let Some(labels) = self.labels.as_ref().and_then(|all| all.get(i)) {
             return Ok(labels.clone());
         }
-        let mut ahead = self.ahead.lock();
-        if let Some(labels) = ahead.get(i) {
+        let mut prefetched = self.prefetched.lock();
+        if let Some(labels) = prefetched.get(i) {
             return Ok(labels.clone());
         }
-        let end = self.ids.len().min(i.saturating_add(ahead.next_len(i)));
+        let end = self.ids.len().min(i.saturating_add(prefetched.next_len(i)));
         let ids = self.ids.get(i..end).unwrap_or_default();
-        *ahead = Ahead { from: i, labels: self.shared.labels_of(ids, &self.segments)? };
-        match ahead.get(i) {
+        *prefetched = LabelPrefetch { from: i, labels: self.shared.labels_of(ids, &self.segments)? };
+        match prefetched.get(i) {
             Some(labels) => Ok(labels.clone()),
             None => Err(SelectError::Storage(format!("no series at position {i}"))),
         }
@@ -161,7 +161,7 @@ impl Shared {
         interrupt: &dyn Interrupt,
     ) -> Result<Vec<Labels>, SelectError> {
         let mut all = Vec::new();
-        for some in ids.chunks(AHEAD) {
+        for some in ids.chunks(MOST_PREFETCHED) {
             interrupt.check()?;
             let labels = self.labels_of(some, former)?;
             let bytes = labels.iter().map(|labels| labels.as_bytes().len() + ITEM_BYTES).sum();
@@ -227,7 +227,7 @@ impl Select for Storage {
             (labels, ids) = (Some(sorted), by_labels);
         }
         let (shared, pass) = (self.shared.clone(), Pass::new());
-        Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels, ahead: Mutex::default() }))
+        Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels, prefetched: Mutex::default() }))
     }
 
     fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {

@@ -82,7 +82,7 @@ impl Status for Storage {
         let view = shared.versions.keep_view();
         let table = |live: &Arc<LiveTable>| {
             let TableSummary { series, samples, times, bytes, .. } = *live.table.summary();
-            let damaged_blocks = live.table.holes().len() as u64;
+            let damaged_blocks = live.table.damaged_blocks().len() as u64;
             let times = Some(times).filter(|times| times.start <= times.end);
             TableDetail { number: live.number, times, series, samples, bytes, damaged_blocks }
         };

@@ -11,7 +11,7 @@ use vctsdb::{
 };
 
 use super::{
-    care::{filled, is_part_of, repair, verify},
+    maintenance::{filled, is_part_of, repair, verify},
     store::{Model, open, read},
 };
 

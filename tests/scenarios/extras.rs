@@ -15,7 +15,7 @@ use vctsdb::{
 };
 
 use super::{
-    care::{repair, verify},
+    maintenance::{repair, verify},
     store::{block_on, open, series},
 };
 

@@ -14,7 +14,7 @@ use std::{
 use vctsdb::{model::TimeRange, seams::env::SimDisk};
 
 use super::{
-    care::verify,
+    maintenance::verify,
     store::{Model, Value, open, read},
 };
 

@@ -17,8 +17,8 @@ use vctsdb::{
 };
 
 use super::{
-    care::{files, filled, is_part_of, repair, verify},
     http_client::{get, request},
+    maintenance::{files, filled, is_part_of, repair, verify},
     process::{free_address, vctsdb},
     store::{Model, Sample, Value, apply, open, read, series, write},
 };

@@ -10,10 +10,10 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{
     Segment,
+    file::SegmentFile,
     format::{Footer, Section},
     page::Page,
     pages::PageIndex,
-    source::Source,
 };
 use crate::{
     index::{IndexError, pair, postings::Gather},
@@ -191,7 +191,7 @@ fn read_whole(
     path: &Path,
     lost: &mut Option<RoaringBitmap>,
 ) -> Result<Vec<(SeriesId, Labels)>, IndexError> {
-    let source = Source::open(disk, path)?;
+    let source = SegmentFile::open(disk, path)?;
     let footer = Footer::read(&source)?;
     let all = source.section(&footer, Section::Ids).ok().and_then(|b| RoaringBitmap::deserialize_from(&b[..]).ok());
     lost.clone_from(&all);
@@ -226,7 +226,7 @@ mod tests {
             .enumerate()
             .map(|(i, value)| (SeriesId(i as u32), Labels::from_pairs([("job", "x"), ("pod", value)]).unwrap()));
         Segment::write(&disk, Path::new("s"), series).unwrap();
-        let footer = Footer::read(&Source::open(&disk, Path::new("s")).unwrap()).unwrap();
+        let footer = Footer::read(&SegmentFile::open(&disk, Path::new("s")).unwrap()).unwrap();
         (disk.read_file(Path::new("s")).unwrap(), footer)
     }
 

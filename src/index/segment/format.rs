@@ -45,7 +45,7 @@
 //! before; varint length; canonical label bytes. Keys are pages of 340 times 8 hash and 4 id, each with its crc32; the key
 //! index has the first hash of each. Postings have 4 number of ids, 4 length, 4 crc32 and a roaring bitmap.
 
-use super::source::Source;
+use super::file::SegmentFile;
 use crate::{
     codec::{checksum::crc32, take},
     index::IndexError,
@@ -140,7 +140,7 @@ impl Footer {
     }
 
     /// Reads and checks the footer of a file.
-    pub(super) fn read(source: &Source) -> Result<Self, IndexError> {
+    pub(super) fn read(source: &SegmentFile) -> Result<Self, IndexError> {
         let at = source.len().saturating_sub(FOOTER as u64);
         let damaged = |why: &str| IndexError::Damaged {
             path: source.path().to_owned(),

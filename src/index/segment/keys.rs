@@ -7,8 +7,8 @@
 use roaring::RoaringBitmap;
 
 use super::{
+    file::SegmentFile,
     format::{Footer, Section, u32_of, u64_of},
-    source::Source,
 };
 use crate::{codec::checksum::crc32, index::IndexError};
 
@@ -132,7 +132,7 @@ impl KeyIndex {
     }
 
     /// The ids of the series whose labels may have this hash.
-    pub(super) fn candidates(&self, source: &Source, footer: &Footer, hash: u64) -> Result<Vec<u32>, IndexError> {
+    pub(super) fn candidates(&self, source: &SegmentFile, footer: &Footer, hash: u64) -> Result<Vec<u32>, IndexError> {
         match self {
             Self::Ends(ends, range) => {
                 let (number, rest) = split(hash, ends.len().ilog2());
@@ -144,7 +144,7 @@ impl KeyIndex {
     }
 
     /// How many entries the table has.
-    pub(super) fn count(&self, source: &Source, footer: &Footer) -> Result<u64, IndexError> {
+    pub(super) fn count(&self, source: &SegmentFile, footer: &Footer) -> Result<u64, IndexError> {
         match self {
             Self::Ends(ends, range) => {
                 (0..ends.len()).map(|n| Ok(KeyPage::read(source, footer, ends, *range, n)?.count as u64)).sum()
@@ -165,7 +165,7 @@ struct KeyPage {
 }
 
 impl KeyPage {
-    fn read(source: &Source, footer: &Footer, ends: &[u64], range: IdRange, n: usize) -> Result<Self, IndexError> {
+    fn read(source: &SegmentFile, footer: &Footer, ends: &[u64], range: IdRange, n: usize) -> Result<Self, IndexError> {
         let at = n.checked_sub(1).and_then(|before| ends.get(before)).copied().unwrap_or(0);
         let len = ends.get(n).copied().unwrap_or(at).saturating_sub(at);
         let bytes = read_page(source, footer, at, len)?;
@@ -182,7 +182,7 @@ impl KeyPage {
     }
 }
 
-fn old_candidates(firsts: &[u64], source: &Source, footer: &Footer, hash: u64) -> Result<Vec<u32>, IndexError> {
+fn old_candidates(firsts: &[u64], source: &SegmentFile, footer: &Footer, hash: u64) -> Result<Vec<u32>, IndexError> {
     let mut found = Vec::new();
     // Equal hashes may begin at the end of the page before the first one that starts with them.
     let from = firsts.partition_point(|first| *first < hash).saturating_sub(1);
@@ -196,7 +196,7 @@ fn old_candidates(firsts: &[u64], source: &Source, footer: &Footer, hash: u64) -
 }
 
 /// A page of the key table without its checksum.
-fn read_page(source: &Source, footer: &Footer, at: u64, len: u64) -> Result<Vec<u8>, IndexError> {
+fn read_page(source: &SegmentFile, footer: &Footer, at: u64, len: u64) -> Result<Vec<u8>, IndexError> {
     let mut page = source.read_in(footer, Section::Keys, at, len)?;
     let wrong = || damaged(source, footer, at, "its checksum is wrong");
     let (body, crc) = page.split_last_chunk::<4>().ok_or_else(wrong)?;
@@ -207,7 +207,7 @@ fn read_page(source: &Source, footer: &Footer, at: u64, len: u64) -> Result<Vec<
     Ok(page)
 }
 
-fn damaged(source: &Source, footer: &Footer, at: u64, why: &str) -> IndexError {
+fn damaged(source: &SegmentFile, footer: &Footer, at: u64, why: &str) -> IndexError {
     source.damaged_at("a page of the key table", footer.extent(Section::Keys).at.saturating_add(at), why)
 }
 

@@ -7,16 +7,16 @@ mod audit;
 mod bloom;
 mod cache;
 mod cells;
+mod damage;
 mod dictionary;
+mod file;
 mod format;
-mod hole;
 mod keys;
 mod merge;
 mod page;
 mod pages;
 mod postings;
 mod search;
-mod source;
 mod writer;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
@@ -25,16 +25,16 @@ use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::writer::write_heads;
-pub use self::{audit::SavedSegment, cache::PageCache, hole::IndexHole};
+pub use self::{audit::SavedSegment, cache::PageCache, damage::SegmentDamage};
 use self::{
     bloom::Bloom,
+    damage::KnownDamage,
     dictionary::{Checksums, Keys, Pages, Reader, Union},
+    file::SegmentFile,
     format::{Footer, Section},
-    hole::Holes,
     keys::KeyIndex,
     page::Page,
     pages::PageIndex,
-    source::Source,
     writer::SegmentWriter,
 };
 use super::{
@@ -71,7 +71,7 @@ pub struct SegmentSummary {
 
 /// An open segment.
 pub struct Segment {
-    source: Source,
+    source: SegmentFile,
     footer: Footer,
     pages: PageIndex,
     keys: KeyIndex,
@@ -81,7 +81,7 @@ pub struct Segment {
     cache: Arc<PageCache>,
     /// Its name in the cache.
     number: u64,
-    holes: Holes,
+    damage: KnownDamage,
 }
 
 impl Drop for Segment {
@@ -132,7 +132,7 @@ impl Segment {
     /// # Errors
     /// When the disk refuses, the file is damaged or of a newer version.
     pub fn open_with(disk: &dyn Disk, path: &Path, cache: Arc<PageCache>) -> Result<Self, IndexError> {
-        let source = Source::open(disk, path)?;
+        let source = SegmentFile::open(disk, path)?;
         let footer = Footer::read(&source)?;
         let pages = PageIndex::decode(&source.section(&footer, Section::PageIndex)?, &footer)
             .ok_or_else(|| source.damaged("the page index", &footer, Section::PageIndex, "it contradicts itself"))?;
@@ -142,8 +142,8 @@ impl Segment {
         let keys = KeyIndex::decode(&source.section(&footer, Section::KeyIndex)?, &footer, &ids)
             .ok_or_else(|| source.damaged("the key index", &footer, Section::KeyIndex, "it contradicts itself"))?;
         let dictionary = Checksums::of(&source, &footer)?;
-        let (number, holes) = (cache.segment_number(), Holes::default());
-        let segment = Self { source, footer, pages, keys, bloom, ids, dictionary, number, cache, holes };
+        let (number, damage) = (cache.segment_number(), KnownDamage::default());
+        let segment = Self { source, footer, pages, keys, bloom, ids, dictionary, number, cache, damage };
         dictionary::check(&mut Reader::new(&segment), footer.pairs)?.map_err(|why| segment.damaged(0, why))?;
         Ok(segment)
     }

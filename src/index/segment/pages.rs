@@ -5,9 +5,9 @@ use std::cell::RefCell;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::{
+    file::SegmentFile,
     format::{Footer, Section, u32_of, u64_of},
     page::{MAX_BYTES, Page, PageBuilder},
-    source::Source,
 };
 use crate::{
     codec::{checksum::crc32_of, varint},
@@ -113,7 +113,7 @@ impl PageIndex {
         self.pages.get(n).map(|page| page.first)
     }
 
-    pub(super) fn read(&self, source: &Source, footer: &Footer, n: usize) -> Result<Page, IndexError> {
+    pub(super) fn read(&self, source: &SegmentFile, footer: &Footer, n: usize) -> Result<Page, IndexError> {
         self.fetch(source, footer, n, |page, bytes| {
             let raw = unpack(bytes)?;
             if footer.version == 1 { from_version_1(page.first, &raw) } else { Page::decode(page.first, &raw) }
@@ -121,13 +121,13 @@ impl PageIndex {
     }
 
     /// Whether page `n` has the right checksum.
-    pub(super) fn check(&self, source: &Source, footer: &Footer, n: usize) -> Result<(), IndexError> {
+    pub(super) fn check(&self, source: &SegmentFile, footer: &Footer, n: usize) -> Result<(), IndexError> {
         self.fetch(source, footer, n, |_, bytes| checked(bytes).map(drop))
     }
 
     fn fetch<T>(
         &self,
-        source: &Source,
+        source: &SegmentFile,
         footer: &Footer,
         n: usize,
         unpack: impl FnOnce(&PageRef, &[u8]) -> Result<T, String>,

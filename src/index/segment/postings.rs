@@ -6,8 +6,8 @@
 use roaring::RoaringBitmap;
 
 use super::{
+    file::SegmentFile,
     format::{Footer, Section, u32_of},
-    source::Source,
 };
 use crate::{
     codec::{checksum::crc32_of, varint},
@@ -108,7 +108,7 @@ fn next_run(input: &mut &[u8], end: &mut u64) -> Option<Option<(u32, u32)>> {
 }
 
 /// How many ids the list at `at` has.
-pub(super) fn count(source: &Source, footer: &Footer, at: u64) -> Result<u64, IndexError> {
+pub(super) fn count(source: &SegmentFile, footer: &Footer, at: u64) -> Result<u64, IndexError> {
     let len = footer.extent(Section::Postings).len.saturating_sub(at).min(HEAD);
     let bytes = source.read_in(footer, Section::Postings, at, len)?;
     match Head::split(footer, &bytes) {
@@ -118,13 +118,13 @@ pub(super) fn count(source: &Source, footer: &Footer, at: u64) -> Result<u64, In
 }
 
 /// The list at `at`.
-pub(super) fn read(source: &Source, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
+pub(super) fn read(source: &SegmentFile, footer: &Footer, at: u64) -> Result<RoaringBitmap, IndexError> {
     fetch(source, footer, at, |head, body| head.decode(body))
 }
 
 /// Appends to `out` those of the ascending `within` that the list at `at` has.
 pub(super) fn read_within(
-    source: &Source,
+    source: &SegmentFile,
     footer: &Footer,
     at: u64,
     within: &[u32],
@@ -161,7 +161,7 @@ fn runs_within(mut body: &[u8], mut within: &[u32], out: &mut Vec<u32>) -> Optio
 
 /// Whether the list at `at` has one of the ids in `filter`, and how many bytes were looked at.
 pub(super) fn intersects(
-    source: &Source,
+    source: &SegmentFile,
     footer: &Footer,
     at: u64,
     filter: &RoaringBitmap,
@@ -200,7 +200,7 @@ const NO_RUNS: &str = "its runs don't ascend, or have more ids than it says";
 
 /// Hands over head and body of the list at `at`, its checksum checked.
 fn fetch<T>(
-    source: &Source,
+    source: &SegmentFile,
     footer: &Footer,
     at: u64,
     take: impl FnOnce(&Head<'_>, &[u8]) -> Result<T, String>,

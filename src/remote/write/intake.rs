@@ -6,11 +6,10 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Written,
-    ahead::Ahead,
-    family,
+    Written, family,
     histogram::{SentHistogram, admit},
     labels::{Pair, Source, describe, series_labels},
+    prefetch::Prefetch,
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
 };
@@ -200,7 +199,7 @@ pub(super) struct Intake<'m, 's> {
     refusals: Refusals,
     /// The series before this one: senders often repeat it.
     previous: Option<(Fingerprint, SeriesId)>,
-    ahead: Ahead,
+    prefetch: Prefetch,
     /// Series defined by this request; the store doesn't know them before the batch is on disk.
     defined: HashMap<Fingerprint, SeriesId>,
     described: HashSet<Metadata>,
@@ -233,7 +232,7 @@ impl<'m, 's> Intake<'m, 's> {
             written: Written::default(),
             refusals: Refusals::default(),
             previous: None,
-            ahead: Ahead::default(),
+            prefetch: Prefetch::default(),
             defined: HashMap::new(),
             described: HashSet::new(),
             pairs: Vec::new(),
@@ -308,7 +307,7 @@ impl<'m, 's> Intake<'m, 's> {
     /// The fingerprint that is likely to come next.
     #[inline]
     pub(super) fn likely(&mut self) -> Option<Fingerprint> {
-        self.ahead.likely(self.append)
+        self.prefetch.likely(self.append)
     }
 
     #[inline]
@@ -318,7 +317,7 @@ impl<'m, 's> Intake<'m, 's> {
         {
             return Some(series);
         }
-        self.ahead
+        self.prefetch
             .find(fingerprint)
             .or_else(|| self.append.known(fingerprint))
             .or_else(|| self.defined.get(&fingerprint).copied())

@@ -7,7 +7,7 @@
 //!
 //! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
 //! lookup, and its labels are never looked at (`fingerprint`, `intake`). It repeats their order too: the series that is
-//! likely to come next is told by the hash of as many bytes as its labels had (`ahead`). `v1` and `v2` each walk their own
+//! likely to come next is told by the hash of as many bytes as its labels had (`prefetch`). `v1` and `v2` each walk their own
 //! messages; `histogram` and `labels` hold what both check; `refusals` words the answer.
 //!
 //! # What is refused
@@ -33,13 +33,13 @@
 //! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
 //! that uses it, not the request.
 
-mod ahead;
 mod family;
 mod fingerprint;
 mod histogram;
 mod intake;
 mod labels;
 mod negotiate;
+mod prefetch;
 mod refusals;
 mod rule;
 mod v1;

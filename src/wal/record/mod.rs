@@ -12,7 +12,7 @@
 //! histograms  varint: head; signed: time - time before, unless SAME_TIME; histogram
 //! exemplars   signed: id - id before; signed: time - time before; float: value; text: canonical labels
 //! metadata    byte: type; texts: family, help, unit
-//! starts      runs over the floats, runs over the histograms (`starts`)
+//! starts      runs over the floats, runs over the histograms (`start_runs`)
 //!
 //! head        zigzag(id - id before) << 2 | INTEGER << 1 | SAME_TIME
 //! value       signed: the whole number it is, if INTEGER; else a float
@@ -23,7 +23,7 @@
 //! target's samples share their time and have neighbouring ids, so that the rest of a sample is one byte.
 
 mod histogram;
-mod starts;
+mod start_runs;
 
 use super::error::{RecordError, WalError};
 use crate::{
@@ -87,8 +87,8 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
         let mut mark = Vec::new();
         varint::put(&mut mark, MARK);
         out.splice(begin..begin, mark);
-        starts::put(out, batch.floats.iter().map(|sample| (sample.time, sample.start)));
-        starts::put(out, batch.histograms.iter().map(|sample| (sample.time, sample.start)));
+        start_runs::put(out, batch.floats.iter().map(|sample| (sample.time, sample.start)));
+        start_runs::put(out, batch.histograms.iter().map(|sample| (sample.time, sample.start)));
     }
 }
 
@@ -139,9 +139,9 @@ pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
     })?;
     if with_starts {
         let first = batch.floats.first().map(|sample| sample.time).unwrap_or_default();
-        starts::take(input, first, batch.floats.iter_mut().map(|sample| &mut sample.start))?;
+        start_runs::take(input, first, batch.floats.iter_mut().map(|sample| &mut sample.start))?;
         let first = batch.histograms.first().map(|sample| sample.time).unwrap_or_default();
-        starts::take(input, first, batch.histograms.iter_mut().map(|sample| &mut sample.start))?;
+        start_runs::take(input, first, batch.histograms.iter_mut().map(|sample| &mut sample.start))?;
     }
     finish(input, "a record").map_err(RecordError::from)?;
     Ok(batch)

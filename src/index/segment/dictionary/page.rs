@@ -7,8 +7,8 @@ use crate::{
     index::{
         IndexError,
         segment::{
+            file::SegmentFile,
             format::{Footer, Section},
-            source::Source,
         },
     },
 };
@@ -42,7 +42,7 @@ pub(in crate::index::segment) struct Checksums(Box<[u32]>);
 
 impl Checksums {
     /// Reads the section, checks its checksum, and notes that of each page.
-    pub(in crate::index::segment) fn of(source: &Source, footer: &Footer) -> Result<Self, IndexError> {
+    pub(in crate::index::segment) fn of(source: &SegmentFile, footer: &Footer) -> Result<Self, IndexError> {
         let len = footer.extent(Section::Dictionary).len;
         let (mut pages, mut whole) = (Vec::new(), crc32fast::Hasher::new());
         let mut at = 0;
@@ -60,7 +60,7 @@ impl Checksums {
     /// Reads page `n`.
     pub(in crate::index::segment) fn read(
         &self,
-        source: &Source,
+        source: &SegmentFile,
         footer: &Footer,
         n: usize,
     ) -> Result<Arc<[u8]>, IndexError> {

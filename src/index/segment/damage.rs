@@ -12,7 +12,7 @@ use super::{IndexError, Segment};
 
 /// A damaged piece of a segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IndexHole {
+pub struct SegmentDamage {
     /// Offset in the file.
     pub at: u64,
     /// The series whose labels are lost with it.
@@ -23,11 +23,11 @@ pub struct IndexHole {
 
 /// What has been met of a segment's damage.
 #[derive(Debug, Default)]
-pub(super) struct Holes(Mutex<State>);
+pub(super) struct KnownDamage(Mutex<Met>);
 
 #[derive(Debug, Default)]
-struct State {
-    holes: BTreeMap<u64, IndexHole>,
+struct Met {
+    by_place: BTreeMap<u64, SegmentDamage>,
     /// Pages whose checksum has been looked at since the segment was opened.
     checked: RoaringBitmap,
     lost: RoaringBitmap,
@@ -36,14 +36,14 @@ struct State {
 impl Segment {
     /// The damage met so far.
     #[must_use]
-    pub fn holes(&self) -> Vec<IndexHole> {
-        self.holes.0.lock().holes.values().cloned().collect()
+    pub fn damage(&self) -> Vec<SegmentDamage> {
+        self.damage.0.lock().by_place.values().cloned().collect()
     }
 
     /// Whether no damage has been met.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.holes.0.lock().holes.is_empty()
+        self.damage.0.lock().by_place.is_empty()
     }
 
     /// Remembers page `n` as damaged if that is what `error` says, and reports it once.
@@ -60,13 +60,13 @@ impl Segment {
     /// Remembers what `error` says is damaged, and reports it once.
     pub(super) fn note(&self, error: &IndexError, lost: RoaringBitmap) {
         let IndexError::Damaged { at, .. } = error else { return };
-        let mut state = self.holes.0.lock();
-        if state.holes.contains_key(at) {
+        let mut state = self.damage.0.lock();
+        if state.by_place.contains_key(at) {
             return;
         }
         tracing::error!(%error, series = lost.len(), "part of the index is damaged; its series are left out of answers");
         state.lost |= &lost;
-        state.holes.insert(*at, IndexHole { at: *at, lost, why: error.to_string() });
+        state.by_place.insert(*at, SegmentDamage { at: *at, lost, why: error.to_string() });
     }
 
     /// Those of `ids` whose labels can be read: checks each page concerned once.
@@ -76,14 +76,14 @@ impl Segment {
                 Err(error) if error.is_damage() => self.note_page(n as usize, &error),
                 other => other?,
             }
-            self.holes.0.lock().checked.insert(n);
+            self.damage.0.lock().checked.insert(n);
         }
-        Ok(ids - &self.holes.0.lock().lost)
+        Ok(ids - &self.damage.0.lock().lost)
     }
 
     /// The numbers of the pages that hold `ids` and have not been checked.
     fn unchecked(&self, ids: &RoaringBitmap) -> Vec<u32> {
-        let state = self.holes.0.lock();
+        let state = self.damage.0.lock();
         let pages = self.pages.len() as u32;
         if u64::from(pages) == state.checked.len() {
             return Vec::new();

@@ -29,7 +29,7 @@ fn backwards(base: u8) -> bool {
     base == 1
 }
 
-/// The column of `starts`, written in the way that turns out smallest; samples beyond them have none.
+/// The column of `start_column`, written in the way that turns out smallest; samples beyond them have none.
 pub(super) fn encode(starts: &[i64], times: &[i64]) -> Vec<u8> {
     let column = |base: u8| {
         let all = starts.iter().copied().chain(std::iter::repeat(0)).take(times.len()).enumerate();

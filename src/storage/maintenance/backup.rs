@@ -18,8 +18,9 @@ use crate::{
     sst::Table,
     storage::{
         error::{OpenError, io_error},
-        extras, layout, newest, recover, unfinished,
+        extras, layout, recover, unfinished,
         version::Manifest,
+        wal_marker,
     },
     wal,
 };
@@ -34,7 +35,7 @@ const BEFORE_THE_MARK: [&str; 2] = [layout::LOCK, layout::UNFINISHED_NEW];
 
 /// What a copy did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Copied {
+pub struct BackupReport {
     /// Files that were copied.
     pub copied: u64,
     /// Their bytes.
@@ -49,7 +50,7 @@ pub struct Copied {
 
 /// Why a copy was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum CopyError {
+pub enum BackupError {
     /// The source can't be read.
     #[error("the source: {0}")]
     Source(#[source] OpenError),
@@ -83,13 +84,13 @@ pub enum CopyError {
 ///
 /// # Errors
 /// When either can't be used or read. The earlier backup in `to`, if any, is then still one.
-pub fn backup(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyError> {
+pub fn backup(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<BackupReport, BackupError> {
     copy(from, to, "backup")
 }
 
-fn copy(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copied, CopyError> {
-    let _source = recover::lock_to_read(&**from).map_err(CopyError::Source)?;
-    let _target = recover::lock(&**to).map_err(CopyError::Target)?;
+fn copy(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<BackupReport, BackupError> {
+    let _source = recover::lock_to_read(&**from).map_err(BackupError::Source)?;
+    let _target = recover::lock(&**to).map_err(BackupError::Target)?;
     copy_all(from, to, command)
 }
 
@@ -98,45 +99,45 @@ fn copy(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copie
 ///
 /// # Errors
 /// When the backup is damaged, `to` isn't empty, or either can't be read or written.
-pub fn restore(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<Copied, CopyError> {
+pub fn restore(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>) -> Result<BackupReport, BackupError> {
     match to.list(Path::new("")) {
         Ok(names) => {
             let begun = names.iter().any(|name| name == layout::UNFINISHED);
             // The lock is taken before the mark is made.
             let harmless = |name: &str| BEFORE_THE_MARK.contains(&name) || layout::is_housekeeping(name);
             if let Some(found) = names.into_iter().find(|name| !begun && !harmless(name)) {
-                return Err(CopyError::NotEmpty { found });
+                return Err(BackupError::NotEmpty { found });
             }
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(CopyError::Target(io_error("listing the directory")(error))),
+        Err(error) => return Err(BackupError::Target(io_error("listing the directory")(error))),
     }
-    let checked = verify(from).map_err(CopyError::Source)?;
+    let checked = verify(from).map_err(BackupError::Source)?;
     if !checked.is_clean() {
         let told = checked.findings.into_iter().map(|finding| format!("{}: {}", finding.file, finding.what));
-        return Err(CopyError::Damaged(told.collect()));
+        return Err(BackupError::Damaged(told.collect()));
     }
     copy(from, to, "restore")
 }
 
-fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<Copied, CopyError> {
+fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<BackupReport, BackupError> {
     let target = |what: &str| {
         let what = what.to_owned();
-        move |error| CopyError::Target(io_error(what)(error))
+        move |error| BackupError::Target(io_error(what)(error))
     };
-    let read = Manifest::read(&**from).map_err(CopyError::Source)?;
+    let read = Manifest::read(&**from).map_err(BackupError::Source)?;
     let no_manifest =
-        || CopyError::Source(OpenError::NoManifest { found: "no finished snapshot or backup".to_owned() });
+        || BackupError::Source(OpenError::NoManifest { found: "no finished snapshot or backup".to_owned() });
     let manifest = read.ok_or_else(no_manifest)?.manifest;
     // Refuses to write over what a newer version or a damaged disk left there. A backup that has a manifest is one, until the
     // next manifest replaces that.
-    if Manifest::read(&**to).map_err(CopyError::Target)?.is_none() {
-        unfinished::begin(&**to, command).map_err(|error| CopyError::Target(error.into()))?;
+    if Manifest::read(&**to).map_err(BackupError::Target)?.is_none() {
+        unfinished::begin(&**to, command).map_err(|error| BackupError::Target(error.into()))?;
     }
     for dir in layout::DIRECTORIES {
         to.create_dir(Path::new(dir)).map_err(target("creating directories"))?;
     }
-    let mut done = Copied::default();
+    let mut done = BackupReport::default();
     for entry in &manifest.tables {
         let path = layout::table(entry.number);
         copy_entry(from, to, entry.set_aside, &path, &mut done, || {
@@ -149,8 +150,8 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<C
             Segment::open(&**to, &path).and_then(|segment| segment.verify()).map_err(|error| error.to_string())
         })?;
     }
-    newest::forget(&**to).map_err(target("removing the note of the newest log segment"))?;
-    let log = wal::segments(&**from, Path::new(layout::WAL)).map_err(|error| CopyError::Source(error.into()))?;
+    wal_marker::forget(&**to).map_err(target("removing the note of the newest log segment"))?;
+    let log = wal::segments(&**from, Path::new(layout::WAL)).map_err(|error| BackupError::Source(error.into()))?;
     let log: Vec<u64> = log.into_iter().filter(|number| *number >= manifest.wal_start).collect();
     for number in &log {
         copy_file(from, to, &wal::path_of(Path::new(layout::WAL), *number), &mut done)?;
@@ -160,9 +161,9 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<C
     }
     copy_note(from, to, &manifest, &log, &mut done)?;
     // The one file that changes under its name: it may be newer than the manifest, as after a crash between the two.
-    extras::copy(&**from, &**to).map_err(CopyError::Source)?;
-    manifest.store(&**to).map_err(|error| CopyError::Target(error.into()))?;
-    done.removed = prune(&**to, &manifest, &log).map_err(CopyError::Target)?;
+    extras::copy(&**from, &**to).map_err(BackupError::Source)?;
+    manifest.store(&**to).map_err(|error| BackupError::Target(error.into()))?;
+    done.removed = prune(&**to, &manifest, &log).map_err(BackupError::Target)?;
     unfinished::end(&**to).map_err(target("removing the mark of an unfinished copy"))?;
     to.sync_dir(Path::new("")).map_err(target("syncing the directory"))?;
     Ok(done)
@@ -174,15 +175,15 @@ fn copy_note(
     to: &Arc<dyn Disk>,
     manifest: &Manifest,
     log: &[u64],
-    done: &mut Copied,
-) -> Result<(), CopyError> {
+    done: &mut BackupReport,
+) -> Result<(), BackupError> {
     let what = "the note of the newest log segment";
-    let noted = newest::read(&**from).map_err(io_error(format!("reading {what}"))).map_err(CopyError::Source)?;
+    let noted = wal_marker::read(&**from).map_err(io_error(format!("reading {what}"))).map_err(BackupError::Source)?;
     let Some(number) = noted.filter(|number| *number >= manifest.wal_start) else { return Ok(()) };
     if !log.contains(&number) {
         done.damage.push(format!("{}: the file is missing", wal::path_of(Path::new(layout::WAL), number).display()));
     }
-    newest::note(&**to, None, number).map_err(io_error(format!("writing {what}"))).map_err(CopyError::Target)
+    wal_marker::note(&**to, None, number).map_err(io_error(format!("writing {what}"))).map_err(BackupError::Target)
 }
 
 /// Copies a file that the manifest names, and checks the copy's own checksums.
@@ -191,12 +192,12 @@ fn copy_entry(
     to: &Arc<dyn Disk>,
     set_aside: bool,
     path: &Path,
-    done: &mut Copied,
+    done: &mut BackupReport,
     check: impl FnOnce() -> Result<(), String>,
-) -> Result<(), CopyError> {
+) -> Result<(), BackupError> {
     let before = done.copied;
     match copy_file(from, to, path, done) {
-        Err(CopyError::Source(OpenError::Io { source, .. })) if source.kind() == io::ErrorKind::NotFound => {
+        Err(BackupError::Source(OpenError::Io { source, .. })) if source.kind() == io::ErrorKind::NotFound => {
             done.damage.push(format!("{}: the file is missing", path.display()));
             return Ok(());
         }
@@ -212,10 +213,15 @@ fn copy_entry(
     Ok(())
 }
 
-fn copy_file(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, path: &Path, done: &mut Copied) -> Result<(), CopyError> {
+fn copy_file(
+    from: &Arc<dyn Disk>,
+    to: &Arc<dyn Disk>,
+    path: &Path,
+    done: &mut BackupReport,
+) -> Result<(), BackupError> {
     let shown = path.display();
-    let reading = |error| CopyError::Source(io_error(format!("reading {shown}"))(error));
-    let writing = |error| CopyError::Target(io_error(format!("writing {shown}"))(error));
+    let reading = |error| BackupError::Source(io_error(format!("reading {shown}"))(error));
+    let writing = |error| BackupError::Target(io_error(format!("writing {shown}"))(error));
     let source = from.open(path).map_err(reading)?;
     if let Ok(there) = to.open(path)
         && there.len() == source.len()
@@ -252,7 +258,7 @@ fn copy_file(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, path: &Path, done: &mut C
     )?;
     let (got, want) = (got.finalize(), want.finalize());
     if got != want {
-        return Err(CopyError::Differs { file: shown.to_string(), got, want });
+        return Err(BackupError::Differs { file: shown.to_string(), got, want });
     }
     to.rename(&new, path).map_err(writing)?;
     done.copied += 1;
@@ -262,9 +268,9 @@ fn copy_file(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, path: &Path, done: &mut C
 
 fn each_chunk(
     file: &dyn DiskFile,
-    mut take: impl FnMut(&[u8]) -> Result<(), CopyError>,
-    failed: impl Fn(io::Error) -> CopyError,
-) -> Result<(), CopyError> {
+    mut take: impl FnMut(&[u8]) -> Result<(), BackupError>,
+    failed: impl Fn(io::Error) -> BackupError,
+) -> Result<(), BackupError> {
     let mut buf = vec![0; CHUNK];
     let mut at = 0;
     while at < file.len() {

@@ -15,7 +15,7 @@ use crate::{
 
 /// A damaged block: what the block index says about it, which was good when the table was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hole {
+pub struct DamagedBlock {
     /// Offset of the block.
     pub at: u64,
     /// Its length in bytes.
@@ -32,7 +32,7 @@ pub struct Hole {
     pub why: String,
 }
 
-impl Hole {
+impl DamagedBlock {
     fn new(meta: &BlockMeta, error: &SstError) -> Self {
         Self {
             at: meta.at,
@@ -54,13 +54,13 @@ impl Hole {
 
 /// The damaged blocks met so far.
 #[derive(Debug, Default)]
-pub(super) struct Holes {
+pub(super) struct DamagedBlocks {
     /// Whether there are some: most tables have none, and every read asks.
     any: AtomicBool,
-    by_number: Mutex<BTreeMap<usize, Hole>>,
+    by_number: Mutex<BTreeMap<usize, DamagedBlock>>,
 }
 
-impl Holes {
+impl DamagedBlocks {
     fn has(&self, number: usize) -> bool {
         self.any.load(Ordering::Acquire) && self.by_number.lock().contains_key(&number)
     }
@@ -68,14 +68,14 @@ impl Holes {
 
 impl Table {
     /// Like [`Table::read`], but goes around damaged blocks: what they held is missing from `out`, and
-    /// [`Table::holes`] has them from then on. `pass` is one for all reads of a question.
+    /// [`Table::damaged_blocks`] has them from then on. `pass` is one for all reads of a question.
     ///
     /// # Errors
     /// When a block can't be reached for another reason than damage; `out` is then empty.
     pub fn read_around(&self, id: SeriesId, range: TimeRange, pass: Pass, out: &mut SeriesBuf) -> Result<(), SstError> {
         out.clear();
         for (number, meta) in self.blocks_of(id, range) {
-            if self.holes.has(number) {
+            if self.damaged.has(number) {
                 continue;
             }
             let before = (out.times.len(), out.histograms.len());
@@ -86,7 +86,7 @@ impl Table {
                 }
                 // A column that doesn't decode may have left half of itself.
                 out.truncate(before.0, before.1);
-                self.note_hole(number, meta, &error);
+                self.note_damaged(number, meta, &error);
             }
         }
         Ok(())
@@ -94,23 +94,23 @@ impl Table {
 
     /// The damaged blocks met so far, by reads and by scans.
     #[must_use]
-    pub fn holes(&self) -> Vec<Hole> {
-        self.holes.by_number.lock().values().cloned().collect()
+    pub fn damaged_blocks(&self) -> Vec<DamagedBlock> {
+        self.damaged.by_number.lock().values().cloned().collect()
     }
 
     /// Whether no damaged block has been met.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        !self.holes.any.load(Ordering::Acquire)
+        !self.damaged.any.load(Ordering::Acquire)
     }
 
     /// Remembers a block as damaged, and says so once.
-    pub(super) fn note_hole(&self, number: usize, meta: &BlockMeta, error: &SstError) {
+    pub(super) fn note_damaged(&self, number: usize, meta: &BlockMeta, error: &SstError) {
         if !error.is_damage() {
             return;
         }
-        let known = self.holes.by_number.lock().insert(number, Hole::new(meta, error)).is_some();
-        self.holes.any.store(true, Ordering::Release);
+        let known = self.damaged.by_number.lock().insert(number, DamagedBlock::new(meta, error)).is_some();
+        self.damaged.any.store(true, Ordering::Release);
         if !known {
             tracing::error!(
                 %error,

@@ -124,9 +124,9 @@ fn segments(disk: &Arc<dyn Disk>, manifest: &Manifest, seen: &mut Verified) -> R
         let mut errors = Vec::new();
         let audited = segment.audit(&mut |error| errors.push(error.to_string()));
         audited.map_err(|error| OpenError::File(error.to_string()))?;
-        let holes = segment.holes();
-        errors.retain(|error| !holes.iter().any(|hole| hole.why == *error));
-        holes.iter().for_each(|hole| seen.find(&path, damage::index(hole)));
+        let damaged = segment.damage();
+        errors.retain(|error| !damaged.iter().any(|damage| damage.why == *error));
+        damaged.iter().for_each(|damage| seen.find(&path, damage::index(damage)));
         errors.into_iter().for_each(|error| seen.find(&path, error));
         let mut ids = RoaringBitmap::new();
         segment
@@ -166,9 +166,9 @@ fn tables(
         let mut errors = Vec::new();
         let audited = table.audit(&mut |error| errors.push(error.to_string()));
         audited.map_err(|error| OpenError::File(error.to_string()))?;
-        let holes = table.holes();
-        errors.retain(|error| !holes.iter().any(|hole| hole.why == *error));
-        holes.iter().for_each(|hole| seen.find(&path, damage::block(hole)));
+        let damaged = table.damaged_blocks();
+        errors.retain(|error| !damaged.iter().any(|damage| damage.why == *error));
+        damaged.iter().for_each(|damage| seen.find(&path, damage::block(damage)));
         errors.into_iter().for_each(|error| seen.find(&path, error));
         let nameless = table.series() - labelled;
         if !nameless.is_empty() {

@@ -13,7 +13,7 @@ use vctsdb::{
         select::{Select, SelectHints},
         status::Status,
     },
-    storage::{self, CopyError, OpenError, Repaired, Storage, StorageOptions, Verified},
+    storage::{self, BackupError, OpenError, Repaired, Storage, StorageOptions, Verified},
 };
 
 use super::store::{Model, Sample, Value, apply, histogram, open, options, read, series, write};
@@ -294,7 +294,7 @@ fn a_backup_copies_what_is_new_and_restores_into_an_empty_directory_only() {
     assert_eq!((again.copied, again.kept), (0, first.copied));
 
     let storage = open(&disk).unwrap();
-    assert!(matches!(storage::backup(&shared(&disk), &shared(&copy)), Err(CopyError::Source(OpenError::Locked))));
+    assert!(matches!(storage::backup(&shared(&disk), &shared(&copy)), Err(BackupError::Source(OpenError::Locked))));
     let more = [(series(3), 500_000, Value::Float(5))];
     write(&storage, &more).unwrap();
     apply(&mut model, &more);
@@ -308,11 +308,11 @@ fn a_backup_copies_what_is_new_and_restores_into_an_empty_directory_only() {
     storage::restore(&shared(&copy), &shared(&target)).unwrap();
     assert_eq!(read(&open(&target).unwrap(), TimeRange::ALL), model);
     let refused = storage::restore(&shared(&copy), &shared(&target));
-    assert!(matches!(refused, Err(CopyError::NotEmpty { .. })));
+    assert!(matches!(refused, Err(BackupError::NotEmpty { .. })));
 
     let table = files(&copy, "tables").remove(0);
     copy.flip_bit(&table, 40, 2).unwrap();
-    assert!(matches!(storage::restore(&shared(&copy), &shared(&SimDisk::new())), Err(CopyError::Damaged(_))));
+    assert!(matches!(storage::restore(&shared(&copy), &shared(&SimDisk::new())), Err(BackupError::Damaged(_))));
     let damaged_source = storage::backup(&shared(&copy), &shared(&SimDisk::new())).unwrap();
     assert_eq!(damaged_source.damage.len(), 1, "copied all the same, and told");
 }
@@ -366,7 +366,7 @@ fn backed_up() -> (SimDisk, Model) {
 #[test]
 fn a_copy_cut_short_anywhere_is_named_by_all_and_goes_on_when_it_is_run_again() {
     let (source, model) = backed_up();
-    type Copy = fn(&Arc<dyn Disk>, &Arc<dyn Disk>) -> Result<storage::Copied, CopyError>;
+    type Copy = fn(&Arc<dyn Disk>, &Arc<dyn Disk>) -> Result<storage::BackupReport, BackupError>;
     let copies: [(&str, Copy); 2] = [("restore", storage::restore), ("backup", storage::backup)];
     for (what, run) in copies {
         let mut unfinished = 0;
@@ -404,7 +404,7 @@ fn a_copy_cut_short_anywhere_is_named_by_all_and_goes_on_when_it_is_run_again() 
                 assert_eq!((read(&storage, TimeRange::ALL), storage.status().damage), (model.clone(), vec![]));
                 drop(storage);
                 let again = storage::restore(&shared(&source), &shared(&target));
-                assert!(matches!(again, Err(CopyError::NotEmpty { .. })), "{what} {cut}: {again:?}");
+                assert!(matches!(again, Err(BackupError::NotEmpty { .. })), "{what} {cut}: {again:?}");
             }
             if done {
                 break;

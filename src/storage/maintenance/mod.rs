@@ -1,4 +1,4 @@
-//! Care for a data directory that no server has open: checking, repairing, copying it.
+//! Maintenance of a data directory that no server has open: checking, repairing, copying it.
 //!
 //! - [`verify()`] reads every byte and compares everything that is said twice; it changes nothing.
 //! - [`repair()`] makes a directory whole again that [`verify()`] complains about: what can be saved of a damaged file is
@@ -7,11 +7,11 @@
 //!
 //! All of them take the directory's lock, so none of them works beside a server: that is what snapshots are for.
 
-mod copy;
+mod backup;
 mod inspect;
 mod repair;
 mod verify;
 
-pub use copy::{Copied, CopyError, backup, restore};
+pub use backup::{BackupError, BackupReport, backup, restore};
 pub use repair::{Repaired, repair};
 pub use verify::{Finding, Verified, verify};

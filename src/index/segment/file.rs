@@ -22,7 +22,7 @@ const VERIFY_STEP: usize = 1 << 20;
 const AHEAD: u64 = 8 << 10;
 
 /// An open segment file.
-pub(super) struct Source {
+pub(super) struct SegmentFile {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     ahead: Mutex<Ahead>,
@@ -47,7 +47,7 @@ impl Ahead {
     }
 }
 
-impl Source {
+impl SegmentFile {
     pub(super) fn open(disk: &dyn Disk, path: &Path) -> Result<Self, IndexError> {
         let file = disk.open(path).map_err(IndexError::io(path, "opening"))?;
         Ok(Self { file, path: path.to_owned(), ahead: Mutex::default() })

@@ -11,7 +11,7 @@ const RARELY: usize = 16;
 ///
 /// Fetches more at a time the longer it is right, and gives up where series come in another order.
 #[derive(Default)]
-pub(super) struct Ahead {
+pub(super) struct Prefetch {
     /// Those fetched, the next one at position `at`.
     fetched: Vec<(Fingerprint, SeriesId)>,
     at: usize,
@@ -19,8 +19,8 @@ pub(super) struct Ahead {
     wrong: usize,
 }
 
-impl Ahead {
-    /// The fingerprint that is likely to come next. To be followed by [`Ahead::find`].
+impl Prefetch {
+    /// The fingerprint that is likely to come next. To be followed by [`Prefetch::find`].
     #[inline]
     pub(super) fn likely(&mut self, append: &dyn Append) -> Option<Fingerprint> {
         if self.at == self.fetched.len() {
@@ -71,22 +71,22 @@ mod tests {
 
     #[test]
     fn what_comes_in_order_is_all_foreseen() {
-        let (append, mut ahead) = (store(), Ahead::default());
+        let (append, mut prefetch) = (store(), Prefetch::default());
         for i in 1..1000u32 {
-            assert_eq!(ahead.likely(&append), Some(i.into()));
-            assert_eq!(ahead.find(i.into()), Some(SeriesId(i)));
+            assert_eq!(prefetch.likely(&append), Some(i.into()));
+            assert_eq!(prefetch.find(i.into()), Some(SeriesId(i)));
         }
-        assert_eq!(ahead.likely(&append), None);
-        assert!(ahead.fetched.capacity() <= MOST);
+        assert_eq!(prefetch.likely(&append), None);
+        assert!(prefetch.fetched.capacity() <= MOST);
     }
 
     #[test]
     fn guessing_goes_on_behind_one_that_is_left_out_and_ends_where_there_is_no_order() {
-        let (append, mut ahead) = (store(), Ahead::default());
+        let (append, mut prefetch) = (store(), Prefetch::default());
         let mut guesses = |order: &mut dyn Iterator<Item = u32>| {
             let asked = |i: u32| {
-                let guessed = ahead.likely(&append).is_some();
-                if ahead.find(i.into()).is_none() {
+                let guessed = prefetch.likely(&append).is_some();
+                if prefetch.find(i.into()).is_none() {
                     append.known(i.into());
                 }
                 guessed

@@ -25,11 +25,12 @@ use crate::{
     storage::{
         damage::{self, series},
         error::{OpenError, io_error},
-        extras, flush, layout, newest,
+        extras, flush, layout,
         options::StorageOptions,
         quarantine, recover,
         standing::Standing,
         version::{FileEntry, Manifest, TableEntry},
+        wal_marker,
     },
     wal,
 };
@@ -148,7 +149,7 @@ impl Work<'_> {
         let segment = |number| FileEntry { number, set_aside: false };
         let segments: Vec<FileEntry> = numbers(layout::INDEX)?.into_iter().map(segment).collect();
         let log = wal::segments(disk, Path::new(layout::WAL))?;
-        let noted = newest::read(disk).map_err(io_error("listing the data directory"))?;
+        let noted = wal_marker::read(disk).map_err(io_error("listing the data directory"))?;
         // An empty log may have been flushed whole: then it goes on behind its newest segment.
         let next = noted.map_or(1, |number| number.saturating_add(1));
         let wal_start = log.first().copied().unwrap_or(next);
@@ -197,7 +198,7 @@ impl Work<'_> {
                     self.say_kept(entry.set_aside, &path);
                     return Ok(Some(TableEntry { set_aside: false, ..entry }));
                 }
-                losses.extend(table.holes().iter().map(damage::block));
+                losses.extend(table.damaged_blocks().iter().map(damage::block));
                 if losses.is_empty() {
                     self.done(format!("{shown}: {}", errors.join("; ")));
                 }

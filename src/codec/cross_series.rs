@@ -9,7 +9,7 @@ use std::iter::zip;
 use super::{CodecError, decimal, ints, take_byte};
 
 /// The tag among those of float columns.
-pub(super) const BESIDE: u8 = 7;
+pub(super) const CROSS_SERIES: u8 = 7;
 /// So many values are looked at to guess what differences are worth.
 const SAMPLED: usize = 129;
 const WHAT: &str = "a column of differences";
@@ -17,7 +17,7 @@ const WHAT: &str = "a column of differences";
 /// How many columns before it the column stands that `bytes` are written beside; `None` if they are no such column.
 pub fn distance(bytes: &[u8]) -> Option<usize> {
     match bytes {
-        [BESIDE, distance, ..] => Some(usize::from(*distance)),
+        [CROSS_SERIES, distance, ..] => Some(usize::from(*distance)),
         _ => None,
     }
 }
@@ -34,7 +34,7 @@ pub fn encode(values: &[f64], others: &[f64], distance: u8, out: &mut Vec<u8>) -
         return false;
     }
     let Some(all) = differences(values, others) else { return false };
-    out.extend_from_slice(&[BESIDE, distance]);
+    out.extend_from_slice(&[CROSS_SERIES, distance]);
     ints::encode(&all, out);
     true
 }
@@ -67,7 +67,7 @@ pub fn decode(bytes: &[u8], values: &mut [f64]) -> Result<(), CodecError> {
     let count = values.len();
     let mut input = bytes;
     match take_byte(&mut input, WHAT)? {
-        BESIDE => take_byte(&mut input, WHAT)?,
+        CROSS_SERIES => take_byte(&mut input, WHAT)?,
         tag => return Err(CodecError::Tag { what: WHAT, tag }),
     };
     let mut rest = values.iter_mut();
@@ -142,7 +142,7 @@ mod tests {
     fn other_columns_are_refused() {
         assert_eq!(decode(&[1, 0], &mut [1.0]), Err(CodecError::Tag { what: WHAT, tag: 1 }));
         assert!(matches!(decode(&[], &mut [1.0]), Err(CodecError::Truncated(_))));
-        assert!(matches!(decode(&[BESIDE, 1, 0, 2, 0], &mut [1.0]), Err(CodecError::Trailing { .. })));
+        assert!(matches!(decode(&[CROSS_SERIES, 1, 0, 2, 0], &mut [1.0]), Err(CodecError::Trailing { .. })));
     }
 
     fn value() -> impl Strategy<Value = f64> {
@@ -168,7 +168,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..300), before in prop::collection::vec(value(), 0..300)) {
-            let bytes: Vec<u8> = std::iter::once(BESIDE).chain(bytes).collect();
+            let bytes: Vec<u8> = std::iter::once(CROSS_SERIES).chain(bytes).collect();
             let _ = decode(&bytes, &mut before.clone());
         }
     }

@@ -8,8 +8,9 @@ use crate::{
     seams::env::Disk,
     storage::{
         error::{OpenError, io_error},
-        layout, newest,
+        layout,
         version::Manifest,
+        wal_marker,
     },
     wal::{self, ReplayReport},
 };
@@ -52,7 +53,7 @@ impl Log {
     /// Reads the log from segment `start` on.
     pub(super) fn read(disk: &dyn Disk, start: u64) -> Result<Self, OpenError> {
         let mut log = Self::default();
-        let noted = newest::read(disk).map_err(io_error("listing the data directory"))?;
+        let noted = wal_marker::read(disk).map_err(io_error("listing the data directory"))?;
         let report = wal::replay(disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
             match wal::record::decode(payload) {
                 Ok(batch) => {

@@ -17,19 +17,19 @@ use crate::seams::env::Disk;
 
 /// The noted segment; the largest where there are more.
 pub(super) fn read(disk: &dyn Disk) -> io::Result<Option<u64>> {
-    Ok(disk.list(Path::new(""))?.iter().filter_map(|name| layout::noted_number(name)).max())
+    Ok(disk.list(Path::new(""))?.iter().filter_map(|name| layout::wal_marker_number(name)).max())
 }
 
 /// Notes that segment `number` is settled, in place of `before`, the segment noted so far.
 pub(super) fn note(disk: &dyn Disk, before: Option<u64>, number: u64) -> io::Result<()> {
-    let renamed = |before| disk.rename(&layout::newest(before), &layout::newest(number)).is_ok();
-    if before.is_some_and(renamed) { Ok(()) } else { disk.create(&layout::newest(number)).map(drop) }
+    let renamed = |before| disk.rename(&layout::wal_marker(before), &layout::wal_marker(number)).is_ok();
+    if before.is_some_and(renamed) { Ok(()) } else { disk.create(&layout::wal_marker(number)).map(drop) }
 }
 
 /// Takes all notes away, before the log that they are about is replaced.
 pub(super) fn forget(disk: &dyn Disk) -> io::Result<()> {
-    let noted = disk.list(Path::new(""))?.into_iter().filter_map(|name| layout::noted_number(&name));
-    noted.map(layout::newest).try_for_each(|path| disk.remove(&path))
+    let noted = disk.list(Path::new(""))?.into_iter().filter_map(|name| layout::wal_marker_number(&name));
+    noted.map(layout::wal_marker).try_for_each(|path| disk.remove(&path))
 }
 
 #[cfg(test)]
@@ -48,7 +48,7 @@ mod tests {
         disk.fail_next(Op::Create, "", io::ErrorKind::StorageFull);
         note(&disk, Some(8), 9).unwrap_err();
         assert_eq!(read(&disk).unwrap(), Some(8));
-        disk.remove(&layout::newest(8)).unwrap();
+        disk.remove(&layout::wal_marker(8)).unwrap();
         note(&disk, Some(8), 9).unwrap();
         assert_eq!(read(&disk).unwrap(), Some(9), "although somebody had removed the one before");
         note(&disk, None, 10).unwrap();
@@ -63,7 +63,7 @@ mod tests {
             assert!(!layout::is_ours(name), "{name}");
         }
         for number in [0, 7, 99_999_999, 100_000_000, u64::MAX] {
-            assert_eq!(layout::noted_number(layout::newest(number).to_str().unwrap()), Some(number));
+            assert_eq!(layout::wal_marker_number(layout::wal_marker(number).to_str().unwrap()), Some(number));
         }
     }
 }

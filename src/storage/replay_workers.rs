@@ -28,46 +28,46 @@ const FLOATS: usize = 4_096;
 const HISTOGRAMS: usize = 32;
 /// The floats that are gathered may take this part of a memtable's memory.
 const PART: usize = 8;
-/// Pieces that wait for a thread at most.
+/// Batches of samples that wait for a thread at most.
 const WAITING: usize = 4;
 
 /// Samples of one shard; floats are applied before histograms, as those of a batch are.
 #[derive(Default)]
-struct Piece {
+struct ShardSamples {
     floats: Vec<FloatSample>,
     histograms: Vec<HistogramSample>,
 }
 
-struct Applier {
-    pieces: SyncSender<Piece>,
+struct Worker {
+    batches: SyncSender<ShardSamples>,
     thread: JoinHandle<()>,
 }
 
-impl Applier {
+impl Worker {
     fn start(memtable: Arc<Memtable>) -> io::Result<Self> {
-        let (pieces, received) = sync_channel::<Piece>(WAITING);
+        let (batches, received) = sync_channel::<ShardSamples>(WAITING);
         let apply = move || {
-            for piece in received {
-                memtable.apply(&piece.floats, &piece.histograms);
+            for samples in received {
+                memtable.apply(&samples.floats, &samples.histograms);
             }
         };
         let thread = thread::Builder::new().name("replay".to_owned()).spawn(apply)?;
-        Ok(Self { pieces, thread })
+        Ok(Self { batches, thread })
     }
 }
 
 /// All threads of one memtable.
-pub(super) struct Appliers {
+pub(super) struct ReplayWorkers {
     memtable: Arc<Memtable>,
     /// Each applies some shards of the memtable; without any the caller applies everything itself.
-    threads: Vec<Applier>,
+    threads: Vec<Worker>,
     /// What is gathered for each shard.
-    gathered: Vec<Piece>,
+    gathered: Vec<ShardSamples>,
     /// Floats of a shard that are handed over at once.
     floats: usize,
 }
 
-impl Appliers {
+impl ReplayWorkers {
     /// Threads for `memtable`, as many as the machine can run; none where every run must be repeatable.
     ///
     /// # Errors
@@ -80,8 +80,8 @@ impl Appliers {
     }
 
     fn with(memtable: Arc<Memtable>, threads: usize, floats: usize) -> io::Result<Self> {
-        let threads = (0..threads).map(|_| Applier::start(memtable.clone())).collect::<io::Result<_>>()?;
-        let gathered = (0..Memtable::SHARDS).map(|_| Piece::default()).collect();
+        let threads = (0..threads).map(|_| Worker::start(memtable.clone())).collect::<io::Result<_>>()?;
+        let gathered = (0..Memtable::SHARDS).map(|_| ShardSamples::default()).collect();
         Ok(Self { memtable, threads, gathered, floats })
     }
 
@@ -97,33 +97,33 @@ impl Appliers {
         }
         for run in floats.chunk_by(|a, b| Memtable::shard_of(a.series) == Memtable::shard_of(b.series)) {
             let Some(shard) = run.first().map(|sample| Memtable::shard_of(sample.series)) else { continue };
-            let Some(piece) = self.gathered.get_mut(shard) else { continue };
+            let Some(samples) = self.gathered.get_mut(shard) else { continue };
             // Floats of this batch must not pass histograms of an earlier one.
-            if piece.floats.len() + run.len() > self.floats || !piece.histograms.is_empty() {
+            if samples.floats.len() + run.len() > self.floats || !samples.histograms.is_empty() {
                 self.hand_over(shard);
             }
-            if let Some(piece) = self.gathered.get_mut(shard) {
-                piece.floats.extend_from_slice(run);
+            if let Some(samples) = self.gathered.get_mut(shard) {
+                samples.floats.extend_from_slice(run);
             }
         }
         for sample in histograms {
             let shard = Memtable::shard_of(sample.series);
-            let Some(piece) = self.gathered.get_mut(shard) else { continue };
-            piece.histograms.push(sample);
-            if piece.histograms.len() >= HISTOGRAMS {
+            let Some(samples) = self.gathered.get_mut(shard) else { continue };
+            samples.histograms.push(sample);
+            if samples.histograms.len() >= HISTOGRAMS {
                 self.hand_over(shard);
             }
         }
     }
 
     fn hand_over(&mut self, shard: usize) {
-        let filled = |piece: &&mut Piece| !piece.floats.is_empty() || !piece.histograms.is_empty();
-        let Some(piece) = self.gathered.get_mut(shard).filter(filled) else { return };
+        let filled = |samples: &&mut ShardSamples| !samples.floats.is_empty() || !samples.histograms.is_empty();
+        let Some(samples) = self.gathered.get_mut(shard).filter(filled) else { return };
         let room = Vec::with_capacity(self.floats);
-        let piece = std::mem::replace(piece, Piece { floats: room, histograms: Vec::new() });
-        if let Some(applier) = self.threads.get(shard % self.threads.len().max(1)) {
+        let samples = std::mem::replace(samples, ShardSamples { floats: room, histograms: Vec::new() });
+        if let Some(worker) = self.threads.get(shard % self.threads.len().max(1)) {
             // A thread that is gone is noticed at the end.
-            let _ = applier.pieces.send(piece);
+            let _ = worker.batches.send(samples);
         }
     }
 
@@ -133,9 +133,9 @@ impl Appliers {
     /// When a thread has panicked: samples are missing.
     pub(super) fn finish(mut self) -> io::Result<()> {
         (0..Memtable::SHARDS).for_each(|shard| self.hand_over(shard));
-        for applier in self.threads {
-            drop(applier.pieces);
-            applier.thread.join().map_err(|_| io::Error::other("a thread panicked"))?;
+        for worker in self.threads {
+            drop(worker.batches);
+            worker.thread.join().map_err(|_| io::Error::other("a thread panicked"))?;
         }
         Ok(())
     }
@@ -177,7 +177,7 @@ mod tests {
         #[test]
         fn the_last_write_wins_however_many_threads_apply(batches in prop::collection::vec(batch(), 1..40), repeat in 1usize..40, floats in 1usize..200) {
             let (direct, shared) = (Memtable::new(), Arc::new(Memtable::new()));
-            let mut appliers = Appliers::with(shared.clone(), 3, floats).unwrap();
+            let mut workers = ReplayWorkers::with(shared.clone(), 3, floats).unwrap();
             for batch in batches.iter().cycle().take(batches.len() * repeat) {
                 let (mut floats, mut histograms) = (Vec::new(), Vec::new());
                 for &(id, time, value, is_histogram) in batch {
@@ -190,9 +190,9 @@ mod tests {
                     }
                 }
                 direct.apply(&floats, &histograms);
-                appliers.apply(&floats, histograms);
+                workers.apply(&floats, histograms);
             }
-            appliers.finish().unwrap();
+            workers.finish().unwrap();
             prop_assert_eq!(contents(&shared), contents(&direct));
         }
     }
