@@ -40,7 +40,7 @@ pub struct StoreStatus {
     /// First and last sample time there is.
     pub times: Option<TimeRange>,
     /// Samples before this time have been dropped, or will be and are not shown any more.
-    pub line: Option<i64>,
+    pub cutoff: Option<i64>,
     /// Deletes that some table still has to be cleaned of.
     pub tombstones: u64,
     /// Reads of table blocks since the store was opened: found in memory, and gone to a file for.

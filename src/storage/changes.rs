@@ -7,9 +7,9 @@ impl Shared {
     /// What has changed in `range` since `version`, what retention has dropped meanwhile included.
     fn changed_since(&self, version: u64, range: TimeRange) -> Vec<TimeRange> {
         let mut found = self.journal.since(version, range);
-        let line = self.line();
-        if range.start < line {
-            found.push(TimeRange::new(range.start, line.saturating_sub(1)));
+        let cutoff = self.shown_cutoff();
+        if range.start < cutoff {
+            found.push(TimeRange::new(range.start, cutoff.saturating_sub(1)));
         }
         found
     }

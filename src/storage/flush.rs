@@ -96,11 +96,11 @@ pub(super) fn persist(shared: &Shared, sealed: &Sealed) -> Result<(), StorageErr
 
 /// Writes what has not expired; `None` when that is nothing.
 fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<FlushedTable>, StorageError> {
-    let line = shared.cutoff();
-    if line > i64::MIN {
+    let cutoff = shared.drop_cutoff();
+    if cutoff > i64::MIN {
         shared.note_dropped();
     }
-    if memtable.times().is_none_or(|times| times.end < line) {
+    if memtable.times().is_none_or(|times| times.end < cutoff) {
         return Ok(None);
     }
     let series = memtable.series();
@@ -110,7 +110,7 @@ fn write_table(shared: &Shared, memtable: &Memtable) -> Result<Option<FlushedTab
         let mut samples = SeriesBuf::default();
         for id in series {
             memtable.read(SeriesId(id), TimeRange::ALL, &mut samples);
-            cut_before(&mut samples, line);
+            cut_before(&mut samples, cutoff);
             if !samples.is_empty() {
                 writer.append(SeriesId(id), &samples)?;
             }

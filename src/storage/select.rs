@@ -175,7 +175,7 @@ impl Shared {
 
     /// Whether the index may have series without samples to show.
     fn has_ghosts(&self, view: &View) -> bool {
-        self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.line() > i64::MIN
+        self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.shown_cutoff() > i64::MIN
     }
 
     /// The series that pass any of `selectors`.

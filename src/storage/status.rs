@@ -65,7 +65,7 @@ impl Status for Storage {
             wal_bytes: wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default(),
             index_bytes: index.segment_bytes,
             times,
-            line: Some(shared.line()).filter(|line| *line > i64::MIN),
+            cutoff: Some(shared.shown_cutoff()).filter(|cutoff| *cutoff > i64::MIN),
             tombstones: view.deletes.tombstones.len() as u64,
             memory: memory(shared),
             block_reads: (blocks.hits, blocks.misses),

@@ -17,9 +17,9 @@ pub(super) fn cut(samples: &mut SeriesBuf, range: TimeRange) {
     samples.remove_histograms(from..to);
 }
 
-/// Takes the samples before `line` away.
-pub(super) fn cut_before(samples: &mut SeriesBuf, line: i64) {
-    if let Some(last) = line.checked_sub(1) {
+/// Takes the samples before `cutoff` away.
+pub(super) fn cut_before(samples: &mut SeriesBuf, cutoff: i64) {
+    if let Some(last) = cutoff.checked_sub(1) {
         cut(samples, TimeRange::new(i64::MIN, last));
     }
 }
@@ -56,7 +56,7 @@ mod tests {
         cut(&mut buf, TimeRange::new(3, 2));
         assert_eq!(buf, floats(&[1, 4]), "a reversed range is empty");
         cut_before(&mut buf, 4);
-        assert_eq!(buf, floats(&[4]), "the line itself stays");
+        assert_eq!(buf, floats(&[4]), "the cutoff itself stays");
         cut_before(&mut buf, i64::MIN);
         assert_eq!(buf, floats(&[4]));
     }

@@ -186,7 +186,7 @@ fn retention_by_size_drops_the_oldest_whole_tables_for_good() {
     let status = storage.status();
     let total = status.table_bytes + status.index_bytes + status.wal_bytes;
     assert!(total <= limit && total > limit / 4, "{total}: {status:?}");
-    let line = status.line.unwrap_or_else(|| panic!("nothing was dropped: {status:?}"));
+    let line = status.cutoff.unwrap_or_else(|| panic!("nothing was dropped: {status:?}"));
     assert!(line > 20 * DAY && line < 59 * DAY, "{}", line / DAY);
     let kept = read(&storage, TimeRange::ALL);
     assert!(kept.values().all(|samples| samples.keys().all(|t| *t >= line)));
@@ -224,11 +224,11 @@ fn retention_by_size_keeps_as_much_as_fits_also_of_a_table_that_is_larger() {
             status.table_bytes,
             all.table_bytes
         );
-        let line = status.line.unwrap();
+        let line = status.cutoff.unwrap();
         model.values_mut().for_each(|samples| *samples = samples.split_off(&line));
         assert_eq!(read(&storage, TimeRange::ALL), model, "{parts}: all from the line on, and nothing else");
         storage.compact().unwrap();
-        assert_eq!(storage.status().line, Some(line), "{parts}: what fits stays");
+        assert_eq!(storage.status().cutoff, Some(line), "{parts}: what fits stays");
         let storage = store.restart(storage, Cut::LOST);
         assert_eq!(read(&storage, TimeRange::ALL), model, "{parts}");
     }

@@ -134,7 +134,7 @@ impl Simulation {
 
     /// Samples before this are gone. Time alone decides it, unless the size is limited too.
     fn line(&self) -> i64 {
-        let line = self.storage().status().line.unwrap_or(i64::MIN);
+        let line = self.storage().status().cutoff.unwrap_or(i64::MIN);
         let aged = self.options.retention_time.map_or(i64::MIN, |ms| self.now() - ms);
         match self.options.retention_size {
             None => assert_eq!(line, aged),

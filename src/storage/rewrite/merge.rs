@@ -27,7 +27,7 @@ use crate::{
 pub(super) struct Rules<'a> {
     pub(super) deletes: &'a Deletes,
     /// Samples before this time have expired.
-    pub(super) line: i64,
+    pub(super) cutoff: i64,
     /// Cuts the result at the borders of places; without one the result is a single table.
     pub(super) calendar: Option<Calendar>,
 }
@@ -105,7 +105,7 @@ impl Cursor<'_> {
             self.id = self.scan.next_piece(&mut self.piece).inspect_err(|error| self.note_damage(error))?;
             let Some(id) = self.id else { return Ok(()) };
             self.rules.deletes.hide(self.live.settled, id, &mut self.piece);
-            cut_before(&mut self.piece, self.rules.line);
+            cut_before(&mut self.piece, self.rules.cutoff);
             if !self.piece.is_empty() {
                 return Ok(());
             }

@@ -34,7 +34,7 @@ pub(super) fn rewrite(
 ) -> Result<(), StorageError> {
     shared.standing.check()?;
     let began = Instant::now();
-    let rules = Rules { deletes: &view.deletes, line: shared.cutoff(), calendar };
+    let rules = Rules { deletes: &view.deletes, cutoff: shared.drop_cutoff(), calendar };
     let new = merge::merge(shared, old, &rules, windowed)?;
     let bytes = |tables: &[Arc<LiveTable>]| tables.iter().map(|t| t.table.summary().bytes).sum::<u64>();
     let (read, written, made) = (bytes(old), bytes(&new), new.len());
@@ -55,7 +55,7 @@ pub(super) fn exchange(shared: &Shared, old: &[Arc<LiveTable>], new: &[Arc<LiveT
         version.replace_tables(old, new);
         Ok(!deletes.tombstones.is_empty())
     })?;
-    if may_lack_deleted || shared.line() > i64::MIN {
+    if may_lack_deleted || shared.shown_cutoff() > i64::MIN {
         shared.note_dropped();
     }
     Ok(())

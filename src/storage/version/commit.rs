@@ -46,7 +46,7 @@ pub(in crate::storage) struct Versions {
     /// Held while a new view is made from the current one.
     publishing: Mutex<()>,
     /// Retention by size has dropped samples before this time: the manifest's, to be read without its lock.
-    floor: AtomicI64,
+    size_cutoff: AtomicI64,
     /// Number of the next table or segment.
     next_file: AtomicU64,
 }
@@ -66,7 +66,7 @@ impl Versions {
     /// Begins with what was opened. No file has the number `next_file` or a higher one.
     pub(in crate::storage) fn new(manifest: Manifest, view: View, next_file: u64) -> Self {
         Self {
-            floor: AtomicI64::new(manifest.floor),
+            size_cutoff: AtomicI64::new(manifest.size_cutoff),
             manifest: Mutex::new(manifest),
             view: ArcSwap::from_pointee(view),
             publishing: Mutex::default(),
@@ -90,8 +90,8 @@ impl Versions {
     }
 
     /// Retention by size has dropped samples before this time.
-    pub(in crate::storage) fn floor(&self) -> i64 {
-        self.floor.load(Ordering::Relaxed)
+    pub(in crate::storage) fn size_cutoff(&self) -> i64 {
+        self.size_cutoff.load(Ordering::Relaxed)
     }
 
     /// A number that no file has yet, and its path.
@@ -122,7 +122,7 @@ impl Versions {
     }
 
     fn publish(&self, mut next: Version, index: &Index) {
-        self.floor.store(next.manifest().floor, Ordering::Relaxed);
+        self.size_cutoff.store(next.manifest().size_cutoff, Ordering::Relaxed);
         match next.take_segment_change() {
             Some(SegmentChange { old, new: Some(new) }) if old.is_empty() => index.install(new),
             Some(SegmentChange { old, new }) => index.replace(&old, new),

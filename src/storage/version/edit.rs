@@ -107,9 +107,9 @@ impl Version {
         self.manifest.deletes = Arc::new(deletes);
     }
 
-    /// Retention by size drops samples before `floor`.
-    pub(in crate::storage) fn raise_floor(&mut self, floor: i64) {
-        self.manifest.floor = self.manifest.floor.max(floor);
+    /// Retention by size drops samples before `size_cutoff`.
+    pub(in crate::storage) fn raise_size_cutoff(&mut self, size_cutoff: i64) {
+        self.manifest.size_cutoff = self.manifest.size_cutoff.max(size_cutoff);
     }
 
     fn forget_tombstones(&mut self) {

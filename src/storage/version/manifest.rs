@@ -14,7 +14,7 @@
 //!          next_series                      u64, no series has this id or a higher one
 //!          wal_start                        u64, first log segment whose data may not be in tables
 //!          newest delete                    u64, its number, 0 before the first
-//!          floor                            i64, retention by size has dropped samples before this time (ms)
+//!          size cutoff                      i64, retention by size has dropped samples before this time (ms)
 //!          count of tables                  u32
 //!          per table, by precedence:        number u64, flags u8 (1 set aside, 2 windowed), settled u64
 //!          count of segments                u32
@@ -28,7 +28,7 @@
 //! `compact` says what windowed means, `tombstones` what deletes and settled mean.
 //! A file that is *set aside* was found damaged: it stays where it is, is not read, and is reported at every start.
 //!
-//! Format 1, still read, has no newest delete, floor, settled and tombstones, and a table's flags are 0 or 1.
+//! Format 1, still read, has no newest delete, size cutoff, settled and tombstones, and a table's flags are 0 or 1.
 
 use std::{path::Path, sync::Arc};
 
@@ -80,7 +80,7 @@ pub(in crate::storage) struct Manifest {
     pub(in crate::storage) next_series: u64,
     pub(in crate::storage) wal_start: u64,
     /// Retention by size has dropped samples before this time.
-    pub(in crate::storage) floor: i64,
+    pub(in crate::storage) size_cutoff: i64,
     pub(in crate::storage) tables: Vec<TableEntry>,
     pub(in crate::storage) segments: Vec<FileEntry>,
     pub(in crate::storage) deletes: Arc<Deletes>,
@@ -93,7 +93,7 @@ impl Default for Manifest {
             next_file: 1,
             next_series: 0,
             wal_start: 1,
-            floor: i64::MIN,
+            size_cutoff: i64::MIN,
             tables: Vec::new(),
             segments: Vec::new(),
             deletes: Arc::default(),
@@ -170,7 +170,7 @@ impl Manifest {
         body.extend_from_slice(&self.next_series.to_le_bytes());
         body.extend_from_slice(&self.wal_start.to_le_bytes());
         body.extend_from_slice(&self.deletes.newest.to_le_bytes());
-        body.extend_from_slice(&self.floor.to_le_bytes());
+        body.extend_from_slice(&self.size_cutoff.to_le_bytes());
         body.extend_from_slice(&(self.tables.len() as u32).to_le_bytes());
         for table in &self.tables {
             body.extend_from_slice(&table.number.to_le_bytes());
@@ -236,11 +236,11 @@ impl Manifest {
             let manifest = Self { next_file, next_series, wal_start, tables, segments, ..Self::default() };
             return body.0.is_empty().then_some(manifest);
         }
-        let (newest, floor) = (body.u64()?, body.i64()?);
+        let (newest, size_cutoff) = (body.u64()?, body.i64()?);
         let (tables, segments) = (body.tables()?, body.files()?);
         let tombstones = body.tombstones()?;
         let deletes = Arc::new(Deletes { newest, tombstones });
-        body.0.is_empty().then_some(Self { next_file, next_series, wal_start, floor, tables, segments, deletes })
+        body.0.is_empty().then_some(Self { next_file, next_series, wal_start, size_cutoff, tables, segments, deletes })
     }
 }
 
@@ -308,7 +308,7 @@ mod tests {
             next_file: 9,
             next_series: 1_000,
             wal_start: 4,
-            floor: -5,
+            size_cutoff: -5,
             tables: vec![
                 TableEntry { number: 3, set_aside: false, windowed: true, settled: 2 },
                 TableEntry { number: 7, set_aside: true, windowed: false, settled: 0 },
@@ -334,7 +334,7 @@ mod tests {
         let body = [body, tables, segments].concat();
         let mut copy = [&MAGIC[..], &1u32.to_le_bytes(), &(body.len() as u32).to_le_bytes(), &body].concat();
         copy.extend_from_slice(&crc32fast::hash(&copy).to_le_bytes());
-        let mut want = Manifest { floor: i64::MIN, deletes: Arc::default(), ..sample() };
+        let mut want = Manifest { size_cutoff: i64::MIN, deletes: Arc::default(), ..sample() };
         want.tables.iter_mut().for_each(|table| (table.windowed, table.settled) = (false, 0));
         assert_eq!(Manifest::decode(&copy).unwrap(), want);
     }
