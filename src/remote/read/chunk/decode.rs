@@ -1,6 +1,6 @@
 //! Reads chunks back, for tests: written from the description of the encodings, not from the encoders.
 
-use super::bits::WIDTHS;
+use super::varbit::WIDTHS;
 use crate::{
     model::{BucketCounts, BucketSpan, Histogram, ResetHint},
     remote::proto::v1,

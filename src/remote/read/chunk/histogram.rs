@@ -12,11 +12,14 @@
 //! bucket before it.
 
 use super::{
-    bits::BitWriter,
     layout::{Reset, head},
+    varbit::Varbit,
     xor::Window,
 };
-use crate::model::{BucketCounts, Histogram};
+use crate::{
+    codec::bits::BitWriter,
+    model::{BucketCounts, Histogram},
+};
 
 /// A column of whole numbers, written as it is, then as a delta, then as deltas of deltas.
 struct Deltas {
@@ -52,7 +55,7 @@ pub(super) fn encode_integer(samples: &[(i64, &Histogram)], reset: Reset) -> Vec
     out.varbit_int(time);
     out.varbit_uint(count as u64);
     out.varbit_uint(zero as u64);
-    out.bits(sum.to_bits(), 64);
+    out.put(sum.to_bits(), 64);
     let mut columns: Vec<Deltas> = Vec::new();
     for &bucket in buckets {
         out.varbit_int(bucket);
@@ -69,7 +72,7 @@ pub(super) fn encode_integer(samples: &[(i64, &Histogram)], reset: Reset) -> Vec
             column.put(*bucket, &mut out);
         }
     }
-    out.finish()
+    out.into_bytes()
 }
 
 /// Encodes float histograms of one layout, at most 65535; others among them are left out.
@@ -85,7 +88,7 @@ pub(super) fn encode_float(samples: &[(i64, &Histogram)], reset: Reset) -> Vec<u
     out.varbit_int(time);
     let mut windows: Vec<Window> = Vec::new();
     for &value in values {
-        out.bits(value.to_bits(), 64);
+        out.put(value.to_bits(), 64);
         windows.push(Window::after(value));
     }
     let mut times = Deltas::after(time);
@@ -95,7 +98,7 @@ pub(super) fn encode_float(samples: &[(i64, &Histogram)], reset: Reset) -> Vec<u
             window.put(*value, &mut out);
         }
     }
-    out.finish()
+    out.into_bytes()
 }
 
 #[cfg(test)]

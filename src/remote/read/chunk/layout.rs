@@ -9,8 +9,11 @@
 //! zero threshold   byte 0: zero   byte e + 243: 0.5 * 2^e for e from -242 to 11   else byte 255 and 64 bits
 //! ```
 
-use super::bits::BitWriter;
-use crate::model::{BucketCounts, BucketSpan, Histogram, ResetHint};
+use super::varbit::Varbit;
+use crate::{
+    codec::bits::BitWriter,
+    model::{BucketCounts, BucketSpan, Histogram, ResetHint},
+};
 
 /// The largest bound, in thousandths, that is written as a whole number.
 const MAX_THOUSANDTHS: f64 = 33_554_430.0;
@@ -85,15 +88,15 @@ fn deltas_shrink(before: &[i64], now: &[i64]) -> bool {
 fn put_zero_threshold(threshold: f64, out: &mut BitWriter) {
     let bits = threshold.to_bits();
     if bits == 0 {
-        return out.bits(0, 8);
+        return out.put(0, 8);
     }
     // A normal positive power of two, seen as 0.5 * 2^e.
     let exponent = (bits >> 52) as i64 - 1022;
     if bits.trailing_zeros() >= 52 && (-242..=11).contains(&exponent) {
-        out.bits((exponent + 243) as u64, 8);
+        out.put((exponent + 243) as u64, 8);
     } else {
-        out.bits(255, 8);
-        out.bits(bits, 64);
+        out.put(255, 8);
+        out.put(bits, 64);
     }
 }
 
@@ -112,8 +115,8 @@ fn put_bound(bound: f64, out: &mut BitWriter) {
     if whole {
         out.varbit_uint(thousandths as u64 + 1);
     } else {
-        out.bits(0, 1);
-        out.bits(bound.to_bits(), 64);
+        out.put(0, 1);
+        out.put(bound.to_bits(), 64);
     }
 }
 
@@ -124,9 +127,9 @@ mod tests {
     #[test]
     fn thresholds_that_are_powers_of_two_take_a_byte() {
         let bytes = |threshold| {
-            let mut out = BitWriter::default();
+            let mut out = BitWriter::new();
             put_zero_threshold(threshold, &mut out);
-            out.finish()
+            out.into_bytes()
         };
         assert_eq!(bytes(0.0), [0]);
         assert_eq!(bytes((-128f64).exp2()), [116]);

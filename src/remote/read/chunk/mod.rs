@@ -4,9 +4,9 @@
 //! histograms (`histogram`), of one kind and one `layout` each. `bits` writes what bytes can't. Clients take every
 //! sample but the first of a histogram chunk to continue the one before it, so a chunk ends where a counter was reset.
 
-mod bits;
 mod histogram;
 mod layout;
+mod varbit;
 mod xor;
 
 #[cfg(test)]

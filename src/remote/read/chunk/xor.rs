@@ -17,7 +17,12 @@
 
 use prost::encoding::encode_varint;
 
-use super::bits::{BitWriter, fits};
+use super::varbit::fits;
+use crate::codec::bits::BitWriter;
+
+/// Bytes that the first two samples of a chunk, and each further one, mostly take.
+const USUAL_HEAD: usize = 32;
+const USUAL_SAMPLE: usize = 2;
 
 /// Leading zeros have 5 bits of room.
 const MAX_LEADING: u32 = 31;
@@ -42,22 +47,22 @@ impl Window {
         let xor = bits ^ self.previous;
         self.previous = bits;
         if xor == 0 {
-            return out.bits(0, 1);
+            return out.put(0, 1);
         }
         let leading = xor.leading_zeros().min(MAX_LEADING);
         let trailing = xor.trailing_zeros();
         match self.zeros {
             Some((before, after)) if leading >= before && trailing >= after => {
-                out.bits(0b10, 2);
-                out.bits(xor >> after, 64 - before - after);
+                out.put(0b10, 2);
+                out.put(xor >> after, 64 - before - after);
             }
             _ => {
                 self.zeros = Some((leading, trailing));
                 let length = 64 - leading - trailing;
-                out.bits(0b11, 2);
-                out.bits(u64::from(leading), 5);
-                out.bits(u64::from(length), 6);
-                out.bits(xor >> trailing, length);
+                out.put(0b11, 2);
+                out.put(u64::from(leading), 5);
+                out.put(u64::from(length), 6);
+                out.put(xor >> trailing, length);
             }
         }
     }
@@ -67,7 +72,8 @@ impl Window {
 pub(super) fn encode(times: &[i64], values: &[f64]) -> Vec<u8> {
     let count = times.len().min(values.len()) as u16;
     let mut samples = times.iter().copied().zip(values.iter().copied());
-    let mut bytes = count.to_be_bytes().to_vec();
+    let mut bytes = Vec::with_capacity(USUAL_HEAD + USUAL_SAMPLE * usize::from(count));
+    bytes.extend_from_slice(&count.to_be_bytes());
     let Some((t0, v0)) = samples.next() else { return bytes };
     encode_varint(((t0 << 1) ^ (t0 >> 63)) as u64, &mut bytes);
     bytes.extend_from_slice(&v0.to_bits().to_be_bytes());
@@ -84,19 +90,19 @@ pub(super) fn encode(times: &[i64], values: &[f64]) -> Vec<u8> {
         (before, delta) = (t, next);
         window.put(v, &mut out);
     }
-    out.finish()
+    out.into_bytes()
 }
 
 fn put_delta_of_delta(value: i64, out: &mut BitWriter) {
     let (prefix, length, width) = match value {
-        0 => return out.bits(0, 1),
+        0 => return out.put(0, 1),
         _ if fits(value, 14) => (0b10, 2, 14),
         _ if fits(value, 17) => (0b110, 3, 17),
         _ if fits(value, 20) => (0b1110, 4, 20),
         _ => (0b1111, 4, 64),
     };
-    out.bits(prefix, length);
-    out.bits(value as u64, width);
+    out.put(prefix, length);
+    out.put(value as u64, width);
 }
 
 #[cfg(test)]
