@@ -13,10 +13,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
     hint::black_box,
     pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 
@@ -30,7 +27,7 @@ use vctsdb::{
         write::{Protocol, WriteLimits, Written, receive},
     },
     seams::{
-        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
         env::{RealDisk, SystemClock},
     },
     storage::{Storage, StorageOptions},
@@ -57,7 +54,6 @@ impl Hasher for AsItIs {
 #[derive(Default)]
 struct Door {
     known: RwLock<Known>,
-    last: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -67,20 +63,18 @@ struct Known {
 }
 
 impl Append for Door {
-    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
         let known = self.known.read();
-        let next = self.last.load(Relaxed) + 1;
         let is = |place: &usize| known.entries.get(*place).is_some_and(|entry| entry.0 == fingerprint);
-        let place = if is(&next) { next } else { *known.places.get(&fingerprint)? };
-        self.last.store(place, Relaxed);
+        let place = if is(&cursor.next) { cursor.next } else { *known.places.get(&fingerprint)? };
+        cursor.next = place + 1;
         known.entries.get(place).map(|entry| entry.1)
     }
 
-    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
         let known = self.known.read();
-        let last = self.last.load(Relaxed);
-        let behind = known.entries.get(last + 1..).unwrap_or_default().iter().take(most);
-        self.last.store(last + behind.len(), Relaxed);
+        let behind = known.entries.get(cursor.next..).unwrap_or_default().iter().take(most);
+        cursor.next += behind.len();
         next.extend(behind);
     }
 

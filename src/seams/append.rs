@@ -42,6 +42,14 @@ pub struct HistogramSample {
     pub start: i64,
 }
 
+/// Where a request is in the order in which its series were first sent. Senders repeat that order, so the series behind the
+/// last one found is likely to be the next.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeriesCursor {
+    /// The place of the series that is likely to be next; whoever uses it compares fingerprints.
+    pub next: usize,
+}
+
 /// What one request wants stored: all of it or, across a crash, none of it.
 ///
 /// Within each list later entries win over earlier ones with the same series and time; histograms win over floats.
@@ -116,12 +124,13 @@ pub type Appending<'a> = Pin<Box<dyn Future<Output = Result<(), AppendError>> + 
 
 /// The store, for writing.
 pub trait Append: Send + Sync {
-    /// The series whose raw label bytes have this fingerprint, if it was written before and is remembered.
-    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId>;
+    /// The series whose raw label bytes have this fingerprint, if it was written before and is remembered. It is looked for
+    /// behind `cursor` first, which then stands at it.
+    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId>;
 
-    /// Adds to `next` up to `most` series that were first sent behind the one that this thread asked for or was given last,
-    /// in their order. A hint, nothing that must be right: senders repeat that order.
-    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>);
+    /// Adds to `next` up to `most` series that were first sent behind the one at which `cursor` stands, in their order, and
+    /// moves it behind them. A hint, nothing that must be right.
+    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>);
 
     /// The id of the series with these labels, a new one if need be.
     ///
@@ -158,7 +167,7 @@ pub mod fake {
 
     use parking_lot::Mutex;
 
-    use super::{Append, AppendError, Appending, Batch, Fingerprint, Labels, SeriesId};
+    use super::{Append, AppendError, Appending, Batch, Fingerprint, Labels, SeriesCursor, SeriesId};
 
     /// Remembers every batch.
     #[derive(Debug, Default)]
@@ -172,8 +181,6 @@ pub mod fake {
         /// In the order in which they came.
         known: Vec<(Fingerprint, SeriesId)>,
         places: HashMap<Fingerprint, usize>,
-        /// Place behind the one asked for or given last.
-        next: usize,
         batches: Vec<Batch>,
         refusal: Option<AppendError>,
     }
@@ -196,18 +203,17 @@ pub mod fake {
     }
 
     impl Append for MemoryAppend {
-        fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-            let mut state = self.state.lock();
+        fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
+            let state = self.state.lock();
             let place = *state.places.get(&fingerprint)?;
-            state.next = place + 1;
+            cursor.next = place + 1;
             state.known.get(place).map(|known| known.1)
         }
 
-        fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-            let mut state = self.state.lock();
+        fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
             let before = next.len();
-            next.extend(state.known.iter().skip(state.next).take(most));
-            state.next += next.len() - before;
+            next.extend(self.state.lock().known.iter().skip(cursor.next).take(most));
+            cursor.next += next.len() - before;
         }
 
         fn series(

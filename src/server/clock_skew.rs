@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use super::metrics;
 use crate::model::Labels;
 use crate::seams::{
-    append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+    append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
     env::Clock,
 };
 
@@ -95,12 +95,12 @@ pub(crate) struct WitnessedAppend<'a> {
 }
 
 impl Append for WitnessedAppend<'_> {
-    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-        self.append.known(fingerprint)
+    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
+        self.append.known(fingerprint, cursor)
     }
 
-    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        self.append.followers(most, next);
+    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        self.append.followers(cursor, most, next);
     }
 
     fn series(

@@ -4,19 +4,19 @@ use super::{backpressure, options::Threads, queue::unavailable, store::Storage};
 use crate::{
     index::IndexError,
     model::Labels,
-    seams::append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesId},
+    seams::append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
 };
 
 /// Memory for labels is looked at before each of so many new series of a batch.
 const SERIES_PER_LOOK: usize = 256;
 
 impl Append for Storage {
-    fn known(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
-        self.shared.known.get(fingerprint)
+    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
+        self.shared.known.get(fingerprint, cursor)
     }
 
-    fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        self.shared.known.followers(most, next);
+    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        self.shared.known.followers(cursor, most, next);
     }
 
     fn series(

@@ -5,22 +5,15 @@
 //! use stay without any bookkeeping per hit, and the memory is bounded by the option, not by how many series there are.
 //!
 //! Senders repeat their series in the same order, scrape after scrape. So a generation keeps its entries in order of
-//! arrival, and a lookup first looks at the entry behind the one that this thread found last: that is right nearly
-//! always and reads memory forwards. A hash table of 100,000 entries alone costs a cache miss or two for each sample,
-//! which was 30 % of all ingest work.
-
-use std::cell::Cell;
+//! arrival, and a lookup first looks at the entry behind the one that the request found last ([`SeriesCursor`]): that is
+//! right nearly always and reads memory forwards. A hash table of 100,000 entries alone costs a cache miss or two for each
+//! sample, which was 30 % of all ingest work.
 
 use hashbrown::HashTable;
 use parking_lot::RwLock;
 use roaring::RoaringBitmap;
 
-use crate::seams::append::{Fingerprint, SeriesId};
-
-thread_local! {
-    /// Where this thread's last hit stood in a young generation. A guess: whoever uses it compares fingerprints.
-    static LAST: Cell<usize> = const { Cell::new(0) };
-}
+use crate::seams::append::{Fingerprint, SeriesCursor, SeriesId};
 
 /// The halves of a fingerprint, so that an entry has no padding, and what it stands for.
 #[derive(Clone, Copy)]
@@ -117,15 +110,15 @@ impl Fingerprints {
         generations.young.bytes() + generations.old.bytes()
     }
 
-    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<SeriesId> {
+    /// The series with this fingerprint; `cursor` is a place among young entries, and stands behind it then.
+    pub(super) fn get(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
         let generations = self.generations.read();
-        let guess = LAST.get() + 1;
-        if let Some(id) = generations.young.at(guess, fingerprint) {
-            LAST.set(guess);
+        if let Some(id) = generations.young.at(cursor.next, fingerprint) {
+            cursor.next += 1;
             return Some(id);
         }
         if let Some((place, id)) = generations.young.find(fingerprint) {
-            LAST.set(place);
+            cursor.next = place + 1;
             return Some(id);
         }
         let (_, id) = generations.old.find(fingerprint)?;
@@ -134,12 +127,11 @@ impl Fingerprints {
         Some(id)
     }
 
-    /// The young entries behind the one that this thread found or took last.
-    pub(super) fn followers(&self, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+    /// Adds the young entries from `cursor` on, and moves it behind them.
+    pub(super) fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
         let generations = self.generations.read();
-        let from = LAST.get() + 1;
-        let behind = generations.young.entries.get(from..).unwrap_or_default().iter().take(most);
-        LAST.set(LAST.get() + behind.len());
+        let behind = generations.young.entries.get(cursor.next..).unwrap_or_default().iter().take(most);
+        cursor.next += behind.len();
         next.extend(behind.map(|entry| (entry.fingerprint(), entry.id)));
     }
 
@@ -174,16 +166,22 @@ impl Fingerprints {
 mod tests {
     use super::*;
 
+    /// What a request finds that has found nothing before.
+    fn get(known: &Fingerprints, fingerprint: Fingerprint) -> Option<SeriesId> {
+        known.get(fingerprint, &mut SeriesCursor::default())
+    }
+
     #[test]
     fn the_followers_of_a_series_are_those_that_came_behind_it() {
         let known = Fingerprints::new(20);
         known.insert((0..9).map(|i| (u128::from(i), SeriesId(i))));
-        let followers = |most| {
+        let mut cursor = SeriesCursor::default();
+        assert_eq!(known.get(2, &mut cursor), Some(SeriesId(2)));
+        let mut followers = |most| {
             let mut next = Vec::new();
-            known.followers(most, &mut next);
+            known.followers(&mut cursor, most, &mut next);
             next.into_iter().map(|(_, id)| id.0).collect::<Vec<_>>()
         };
-        assert_eq!(known.get(2), Some(SeriesId(2)));
         assert_eq!((followers(3), followers(9), followers(1)), (vec![3, 4, 5], vec![6, 7, 8], vec![]));
         known.insert([(9, SeriesId(9))]);
         assert_eq!(followers(1), [9]);
@@ -195,9 +193,9 @@ mod tests {
         known.insert([(7, SeriesId(7)), (8, SeriesId(8))]);
         known.retire(&[7].into());
         known.insert([(7, SeriesId(7))]);
-        assert_eq!((known.get(7), known.get(8)), (None, Some(SeriesId(8))));
+        assert_eq!((get(&known, 7), get(&known, 8)), (None, Some(SeriesId(8))));
         known.insert([(7, SeriesId(9))]);
-        assert_eq!(known.get(7), Some(SeriesId(9)));
+        assert_eq!(get(&known, 7), Some(SeriesId(9)));
     }
 
     #[test]
@@ -206,9 +204,9 @@ mod tests {
         known.insert([(7, SeriesId(7))]);
         for i in 100..1_000u32 {
             known.insert([(u128::from(i), SeriesId(i))]);
-            assert_eq!(known.get(7), Some(SeriesId(7)), "used all the time");
+            assert_eq!(get(&known, 7), Some(SeriesId(7)), "used all the time");
         }
-        assert_eq!(known.get(100), None);
+        assert_eq!(get(&known, 100), None);
         let generations = known.generations.read();
         assert!(generations.young.entries.len() + generations.old.entries.len() <= 20);
     }
@@ -222,8 +220,8 @@ mod tests {
         known.insert([(fingerprint(40), SeriesId(4_000))]);
         let expected = |i| SeriesId(if i == 40 { 4_000 } else { i });
         for i in (0..100).chain((0..100).rev()).chain((0..100).map(|i| i * 37 % 100)) {
-            assert_eq!(known.get(fingerprint(i)), Some(expected(i)));
+            assert_eq!(get(&known, fingerprint(i)), Some(expected(i)));
         }
-        assert_eq!((known.get(fingerprint(100)), known.get(6)), (None, None));
+        assert_eq!((get(&known, fingerprint(100)), get(&known, 6)), (None, None));
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use vctsdb::{
     model::{Labels, MatchOp, Matcher, TimeRange},
     seams::{
-        append::{Append, AppendError, Batch, FloatSample},
+        append::{Append, AppendError, Batch, FloatSample, SeriesCursor},
         env::{Cut, SimDisk, TestClock},
         select::{Lookup, Select},
         status::Status,
@@ -66,7 +66,7 @@ fn a_series_that_expired_and_is_written_again_is_found_by_its_labels() {
     batch.floats.push(FloatSample { series: old, time: 0, value: 1.0, start: 0 });
     block_on(storage.append(batch)).unwrap();
     storage.flush().unwrap();
-    assert_eq!(storage.known(fingerprint), Some(old));
+    assert_eq!(storage.known(fingerprint, &mut SeriesCursor::default()), Some(old));
 
     // A request is on its way that has resolved the series …
     let mut late = Batch::default();
@@ -76,7 +76,7 @@ fn a_series_that_expired_and_is_written_again_is_found_by_its_labels() {
     store.clock.set(20 * HOUR);
     storage.compact().unwrap();
     assert_eq!((storage.status().series, storage.status().tables), (0, 0));
-    assert_eq!(storage.known(fingerprint), None);
+    assert_eq!(storage.known(fingerprint, &mut SeriesCursor::default()), None);
     late.floats.push(FloatSample { series: old, time: 20 * HOUR, value: 2.0, start: 0 });
     let refused = block_on(storage.append(late)).unwrap_err();
     assert!(matches!(refused, AppendError::Unavailable { .. }), "{refused}");

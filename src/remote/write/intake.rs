@@ -317,10 +317,7 @@ impl<'m, 's> Intake<'m, 's> {
         {
             return Some(series);
         }
-        self.prefetch
-            .find(fingerprint)
-            .or_else(|| self.append.known(fingerprint))
-            .or_else(|| self.defined.get(&fingerprint).copied())
+        self.prefetch.find(self.append, fingerprint).or_else(|| self.defined.get(&fingerprint).copied())
     }
 
     /// The labels of a series that isn't known; `None` when they broke a rule, which is noted.

@@ -1,17 +1,19 @@
 //! What is likely to come next: senders repeat their series in the same order, scrape after scrape.
 
-use crate::seams::append::{Append, Fingerprint, SeriesId};
+use crate::seams::append::{Append, Fingerprint, SeriesCursor, SeriesId};
 
 /// So many are fetched at once in the end.
 const MOST: usize = 64;
 /// One wrong guess in so many is fine: each costs a hash of the wrong bytes.
 const RARELY: usize = 16;
 
-/// The known series that came behind the last one found when they were first sent.
+/// The known series, and above all those that came behind the last one found when they were first sent.
 ///
 /// Fetches more at a time the longer it is right, and gives up where series come in another order.
 #[derive(Default)]
 pub(super) struct Prefetch {
+    /// Behind the series found or fetched last.
+    cursor: SeriesCursor,
     /// Those fetched, the next one at position `at`.
     fetched: Vec<(Fingerprint, SeriesId)>,
     at: usize,
@@ -30,14 +32,19 @@ impl Prefetch {
             let more = (2 * self.fetched.len()).clamp(1, MOST);
             self.fetched.clear();
             self.at = 0;
-            append.followers(more, &mut self.fetched);
+            append.followers(&mut self.cursor, more, &mut self.fetched);
         }
         self.fetched.get(self.at).map(|(fingerprint, _)| *fingerprint)
     }
 
-    /// The series with this fingerprint, if it is the likely one.
+    /// The series with this fingerprint, if it is known.
     #[inline]
-    pub(super) fn find(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
+    pub(super) fn find(&mut self, append: &dyn Append, fingerprint: Fingerprint) -> Option<SeriesId> {
+        self.foreseen(fingerprint).or_else(|| append.known(fingerprint, &mut self.cursor))
+    }
+
+    #[inline]
+    fn foreseen(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
         match self.fetched.get(self.at) {
             Some((likely, series)) if *likely == fingerprint => {
                 self.at += 1;
@@ -60,21 +67,20 @@ mod tests {
     use super::*;
     use crate::seams::append::{Batch, fake::MemoryAppend};
 
-    /// A store that knows the series 0 to 999 in this order, and was asked for the first.
+    /// A store that knows the series 0 to 999 in this order.
     fn store() -> MemoryAppend {
         let append = MemoryAppend::default();
         let fingerprints = (0..1000).map(|i| (Fingerprint::from(i), SeriesId(i))).collect();
         drop(append.append(Batch { fingerprints, ..Batch::default() }));
-        assert_eq!(append.known(0), Some(SeriesId(0)));
         append
     }
 
     #[test]
     fn what_comes_in_order_is_all_foreseen() {
         let (append, mut prefetch) = (store(), Prefetch::default());
-        for i in 1..1000u32 {
+        for i in 0..1000u32 {
             assert_eq!(prefetch.likely(&append), Some(i.into()));
-            assert_eq!(prefetch.find(i.into()), Some(SeriesId(i)));
+            assert_eq!(prefetch.foreseen(i.into()), Some(SeriesId(i)));
         }
         assert_eq!(prefetch.likely(&append), None);
         assert!(prefetch.fetched.capacity() <= MOST);
@@ -86,9 +92,7 @@ mod tests {
         let mut guesses = |order: &mut dyn Iterator<Item = u32>| {
             let asked = |i: u32| {
                 let guessed = prefetch.likely(&append).is_some();
-                if prefetch.find(i.into()).is_none() {
-                    append.known(i.into());
-                }
+                assert_eq!(prefetch.find(&append, i.into()), Some(SeriesId(i)));
                 guessed
             };
             order.map(asked).filter(|guessed| *guessed).count()
