@@ -43,8 +43,10 @@ pub struct StoreStatus {
     pub cutoff: Option<i64>,
     /// Deletes that some table still has to be cleaned of.
     pub tombstones: u64,
-    /// Reads of table blocks since the store was opened: found in memory, and gone to a file for.
-    pub block_reads: (u64, u64),
+    /// Reads of table blocks that found them in the block cache, since the store was opened.
+    pub block_cache_hits: u64,
+    /// Reads of table blocks that had to read a file, since the store was opened.
+    pub block_cache_misses: u64,
     /// What the store's parts of the memory budget are and hold.
     pub memory: Vec<MemoryPart>,
     /// What was found damaged and set aside, in words, one entry per file or part of a file.

@@ -1,10 +1,11 @@
-//! What the server counts about itself and, when asked, about the store.
+//! The metrics of the server and, set whenever they are asked for, of the store.
 //!
 //! The Grafana dashboard in `grafana/` is drawn from these names; a test compares the two.
 
 use std::{sync::LazyLock, time::Duration};
 
 use hyper::StatusCode;
+use parking_lot::Mutex;
 use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::{
@@ -12,14 +13,14 @@ use crate::{
     telemetry::{SECONDS, counter, counters, float_gauge, gauge, gauges, histogram, histograms, info},
 };
 
-/// A gauge that counts what is going on.
+/// A gauge of what is in flight.
 pub(crate) struct InFlightGauge(LazyLock<IntGauge>);
 
-/// One thing going on, until dropped.
+/// Counts one thing in flight until it is dropped.
 pub(crate) struct InFlightGuard(&'static InFlightGauge);
 
 impl InFlightGauge {
-    /// Counts one more until the answer is dropped.
+    /// Counts one more until the guard is dropped.
     pub(crate) fn guard(&'static self) -> InFlightGuard {
         self.0.inc();
         InFlightGuard(self)
@@ -46,7 +47,7 @@ static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
 });
 /// By reason: host or origin.
 pub(crate) static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
-    counters("vctsdb_http_refused_total", "HTTP requests refused for what sent them, by reason.", &["reason"])
+    counters("vctsdb_http_requests_refused_total", "HTTP requests refused for what sent them, by reason.", &["reason"])
 });
 static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let help = "Time until an HTTP answer began, by route.";
@@ -92,11 +93,11 @@ pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_self_scrapes_total", "Times our own metrics were to be stored, by result.", &["result"])
 });
 
-/// Makes the metrics whose label values are known from the start. A counter that begins at 0 shows its first event as an
-/// increase; one that appears with it doesn't.
+/// Registers the metrics whose label values are known from the start, at 0: a counter that appears with its first event hides that
+/// event from `increase`.
 pub(crate) fn prepare() {
     for (counters, values) in [
-        (&QUERY_FAILURES, &["parse", "execution", "unsupported", "timeout", "canceled", "storage"][..]),
+        (&QUERY_FAILURES, &["parse", "execution", "memory", "unsupported", "timeout", "canceled", "storage"][..]),
         (&REFUSED, &["host", "origin"]),
         (&WRITTEN, &["float", "histogram", "exemplar"]),
         (&READS, &["samples", "chunks"]),
@@ -118,8 +119,8 @@ pub(crate) fn prepare() {
     for lazy in [&QUERY_SAMPLES, &QUERY_STEPS_REUSED, &WRITE_BYTES] {
         LazyLock::force(lazy);
     }
-    for going in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {
-        LazyLock::force(&going.0);
+    for gauge in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {
+        LazyLock::force(&gauge.0);
     }
     LazyLock::force(&WRITE_SECONDS);
     LazyLock::force(&STORE);
@@ -131,7 +132,7 @@ pub(crate) fn observe_request(route: &'static str, status: StatusCode, took: Dur
     REQUEST_SECONDS.with_label_values(&[route]).observe(took.as_secs_f64());
 }
 
-/// The store's numbers, set whenever somebody looks.
+/// The metrics of the store, set whenever they are asked for.
 struct Store {
     head_series: IntGauge,
     series: IntGauge,
@@ -147,8 +148,8 @@ struct Store {
     damaged: IntGauge,
     memory_used: IntGaugeVec,
     memory_limit: IntGaugeVec,
-    block_hits: IntGauge,
-    block_misses: IntGauge,
+    block_cache_hits: IntCounter,
+    block_cache_misses: IntCounter,
     first: Gauge,
     last: Gauge,
     lowest: Gauge,
@@ -171,8 +172,8 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
         damaged: gauge("vctsdb_damaged_parts", "Files or parts of files found damaged and set aside."),
         memory_used: gauges("vctsdb_memory_used_bytes", "Memory in use, by part of the budget.", &["part"]),
         memory_limit: gauges("vctsdb_memory_limit_bytes", "Memory that may be used, by part of the budget.", &["part"]),
-        block_hits: gauge("vctsdb_block_reads_hit", "Reads of table blocks that found them in memory."),
-        block_misses: gauge("vctsdb_block_reads_missed", "Reads of table blocks that had to go to a file."),
+        block_cache_hits: counter("vctsdb_block_cache_hits_total", "Table blocks that were found in the block cache."),
+        block_cache_misses: counter("vctsdb_block_cache_misses_total", "Table blocks that had to be read from a file."),
         first: float_gauge("vctsdb_first_sample_timestamp_seconds", "Time of the oldest sample."),
         last: float_gauge("vctsdb_last_sample_timestamp_seconds", "Time of the newest sample."),
         lowest: float_gauge(
@@ -184,6 +185,9 @@ static STORE: LazyLock<Store> = LazyLock::new(|| {
 
 /// Takes over the store's numbers, and those of the memory budget.
 pub(crate) fn observe_store(status: &StoreStatus, memory: &[MemoryPart]) {
+    // The counters advance to the store's totals, each of them once.
+    static OBSERVING: Mutex<()> = Mutex::new(());
+    let _observing = OBSERVING.lock();
     let store = &*STORE;
     for part in memory {
         for (gauges, bytes) in [(&store.memory_used, part.used), (&store.memory_limit, part.limit)] {
@@ -203,12 +207,15 @@ pub(crate) fn observe_store(status: &StoreStatus, memory: &[MemoryPart]) {
         (&store.index_bytes, status.index_bytes),
         (&store.tombstones, status.tombstones),
         (&store.damaged, status.damage.len() as u64),
-        (&store.block_hits, status.block_reads.0),
-        (&store.block_misses, status.block_reads.1),
     ] {
         gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
-    // Without samples Prometheus has the end of time here.
+    for (counter, total) in
+        [(&store.block_cache_hits, status.block_cache_hits), (&store.block_cache_misses, status.block_cache_misses)]
+    {
+        counter.inc_by(total.saturating_sub(counter.get()));
+    }
+    // Without samples Prometheus shows the end of time here.
     store.lowest.set(status.times.map_or(i64::MAX, |times| times.start) as f64 / 1000.0);
     if let Some(times) = status.times {
         store.first.set(times.start as f64 / 1000.0);

@@ -41,18 +41,22 @@ impl Counters {
         Self {
             samples: counter("vctsdb_storage_samples_appended_total", "Samples that were made durable."),
             refused: counter(
-                "vctsdb_wal_refused_batches_total",
+                "vctsdb_wal_batches_refused_total",
                 "Batches refused because the write-ahead log could not be written.",
             ),
-            syncs: histogram("vctsdb_wal_sync_seconds", "Time to write and sync the waiting batches.", SECONDS),
-            flushes: histogram("vctsdb_flush_seconds", "Time to flush a memtable.", SECONDS),
+            syncs: histogram(
+                "vctsdb_wal_sync_duration_seconds",
+                "Time to write and sync the waiting batches.",
+                SECONDS,
+            ),
+            flushes: histogram("vctsdb_flush_duration_seconds", "Time to flush a memtable.", SECONDS),
             flush_failures: counter("vctsdb_flush_failures_total", "Flushes that failed and were tried again."),
             compacted_bytes: counter("vctsdb_compaction_read_bytes_total", "Bytes of tables merged into others."),
             compaction_written_bytes: counter(
                 "vctsdb_compaction_written_bytes_total",
                 "Bytes of tables that merging wrote; with the flushed bytes, the write amplification.",
             ),
-            compactions: histogram("vctsdb_compaction_seconds", "Time to merge some tables.", SECONDS),
+            compactions: histogram("vctsdb_compaction_duration_seconds", "Time to merge some tables.", SECONDS),
             flushed_bytes: counter("vctsdb_flush_bytes_total", "Bytes of tables that flushing wrote."),
             expired: counter(
                 "vctsdb_storage_samples_expired_total",

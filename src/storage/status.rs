@@ -68,7 +68,8 @@ impl Status for Storage {
             cutoff: Some(shared.shown_cutoff()).filter(|cutoff| *cutoff > i64::MIN),
             tombstones: view.deletes.tombstones.len() as u64,
             memory: memory(shared),
-            block_reads: (blocks.hits, blocks.misses),
+            block_cache_hits: blocks.hits,
+            block_cache_misses: blocks.misses,
             damage: shared.all_damage(),
         }
     }

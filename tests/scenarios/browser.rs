@@ -100,7 +100,7 @@ fn answers(server: &Server, query: &str) -> Vec<serde_json::Value> {
 
 fn refused(server: &Server, reason: &str) -> String {
     let metrics = get(&server.address, "/metrics").unwrap().text();
-    let line = format!("vctsdb_http_refused_total{{reason=\"{reason}\"}} ");
+    let line = format!("vctsdb_http_requests_refused_total{{reason=\"{reason}\"}} ");
     metrics.lines().find_map(|l| l.strip_prefix(&line)).unwrap_or_else(|| panic!("no {line}in {metrics}")).to_owned()
 }
 
