@@ -1,0 +1,61 @@
+// Questions in PromQL as pages ask them: ranges as columns, instants as rows. All that pages ask by themselves have a short
+// time-out, so that looking at the store never takes it down.
+
+import { ask, instant } from "./api.js";
+import { decode } from "../chart/decode.js";
+
+/** Seconds that a question which nobody typed may take. */
+const OWN_TIMEOUT = "5s";
+
+/**
+ * @typedef {object} Answer
+ * @property {import("../chart/decode.js").Frame} frame
+ * @property {string} requestId
+ * @property {number} bytes
+ * @property {number} took ms, as seen from here
+ */
+
+/**
+ * Evaluates an expression over a range.
+ * @param {string} query
+ * @param {{start: number, end: number, step: number, timeout?: string, signal?: AbortSignal}} range in ms
+ * @returns {Promise<Answer>}
+ */
+export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, signal }) {
+  const begun = performance.now();
+  const params = { query, start: start / 1000, end: end / 1000, step: step / 1000, timeout };
+  const response = await ask("api/v1/query_range", params, { method: "POST", accept: "application/x-protobuf", signal });
+  const bytes = new Uint8Array(await response.arrayBuffer());
+  const frame = decode(bytes, { start, end, step });
+  return { frame, requestId: response.headers.get("x-request-id") ?? "", bytes: bytes.length, took: performance.now() - begun };
+}
+
+/**
+ * @typedef {object} Sample
+ * @property {Record<string, string>} labels
+ * @property {number} time in ms
+ * @property {number} value
+ */
+
+/**
+ * Evaluates an expression at one time, for a page of its own accord.
+ * @param {string} query
+ * @param {{time?: number, signal?: AbortSignal, timeout?: string}} [options]
+ * @returns {Promise<Sample[]>}
+ */
+export async function vector(query, { time, signal, timeout = OWN_TIMEOUT } = {}) {
+  const { data } = await instant(query, { time, timeout, signal });
+  if (data.resultType === "scalar") return [{ labels: {}, time: data.result[0] * 1000, value: number(data.result[1]) }];
+  return data.result.filter((/** @type {any} */ one) => one.value)
+    .map((/** @type {any} */ one) => ({ labels: one.metric, time: one.value[0] * 1000, value: number(one.value[1]) }));
+}
+
+/**
+ * A number as Prometheus writes it.
+ * @param {string} text
+ */
+export function number(text) {
+  if (text === "+Inf") return Infinity;
+  if (text === "-Inf") return -Infinity;
+  return Number(text);
+}

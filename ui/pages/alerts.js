@@ -1,0 +1,6 @@
+export const title = "alerts";
+/** @param {HTMLElement} element */
+export function mount(element) {
+  element.append("alerts");
+  return { unmount() {} };
+}

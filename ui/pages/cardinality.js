@@ -1,0 +1,6 @@
+export const title = "cardinality";
+/** @param {HTMLElement} element */
+export function mount(element) {
+  element.append("cardinality");
+  return { unmount() {} };
+}

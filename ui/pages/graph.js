@@ -1,0 +1,6 @@
+export const title = "graph";
+/** @param {HTMLElement} element */
+export function mount(element) {
+  element.append("graph");
+  return { unmount() {} };
+}
