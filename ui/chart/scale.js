@@ -80,7 +80,7 @@ function tickLabel(value, top, step, unit) {
   if (Math.abs(scaled) >= 1e15 || (step / factor < 1e-9 && step > 0)) return scaled.toExponential(2) + sign;
   let text = scaled.toFixed(digits);
   if (step / factor >= 1 || digits > 0) text = trimmed(text, step / factor, digits);
-  return value === 0 ? `0${sign.trim() ? sign : ""}` : text.replace(/^-/, "−") + sign;
+  return value === 0 ? "0" : text.replace(/^-/, "−") + sign;
 }
 
 /** @param {string} text @param {number} step @param {number} digits */

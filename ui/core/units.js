@@ -62,7 +62,8 @@ export function scaleOf(size, unit) {
   const space = sign || per ? " " : "";
   if (kind !== "celsius") {
     for (const [factor, prefix] of SI) {
-      if (abs >= factor && kind !== "seconds") return [factor, ` ${prefix}${sign}${per}`];
+      // Four digits are as short as three with a letter.
+      if (abs >= factor && kind !== "seconds" && !(factor === 1e3 && abs < 1e4 && !sign && !per)) return [factor, ` ${prefix}${sign}${per}`];
     }
     if (abs > 0 && abs < 1 && sign) {
       for (const [factor, prefix] of SMALL) if (abs >= factor) return [factor, ` ${prefix}${sign}${per}`];
