@@ -141,8 +141,16 @@ export class Editor {
     this.paintNow();
   }
 
-  /** @param {{from: number, to: number}} place */
-  underline({ from, to }) {
+  /**
+   * Marks a part of the text that something else speaks of.
+   * @param {{from: number, to: number}} place
+   */
+  point(place) {
+    this.underline(place, "p-point");
+  }
+
+  /** @param {{from: number, to: number}} place @param {string} [look] */
+  underline({ from, to }, look = "p-fault") {
     const end = Math.max(to, from + 1);
     let at = 0;
     const walker = document.createTreeWalker(this.under, NodeFilter.SHOW_TEXT);
@@ -157,7 +165,7 @@ export class Editor {
       const range = document.createRange();
       range.setStart(node, begin);
       range.setEnd(node, stop);
-      const wave = h("span", { class: "p-fault" });
+      const wave = h("span", { class: look });
       // At the end of the text there is no letter to underline but the end of the line.
       if (range.toString().trim() === "") wave.classList.add("is-empty");
       range.surroundContents(wave);
