@@ -4,11 +4,11 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use vctsdb::{
-    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange},
+    model::{Labels, Matcher, SeriesBuf, TimeRange},
     promql::{Cancel, Engine, EngineOptions, Query},
     seams::{
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+        select::{IndexPath, LookupCost, Select, SelectError, SelectHints, SeriesSet},
     },
 };
 
@@ -55,29 +55,12 @@ impl Select for Shared {
         Ok(Arc::new(Found { labels: self.labels.clone(), columns }))
     }
 
-    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        Ok(Limited { items: self.labels.clone(), truncated: false })
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
     }
 
-    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn exemplars(
-        &self,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        Ok(Vec::new())
-    }
-
-    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
-        Vec::new()
+    fn explain(&self, _: &[Matcher], _: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        Ok(IndexPath { steps: Vec::new(), series: self.labels.len() as u64 })
     }
 }
 

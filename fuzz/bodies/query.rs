@@ -9,7 +9,7 @@ use std::{
 use vctsdb::{
     model::{BucketCounts, BucketSpan, Histogram, Labels, SeriesBuf},
     promql::{Cancel, Engine, EngineOptions, Features, Query},
-    seams::select::fake::MemorySelect,
+    seams::select::MemorySelect,
 };
 
 /// A query may take this long before it has to notice.

@@ -7,7 +7,7 @@ use vctsdb::{
     remote::read::{ReadLimits, chunks, decode, samples},
     seams::{
         room::{Endless, Room},
-        select::fake::MemorySelect,
+        select::MemorySelect,
     },
 };
 

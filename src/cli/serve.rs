@@ -116,6 +116,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     }
     let stores = Stores {
         select: storage.clone(),
+        labels: storage.clone(),
+        exemplars: storage.clone(),
+        metadata: storage.clone(),
         append: storage.clone(),
         changes: storage.clone(),
         status: storage.clone(),

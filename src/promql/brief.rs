@@ -11,7 +11,7 @@ use super::{
     exec::Found,
     plan::{Kind, Node},
 };
-use crate::seams::select::Select;
+use crate::seams::select::{LookupCost, Select};
 
 /// It reads so many series at most, each perhaps from a block that has to come from disk.
 const MAX_SERIES: u64 = 64;
@@ -27,7 +27,9 @@ pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {
             Kind::Subquery(_) => false,
             // It looks up series by labels that only its argument tells.
             Kind::Call(call) => !call.function.looks_up_labels,
-            Kind::Select(selector) | Kind::Window(selector, _) => select.finds_at_once(&selector.matchers),
+            Kind::Select(selector) | Kind::Window(selector, _) => {
+                select.cost(&selector.matchers) == LookupCost::Negligible
+            }
             _ => true,
         };
     });

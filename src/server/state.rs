@@ -29,7 +29,7 @@ use crate::{
         append::Append,
         changes::Changes,
         env::Clock,
-        select::Select,
+        select::{Select, SelectExemplars, SelectLabels, SelectMetadata},
         status::{MemoryPart, Status},
     },
 };
@@ -85,8 +85,14 @@ pub struct RequestMemory {
 /// The opened store, by what it can do.
 #[derive(Clone)]
 pub struct Stores {
-    /// Reading.
+    /// Reading samples.
     pub select: Arc<dyn Select>,
+    /// Listing series and their labels.
+    pub labels: Arc<dyn SelectLabels>,
+    /// Reading exemplars.
+    pub exemplars: Arc<dyn SelectExemplars>,
+    /// Reading what metric families are.
+    pub metadata: Arc<dyn SelectMetadata>,
     /// Writing.
     pub append: Arc<dyn Append>,
     /// Telling which times have changed.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::{
-    model::{Exemplar, Labels, Matcher, Metadata, TimeRange},
+    model::{Matcher, TimeRange},
     seams::{
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+        select::{IndexPath, LookupCost, Select, SelectError, SelectHints, SeriesSet},
     },
 };
 
@@ -44,32 +44,11 @@ impl Select for WarningCollector<'_> {
         Ok(set)
     }
 
-    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        self.inner.series(ask)
+    fn cost(&self, matchers: &[Matcher]) -> LookupCost {
+        self.inner.cost(matchers)
     }
 
-    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.inner.label_names(ask)
-    }
-
-    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.inner.label_values(name, ask)
-    }
-
-    fn exemplars(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        interrupt: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.inner.exemplars(selectors, range, interrupt)
-    }
-
-    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
-        self.inner.finds_at_once(matchers)
-    }
-
-    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
-        self.inner.metadata(family)
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        self.inner.explain(matchers, interrupt)
     }
 }

@@ -8,12 +8,15 @@ use roaring::RoaringBitmap;
 use super::{state::Shared, store::Storage, version::View};
 use crate::{
     index::{IndexError, Segment, in_order, looks_up, path},
-    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
+    model::{Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
     seams::{
         append::SeriesId,
         interrupt::Interrupt,
         room::{ITEM_BYTES, Room},
-        select::{Limited, Lookup, MatcherStep, Select, SelectError, SelectHints, SeriesSet},
+        select::{
+            IndexPath, Limited, Listing, Lookup, LookupCost, MatcherStep, Select, SelectError, SelectExemplars,
+            SelectHints, SelectLabels, SelectMetadata, SeriesExemplars, SeriesSet,
+        },
     },
     sst::{Pass, SstError},
 };
@@ -178,6 +181,17 @@ impl Shared {
         self.ghosts.load(Ordering::Relaxed) || !view.deletes.tombstones.is_empty() || self.shown_cutoff() > i64::MIN
     }
 
+    /// Whether looking through all label pairs takes next to no time.
+    fn has_few_pairs(&self) -> bool {
+        self.index.counts().label_pairs <= FEW_PAIRS
+    }
+
+    /// Whether it is known without a look at stored samples which series have some in `range`.
+    fn is_known_in(&self, range: TimeRange) -> bool {
+        let view = self.view();
+        (range == TimeRange::ALL && !self.has_ghosts(&view)) || view.knows(self.visible(range))
+    }
+
     /// The series that pass any of `selectors`.
     pub(super) fn find_any(
         &self,
@@ -230,6 +244,23 @@ impl Select for Storage {
         Ok(Arc::new(StoredSeries { shared, view, segments, range, pass, ids, labels, prefetched: Mutex::default() }))
     }
 
+    fn cost(&self, matchers: &[Matcher]) -> LookupCost {
+        if looks_up(matchers) || self.shared.has_few_pairs() { LookupCost::Negligible } else { LookupCost::Unknown }
+    }
+
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        let index = &self.shared.index;
+        let alone = |matcher| index.find_unless(std::slice::from_ref(matcher), interrupt);
+        let found = matchers.iter().map(|matcher| Ok((matcher, alone(matcher)?.len())));
+        let found = found.collect::<Result<Vec<_>, SelectError>>()?;
+        let series = |matcher: &Matcher| found.iter().find(|(m, _)| *m == matcher).map_or(0, |(_, series)| *series);
+        let step = |m: &Matcher| MatcherStep { matcher: m.to_string(), path: path(m), series: series(m) };
+        let steps = in_order(matchers, series).into_iter().map(step).collect();
+        Ok(IndexPath { steps, series: index.counts().series })
+    }
+}
+
+impl SelectLabels for Storage {
     fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
         let segments = self.shared.index.segments();
         let found = match self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)? {
@@ -253,12 +284,30 @@ impl Select for Storage {
         Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.room, &*ask.interrupt)?)
     }
 
+    fn cost(&self, listing: Listing, ask: &Lookup) -> Result<LookupCost, SelectError> {
+        let shared = &self.shared;
+        let is_negligible = shared.is_known_in(ask.range)
+            && match listing {
+                Listing::Strings => shared.has_few_pairs(),
+                Listing::Series => {
+                    ask.selectors.len() <= FEW_SELECTORS
+                        && ask.selectors.iter().all(|matchers| Select::cost(self, matchers) == LookupCost::Negligible)
+                        && shared
+                            .found(&ask.selectors, ask.range, &*ask.interrupt)?
+                            .is_some_and(|ids| ids.len() <= FEW_SERIES && shared.index.has_at_hand(&ids))
+                }
+            };
+        Ok(if is_negligible { LookupCost::Negligible } else { LookupCost::Unknown })
+    }
+}
+
+impl SelectExemplars for Storage {
     fn exemplars(
         &self,
         selectors: &[Vec<Matcher>],
         range: TimeRange,
         interrupt: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
+    ) -> Result<Vec<SeriesExemplars>, SelectError> {
         let segments = self.shared.index.segments();
         let matched = self.shared.find_any(selectors, interrupt)?;
         let found = self.shared.exemplars.lock().find(self.shared.visible(range), |series| matched.contains(series.0));
@@ -267,39 +316,11 @@ impl Select for Storage {
         let answer: Vec<_> = labels.into_iter().zip(found.into_values()).collect();
         Ok(sort_by_labels(answer, |series| &series.0))
     }
+}
 
+impl SelectMetadata for Storage {
     fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
         self.shared.metadata.lock().get(family)
-    }
-
-    fn finds_at_once(&self, matchers: &[Matcher]) -> bool {
-        looks_up(matchers) || self.shared.index.counts().label_pairs <= FEW_PAIRS
-    }
-
-    fn knows_at_once(&self, range: TimeRange) -> bool {
-        let view = self.shared.view();
-        (range == TimeRange::ALL && !self.shared.has_ghosts(&view)) || view.knows(self.shared.visible(range))
-    }
-
-    fn lists_at_once(&self, ask: &Lookup) -> Result<bool, SelectError> {
-        if !self.knows_at_once(ask.range) {
-            return Ok(false);
-        }
-        if ask.selectors.len() > FEW_SELECTORS || !ask.selectors.iter().all(|matchers| self.finds_at_once(matchers)) {
-            return Ok(false);
-        }
-        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
-        Ok(found.is_some_and(|ids| ids.len() <= FEW_SERIES && self.shared.index.has_at_hand(&ids)))
-    }
-
-    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<(Vec<MatcherStep>, u64), SelectError> {
-        let index = &self.shared.index;
-        let alone = |matcher| index.find_unless(std::slice::from_ref(matcher), interrupt);
-        let found = matchers.iter().map(|matcher| Ok((matcher, alone(matcher)?.len())));
-        let found = found.collect::<Result<Vec<_>, SelectError>>()?;
-        let series = |matcher: &Matcher| found.iter().find(|(m, _)| *m == matcher).map_or(0, |(_, series)| *series);
-        let step = |m: &Matcher| MatcherStep { matcher: m.to_string(), path: path(m), series: series(m) };
-        Ok((in_order(matchers, series).into_iter().map(step).collect(), index.counts().series))
     }
 }
 
@@ -355,14 +376,14 @@ mod tests {
             };
             let ask = |selectors: Vec<Vec<Matcher>>, interrupt| Lookup { interrupt, ..Lookup::all(selectors) };
             let some = |interrupt| ask(vec![slow(), slow(), slow()], interrupt);
-            heeds("series", &|interrupt| Ok(Select::series(&storage, &some(interrupt))?.items.len()));
+            heeds("series", &|interrupt| Ok(SelectLabels::series(&storage, &some(interrupt))?.items.len()));
             heeds("names", &|interrupt| Ok(storage.label_names(&some(interrupt))?.items.len()));
             heeds("values", &|interrupt| Ok(storage.label_values("i", &some(interrupt))?.items.len()));
             heeds("exemplars", &|interrupt| {
-                Ok(Select::exemplars(&storage, &[slow(), slow(), slow()], TimeRange::ALL, &*interrupt)?.len())
+                Ok(storage.exemplars(&[slow(), slow(), slow()], TimeRange::ALL, &*interrupt)?.len())
             });
             heeds("explaining", &|interrupt| {
-                Ok(Select::explain(&storage, &[slow(), slow(), slow()].concat(), &*interrupt)?.0.len())
+                Ok(Select::explain(&storage, &[slow(), slow(), slow()].concat(), &*interrupt)?.steps.len())
             });
             heeds("selecting", &|interrupt| {
                 let hints = SelectHints { interrupt: Some(interrupt), ..SelectHints::default() };
@@ -378,14 +399,16 @@ mod tests {
         write(&storage, "few", FEW_SERIES);
         write(&storage, "many", FEW_SERIES + 1);
         let ask = |name| Lookup::all(vec![vec![Matcher::new(MatchOp::Equal, "__name__", name).unwrap()]]);
-        let at_once = |storage: &Storage, name| storage.lists_at_once(&ask(name)).unwrap();
+        let at_once = |storage: &Storage, name| {
+            SelectLabels::cost(storage, Listing::Series, &ask(name)).unwrap() == LookupCost::Negligible
+        };
         assert!(at_once(&storage, "few") && !at_once(&storage, "many"));
 
         storage.flush().unwrap();
         drop(storage);
         let storage = open(&disk);
         assert!(!at_once(&storage, "few"), "its pages are on disk");
-        assert_eq!(Select::series(&storage, &ask("few")).unwrap().items.len() as u64, FEW_SERIES);
+        assert_eq!(SelectLabels::series(&storage, &ask("few")).unwrap().items.len() as u64, FEW_SERIES);
         assert!(at_once(&storage, "few"));
     }
 }

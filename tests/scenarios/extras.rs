@@ -8,7 +8,7 @@ use vctsdb::{
         append::{Append, AppendError, Batch, FloatSample},
         env::{Cut, Disk, Op, SimDisk},
         interrupt::Never,
-        select::Select,
+        select::{SelectExemplars, SelectMetadata},
         status::Status,
     },
     storage::Storage,

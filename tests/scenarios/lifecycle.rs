@@ -7,7 +7,7 @@ use vctsdb::{
     seams::{
         append::{Append, AppendError, Batch, FloatSample, SeriesCursor},
         env::{Cut, SimDisk, TestClock},
-        select::{Lookup, Select},
+        select::{Lookup, SelectLabels},
         status::Status,
     },
     storage::{Storage, StorageOptions},
@@ -54,7 +54,7 @@ fn host(number: usize) -> [Vec<Matcher>; 1] {
 
 /// The label sets that a lookup of all times lists.
 fn listed(storage: &Storage, number: usize) -> Vec<Labels> {
-    Select::series(storage, &Lookup::all(host(number).to_vec())).unwrap().items
+    SelectLabels::series(storage, &Lookup::all(host(number).to_vec())).unwrap().items
 }
 
 #[test]

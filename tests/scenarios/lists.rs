@@ -7,7 +7,7 @@ use vctsdb::{
     model::{Labels, MatchOp, Matcher, TimeRange},
     seams::{
         env::SimDisk,
-        select::{Lookup, Select},
+        select::{Lookup, SelectLabels},
     },
     storage::Storage,
 };

@@ -13,7 +13,7 @@ use vctsdb::{
     model::{Labels, MatchOp, Matcher, TimeRange},
     seams::{
         env::{Cut, Op, SimDisk, TestClock},
-        select::{Lookup, Select},
+        select::{Lookup, SelectLabels},
         status::Status,
     },
     storage::{Storage, StorageOptions},

@@ -23,7 +23,7 @@ use crate::{
     model::TimeRange,
     seams::{
         interrupt::Interrupt,
-        select::{MatcherStep, Select},
+        select::{IndexPath, MatcherStep, Select},
     },
 };
 use estimate::Estimator;
@@ -162,7 +162,8 @@ impl Explainer<'_> {
                 let address = std::ptr::from_ref(select).addr();
                 let selected = self.ranges.get(&address).map(|range| {
                     let found = self.estimator.found(select);
-                    let (index, of) = self.select.explain(&select.matchers, self.interrupt)?;
+                    let IndexPath { steps: index, series: of } =
+                        self.select.explain(&select.matchers, self.interrupt)?;
                     Ok::<_, QueryError>(Selected {
                         index,
                         range: *range,

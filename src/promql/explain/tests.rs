@@ -1,7 +1,7 @@
 use crate::{
     model::{Labels, SeriesBuf},
     promql::{Cancel, Engine, EngineOptions, Query, QueryError},
-    seams::select::fake::MemorySelect,
+    seams::select::MemorySelect,
 };
 
 /// Series `m` of one sample every 10 s from 0 to 1000 s.

@@ -11,7 +11,7 @@
 //! A line `requests{job="a"}@st -30sx11` before the values gives their start times (`starts`).
 //!
 //! `command` splits a script into commands, reading series (`series`) and native histograms (`histogram`) on the
-//! way. `store` holds what was loaded and gives a [`MemorySelect`](crate::seams::select::fake::MemorySelect);
+//! way. `store` holds what was loaded and gives a [`MemorySelect`](crate::seams::select::MemorySelect);
 //! `evaluate` asks the engine and `compare` holds the answer against what the script expects.
 //!
 //! As in Prometheus, an instant query is asked in several ways that must all give the same: by itself, as the middle

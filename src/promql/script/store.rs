@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{command::Load, histogram::FloatHistogram, nhcb, series::Point};
 use crate::{
     model::{Labels, ResetHint, SeriesBuf, is_stale},
-    seams::select::fake::MemorySelect,
+    seams::select::MemorySelect,
 };
 
 /// Samples as loaded, and as the engine sees them.

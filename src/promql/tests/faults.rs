@@ -4,10 +4,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::{
-    model::{Exemplar, Matcher, Metadata, TimeRange},
+    model::{Matcher, TimeRange},
     seams::{
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+        select::{IndexPath, LookupCost, Select, SelectError, SelectHints, SeriesSet},
     },
 };
 
@@ -33,29 +33,12 @@ impl Select for Counting {
         Ok(Arc::new(CountingSet { set, reads: Arc::clone(&self.reads) }))
     }
 
-    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        self.data.series(ask)
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
     }
 
-    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.data.label_names(ask)
-    }
-
-    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.data.label_values(name, ask)
-    }
-
-    fn exemplars(
-        &self,
-        selectors: &[Vec<Matcher>],
-        range: TimeRange,
-        interrupt: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.data.exemplars(selectors, range, interrupt)
-    }
-
-    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
-        self.data.metadata(family)
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        self.data.explain(matchers, interrupt)
     }
 }
 

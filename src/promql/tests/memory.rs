@@ -2,10 +2,10 @@
 
 use super::{allocations::most, *};
 use crate::{
-    model::{BucketCounts, BucketSpan, Exemplar, Matcher, Metadata, ResetHint, TimeRange},
+    model::{BucketCounts, BucketSpan, Matcher, ResetHint, TimeRange},
     seams::{
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet},
+        select::{IndexPath, LookupCost, Select, SelectError, SelectHints, SeriesSet},
     },
 };
 
@@ -122,29 +122,12 @@ impl Select for Fleet {
         Ok(Arc::new(Self { ..*self }))
     }
 
-    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
     }
 
-    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn exemplars(
-        &self,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        Ok(Vec::new())
-    }
-
-    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
-        Vec::new()
+    fn explain(&self, _: &[Matcher], _: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        Ok(IndexPath { steps: Vec::new(), series: self.series as u64 })
     }
 }
 

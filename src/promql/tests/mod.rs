@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     model::{Histogram, Labels, STALE_NAN, SeriesBuf, Span},
-    seams::select::fake::MemorySelect,
+    seams::select::MemorySelect,
 };
 
 /// Labels.

@@ -172,7 +172,7 @@ mod testing {
     use super::{Query, ReadRequest, ResponseType};
     use crate::{
         model::{Histogram, Labels, MatchOp, Matcher, SeriesBuf, TimeRange},
-        seams::select::{SelectHints, fake::MemorySelect},
+        seams::select::{MemorySelect, SelectHints},
     };
 
     /// A query for the series whose name matches `pattern`.

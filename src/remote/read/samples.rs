@@ -154,7 +154,7 @@ mod tests {
     use crate::model::{STALE_NAN, SeriesBuf};
     use crate::seams::{
         room::{Endless, fake::Bytes},
-        select::fake::MemorySelect,
+        select::MemorySelect,
     };
 
     fn answer(queries: Vec<super::super::Query>, select: &dyn Select) -> v1::ReadResponse {

@@ -98,11 +98,11 @@ mod tests {
     };
     use super::*;
     use crate::{
-        model::{Exemplar, Matcher, Metadata, SeriesBuf, TimeRange},
+        model::{Matcher, SeriesBuf, TimeRange},
         seams::{
             interrupt::Interrupt,
             room::Endless,
-            select::{Limited, Lookup, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
+            select::{IndexPath, LookupCost, MemorySelect, SelectError, SelectHints, SeriesSet},
         },
     };
 
@@ -255,25 +255,11 @@ mod tests {
             assert!(hints.sorted.is_some());
             Ok(Arc::new(DamagedSet(self.0.select(matchers, range, hints)?)))
         }
-        fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
-            self.0.series(ask)
+        fn cost(&self, _: &[Matcher]) -> LookupCost {
+            LookupCost::Unknown
         }
-        fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-            self.0.label_names(ask)
-        }
-        fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-            self.0.label_values(name, ask)
-        }
-        fn exemplars(
-            &self,
-            s: &[Vec<Matcher>],
-            r: TimeRange,
-            i: &dyn Interrupt,
-        ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-            self.0.exemplars(s, r, i)
-        }
-        fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
-            self.0.metadata(family)
+        fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+            self.0.explain(matchers, interrupt)
         }
     }
 

@@ -29,7 +29,7 @@ pub(crate) async fn query(params: Params, state: &ServerState) -> Result<Respons
         let selectors: Vec<Vec<Matcher>> =
             expr.selectors().into_iter().map(|selector| selector.matchers.clone()).collect();
         let asked = !selectors.is_empty();
-        Ok(if asked { Some(stores.select.exemplars(&selectors, range, &**interrupt)?) } else { None })
+        Ok(if asked { Some(stores.exemplars.exemplars(&selectors, range, &**interrupt)?) } else { None })
     };
     let Some(found) = state.default_deadline().run(&state.lookups, find).await? else {
         return Ok(respond::no_content());

@@ -6,7 +6,7 @@ use super::selectors::{are_few, invalid, selectors, time_range};
 use crate::{
     seams::{
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError},
+        select::{Limited, Listing, Lookup, LookupCost, SelectError, SelectLabels},
     },
     server::{
         Response, ServerState,
@@ -19,14 +19,14 @@ use crate::{
 };
 
 /// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
-/// the client has taken it. Where it takes next to no time, as `quick` tells, it is made on this thread: that takes less
+/// the client has taken it. Where it takes next to no time, as the store tells, it is made on this thread: that takes less
 /// than handing it over. `fault` is how a selector is refused.
 async fn list<T: Send + 'static>(
     params: Params,
     state: &ServerState,
     fault: fn(String) -> ApiError,
-    quick: impl FnOnce(&dyn Select, &Lookup) -> Result<bool, SelectError>,
-    find: impl FnOnce(&dyn Select, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
+    listing: Listing,
+    find: impl FnOnce(&dyn SelectLabels, &Lookup) -> Result<Limited<T>, SelectError> + Send + 'static,
     write: impl Fn(&mut Vec<u8>, &T) + Send + 'static,
 ) -> Result<Response, ApiError> {
     let deadline = state.default_deadline();
@@ -40,19 +40,19 @@ async fn list<T: Send + 'static>(
         }
     };
     let nothing = || Limited { items: Vec::new(), truncated: false };
-    let find = move |select: &dyn Select, ask: &Lookup| {
-        if range.start > range.end { Ok(nothing()) } else { Ok(find(select, ask)?) }
+    let find = move |labels: &dyn SelectLabels, ask: &Lookup| {
+        if range.start > range.end { Ok(nothing()) } else { Ok(find(labels, ask)?) }
     };
     let permit = state.lookups.enter(deadline.left()).await?;
     let found = if are_few(&params) {
         let ask = asked(&params, &deadline.interrupt())?;
-        if run_inline(|| Ok(quick(&*stores.select, &ask)?))? {
-            run_inline(|| find(&*stores.select, &ask))?
+        if run_inline(|| Ok(stores.labels.cost(listing, &ask)?))? == LookupCost::Negligible {
+            run_inline(|| find(&*stores.labels, &ask))?
         } else {
-            deadline.run_admitted(permit, move |_| find(&*stores.select, &ask)).await?
+            deadline.run_admitted(permit, move |_| find(&*stores.labels, &ask)).await?
         }
     } else {
-        deadline.run_admitted(permit, move |interrupt| find(&*stores.select, &asked(&params, interrupt)?)).await?
+        deadline.run_admitted(permit, move |interrupt| find(&*stores.labels, &asked(&params, interrupt)?)).await?
     };
     let annotations = ResponseAnnotations::default().truncated(found.truncated);
     let write = move |out: &mut Vec<u8>, item: T| {
@@ -62,16 +62,11 @@ async fn list<T: Send + 'static>(
     Ok(success(Array::new(found.items, write), &annotations))
 }
 
-/// Whether the index has so few names and values that looking through all of them takes next to no time.
-fn few_pairs(select: &dyn Select, ask: &Lookup) -> Result<bool, SelectError> {
-    Ok(select.finds_at_once(&[]) && select.knows_at_once(ask.range))
-}
-
 /// Label names.
 pub(crate) async fn names(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     // Prometheus names the parameter only where series are asked for.
-    let find = |select: &dyn Select, ask: &Lookup| select.label_names(ask);
-    list(params, state, ApiError::BadData, few_pairs, find, |out, text| json::string(out, text)).await
+    let find = |labels: &dyn SelectLabels, ask: &Lookup| labels.label_names(ask);
+    list(params, state, ApiError::BadData, Listing::Strings, find, |out, text| json::string(out, text)).await
 }
 
 /// Values of the label whose encoded name is `name`.
@@ -81,8 +76,8 @@ pub(crate) async fn values(name: &str, params: Params, state: &ServerState) -> R
         params,
         state,
         ApiError::BadData,
-        few_pairs,
-        move |select, ask| select.label_values(&name, ask),
+        Listing::Strings,
+        move |labels, ask| labels.label_values(&name, ask),
         |out, text| json::string(out, text),
     )
     .await
@@ -93,8 +88,7 @@ pub(crate) async fn series(params: Params, state: &ServerState) -> Result<Respon
     if params.all("match[]").next().is_none() {
         return Err(ApiError::BadData("no match[] parameter provided".to_owned()));
     }
-    let find = |select: &dyn Select, ask: &Lookup| select.series(ask);
-    list(params, state, invalid, |select, ask| select.lists_at_once(ask), find, json::labels).await
+    list(params, state, invalid, Listing::Series, |labels, ask| labels.series(ask), json::labels).await
 }
 
 /// Undoes the escaping of names that old clients can't send: `U__http_2e_status` is `http.status`.

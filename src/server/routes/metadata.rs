@@ -10,7 +10,7 @@ pub(crate) async fn families(params: Params, state: &ServerState) -> Result<Resp
     let per_family = whole_number(&params, "limit_per_metric")?.filter(|limit| *limit > 0);
     let family = Some(params.get("metric").to_owned()).filter(|name| !name.is_empty());
     let stores = state.stores()?.clone();
-    let find = move |_: &_| Ok(stores.select.metadata(family.as_deref()));
+    let find = move |_: &_| Ok(stores.metadata.metadata(family.as_deref()));
     let found = state.default_deadline().run(&state.lookups, find).await?;
     let mut families = Map::new();
     for metadata in found {

@@ -17,7 +17,7 @@ use crate::{
     promql::{Engine, EngineOptions, Features},
     seams::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
-        select::fake::MemorySelect, status::fake::FixedStatus,
+        select::MemorySelect, status::fake::FixedStatus,
     },
     server::{BrowserOptions, Deadlines, ExternalAddress, RequestMemory, ServerOptions, ServerState, Stores, run},
 };
@@ -169,14 +169,22 @@ impl Server {
     }
 
     pub(super) fn ready_with(&self, select: MemorySelect, status: FixedStatus) {
-        let status = Arc::new(status);
-        self.state.ready(Stores {
+        self.state.ready(Stores { status: Arc::new(status), ..self.stores(select) });
+    }
+
+    /// A store that holds what `select` does.
+    pub(super) fn stores(&self, select: MemorySelect) -> Stores {
+        let select = Arc::new(select);
+        Stores {
             changes: Arc::new(Restless),
-            select: Arc::new(select),
+            select: select.clone(),
+            labels: select.clone(),
+            exemplars: select.clone(),
+            metadata: select,
             append: self.append.clone(),
-            status,
+            status: Arc::new(FixedStatus::default()),
             admin: self.admin.clone(),
-        });
+        }
     }
 
     /// Stops it and waits until every request is answered.

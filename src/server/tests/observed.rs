@@ -5,7 +5,7 @@ use prost::Message;
 use serde_json::{Value, json};
 
 use super::harness::{NOW, Server, some_series};
-use crate::{remote::proto::query::QueryResult, seams::select::fake::MemorySelect};
+use crate::{remote::proto::query::QueryResult, seams::select::MemorySelect};
 
 #[tokio::test]
 async fn a_query_is_parsed_and_formatted() {

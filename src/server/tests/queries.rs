@@ -15,12 +15,10 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 
 use super::harness::{NOW, Server, some_series};
 use crate::{
-    model::{Exemplar, Labels, Matcher, Metadata, SeriesBuf, TimeRange, is_stale},
+    model::{Labels, Matcher, SeriesBuf, TimeRange, is_stale},
     seams::{
-        changes::fake::Restless,
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
-        status::fake::FixedStatus,
+        select::{IndexPath, LookupCost, MemorySelect, Select, SelectError, SelectHints, SeriesSet},
     },
     server::{Deadlines, SelfScrape, Stores},
 };
@@ -130,29 +128,12 @@ impl Select for Slow {
         Ok(Arc::new(SlowSet { series, reads: self.reads.clone() }))
     }
 
-    fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        self.series.series(ask)
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
     }
 
-    fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.series.label_names(ask)
-    }
-
-    fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        self.series.label_values(name, ask)
-    }
-
-    fn exemplars(
-        &self,
-        s: &[Vec<Matcher>],
-        range: TimeRange,
-        i: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<Exemplar>)>, SelectError> {
-        self.series.exemplars(s, range, i)
-    }
-
-    fn metadata(&self, family: Option<&str>) -> Vec<Metadata> {
-        self.series.metadata(family)
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        self.series.explain(matchers, interrupt)
     }
 }
 
@@ -162,13 +143,7 @@ async fn a_client_that_hangs_up_stops_its_query() {
     let server = Server::opening(Deadlines::default()).await;
     let reads = Arc::new(AtomicUsize::new(0));
     let select = Arc::new(Slow { series: some_series(SERIES), reads: reads.clone() });
-    server.state.ready(Stores {
-        changes: Arc::new(Restless),
-        select,
-        append: server.append.clone(),
-        status: Arc::new(FixedStatus::default()),
-        admin: server.admin.clone(),
-    });
+    server.state.ready(Stores { select, ..server.stores(MemorySelect::default()) });
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     stream.write_all(b"GET /api/v1/query?query=sum(up) HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     while reads.load(Ordering::SeqCst) == 0 {
@@ -186,13 +161,7 @@ async fn a_client_that_hangs_up_stops_its_query() {
 async fn queries_wait_for_their_turn_and_not_for_ever() {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(Slow { series: some_series(600), reads: Arc::default() });
-    server.state.ready(Stores {
-        changes: Arc::new(Restless),
-        select,
-        append: server.append.clone(),
-        status: Arc::new(FixedStatus::default()),
-        admin: server.admin.clone(),
-    });
+    server.state.ready(Stores { select, ..server.stores(MemorySelect::default()) });
     // The server lets two in; each takes more than a second.
     let slow = || server.get("/api/v1/query?query=sum(up)");
     let late = async {

@@ -17,13 +17,14 @@ use tokio::{
 
 use super::harness::{NOW, Server, some_series};
 use crate::{
-    model::{Labels, Matcher, Metadata, SeriesBuf, TimeRange},
+    model::{Labels, Matcher, SeriesBuf, TimeRange},
     remote::proto::v1::{LabelMatcher, Query, ReadRequest, ReadResponse},
     seams::{
-        changes::fake::Restless,
         interrupt::Interrupt,
-        select::{Limited, Lookup, Select, SelectError, SelectHints, SeriesSet, fake::MemorySelect},
-        status::fake::FixedStatus,
+        select::{
+            IndexPath, Limited, Listing, Lookup, LookupCost, MemorySelect, Select, SelectError, SelectHints,
+            SelectLabels, SeriesSet,
+        },
     },
     server::{Deadlines, Stores},
 };
@@ -110,6 +111,19 @@ impl Select for FailsLater {
         Ok(Arc::new(FailsAtSecond(self.0.select(matchers, range, hints)?)))
     }
 
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
+    }
+
+    fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        self.0.explain(matchers, interrupt)
+    }
+}
+
+/// Fails at each list in a way of its own.
+struct FailingLists;
+
+impl SelectLabels for FailingLists {
     fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
         panic!("on purpose");
     }
@@ -122,30 +136,15 @@ impl Select for FailsLater {
         Err(SelectError::Limit("narrow the selector".into()))
     }
 
-    fn exemplars(
-        &self,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
-        Ok(Vec::new())
-    }
-
-    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
-        Vec::new()
+    fn cost(&self, _: Listing, _: &Lookup) -> Result<LookupCost, SelectError> {
+        Ok(LookupCost::Unknown)
     }
 }
 
 async fn failing() -> Server {
     let server = Server::opening(Deadlines::default()).await;
     let select = Arc::new(FailsLater(some_series(2)));
-    server.state.ready(Stores {
-        changes: Arc::new(Restless),
-        select,
-        append: server.append.clone(),
-        status: Arc::new(FixedStatus::default()),
-        admin: server.admin.clone(),
-    });
+    server.state.ready(Stores { select, labels: Arc::new(FailingLists), ..server.stores(MemorySelect::default()) });
     server
 }
 
@@ -198,42 +197,19 @@ impl Select for Endless {
         Ok(Arc::new(self.clone()))
     }
 
-    fn series(&self, _: &Lookup) -> Result<Limited<Labels>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
+    fn cost(&self, _: &[Matcher]) -> LookupCost {
+        LookupCost::Unknown
     }
 
-    fn label_names(&self, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn label_values(&self, _: &str, _: &Lookup) -> Result<Limited<String>, SelectError> {
-        Ok(Limited { items: Vec::new(), truncated: false })
-    }
-
-    fn exemplars(
-        &self,
-        _: &[Vec<Matcher>],
-        _: TimeRange,
-        _: &dyn Interrupt,
-    ) -> Result<Vec<(Labels, Vec<crate::model::Exemplar>)>, SelectError> {
-        Ok(Vec::new())
-    }
-
-    fn metadata(&self, _: Option<&str>) -> Vec<Metadata> {
-        Vec::new()
+    fn explain(&self, _: &[Matcher], _: &dyn Interrupt) -> Result<IndexPath, SelectError> {
+        Ok(IndexPath { steps: Vec::new(), series: 1_000_000 })
     }
 }
 
 /// A server with these series, and a client who has asked for them all.
 async fn asked(series: Endless, kind: i32) -> (Server, TcpStream) {
     let server = Server::opening(Deadlines::default()).await;
-    server.state.ready(Stores {
-        select: Arc::new(series),
-        append: server.append.clone(),
-        changes: Arc::new(Restless),
-        status: Arc::new(FixedStatus::default()),
-        admin: server.admin.clone(),
-    });
+    server.state.ready(Stores { select: Arc::new(series), ..server.stores(MemorySelect::default()) });
     let mut stream = TcpStream::connect(server.address).await.unwrap();
     let body = request(&[kind]);
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());

@@ -6,7 +6,7 @@ use hyper::{Method, StatusCode};
 
 use super::harness::{Answer, NOW, Server, some_series};
 use crate::{
-    seams::{append::AppendError, select::fake::MemorySelect},
+    seams::{append::AppendError, select::MemorySelect},
     server::Deadlines,
 };
 

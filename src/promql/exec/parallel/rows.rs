@@ -279,7 +279,7 @@ mod tests {
             },
             plan::Optimise,
         },
-        seams::select::fake::MemorySelect,
+        seams::select::MemorySelect,
     };
 
     /// Row `i` holds `i`; some rows take longer, and one may fail.
