@@ -1,0 +1,141 @@
+// What the stories share: a server on a fresh directory, a browser, and pages that fail on whatever a browser reports.
+//
+// VCTSDB_BIN names the program; it is started on a free port with a fresh directory for each file of stories. VCTSDB_FRONT may
+// name a script that serves the pages in front of it, called with its port and the server's address: for work on pages
+// without building anything. CHROMIUM names the browser.
+
+import { spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { chromium } from "playwright-core";
+
+const BIN = process.env.VCTSDB_BIN ?? new URL("../../../target/release/vctsdb", import.meta.url).pathname;
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+/** A port that nobody listens on. */
+export function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
+}
+
+/** Starts a server. */
+export async function startServer({ flags = [], data } = {}) {
+  const dir = data ?? await mkdtemp(join(tmpdir(), "vctsdb-ui-"));
+  const port = await freePort();
+  const program = () => spawn(BIN, ["--listen", `127.0.0.1:${port}`, "--data-dir", join(dir, "data"), "--memory", "128MiB", ...flags], { stdio: "ignore" });
+  let running = program();
+  let front = null;
+  let base = `http://127.0.0.1:${port}`;
+  if (process.env.VCTSDB_FRONT) {
+    const frontPort = await freePort();
+    front = spawn("node", [process.env.VCTSDB_FRONT, String(frontPort), `127.0.0.1:${port}`], { stdio: "ignore" });
+    base = `http://127.0.0.1:${frontPort}`;
+  }
+  const stop = () => new Promise((done) => {
+    running.once("exit", done);
+    running.kill("SIGTERM");
+  });
+  const server = {
+    base, api: `http://127.0.0.1:${port}`, dir, began: Date.now(),
+    stop, start: async () => { running = program(); await ready(server); },
+    async close() {
+      await stop();
+      front?.kill();
+      if (!data) await rm(dir, { recursive: true, force: true });
+    },
+    /** Stores samples in the text format. */
+    async write(text, query = "") {
+      const response = await fetch(`${server.api}/api/v1/import/prometheus${query}`, { method: "POST", body: text });
+      if (!response.ok) throw new Error(await response.text());
+    },
+  };
+  await ready(server);
+  return server;
+}
+
+async function ready(server) {
+  for (let i = 0; i < 200; i += 1) {
+    for (const base of [server.base, server.api]) {
+      const found = await fetch(`${base}/-/ready`).then((response) => response.ok, () => false);
+      if (!found) break;
+      if (base === server.api) return;
+    }
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error("the server isn't ready after 10 s");
+}
+
+/**
+ * Declares the stories of a file: `tell(name, async ({ page, server }) => …)`.
+ * @param {object} [options] of `startServer`; `fill` stores data before the first story
+ */
+export function stories({ fill, ...options } = {}) {
+  let browser;
+  let server;
+  before(async () => {
+    browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: FLAGS });
+    server = await startServer(options);
+    await fill?.(server);
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  return (name, story, { context: settings = {}, expected = /^$/ } = {}) => test(name, { timeout: 60_000 }, async () => {
+    const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...settings });
+    const page = await context.newPage();
+    const reported = [];
+    page.on("console", (message) => {
+      // A refused request is reported by the browser even where a page takes it well; stories name those they cause.
+      if (["error", "warning"].includes(message.type()) && !/Failed to load resource/.test(message.text()) && !expected.test(message.text())) reported.push(message.text());
+    });
+    page.on("pageerror", (error) => reported.push(error.stack ?? String(error)));
+    page.setDefaultTimeout(8000);
+    try {
+      await story({ page, context, server, go: (path) => page.goto(server.base + path) });
+    } catch (error) {
+      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name.replace(/\W+/g, "-").slice(0, 60)}.png` }).catch(() => {});
+      if (reported.length) error.message += `\n${reported.join("\n")}`;
+      throw error;
+    } finally {
+      await context.close();
+    }
+    if (reported.length > 0) throw new Error(reported.join("\n"));
+  });
+}
+
+/** How many pixels of a chart have about this colour. */
+export function countPixels(page, hex, selector = ".chart-base") {
+  return page.$eval(selector, (canvas, hex) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const want = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) if (want.every((one, k) => Math.abs(one - data[i + k]) < 24)) count += 1;
+    return count;
+  }, hex);
+}
+
+/** The address of the query page for some expression. */
+export function graph(expr, more = {}) {
+  return `/graph?${new URLSearchParams({ "g0.expr": expr, "g0.tab": "graph", "g0.range_input": "1h", ...more })}`;
+}
+
+/** Waits for the first chart to have lines. */
+export async function drawn(page, least = 1) {
+  await page.waitForFunction((least) => Number(document.querySelector(".chart")?.dataset.lines ?? -1) >= least, least);
+}
+
+/** Samples of a family, one a step. */
+export function series(name, labels, { from, to, step, value }) {
+  const lines = [];
+  const set = Object.entries(labels).map(([label, text]) => `${label}="${text}"`).join(",");
+  for (let time = from; time <= to; time += step) lines.push(`${name}{${set}} ${value(time)} ${time}`);
+  return `${lines.join("\n")}\n`;
+}
