@@ -44,11 +44,22 @@ pub enum Severity {
     Info,
 }
 
+/// What an annotation depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DependsOn {
+    /// On the name and labels of a series that has samples: the annotations of a range are those of its parts.
+    Name,
+    /// On what the samples are, too.
+    Samples,
+}
+
 /// One remark about an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Annotation {
     /// Warning or info.
     pub severity: Severity,
+    /// What it depends on.
+    pub depends_on: DependsOn,
     /// The remark, without prefix or position.
     pub message: String,
     /// The part of the query it speaks of.

@@ -21,7 +21,7 @@ mod start_times;
 mod text_set;
 mod time;
 
-pub use annotation::{Annotation, Annotations, Severity, Span};
+pub use annotation::{Annotation, Annotations, DependsOn, Severity, Span};
 pub use buckets::{Bucket, exponential_bound};
 pub use compiled::capturing;
 pub use exemplar::Exemplar;

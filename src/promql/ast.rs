@@ -88,7 +88,7 @@ pub struct Selector {
 }
 
 /// How samples at the edges of a window are treated (experimental in Prometheus).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Edges {
     /// Only samples inside the window count.
     #[default]
@@ -244,7 +244,7 @@ pub struct Matching {
 }
 
 /// How many series may share a match group on each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Cardinality {
     /// One on each side.
     #[default]

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::{
     data::grid::Grid,
     exec::Found,
-    plan::{Kind, Node},
+    plan::{Kind, Node, NodeId},
 };
 use crate::seams::select::{LookupCost, Select};
 
@@ -37,7 +37,7 @@ pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {
 }
 
 /// Whether a plan that [`may_be`] brief is, with what its selectors have found.
-pub(super) fn is(found: &HashMap<usize, Found>, grid: &Grid) -> bool {
+pub(super) fn is(found: &HashMap<NodeId, Found>, grid: &Grid) -> bool {
     let sum = |number: fn(&Found) -> u64| found.values().map(number).fold(0, u64::saturating_add);
     let (series, samples) = (sum(|found| found.series), sum(|found| found.samples.unwrap_or(u64::MAX)));
     // At the worst each step looks at all samples.

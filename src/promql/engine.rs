@@ -16,7 +16,7 @@ use super::{
     exec::{Context, Found, Memo, Profile, Settings, answer, select_all},
     explain::{Analyzed, Known},
     parse::{MAX_CHAIN, MAX_DEPTH, parse_high},
-    plan::{Node, Optimise, QueryTimes, lower},
+    plan::{Node, NodeId, Optimise, Plan, QueryTimes, lower},
     stack,
     value::SAMPLE_BYTES,
 };
@@ -178,15 +178,15 @@ impl Engine {
         let Checked { plan, grid, room: _room } = self.checked(query, MAX_CHAIN)?;
         let grid = if query.step == 0 { grid } else { grid.piece(piece) };
         let profile = if query.per_step { Profile::default().by_step(grid.steps) } else { Profile::default() };
-        if query.brief && !brief::may_be(&plan, &grid, select) {
+        if query.brief && !brief::may_be(&plan.root, &grid, select) {
             return Err(QueryError::NotBrief);
         }
         let cx = self.context(select, query, cancel, profile);
-        let found = self.known(&cx, &plan, grid)?;
+        let found = self.known(&cx, &plan.root, grid)?;
         if query.brief && !brief::is(&found, &grid) {
             return Err(QueryError::NotBrief);
         }
-        evaluate(cx, &plan, grid, query).map(|(answer, _)| answer)
+        evaluate(cx, &plan.root, grid, query).map(|(answer, _)| answer)
     }
 
     /// Tells how `query` would be evaluated, and with `analyze` evaluates it and tells what that took.
@@ -204,17 +204,17 @@ impl Engine {
         let Checked { plan, grid, room: _room } = self.checked(query, MAX_DEPTH)?;
         let cx = self.context(select, query, cancel, Profile::default().by_operator());
         let (lookback, interrupt) = (cx.settings.lookback, cx.budget.interrupt());
-        let found = if analyze { self.known(&cx, &plan, grid)? } else { select_all(&cx, &plan, grid)? };
+        let found = if analyze { self.known(&cx, &plan.root, grid)? } else { select_all(&cx, &plan.root, grid)? };
         let known = Known { found: &found, lookback };
         let (profile, analyzed) = if analyze {
-            let (answer, profile) = evaluate(cx, &plan, grid, query)?;
+            let (answer, profile) = evaluate(cx, &plan.root, grid, query)?;
             (profile, Some(Analyzed { stats: answer.stats, time: begun.elapsed() }))
         } else {
             (Profile::default(), None)
         };
         Ok(Explained {
-            plan: known.steps(&plan, grid, query.text, (select, &*interrupt), &profile)?,
-            estimated_peak: known.peak(&plan, &grid),
+            plan: known.steps(&plan.root, grid, query.text, (select, &*interrupt), &profile)?,
+            estimated_peak: known.peak(&plan.root, &grid),
             analyzed,
         })
     }
@@ -223,7 +223,7 @@ impl Engine {
     pub(super) fn with_plan<T: Send>(
         &self,
         query: &Query<'_>,
-        work: impl FnOnce(&Node) -> T + Send,
+        work: impl FnOnce(&Plan) -> T + Send,
     ) -> Result<T, QueryError> {
         stack::sufficient(query.text, || {
             let room = self.room();
@@ -232,7 +232,7 @@ impl Engine {
     }
 
     /// Parses and plans `query`, whose tree may be so high; the memory for it is taken of `room`.
-    fn plan(&self, query: &Query<'_>, room: &dyn Room, highest: usize) -> Result<Node, QueryError> {
+    fn plan(&self, query: &Query<'_>, room: &dyn Room, highest: usize) -> Result<Plan, QueryError> {
         let times = QueryTimes {
             text: query.text,
             start: query.start,
@@ -250,7 +250,7 @@ impl Engine {
         let instant = query.step == 0;
         let grid = if instant { Grid::instant(query.start) } else { Grid::range(query.start, query.end, query.step) };
         if !instant {
-            let refused = match plan.value_type() {
+            let refused = match plan.root.value_type() {
                 ValueType::Matrix => Some("range vector"),
                 ValueType::String => Some("string"),
                 ValueType::Scalar | ValueType::Vector => None,
@@ -286,7 +286,7 @@ impl Engine {
     }
 
     /// Looks up what the plan selects, and refuses what can't fit.
-    fn known(&self, cx: &Context<'_>, plan: &Node, grid: Grid) -> Result<HashMap<usize, Found>, QueryError> {
+    fn known(&self, cx: &Context<'_>, plan: &Node, grid: Grid) -> Result<HashMap<NodeId, Found>, QueryError> {
         cx.budget.foresee(1, grid.steps)?;
         let found = select_all(cx, plan, grid)?;
         Known { found: &found, lookback: cx.settings.lookback }.judge(plan, &grid, self.options.max_samples)?;
@@ -296,7 +296,7 @@ impl Engine {
 
 /// A query that can be evaluated.
 struct Checked {
-    plan: Node,
+    plan: Plan,
     /// The steps to evaluate it at.
     grid: Grid,
     /// What the plan takes its memory from, as long as it is kept.

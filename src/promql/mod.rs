@@ -28,7 +28,6 @@ mod brief;
 mod budget;
 mod check;
 mod data;
-mod digest;
 mod duration;
 mod engine;
 mod error;

@@ -154,16 +154,17 @@ impl<I: Iterator + Send, W: FnMut(&mut Vec<u8>, I::Item) + Send> BodySource for 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Annotation, Span};
+    use crate::model::{Annotation, DependsOn, Span};
 
     #[test]
     fn annotations_carry_their_place_and_are_counted_beyond_ten() {
         let mut annotations = Annotations::default();
+        let depends_on = DependsOn::Samples;
         for i in 0..12 {
             let span = Some(Span::new(i, i + 1));
-            annotations.add(Annotation { severity: Severity::Warning, message: format!("w{i}"), span });
+            annotations.add(Annotation { severity: Severity::Warning, depends_on, message: format!("w{i}"), span });
         }
-        annotations.add(Annotation { severity: Severity::Info, message: "i".into(), span: None });
+        annotations.add(Annotation { severity: Severity::Info, depends_on, message: "i".into(), span: None });
         let annotations = ResponseAnnotations::of_query(&annotations, "sum(\n foo) + bar").truncated(true);
         assert_eq!(annotations.warnings.len(), 12);
         assert_eq!(annotations.warnings[0], "PromQL warning: w0 (1:1)");

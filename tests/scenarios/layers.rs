@@ -28,7 +28,7 @@ const PROMQL: [&[&str]; 14] = [
     &["ast"],
     &["signature"],
     &["functions"],
-    &["data", "digest", "duration"],
+    &["data", "duration"],
     &["error", "names", "quote", "value"],
 ];
 /// Anyone may use it; it uses no one.

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use crate::model::{Annotation, Annotations, Severity, Span, decimal};
+use crate::model::{Annotation, Annotations, DependsOn, Severity, Span, decimal};
 
 /// A remark.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,11 +71,19 @@ struct Fixes {
 /// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
 pub(crate) struct Notes {
-    all: Mutex<BTreeMap<Key, (Place, Sum)>>,
+    all: Mutex<BTreeMap<Key, Collected>>,
     /// By part of the query and time: the number of the series they are about, and the remarks.
     last: Mutex<HashMap<(Span, i64), Last>>,
     /// How many were added, repeated ones too.
     added: AtomicU64,
+}
+
+/// What is kept of equal remarks.
+#[derive(Debug)]
+struct Collected {
+    place: Place,
+    sum: Sum,
+    depends_on: DependsOn,
 }
 
 /// What is told of equal remarks together.
@@ -125,7 +133,7 @@ impl Notes {
     pub(crate) fn add_of(&self, note: Note, span: Span, whole: Span) {
         self.added.fetch_add(1, Ordering::Relaxed);
         let place = (whole.end, span);
-        let key = (note.is_info(), note.message());
+        let (key, depends_on) = ((note.is_info(), note.message()), note.depends_on());
         let sum = match note {
             Note::ForcedMonotonicity(m) => {
                 Sum::Fixes(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
@@ -135,11 +143,11 @@ impl Notes {
         };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         match all.entry(key) {
-            Entry::Vacant(entry) => drop(entry.insert((place, sum))),
+            Entry::Vacant(entry) => drop(entry.insert(Collected { place, sum, depends_on })),
             Entry::Occupied(mut entry) => {
-                let (known, told) = entry.get_mut();
-                *known = place.max(*known);
-                told.add(sum);
+                let known = entry.get_mut();
+                known.place = place.max(known.place);
+                known.sum.add(sum);
             }
         }
     }
@@ -172,8 +180,8 @@ impl Notes {
         let mut out = Annotations::default();
         let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = all.into_iter().collect();
-        all.sort_by(|a, b| (a.1.0.1, &a.0).cmp(&(b.1.0.1, &b.0)));
-        for ((info, mut message), ((_, span), sum)) in all {
+        all.sort_by(|a, b| (a.1.place.1, &a.0).cmp(&(b.1.place.1, &b.0)));
+        for ((info, mut message), Collected { place: (_, span), sum, depends_on }) in all {
             match sum {
                 Sum::Fixes(f) => message.push_str(&format!(
                     ", from buckets {} to {}, with a max diff of {}, over {} samples from {} to {}",
@@ -188,13 +196,20 @@ impl Notes {
                 Sum::Count(_) | Sum::Nothing => {}
             }
             let severity = if info { Severity::Info } else { Severity::Warning };
-            out.add(Annotation { severity, message, span: Some(span) });
+            out.add(Annotation { severity, depends_on, message, span: Some(span) });
         }
         out
     }
 }
 
 impl Note {
+    fn depends_on(&self) -> DependsOn {
+        match self {
+            Self::PossibleNonCounter(_) | Self::TypeIsNoCounter(..) => DependsOn::Name,
+            _ => DependsOn::Samples,
+        }
+    }
+
     fn is_info(&self) -> bool {
         matches!(
             self,

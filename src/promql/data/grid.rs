@@ -55,7 +55,7 @@ impl Grid {
 }
 
 /// `offset` and `@`, resolved to ms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Shift {
     /// How far to look back; negative looks ahead.
     pub(crate) offset: i64,

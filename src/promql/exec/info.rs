@@ -151,7 +151,7 @@ fn find<'c>(
     }
     matchers.extend(wanted.data.values().flatten().cloned());
     matchers.extend(wanted.names.iter().cloned());
-    let select = Select { matchers, shift, edges: Edges::Plain, stats_only: false };
+    let select = Select { id: None, matchers, shift, edges: Edges::Plain, stats_only: false };
     Materialized::of(cx, &Selector::new(cx, &select, grid, "info", Give::FloatTimes)?, &grid)
 }
 

@@ -11,8 +11,8 @@ use super::{
     operator::Op,
 };
 use crate::{
-    model::{Matcher, TimeRange},
-    promql::{QueryError, data::grid::Grid, digest},
+    model::TimeRange,
+    promql::{QueryError, data::grid::Grid, plan::SelectorId},
     seams::select::SeriesSet,
 };
 
@@ -24,22 +24,22 @@ pub(crate) struct Memo {
     aggregates: Mutex<HashMap<(u32, Grid), Arc<SharedRows>>>,
 }
 
-/// A selector's matchers, by their digest, and its first and last time.
-type SetKey = (u128, i64, i64);
+/// The number of a selector's matchers, and its first and last time.
+type SetKey = (u32, i64, i64);
 
-fn set_key(matchers: &[Matcher], range: TimeRange) -> SetKey {
-    (digest::of(&matchers), range.start, range.end)
+fn set_key(selector: SelectorId, range: TimeRange) -> SetKey {
+    (selector.matchers, range.start, range.end)
 }
 
 impl Memo {
-    /// The series found for these matchers in this range, if somebody has asked already.
-    pub(super) fn set(&self, matchers: &[Matcher], range: TimeRange) -> Option<Arc<dyn SeriesSet>> {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&set_key(matchers, range)).cloned()
+    /// The series found for the matchers of this selector in this range, if somebody has asked already.
+    pub(super) fn set(&self, selector: SelectorId, range: TimeRange) -> Option<Arc<dyn SeriesSet>> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&set_key(selector, range)).cloned()
     }
 
-    pub(super) fn keep_set(&self, matchers: &[Matcher], range: TimeRange, set: &Arc<dyn SeriesSet>) {
+    pub(super) fn keep_set(&self, selector: SelectorId, range: TimeRange, set: &Arc<dyn SeriesSet>) {
         let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
-        sets.insert(set_key(matchers, range), Arc::clone(set));
+        sets.insert(set_key(selector, range), Arc::clone(set));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         QueryError,
         ast::Edges,
         data::grid::Grid,
-        plan::{self, Kind, Node},
+        plan::{self, Kind, Node, NodeId},
     },
     seams::select::SelectHints,
 };
@@ -84,14 +84,15 @@ pub(crate) fn read_range(select: &plan::Select, window: Option<i64>, lookback: i
     TimeRange::new(first.saturating_sub(before).saturating_add(1), last.saturating_add(after))
 }
 
-/// Looks up the series of all selectors of a plan; the answer goes by the selectors' addresses.
-pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<HashMap<usize, Found>, QueryError> {
+/// Looks up the series of all selectors of a plan; the answer goes by the selectors' nodes.
+pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<HashMap<NodeId, Found>, QueryError> {
     let mut all = Vec::new();
     asked(node, grid, cx.settings.lookback, &mut |ask| all.push(ask));
     let mut found = HashMap::with_capacity(all.len());
     for Asked { select, grid, range, function } in all {
         cx.budget.check()?;
-        let set = match cx.memo.set(&select.matchers, range) {
+        let Some(id) = select.id else { continue };
+        let set = match cx.memo.set(id, range) {
             Some(set) => set,
             None => {
                 let step = if grid.instant { 0 } else { grid.step };
@@ -102,12 +103,12 @@ pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<Ha
                     interrupt: Some(cx.budget.interrupt()),
                 };
                 let set = cx.select.select(&select.matchers, range, &hints)?;
-                cx.memo.keep_set(&select.matchers, range, &set);
+                cx.memo.keep_set(id, range, &set);
                 set
             }
         };
         let here = Found { series: set.len() as u64, samples: Arc::as_ref(&set).samples() };
-        found.insert(std::ptr::from_ref(select).addr(), here);
+        found.insert(id.node, here);
     }
     Ok(found)
 }

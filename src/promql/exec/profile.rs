@@ -16,7 +16,7 @@ use super::{
 use crate::promql::{
     QueryError,
     data::{grid::Grid, row::Row},
-    plan,
+    plan::{self, NodeId},
 };
 
 /// The counts of one running query, shared by its threads.
@@ -32,11 +32,11 @@ pub(crate) struct Profile {
     nodes: Option<Nodes>,
 }
 
-/// Plan nodes don't move while they are executed, so their addresses name them.
+/// Counts by plan node.
 #[derive(Debug, Default)]
 struct Nodes {
-    operators: Mutex<HashMap<usize, Arc<OperatorCost>>>,
-    selectors: Mutex<HashMap<usize, Arc<SelectorCost>>>,
+    operators: Mutex<HashMap<NodeId, Arc<OperatorCost>>>,
+    selectors: Mutex<HashMap<NodeId, Arc<SelectorCost>>>,
 }
 
 /// What an operator has cost.
@@ -124,13 +124,14 @@ impl Profile {
 
     fn counters(&self, node: &plan::Node) -> Option<Arc<OperatorCost>> {
         let mut all = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(all.entry(std::ptr::from_ref(node).addr()).or_default()))
+        Some(Arc::clone(all.entry(node.id).or_default()))
     }
 
     /// Where a selector counts what it reads.
     pub(super) fn reader(&self, select: &plan::Select) -> Option<Arc<SelectorCost>> {
+        let id = select.id?.node;
         let mut all = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Arc::clone(all.entry(std::ptr::from_ref(select).addr()).or_default()))
+        Some(Arc::clone(all.entry(id).or_default()))
     }
 
     /// Builds the operator of `node` with `build`, and watches it if asked to.
@@ -151,7 +152,7 @@ impl Profile {
     /// What the operator of `node` has cost, if there was one.
     pub(crate) fn cost(&self, node: &plan::Node) -> Option<Cost> {
         let operators = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        let cost = operators.get(&std::ptr::from_ref(node).addr())?;
+        let cost = operators.get(&node.id)?;
         Some(Cost {
             series: get(&cost.series),
             rows: get(&cost.rows),
@@ -163,7 +164,7 @@ impl Profile {
     /// Series that `select` has found, and samples read of them, if it was asked.
     pub(crate) fn read(&self, select: &plan::Select) -> Option<(u64, u64)> {
         let selectors = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
-        let read = selectors.get(&std::ptr::from_ref(select).addr())?;
+        let read = selectors.get(&select.id?.node)?;
         Some((get(&read.series), get(&read.samples)))
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn find(
     step: i64,
     function: &str,
 ) -> Result<Arc<dyn SeriesSet>, QueryError> {
-    let known = cx.settings.optimise.share.then(|| cx.memo.set(&select.matchers, range)).flatten();
+    let known = select.id.filter(|_| cx.settings.optimise.share).and_then(|id| cx.memo.set(id, range));
     let set = match known {
         Some(set) => set,
         None => {

@@ -13,7 +13,7 @@ use crate::{
         ast::{AggregateOp, BinaryOp, Cardinality, ValueType},
         data::grid::Grid,
         exec::{Found, children},
-        plan::{Aggregate, Binary, Call, Kind, Node, Select},
+        plan::{Aggregate, Binary, Call, Kind, Node, NodeId, Select},
         signature::Output,
     },
 };
@@ -49,14 +49,14 @@ impl Flow {
 
 /// What is known about a query before it runs.
 pub(super) struct Estimator<'a> {
-    pub(super) found: &'a HashMap<usize, Found>,
+    pub(super) found: &'a HashMap<NodeId, Found>,
     /// In ms.
     pub(super) lookback: i64,
 }
 
 impl Estimator<'_> {
     pub(super) fn found(&self, select: &Select) -> Found {
-        let found = self.found.get(&std::ptr::from_ref(select).addr());
+        let found = select.id.and_then(|id| self.found.get(&id.node));
         found.copied().unwrap_or(Found { series: 0, samples: Some(0) })
     }
 

@@ -17,7 +17,7 @@ use super::{
     QueryError, QueryStats,
     data::grid::Grid,
     exec::{Cost, Found, Profile, asked, children},
-    plan::{Kind, Node},
+    plan::{Kind, Node, NodeId},
 };
 use crate::{
     model::TimeRange,
@@ -100,7 +100,7 @@ pub struct Selected {
 
 /// What is known about a query before it runs.
 pub(super) struct Known<'a> {
-    pub(super) found: &'a HashMap<usize, Found>,
+    pub(super) found: &'a HashMap<NodeId, Found>,
     /// In ms.
     pub(super) lookback: i64,
 }
@@ -131,7 +131,7 @@ impl Known<'_> {
     ) -> Result<Step, QueryError> {
         let mut ranges = HashMap::new();
         asked(node, grid, self.lookback, &mut |ask| {
-            ranges.insert(std::ptr::from_ref(ask.select).addr(), ask.range);
+            ranges.extend(ask.select.id.map(|id| (id.node, ask.range)));
         });
         let explainer = Explainer { estimator: self.estimator(), ranges, text, select, interrupt, profile };
         Ok(explainer.step(node, &grid)?.0)
@@ -140,7 +140,7 @@ impl Known<'_> {
 
 struct Explainer<'a> {
     estimator: Estimator<'a>,
-    ranges: HashMap<usize, TimeRange>,
+    ranges: HashMap<NodeId, TimeRange>,
     text: &'a str,
     select: &'a dyn Select,
     interrupt: &'a dyn Interrupt,
@@ -159,8 +159,7 @@ impl Explainer<'_> {
         let flow = self.estimator.flow_of(node, grid, &below);
         let (selected, read) = match &node.kind {
             Kind::Select(select) | Kind::Window(select, _) => {
-                let address = std::ptr::from_ref(select).addr();
-                let selected = self.ranges.get(&address).map(|range| {
+                let selected = self.ranges.get(&node.id).map(|range| {
                     let found = self.estimator.found(select);
                     let IndexPath { steps: index, series: of } =
                         self.select.explain(&select.matchers, self.interrupt)?;

@@ -1,6 +1,6 @@
 //! Durations and their arithmetic, down to milliseconds.
 
-use super::lower::QueryTimes;
+use super::lower::Bounds;
 use crate::promql::{
     QueryError,
     ast::{BinaryOp, DurationExpr, DurationKind},
@@ -11,14 +11,14 @@ use crate::promql::{
 const LONGEST: f64 = (1u64 << 63) as f64 / 1e9;
 
 /// The duration in ms. Only an offset may be zero or negative.
-pub(super) fn resolve(expr: &DurationExpr, times: &QueryTimes<'_>, any_sign: bool) -> Result<i64, QueryError> {
+pub(super) fn resolve(expr: &DurationExpr, bounds: &Bounds<'_>, any_sign: bool) -> Result<i64, QueryError> {
     if let DurationKind::Millis(ms) = expr.kind
         && (any_sign || ms > 0)
     {
         return Ok(ms);
     }
-    let refused = |message: &str| Err(times.refused(expr.span, message));
-    let seconds = evaluate(expr, times)?;
+    let refused = |message: &str| Err(bounds.refused(expr.span, message));
+    let seconds = evaluate(expr, bounds)?;
     if !seconds.is_finite() {
         return refused("duration is NaN or infinite");
     }
@@ -31,30 +31,30 @@ pub(super) fn resolve(expr: &DurationExpr, times: &QueryTimes<'_>, any_sign: boo
     Ok((seconds * 1000.0) as i64)
 }
 
-fn evaluate(expr: &DurationExpr, times: &QueryTimes<'_>) -> Result<f64, QueryError> {
+fn evaluate(expr: &DurationExpr, bounds: &Bounds<'_>) -> Result<f64, QueryError> {
     Ok(match &expr.kind {
         DurationKind::Millis(ms) => *ms as f64 / 1000.0,
         DurationKind::Number(n) => *n,
-        DurationKind::Step => times.step_seconds(),
-        DurationKind::Range => times.range_seconds(),
-        DurationKind::Negate(inner) => -evaluate(inner, times)?,
-        DurationKind::Paren(inner) => evaluate(inner, times)?,
+        DurationKind::Step => bounds.step_seconds(),
+        DurationKind::Range => bounds.range_seconds(),
+        DurationKind::Negate(inner) => -evaluate(inner, bounds)?,
+        DurationKind::Paren(inner) => evaluate(inner, bounds)?,
         DurationKind::Extreme { max, lhs, rhs } => {
-            let (a, b) = (evaluate(lhs, times)?, evaluate(rhs, times)?);
+            let (a, b) = (evaluate(lhs, bounds)?, evaluate(rhs, bounds)?);
             if *max { a.max(b) } else { a.min(b) }
         }
         DurationKind::Binary { op, lhs, rhs } => {
-            let (a, b) = (evaluate(lhs, times)?, evaluate(rhs, times)?);
+            let (a, b) = (evaluate(lhs, bounds)?, evaluate(rhs, bounds)?);
             match op {
                 BinaryOp::Add => a + b,
                 BinaryOp::Sub => a - b,
                 BinaryOp::Mul => a * b,
-                BinaryOp::Div if b == 0.0 => return Err(times.refused(expr.span, "division by zero")),
+                BinaryOp::Div if b == 0.0 => return Err(bounds.refused(expr.span, "division by zero")),
                 BinaryOp::Div => a / b,
-                BinaryOp::Mod if b == 0.0 => return Err(times.refused(expr.span, "modulo by zero")),
+                BinaryOp::Mod if b == 0.0 => return Err(bounds.refused(expr.span, "modulo by zero")),
                 BinaryOp::Mod => a % b,
                 BinaryOp::Pow => elementary::pow(a, b),
-                _ => return Err(times.refused(expr.span, "operator not allowed in a duration")),
+                _ => return Err(bounds.refused(expr.span, "operator not allowed in a duration")),
             }
         }
     })

@@ -1,7 +1,11 @@
 //! From the syntax tree to the plan.
 
+use std::cell::Cell;
+
 use super::{
+    Plan,
     duration::resolve,
+    identity,
     node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery},
     optimise::Optimise,
     push_down, share, stats,
@@ -29,42 +33,60 @@ pub(crate) struct QueryTimes<'q> {
     pub(crate) subquery_step: i64,
 }
 
-impl QueryTimes<'_> {
+/// The times of a query while it is planned, and whether its start or end was asked for.
+pub(super) struct Bounds<'a> {
+    times: &'a QueryTimes<'a>,
+    used: Cell<bool>,
+}
+
+impl Bounds<'_> {
+    fn start(&self) -> i64 {
+        self.used.set(true);
+        self.times.start
+    }
+
+    fn end(&self) -> i64 {
+        self.used.set(true);
+        self.times.end
+    }
+
     pub(super) fn step_seconds(&self) -> f64 {
-        self.step as f64 / 1000.0
+        self.times.step as f64 / 1000.0
     }
 
     pub(super) fn range_seconds(&self) -> f64 {
-        self.end.saturating_sub(self.start) as f64 / 1000.0
+        self.end().saturating_sub(self.start()) as f64 / 1000.0
     }
 
     fn seconds(&self, which: QueryTime) -> f64 {
         match which {
-            QueryTime::Start => self.start as f64 / 1000.0,
-            QueryTime::End => self.end as f64 / 1000.0,
+            QueryTime::Start => self.start() as f64 / 1000.0,
+            QueryTime::End => self.end() as f64 / 1000.0,
             QueryTime::Range => self.range_seconds(),
-            QueryTime::Step if self.start == self.end => 0.0,
+            QueryTime::Step if self.times.start == self.times.end => 0.0,
             QueryTime::Step => self.step_seconds(),
         }
     }
 
-    pub(crate) fn refused(&self, span: Span, message: &str) -> QueryError {
-        QueryError::parse(self.text, span, message)
+    pub(super) fn refused(&self, span: Span, message: &str) -> QueryError {
+        QueryError::parse(self.times.text, span, message)
     }
 }
 
 /// Plans `expr`.
-pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>, optimise: Optimise) -> Result<Node, QueryError> {
-    let lowered = Lower { times, in_parameter: false, fold: optimise.fold }.node(expr)?;
-    let mut node = lowered.settle();
-    stats::mark(&mut node);
+pub(crate) fn lower(expr: &Expr, times: &QueryTimes<'_>, optimise: Optimise) -> Result<Plan, QueryError> {
+    let bounds = Bounds { times, used: Cell::new(false) };
+    let lowered = Lower { bounds: &bounds, in_parameter: false, fold: optimise.fold }.node(expr)?;
+    let mut plan = Plan { root: lowered.settle(), uses_bounds: bounds.used.get() };
+    stats::mark(&mut plan.root);
     if optimise.push_down {
-        push_down::apply(&mut node);
+        push_down::apply(&mut plan.root);
     }
+    identity::number(&mut plan.root);
     if optimise.share {
-        share::mark(&mut node);
+        share::mark(&mut plan.root);
     }
-    Ok(node)
+    Ok(plan)
 }
 
 /// A node, and whether it is the same at every step.
@@ -79,7 +101,10 @@ impl Lowered {
         let Self { node, invariant } = self;
         match node.kind {
             Kind::Number(_) | Kind::Text(_) | Kind::Window(..) | Kind::Subquery(_) | Kind::Invariant(_) => node,
-            _ if invariant => Node { span: node.span, kind: Kind::Invariant(Box::new(node)) },
+            _ if invariant => {
+                let span = node.span;
+                Node::new(Kind::Invariant(Box::new(node)), span)
+            }
             _ => node,
         }
     }
@@ -94,7 +119,7 @@ fn unwrapped(expr: &Expr) -> &Expr {
 }
 
 struct Lower<'a> {
-    times: &'a QueryTimes<'a>,
+    bounds: &'a Bounds<'a>,
     /// Whether it is inside the parameter of an aggregation. As Prometheus overlooks those when it prepares a query,
     /// nothing is invariant in there, `@` with a time drifts, and `@ start()` and `@ end()` mean nothing.
     in_parameter: bool,
@@ -105,7 +130,7 @@ struct Lower<'a> {
 impl Lower<'_> {
     fn node(&self, expr: &Expr) -> Result<Lowered, QueryError> {
         let span = expr.span;
-        let made = |kind, invariant| Ok(Lowered { node: Node { kind, span }, invariant });
+        let made = |kind, invariant| Ok(Lowered { node: Node::new(kind, span), invariant });
         match &expr.kind {
             ExprKind::Number(n) | ExprKind::Duration(n) => made(Kind::Number(*n), true),
             ExprKind::String(s) => made(Kind::Text(s.clone()), true),
@@ -126,7 +151,7 @@ impl Lower<'_> {
             ExprKind::Range(range) => {
                 let select = self.select(&range.selector)?;
                 let invariant = Self::is_fixed(select.shift);
-                made(Kind::Window(select, resolve(&range.range, self.times, false)?), invariant)
+                made(Kind::Window(select, resolve(&range.range, self.bounds, false)?), invariant)
             }
             ExprKind::Subquery(subquery) => self.subquery(subquery, span),
             ExprKind::Call(call) => self.call(call, span),
@@ -136,12 +161,12 @@ impl Lower<'_> {
     }
 
     fn shift(&self, shift: &ast::Shift) -> Result<Shift, QueryError> {
-        let offset = shift.offset.as_ref().map_or(Ok(0), |d| resolve(d, self.times, true))?;
+        let offset = shift.offset.as_ref().map_or(Ok(0), |d| resolve(d, self.bounds, true))?;
         let at = match shift.at {
             Some(At::Time(t)) => Some(t),
             Some(At::Start | At::End) if self.in_parameter => None,
-            Some(At::Start) => Some(self.times.start),
-            Some(At::End) => Some(self.times.end),
+            Some(At::Start) => Some(self.bounds.start()),
+            Some(At::End) => Some(self.bounds.end()),
             None => None,
         };
         Ok(Shift { offset, at, drifts: self.in_parameter })
@@ -153,6 +178,7 @@ impl Lower<'_> {
 
     fn select(&self, selector: &ast::Selector) -> Result<Select, QueryError> {
         Ok(Select {
+            id: None,
             matchers: selector.matchers.clone(),
             shift: self.shift(&selector.shift)?,
             edges: selector.edges,
@@ -164,23 +190,23 @@ impl Lower<'_> {
         let inner = self.node(&subquery.expr)?;
         let shift = self.shift(&subquery.shift)?;
         let step = match &subquery.step {
-            Some(step) => resolve(step, self.times, false)?,
-            None => self.times.subquery_step,
+            Some(step) => resolve(step, self.bounds, false)?,
+            None => self.bounds.times.subquery_step,
         };
         let kind = Kind::Subquery(Subquery {
             expr: Box::new(inner.settle()),
-            range: resolve(&subquery.range, self.times, false)?,
+            range: resolve(&subquery.range, self.bounds, false)?,
             step: step.max(1),
             shift,
         });
-        Ok(Lowered { node: Node { kind, span }, invariant: Self::is_fixed(shift) })
+        Ok(Lowered { node: Node::new(kind, span), invariant: Self::is_fixed(shift) })
     }
 
     fn call(&self, call: &ast::Call, span: Span) -> Result<Lowered, QueryError> {
         let function = call.function;
         if let Computation::QueryTime(which) = function.computation {
-            let value = self.times.seconds(which);
-            return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
+            let value = self.bounds.seconds(which);
+            return Ok(Lowered { node: Node::new(Kind::Number(value), span), invariant: true });
         }
         let mut args = call.args.iter().map(|a| self.node(a)).collect::<Result<Vec<_>, _>>()?;
         if function.sees_selector {
@@ -200,7 +226,7 @@ impl Lower<'_> {
         let spans = call.args.iter().zip(&args).map(place).collect();
         // Inside an invariant node nothing needs to be wrapped again.
         let args = args.into_iter().map(|a| if invariant { a.node } else { a.settle() }).collect();
-        Ok(Lowered { node: Node { kind: Kind::Call(Call { function, args, spans }), span }, invariant })
+        Ok(Lowered { node: Node::new(Kind::Call(Call { function, args, spans }), span), invariant })
     }
 
     /// Makes a selector with a plus sign in front an expression, which has neither times nor matchers to ask for.
@@ -209,7 +235,10 @@ impl Lower<'_> {
         if signed && matches!(lowered.node.kind, Kind::Select(_)) {
             for _ in 0..2 {
                 let node = lowered.node.clone();
-                lowered.node = Node { span: node.span, kind: Kind::Negate(Box::new(node)) };
+                lowered.node = {
+                    let span = node.span;
+                    Node::new(Kind::Negate(Box::new(node)), span)
+                };
             }
         }
     }
@@ -232,7 +261,7 @@ impl Lower<'_> {
             without: aggregate.without,
             shared: None,
         });
-        Ok(Lowered { node: Node { kind, span }, invariant })
+        Ok(Lowered { node: Node::new(kind, span), invariant })
     }
 
     fn binary(&self, binary: &ast::Binary, span: Span) -> Result<Lowered, QueryError> {
@@ -241,7 +270,7 @@ impl Lower<'_> {
         if let (true, Kind::Number(a), Kind::Number(b)) = (self.fold, &lhs.node.kind, &rhs.node.kind)
             && let Some(value) = operators::fold(binary.op, *a, *b)
         {
-            return Ok(Lowered { node: Node { kind: Kind::Number(value), span }, invariant: true });
+            return Ok(Lowered { node: Node::new(Kind::Number(value), span), invariant: true });
         }
         let settle = |lowered: Lowered| Box::new(if invariant { lowered.node } else { lowered.settle() });
         let mut matching = binary.matching.clone();
@@ -253,6 +282,6 @@ impl Lower<'_> {
             return_bool: binary.return_bool,
             matching,
         });
-        Ok(Lowered { node: Node { kind, span }, invariant })
+        Ok(Lowered { node: Node::new(kind, span), invariant })
     }
 }

@@ -1,5 +1,6 @@
 //! The nodes of a plan.
 
+use super::identity::{NodeId, SelectorId};
 use crate::{
     model::{METRIC_NAME, MatchOp, Matcher, Span},
     promql::{
@@ -12,6 +13,7 @@ use crate::{
 /// A node and the part of the text it came from.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
+    pub(crate) id: NodeId,
     pub(crate) kind: Kind,
     pub(crate) span: Span,
 }
@@ -38,6 +40,8 @@ pub(crate) enum Kind {
 /// A selector.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Select {
+    /// Which one of the plan it is; none for one that is made up while the query runs.
+    pub(crate) id: Option<SelectorId>,
     pub(crate) matchers: Vec<Matcher>,
     pub(crate) shift: Shift,
     pub(crate) edges: Edges,
@@ -97,7 +101,26 @@ impl Select {
     }
 }
 
+impl Kind {
+    /// The nodes right below, to change them.
+    pub(super) fn children_mut(&mut self) -> Vec<&mut Node> {
+        match self {
+            Self::Number(_) | Self::Text(_) | Self::Select(_) | Self::Window(..) => vec![],
+            Self::Subquery(subquery) => vec![&mut subquery.expr],
+            Self::Call(call) => call.args.iter_mut().collect(),
+            Self::Aggregate(a) => a.param.iter_mut().chain([&mut a.expr]).map(|node| &mut **node).collect(),
+            Self::Binary(b) => vec![&mut b.lhs, &mut b.rhs],
+            Self::Negate(inner) | Self::Invariant(inner) => vec![inner],
+        }
+    }
+}
+
 impl Node {
+    /// A node that has no number yet.
+    pub(super) fn new(kind: Kind, span: Span) -> Self {
+        Self { id: NodeId::default(), kind, span }
+    }
+
     /// The type of its value.
     pub(crate) fn value_type(&self) -> ValueType {
         match &self.kind {
@@ -126,16 +149,9 @@ impl Node {
         }
     }
 
-    /// Likewise, to change them.
+    /// The nodes right below, to change them.
     pub(super) fn children_mut(&mut self) -> Vec<&mut Self> {
-        match &mut self.kind {
-            Kind::Number(_) | Kind::Text(_) | Kind::Select(_) | Kind::Window(..) => vec![],
-            Kind::Subquery(subquery) => vec![&mut subquery.expr],
-            Kind::Call(call) => call.args.iter_mut().collect(),
-            Kind::Aggregate(a) => a.param.iter_mut().chain([&mut a.expr]).map(|node| &mut **node).collect(),
-            Kind::Binary(b) => vec![&mut b.lhs, &mut b.rhs],
-            Kind::Negate(inner) | Kind::Invariant(inner) => vec![inner],
-        }
+        self.kind.children_mut()
     }
 
     /// Hands over this node and all below it, each before those below.

@@ -98,7 +98,7 @@ mod tests {
         let times = QueryTimes { text, start: 0, end: 0, step: 0, subquery_step: 60_000 };
         let plan = lower(&parse(text).unwrap(), &times, Optimise::default()).unwrap();
         let mut all = vec![];
-        plan.for_each(&mut |node| {
+        plan.root.for_each(&mut |node| {
             if let super::Kind::Select(select) | super::Kind::Window(select, _) = &node.kind {
                 let matchers: Vec<String> = select.matchers.iter().skip(1).map(ToString::to_string).collect();
                 all.push(matchers.join(","));

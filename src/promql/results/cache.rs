@@ -7,13 +7,13 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{
-    splice::{cut, join},
-    time_dependency::{TimeDependency, speaks_of_its_window},
-};
+use super::splice::{cut, join};
 use crate::{
-    model::{Annotation, Annotations, Severity, TimeRange},
-    promql::{Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, data::grid::Grid},
+    model::{Annotations, DependsOn, TimeRange},
+    promql::{
+        Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, data::grid::Grid,
+        plan::TimeDependency,
+    },
     seams::{changes::Changes, select::Select},
 };
 
@@ -121,7 +121,7 @@ impl ResultCache {
     ) -> Result<Answered, QueryError> {
         let uncached = || engine.run(select, query, cancel).map(Answered::from);
         // An order of series means something where there is one step only.
-        if self.bytes == 0 || query.step <= 0 || query.end <= query.start || speaks_of_its_window(query.text) {
+        if self.bytes == 0 || query.step <= 0 || query.end <= query.start {
             return uncached();
         }
         let lookback = query.lookback.unwrap_or(engine.options().lookback);
@@ -146,7 +146,7 @@ impl ResultCache {
         if let Value::Matrix(series) = &mut answer.value {
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
-        let fresh = answer.annotations.iter().all(is_about_a_name).then(|| {
+        let fresh = answer.annotations.iter().all(|one| one.depends_on == DependsOn::Name).then(|| {
             let annotations = answer.annotations.clone();
             Fresh { key, steps, version, annotations }
         });
@@ -235,12 +235,6 @@ impl Kept {
             }
         }
     }
-}
-
-/// Whether a remark says nothing but that something named like this was there: then the remarks of a whole query are
-/// those of its parts.
-fn is_about_a_name(annotation: &Annotation) -> bool {
-    annotation.severity == Severity::Info && annotation.message.starts_with("metric might not be a counter")
 }
 
 /// How many steps there are in `range`, whose ends are steps.

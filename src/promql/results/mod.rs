@@ -7,12 +7,12 @@
 //! # Why it can't lie
 //!
 //! - The value at a step depends on samples in a known stretch of time around it, its *time dependency*, which
-//!   [`TimeDependency`](time_dependency::TimeDependency) works out from the plan. The store journals which times change
+//!   [`TimeDependency`](super::plan::TimeDependency) works out from the plan. The store journals which times change
 //!   ([`Changes`](crate::seams::changes::Changes)): late samples, deletes, retention. A kept step counts only if nothing
 //!   in that stretch has changed since before it was evaluated. So closed time is reused and open time is not, without any
 //!   guess at how late samples may come.
 //! - An expression whose value at a step depends on anything else isn't kept: the start or end of the query, labels made
-//!   up from others, several metric names (see [`time_dependency`]). Neither are answers with other annotations
+//!   up from others, several metric names (see [`super::plan`]). Neither are answers with other annotations
 //!   than that a name is no counter's, with histograms, or over damaged tables.
 //! - Steps that are evaluated beside kept ones are steps of the whole query: of its step, and no instant query where there is
 //!   one alone ([`Engine::run_piece`](super::Engine::run_piece)).
@@ -22,6 +22,5 @@
 
 mod cache;
 mod splice;
-mod time_dependency;
 
 pub use cache::{Answered, Fresh, ResultCache};

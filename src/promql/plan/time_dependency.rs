@@ -5,13 +5,13 @@ use crate::{
     promql::{
         ast::{BinaryOp, Edges},
         data::grid::Shift,
-        plan::{Kind, Node},
+        plan::{Kind, Node, Plan},
     },
 };
 
 /// The times whose samples can change the value at a step: a stretch around the step, and fixed times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct TimeDependency {
+pub(crate) struct TimeDependency {
     /// From this many ms before the step …
     back: i64,
     /// … to this many after it.
@@ -22,9 +22,12 @@ pub(super) struct TimeDependency {
 
 impl TimeDependency {
     /// The time dependency of a plan; `None` if its value at a step depends on more than samples in such a stretch.
-    pub(super) fn of(plan: &Node, lookback: i64) -> Option<Self> {
+    pub(crate) fn of(plan: &Plan, lookback: i64) -> Option<Self> {
+        if plan.uses_bounds {
+            return None;
+        }
         let mut dependency = Self { back: 0, ahead: 0, fixed: None };
-        dependency.add(plan, lookback, true)?;
+        dependency.add(&plan.root, lookback, true)?;
         Some(dependency)
     }
 
@@ -101,17 +104,17 @@ impl TimeDependency {
     }
 
     /// All times that any step in `steps` depends on.
-    pub(super) fn over(&self, steps: TimeRange) -> TimeRange {
+    pub(crate) fn over(&self, steps: TimeRange) -> TimeRange {
         TimeRange::new(steps.start.saturating_sub(self.back), steps.end.saturating_add(self.ahead))
     }
 
     /// The times, in ms, at which a step would see a change in `changed`.
-    pub(super) fn touched(&self, changed: TimeRange) -> TimeRange {
+    pub(crate) fn touched(&self, changed: TimeRange) -> TimeRange {
         TimeRange::new(changed.start.saturating_sub(self.ahead), changed.end.saturating_add(self.back))
     }
 
     /// What every step depends on.
-    pub(super) fn fixed(&self) -> Option<TimeRange> {
+    pub(crate) fn fixed(&self) -> Option<TimeRange> {
         self.fixed
     }
 }
@@ -136,12 +139,6 @@ fn steady(shift: Shift) -> Option<Shift> {
 /// `anchored` and `smoothed` also look for samples around the window, as far as the lookback.
 fn margin(edges: Edges, lookback: i64) -> i64 {
     if edges == Edges::Plain { 0 } else { lookback }
-}
-
-/// Whether `text` may speak of the query's own start, end or length. Takes a label of such a name for it, too.
-pub(super) fn speaks_of_its_window(text: &str) -> bool {
-    let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    words.any(|word| ["start", "end", "range"].contains(&word))
 }
 
 #[cfg(test)]
@@ -204,12 +201,15 @@ mod tests {
     }
 
     #[test]
-    fn words_about_the_window_are_noticed() {
-        for text in ["x @ end()", "x @ start ( )", "rate(x[range()])", "x[5m:range ()]"] {
-            assert!(speaks_of_its_window(text), "{text}");
+    fn what_uses_the_first_or_last_step_depends_on_more_than_samples() {
+        for text in
+            ["x @ end()", "x @ start ( )", "rate(x[range()])", "x[5m:range ()]", "x + start()", "x offset range()"]
+        {
+            assert_eq!(dependency(text), None, "{text}");
         }
-        for text in ["node_send_bytes", "rate(x_range[5m])", "sum by (started) (x)"] {
-            assert!(!speaks_of_its_window(text), "{text}");
+        for text in ["rate(x_range[5m])", "sum by (start, end) (x)", "x{range=\"1\"}", "rate(x[step()])", "x + step()"]
+        {
+            assert!(dependency(text).is_some(), "{text}");
         }
     }
 }
