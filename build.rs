@@ -1,8 +1,68 @@
-//! Generates Rust types for our `proto/*.proto` with a compiler written in Rust, so that no `protoc` is needed.
+//! Generates Rust types for our `proto/*.proto` with a compiler written in Rust, so that no `protoc` is needed, and packs
+//! the files of `ui/` for `server::ui`.
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+use std::{
+    error::Error,
+    fmt::Write as _,
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, GzBuilder};
+use xxhash_rust::xxh3::xxh3_64;
+
+fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     let files = protox::compile(["proto/remote.proto", "proto/write_v2.proto", "proto/query.proto"], ["proto"])?;
     prost_build::Config::new().compile_fds(files)?;
+    println!("cargo:rerun-if-changed=ui");
+    pack_ui(Path::new("ui"), &PathBuf::from(std::env::var("OUT_DIR")?))
+}
+
+/// Writes `ui.rs`: the hash of all files of the page, and each with its path and gzipped bytes, by ascending path.
+fn pack_ui(ui: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+    let mut files = Vec::new();
+    collect(ui, &mut files)?;
+    files.sort();
+    let mut contents = Vec::new();
+    for path in &files {
+        contents.push((path.strip_prefix(ui)?.to_str().ok_or("a file of ui/ has no name in UTF-8")?, fs::read(path)?));
+    }
+    let all: Vec<u8> = contents.iter().flat_map(|(path, bytes)| [path.as_bytes(), bytes].concat()).collect();
+    let hash = format!("{:016x}", xxh3_64(&all));
+    let mut table =
+        format!("pub(super) const HASH: &str = {hash:?};\npub(super) static FILES: &[(&str, &[u8])] = &[\n");
+    fs::create_dir_all(out.join("ui"))?;
+    for (number, (path, bytes)) in contents.iter().enumerate() {
+        let bytes = match *path {
+            "index.html" => String::from_utf8(bytes.clone())?.replace("@hash@", &hash).into_bytes(),
+            _ => bytes.clone(),
+        };
+        // Without a time stamp, so that equal sources make equal programs.
+        let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+        packed.write_all(&bytes)?;
+        let packed_path = out.join("ui").join(format!("{number}.gz"));
+        fs::write(&packed_path, packed.finish()?)?;
+        writeln!(table, "    ({path:?}, include_bytes!({packed_path:?})),")?;
+    }
+    table.push_str("];\n");
+    Ok(fs::write(out.join("ui.rs"), table)?)
+}
+
+/// Collects what browsers load. Tests and what only tools read stay out.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for path in fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())) {
+        let path = path?;
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if path.is_dir() {
+            if name != "tests" && name != "node_modules" {
+                collect(&path, files)?;
+            }
+        } else if [".js", ".css", ".svg", ".html"].iter().any(|end| name.ends_with(end)) && !name.ends_with(".test.js")
+        {
+            files.push(path);
+        }
+    }
     Ok(())
 }

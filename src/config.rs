@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum, builder::BoolishValueParser};
 use crate::{
     model::Labels,
     promql::{Enabled, EngineOptions, Features, SAMPLE_BYTES, format_duration, parse_duration},
-    server::{BrowserOptions, Deadlines, ExternalAddress, ExternalUrl, OriginPattern, ServerOptions, prefix},
+    server::{BrowserOptions, Deadlines, ExternalAddress, ExternalUrl, OriginPattern, ServerOptions, WebUi, prefix},
     storage::StorageOptions,
 };
 
@@ -103,6 +103,16 @@ pub struct Flags {
     #[arg(long = "web.cors.origin", env = "VCTSDB_WEB_CORS_ORIGIN", value_name = "REGEX", value_parser = origin_pattern,
           help_heading = "HTTP")]
     pub cors_origin: Option<OriginPattern>,
+
+    /// The web interface: on, off, or a folder to read its files from, for who changes them.
+    #[arg(
+        long = "web.ui",
+        env = "VCTSDB_WEB_UI",
+        default_value = "on",
+        value_name = "ON|OFF|FOLDER",
+        help_heading = "HTTP"
+    )]
+    pub ui: WebUi,
 
     /// When asked to stop, requests being answered get this long to end; a second signal ends at once.
     #[arg(long = "shutdown-timeout", env = "VCTSDB_SHUTDOWN_TIMEOUT", default_value = "10s", value_name = "DURATION",
@@ -298,6 +308,7 @@ impl Config {
                     cors_origin: flags.cors_origin.clone(),
                     loopback: false,
                 },
+                ui: flags.ui.clone(),
             },
             self_scrape: Some(flags.self_scrape).filter(|interval| !interval.is_zero() && !flags.read_only),
         }
@@ -397,6 +408,7 @@ impl Flags {
             ("web.allowed-hosts", self.allowed_hosts.join(",")),
             ("web.cors.origin", self.cors_origin.as_ref().map_or_else(String::new, |origin| origin.text().to_owned())),
             ("web.enable-admin-api", self.admin_api.to_string()),
+            ("web.ui", self.ui.to_string()),
             ("web.external-url", self.external_url.as_ref().map_or_else(String::new, ToString::to_string)),
             (
                 "web.route-prefix",

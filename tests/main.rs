@@ -46,4 +46,5 @@ mod scenarios {
     mod store;
     mod thanos;
     mod vmagent;
+    mod web_ui;
 }

@@ -32,6 +32,23 @@ pub(crate) enum Encoding {
 impl Encoding {
     /// The encoding that the client weighs highest, zstd where gzip weighs the same.
     pub(crate) fn negotiate(headers: &HeaderMap) -> Self {
+        let (gzip, zstd) = Self::weights(headers);
+        if zstd > 0.0 && zstd >= gzip {
+            Self::Zstd
+        } else if gzip > 0.0 {
+            Self::Gzip
+        } else {
+            Self::Identity
+        }
+    }
+
+    /// Whether the client takes gzip, which some answers are encoded in already.
+    pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+        Self::weights(headers).0 > 0.0
+    }
+
+    /// How the client weighs gzip and zstd.
+    fn weights(headers: &HeaderMap) -> (f32, f32) {
         let (mut gzip, mut zstd, mut any) = (None, None, None);
         for preference in preferences(headers, ACCEPT_ENCODING) {
             let weight = Some(preference.weight);
@@ -43,14 +60,7 @@ impl Encoding {
                 any = weight;
             }
         }
-        let (gzip, zstd) = (gzip.or(any).unwrap_or(0.0), zstd.or(any).unwrap_or(0.0));
-        if zstd > 0.0 && zstd >= gzip {
-            Self::Zstd
-        } else if gzip > 0.0 {
-            Self::Gzip
-        } else {
-            Self::Identity
-        }
+        (gzip.or(any).unwrap_or(0.0), zstd.or(any).unwrap_or(0.0))
     }
 }
 

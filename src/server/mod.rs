@@ -46,6 +46,7 @@ mod state;
 mod target_escaping;
 #[cfg(test)]
 mod tests;
+mod ui;
 mod warning_collector;
 mod write_timeout;
 
@@ -56,6 +57,7 @@ pub use listen::{listen, run};
 pub use open_files::raise_open_files;
 pub use self_scrape::SelfScrape;
 pub use state::{RequestMemory, ServerOptions, ServerState, Stores};
+pub use ui::WebUi;
 
 use request_body::{discard, read_body};
 

@@ -32,6 +32,7 @@ use super::{
     request_context::{REQUEST_ID, RequestContext},
     respond,
     routes::{self, Route},
+    ui,
 };
 use crate::telemetry::log_each_minute;
 
@@ -48,7 +49,8 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     let external = &state.options.external;
     let within = external.prefix().is_empty()
         || external.strip_prefix(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
-    let found = if within { routes::find(request.uri().path()) } else { None };
+    let page = || routes::find_page(&request, &state.options.ui);
+    let found = if within { routes::find(request.uri().path()).or_else(page) } else { None };
     let pattern = found.map_or("unknown", |route| route.pattern);
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
@@ -128,7 +130,7 @@ fn redirect(uri: &Uri, within: bool, external: &ExternalAddress) -> Option<(Stat
 fn clean(uri: &Uri) -> Option<String> {
     let parts: Vec<&str> = uri.path().split('/').filter(|part| !part.is_empty()).collect();
     let path = format!("/{}", parts.join("/"));
-    let found = path != uri.path() && routes::find(&path).is_some();
+    let found = path != uri.path() && (routes::find(&path).is_some() || ui::is_page(&path));
     found.then(|| uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}")))
 }
 

@@ -20,6 +20,7 @@ use super::{
     memory_budget::{ExclusiveSlot, MemoryBudget, Usage},
     metrics,
     queries::Queries,
+    ui::WebUi,
 };
 use crate::{
     model::Labels,
@@ -63,6 +64,8 @@ pub struct ServerOptions {
     pub query_log: Option<PathBuf>,
     /// Which host names and web pages to trust.
     pub browser: BrowserOptions,
+    /// Where the web interface comes from.
+    pub ui: WebUi,
 }
 
 /// Memory for requests while they are read and decoded, in bytes.

@@ -50,15 +50,14 @@ fn the_path_of_an_external_url_is_in_front_of_everything() {
     let wrong = import("/api/v1/write").text();
     assert!(wrong.trim_end().ends_with(" /prom/api/v1/write"), "{wrong}");
     let page = get(&server.address, "/prom/").unwrap().text();
-    assert!(page.contains("http://metrics.example/prom/api/v1/write"), "{page}");
     for link in page.split("href=\"").skip(1) {
-        assert!(link.starts_with("/prom/"), "{link}");
+        assert!(!link.starts_with('/'), "relative, so that a prefix needs no mention: {link}");
     }
 }
 
 #[test]
 fn a_proxy_that_takes_the_prefix_away_is_told_with_a_prefix_of_none() {
-    let flags = ["--web.external-url", "https://metrics.example/prom", "--web.route-prefix", "/"];
+    let flags = ["--web.external-url", "https://metrics.example/prom", "--web.route-prefix", "/", "--web.ui", "off"];
     let (_dir, server) = started(&flags, "/-/ready");
     assert_eq!(led(&server, "/api/v1/query?query=1"), (200, None));
     assert_eq!(led(&server, "/prom/api/v1/query?query=1").0, 404);

@@ -22,9 +22,10 @@ use std::sync::Arc;
 use hyper::{Request, body::Incoming};
 
 use super::{Response, ServerState, error::ApiError, params::Params, request_context::RequestContext};
+pub(crate) use health::landing;
 pub(crate) use path_hints::hint;
 use table::{Call, Handler};
-pub(crate) use table::{Role, Route, find};
+pub(crate) use table::{Role, Route, find, find_page};
 
 /// Answers a request for `route`.
 pub(crate) async fn answer(

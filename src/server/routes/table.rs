@@ -13,7 +13,12 @@ use super::{
 use crate::{
     ingest,
     server::{
-        Response, ServerState, envelope::success_json, error::ApiError, params::Params, request_context::RequestContext,
+        Response, ServerState,
+        envelope::success_json,
+        error::ApiError,
+        params::Params,
+        request_context::RequestContext,
+        ui::{self, WebUi},
     },
 };
 use Handler::{Immediate, WithBody, WithParams, WithPlainErrors};
@@ -102,7 +107,7 @@ const fn route(pattern: &'static str, methods: &'static [Method], role: Role, ha
 }
 
 const ROUTES: &[Route] = &[
-    route("/", GET, Read, Immediate(|state| Ok(health::landing(state)))),
+    route("/", GET, Read, WithBody(|request, state| Box::pin(ui::serve(request, state)))),
     route("/-/healthy", GET, Health, Immediate(|_| Ok(health::healthy()))),
     // What load balancers and people from elsewhere ask.
     route("/health", GET, Health, Immediate(|_| Ok(health::healthy()))),
@@ -206,6 +211,14 @@ pub(crate) fn find(path: &str) -> Option<Route> {
         Some(route(format.path(), POST, Write, Handler::Import(format)))
     };
     ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import)
+}
+
+/// The route of the web interface, if a request is for that.
+///
+/// All of it has one pattern: each has series of its own in the server's metrics.
+pub(crate) fn find_page(request: &Request<Incoming>, ui: &WebUi) -> Option<Route> {
+    let page = || route("/ui", GET, Read, WithBody(|request, state| Box::pin(ui::serve(request, state))));
+    ui::is_asked(request, ui).then(page)
 }
 
 /// The still encoded name in `/api/v1/label/<name>/values`.

@@ -148,6 +148,7 @@ impl Server {
                 allowed_hosts: vec!["test".to_owned(), "x".to_owned()],
                 ..BrowserOptions::default()
             },
+            ui: crate::server::WebUi::On,
             flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),

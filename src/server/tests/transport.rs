@@ -241,14 +241,6 @@ async fn an_idle_connection_does_not_hold_up_stopping() {
 }
 
 #[tokio::test]
-async fn the_landing_page_says_where_to_point_things() {
-    let server = Server::start(some_series(1)).await;
-    let page = server.get("/").await;
-    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
-    assert!(page.text().contains("http://test:9201/api/v1/write"));
-}
-
-#[tokio::test]
 async fn requests_are_counted_by_route_not_by_path() {
     let server = Server::start(some_series(1)).await;
     server.get("/api/v1/label/some-name/values").await;
