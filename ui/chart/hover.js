@@ -34,12 +34,19 @@ export class Hover {
     this.raster = null;
     const { element } = chart;
     element.addEventListener("pointermove", (event) => this.moved(event));
-    element.addEventListener("pointerleave", () => this.leave());
+    element.addEventListener("pointerleave", (event) => {
+      // A finger that was lifted leaves its numbers there to be read.
+      if (event.pointerType !== "touch") this.leave();
+    });
     element.addEventListener("pointerdown", (event) => {
       if (event.pointerType === "touch") this.moved(event);
     });
     element.addEventListener("click", (event) => this.clicked(event));
     element.addEventListener("blur", () => this.leave());
+    this.elsewhere = (/** @type {Event} */ event) => {
+      if (this.step >= 0 && event.target instanceof Node && !element.contains(event.target)) this.leave();
+    };
+    document.addEventListener("pointerdown", this.elsewhere);
     element.addEventListener("keydown", (event) => {
       if (this.key(event)) {
         event.preventDefault();
@@ -49,6 +56,7 @@ export class Hover {
   }
 
   remove() {
+    document.removeEventListener("pointerdown", this.elsewhere);
     this.box.remove();
   }
 

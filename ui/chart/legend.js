@@ -69,7 +69,8 @@ export class Legend {
    */
   show(entries, unit) {
     this.unit = unit;
-    this.shared = common(entries.map((entry) => entry.labels));
+    this.shared = common(entries.filter((entry) => !entry.ghost).map((entry) => entry.labels));
+    this.same.hidden = Object.keys(this.shared).length === 0;
     this.same.textContent = Object.keys(this.shared).length > 0 ? `all have ${selectorOf(this.shared)}` : "";
     this.same.title = this.same.textContent;
     const hidden = entries.filter((entry) => entry.hidden).length;

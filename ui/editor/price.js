@@ -97,12 +97,12 @@ export function rangeOf(panel, now = Date.now()) {
 }
 
 /**
- * The grid of a panel's range, in ms. Ranges that end now end at a whole step, so that answers kept by the server fit again.
+ * The grid of a panel's range, in ms.
  * @param {import("../core/address.js").Panel} panel
  * @param {number} [now]
  */
 export function gridOf(panel, now = Date.now()) {
   const step = stepOf(panel);
-  const end = panel.end ?? Math.floor(now / step) * step;
+  const end = panel.end ?? Math.floor(now / 1000) * 1000;
   return { start: end - panel.range, end, step };
 }

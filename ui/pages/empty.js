@@ -27,9 +27,9 @@ export async function whyEmpty(plan, on) {
   try {
     const found = emptiness(plan.plan);
     if (found?.why === "matcher") return nothing(...await byMatcher(found, on));
-    if (found?.why === "together") return nothing(...await together(found, on));
     const ago = await lastSample(plan, on);
     if (ago) return nothing(ago);
+    if (found?.why === "together") return nothing(...await together(found, on));
     if (selections(plan.plan).length === 0) return nothing(h("div", {}, "The expression selects no series."));
     const filters = /(==|!=|[<>]=?)(?!\s*bool)/.test(on.expr.replace(/\{[^}]*\}/g, ""));
     return nothing(h("div", {}, filters ? "Its selectors find series, but no value passes the comparison." : "Its selectors find series, but no samples in this time come through: see the plan."));
@@ -101,12 +101,12 @@ async function together(found, { use, signal }) {
  * @param {import("../promql/advice.js").Plan} plan
  * @param {Parameters<typeof whyEmpty>[1]} on
  */
-async function lastSample(plan, { start, go, signal }) {
-  const step = selections(plan.plan).find((one) => one.selector && one.selector.series > 0 && one.selector.samples === 0);
-  const selector = step ? step.expr.replace(/\[[^\]]*\]$/, "") : "";
-  if (!step || /\b(offset|@)\b/.test(selector)) return null;
+async function lastSample(plan, { start, end, go, signal }) {
+  const selector = selections(plan.plan).filter((one) => one.selector && one.selector.index.every(({ series }) => series > 0)).map((one) => one.expr.replace(/\[[^\]]*\]$/, ""))[0] ?? "";
+  if (!selector || /\b(offset|@)\b/.test(selector)) return null;
   const any = async (/** @type {number} */ from, /** @type {number} */ to) =>
     (await data("api/v1/series", { "match[]": selector, start: from / 1000, end: to / 1000, limit: 1 }, { signal })).length > 0;
+  if (await any(start, end) || !(await any(0, start))) return null;
   // Which of these spans before the range has a sample, then halves of it.
   let [near, far] = [start, start - 3_600_000];
   for (let i = 0; i < 16 && !(await any(far, start)); i += 1) [near, far] = [far, start - (start - far) * 3];

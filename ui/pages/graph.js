@@ -141,7 +141,7 @@ export function mount(element, { go, signal }) {
     endRefresh();
     let first = true;
     endRefresh = state.refresh === 0 ? () => {} : poll(async () => {
-      if (!first) await Promise.all(panels.map((panel) => panel.state.expr === panel.editor.value && panel.run()));
+      if (!first) await Promise.all(panels.map((panel) => panel.state.expr === panel.editor.value && panel.run(undefined, true)));
       first = false;
     }, state.refresh);
   }

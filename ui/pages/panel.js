@@ -2,8 +2,9 @@
 
 import { ApiError, aborted, data, instant } from "../core/api.js";
 import { range as askRange } from "../core/ask.js";
+import { stepOf } from "../core/address.js";
 import { menuButton } from "../core/dialog.js";
-import { fill, h, href, icon } from "../core/dom.js";
+import { fill, h, icon } from "../core/dom.js";
 import { copyButton } from "../core/copy.js";
 import { change as changeSettings, remember, settings, used } from "../core/settings.js";
 import { toast } from "../core/toast.js";
@@ -185,8 +186,10 @@ export class Panel {
   /**
    * Asks the server for what the tab shows. A run that fails leaves the last good picture.
    * @param {string} [timeout]
+   * @param {boolean} [again] whether it is one of many, by itself: then it ends at a whole step, so that steps which the server
+   * has kept fit again
    */
-  async run(timeout) {
+  async run(timeout, again = false) {
     const panel = this.state;
     if (panel.expr.trim() === "") {
       this.clear();
@@ -196,7 +199,8 @@ export class Panel {
     this.abort = new AbortController();
     const { signal } = this.abort;
     this.asked = this.question();
-    this.ran = Date.now();
+    const step = again ? stepOf(panel) : 1;
+    this.ran = Math.floor(Date.now() / step) * step;
     this.element.classList.add("is-running");
     if (!this.price.plan) this.price.soon(panel, 0);
     try {
@@ -426,9 +430,4 @@ export class Panel {
     });
     return true;
   }
-}
-
-/** Where a panel's expression is shown. @param {string} expr @param {Record<string, string>} [more] */
-export function queryLink(expr, more = {}) {
-  return href("graph", { "g0.expr": expr, "g0.tab": "graph", ...more });
 }

@@ -162,6 +162,8 @@ export class VirtualTable {
     if (!same) this.sort = { column: column.name, down: first };
     else if (this.sort?.down === first) this.sort = { column: column.name, down: !first };
     else this.sort = null;
+    this.active = 0;
+    this.scroller.scrollTop = 0;
     this.arrange();
   }
 

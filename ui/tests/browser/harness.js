@@ -94,7 +94,7 @@ export function stories({ fill, ...options } = {}) {
     const reported = [];
     page.on("console", (message) => {
       // A refused request is reported by the browser even where a page takes it well; stories name those they cause.
-      if (["error", "warning"].includes(message.type()) && !/Failed to load resource/.test(message.text()) && !expected.test(message.text())) reported.push(message.text());
+      if (["error", "warning"].includes(message.type()) && !/Failed to load resource|willReadFrequently/.test(message.text()) && !expected.test(message.text())) reported.push(message.text());
     });
     page.on("pageerror", (error) => reported.push(error.stack ?? String(error)));
     page.setDefaultTimeout(8000);
@@ -111,15 +111,14 @@ export function stories({ fill, ...options } = {}) {
   });
 }
 
-/** How many pixels of a chart have about this colour. */
-export function countPixels(page, hex, selector = ".chart-base") {
-  return page.$eval(selector, (canvas, hex) => {
+/** How many pixels of a chart are neither card nor grid nor text, but of a series: those are grey. */
+export function countInk(page, selector = ".chart-base") {
+  return page.$eval(selector, (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-    const want = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
     let count = 0;
-    for (let i = 0; i < data.length; i += 4) if (want.every((one, k) => Math.abs(one - data[i + k]) < 24)) count += 1;
+    for (let i = 0; i < data.length; i += 4) if (Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) count += 1;
     return count;
-  }, hex);
+  });
 }
 
 /** The address of the query page for some expression. */

@@ -1,0 +1,138 @@
+// Many small charts over one time: boards and the pages of metrics are made of them. Only those in sight are asked for.
+
+import { ApiError, aborted } from "../core/api.js";
+import { range as askRange } from "../core/ask.js";
+import { trouble } from "../core/controls.js";
+import { fill, h } from "../core/dom.js";
+import { formatValue } from "../core/units.js";
+import { formatDuration } from "../core/time.js";
+import { Chart } from "../chart/chart.js";
+import { Palette } from "../chart/colours.js";
+import { common, highest, selectorOf } from "../chart/data.js";
+import { heatOf } from "../chart/heat.js";
+import { linesOf } from "../chart/lines.js";
+import { unitOfExpression } from "../promql/unit.js";
+import { queryLink } from "./links.js";
+
+/** Lines of a small chart at most. */
+const MOST = 100;
+/** Points of a small chart, about. */
+const POINTS = 200;
+
+/**
+ * @typedef {object} Item
+ * @property {string} title
+ * @property {string} expr
+ * @property {import("../core/units.js").Unit} [unit]
+ * @property {"lines" | "stacked" | "heatmap"} [mode]
+ * @property {boolean} [zero]
+ * @property {string} [help]
+ * @property {boolean} [wide]
+ */
+
+export class ChartGrid {
+  /**
+   * @param {HTMLElement} host
+   * @param {{zoom: (start: number, end: number) => void, back: () => void}} on
+   */
+  constructor(host, on) {
+    this.on = on;
+    this.element = h("div", { class: "chart-grid" });
+    host.append(this.element);
+    this.range = 3_600_000;
+    /** @type {number | null} */
+    this.end = null;
+    this.abort = new AbortController();
+    /** @type {{item: Item, element: HTMLElement, chart: Chart, palette: Palette, last: HTMLElement, link: HTMLAnchorElement, note: HTMLElement, seen: boolean, stale: boolean}[]} */
+    this.cells = [];
+    this.watcher = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const cell = this.cells.find((one) => one.element === target);
+        if (!cell) continue;
+        cell.seen = isIntersecting;
+        if (isIntersecting && cell.stale) void this.load(cell);
+      }
+    }, { rootMargin: "200px" });
+  }
+
+  remove() {
+    this.abort.abort();
+    this.watcher.disconnect();
+    for (const { chart } of this.cells) chart.remove();
+    this.cells = [];
+    fill(this.element);
+  }
+
+  /** @param {Item[]} items */
+  show(items) {
+    this.watcher.disconnect();
+    for (const { chart } of this.cells) chart.remove();
+    this.cells = items.map((item) => {
+      const place = h("div", {});
+      const last = h("span", { class: "num chart-last" });
+      const link = h("a", { class: "chart-title" }, item.title);
+      const note = h("div", { class: "chart-note" });
+      const element = h("section", { class: `card chart-cell${item.wide ? " is-wide" : ""}`, title: item.help }, h("div", { class: "chart-cell-head" }, h("h3", {}, link), last), place, note);
+      this.element.append(element);
+      const chart = new Chart(place, { height: 170, label: item.title, on: this.on });
+      return { item, element, chart, palette: new Palette(), last, link, note, seen: false, stale: true };
+    });
+    fill(this.element, this.cells.map((cell) => cell.element));
+    for (const { element } of this.cells) this.watcher.observe(element);
+    this.links();
+  }
+
+  /**
+   * Shows another time.
+   * @param {number} range
+   * @param {number | null} end
+   */
+  at(range, end) {
+    this.range = range;
+    this.end = end;
+    this.links();
+    return this.again();
+  }
+
+  links() {
+    for (const { item, link } of this.cells) {
+      link.href = queryLink(item.expr, { "g0.range_input": formatDuration(this.range), ...(this.end === null ? {} : { "g0.end_input": String(this.end / 1000) }), ...(item.mode ? { "g0.display_mode": item.mode } : {}) });
+    }
+  }
+
+  /** Asks anew for what is in sight. */
+  async again() {
+    this.abort.abort();
+    this.abort = new AbortController();
+    for (const cell of this.cells) cell.stale = true;
+    await Promise.all(this.cells.filter((cell) => cell.seen).map((cell) => this.load(cell)));
+  }
+
+  /** @param {ChartGrid["cells"][number]} cell */
+  async load(cell) {
+    cell.stale = false;
+    const { item, chart, palette, last, note } = cell;
+    const step = Math.max(1000, Math.ceil(this.range / POINTS / 1000) * 1000);
+    const end = Math.floor((this.end ?? Date.now()) / step) * step;
+    try {
+      const { frame } = await askRange(item.expr, { start: end - this.range, end, step, signal: this.abort.signal, timeout: "10s" });
+      const unit = item.unit ?? unitOfExpression(item.expr);
+      const lines = linesOf(frame, palette);
+      const seen = highest(lines, MOST);
+      const heat = item.mode === "heatmap" ? heatOf(frame) : null;
+      const shared = common(lines.map((line) => line.labels));
+      chart.show({ start: frame.start, end: frame.end, step, lines: heat ? [] : seen, unit, mode: item.mode === "heatmap" && !heat ? "lines" : item.mode ?? "lines", heat, zero: item.zero,
+        name: (labels) => selectorOf(labels, shared) });
+      chart.element.classList.toggle("is-blank", frame.series.length === 0);
+      fill(note, frame.series.length === 0 ? h("span", { class: "soft" }, "no samples in this time") : seen.length < lines.length && h("span", { class: "soft small" }, `the highest ${seen.length} of ${lines.length} series`));
+      fill(last, lines.length === 1 && Number.isFinite(lines[0].stats.last) ? formatValue(lines[0].stats.last, unit) : "");
+    } catch (error) {
+      if (aborted(error)) {
+        cell.stale = true;
+        return;
+      }
+      if (!(error instanceof ApiError)) throw error;
+      fill(note, trouble(error, () => void this.load(cell)));
+    }
+  }
+}
