@@ -1,7 +1,7 @@
 // Axes as numbers: the range that is shown, and ticks that people would choose.
 
 import { formatValue, scaleOf } from "../core/units.js";
-import { formatMoment, offset } from "../core/time.js";
+import { formatDuration, formatMoment, offset } from "../core/time.js";
 
 /** @typedef {{value: number, label: string}} Tick */
 /** @typedef {{min: number, max: number, log: boolean, ticks: Tick[]}} Scale */
@@ -74,6 +74,8 @@ export function valueScale(extent, { unit, log = false, zero = false, height }) 
  */
 function tickLabel(value, top, step, unit) {
   if (unit.kind === "timestamp" && !unit.rate) return formatValue(value, unit);
+  // Minutes and hours don't divide by ten: 3h20m, not 3.33 h.
+  if (unit.kind === "seconds" && !unit.rate && top >= 120 && Number.isInteger(step)) return value === 0 ? "0" : (value < 0 ? "−" : "") + formatDuration(Math.abs(value) * 1000);
   const [factor, sign] = scaleOf(top, unit);
   const digits = Math.max(0, Math.min(12, -Math.floor(Math.log10(step / factor) + 1e-6)));
   const scaled = value / factor;

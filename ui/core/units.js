@@ -28,7 +28,7 @@ export function unitOf(name, told = "") {
   const known = ALIASES[told] ?? told;
   if (known && (SIGNS[known] || ["bytes", "seconds", "ratio", "percent"].includes(known))) return { kind: known };
   const stem = name.replace(/_(total|sum|bucket|created)$/, "");
-  if (/_timestamp(_seconds)?$/.test(stem) || /_time_seconds$/.test(stem) || /_created$/.test(name)) return { kind: "timestamp" };
+  if (/_timestamp(_seconds)?$|_(start|boot|end|creation|modification|mtime|expiry|expiration)_time(_seconds)?$/.test(stem) || /_created$/.test(name)) return { kind: "timestamp" };
   const last = /_([a-z]+)$/.exec(stem)?.[1] ?? "";
   const kind = ALIASES[last] ?? last;
   if (SIGNS[kind] || ["bytes", "seconds", "ratio", "percent"].includes(kind)) return { kind };

@@ -104,7 +104,7 @@ export function mountMetric(element, name, { go, signal }) {
         sorted.length > most && h("li", {}, h("button", { type: "button", class: "link small", onclick: () => draw(Infinity) }, `all ${formatCount(sorted.length)}`)));
       draw(SHOWN);
       return h("details", { open: sorted.length <= SHOWN || undefined }, h("summary", {}, h("span", { class: "mono" }, label), h("span", { class: "soft num" }, ` ${formatCount(sorted.length)}`)),
-        h("div", { class: "row" }, h("button", { type: "button", class: `small${by === label ? " on" : ""}`, onclick: () => go(changed({ by: by === label ? "" : label })) }, by === label ? "not grouped" : "group all by it")), list);
+        sorted.length > 1 && h("div", { class: "row" }, h("button", { type: "button", class: `small${by === label ? " on" : ""}`, onclick: () => go(changed({ by: by === label ? "" : label })) }, by === label ? "not grouped" : "group all by it")), list);
     }));
   }
 

@@ -17,7 +17,7 @@ export const title = "Server";
  * @param {import("../core/app.js").Context} page
  */
 export async function mount(element, { signal }) {
-  const body = h("div", { class: "cards" });
+  const body = h("div", { class: "masonry" });
   element.append(h("h1", {}, "Server"), body);
   const load = async () => {
     try {

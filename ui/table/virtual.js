@@ -20,6 +20,8 @@ const ROW = 28;
 const SPARE = 6;
 /** No column is measured wider than so many characters. */
 const WIDEST = 64;
+/** The least width of a column that takes the room that is left. */
+const GROWING = 24;
 
 /** @template R */
 export class VirtualTable {
@@ -115,7 +117,7 @@ export class VirtualTable {
     this.active = Math.min(this.active, Math.max(0, this.seen.length - 1));
     this.body.style.setProperty("height", `${this.seen.length * ROW}px`);
     const shown = Math.min(this.most, Math.max(1, this.seen.length));
-    this.scroller.style.setProperty("max-height", `${shown * ROW + ROW + 2 + 12}px`);
+    this.scroller.style.setProperty("max-height", `${shown * ROW + ROW + 2}px`);
     this.scroller.setAttribute("aria-rowcount", String(this.seen.length + 1));
     for (const row of this.drawn.values()) row.remove();
     this.drawn.clear();
@@ -126,8 +128,12 @@ export class VirtualTable {
   /** Works out how wide columns are, of the first and some further rows. */
   measure() {
     const every = Math.max(1, Math.floor(this.all.length / 400));
+    let least = 0;
     const widths = this.columns.map((column) => {
-      if (column.grow) return "minmax(12ch, 1fr)";
+      if (column.grow) {
+        least += GROWING;
+        return `minmax(${GROWING}ch, 1fr)`;
+      }
       let wide = column.width ?? 0;
       if (!column.width) {
         for (let i = 0; i < this.all.length; i += every) {
@@ -136,11 +142,13 @@ export class VirtualTable {
           if (length > wide) wide = length;
         }
       }
-      const least = Math.max(column.name.length + 2, wide);
-      return `calc(${Math.min(WIDEST, least)}ch + 24px)`;
+      const chars = Math.min(WIDEST, Math.max(column.name.length + 2, wide));
+      least += chars;
+      return `calc(${chars}ch + 24px)`;
     });
     const spare = this.columns.some((column) => column.grow) ? "" : " 1fr";
     this.element.style.setProperty("--columns", widths.join(" ") + spare);
+    this.element.style.setProperty("--least", `calc(${least}ch + ${24 * this.columns.length}px)`);
   }
 
   drawHead() {
