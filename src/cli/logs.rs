@@ -15,13 +15,13 @@ use tracing_subscriber::{
 };
 
 use super::{Failure, output::BestEffort};
-use crate::config::{Flags, LogFormat};
+use crate::config::{LogFormat, ObservationFlags};
 
 /// The module that all of ours are in.
 const OURS: &str = "vctsdb";
 
 /// Starts logging as the flags say.
-pub(super) fn start(flags: &Flags) -> Result<(), Failure> {
+pub(super) fn start(flags: &ObservationFlags) -> Result<(), Failure> {
     let filter = filter(&flags.log_level).map_err(|why| {
         Failure::Usage(format!(
             "--log.level {:?}: {why} (expected error, warn, info, debug, trace or off, or filters such as \

@@ -154,7 +154,7 @@ mod tests {
     fn no_subcommand_means_serving() {
         let cli = Cli::try_parse_from(["vctsdb", "--listen", "127.0.0.1:0", "--self-scrape.interval", "off"]).unwrap();
         assert!(cli.command.is_none());
-        assert_eq!(cli.serve.listen.to_string(), "127.0.0.1:0");
+        assert_eq!(cli.serve.http.listen.to_string(), "127.0.0.1:0");
         assert!(crate::config::Config::new(&cli.serve).self_scrape.is_none());
     }
 

@@ -36,7 +36,7 @@ const SMALL_MEMORY: u64 = 512 << 20;
 
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    logs::start(flags)?;
+    logs::start(&flags.observation)?;
     let config = Config::new(flags);
     let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
     match &config.memory_why {
@@ -47,7 +47,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         allocator::purge_at_once();
     }
     server::raise_open_files();
-    flags.features(|option, enabled| match enabled {
+    flags.queries.features(|option, enabled| match enabled {
         Enabled::Now => tracing::info!(option, "feature enabled"),
         Enabled::Always => tracing::warn!(option, "this option for --enable-feature is always on here and a no-op"),
         Enabled::Unknown => tracing::warn!(option, "Unknown option for --enable-feature"),

@@ -1,13 +1,13 @@
-//! Where to listen, in the ways in which people say it.
+//! The address to listen on, in the ways in which people write it.
 
 use std::{fmt, net::Ipv6Addr, str::FromStr};
 
-/// Where a port alone is: on this machine and nowhere else.
+/// The host of a port alone: this machine, reached from nowhere else.
 const DEFAULT_HOST: &str = "127.0.0.1";
 /// The port of a host alone.
 const DEFAULT_PORT: u16 = 9201;
 
-/// A host and a port. No host is every address of this machine.
+/// A host and a port. Without a host it is every address of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listen {
     /// A name or an address; empty for all addresses.
