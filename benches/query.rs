@@ -70,7 +70,7 @@ impl SeriesSet for Found {
     }
 
     fn labels(&self, i: usize) -> Result<Labels, SelectError> {
-        self.labels.get(i).cloned().ok_or_else(|| SelectError::Storage(format!("no series {i}")))
+        self.labels.get(i).cloned().ok_or_else(|| SelectError::Storage(format!("no series {i}").into()))
     }
 
     fn read(&self, _: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {

@@ -1,6 +1,9 @@
 //! Administration: taking stored samples away again, and keeping copies of them.
 
-use super::interrupt::{Interrupt, Interrupted};
+use super::{
+    cause::Cause,
+    interrupt::{Interrupt, Interrupted},
+};
 use crate::model::{Matcher, TimeRange};
 
 /// Why it was not done.
@@ -8,7 +11,7 @@ use crate::model::{Matcher, TimeRange};
 pub enum AdminError {
     /// The store failed at it.
     #[error("{0}")]
-    Storage(String),
+    Storage(#[source] Cause),
     /// It can't be done as things are; the message says what would change that.
     #[error("{0}")]
     Refused(String),

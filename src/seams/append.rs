@@ -6,6 +6,7 @@
 
 use std::{future::Future, pin::Pin, time::Duration};
 
+use super::cause::Cause;
 use crate::model::{Exemplar, Histogram, Labels, Metadata};
 
 /// Names a series. Given out once, never reused.
@@ -101,7 +102,7 @@ impl Batch {
 const EXEMPLAR_BYTES: usize = 128;
 
 /// Why a batch was not stored. Nothing of it is.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// The store can't take writes now, but will again: disk full, overload, shutting down.
     #[error("writes are not possible right now: {reason}")]
@@ -116,7 +117,7 @@ pub enum AppendError {
     SeriesExhausted,
     /// The index can't be read.
     #[error("reading the series index failed: {0}")]
-    Storage(String),
+    Storage(#[source] Cause),
 }
 
 /// The future of an append.

@@ -6,6 +6,7 @@
 //! - [`interrupt`]: when to stop although there is more to do.
 //! - [`resident`]: how much memory the process really has.
 //! - [`append`]: how ingest formats hand over samples.
+//! - [`cause`]: errors of the layers below.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
 //! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
@@ -17,6 +18,7 @@
 pub mod admin;
 pub mod allocator;
 pub mod append;
+pub mod cause;
 pub mod changes;
 pub mod detail;
 pub mod env;

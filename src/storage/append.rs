@@ -4,7 +4,10 @@ use super::{backpressure, options::Threads, queue::unavailable, store::Storage};
 use crate::{
     index::IndexError,
     model::Labels,
-    seams::append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
+    seams::{
+        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
+        cause::Cause,
+    },
 };
 
 /// Memory for labels is looked at before each of so many new series of a batch.
@@ -29,7 +32,7 @@ impl Append for Storage {
         let time = batch.floats.last().map(|sample| sample.time);
         let resolved = self.shared.index.resolve(labels, time).map_err(|error| match error {
             IndexError::Exhausted => AppendError::SeriesExhausted,
-            other => AppendError::Storage(other.to_string()),
+            other => AppendError::Storage(Cause::new(other)),
         })?;
         if resolved.durable {
             self.shared.known.insert(fingerprint.map(|f| (f, resolved.id)));

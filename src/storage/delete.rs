@@ -11,6 +11,7 @@ use crate::{
     seams::{
         admin::{Admin, AdminError, Deleted},
         append::SeriesId,
+        cause::Cause,
         interrupt::{Interrupt, Never, Ticks},
     },
     sst::Pass,
@@ -121,7 +122,7 @@ impl From<StorageError> for AdminError {
         match error {
             StorageError::TooManyDeletes { .. } | StorageError::NothingWritten(_) => Self::Refused(error.to_string()),
             StorageError::Index(IndexError::Interrupted(interrupted)) => Self::Interrupted(interrupted),
-            _ => Self::Storage(error.to_string()),
+            _ => Self::Storage(Cause::new(error)),
         }
     }
 }

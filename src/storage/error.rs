@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, io};
 
-use crate::{index::IndexError, sst::SstError, wal::WalError};
+use crate::{index::IndexError, seams::cause::Cause, sst::SstError, wal::WalError};
 
 /// Why a data directory can't be opened.
 #[derive(Debug, thiserror::Error)]
@@ -54,14 +54,21 @@ pub enum OpenError {
         source: io::Error,
     },
     /// A file that the manifest names can't be opened, and not because its bytes are wrong.
-    #[error("{0}")]
-    File(String),
+    #[error(transparent)]
+    File(Cause),
     /// The log can't be read.
     #[error(transparent)]
     Wal(#[from] WalError),
     /// Flushing what the log held failed.
     #[error("flushing replayed data failed: {0}")]
     Flush(#[from] StorageError),
+}
+
+impl OpenError {
+    /// That a file can't be opened, for another reason than its bytes.
+    pub(super) fn file(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::File(Cause::new(error))
+    }
 }
 
 /// Why a flush or compaction failed; it is tried again later.

@@ -259,7 +259,7 @@ fn share(
 }
 
 /// Sets a damaged or missing file aside; passes on errors that say nothing about the file's bytes.
-fn unless_damaged<T, E: std::error::Error>(
+fn unless_damaged<T, E: std::error::Error + Send + Sync + 'static>(
     set_aside: &mut bool,
     opened: Result<T, E>,
     path: &Path,
@@ -278,7 +278,7 @@ fn unless_damaged<T, E: std::error::Error>(
             *set_aside = true;
             Ok(None)
         }
-        Err(error) => Err(OpenError::File(error.to_string())),
+        Err(error) => Err(OpenError::file(error)),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::{
     model::{Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
     seams::{
         append::SeriesId,
+        cause::Cause,
         interrupt::Interrupt,
         room::{ITEM_BYTES, Room},
         select::{
@@ -26,14 +27,14 @@ impl From<IndexError> for SelectError {
         match error {
             IndexError::NoRoom => Self::Limit(error.to_string()),
             IndexError::Interrupted(interrupted) => Self::Interrupted(interrupted),
-            error => Self::Storage(error.to_string()),
+            error => Self::Storage(Cause::new(error)),
         }
     }
 }
 
 impl From<SstError> for SelectError {
     fn from(error: SstError) -> Self {
-        Self::Storage(error.to_string())
+        Self::Storage(Cause::new(error))
     }
 }
 
@@ -101,7 +102,7 @@ impl SeriesSet for StoredSeries {
         *prefetched = LabelPrefetch { from: i, labels: self.shared.labels_of(ids, &self.segments)? };
         match prefetched.get(i) {
             Some(labels) => Ok(labels.clone()),
-            None => Err(SelectError::Storage(format!("no series at position {i}"))),
+            None => Err(SelectError::Storage(format!("no series at position {i}").into())),
         }
     }
 
@@ -128,7 +129,7 @@ impl SeriesSet for StoredSeries {
 
 impl StoredSeries {
     fn id(&self, i: usize) -> Result<SeriesId, SelectError> {
-        let id = self.ids.get(i).ok_or_else(|| SelectError::Storage(format!("no series at position {i}")))?;
+        let id = self.ids.get(i).ok_or_else(|| SelectError::Storage(format!("no series at position {i}").into()))?;
         Ok(SeriesId(*id))
     }
 }
@@ -144,7 +145,7 @@ impl Shared {
                 return Ok(labels);
             }
         }
-        Err(SelectError::Storage(format!("series {} has no labels in the index", id.0)))
+        Err(SelectError::Storage(format!("series {} has no labels in the index", id.0).into()))
     }
 
     /// Labels of many series, likewise, in the order of `ids`.

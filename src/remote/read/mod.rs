@@ -67,7 +67,7 @@ pub enum ReadError {
     NoRoom,
     /// Stored data can't be read (500).
     #[error("{0}")]
-    Storage(String),
+    Storage(#[source] SelectError),
     /// The client is gone; there is nobody to answer.
     #[error("the client hung up")]
     Closed,
@@ -80,7 +80,7 @@ impl From<SelectError> for ReadError {
     fn from(error: SelectError) -> Self {
         match error {
             SelectError::Limit(why) => Self::Limit(why),
-            SelectError::Storage(_) => Self::Storage(error.to_string()),
+            SelectError::Storage(_) => Self::Storage(error),
             SelectError::Interrupted(interrupted) => Self::Interrupted(interrupted),
         }
     }

@@ -272,7 +272,7 @@ mod tests {
                 count += 1;
                 Ok(())
             });
-        assert!(matches!(&answer, Err(ReadError::Storage(why)) if why.contains("bad crc")), "{answer:?}");
+        assert!(matches!(&answer, Err(ReadError::Storage(why)) if why.to_string().contains("bad crc")), "{answer:?}");
         assert_eq!(count, 1);
     }
 }

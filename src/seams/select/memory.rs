@@ -141,7 +141,7 @@ impl SeriesSet for MemorySet {
     }
 
     fn labels(&self, i: usize) -> Result<Labels, SelectError> {
-        self.series.get(i).map(|s| s.0.clone()).ok_or_else(|| SelectError::Storage(format!("no series {i}")))
+        self.series.get(i).map(|s| s.0.clone()).ok_or_else(|| SelectError::Storage(format!("no series {i}").into()))
     }
 
     fn samples(&self) -> Option<u64> {
@@ -153,7 +153,7 @@ impl SeriesSet for MemorySet {
     }
 
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
-        let (_, all) = self.series.get(i).ok_or_else(|| SelectError::Storage(format!("no series {i}")))?;
+        let (_, all) = self.series.get(i).ok_or_else(|| SelectError::Storage(format!("no series {i}").into()))?;
         out.clear();
         for (t, v, start) in all.floats().filter(|sample| self.range.contains(sample.0)) {
             out.push_float_from(t, v, start);

@@ -22,6 +22,7 @@ pub use self::{
     metadata::SelectMetadata,
 };
 use super::{
+    cause::Cause,
     interrupt::{Interrupt, Interrupted, Never},
     room::Room,
 };
@@ -35,7 +36,7 @@ pub enum SelectError {
     Limit(String),
     /// Stored data can't be read.
     #[error("reading stored data failed: {0}")]
-    Storage(String),
+    Storage(#[source] Cause),
     /// Nobody waits for the answer, or not any longer.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),

@@ -81,10 +81,6 @@ pub fn repair(disk: &Arc<dyn Disk>, clock: Arc<dyn Clock>, dry_run: bool) -> Res
     Ok(work.said)
 }
 
-fn refused(error: impl std::fmt::Display) -> OpenError {
-    OpenError::File(error.to_string())
-}
-
 /// A number that no table or segment has.
 fn next_file(disk: &dyn Disk) -> Result<u64, OpenError> {
     let mut next = 1;
@@ -193,7 +189,7 @@ impl Work<'_> {
             Ok(table) => {
                 self.used.push((path.clone(), table.series().clone()));
                 let mut errors = Vec::new();
-                table.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
+                table.audit(&mut |error| errors.push(error.to_string())).map_err(OpenError::file)?;
                 if errors.is_empty() {
                     self.say_kept(entry.set_aside, &path);
                     return Ok(Some(TableEntry { set_aside: false, ..entry }));
@@ -203,7 +199,7 @@ impl Work<'_> {
                     self.done(format!("{shown}: {}", errors.join("; ")));
                 }
             }
-            Err(error) if !error.is_damage() => return Err(refused(error)),
+            Err(error) if !error.is_damage() => return Err(OpenError::file(error)),
             Err(_) if self.is_missing(&path)? => {
                 self.lost(format!("{shown}: the file is missing"));
                 return Ok(None);
@@ -213,7 +209,7 @@ impl Work<'_> {
         let number = self.new_number();
         let new = layout::table(number);
         let saved = if self.dry_run { survey(self.disk, &path) } else { salvage(self.disk, &path, &new) };
-        let saved = saved.map_err(refused)?;
+        let saved = saved.map_err(OpenError::file)?;
         if losses.is_empty() {
             losses.extend(
                 saved.gaps.iter().map(|gap| format!("{shown}: bytes {} to {} are no block", gap.start, gap.end)),
@@ -247,7 +243,7 @@ impl Work<'_> {
         match Segment::open(&**self.disk, &path) {
             Ok(segment) => {
                 let mut errors = Vec::new();
-                segment.audit(&mut |error| errors.push(error.to_string())).map_err(refused)?;
+                segment.audit(&mut |error| errors.push(error.to_string())).map_err(OpenError::file)?;
                 if errors.is_empty() {
                     self.labelled |= segment.ids();
                     self.say_kept(entry.set_aside, &path);
@@ -255,7 +251,7 @@ impl Work<'_> {
                 }
                 self.done(format!("{shown}: {}", errors.join("; ")));
             }
-            Err(error) if !error.is_damage() => return Err(refused(error)),
+            Err(error) if !error.is_damage() => return Err(OpenError::file(error)),
             Err(_) if self.is_missing(&path)? => {
                 self.lost(format!("{shown}: the file is missing, and with it the labels of its series"));
                 return Ok(None);
@@ -265,7 +261,7 @@ impl Work<'_> {
         let number = self.new_number();
         let new = layout::segment(number);
         let target = (!self.dry_run).then_some(&*new);
-        let saved = Segment::salvage(&**self.disk, &path, target).map_err(refused)?;
+        let saved = Segment::salvage(&**self.disk, &path, target).map_err(OpenError::file)?;
         match &saved.lost {
             Some(lost) if lost.is_empty() => {}
             Some(lost) => self.lost(format!("{shown}: the labels of {}", series(lost))),

@@ -117,13 +117,13 @@ fn segments(disk: &Arc<dyn Disk>, manifest: &Manifest, seen: &mut Verified) -> R
                 seen.find(&path, format!("{error}; the labels in it can't be read"));
                 continue;
             }
-            Err(error) => return Err(OpenError::File(error.to_string())),
+            Err(error) => return Err(OpenError::file(error)),
         };
         seen.segments += 1;
         seen.bytes += segment.summary().bytes;
         let mut errors = Vec::new();
         let audited = segment.audit(&mut |error| errors.push(error.to_string()));
-        audited.map_err(|error| OpenError::File(error.to_string()))?;
+        audited.map_err(OpenError::file)?;
         let damaged = segment.damage();
         errors.retain(|error| !damaged.iter().any(|damage| damage.why == *error));
         damaged.iter().for_each(|damage| seen.find(&path, damage::index(damage)));
@@ -133,7 +133,7 @@ fn segments(disk: &Arc<dyn Disk>, manifest: &Manifest, seen: &mut Verified) -> R
             .each_series(&mut |id, _| {
                 ids.insert(id.0);
             })
-            .map_err(|error| OpenError::File(error.to_string()))?;
+            .map_err(OpenError::file)?;
         let twice = &labelled & &ids;
         if !twice.is_empty() {
             seen.find(&path, format!("{} are in another segment too", damage::series(&twice)));
@@ -158,14 +158,14 @@ fn tables(
                 seen.find(&path, format!("{error}; none of its samples is served"));
                 continue;
             }
-            Err(error) => return Err(OpenError::File(error.to_string())),
+            Err(error) => return Err(OpenError::file(error)),
         };
         seen.tables += 1;
         seen.table_samples += table.summary().samples;
         seen.bytes += table.summary().bytes;
         let mut errors = Vec::new();
         let audited = table.audit(&mut |error| errors.push(error.to_string()));
-        audited.map_err(|error| OpenError::File(error.to_string()))?;
+        audited.map_err(OpenError::file)?;
         let damaged = table.damaged_blocks();
         errors.retain(|error| !damaged.iter().any(|damage| damage.why == *error));
         damaged.iter().for_each(|damage| seen.find(&path, damage::block(damage)));
