@@ -1,6 +1,6 @@
 //! What a format found in a body, on its way into one batch, or several if the body is long.
 //!
-//! Everything that is kept is counted as it comes ([`Intake::memory`]), with what storing it takes besides, so that whoever
+//! Everything that is kept is counted as it comes ([`ImportBuilder::memory`]), with what storing it takes besides, so that whoever
 //! feeds the format can end a part before there is no more memory for it.
 
 use std::{
@@ -15,9 +15,13 @@ use super::{ImportError, Imported};
 use crate::{
     model::{
         Exemplar, Labels, Metadata,
-        limits::{HEAVY, MAX_EXEMPLAR, MAX_SAMPLES, MAX_VALUE, check_labels},
+        limits::{HEAVY, MAX_EXEMPLAR, MAX_VALUE, check_labels},
     },
-    seams::append::{Append, AppendError, Batch, FloatSample, SeriesId},
+    seams::{
+        append::{Append, Batch, FloatSample, SeriesId},
+        batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
+        room::Endless,
+    },
 };
 
 /// So many faults are spelled out; the others are counted.
@@ -25,41 +29,22 @@ const SPELLED_OUT: usize = 5;
 /// Bytes that the wording of one fault may take.
 const FAULT_BYTES: usize = 300;
 
-/// What a sample takes in a batch that grows, and in its record for the log.
-const SAMPLE_BYTES: usize = 2 * size_of::<FloatSample>() + 12;
 /// What a name takes in the table of those of a part.
 const NAME_BYTES: usize = 96;
 /// What a series that is new to the store takes beside three copies of its labels: its places in the batch, in the index,
 /// and in a memtable.
 const SERIES_BYTES: usize = 400;
-/// What an exemplar, or a description of a family, takes beside two copies of its texts.
-const HEAVY_BYTES: usize = 240;
-
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
 
-/// Why a body is given up.
-#[derive(Debug)]
-pub enum Stop {
-    /// It holds too much.
-    TooMany,
-    /// The store can't say which series is meant.
-    Store(AppendError),
-}
-
 /// Gathers what a format finds.
-pub struct Intake<'s> {
-    append: &'s dyn Append,
+pub struct ImportBuilder<'s> {
     now: i64,
-    latest: i64,
-    batch: Batch,
-    /// What the batch holds.
-    found: Imported,
+    batch: BatchBuilder<'s>,
+    /// What the part may still hold, and the bytes that the batch and the names take, once stored too.
+    allowance: Allowance<'s>,
     /// What was taken out before.
     stored: Imported,
-    left: usize,
-    /// Bytes that the batch and the names take, once stored too.
-    bytes: usize,
     seed: u64,
     /// Series of this part by a hash of the text that names them.
     known: HashMap<u128, SeriesId>,
@@ -69,17 +54,13 @@ pub struct Intake<'s> {
     cause: Option<&'static str>,
 }
 
-impl<'s> Intake<'s> {
+impl<'s> ImportBuilder<'s> {
     pub(super) fn new(append: &'s dyn Append, now: i64, latest: i64) -> Self {
         Self {
-            append,
             now,
-            latest,
-            batch: Batch::default(),
-            found: Imported::default(),
+            batch: BatchBuilder::new(append, latest),
+            allowance: Allowance::new(&Endless),
             stored: Imported::default(),
-            left: MAX_SAMPLES,
-            bytes: 0,
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
             known: HashMap::new(),
@@ -91,7 +72,7 @@ impl<'s> Intake<'s> {
 
     /// Bytes of memory that what was found since the last part takes, and will take once it is stored.
     pub(super) fn memory(&self) -> usize {
-        self.bytes
+        self.allowance.paid()
     }
 
     /// What was taken out so far.
@@ -102,9 +83,10 @@ impl<'s> Intake<'s> {
     /// Takes out what is to be stored, unless there were faults.
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
-        self.stored = self.stored.and(std::mem::take(&mut self.found));
-        (self.left, self.bytes, self.known) = (MAX_SAMPLES, 0, HashMap::new());
-        Ok(std::mem::take(&mut self.batch))
+        (self.allowance, self.known) = (Allowance::new(&Endless), HashMap::new());
+        let (batch, Held { floats: samples, exemplars, metadata, .. }) = self.batch.take();
+        self.stored = self.stored.and(Imported { samples, exemplars, metadata });
+        Ok(batch)
     }
 
     /// Fails when there were faults.
@@ -138,7 +120,9 @@ impl<'s> Intake<'s> {
     pub fn fault(&mut self, line: usize, column: usize, why: &str) {
         if self.fault_count == 0 {
             // From here on lines are only looked at for what else is wrong.
-            (self.batch, self.known, self.bytes) = (Batch::default(), HashMap::new(), 0);
+            self.batch.take();
+            self.known = HashMap::new();
+            self.allowance.forget_paid();
         }
         self.fault_count += 1;
         if self.faults.len() < SPELLED_OUT {
@@ -156,7 +140,7 @@ impl<'s> Intake<'s> {
     ///
     /// # Errors
     /// When the store can't answer.
-    pub fn series(&mut self, text: &str, pairs: &[Pair<'_>]) -> Result<Result<SeriesId, String>, Stop> {
+    pub fn series(&mut self, text: &str, pairs: &[Pair<'_>]) -> Result<Result<SeriesId, String>, BatchError> {
         let name = xxh3_128_with_seed(text.as_bytes(), self.seed);
         if let Some(id) = self.known.get(&name) {
             return Ok(Ok(*id));
@@ -170,11 +154,11 @@ impl<'s> Intake<'s> {
             // Its samples go nowhere.
             return Ok(Ok(SeriesId(0)));
         }
-        let before = self.batch.series.len();
-        let id = self.append.series(&labels, None, &mut self.batch).map_err(Stop::Store)?;
+        let before = self.batch.defined();
+        let id = self.batch.series(&labels, None)?;
         self.known.insert(name, id);
-        let new = self.batch.series.len() > before;
-        self.bytes += NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 };
+        let new = self.batch.defined() > before;
+        self.allowance.pay(NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 })?;
         Ok(Ok(id))
     }
 
@@ -182,19 +166,18 @@ impl<'s> Intake<'s> {
     ///
     /// # Errors
     /// When there are too many.
-    pub fn sample(&mut self, series: SeriesId, time: i64, value: f64) -> Result<Result<(), String>, Stop> {
-        self.spend(1)?;
-        if time > self.latest {
-            let latest = self.latest;
+    pub fn sample(&mut self, series: SeriesId, time: i64, value: f64) -> Result<Result<(), String>, BatchError> {
+        self.allowance.spend(1)?;
+        let latest = self.batch.latest();
+        if time > latest {
             let why = format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)");
             return Ok(Err(why));
         }
         if self.is_faulty() {
             return Ok(Ok(()));
         }
-        self.found.samples += 1;
-        self.bytes += SAMPLE_BYTES;
-        self.batch.floats.push(FloatSample { series, time, value, start: 0 });
+        self.allowance.pay(FLOAT_BYTES)?;
+        self.batch.floats(std::iter::once(FloatSample { series, time, value, start: 0 }));
         Ok(Ok(()))
     }
 
@@ -208,40 +191,35 @@ impl<'s> Intake<'s> {
         pairs: &[Pair<'_>],
         value: f64,
         time: i64,
-    ) -> Result<Result<(), String>, Stop> {
-        self.spend(HEAVY)?;
+    ) -> Result<Result<(), String>, BatchError> {
+        self.allowance.spend(HEAVY)?;
         let chars: usize = pairs.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum();
         if chars > MAX_EXEMPLAR {
             return Ok(Err(format!("the exemplar's labels have {chars} characters, more than {MAX_EXEMPLAR}")));
         }
-        Ok(check(pairs).map(|labels| {
-            if self.is_faulty() {
-                return;
-            }
-            self.found.exemplars += 1;
-            self.bytes += HEAVY_BYTES + 2 * labels.as_bytes().len();
-            self.batch.exemplars.push((series, Exemplar { labels, value, time }));
-        }))
+        let labels = match check(pairs) {
+            Ok(labels) => labels,
+            Err(why) => return Ok(Err(why)),
+        };
+        if !self.is_faulty() {
+            self.allowance.pay(HEAVY_BYTES + 2 * labels.as_bytes().len())?;
+            self.batch.exemplar(series, Exemplar { labels, value, time });
+        }
+        Ok(Ok(()))
     }
 
     /// What a family is.
     ///
     /// # Errors
     /// When there are too many.
-    pub fn metadata(&mut self, metadata: Metadata) -> Result<(), Stop> {
-        self.spend(HEAVY)?;
+    pub fn metadata(&mut self, metadata: Metadata) -> Result<(), BatchError> {
+        self.allowance.spend(HEAVY)?;
         // As in remote write, metadata is never a reason to refuse samples.
         let texts = [&metadata.family, &metadata.help, &metadata.unit];
         if texts.iter().all(|text| text.len() <= MAX_VALUE) && !self.is_faulty() {
-            self.found.metadata += 1;
-            self.bytes += HEAVY_BYTES + 2 * texts.iter().map(|text| text.len()).sum::<usize>();
-            self.batch.metadata.push(metadata);
+            self.allowance.pay(HEAVY_BYTES + 2 * texts.iter().map(|text| text.len()).sum::<usize>())?;
+            self.batch.metadata(metadata);
         }
-        Ok(())
-    }
-
-    fn spend(&mut self, samples: usize) -> Result<(), Stop> {
-        self.left = self.left.checked_sub(samples).ok_or(Stop::TooMany)?;
         Ok(())
     }
 }

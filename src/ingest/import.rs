@@ -4,7 +4,7 @@
 //! more happens; each step reads a few lines, so that little memory is taken between two looks at [`Import::memory`]. A part
 //! ends with [`Import::store`], the body with [`Import::finish`].
 
-use super::{Declared, Format, ImportError, ImportLimits, Imported, Intake, Reader};
+use super::{Declared, Format, ImportBuilder, ImportError, ImportLimits, Imported, Reader};
 use crate::seams::append::Append;
 
 /// Bytes of text that a part may have at most.
@@ -20,7 +20,7 @@ const MAX_LINE: usize = 1 << 20;
 /// A body on its way into the store.
 pub struct Import<'s> {
     reader: Box<dyn Reader>,
-    intake: Intake<'s>,
+    builder: ImportBuilder<'s>,
     append: &'s dyn Append,
     /// What has come and wasn't read yet begins at `at`.
     text: Vec<u8>,
@@ -46,7 +46,7 @@ impl<'s> Import<'s> {
     ) -> Self {
         Self {
             reader: format.reader(declared),
-            intake: Intake::new(append, now, now.saturating_add(limits.max_ahead)),
+            builder: ImportBuilder::new(append, now, now.saturating_add(limits.max_ahead)),
             append,
             text: Vec::new(),
             at: 0,
@@ -67,7 +67,7 @@ impl<'s> Import<'s> {
     /// Bytes of memory that everything takes which came since the last part, and will take while it is stored.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.intake.memory() + 2 * self.reader.memory() + self.text.capacity()
+        self.builder.memory() + 2 * self.reader.memory() + self.text.capacity()
     }
 
     /// Whether a part must end before more is read.
@@ -89,7 +89,7 @@ impl<'s> Import<'s> {
                 return Ok(false);
             }
             let line = self.reader.line() + 1;
-            self.intake.fault(line, 1, &format!("the line has more than {MAX_LINE} bytes"));
+            self.builder.fault(line, 1, &format!("the line has more than {MAX_LINE} bytes"));
             return Err(self.failure());
         };
         self.take(end + 1)?;
@@ -102,7 +102,7 @@ impl<'s> Import<'s> {
             return Err(ImportError::TooLarge(format!("{} bytes", self.decoded)));
         }
         let text = self.text.get(self.at..self.at + bytes).unwrap_or_default();
-        self.reader.take(text, &mut self.intake)?;
+        self.reader.take(text, &mut self.builder)?;
         self.at += bytes;
         Ok(())
     }
@@ -112,22 +112,22 @@ impl<'s> Import<'s> {
     /// # Errors
     /// See [`ImportError`]; nothing of this part is stored then.
     pub async fn store(&mut self) -> Result<(), ImportError> {
-        if self.intake.is_faulty() {
+        if self.builder.is_faulty() {
             // Nothing is kept, and there may be more to name.
             self.part = 0;
             return Ok(());
         }
-        self.reader.end_part(false, &mut self.intake)?;
+        self.reader.end_part(false, &mut self.builder)?;
         self.hand_over().await
     }
 
     async fn hand_over(&mut self) -> Result<(), ImportError> {
-        let batch = self.intake.take_part()?;
+        let batch = self.builder.take_part()?;
         if !batch.is_empty() {
             self.append.append(batch).await?;
         }
         (self.part, self.stored_line) = (0, self.reader.line());
-        self.stored = self.intake.stored();
+        self.stored = self.builder.stored();
         Ok(())
     }
 
@@ -140,7 +140,7 @@ impl<'s> Import<'s> {
         if self.at < self.text.len() {
             self.take(self.text.len() - self.at)?;
         }
-        self.reader.end_part(true, &mut self.intake)?;
+        self.reader.end_part(true, &mut self.builder)?;
         self.hand_over().await?;
         Ok(self.stored)
     }
@@ -153,7 +153,7 @@ impl<'s> Import<'s> {
 
     /// Why nothing more is stored.
     fn failure(&mut self) -> ImportError {
-        self.intake.take_part().err().unwrap_or_else(|| ImportError::Faults("the body can't be read".to_owned()))
+        self.builder.take_part().err().unwrap_or_else(|| ImportError::Faults("the body can't be read".to_owned()))
     }
 }
 

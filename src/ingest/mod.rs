@@ -2,7 +2,7 @@
 //!
 //! A [`Format`] is one file (or folder) that turns a body into series, samples and metadata, and one line in
 //! [`FORMATS`]; the server asks [`format_at`] where a path leads. What all formats share is here: [`encoding`] undoes a
-//! body's compression a little at a time, `intake` gathers what a format finds, and [`Import`] stores it.
+//! body's compression a little at a time, `builder` gathers what a format finds, and [`Import`] stores it.
 //!
 //! # What is stored
 //!
@@ -15,17 +15,18 @@
 //! likely cause. Rules of the store hold here as in remote write: a label with an empty value is no label, a series needs a
 //! name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
 
+mod builder;
 pub mod encoding;
 mod exposition;
 mod import;
-mod intake;
 
-use std::time::Duration;
-
+pub use builder::{ImportBuilder, Pair};
 pub use import::{BITE_BYTES, Import, MAX_PART};
-pub use intake::{Intake, Pair, Stop};
 
-use crate::seams::append::{Append, AppendError};
+use crate::seams::{
+    append::{Append, AppendError},
+    batch_builder::BatchError,
+};
 
 /// All formats.
 pub const FORMATS: &[&dyn Format] = &[&exposition::Exposition];
@@ -47,17 +48,17 @@ pub trait Format: Send + Sync {
 
 /// Reads one body of a format, some lines at a time.
 pub trait Reader: Send {
-    /// Finds everything in `text`, some whole lines, and hands it to `intake`, faults included.
+    /// Finds everything in `text`, some whole lines, and hands it to `builder`, faults included.
     ///
     /// # Errors
-    /// When `intake` takes no more.
-    fn take(&mut self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), Stop>;
+    /// When `builder` takes no more.
+    fn take(&mut self, text: &[u8], builder: &mut ImportBuilder<'_>) -> Result<(), BatchError>;
 
     /// Hands over what belongs to a part that ends here; with `last` also what might have been gone on with.
     ///
     /// # Errors
-    /// When `intake` takes no more.
-    fn end_part(&mut self, last: bool, intake: &mut Intake<'_>) -> Result<(), Stop>;
+    /// When `builder` takes no more.
+    fn end_part(&mut self, last: bool, builder: &mut ImportBuilder<'_>) -> Result<(), BatchError>;
 
     /// Bytes of memory of what was not handed over yet.
     fn memory(&self) -> usize;
@@ -142,33 +143,20 @@ pub enum ImportError {
     /// Its compression is none we know (415).
     #[error("Content-Encoding {0:?} is not supported (expected gzip, zstd or none)")]
     UnknownEncoding(String),
-    /// The store can't take writes now; a retry will help (503).
-    #[error("writes are not possible right now: {reason}")]
-    Unavailable {
-        /// What stands in the way.
-        reason: String,
-        /// When to retry.
-        retry_after: Duration,
-    },
-    /// The store failed (500).
-    #[error("{0}")]
-    Internal(String),
+    /// There is no memory for what it holds (413).
+    #[error("there is no memory for what the body holds")]
+    NoRoom,
+    /// The store can't take writes now, and a retry will help (503), or it failed (500).
+    #[error(transparent)]
+    Append(#[from] AppendError),
 }
 
-impl From<AppendError> for ImportError {
-    fn from(error: AppendError) -> Self {
+impl From<BatchError> for ImportError {
+    fn from(error: BatchError) -> Self {
         match error {
-            AppendError::Unavailable { reason, retry_after } => Self::Unavailable { reason, retry_after },
-            AppendError::SeriesExhausted | AppendError::Storage(_) => Self::Internal(error.to_string()),
-        }
-    }
-}
-
-impl From<Stop> for ImportError {
-    fn from(stop: Stop) -> Self {
-        match stop {
-            Stop::TooMany => Self::TooLarge(format!("{} samples", crate::model::limits::MAX_SAMPLES)),
-            Stop::Store(error) => error.into(),
+            BatchError::NoRoom => Self::NoRoom,
+            BatchError::TooMany => Self::TooLarge(format!("{} samples", crate::model::limits::MAX_SAMPLES)),
+            BatchError::Store(error) => error.into(),
         }
     }
 }

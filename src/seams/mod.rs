@@ -6,6 +6,7 @@
 //! - [`interrupt`]: when to stop although there is more to do.
 //! - [`resident`]: how much memory the process really has.
 //! - [`append`]: how ingest formats hand over samples.
+//! - [`batch_builder`]: what the formats that write have in common.
 //! - [`cause`]: errors of the layers below.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -18,6 +19,7 @@
 pub mod admin;
 pub mod allocator;
 pub mod append;
+pub mod batch_builder;
 pub mod cause;
 pub mod changes;
 pub mod detail;

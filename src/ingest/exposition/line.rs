@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::{Unit, intake::Pair};
+use crate::ingest::{Unit, builder::Pair};
 use crate::model::{METRIC_NAME, decimal};
 
 /// The NaN that stands for "not a number", as Prometheus stores it.

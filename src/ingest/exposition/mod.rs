@@ -29,8 +29,11 @@ use self::{
     line::{Fault, sample},
     silence::Beginning,
 };
-use super::{Declared, Format, Intake, Stop, Unit, intake::Pair};
-use crate::model::{Metadata, MetricType};
+use super::{Declared, Format, ImportBuilder, Unit, builder::Pair};
+use crate::{
+    model::{Metadata, MetricType},
+    seams::batch_builder::BatchError,
+};
 
 /// The text format.
 pub(super) struct Exposition;
@@ -76,7 +79,7 @@ struct Reader {
 const FAMILY_BYTES: usize = 160;
 
 impl super::Reader for Reader {
-    fn take(&mut self, text: &[u8], intake: &mut Intake<'_>) -> Result<(), Stop> {
+    fn take(&mut self, text: &[u8], builder: &mut ImportBuilder<'_>) -> Result<(), BatchError> {
         self.beginning.note(text);
         let mut pairs = Vec::new();
         for bytes in text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n') {
@@ -86,7 +89,7 @@ impl super::Reader for Reader {
                 Ok(text) => text,
                 Err(error) => {
                     let good = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
-                    intake.fault(self.line, good.chars().count() + 1, "this is not UTF-8");
+                    builder.fault(self.line, good.chars().count() + 1, "this is not UTF-8");
                     continue;
                 }
             };
@@ -98,26 +101,26 @@ impl super::Reader for Reader {
             } else if let Some(comment) = text.trim_start().strip_prefix('#') {
                 self.comment(comment).map_err(|why| Fault::at(0, why))
             } else {
-                let taken = take_sample(text, self.times, &mut pairs, intake)?;
+                let taken = take_sample(text, self.times, &mut pairs, builder)?;
                 self.understood |= taken.is_ok();
                 taken
             };
             if let Err(Fault { at, why }) = taken {
                 let column = text.get(..at).unwrap_or(text).chars().count() + 1;
-                intake.fault(self.line, column, &why);
+                builder.fault(self.line, column, &why);
             }
         }
         Ok(())
     }
 
-    fn end_part(&mut self, last: bool, intake: &mut Intake<'_>) -> Result<(), Stop> {
+    fn end_part(&mut self, last: bool, builder: &mut ImportBuilder<'_>) -> Result<(), BatchError> {
         if last && let Some(why) = silence::cause(&self.beginning, &self.content_type, self.understood) {
-            intake.refuse(why);
+            builder.refuse(why);
         }
         // Of the family described last there may be more to come.
         let kept = if last { None } else { self.families.remove_entry(&self.described) };
         self.bytes = 0;
-        std::mem::take(&mut self.families).into_values().try_for_each(|metadata| intake.metadata(metadata))?;
+        std::mem::take(&mut self.families).into_values().try_for_each(|metadata| builder.metadata(metadata))?;
         self.families.extend(kept);
         Ok(())
     }
@@ -166,25 +169,25 @@ fn take_sample<'b>(
     text: &'b str,
     times: Times,
     pairs: &mut Vec<Pair<'b>>,
-    intake: &mut Intake<'_>,
-) -> Result<Result<(), Fault>, Stop> {
+    builder: &mut ImportBuilder<'_>,
+) -> Result<Result<(), Fault>, BatchError> {
     let found = match sample(text, times.unit, pairs) {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
-    let series = match intake.series(found.series, pairs)? {
+    let series = match builder.series(found.series, pairs)? {
         Ok(series) => series,
         Err(why) => return Ok(Err(Fault::at(0, why))),
     };
     if let Some(why) = found.time.filter(|_| times.doubted).and_then(times::doubt) {
         return Ok(Err(Fault::at(found.time_at, why)));
     }
-    let time = found.time.unwrap_or_else(|| intake.now());
-    if let Err(why) = intake.sample(series, time, found.value)? {
+    let time = found.time.unwrap_or_else(|| builder.now());
+    if let Err(why) = builder.sample(series, time, found.value)? {
         return Ok(Err(Fault::at(found.time_at, why)));
     }
     let Some(exemplar) = found.exemplar else { return Ok(Ok(())) };
-    let taken = intake.exemplar(series, &exemplar.labels, exemplar.value, exemplar.time.unwrap_or(time))?;
+    let taken = builder.exemplar(series, &exemplar.labels, exemplar.value, exemplar.time.unwrap_or(time))?;
     Ok(taken.map_err(|why| Fault::at(exemplar.at, why)))
 }
 

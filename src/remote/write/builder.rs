@@ -8,80 +8,37 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Written, family,
     histogram::{SentHistogram, admit},
-    labels::{Pair, Source, describe, series_labels},
+    labels::{LabelSource, Pair, describe, series_labels},
     prefetch::Prefetch,
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
 };
 use crate::{
-    model::{
-        Exemplar, Labels, Metadata, MetricType,
-        limits::{HEAVY, MAX_SAMPLES},
-    },
+    model::{Exemplar, Labels, Metadata, MetricType, limits::HEAVY},
     remote::wire::{SentSample, WireError},
     seams::{
-        append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+        append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+        batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
         room::Room,
     },
 };
 
 /// A TimeSeries with one sample takes about so many bytes in 1.0, more than half of them labels.
 const SERIES_BYTES: usize = 160;
-/// What a sample takes in a batch that grows, and in its record for the log.
-const FLOAT_BYTES: usize = 2 * size_of::<FloatSample>() + 12;
 /// What a series that is new takes beside two copies of its labels: its places in the batch, and among those that this
 /// request defines.
 const NEW_BYTES: usize = 200;
-/// What an exemplar, or a description of a family, takes beside two copies of its texts.
-const HEAVY_BYTES: usize = 240;
-/// At least so many bytes are taken from the room at once.
-const TAKEN_AT_ONCE: usize = 4 << 10;
 /// A histogram's message up to this size is read before it is known how much memory that takes.
 const SMALL_HISTOGRAM: usize = 4 << 10;
 /// A byte of such a message becomes at most so many in memory: a bucket is a byte there, and eight in a list that grows.
 const HISTOGRAM_GROWTH: usize = 24;
 
-/// What was taken from a room for a request.
-pub(super) struct Paid<'s> {
-    room: &'s dyn Room,
-    /// Bytes left of what was taken.
-    left: usize,
-}
-
-impl<'s> Paid<'s> {
-    pub(super) fn new(room: &'s dyn Room) -> Self {
-        Self { room, left: 0 }
-    }
-
-    /// Takes `bytes` that stay taken, before they are needed.
-    #[inline]
-    pub(super) fn pay(&mut self, bytes: usize) -> Result<(), Stop> {
-        if let Some(left) = self.left.checked_sub(bytes) {
-            self.left = left;
-            return Ok(());
-        }
-        self.pay_more(bytes)
-    }
-
-    #[cold]
-    fn pay_more(&mut self, bytes: usize) -> Result<(), Stop> {
-        let taken = (bytes - self.left).max(TAKEN_AT_ONCE);
-        if !self.room.take(taken) {
-            return Err(Stop::NoRoom);
-        }
-        self.left = self.left + taken - bytes;
-        Ok(())
-    }
-}
-
 /// What a TimeSeries message holds besides its labels.
 pub(super) struct Parts<'s> {
-    paid: Paid<'s>,
+    allowance: Allowance<'s>,
     samples: Vec<SentSample>,
     histograms: Vec<SentHistogram>,
     exemplars: Vec<SentExemplar>,
-    /// How many more samples the request may hold.
-    left: usize,
 }
 
 /// An exemplar whose labels may be broken.
@@ -103,9 +60,13 @@ pub(super) struct Described<'m> {
 #[derive(Debug)]
 pub(super) enum Stop {
     Malformed(WireError),
-    TooMany,
-    NoRoom,
-    Store(AppendError),
+    Batch(BatchError),
+}
+
+impl From<BatchError> for Stop {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
+    }
 }
 
 impl From<WireError> for Stop {
@@ -117,7 +78,7 @@ impl From<WireError> for Stop {
 impl<'s> Parts<'s> {
     pub(super) fn new(room: &'s dyn Room) -> Self {
         let (samples, histograms, exemplars) = (Vec::new(), Vec::new(), Vec::new());
-        Self { paid: Paid::new(room), samples, histograms, exemplars, left: MAX_SAMPLES }
+        Self { allowance: Allowance::new(room), samples, histograms, exemplars }
     }
 
     #[inline]
@@ -134,7 +95,7 @@ impl<'s> Parts<'s> {
     #[cold]
     fn grow(&mut self) -> Result<(), Stop> {
         let more = self.samples.capacity().max(4);
-        self.paid.pay(2 * more * size_of::<SentSample>())?;
+        self.allowance.pay(2 * more * size_of::<SentSample>())?;
         self.samples.reserve_exact(more);
         Ok(())
     }
@@ -147,11 +108,11 @@ impl<'s> Parts<'s> {
     ) -> Result<(), Stop> {
         self.spend(HISTOGRAM)?;
         if message.len() > SMALL_HISTOGRAM {
-            self.paid.pay(HISTOGRAM_GROWTH * message.len())?;
+            self.allowance.pay(HISTOGRAM_GROWTH * message.len())?;
         }
         let histogram = decode(message)?;
         if message.len() <= SMALL_HISTOGRAM {
-            self.paid.pay(2 * histogram.value.memory() + size_of::<HistogramSample>())?;
+            self.allowance.pay(2 * histogram.value.memory() + size_of::<HistogramSample>())?;
         }
         self.histograms.push(histogram);
         Ok(())
@@ -159,7 +120,7 @@ impl<'s> Parts<'s> {
 
     pub(super) fn exemplar(&mut self, exemplar: SentExemplar) -> Result<(), Stop> {
         self.spend(HEAVY)?;
-        self.paid.pay(HEAVY_BYTES + exemplar.labels.as_ref().map_or(0, |labels| 2 * labels.as_bytes().len()))?;
+        self.allowance.pay(HEAVY_BYTES + exemplar.labels.as_ref().map_or(0, |labels| 2 * labels.as_bytes().len()))?;
         self.exemplars.push(exemplar);
         Ok(())
     }
@@ -167,8 +128,7 @@ impl<'s> Parts<'s> {
     /// Counts something that takes memory against what one request may hold.
     #[inline]
     pub(super) fn spend(&mut self, samples: usize) -> Result<(), Stop> {
-        self.left = self.left.checked_sub(samples).ok_or(Stop::TooMany)?;
-        Ok(())
+        Ok(self.allowance.spend(samples)?)
     }
 
     pub(super) fn has_histograms(&self) -> bool {
@@ -188,14 +148,9 @@ impl<'s> Parts<'s> {
 }
 
 /// Fills a batch, one TimeSeries at a time.
-pub(super) struct Intake<'m, 's> {
-    append: &'s dyn Append,
-    room: &'s dyn Room,
-    paid: Paid<'s>,
-    /// No sample may be later than this.
-    latest: i64,
-    batch: Batch,
-    written: Written,
+pub(super) struct WriteBuilder<'m, 's> {
+    batch: BatchBuilder<'s>,
+    allowance: Allowance<'s>,
     refusals: Refusals,
     /// The series before this one: senders often repeat it.
     previous: Option<(Fingerprint, SeriesId)>,
@@ -221,15 +176,11 @@ impl Broken {
     }
 }
 
-impl<'m, 's> Intake<'m, 's> {
+impl<'m, 's> WriteBuilder<'m, 's> {
     pub(super) fn new(append: &'s dyn Append, latest: i64, room: &'s dyn Room) -> Self {
         Self {
-            append,
-            room,
-            paid: Paid::new(room),
-            latest,
-            batch: Batch::default(),
-            written: Written::default(),
+            batch: BatchBuilder::new(append, latest),
+            allowance: Allowance::new(room),
             refusals: Refusals::default(),
             previous: None,
             prefetch: Prefetch::default(),
@@ -244,19 +195,20 @@ impl<'m, 's> Intake<'m, 's> {
     pub(super) fn expect(&mut self, bytes: usize) -> Result<(), Stop> {
         let floats = bytes / SERIES_BYTES;
         // They are paid for as they come, and this is there before.
-        self.paid.pay(floats * size_of::<FloatSample>())?;
-        self.batch.floats.reserve(floats);
+        self.allowance.pay(floats * size_of::<FloatSample>())?;
+        self.batch.reserve(floats);
         Ok(())
     }
 
     /// Room for what is read besides.
     pub(super) fn room(&self) -> &'s dyn Room {
-        self.room
+        self.allowance.room()
     }
 
     /// What is to be stored, how much that is, and what is not.
-    pub(super) fn finish(self) -> (Batch, Written, Refusals) {
-        (self.batch, self.written, self.refusals)
+    pub(super) fn finish(mut self) -> (Batch, Written, Refusals) {
+        let (batch, Held { floats: samples, histograms, exemplars, .. }) = self.batch.take();
+        (batch, Written { samples, histograms, exemplars }, self.refusals)
     }
 
     /// Takes what stands under one label set. `fingerprint` is that of the labels and of `described`.
@@ -264,7 +216,7 @@ impl<'m, 's> Intake<'m, 's> {
     pub(super) fn series(
         &mut self,
         fingerprint: Fingerprint,
-        source: &impl Source<'m>,
+        source: &impl LabelSource<'m>,
         parts: &mut Parts<'_>,
         described: Option<Described<'m>>,
     ) -> Result<(), Stop> {
@@ -280,14 +232,14 @@ impl<'m, 's> Intake<'m, 's> {
         };
         if let Some(series) = series {
             self.previous = Some((fingerprint, series));
-            self.paid.pay(parts.samples.len() * FLOAT_BYTES)?;
+            self.allowance.pay(parts.samples.len() * FLOAT_BYTES)?;
             self.keep(series, parts);
         }
         self.refuse_broken(source)
     }
 
     /// Refuses everything under a label set that can't be read.
-    pub(super) fn refuse(&mut self, source: &impl Source<'m>, rule: Rule) -> Result<(), Stop> {
+    pub(super) fn refuse(&mut self, source: &impl LabelSource<'m>, rule: Rule) -> Result<(), Stop> {
         self.broken = Broken { first: Some(rule), count: 1 };
         self.refuse_broken(source)
     }
@@ -297,9 +249,9 @@ impl<'m, 's> Intake<'m, 's> {
         let Some(metadata) = metadata else { return Ok(()) };
         if !self.described.contains(&metadata) {
             let texts = metadata.family.len() + metadata.help.len() + metadata.unit.len();
-            self.paid.pay(HEAVY_BYTES + 3 * texts)?;
+            self.allowance.pay(HEAVY_BYTES + 3 * texts)?;
             self.described.insert(metadata.clone());
-            self.batch.metadata.push(metadata);
+            self.batch.metadata(metadata);
         }
         Ok(())
     }
@@ -307,7 +259,7 @@ impl<'m, 's> Intake<'m, 's> {
     /// The fingerprint that is likely to come next.
     #[inline]
     pub(super) fn likely(&mut self) -> Option<Fingerprint> {
-        self.prefetch.likely(self.append)
+        self.prefetch.likely(self.batch.append())
     }
 
     #[inline]
@@ -317,11 +269,11 @@ impl<'m, 's> Intake<'m, 's> {
         {
             return Some(series);
         }
-        self.prefetch.find(self.append, fingerprint).or_else(|| self.defined.get(&fingerprint).copied())
+        self.prefetch.find(self.batch.append(), fingerprint).or_else(|| self.defined.get(&fingerprint).copied())
     }
 
     /// The labels of a series that isn't known; `None` when they broke a rule, which is noted.
-    fn check_labels(&mut self, source: &impl Source<'m>) -> Result<Option<Labels>, Stop> {
+    fn check_labels(&mut self, source: &impl LabelSource<'m>) -> Result<Option<Labels>, Stop> {
         self.pairs.clear();
         let labels = source.pairs(&mut self.pairs)?.and_then(|()| series_labels(&self.pairs));
         match labels {
@@ -341,8 +293,8 @@ impl<'m, 's> Intake<'m, 's> {
     }
 
     fn define(&mut self, labels: &Labels, fingerprint: Fingerprint) -> Result<SeriesId, Stop> {
-        self.paid.pay(NEW_BYTES + 2 * labels.as_bytes().len())?;
-        let series = self.append.series(labels, Some(fingerprint), &mut self.batch).map_err(Stop::Store)?;
+        self.allowance.pay(NEW_BYTES + 2 * labels.as_bytes().len())?;
+        let series = self.batch.series(labels, Some(fingerprint))?;
         self.defined.insert(fingerprint, series);
         Ok(series)
     }
@@ -350,7 +302,8 @@ impl<'m, 's> Intake<'m, 's> {
     /// Moves what breaks a rule from `parts` to `broken`.
     #[inline]
     fn leave_out_broken(&mut self, parts: &mut Parts<'_>) {
-        let Self { latest, ref mut broken, .. } = *self;
+        let Self { batch, broken, .. } = self;
+        let latest = batch.latest();
         *broken = Broken::default();
         let mut too_late = |what, time| {
             let late = time > latest;
@@ -380,35 +333,22 @@ impl<'m, 's> Intake<'m, 's> {
 
     #[inline]
     fn keep(&mut self, series: SeriesId, parts: &mut Parts<'_>) {
-        self.written.samples += parts.samples.len() as u64;
-        let floats = parts.samples.iter();
-        self.batch.floats.extend(floats.map(|&SentSample { time, value, start }| FloatSample {
-            series,
-            time,
-            value,
-            start,
-        }));
+        let float = |&SentSample { time, value, start }: &SentSample| FloatSample { series, time, value, start };
+        self.batch.floats(parts.samples.iter().map(float));
         if !parts.histograms.is_empty() {
-            self.written.histograms += parts.histograms.len() as u64;
-            let histograms = parts.histograms.drain(..);
-            self.batch.histograms.extend(histograms.map(|SentHistogram { time, value, start }| HistogramSample {
-                series,
-                time,
-                value,
-                start,
-            }));
+            let histogram = |SentHistogram { time, value, start }| HistogramSample { series, time, value, start };
+            self.batch.histograms(parts.histograms.drain(..).map(histogram));
         }
         for SentExemplar { labels, value, time } in parts.exemplars.drain(..) {
             if let Ok(labels) = labels {
-                self.written.exemplars += 1;
-                self.batch.exemplars.push((series, Exemplar { labels, value, time }));
+                self.batch.exemplar(series, Exemplar { labels, value, time });
             }
         }
     }
 
     /// Words what `broken` holds, under the labels of `source` as far as they can be read.
     #[inline]
-    fn refuse_broken(&mut self, source: &impl Source<'m>) -> Result<(), Stop> {
+    fn refuse_broken(&mut self, source: &impl LabelSource<'m>) -> Result<(), Stop> {
         let Broken { first: Some(rule), count } = &self.broken else { return Ok(()) };
         self.pairs.clear();
         // Broken labels are named by a rule in `broken` already, or the series would not be known.

@@ -16,7 +16,7 @@ pub(super) type Pair<'m> = (&'m [u8], &'m [u8]);
 const DESCRIPTION: usize = 200;
 
 /// Where the labels of a TimeSeries or exemplar stand in its message.
-pub(super) trait Source<'m> {
+pub(super) trait LabelSource<'m> {
     /// Appends the pairs. Of broken labels it appends what can be read before it names the rule broken, of too many
     /// one too many.
     fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError>;

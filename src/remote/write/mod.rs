@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
-//! lookup, and its labels are never looked at (`fingerprint`, `intake`). It repeats their order too: the series that is
+//! lookup, and its labels are never looked at (`fingerprint`, `builder`). It repeats their order too: the series that is
 //! likely to come next is told by the hash of as many bytes as its labels had (`prefetch`). `v1` and `v2` each walk their own
 //! messages; `histogram` and `labels` hold what both check; `refusals` words the answer.
 //!
@@ -33,10 +33,10 @@
 //! Unlike a generated decoder the walk refuses groups (proto3 has none), and text that is not UTF-8 costs the series
 //! that uses it, not the request.
 
+mod builder;
 mod family;
 mod fingerprint;
 mod histogram;
-mod intake;
 mod labels;
 mod negotiate;
 mod prefetch;
@@ -48,12 +48,10 @@ mod v2;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 pub use negotiate::{UnsupportedMedia, negotiate};
 
 use self::{
-    intake::{Intake, Stop},
+    builder::{Stop, WriteBuilder},
     refusals::Refusals,
 };
 use super::{SnappyError, WireError, snappy};
@@ -61,6 +59,7 @@ use crate::{
     model::limits,
     seams::{
         append::{Append, AppendError, Batch},
+        batch_builder::BatchError,
         room::{Endless, Room},
     },
 };
@@ -129,17 +128,9 @@ pub enum WriteError {
         /// The earliest time (ms) of what lies too far in the future, if anything does.
         future: Option<i64>,
     },
-    /// The store can't take writes now. Nothing was stored; a retry will help (503).
-    #[error("writes are not possible right now: {reason}")]
-    Unavailable {
-        /// What stands in the way.
-        reason: String,
-        /// When to retry.
-        retry_after: Duration,
-    },
-    /// The store failed. Nothing was stored (500).
-    #[error("{0}")]
-    Internal(String),
+    /// The store can't take writes now, and a retry will help (503), or it failed (500). Nothing was stored.
+    #[error(transparent)]
+    Append(#[from] AppendError),
 }
 
 /// What is wrong with a body.
@@ -170,15 +161,6 @@ impl WriteError {
         match self {
             Self::Rejected { written, .. } => *written,
             _ => Written::default(),
-        }
-    }
-}
-
-impl From<AppendError> for WriteError {
-    fn from(error: AppendError) -> Self {
-        match error {
-            AppendError::Unavailable { reason, retry_after } => Self::Unavailable { reason, retry_after },
-            AppendError::SeriesExhausted | AppendError::Storage(_) => Self::Internal(error.to_string()),
         }
     }
 }
@@ -241,19 +223,19 @@ pub fn take_in(
 ) -> Result<Taken, WriteError> {
     inflated_len(body, limits)?;
     let take = |message: &[u8]| {
-        let mut intake = Intake::new(append, now.saturating_add(limits.max_ahead), room);
-        intake.expect(message.len()).map_err(|_| WriteError::NoRoom)?;
+        let mut builder = WriteBuilder::new(append, now.saturating_add(limits.max_ahead), room);
+        builder.expect(message.len()).map_err(|_| WriteError::NoRoom)?;
         let taken = match protocol {
-            Protocol::V1 => v1::take(message, &mut intake),
-            Protocol::V2 => v2::take(message, &mut intake),
+            Protocol::V1 => v1::take(message, &mut builder),
+            Protocol::V2 => v2::take(message, &mut builder),
         };
         taken.map_err(|(field, stop)| match stop {
             Stop::Malformed(source) => Malformed::Message { message: protocol.message(), field, source }.into(),
-            Stop::TooMany => Malformed::TooMany.into(),
-            Stop::NoRoom => WriteError::NoRoom,
-            Stop::Store(error) => WriteError::from(error),
+            Stop::Batch(BatchError::TooMany) => Malformed::TooMany.into(),
+            Stop::Batch(BatchError::NoRoom) => WriteError::NoRoom,
+            Stop::Batch(BatchError::Store(error)) => WriteError::from(error),
         })?;
-        Ok(intake.finish())
+        Ok(builder.finish())
     };
     let taken: Result<_, WriteError> = snappy::with_inflated(body, limits.decoded, take).map_err(Malformed::from)?;
     let (batch, written, refusals) = taken?;

@@ -1,11 +1,11 @@
 //! The walk over a remote write 1.0 message.
 
 use super::{
+    builder::{Parts, SentExemplar, Stop, WriteBuilder},
     family,
     fingerprint::Keys,
     histogram,
-    intake::{Intake, Parts, SentExemplar, Stop},
-    labels::{Pair, Source, exemplar_labels},
+    labels::{LabelSource, Pair, exemplar_labels},
     rule::Rule,
 };
 use crate::{
@@ -17,18 +17,18 @@ use crate::{
 };
 
 /// Takes a `prometheus.WriteRequest`; on failure the position of the top-level field comes along.
-pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
-    let parts = Parts::new(intake.room());
+pub(super) fn take<'m>(message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), (usize, Stop)> {
+    let parts = Parts::new(builder.room());
     let mut walk = Walk { keys: Keys::get(), parts, scattered: Vec::new(), pairs: Vec::new() };
     let mut fields = Fields::new(message);
     for position in 0.. {
         let at = |stop| (position, stop);
         let Some((number, value)) = fields.next().map_err(|error| at(error.into()))? else { break };
         match number {
-            1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, intake)).map_err(at)?,
+            1 => value.bytes(1).map_err(Stop::from).and_then(|series| walk.series(series, builder)).map_err(at)?,
             3 => {
                 walk.parts.spend(HEAVY).map_err(at)?;
-                value.bytes(3).map_err(Stop::from).and_then(|entry| metadata(entry, intake)).map_err(at)?;
+                value.bytes(3).map_err(Stop::from).and_then(|entry| metadata(entry, builder)).map_err(at)?;
             }
             _ => {}
         }
@@ -45,10 +45,10 @@ struct Walk<'m, 's> {
 }
 
 impl<'m> Walk<'m, '_> {
-    fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
+    fn series(&mut self, message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), Stop> {
         self.parts.clear();
         // Those of the series that is likely to come next need no walk: their hash says that they are these bytes.
-        let known = intake.likely().and_then(|likely| Some((self.keys.v1_end(message, likely)?, likely)));
+        let known = builder.likely().and_then(|likely| Some((self.keys.v1_end(message, likely)?, likely)));
         // Label fields in a row, as every encoder writes them, are hashed where they stand.
         let (mut start, mut end, mut in_a_row) = (0, known.map_or_else(|| short_labels(message), |(end, _)| end), true);
         let mut fields = Fields::new(message.get(end..).unwrap_or_default());
@@ -85,7 +85,7 @@ impl<'m> Walk<'m, '_> {
             _ if in_a_row => self.keys.v1(message.get(start..end).unwrap_or_default()),
             _ => self.keys.v1(self.gather(message)?),
         };
-        intake.series(fingerprint, &source, &mut self.parts, None)
+        builder.series(fingerprint, &source, &mut self.parts, None)
     }
 
     /// The label fields of `message` put together.
@@ -137,7 +137,7 @@ fn short_labels(message: &[u8]) -> usize {
 /// The labels of a TimeSeries or Exemplar message: its fields with number 1.
 struct LabelFields<'m>(&'m [u8]);
 
-impl<'m> Source<'m> for LabelFields<'m> {
+impl<'m> LabelSource<'m> for LabelFields<'m> {
     fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError> {
         let mut fields = Fields::new(self.0);
         while let Some((number, value)) = fields.next()? {
@@ -165,7 +165,7 @@ fn label(message: &[u8]) -> Result<Pair<'_>, WireError> {
     Ok(pair)
 }
 
-fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), Stop> {
+fn metadata(message: &[u8], builder: &mut WriteBuilder<'_, '_>) -> Result<(), Stop> {
     let (mut metric_type, mut name, mut help, mut unit): (_, &[u8], &[u8], &[u8]) = (0, b"", b"", b"");
     let mut fields = Fields::new(message);
     while let Some((number, value)) = fields.next()? {
@@ -178,7 +178,7 @@ fn metadata(message: &[u8], intake: &mut Intake<'_, '_>) -> Result<(), Stop> {
         }
     }
     if let Ok(name) = std::str::from_utf8(name) {
-        intake.metadata(family::metadata(name, MetricType::from_number(metric_type), help, unit))?;
+        builder.metadata(family::metadata(name, MetricType::from_number(metric_type), help, unit))?;
     }
     Ok(())
 }

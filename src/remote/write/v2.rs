@@ -5,10 +5,10 @@
 //! fingerprint misses and the new text is stored.
 
 use super::{
+    builder::{Described, Parts, SentExemplar, Stop, WriteBuilder},
     fingerprint::Keys,
     histogram,
-    intake::{Described, Intake, Paid, Parts, SentExemplar, Stop},
-    labels::{Pair, Source, exemplar_labels},
+    labels::{LabelSource, Pair, exemplar_labels},
     rule::{Rule, SYMBOL},
 };
 use crate::{
@@ -17,25 +17,26 @@ use crate::{
         limits::{LabelLimit, MAX_LABELS},
     },
     remote::wire::{Fields, Value, WireError, sample},
+    seams::batch_builder::Allowance,
 };
 
 /// Takes an `io.prometheus.write.v2.Request`; on failure the position of the top-level field comes along.
-pub(super) fn take<'m>(message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), (usize, Stop)> {
+pub(super) fn take<'m>(message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), (usize, Stop)> {
     let keys = Keys::get();
     let mut symbols = Symbols::default();
-    let mut parts = Parts::new(intake.room());
-    let mut paid = Paid::new(intake.room());
+    let mut parts = Parts::new(builder.room());
+    let mut allowance = Allowance::new(builder.room());
     // Symbols first: nothing says that they stand in front.
     each_field(message, |number, value| {
         if number == 4 {
             parts.spend(SYMBOL)?;
-            paid.pay(SYMBOL_BYTES)?;
+            allowance.pay(SYMBOL_BYTES)?;
             symbols.push(value.bytes(4)?, keys);
         }
         Ok(())
     })?;
-    let mut walk = Walk { keys, symbols: &symbols, parts, paid, refs: Vec::new(), key: Vec::new() };
-    each_field(message, |number, value| if number == 5 { walk.series(value.bytes(5)?, intake) } else { Ok(()) })
+    let mut walk = Walk { keys, symbols: &symbols, parts, allowance, refs: Vec::new(), key: Vec::new() };
+    each_field(message, |number, value| if number == 5 { walk.series(value.bytes(5)?, builder) } else { Ok(()) })
 }
 
 fn each_field<'m>(
@@ -86,7 +87,7 @@ struct References<'m, 'w> {
     symbols: &'w Symbols<'m>,
 }
 
-impl<'m> Source<'m> for References<'m, '_> {
+impl<'m> LabelSource<'m> for References<'m, '_> {
     fn pairs(&self, out: &mut Vec<Pair<'m>>) -> Result<Result<(), Rule>, WireError> {
         Ok(self.collect(out))
     }
@@ -114,21 +115,21 @@ struct Walk<'m, 'w, 's> {
     keys: Keys,
     symbols: &'w Symbols<'m>,
     parts: Parts<'s>,
-    paid: Paid<'s>,
+    allowance: Allowance<'s>,
     refs: Vec<u32>,
     /// What is hashed for the fingerprint.
     key: Vec<u8>,
 }
 
 impl<'m> Walk<'m, '_, '_> {
-    fn series(&mut self, message: &'m [u8], intake: &mut Intake<'m, '_>) -> Result<(), Stop> {
+    fn series(&mut self, message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), Stop> {
         self.parts.clear();
         self.refs.clear();
         let mut metadata = SentMetadata::default();
         let mut fields = Fields::new(message);
         while let Some((number, value)) = fields.next()? {
             match number {
-                1 => references(value, &mut self.refs, &mut self.paid)?,
+                1 => references(value, &mut self.refs, &mut self.allowance)?,
                 2 => self.parts.sample(sample(value.bytes(2)?, true)?)?,
                 3 => self.parts.histogram(value.bytes(3)?, |message| histogram::decode(message, Some(17)))?,
                 4 => {
@@ -142,8 +143,8 @@ impl<'m> Walk<'m, '_, '_> {
         let source = References { refs: &self.refs, symbols: self.symbols };
         let native = self.parts.has_histograms();
         match identity(&mut self.key, &source, &metadata, native) {
-            Ok(described) => intake.series(self.keys.v2(&self.key), &source, &mut self.parts, described),
-            Err(rule) => intake.refuse(&source, rule),
+            Ok(described) => builder.series(self.keys.v2(&self.key), &source, &mut self.parts, described),
+            Err(rule) => builder.refuse(&source, rule),
         }
     }
 
@@ -152,7 +153,7 @@ impl<'m> Walk<'m, '_, '_> {
         let mut fields = Fields::new(message);
         while let Some((number, field)) = fields.next()? {
             match number {
-                1 => references(field, &mut refs, &mut self.paid)?,
+                1 => references(field, &mut refs, &mut self.allowance)?,
                 2 => value = field.double(2)?,
                 3 => time = field.varint(3)? as i64,
                 _ => {}
@@ -166,10 +167,10 @@ impl<'m> Walk<'m, '_, '_> {
 }
 
 /// Reads references to symbols. Far more than any series may have are paid for before.
-fn references(value: Value<'_>, refs: &mut Vec<u32>, paid: &mut Paid<'_>) -> Result<(), Stop> {
+fn references(value: Value<'_>, refs: &mut Vec<u32>, allowance: &mut Allowance<'_>) -> Result<(), Stop> {
     let most = if let Value::Bytes(packed) = value { packed.len() } else { 1 };
     if refs.len() + most > 4 * MAX_LABELS {
-        paid.pay(3 * most * size_of::<u32>())?;
+        allowance.pay(3 * most * size_of::<u32>())?;
     }
     Ok(value.varints(1, refs, |symbol| symbol as u32)?)
 }

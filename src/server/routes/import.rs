@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     ingest::{BITE_BYTES, Declared, Format, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater},
-    seams::allocator,
+    seams::{allocator, append::AppendError},
     server::{
         Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES,
         memory_budget::Reservation, metrics, params::Params, request_body::BodyReader, respond,
@@ -198,16 +198,16 @@ fn stored_before(stored: Option<(Imported, usize)>) -> String {
 fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
     let status = match error {
         ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
-        ImportError::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+        ImportError::TooLarge(_) | ImportError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         ImportError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ImportError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        ImportError::Internal(_) => {
+        ImportError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        ImportError::Append(AppendError::SeriesExhausted | AppendError::Storage(_)) => {
             log_each_minute!(error, %error, "an import failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
     let mut response = respond::text(status, format!("{error}{}", stored_before(stored)));
-    if let ImportError::Unavailable { retry_after, .. } = error {
+    if let ImportError::Append(AppendError::Unavailable { retry_after, .. }) = error {
         response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
     }
     response

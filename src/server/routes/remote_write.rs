@@ -16,6 +16,7 @@ use hyper::{
 
 use crate::{
     remote::write::{Protocol, Taken, WriteError, WriteLimits, Written, inflated_len, negotiate, take_in},
+    seams::append::AppendError,
     server::{
         Response, ServerState,
         clock_skew::WitnessedAppend,
@@ -114,7 +115,7 @@ async fn store(
             if let Some(reason) = state.clock_skew.doubt(time, clock) =>
         {
             // What was stored of it is the same when it is sent again.
-            (refusal(&WriteError::Unavailable { reason, retry_after: CLOCK_RETRY }), written)
+            (refusal(&AppendError::Unavailable { reason, retry_after: CLOCK_RETRY }.into()), written)
         }
         Err(error) => (refusal(&error), error.written()),
     })
@@ -155,14 +156,14 @@ fn refusal(error: &WriteError) -> Response {
     let status = match error {
         WriteError::Malformed(_) | WriteError::Rejected { .. } => StatusCode::BAD_REQUEST,
         WriteError::TooLarge { .. } | WriteError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
-        WriteError::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        WriteError::Internal(_) => {
+        WriteError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
+        WriteError::Append(AppendError::SeriesExhausted | AppendError::Storage(_)) => {
             log_each_minute!(error, %error, "a remote write failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     };
     let mut response = respond::text(status, error.to_string());
-    if let WriteError::Unavailable { retry_after, .. } = error {
+    if let WriteError::Append(AppendError::Unavailable { retry_after, .. }) = error {
         // The header counts whole seconds, and "at once" would be a busy loop.
         response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
     }

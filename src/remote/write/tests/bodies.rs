@@ -95,10 +95,10 @@ fn a_store_that_cannot_write_says_when_to_retry_and_nothing_counts() {
     append.refuse(Some(AppendError::Unavailable { reason: "the disk is full".into(), retry_after }));
     let mixed = Request2::new().series(UP).sample(NOW, 1.0).series(&[]).sample(NOW, 1.0);
     let error = mixed.write(&append).unwrap_err();
-    assert_eq!(error, WriteError::Unavailable { reason: "the disk is full".into(), retry_after });
+    assert_eq!(error, WriteError::Append(AppendError::Unavailable { reason: "the disk is full".into(), retry_after }));
     assert_eq!(error.written(), written(0, 0, 0));
     append.refuse(Some(AppendError::Storage("crc".into())));
-    assert!(matches!(mixed.write(&append), Err(WriteError::Internal(_))));
+    assert!(matches!(mixed.write(&append), Err(WriteError::Append(AppendError::Storage(_)))));
 }
 
 #[test]
