@@ -19,7 +19,7 @@
 //! A remote write travels `server` → `remote` → [`seams::append`] → `storage` → `wal` and `memtable`; a query travels
 //! `server` → `promql` → [`seams::select`] → `storage` → `index`, `memtable` and `sst`.
 
-// A panic where nobody takes the output: see `cli::output`.
+// A panic where nobody takes the output: see `cli::stderr`.
 #![deny(clippy::print_stderr)]
 
 pub mod cli;

@@ -1,20 +1,20 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`care`] looks after data
+//! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`maintenance`] checks, repairs and copies data
 //! directories, and `test` needs neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
-mod absence;
-mod care;
 mod client;
-mod logs;
-mod output;
-mod plan;
+mod empty_result;
+mod logging;
+mod maintenance;
+mod plan_text;
 mod query;
+mod result_table;
 mod serve;
-mod table;
+mod stderr;
 mod test;
-mod when;
+mod time;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -56,17 +56,17 @@ enum Command {
     /// Serve, as without a command.
     Serve(Box<Flags>),
     /// Ask a running server a PromQL question.
-    Query(query::QueryFlags),
+    Query(query::QueryArgs),
     /// Check every byte of a data directory that no server has open.
-    Verify(care::VerifyFlags),
+    Verify(maintenance::VerifyArgs),
     /// Save what can be saved of a damaged data directory; damaged files are kept in its quarantine/.
-    Repair(care::RepairFlags),
+    Repair(maintenance::RepairArgs),
     /// Copy what is new in a data directory or snapshot to a backup.
-    Backup(care::BackupFlags),
+    Backup(maintenance::BackupArgs),
     /// Make a data directory from a backup.
-    Restore(care::RestoreFlags),
+    Restore(maintenance::RestoreArgs),
     /// Run PromQL test scripts.
-    Test(test::TestFlags),
+    Test(test::TestArgs),
 }
 
 /// Why a command failed.
@@ -75,7 +75,7 @@ enum Failure {
     /// A sentence for the user, possibly of several lines.
     #[error("{0}")]
     Said(String),
-    /// The command was given something that it can't be meant for.
+    /// The command was given something that it can't work on.
     #[error("{0}")]
     Usage(String),
     /// Writing the answer failed.
@@ -92,35 +92,36 @@ pub fn main() -> ExitCode {
         None => serve::run(&cli.serve),
         Some(Command::Serve(flags)) => serve::run(flags),
         Some(Command::Query(flags)) => query::run(flags),
-        Some(Command::Verify(flags)) => care::verify(flags),
-        Some(Command::Repair(flags)) => care::repair(flags),
-        Some(Command::Backup(flags)) => care::backup(flags),
-        Some(Command::Restore(flags)) => care::restore(flags),
+        Some(Command::Verify(flags)) => maintenance::verify(flags),
+        Some(Command::Repair(flags)) => maintenance::repair(flags),
+        Some(Command::Backup(flags)) => maintenance::backup(flags),
+        Some(Command::Restore(flags)) => maintenance::restore(flags),
         Some(Command::Test(flags)) => test::run(flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough (`vctsdb query … | head`): no failure of ours.
+        // The reader of our output has ended (`vctsdb query … | head`), which is no failure.
         Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
-            output::say(&format!("vctsdb: {failure}"));
+            stderr::say(&format!("vctsdb: {failure}"));
             if matches!(failure, Failure::Usage(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }
 
-/// What may be on the command line. A variable without a value, as `VCTSDB_MEMORY=${MEMORY:-}` leaves it, is one that isn't set.
+/// The command line. An environment variable with an empty value, as `VCTSDB_MEMORY=${MEMORY:-}` leaves it, counts as not set.
 fn command_line() -> CommandLine {
-    heeding_values(Cli::command())
+    without_empty_variables(Cli::command())
 }
 
-fn heeding_values(command: CommandLine) -> CommandLine {
+fn without_empty_variables(command: CommandLine) -> CommandLine {
     let is_empty = |arg: &Arg| arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
     let heed = |arg: Arg| if is_empty(&arg) { arg.env(Resettable::Reset) } else { arg };
-    command.mut_args(heed).mut_subcommands(heeding_values)
+    command.mut_args(heed).mut_subcommands(without_empty_variables)
 }
 
-/// A thread for blocking work that is idle for so long ends: what others free of its memory comes back only then.
+/// A thread for blocking work ends when it has been idle for so long: only then is memory returned that other threads freed of what
+/// it had allocated.
 const IDLE_THREAD: Duration = Duration::from_millis(500);
 
 /// A runtime for a command.

@@ -6,12 +6,12 @@ use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{
-    Failure, absence,
+    Failure,
     client::{self, ServerUrl},
-    plan, runtime, table, when,
+    empty_result, plan_text, result_table, runtime, time,
 };
 
-/// Without --step, a range is asked for at about so many times: a screenful.
+/// Without --step, a range has about this many steps: a screenful.
 const ROWS: f64 = 60.0;
 
 /// How the answer is printed.
@@ -23,9 +23,9 @@ enum Output {
     Json,
 }
 
-/// What to ask, and whom.
+/// The question, and the server to ask.
 #[derive(Debug, Args)]
-pub(super) struct QueryFlags {
+pub(super) struct QueryArgs {
     /// The PromQL expression.
     #[arg(value_name = "EXPR")]
     expr: String,
@@ -70,16 +70,16 @@ pub(super) struct QueryFlags {
     output: Output,
 }
 
-/// Asks and prints.
-pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
-    let (mut path, mut parameters) = parameters(flags)?;
-    let planned = flags.explain || flags.analyze;
+/// Asks, and prints the answer.
+pub(super) fn run(args: &QueryArgs) -> Result<(), Failure> {
+    let (mut path, mut parameters) = parameters(args)?;
+    let planned = args.explain || args.analyze;
     if planned {
         path = "/api/v1/explain";
-        parameters.push(("analyze", flags.analyze.to_string()));
+        parameters.push(("analyze", args.analyze.to_string()));
     }
     let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let server: ServerUrl = flags.server.parse().map_err(Failure::Said)?;
+    let server: ServerUrl = args.server.parse().map_err(Failure::Said)?;
     let runtime = runtime()?;
     let (status, body) = runtime.block_on(client::post(&server, path, &form))?;
     let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
@@ -90,25 +90,25 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
         return Err(Failure::Said(format!("{server}: {status}: {answer}")));
     }
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
-        return Err(Failure::Said(explain(&flags.expr, error)));
+        return Err(Failure::Said(explain(&args.expr, error)));
     }
-    for remark in ["warnings", "infos"].iter().filter_map(|kind| answer.get(kind)?.as_array()).flatten() {
-        super::output::say(remark.as_str().unwrap_or_default());
+    for annotation in ["warnings", "infos"].iter().filter_map(|kind| answer.get(kind)?.as_array()).flatten() {
+        super::stderr::say(annotation.as_str().unwrap_or_default());
     }
     let mut out = std::io::stdout().lock();
-    match flags.output {
+    match args.output {
         Output::Json => {
             out.write_all(&body)?;
             out.write_all(b"\n")?;
         }
         Output::Table => {
             let data = answer.get("data").unwrap_or(&Value::Null);
-            out.write_all(if planned { plan::render(data) } else { table::render(data) }.as_bytes())?;
+            out.write_all(if planned { plan_text::render(data) } else { result_table::render(data) }.as_bytes())?;
             out.flush()?;
-            if !planned && table::is_empty(data) {
-                // Beside the answer, which somebody may read line by line.
-                for hint in runtime.block_on(absence::explain(&server, &flags.expr, asked_about(flags)?)) {
-                    super::output::say(&hint);
+            if !planned && result_table::is_empty(data) {
+                // On standard error: a program may read the answer line by line.
+                for hint in runtime.block_on(empty_result::explain(&server, &args.expr, last_time(args)?)) {
+                    super::stderr::say(&hint);
                 }
             }
         }
@@ -119,30 +119,30 @@ pub(super) fn run(flags: &QueryFlags) -> Result<(), Failure> {
 /// Names and values of a form.
 type Parameters = Vec<(&'static str, String)>;
 
-/// The path and the parameters that say what the flags do.
-fn parameters(flags: &QueryFlags) -> Result<(&'static str, Parameters), Failure> {
-    let now = when::now();
-    let mut parameters = vec![("query", flags.expr.clone())];
-    let Some(start) = &flags.start else {
-        if let Some(time) = &flags.time {
-            parameters.push(("time", when::parse(time, now)?.to_string()));
+/// The path and the parameters of the request.
+fn parameters(args: &QueryArgs) -> Result<(&'static str, Parameters), Failure> {
+    let now = time::now();
+    let mut parameters = vec![("query", args.expr.clone())];
+    let Some(start) = &args.start else {
+        if let Some(time) = &args.time {
+            parameters.push(("time", time::parse(time, now)?.to_string()));
         }
         return Ok(("/api/v1/query", parameters));
     };
-    let start = when::parse(start, now)?;
-    let end = flags.end.as_deref().map_or(Ok(now), |end| when::parse(end, now))?;
-    let step = flags.step.clone().unwrap_or_else(|| ((end - start) / ROWS).ceil().max(1.0).to_string());
+    let start = time::parse(start, now)?;
+    let end = args.end.as_deref().map_or(Ok(now), |end| time::parse(end, now))?;
+    let step = args.step.clone().unwrap_or_else(|| ((end - start) / ROWS).ceil().max(1.0).to_string());
     parameters.extend([("start", start.to_string()), ("end", end.to_string()), ("step", step)]);
     Ok(("/api/v1/query_range", parameters))
 }
 
-/// The last time that the answer is about, in seconds since 1970.
-fn asked_about(flags: &QueryFlags) -> Result<f64, Failure> {
-    let now = when::now();
-    flags.time.as_ref().or(flags.end.as_ref()).map_or(Ok(now), |time| when::parse(time, now))
+/// The time of the answer's last sample, in seconds since 1970.
+fn last_time(args: &QueryArgs) -> Result<f64, Failure> {
+    let now = time::now();
+    args.time.as_ref().or(args.end.as_ref()).map_or(Ok(now), |time| time::parse(time, now))
 }
 
-/// The error, and where it has a position, the line of the query with a mark below it.
+/// The error, and where it has a position, that line of the query with a mark below it.
 fn explain(expr: &str, error: &str) -> String {
     let error = error.strip_prefix("invalid parameter \"query\": ").unwrap_or(error);
     let mut parts = error.splitn(3, ':');

@@ -13,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Failure, logs, runtime};
+use super::{Failure, logging, runtime};
 use crate::{
     config::{Config, Flags},
     promql::{Enabled, Engine},
@@ -28,15 +28,15 @@ use crate::{
 /// The file in the data directory that names the running queries.
 const ACTIVE_QUERIES: &str = "queries.active";
 
-/// The server waits this long to be ready for its own metrics to be stored once.
+/// The server delays being ready for up to this long, so that its own metrics are stored once before it is.
 const FIRST_SCRAPE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// With less memory than this nothing is kept for the next allocation that could be given back.
+/// With less memory than this, freed memory is returned to the system at once instead of being kept for the next allocation.
 const SMALL_MEMORY: u64 = 512 << 20;
 
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
-    logs::start(&flags.observation)?;
+    logging::start(&flags.observation)?;
     let config = Config::new(flags);
     let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
     match &config.memory_why {
@@ -54,8 +54,8 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     });
     let runtime = runtime()?;
     let served = runtime.block_on(serve(config));
-    // Work that outlived its deadline (a query, a replay cut short by a signal) only reads, or can be repeated: leaving
-    // it behind is safe, and waiting for it is what a person who stops a server doesn't want.
+    // Work beyond its deadline (a query, a replay interrupted by a signal) only reads, or can be repeated: it is safe not to wait
+    // for it.
     runtime.shutdown_background();
     served
 }
@@ -63,7 +63,7 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     let mut hang_up = listen(SignalKind::hangup())?;
-    // A file that may grow no further (ulimit -f) is an error of the write, and not the end, once somebody listens.
+    // With a handler for this signal, a file at its size limit (ulimit -f) fails the write instead of ending the process.
     let _too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
@@ -109,7 +109,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         Ok(Err(error)) => return Err(Failure::Said(format!("{}: {error}", config.data_dir.display()))),
         Err(error) => return Err(Failure::Said(format!("opening {} failed: {error}", config.data_dir.display()))),
     };
-    // The directory is ours from here on. Without these files queries are answered all the same.
+    // From here on the directory is locked. Without these files queries are answered all the same.
     let active = config.data_dir.join(ACTIVE_QUERIES);
     if let Err(error) = state.log_queries(Some(&*active).filter(|_| !config.storage.read_only)) {
         tracing::warn!(%error, "queries can't be logged");
@@ -130,7 +130,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
         let (state, stores) = (state.clone(), stores.clone());
         tokio::spawn(async move {
             let scrape = SelfScrape::begin(state, stores, interval).await;
-            // Nobody waits any more when it took long.
+            // When it took long, the receiver has timed out.
             let _ = scraped_once.send(());
             scrape.run(stopped).await;
         })
@@ -139,7 +139,7 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let _ = timeout(FIRST_SCRAPE_TIMEOUT, first_scrape).await;
     state.ready(stores);
     tracing::info!(seconds = began.elapsed().as_secs_f64(), "ready");
-    say_where(&config);
+    print_addresses(&config);
 
     signals.next().await;
     tracing::info!("stopping: finishing requests; a second signal ends at once");
@@ -201,7 +201,7 @@ impl StopSignals {
 async fn end_at_next(mut signals: StopSignals) {
     let kind = signals.next().await;
     tracing::warn!("a second signal: ending at once; what was acknowledged is in the log and will be replayed");
-    // What shells tell of a process that a signal has ended.
+    // The exit code by which shells show that a signal ended a process.
     std::process::exit(128 + kind.as_raw_value());
 }
 
@@ -209,8 +209,8 @@ fn listen(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| Failure::Said(format!("can't listen for signals: {error}")))
 }
 
-/// The one thing the server has to say to the person who started it.
-fn say_where(config: &Config) {
+/// Prints where the server can be reached, on standard output.
+fn print_addresses(config: &Config) {
     let (version, directory) = (env!("CARGO_PKG_VERSION"), config.data_dir.display());
     let (external, instance) = (&config.server.external, &config.server.instance);
     let (url, here) = (external.shown(instance), format!("http://{instance}{}", external.prefix()));
@@ -224,6 +224,6 @@ fn say_where(config: &Config) {
          \x20 Grafana: a data source of type Prometheus with the URL {url}\n\
          \x20 Here: vctsdb query --server {here} 'up'\n\n"
     );
-    // Nobody may be reading, and that is no reason not to serve.
+    // A closed standard output is no reason not to serve.
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -12,7 +12,7 @@ use crate::promql::script::{self, Remark, Report, ScriptOptions};
 
 /// Which scripts to run.
 #[derive(Debug, Args)]
-pub(super) struct TestFlags {
+pub(super) struct TestArgs {
     /// Scripts in the syntax of Prometheus' promqltest; of a folder, all that end in .test.
     #[arg(value_name = "FILES", required = true)]
     files: Vec<PathBuf>,
@@ -23,11 +23,11 @@ pub(super) struct TestFlags {
 }
 
 /// Runs the scripts and prints what came of each. Fails when an evaluation did.
-pub(super) fn run(flags: &TestFlags) -> Result<(), Failure> {
-    let options = ScriptOptions { variants: !flags.once, ..ScriptOptions::default() };
+pub(super) fn run(args: &TestArgs) -> Result<(), Failure> {
+    let options = ScriptOptions { variants: !args.once, ..ScriptOptions::default() };
     let mut out = std::io::stdout().lock();
     let (mut passed, mut wrong) = (0, 0);
-    for file in files(&flags.files)? {
+    for file in files(&args.files)? {
         let text = std::fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
         let report = script::run(&text, &file.to_string_lossy(), &options);
         if report.evaluations() == 0 {
@@ -89,7 +89,7 @@ mod tests {
     fn outcome(script: &str) -> Result<(), Failure> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("one.test"), script).unwrap();
-        run(&TestFlags { files: vec![dir.path().to_owned()], once: false })
+        run(&TestArgs { files: vec![dir.path().to_owned()], once: false })
     }
 
     const SCRIPT: &str = "load 1m\n  x 1 2 3\n\neval instant at 1m x\n  x 2\n";
@@ -104,10 +104,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_named() {
-        let missing = run(&TestFlags { files: vec!["/no/such.test".into()], once: false }).unwrap_err();
+        let missing = run(&TestArgs { files: vec!["/no/such.test".into()], once: false }).unwrap_err();
         assert!(missing.to_string().starts_with("/no/such.test: "), "{missing}");
         let empty = tempfile::tempdir().unwrap();
-        let error = run(&TestFlags { files: vec![empty.path().to_owned()], once: false }).unwrap_err();
+        let error = run(&TestArgs { files: vec![empty.path().to_owned()], once: false }).unwrap_err();
         assert!(error.to_string().ends_with("no file in it ends in .test"), "{error}");
     }
 

@@ -1,6 +1,6 @@
 //! A small HTTP client for the subcommands that talk to a running server.
 //!
-//! [`ServerUrl`] says which, with a name and password perhaps, and shows itself without them; [`tls`] is what `https` means.
+//! [`ServerUrl`] is a server's URL, shown without its credentials; [`tls`] is the handshake of `https`.
 
 mod tls;
 mod url;
@@ -24,7 +24,7 @@ use tokio::{
 use super::Failure;
 pub(super) use url::ServerUrl;
 
-/// A server on this machine or in this house answers a connection at once or not at all.
+/// A server on this machine or network accepts a connection at once or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Posts `form` to `path` of `server` and gives status and body.
@@ -66,14 +66,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends when the sender is dropped; what goes wrong on the way shows in the answer.
+    // It ends when the sender is dropped; its errors show in the answer.
     tokio::spawn(connection);
     let response = sender.send_request(request).await?;
     let status = response.status();
     Ok((status, response.into_body().collect().await?.to_bytes()))
 }
 
-/// `name=value&…`, everything but plain letters and digits escaped.
+/// `name=value&…`, with everything but ASCII letters and digits escaped.
 fn encode(form: &[(&str, &str)]) -> String {
     let mut out = String::new();
     for (i, (name, value)) in form.iter().enumerate() {

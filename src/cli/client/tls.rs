@@ -1,4 +1,4 @@
-//! TLS as a client: a server is believed when a CA that this machine trusts has signed its certificate.
+//! TLS as a client: a server is trusted when a CA that this machine trusts has signed its certificate.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-/// Makes a connection to `host` a private one. The CAs are those of the system, or those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. The
+/// Performs the handshake with `host`. The CAs are those of the system, or those in `SSL_CERT_FILE` or `SSL_CERT_DIR`. The
 /// error is a sentence for people.
 pub(super) async fn handshake(stream: TcpStream, host: &str) -> Result<TlsStream<TcpStream>, String> {
     let found = rustls_native_certs::load_native_certs();

@@ -1,4 +1,4 @@
-//! Where a server is, and who asks it.
+//! The URL of a server, with credentials perhaps.
 
 use std::{fmt, str::FromStr};
 
@@ -70,24 +70,24 @@ impl ServerUrl {
         self.authority.port_u16().unwrap_or(if self.tls { 443 } else { 80 })
     }
 
-    /// What goes into the `Host` header.
+    /// The value of the `Host` header.
     pub(super) fn authority(&self) -> &str {
         self.authority.as_str()
     }
 
-    /// What stands in a request for `path`.
+    /// The request target for `path`.
     pub(super) fn target(&self, path: &str) -> String {
         format!("{}{path}", self.prefix)
     }
 
-    /// The `Authorization` header of who asks.
+    /// The value of the `Authorization` header, if there are credentials.
     pub(super) fn authorization(&self) -> Option<String> {
         let (name, password) = self.credentials.as_ref()?;
         Some(format!("Basic {}", base64(format!("{name}:{password}").as_bytes())))
     }
 }
 
-/// A text that was to be a URL, without what may be a password in it.
+/// A text that should have been a URL, without what may be a password in it.
 fn hidden(text: &str) -> String {
     match (text.split_once("://"), text.rsplit_once('@')) {
         (Some((scheme, _)), Some((_, after))) => format!("{scheme}://…@{after}"),
@@ -96,7 +96,7 @@ fn hidden(text: &str) -> String {
     }
 }
 
-/// Undoes percent encoding; what isn't any stays.
+/// Decodes percent encoding; a `%` that begins no escape stays.
 fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -17,7 +17,7 @@ pub(super) fn render(data: &Value) -> String {
     align(&["SERIES", "TIME", "VALUE"], &rows)
 }
 
-/// Whether the answer's `data` is one of series, and has none.
+/// Whether the answer's `data` is a list of series, and empty.
 pub(super) fn is_empty(data: &Value) -> bool {
     data.get("result").and_then(Value::as_array).is_some_and(Vec::is_empty)
 }

@@ -1,4 +1,4 @@
-//! Times as people type them.
+//! Times on the command line, as people type them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,4 @@
-//! Log lines on standard error.
+//! The log, on standard error, as text or JSON.
 
 use std::{fmt, io::IsTerminal};
 
@@ -14,10 +14,10 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-use super::{Failure, output::BestEffort};
+use super::{Failure, stderr::BestEffort};
 use crate::config::{LogFormat, ObservationFlags};
 
-/// The module that all of ours are in.
+/// The crate, in which all our modules are.
 const OURS: &str = "vctsdb";
 
 /// Starts logging as the flags say.
@@ -29,7 +29,7 @@ pub(super) fn start(flags: &ObservationFlags) -> Result<(), Failure> {
             flags.log_level
         ))
     })?;
-    // Nor does it say, on standard error, that it couldn't write there, which would be a panic.
+    // Its own report of a failed write would go to standard error too, and panic.
     let builder =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(|| BestEffort).log_internal_errors(false);
     match flags.log_format {
@@ -39,10 +39,10 @@ pub(super) fn start(flags: &ObservationFlags) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What to log. The library takes a word that it doesn't know for the name of a module that may say everything, and silences all
-/// others, so words are looked at here first.
+/// Parses the filter. The library takes an unknown word for the name of a module that may log everything, and silences all others,
+/// so words are checked here first.
 fn filter(text: &str) -> Result<EnvFilter, String> {
-    // Values of a span's fields may hold commas, and who writes such filters knows what they mean.
+    // Values of a span's fields may hold commas; such filters are left to the library.
     if !text.contains('[') {
         text.split(',').try_for_each(directive)?;
     }

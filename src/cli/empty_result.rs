@@ -1,8 +1,8 @@
-//! What to say where no series answers: how old the newest samples are that the question could have meant.
+//! Hints for a query without a result: how old the newest sample of each of its selectors is.
 //!
 //! An instant selector looks back a few minutes only, so "no series" may mean that a name is misspelt, that a sender stopped
-//! yesterday, or that a condition leaves everything out. The server is asked which: for each selector that finds nothing now, in
-//! which window behind the question's time there is a sample, ever longer ones first and then within the one that has some.
+//! yesterday, or that a condition excludes every series. The server is asked which: for each selector without a sample in the
+//! lookback, windows that end at the query's time are tried, ever longer ones until one has a sample, and then by bisection.
 
 use std::time::{Duration, Instant};
 
@@ -14,30 +14,30 @@ use crate::promql::{
     format_duration, parse,
 };
 
-/// Looked for in windows from this on …
+/// The shortest window tried, in ms.
 const SHORTEST: i64 = 60_000;
-/// … each so many times as long as the one before …
+/// Each window is so many times as long as the one before.
 const GROWTH: i64 = 4;
-/// … up to this (some 34 years): before that few have measured anything.
+/// The longest window tried, some 32 years: older samples are rare.
 const LONGEST: i64 = SHORTEST * GROWTH.pow(12);
-/// An age is found this precisely, as a part of itself.
+/// Bisection ends when the window is known to one part in so many of itself.
 const PRECISION: i64 = 256;
-/// At most this many selectors of a question are looked for.
+/// At most this many selectors of a query get a hint.
 const MOST_SELECTORS: usize = 5;
-/// A person waits this long for hints beyond the answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time for all hints together.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Units in which an age is said, in ms.
+/// Units in which an age is written, in ms.
 const UNITS: [i64; 4] = [86_400_000, 3_600_000, 60_000, 1_000];
 
 /// A sentence for each selector of `expr` that finds nothing at `time`.
 pub(super) async fn explain(server: &ServerUrl, expr: &str, time: f64) -> Vec<String> {
     let Ok(expr) = parse(expr) else { return Vec::new() };
-    let asker = Asker { server, time, until: Instant::now() + PATIENCE };
+    let probe = Probe { server, time, until: Instant::now() + TIMEOUT };
     let mut said = Vec::new();
     for selector in selectors(&expr).iter().take(MOST_SELECTORS) {
-        // Whatever stands in the way of a hint, the question itself has been answered.
-        let Some(hint) = asker.hint(selector).await else { break };
+        // A failure here is not told: the query itself has been answered.
+        let Some(hint) = probe.hint(selector).await else { break };
         said.extend(hint);
     }
     said
@@ -55,14 +55,14 @@ fn selectors(expr: &Expr) -> Vec<String> {
     found
 }
 
-/// Who is asked, about which time, and until when.
-struct Asker<'a> {
+/// The server to ask, the query's time, and the time until which hints are worth waiting for.
+struct Probe<'a> {
     server: &'a ServerUrl,
     time: f64,
     until: Instant,
 }
 
-impl Asker<'_> {
+impl Probe<'_> {
     /// What there is to say about a selector: nothing when it finds something. `None` when no more can be found out.
     async fn hint(&self, selector: &str) -> Option<Option<String>> {
         if self.finds(&format!("count({selector})")).await? {
@@ -94,7 +94,7 @@ impl Asker<'_> {
         self.finds(&format!("count(present_over_time({selector}[{window}ms]))")).await
     }
 
-    /// Whether a question has an answer.
+    /// Whether a query has a result.
     async fn finds(&self, query: &str) -> Option<bool> {
         let time = self.time.to_string();
         let form = [("query", query), ("time", time.as_str())];

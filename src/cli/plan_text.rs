@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// The answer's `data`: a line for each operator, what it gets its rows from below it and further in.
+/// The answer's `data`: a line for each operator, with its inputs below it, indented.
 pub(super) fn render(data: &Value) -> String {
     let mut out = String::new();
     let plan = data.get("plan").unwrap_or(&Value::Null);

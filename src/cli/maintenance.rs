@@ -1,4 +1,4 @@
-//! `vctsdb verify`, `repair`, `backup` and `restore`: looking after a data directory that no server has open.
+//! `vctsdb verify`, `repair`, `backup` and `restore`, for a data directory that no server has open.
 
 use std::{
     io::Write,
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{
     Failure,
     client::{self, ServerUrl},
-    output, runtime,
+    runtime, stderr,
 };
 use crate::{
     seams::env::{Disk, RealDisk, SystemClock},
@@ -21,7 +21,7 @@ use crate::{
 
 /// What to check.
 #[derive(Debug, Args)]
-pub(super) struct VerifyFlags {
+pub(super) struct VerifyArgs {
     /// The data directory, snapshot or backup.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -29,7 +29,7 @@ pub(super) struct VerifyFlags {
 
 /// What to repair.
 #[derive(Debug, Args)]
-pub(super) struct RepairFlags {
+pub(super) struct RepairArgs {
     /// The data directory.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
@@ -41,7 +41,7 @@ pub(super) struct RepairFlags {
 
 /// What to copy, and where.
 #[derive(Debug, Args)]
-pub(super) struct BackupFlags {
+pub(super) struct BackupArgs {
     /// The data directory, or one of its snapshots.
     #[arg(value_name = "DIR")]
     from: PathBuf,
@@ -58,7 +58,7 @@ pub(super) struct BackupFlags {
 
 /// What to copy back, and where.
 #[derive(Debug, Args)]
-pub(super) struct RestoreFlags {
+pub(super) struct RestoreArgs {
     /// The backup.
     #[arg(value_name = "TARGET")]
     from: PathBuf,
@@ -85,8 +85,8 @@ fn count(number: u64, one: &str, many: &str) -> String {
 }
 
 /// Checks and reports.
-pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
-    let dir = &flags.dir;
+pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
+    let dir = &args.dir;
     let seen = storage::verify(&disk(dir)).map_err(refused(dir))?;
     let mut out = std::io::stdout().lock();
     writeln!(
@@ -117,15 +117,15 @@ pub(super) fn verify(flags: &VerifyFlags) -> Result<(), Failure> {
 }
 
 /// Repairs and reports.
-pub(super) fn repair(flags: &RepairFlags) -> Result<(), Failure> {
-    let dir = &flags.dir;
-    let told = storage::repair(&disk(dir), Arc::new(SystemClock), flags.dry_run).map_err(refused(dir))?;
+pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
+    let dir = &args.dir;
+    let told = storage::repair(&disk(dir), Arc::new(SystemClock), args.dry_run).map_err(refused(dir))?;
     let mut out = std::io::stdout().lock();
     if told.is_empty() {
         writeln!(out, "{}: nothing is damaged, nothing was changed", dir.display())?;
         return Ok(out.flush()?);
     }
-    let (did, lost) = if flags.dry_run { ("would do", "would be lost") } else { ("done", "lost") };
+    let (did, lost) = if args.dry_run { ("would do", "would be lost") } else { ("done", "lost") };
     for what in &told.done {
         writeln!(out, "{did}: {what}")?;
     }
@@ -133,30 +133,30 @@ pub(super) fn repair(flags: &RepairFlags) -> Result<(), Failure> {
         writeln!(out, "{lost}: {what}")?;
     }
     if told.lost.is_empty() {
-        writeln!(out, "nothing {}", if flags.dry_run { "would be lost" } else { "is lost" })?;
+        writeln!(out, "nothing {}", if args.dry_run { "would be lost" } else { "is lost" })?;
     }
     Ok(out.flush()?)
 }
 
 /// Copies what is new.
-pub(super) fn backup(flags: &BackupFlags) -> Result<(), Failure> {
-    let snapshot = flags.server.as_deref().map(|server| ask_for_snapshot(server, &flags.from)).transpose()?;
-    let from = snapshot.as_deref().unwrap_or(&flags.from);
-    let copied = storage::backup(&disk(from), &disk(&flags.to));
+pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
+    let snapshot = args.server.as_deref().map(|server| ask_for_snapshot(server, &args.from)).transpose()?;
+    let from = snapshot.as_deref().unwrap_or(&args.from);
+    let copied = storage::backup(&disk(from), &disk(&args.to));
     if let Some(snapshot) = &snapshot
         && let Err(error) = std::fs::remove_dir_all(snapshot)
     {
-        output::say(&format!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display()));
+        stderr::say(&format!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display()));
     }
     let copied = copied.map_err(|error| {
         let running = matches!(&error, storage::BackupError::Source(OpenError::Locked));
         let hint = "\na running server's data is copied from a snapshot: add --server URL";
         Failure::Said(format!("{}: {error}{}", from.display(), if running { hint } else { "" }))
     })?;
-    report(&copied, &flags.to)
+    report(&copied, &args.to)
 }
 
-/// Has the server make a snapshot of its data directory `dir`; answers where it is.
+/// Asks the server for a snapshot of its data directory `dir`; returns the snapshot's path.
 fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
     let server: ServerUrl = server.parse().map_err(Failure::Said)?;
     let (status, body) = runtime()?.block_on(client::post(&server, "/api/v1/admin/tsdb/snapshot", &[]))?;
@@ -176,10 +176,10 @@ fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Copies a backup into a new data directory.
-pub(super) fn restore(flags: &RestoreFlags) -> Result<(), Failure> {
-    let copied = storage::restore(&disk(&flags.from), &disk(&flags.to))
-        .map_err(|error| Failure::Said(format!("restoring into {}: {error}", flags.to.display())))?;
-    report(&copied, &flags.to)
+pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failure> {
+    let copied = storage::restore(&disk(&args.from), &disk(&args.to))
+        .map_err(|error| Failure::Said(format!("restoring into {}: {error}", args.to.display())))?;
+    report(&copied, &args.to)
 }
 
 fn report(copied: &BackupReport, to: &Path) -> Result<(), Failure> {
@@ -201,7 +201,7 @@ fn report(copied: &BackupReport, to: &Path) -> Result<(), Failure> {
     Err(Failure::Said(format!("the source is damaged, and so is its copy (see `vctsdb repair`):\n  {damage}")))
 }
 
-/// A number of bytes as people say it.
+/// A number of bytes in the largest unit that fits.
 fn size(bytes: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     match units.iter().find(|(shift, _)| bytes >> shift > 0) {
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_directory_that_is_not_there_is_a_wrong_command_line() {
         let dir = tempfile::tempdir().unwrap().path().join("nothing");
-        assert!(matches!(verify(&VerifyFlags { dir: dir.clone() }), Err(Failure::Usage(_))));
+        assert!(matches!(verify(&VerifyArgs { dir: dir.clone() }), Err(Failure::Usage(_))));
         assert!(!dir.exists());
     }
 }
