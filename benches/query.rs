@@ -126,7 +126,6 @@ fn bench(c: &mut Criterion) {
                 lookback: None,
                 timeout: None,
                 per_step: false,
-                brief: false,
             };
             group.bench_function(format!("{name}, threads {threads}"), |b| {
                 b.iter(|| black_box(engine.run(*data, &query, &Cancel::default())));

@@ -39,9 +39,6 @@ pub enum QueryError {
     /// The client went away or the server stops.
     #[error("query was canceled in {0}")]
     Canceled(&'static str),
-    /// It was to be evaluated only if that takes next to no time, and that isn't certain.
-    #[error("the query may take longer")]
-    NotBrief,
     /// Reading the data failed.
     #[error(transparent)]
     Select(SelectError),

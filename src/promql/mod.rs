@@ -24,7 +24,6 @@
 //! - `data`: rows, grids, annotations; then errors, values, the names of types and operators.
 
 pub mod ast;
-mod brief;
 mod budget;
 mod check;
 mod data;
@@ -50,7 +49,7 @@ mod value;
 
 pub use budget::{Cancel, Until};
 pub use duration::{format_duration, parse_duration};
-pub use engine::{Engine, EngineOptions, Query};
+pub use engine::{Engine, EngineOptions, Prepared, Query};
 pub use error::QueryError;
 pub use exec::Cost;
 pub use explain::{Analyzed, Estimate, Explained, Selected, Step};
@@ -58,7 +57,7 @@ pub use features::{Enabled, Features};
 pub use parse::{MAX_DEPTH, parse, parse_selector, parse_with};
 pub use plan::Optimise;
 pub use pretty::prettify;
-pub use results::{Answered, Fresh, ResultCache};
+pub use results::{Answered, Fresh, ResultCache, Reuse};
 pub use signature::{Arity, Signature};
 pub use value::{MatrixSeries, QueryAnswer, QueryStats, SAMPLE_BYTES, Value, VectorSample};
 

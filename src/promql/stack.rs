@@ -38,16 +38,16 @@ pub(super) fn deep(text: &str) -> Option<usize> {
     (operators > SHALLOW).then_some(operators)
 }
 
-/// Does `work`, which recurses as deep as the operators of `text`, on a stack that suffices: that of a thread of its own if
-/// there are many.
+/// Does `work`, which recurses so many `levels` deep as [`deep`] says, on a stack that suffices: that of a thread of its
+/// own if there are many.
 ///
 /// # Errors
 /// That of `work`, or when the system gives no thread.
 pub(super) fn sufficient<T: Send>(
-    text: &str,
+    levels: Option<usize>,
     work: impl FnOnce() -> Result<T, QueryError> + Send,
 ) -> Result<T, QueryError> {
-    let Some(levels) = deep(text) else { return work() };
+    let Some(levels) = levels else { return work() };
     let stack = BASE_BYTES + levels.min(MAX_CHAIN) * LEVEL_BYTES;
     thread::scope(|scope| {
         let thread = thread::Builder::new().name("long query".to_owned()).stack_size(stack).spawn_scoped(scope, work);

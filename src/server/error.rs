@@ -200,7 +200,6 @@ impl ErrorType {
             QueryError::Execution(_) | QueryError::Unsupported(_) => Self::Execution,
             // A retry helps, and this is the status that clients retry.
             QueryError::NoRoom(_) | QueryError::Timeout(_) => Self::Timeout,
-            QueryError::NotBrief => Self::Internal,
             QueryError::Canceled(_) => Self::Canceled,
             QueryError::Select(error) => Self::of_select(error),
         }

@@ -19,7 +19,7 @@ const PROMQL: [&[&str]; 14] = [
     &["script"],
     &["results"],
     &["engine"],
-    &["explain", "brief", "stack"],
+    &["explain", "stack"],
     &["exec"],
     &["plan", "budget"],
     &["parse"],

@@ -117,7 +117,7 @@ impl Desk {
 }
 
 fn range(text: &str, start: i64, end: i64) -> Query<'_> {
-    Query { text, start, end, step: STEP, lookback: None, timeout: None, per_step: false, brief: false }
+    Query { text, start, end, step: STEP, lookback: None, timeout: None, per_step: false }
 }
 
 proptest! {

@@ -16,22 +16,34 @@ use crate::{
     seams::select::SeriesSet,
 };
 
+/// Series that were looked up.
+pub(crate) type Sets = HashMap<SetKey, Arc<dyn SeriesSet>>;
+
 /// Results that may be wanted again.
-#[derive(Default)]
 pub(crate) struct Memo {
-    sets: Mutex<HashMap<SetKey, Arc<dyn SeriesSet>>>,
+    sets: Mutex<Sets>,
     /// By number of the aggregation and steps it was computed at.
     aggregates: Mutex<HashMap<(u32, Grid), Arc<SharedRows>>>,
 }
 
 /// The number of a selector's matchers, and its first and last time.
-type SetKey = (u32, i64, i64);
+pub(crate) type SetKey = (u32, i64, i64);
 
 fn set_key(selector: SelectorId, range: TimeRange) -> SetKey {
     (selector.matchers, range.start, range.end)
 }
 
 impl Memo {
+    /// One that begins with `sets`.
+    pub(crate) fn new(sets: Sets) -> Self {
+        Self { sets: Mutex::new(sets), aggregates: Mutex::default() }
+    }
+
+    /// The series that were looked up.
+    pub(crate) fn into_sets(self) -> Sets {
+        self.sets.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The series found for the matchers of this selector in this range, if somebody has asked already.
     pub(super) fn set(&self, selector: SelectorId, range: TimeRange) -> Option<Arc<dyn SeriesSet>> {
         self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&set_key(selector, range)).cloned()

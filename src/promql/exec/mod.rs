@@ -42,7 +42,7 @@ mod window;
 
 pub(crate) use answer::answer;
 pub(crate) use context::{Context, Settings};
-pub(crate) use memo::Memo;
+pub(crate) use memo::{Memo, Sets};
 pub(crate) use prepare::{Found, asked, children, select_all};
 pub use profile::Cost;
 pub(crate) use profile::Profile;

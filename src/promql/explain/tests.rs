@@ -17,7 +17,7 @@ fn store(series: usize) -> MemorySelect {
 }
 
 fn query(text: &str) -> Query<'_> {
-    Query { text, start: 0, end: 1_000_000, step: 10_000, lookback: None, timeout: None, per_step: false, brief: false }
+    Query { text, start: 0, end: 1_000_000, step: 10_000, lookback: None, timeout: None, per_step: false }
 }
 
 fn engine(max_samples: u64) -> Engine {

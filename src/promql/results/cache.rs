@@ -11,8 +11,7 @@ use super::splice::{cut, join};
 use crate::{
     model::{Annotations, DependsOn, TimeRange},
     promql::{
-        Cancel, Engine, MatrixSeries, Query, QueryAnswer, QueryError, QueryStats, Value, data::grid::Grid,
-        plan::TimeDependency,
+        Cancel, Engine, MatrixSeries, Prepared, Query, QueryAnswer, QueryError, QueryStats, Value, plan::TimeDependency,
     },
     seams::{changes::Changes, select::Select},
 };
@@ -65,10 +64,101 @@ pub struct Answered {
     pub reused: usize,
 }
 
-impl From<QueryAnswer> for Answered {
-    /// An answer that has nothing to do with the cache.
-    fn from(answer: QueryAnswer) -> Self {
-        Self { answer, fresh: None, reused: 0 }
+/// How a query is going to be answered: which of its steps are taken from a kept answer.
+#[derive(Debug)]
+pub struct Reuse {
+    /// All steps of the query.
+    steps: TimeRange,
+    /// In ms.
+    step: i64,
+    /// An entry and which of its steps are still right.
+    kept: Option<(Arc<Entry>, TimeRange)>,
+    /// What the answer may be kept as, and the store's version before anything was selected for it.
+    keep_as: Option<(Key, u64)>,
+}
+
+impl Reuse {
+    /// Evaluates all of it and keeps nothing.
+    #[must_use]
+    pub fn nothing(query: &Prepared) -> Self {
+        Self { steps: query.steps(), step: 0, kept: None, keep_as: None }
+    }
+
+    /// The steps that have to be evaluated, as runs from a first to a last step.
+    #[must_use]
+    pub fn to_evaluate(&self) -> Vec<TimeRange> {
+        let Some((_, good)) = &self.kept else { return vec![self.steps] };
+        let mut pieces = self.around(*good).to_vec();
+        pieces.retain(|piece| piece.start <= piece.end);
+        pieces
+    }
+
+    /// The steps before and after `good`; ranges that end before they start where there are none.
+    fn around(&self, good: TimeRange) -> [TimeRange; 2] {
+        let before = TimeRange::new(self.steps.start, good.start.saturating_sub(self.step));
+        let after = TimeRange::new(good.end.saturating_add(self.step), self.steps.end);
+        [before, after]
+    }
+
+    /// Answers `query`.
+    ///
+    /// # Errors
+    /// As [`Prepared::run`].
+    pub fn run(self, query: &Prepared, select: &dyn Select, cancel: &Cancel) -> Result<Answered, QueryError> {
+        let pieced = match &self.kept {
+            Some((entry, good)) => self.evaluate_around(query, select, cancel, (entry, *good))?,
+            None => None,
+        };
+        let (mut answer, reused) = match pieced {
+            Some(pieced) => pieced,
+            None => (query.run(select, cancel)?, 0),
+        };
+        let Some((key, version)) = self.keep_as else { return Ok(Answered { answer, fresh: None, reused }) };
+        if let Value::Matrix(series) = &mut answer.value {
+            series.sort_by(|a, b| a.labels.cmp(&b.labels));
+        }
+        let fresh = answer.annotations.iter().all(|one| one.depends_on == DependsOn::Name).then(|| {
+            let annotations = answer.annotations.clone();
+            Fresh { key, steps: self.steps, version, annotations }
+        });
+        Ok(Answered { answer, fresh, reused })
+    }
+
+    /// The steps of `good` from the entry, those before and after it evaluated. `None` if that can't tell which annotations
+    /// belong to the answer.
+    fn evaluate_around(
+        &self,
+        query: &Prepared,
+        select: &dyn Select,
+        cancel: &Cancel,
+        (entry, good): (&Entry, TimeRange),
+    ) -> Result<Option<(QueryAnswer, usize)>, QueryError> {
+        let (mut series, mut annotations, mut stats) = (Vec::new(), Annotations::default(), QueryStats::default());
+        let [before, after] = self.around(good);
+        for (range, from_entry) in [(before, false), (good, true), (after, false)] {
+            if range.start > range.end {
+                continue;
+            }
+            if from_entry {
+                series = join(series, cut(&entry.series, good));
+                continue;
+            }
+            let piece = query.run_piece(select, range, cancel)?;
+            annotations.merge(piece.annotations);
+            stats.add(piece.stats);
+            if let Value::Matrix(mut piece) = piece.value {
+                piece.sort_by(|a, b| a.labels.cmp(&b.labels));
+                series = join(series, piece);
+            }
+        }
+        if good == entry.steps {
+            annotations.merge(entry.annotations.clone());
+        } else if !entry.annotations.iter().all(|kept| annotations.iter().any(|new| new == kept)) {
+            // What the annotation was about may have been in a step that isn't asked for any more.
+            return Ok(None);
+        }
+        let answer = QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() };
+        Ok(Some((answer, count(good, self.step))))
     }
 }
 
@@ -119,78 +209,32 @@ impl ResultCache {
         query: &Query<'_>,
         cancel: &Cancel,
     ) -> Result<Answered, QueryError> {
-        let uncached = || engine.run(select, query, cancel).map(Answered::from);
-        // An order of series means something where there is one step only.
-        if self.bytes == 0 || query.step <= 0 || query.end <= query.start {
-            return uncached();
-        }
-        let lookback = query.lookback.unwrap_or(engine.options().lookback);
-        let dependency = engine.with_plan(query, |plan| TimeDependency::of(plan, lookback))?;
-        let Some(dependency) = dependency else { return uncached() };
-        let grid = Grid::range(query.start, query.end, query.step);
-        let steps = TimeRange::new(grid.start, grid.last());
-        let key =
-            Key { text: query.text.to_owned(), step: query.step, phase: query.start.rem_euclid(query.step), lookback };
-        // Asked first: what changes from here on is noted under a later version.
-        let version = changes.version();
-        let kept = self.kept.lock().find(&key);
-        let good = kept.as_ref().and_then(|entry| still_good(entry, &dependency, steps, query.step, changes));
-        let pieced = match (kept, good) {
-            (Some(entry), Some(good)) => self.evaluate_around(engine, select, query, cancel, (&entry, good), steps)?,
-            _ => None,
-        };
-        let (mut answer, reused) = match pieced {
-            Some(pieced) => pieced,
-            None => (engine.run(select, query, cancel)?, 0),
-        };
-        if let Value::Matrix(series) = &mut answer.value {
-            series.sort_by(|a, b| a.labels.cmp(&b.labels));
-        }
-        let fresh = answer.annotations.iter().all(|one| one.depends_on == DependsOn::Name).then(|| {
-            let annotations = answer.annotations.clone();
-            Fresh { key, steps, version, annotations }
-        });
-        Ok(Answered { answer, fresh, reused })
+        let prepared = engine.prepare(query)?;
+        self.look_up(&prepared, changes).run(&prepared, select, cancel)
     }
 
-    /// The steps of `good` from the entry, those before and after it from the engine. `None` if that can't tell which
-    /// remarks belong to the answer.
-    fn evaluate_around(
-        &self,
-        engine: &Engine,
-        select: &dyn Select,
-        query: &Query<'_>,
-        cancel: &Cancel,
-        (entry, good): (&Entry, TimeRange),
-        steps: TimeRange,
-    ) -> Result<Option<(QueryAnswer, usize)>, QueryError> {
-        let (mut series, mut annotations, mut stats) = (Vec::new(), Annotations::default(), QueryStats::default());
-        let before = TimeRange::new(steps.start, good.start.saturating_sub(query.step));
-        let after = TimeRange::new(good.end.saturating_add(query.step), steps.end);
-        for (range, from_entry) in [(before, false), (good, true), (after, false)] {
-            if range.start > range.end {
-                continue;
-            }
-            if from_entry {
-                series = join(series, cut(&entry.series, good));
-                continue;
-            }
-            let piece = engine.run_piece(select, query, range, cancel)?;
-            annotations.merge(piece.annotations);
-            stats.add(piece.stats);
-            if let Value::Matrix(mut piece) = piece.value {
-                piece.sort_by(|a, b| a.labels.cmp(&b.labels));
-                series = join(series, piece);
-            }
-        }
-        if good == entry.steps {
-            annotations.merge(entry.annotations.clone());
-        } else if !entry.annotations.iter().all(|kept| annotations.iter().any(|new| new == kept)) {
-            // What the remark was about may have been in a step that isn't asked for any more.
-            return Ok(None);
-        }
-        let answer = QueryAnswer { value: Value::Matrix(series), annotations, stats, samples_by_step: Vec::new() };
-        Ok(Some((answer, count(good, query.step))))
+    /// Which steps of a query can be taken from a kept answer. What changes from here on is noted under a later version, so
+    /// this comes before anything is selected.
+    pub fn look_up(&self, query: &Prepared, changes: &dyn Changes) -> Reuse {
+        let (grid, steps) = (query.grid(), query.steps());
+        let dependency = match query.time_dependency() {
+            // An order of series means something where there is one step only.
+            Some(dependency) if self.bytes > 0 && grid.steps > 1 => dependency,
+            _ => return Reuse::nothing(query),
+        };
+        let key = Key {
+            text: query.text().to_owned(),
+            step: grid.step,
+            phase: grid.start.rem_euclid(grid.step),
+            lookback: query.lookback(),
+        };
+        let version = changes.version();
+        let kept = self.kept.lock().find(&key);
+        let kept = kept.and_then(|entry| {
+            let good = still_good(&entry, dependency, steps, grid.step, changes)?;
+            Some((entry, good))
+        });
+        Reuse { steps, step: grid.step, kept, keep_as: Some((key, version)) }
     }
 
     /// Keeps an answer that turned out to be whole.
@@ -314,17 +358,8 @@ mod tests {
 
     fn dependency(text: &str) -> TimeDependency {
         let engine = Engine::new(crate::promql::EngineOptions { lookback: 20, ..Default::default() });
-        let query = Query {
-            text,
-            start: 0,
-            end: 1_000,
-            step: 10,
-            lookback: None,
-            timeout: None,
-            per_step: false,
-            brief: false,
-        };
-        engine.with_plan(&query, |plan| TimeDependency::of(plan, 20)).unwrap().unwrap()
+        let query = Query { text, start: 0, end: 1_000, step: 10, lookback: None, timeout: None, per_step: false };
+        *engine.prepare(&query).unwrap().time_dependency().unwrap()
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //!   up from others, several metric names (see [`super::plan`]). Neither are answers with other annotations
 //!   than that a name is no counter's, with histograms, or over damaged tables.
 //! - Steps that are evaluated beside kept ones are steps of the whole query: of its step, and no instant query where there is
-//!   one alone ([`Engine::run_piece`](super::Engine::run_piece)).
+//!   one alone (`Prepared::run_piece`).
 //! - `nocache=1` goes around it. `tests/scenarios/result_cache.rs` compares it with uncached answers, bit for bit, under
 //!   random writes, deletes and windows; `tests/scenarios/differential/pieces.rs` asks every function over ranges that have
 //!   grown by a step.
@@ -23,4 +23,4 @@
 mod cache;
 mod splice;
 
-pub use cache::{Answered, Fresh, ResultCache};
+pub use cache::{Answered, Fresh, ResultCache, Reuse};

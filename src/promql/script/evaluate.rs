@@ -94,8 +94,7 @@ impl Asker<'_> {
 
     /// The answer to `expr`, or nothing when it failed as expected.
     fn ask(&self, expr: &str, start: i64, end: i64, step: i64) -> Result<Option<QueryAnswer>, Trouble> {
-        let query =
-            Query { text: expr, start, end, step, lookback: None, timeout: None, per_step: false, brief: false };
+        let query = Query { text: expr, start, end, step, lookback: None, timeout: None, per_step: false };
         let answer = match self.engine.run(self.select, &query, &Cancel::default()) {
             Ok(answer) => answer,
             Err(error @ QueryError::Unsupported(_)) => return Err(Trouble::Unsupported(error.to_string())),

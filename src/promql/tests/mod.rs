@@ -38,16 +38,7 @@ fn engine() -> Engine {
 }
 
 fn at(text: &str, seconds: i64) -> Query<'_> {
-    Query {
-        text,
-        start: seconds * 1000,
-        end: seconds * 1000,
-        step: 0,
-        lookback: None,
-        timeout: None,
-        per_step: false,
-        brief: false,
-    }
+    Query { text, start: seconds * 1000, end: seconds * 1000, step: 0, lookback: None, timeout: None, per_step: false }
 }
 
 fn over(text: &str, start: i64, end: i64, step: i64) -> Query<'_> {
@@ -59,7 +50,6 @@ fn over(text: &str, start: i64, end: i64, step: i64) -> Query<'_> {
         lookback: None,
         timeout: None,
         per_step: false,
-        brief: false,
     }
 }
 
@@ -539,7 +529,7 @@ proptest! {
 }
 
 #[test]
-fn a_query_is_brief_when_it_reads_few_series_at_few_steps() {
+fn a_query_is_cheap_when_it_reads_few_series_at_few_steps() {
     let mut select = MemorySelect::default();
     for i in 0..100 {
         let mut samples = SeriesBuf::default();
@@ -549,23 +539,19 @@ fn a_query_is_brief_when_it_reads_few_series_at_few_steps() {
         select.series.insert(Labels::from_pairs(pairs).unwrap(), samples);
     }
     let engine = Engine::new(EngineOptions::default());
-    let is_brief = |text: &str, steps: i64| {
-        let query = Query { brief: true, ..over(text, 0, steps, 1) };
-        match engine.run(&select, &query, &Cancel::default()) {
-            Err(QueryError::NotBrief) => false,
-            Ok(answer) => {
-                let other = engine.run(&select, &Query { brief: false, ..query }, &Cancel::default()).unwrap();
-                assert_eq!(answer.value, other.value);
-                true
-            }
-            Err(error) => panic!("{text}: {error}"),
-        }
+    let is_cheap = |text: &str, steps: i64| {
+        let query = over(text, 0, steps, 1);
+        let prepared = engine.prepare(&query).unwrap();
+        let is_cheap = prepared.is_cheap(&select, &[prepared.steps()]);
+        let answer = prepared.run(&select, &Cancel::default()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(answer.value, engine.run(&select, &query, &Cancel::default()).unwrap().value);
+        is_cheap
     };
     for text in ["m{i=\"7\"}", "sum(rate(m{few=\"yes\"}[1m]))", "m{i=~\"1|2\"} - 1", "1 + 1", "nothing"] {
-        assert!(is_brief(text, 50), "{text}");
+        assert!(is_cheap(text, 50), "{text}");
     }
     for text in ["m", "m{i=~\"1.*\"}", "max_over_time(m{i=\"7\"}[1m:1s])", "vector(1) + m"] {
-        assert!(!is_brief(text, 50), "{text}");
+        assert!(!is_cheap(text, 50), "{text}");
     }
-    assert!(!is_brief("sum_over_time(m{few=\"yes\"}[1h])", 10_000), "all samples may be in all windows");
+    assert!(!is_cheap("sum_over_time(m{few=\"yes\"}[1h])", 10_000), "all samples may be in all windows");
 }

@@ -70,7 +70,7 @@ async fn evaluate(
     let explain = move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
-        let explained = engine.explain(&*stores.select, &question.query(left, false), analyze, &cancel);
+        let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
     };

@@ -1,6 +1,7 @@
 //! `/api/v1/query` and `/api/v1/query_range`.
 
 use std::{
+    ops::ControlFlow,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -10,7 +11,8 @@ use serde_json::json;
 
 use crate::{
     promql::{
-        Answered, Cancel, Engine, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Value, ast::Expr, prettify,
+        Answered, Cancel, Engine, Prepared, Query, QueryAnswer, QueryError, QueryStats, ResultCache, Reuse, Value,
+        ast::Expr, prettify,
     },
     server::{
         Response, ServerState,
@@ -37,7 +39,7 @@ const LEAST_PAUSE: Duration = Duration::from_millis(5);
 const MOST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A longer text takes a while just to be read.
-const MAX_BRIEF_BYTES: usize = 1 << 10;
+const MAX_INLINE_BYTES: usize = 1 << 10;
 
 /// A question with everything that bounds it.
 pub(super) struct Question {
@@ -92,7 +94,7 @@ async fn said_again(params: Params, state: &ServerState, say: fn(&Expr) -> Respo
         let expr = engine.parse(params.get("query"), &*room).map_err(|error| ApiError::query("query", error))?;
         Ok(say(&expr))
     };
-    if length <= MAX_BRIEF_BYTES {
+    if length <= MAX_INLINE_BYTES {
         run_inline(read)
     } else {
         state.default_deadline().run(&state.lookups, move |_| read()).await
@@ -159,7 +161,7 @@ impl Question {
     }
 
     /// What the engine is asked, with `timeout` left.
-    pub(super) fn query(&self, timeout: Duration, brief: bool) -> Query<'_> {
+    pub(super) fn query(&self, timeout: Duration) -> Query<'_> {
         Query {
             text: &self.asked.query,
             start: self.asked.start,
@@ -168,7 +170,6 @@ impl Question {
             lookback: self.lookback,
             timeout: Some(timeout),
             per_step: self.per_step,
-            brief,
         }
     }
 
@@ -253,17 +254,18 @@ async fn attempt(question: &Arc<Question>, state: &ServerState, begun: Instant) 
     let stores = state.stores()?.clone();
     let permit = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
     let waited = begun.elapsed();
-    // Handing a brief query over to another thread takes longer than evaluating it.
-    if question.asked.query.len() <= MAX_BRIEF_BYTES
-        && let Some(outcome) = run_inline(|| Ok(Job::new(question, state, &stores, waited).run(true)))?
-    {
-        return Ok(outcome);
-    }
     let job = Job::new(question, state, &stores, waited);
     let _stop_with_client = CancelOnDrop(job.cancel.clone());
-    let evaluated =
-        within_deadline(allowed.saturating_sub(waited), run_blocking(permit, move || Ok(job.run(false)))).await?;
-    evaluated.ok_or_else(|| QueryError::NotBrief.into())
+    let ready = if question.asked.query.len() <= MAX_INLINE_BYTES {
+        // Handing a cheap query over to another thread takes longer than evaluating it.
+        match run_inline(|| Ok(job.run_if_cheap()))? {
+            ControlFlow::Break(outcome) => return Ok(outcome),
+            ControlFlow::Continue(ready) => Some(ready),
+        }
+    } else {
+        None
+    };
+    within_deadline(allowed.saturating_sub(waited), run_blocking(permit, move || Ok(job.run(ready)))).await
 }
 
 /// What it takes to evaluate a question.
@@ -282,34 +284,60 @@ impl Job {
         Self { question: question.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
     }
 
-    /// Evaluates the question; with `brief` only if that takes next to no time.
-    fn run(&self, brief: bool) -> Option<Outcome> {
-        let _querying = metrics::QUERYING.guard();
+    /// Parses and plans the question, and looks for a kept answer.
+    fn prepare(&self) -> Result<Ready, QueryError> {
         let begun = Instant::now();
-        let Self { question, stores, engine, results, cancel, waited } = self;
-        let select = WarningCollector::new(&*stores.select);
-        let query = question.query(question.allowed_by(engine).saturating_sub(*waited), brief);
-        let answer = if question.cached {
-            results.run(engine, &select, &*stores.changes, &query, cancel)
-        } else {
-            engine.run(&select, &query, cancel).map(Answered::from)
+        let left = self.question.allowed_by(&self.engine).saturating_sub(self.waited);
+        let query = self.engine.prepare(&self.question.query(left))?;
+        let reuse = match self.question.cached {
+            true => self.results.look_up(&query, &*self.stores.changes),
+            false => Reuse::nothing(&query),
         };
-        if brief && matches!(answer, Err(QueryError::NotBrief)) {
-            return None;
+        Ok(Ready { query, reuse, took: begun.elapsed() })
+    }
+
+    /// Evaluates the question if that takes next to no time. Otherwise what is prepared of it is left for [`Job::run`].
+    fn run_if_cheap(&self) -> ControlFlow<Outcome, Ready> {
+        let _querying = metrics::QUERYING.guard();
+        let select = WarningCollector::new(&*self.stores.select);
+        match self.prepare() {
+            Ok(ready) if !ready.query.is_cheap(&select, &ready.reuse.to_evaluate()) => ControlFlow::Continue(ready),
+            ready => ControlFlow::Break(self.evaluate(ready, select)),
         }
-        let took = begun.elapsed();
+    }
+
+    /// Evaluates the question, of which something may be prepared.
+    fn run(&self, ready: Option<Ready>) -> Outcome {
+        let _querying = metrics::QUERYING.guard();
+        let ready = ready.map_or_else(|| self.prepare(), Ok);
+        self.evaluate(ready, WarningCollector::new(&*self.stores.select))
+    }
+
+    fn evaluate(&self, ready: Result<Ready, QueryError>, select: WarningCollector<'_>) -> Outcome {
+        let begun = Instant::now();
+        let prepared_in = ready.as_ref().map_or(Duration::ZERO, |ready| ready.took);
+        let answer = ready.and_then(|Ready { query, reuse, .. }| reuse.run(&query, &select, &self.cancel));
+        let took = prepared_in + begun.elapsed();
         let lost = select.warnings();
         let answer = answer.map(|Answered { answer, fresh, reused }| {
             metrics::QUERY_STEPS_REUSED.inc_by(reused as u64);
             // An answer over damaged data is for this reader only: the damage may be mended.
             if let Some(fresh) = fresh.filter(|_| lost.is_empty()) {
-                results.keep(fresh, &answer.value);
+                self.results.keep(fresh, &answer.value);
             }
             answer
         });
-        observe(question, &answer, took);
-        Some(Outcome { answer, lost, waited: *waited, took })
+        observe(&self.question, &answer, took);
+        Outcome { answer, lost, waited: self.waited, took }
     }
+}
+
+/// A question that can be evaluated.
+struct Ready {
+    query: Prepared,
+    reuse: Reuse,
+    /// How long it took to get here.
+    took: Duration,
 }
 
 fn respond(
@@ -394,7 +422,7 @@ fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: 
         Err(error) => {
             let reason = match error {
                 QueryError::Parse { .. } | QueryError::Type(_) => "parse",
-                QueryError::Execution(_) | QueryError::NotBrief => "execution",
+                QueryError::Execution(_) => "execution",
                 QueryError::NoRoom(_) => "memory",
                 QueryError::Unsupported(_) => "unsupported",
                 QueryError::Timeout(_) => "timeout",

@@ -50,7 +50,7 @@ const LISTED: [&str; 24] = [
 fn answer(select: &dyn Select, text: &str, when: When, optimise: Optimise) -> String {
     let engine = Engine::new(EngineOptions { optimise, threads: 2, ..EngineOptions::default() });
     let When { start, end, step } = when;
-    let query = Query { text, start, end, step, lookback: None, timeout: None, per_step: false, brief: false };
+    let query = Query { text, start, end, step, lookback: None, timeout: None, per_step: false };
     match engine.run(select, &query, &Cancel::default()) {
         Ok(answer) => format!("{:?} {:?}", answer.value, answer.annotations),
         Err(error) => format!("{error:?}"),

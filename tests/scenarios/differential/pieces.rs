@@ -76,16 +76,7 @@ fn a_range_that_has_grown_by_a_step_is_answered_as_if_nothing_were_kept() {
     for text in listed.chain(random) {
         let cache = ResultCache::new(16 << 20);
         let ask = |start: i64, end: i64| {
-            let query = Query {
-                text: &text,
-                start,
-                end,
-                step: STEP,
-                lookback: None,
-                timeout: None,
-                per_step: false,
-                brief: false,
-            };
+            let query = Query { text: &text, start, end, step: STEP, lookback: None, timeout: None, per_step: false };
             let want = told(engine.run(&storage, &query, &cancel));
             let mut taken = 0;
             let got = cache.run(&engine, &storage, &storage, &query, &cancel).map(|found| {

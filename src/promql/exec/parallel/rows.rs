@@ -273,7 +273,7 @@ mod tests {
             data::annotations::Notes,
             exec::{
                 context::Settings,
-                memo::Memo,
+                memo::{Memo, Sets},
                 operator::{RowError, Series},
                 profile::Profile,
             },
@@ -325,7 +325,7 @@ mod tests {
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
             notes: Notes::default(),
             profile: Profile::default(),
-            memo: Memo::default(),
+            memo: Memo::new(Sets::new()),
         };
         let mut seen = Vec::new();
         let result = for_each_row(&cx, op, 1, &mut |i, row| {
