@@ -128,7 +128,7 @@ fn over_window<'c>(
     let range = range.ok_or_else(|| QueryError::Execution("expected a range vector".to_owned()))?;
     let source = Source::new(cx, range, grid, call.function.name)?;
     let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
-    let scalars = scalars.collect::<Result<Vec<_>, _>>().map_err(|error| source.first_fault(error))?;
+    let scalars = scalars.collect::<Result<Vec<_>, _>>().map_err(|error| source.settle(error))?;
     let span = match call.args.first().map(|a| &a.kind) {
         // Prometheus replaces a subquery by its samples, which stand nowhere in the text.
         Some(Kind::Subquery(_)) => Span::new(0, 0),

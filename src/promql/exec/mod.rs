@@ -19,6 +19,7 @@ mod build;
 mod call;
 mod context;
 mod dedup;
+mod fault;
 mod hints;
 mod info;
 mod label_sets;

@@ -5,10 +5,9 @@ use std::{borrow::Cow, sync::Arc};
 use super::{
     build::build,
     context::Context,
-    hints,
+    fault, hints,
     materialized::Materialized,
     operator::{Op, RowError, Scratch, Series},
-    parallel::for_each_row,
     prepare::read_range,
     profile::SelectorCost,
     select::find,
@@ -145,10 +144,10 @@ impl<'c> Source<'c> {
     }
 
     /// The fault to tell where `later` was found: Prometheus has evaluated all of a subquery before it goes on.
-    pub(super) fn first_fault(&self, later: QueryError) -> QueryError {
+    pub(super) fn settle(&self, later: QueryError) -> QueryError {
         match &self.from {
             From::Storage(..) => later,
-            From::Rows(op, grid) => for_each_row(self.cx, &**op, grid.steps, &mut |_, _| Ok(())).err().unwrap_or(later),
+            From::Rows(op, grid) => fault::settle(self.cx, &[&**op], *grid, fault::At::Later, later),
         }
     }
 

@@ -174,7 +174,7 @@ impl Window<'_> {
                 args: self.args(step),
             };
             if let Some(check) = self.function.check
-                && let Some(note) = check(&view).map_err(|error| self.source.first_fault(error))?
+                && let Some(note) = check(&view).map_err(|error| self.source.settle(error))?
             {
                 self.remark(note);
             }

@@ -4,10 +4,8 @@
 //! - [`matching`]: which series of two vectors belong together,
 //! - [`pairs`]: the usual case, where that is known before any value is read: rows are computed pair by pair,
 //! - [`stepwise`]: the general case, where it may differ from step to step,
-//! - [`sets`]: `and`, `or`, `unless`,
-//! - [`fault`]: which of several faults is told.
+//! - [`sets`]: `and`, `or`, `unless`.
 
-mod fault;
 mod matching;
 mod pairs;
 mod sets;
@@ -18,6 +16,7 @@ use std::sync::Arc;
 use super::{
     build::build as operator,
     context::Context,
+    fault,
     map::{self, Change, Histograms},
     operator::Op,
     scalar::{Numbers, numbers},
@@ -57,7 +56,7 @@ pub(super) fn build<'c>(cx: &'c Context<'c>, b: &Binary, span: Span, grid: Grid)
                 Ok(rhs) => rhs,
                 Err(error) => {
                     // What is wrong on the left is told first, though it shows only as its rows come.
-                    return Err(fault::before_right(cx, &*lhs, grid, error));
+                    return Err(fault::settle(cx, &[&*lhs], grid, fault::At::Later, error));
                 }
             };
             if b.matching.cardinality == Cardinality::ManyToMany {

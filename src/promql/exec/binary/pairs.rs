@@ -2,10 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::{
-    fault::{Side, first_fault},
-    matching::{Matched, Signatures},
-};
+use super::matching::{Matched, Signatures};
 use crate::{
     model::Labels,
     promql::{
@@ -13,6 +10,7 @@ use crate::{
         data::{grid::Grid, row::Row},
         exec::{
             context::Context,
+            fault::{self, At},
             label_sets::LabelSets,
             materialized::Materialized,
             operator::{Op, Operator, RowError, Scratch, Series},
@@ -21,6 +19,10 @@ use crate::{
         functions::operators,
     },
 };
+
+/// The sides of an operation in the order of the text.
+const LEFT: At = At::Input(0);
+const RIGHT: At = At::Input(1);
 
 /// An output series and the input series it is computed from.
 pub(super) struct Pair {
@@ -90,13 +92,13 @@ pub(super) fn build<'c>(
     mut sides: Sides<'c>,
     grid: Grid,
 ) -> Result<Op<'c>, QueryError> {
-    let (of_many, of_one) = if matched.swapped() { (Side::Right, Side::Left) } else { (Side::Left, Side::Right) };
-    let first = |sides: &Sides<'_>, side, error: QueryError| {
-        first_fault(cx, matched.in_order(&*sides.many, &*sides.one), grid, (side, error.into()))
+    let (of_many, of_one) = if matched.swapped() { (RIGHT, LEFT) } else { (LEFT, RIGHT) };
+    let settle = |sides: &Sides<'_>, side, error: QueryError| {
+        fault::settle(cx, &matched.in_order(&*sides.many, &*sides.one), grid, side, error)
     };
     if !sides.quiet {
-        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid).map_err(|error| first(&sides, of_many, error))?;
-        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid).map_err(|error| first(&sides, of_one, error))?;
+        listen(cx, &*sides.many, pairs.iter().map(|p| p.many), grid).map_err(|error| settle(&sides, of_many, error))?;
+        listen(cx, &*sides.one, pairs.iter().map(|p| p.one), grid).map_err(|error| settle(&sides, of_one, error))?;
     }
     if matched.one_to_one() {
         return Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }));
@@ -111,7 +113,7 @@ pub(super) fn build<'c>(
     let mut materialized = Materialized::new(cx, grid.steps);
     let chosen = Chosen { inner: &*sides.one, chosen: used };
     for_each_row(cx, &chosen, grid.steps, &mut |i, row| materialized.push(chosen.series(i)?, row))
-        .map_err(|error| first(&sides, of_one, error))?;
+        .map_err(|error| settle(&sides, of_one, error))?;
     sides.one = Box::new(materialized);
     Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }))
 }
@@ -161,17 +163,17 @@ impl Operator for Chosen<'_> {
 
 impl Pairs<'_> {
     /// Makes `out` the row of a pair, or answers with the side that failed.
-    fn pair(&self, pair: &Pair, scratch: &mut Scratch, out: &mut Row) -> Result<(), (Side, RowError)> {
+    fn pair(&self, pair: &Pair, scratch: &mut Scratch, out: &mut Row) -> Result<(), (At, RowError)> {
         let mut other = scratch.take_row();
         let (left, right) = if self.matched.swapped() {
             ((&self.sides.one, pair.one), (&self.sides.many, pair.many))
         } else {
             ((&self.sides.many, pair.many), (&self.sides.one, pair.one))
         };
-        left.0.row(left.1, scratch, out).map_err(|error| (Side::Left, error))?;
+        left.0.row(left.1, scratch, out).map_err(|error| (LEFT, error))?;
         // Nothing on one side means nothing at all.
         if out.present.any() || !self.sides.quiet {
-            right.0.row(right.1, scratch, &mut other).map_err(|error| (Side::Right, error))?;
+            right.0.row(right.1, scratch, &mut other).map_err(|error| (RIGHT, error))?;
             self.combine(out, &other, pair.many);
         }
         scratch.give_row(other);
@@ -234,7 +236,8 @@ impl Operator for Pairs<'_> {
         let Some(pair) = self.pairs.get(i) else { return Ok(()) };
         self.pair(pair, scratch, out).map_err(|failed| {
             let sides = self.matched.in_order(&*self.sides.many, &*self.sides.one);
-            let fault = self.fault.get_or_init(|| first_fault(self.cx, sides, self.grid, failed));
+            let (side, error) = failed;
+            let fault = self.fault.get_or_init(|| fault::settle(self.cx, &sides, self.grid, side, error));
             RowError { error: fault.clone(), is_first: true }
         })
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, hash_map::Entry};
 
-use super::{fault, matching::signature};
+use super::matching::signature;
 use crate::{
     model::Labels,
     promql::{
@@ -15,6 +15,7 @@ use crate::{
         exec::{
             context::Context,
             dedup::{Overlap, distinct},
+            fault,
             materialized::Materialized,
             operator::{Op, Operator, RowError, Scratch, Series},
             parallel::for_each_row,
@@ -140,8 +141,8 @@ pub(super) fn build<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let matching = b.matching.clone();
     if b.op != BinaryOp::Or {
-        let presence =
-            Presence::of(cx, &*rhs, &matching, grid).map_err(|error| fault::before_right(cx, &*lhs, grid, error))?;
+        let presence = Presence::of(cx, &*rhs, &matching, grid)
+            .map_err(|error| fault::settle(cx, &[&*lhs], grid, fault::At::Later, error))?;
         return Ok(Box::new(Masked { inner: lhs, presence, matching, keep_present: b.op == BinaryOp::And }));
     }
     let lhs = Materialized::of(cx, &*lhs, &grid)?;
