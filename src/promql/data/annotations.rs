@@ -10,9 +10,9 @@ use std::{
 
 use crate::model::{Annotation, Annotations, DependsOn, Severity, Span, decimal};
 
-/// A remark.
+/// What an annotation says.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Note {
+pub(crate) enum AnnotationKind {
     InvalidQuantile(f64),
     /// The ratio and what it is capped to.
     InvalidRatio(f64, f64),
@@ -68,17 +68,17 @@ struct Fixes {
     count: u64,
 }
 
-/// The remarks of a query, collected from all threads. Their order in the answer depends on the query's text only.
+/// The annotations of a query, collected from all threads. Their order in the answer depends on the query's text only.
 #[derive(Debug, Default)]
-pub(crate) struct Notes {
+pub(crate) struct AnnotationCollector {
     all: Mutex<BTreeMap<Key, Collected>>,
-    /// By part of the query and time: the number of the series they are about, and the remarks.
+    /// By part of the query and time: the number of the series they are about, and the annotations.
     last: Mutex<HashMap<(Span, i64), Last>>,
     /// How many were added, repeated ones too.
     added: AtomicU64,
 }
 
-/// What is kept of equal remarks.
+/// What is kept of equal annotations.
 #[derive(Debug)]
 struct Collected {
     place: Place,
@@ -86,7 +86,7 @@ struct Collected {
     depends_on: DependsOn,
 }
 
-/// What is told of equal remarks together.
+/// What is told of equal annotations together.
 #[derive(Debug, Clone)]
 enum Sum {
     Nothing,
@@ -112,33 +112,32 @@ impl Sum {
     }
 }
 
-/// Where the part ends that a remark comes from, and the place it names.
+/// Where the part ends that an annotation comes from, and the place it names.
 type Place = (u32, Span);
 
-/// The number of a series, and the remarks about it.
-type Last = (usize, Vec<Note>);
+/// The number of a series, and the annotations about it.
+type Last = (usize, Vec<AnnotationKind>);
 
 /// Whether it is an info, and its words.
 type Key = (bool, String);
 
-impl Notes {
-    /// Adds a remark about the part of the query at `span`. The same words about two parts are kept once, for the
+impl AnnotationCollector {
+    /// Adds an annotation about the part of the query at `span`. The same words about two parts are kept once, for the
     /// later part.
-    pub(crate) fn add(&self, note: Note, span: Span) {
-        self.add_of(note, span, span);
+    pub(crate) fn add(&self, annotation: AnnotationKind, span: Span) {
+        self.add_of(annotation, span, span);
     }
 
-    /// Likewise, where the remark is about a parameter at `span` of the part at `whole`. That part comes after all that
-    /// it is made of.
-    pub(crate) fn add_of(&self, note: Note, span: Span, whole: Span) {
+    /// Adds an annotation about a parameter at `span` of the part at `whole`. That part comes after all that it is made of.
+    pub(crate) fn add_of(&self, annotation: AnnotationKind, span: Span, whole: Span) {
         self.added.fetch_add(1, Ordering::Relaxed);
         let place = (whole.end, span);
-        let (key, depends_on) = ((note.is_info(), note.message()), note.depends_on());
-        let sum = match note {
-            Note::ForcedMonotonicity(m) => {
+        let (key, depends_on) = ((annotation.is_info(), annotation.message()), annotation.depends_on());
+        let sum = match annotation {
+            AnnotationKind::ForcedMonotonicity(m) => {
                 Sum::Fixes(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
             }
-            Note::StartTimeOverlap(_) => Sum::Count(1),
+            AnnotationKind::StartTimeOverlap(_) => Sum::Count(1),
             _ => Sum::Nothing,
         };
         let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,21 +151,21 @@ impl Notes {
         }
     }
 
-    /// Likewise, but of all such remarks at one time only those about the last series are kept: a binary operator of
-    /// Prometheus remembers no more.
-    pub(crate) fn add_last(&self, notes: Vec<Note>, span: Span, time: i64, series: usize) {
-        if notes.is_empty() {
+    /// Adds annotations about the part at `span`; of all such at one time only those about the last series are kept: a binary
+    /// operator of Prometheus remembers no more.
+    pub(crate) fn add_last(&self, annotations: Vec<AnnotationKind>, span: Span, time: i64, series: usize) {
+        if annotations.is_empty() {
             return;
         }
         self.added.fetch_add(1, Ordering::Relaxed);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let slot = last.entry((span, time)).or_insert((series, Vec::new()));
         if slot.1.is_empty() || slot.0 <= series {
-            *slot = (series, notes);
+            *slot = (series, annotations);
         }
     }
 
-    /// How many remarks were added so far, repeated ones too.
+    /// How many annotations were added so far, repeated ones too.
     pub(crate) fn added(&self) -> u64 {
         self.added.load(Ordering::Relaxed)
     }
@@ -174,9 +173,10 @@ impl Notes {
     pub(crate) fn finish(self) -> Annotations {
         let mut last: Vec<_> = {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            last.drain().map(|((span, _), (_, notes))| (span, notes)).collect()
+            last.drain().map(|((span, _), (_, annotations))| (span, annotations)).collect()
         };
-        last.drain(..).for_each(|(span, notes)| notes.into_iter().for_each(|note| self.add(note, span)));
+        last.drain(..)
+            .for_each(|(span, annotations)| annotations.into_iter().for_each(|annotation| self.add(annotation, span)));
         let mut out = Annotations::default();
         let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = all.into_iter().collect();
@@ -202,7 +202,7 @@ impl Notes {
     }
 }
 
-impl Note {
+impl AnnotationKind {
     fn depends_on(&self) -> DependsOn {
         match self {
             Self::PossibleNonCounter(_) | Self::TypeIsNoCounter(..) => DependsOn::Name,
@@ -352,11 +352,11 @@ mod tests {
 
     #[test]
     fn a_repeated_remark_is_kept_once_for_the_later_part() {
-        let notes = Notes::default();
-        notes.add(Note::InvalidQuantile(2.0), Span::new(5, 6));
-        notes.add(Note::InvalidQuantile(2.0), Span::new(1, 2));
-        notes.add(Note::PossibleNonCounter("x".into()), Span::new(1, 2));
-        let all = notes.finish();
+        let annotations = AnnotationCollector::default();
+        annotations.add(AnnotationKind::InvalidQuantile(2.0), Span::new(5, 6));
+        annotations.add(AnnotationKind::InvalidQuantile(2.0), Span::new(1, 2));
+        annotations.add(AnnotationKind::PossibleNonCounter("x".into()), Span::new(1, 2));
+        let all = annotations.finish();
         let told: Vec<_> = all.iter().map(|a| (a.severity, a.message.as_str(), a.span)).collect();
         assert_eq!(
             told,
@@ -373,22 +373,27 @@ mod tests {
 
     #[test]
     fn overlapping_start_times_are_counted() {
-        let notes = Notes::default();
-        (0..3).for_each(|_| notes.add(Note::StartTimeOverlap("x".into()), Span::new(5, 9)));
-        let all = notes.finish();
+        let annotations = AnnotationCollector::default();
+        (0..3).for_each(|_| annotations.add(AnnotationKind::StartTimeOverlap("x".into()), Span::new(5, 9)));
+        let all = annotations.finish();
         let message = &all.iter().next().unwrap().message;
         assert!(message.ends_with("previous sample timestamp for metric \"x\" (3 occurrences)"), "{message}");
     }
 
     #[test]
     fn repeated_fixes_of_buckets_are_summed_up() {
-        let notes = Notes::default();
+        let annotations = AnnotationCollector::default();
         let fix = |time, low, high, difference| {
-            Note::ForcedMonotonicity(Monotonicity { metric: String::new(), time, bounds: (low, high), difference })
+            AnnotationKind::ForcedMonotonicity(Monotonicity {
+                metric: String::new(),
+                time,
+                bounds: (low, high),
+                difference,
+            })
         };
-        notes.add(fix(60_000, 5.0, 10.0, 1.0), Span::new(0, 1));
-        notes.add(fix(0, 1.0, 5.0, 20.0), Span::new(0, 1));
-        let all = notes.finish();
+        annotations.add(fix(60_000, 5.0, 10.0, 1.0), Span::new(0, 1));
+        annotations.add(fix(0, 1.0, 5.0, 20.0), Span::new(0, 1));
+        let all = annotations.finish();
         let message = &all.iter().next().unwrap().message;
         let tail = "from buckets 1 to 10, with a max diff of 20, over 2 samples from 1970-01-01T00:00:00Z to \
                     1970-01-01T00:01:00Z";

@@ -16,7 +16,7 @@ use crate::{
         Cancel, Explained, QueryAnswer, QueryError, QueryStats,
         ast::ValueType,
         budget::Budget,
-        data::{annotations::Notes, grid::Grid},
+        data::{annotations::AnnotationCollector, grid::Grid},
         exec::{Context, Found, Memo, Profile, Sets, Settings, answer, select_all},
         explain::{Analyzed, Known},
         plan::{NodeId, Plan, TimeDependency},
@@ -203,7 +203,7 @@ impl Prepared {
             optimise: options.optimise,
         };
         let memo = Memo::new(self.looked_up.lock().clone());
-        Context { select, settings, budget, notes: Notes::default(), profile, memo }
+        Context { select, settings, budget, annotations: AnnotationCollector::default(), profile, memo }
     }
 
     /// Looks up what the plan selects, and refuses what can't fit.
@@ -219,7 +219,7 @@ impl Prepared {
         let value = answer(&cx, &self.plan.root, grid, self.is_instant)?;
         let (queryable_samples, fresh_samples, samples_by_step) = cx.profile.samples();
         let stats = QueryStats { queryable_samples, fresh_samples, ..cx.budget.stats() };
-        Ok((QueryAnswer { value, annotations: cx.notes.finish(), stats, samples_by_step }, cx.profile))
+        Ok((QueryAnswer { value, annotations: cx.annotations.finish(), stats, samples_by_step }, cx.profile))
     }
 }
 

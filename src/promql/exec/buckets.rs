@@ -14,7 +14,7 @@ use crate::{
     promql::{
         QueryError,
         data::{
-            annotations::{Monotonicity, Note, general},
+            annotations::{AnnotationKind, Monotonicity, general},
             grid::Grid,
             row::Row,
         },
@@ -136,24 +136,24 @@ impl Buckets<'_> {
         }
         let (value, fix) = quantile(self.q(part, step).unwrap_or(f64::NAN), buckets);
         if let Some(fix) = fix {
-            let note = Note::ForcedMonotonicity(Monotonicity {
+            let annotation = AnnotationKind::ForcedMonotonicity(Monotonicity {
                 metric: metric.to_owned(),
                 time: self.grid.time(step),
                 bounds: fix.bounds,
                 difference: fix.difference,
             });
-            self.cx.notes.add(note, self.span);
+            self.cx.annotations.add(annotation, self.span);
         }
         value
     }
 
     fn of_native(&self, metric: &str, part: usize, step: usize, native: &Native) -> f64 {
-        let (value, note) = match &self.question {
+        let (value, annotation) = match &self.question {
             Question::Fraction(lower, upper) => native.fraction(lower.at(step), upper.at(step), metric),
             _ => native.quantile(self.q(part, step).unwrap_or(f64::NAN), metric),
         };
-        if let Some(note) = note {
-            self.cx.notes.add(note, self.span);
+        if let Some(annotation) = annotation {
+            self.cx.annotations.add(annotation, self.span);
         }
         value
     }
@@ -173,7 +173,7 @@ impl Buckets<'_> {
                 if row.present.any() {
                     let value = self.inner.series(member)?.labels.get(BUCKET_LABEL).unwrap_or_default().to_owned();
                     let metric = self.metric(&histogram.series).to_owned();
-                    self.cx.notes.add(Note::BadBucketLabel(metric, value), self.span);
+                    self.cx.annotations.add(AnnotationKind::BadBucketLabel(metric, value), self.span);
                 }
                 continue;
             };
@@ -223,7 +223,7 @@ impl Operator for Buckets<'_> {
         for (step, native) in &read.natives {
             match read.counts.get_mut(*step) {
                 Some(buckets) if !buckets.is_empty() => {
-                    self.cx.notes.add(Note::MixedClassicNative(metric.to_owned()), self.span);
+                    self.cx.annotations.add(AnnotationKind::MixedClassicNative(metric.to_owned()), self.span);
                     buckets.clear();
                 }
                 _ => out.set(*step, self.of_native(metric, part, *step, &Native::from_model(native))),

@@ -22,7 +22,7 @@ use crate::{
         QueryError,
         ast::ValueType,
         data::{
-            annotations::Note,
+            annotations::AnnotationKind,
             grid::Grid,
             row::{Row, Sample},
         },
@@ -206,14 +206,14 @@ fn sorted<'c>(
     descending: bool,
 ) -> Result<Op<'c>, QueryError> {
     if !grid.instant {
-        cx.notes.add(Note::SortInRangeQuery, span);
+        cx.annotations.add(AnnotationKind::SortInRangeQuery, span);
     }
     sort(cx, inner, grid, key, descending)
 }
 
 fn judge_quantile(cx: &Context<'_>, (span, whole): (Span, Span), values: impl Iterator<Item = f64>) {
     for q in values.filter(|q| !(0.0..=1.0).contains(q)) {
-        cx.notes.add_of(Note::InvalidQuantile(q), span, whole);
+        cx.annotations.add_of(AnnotationKind::InvalidQuantile(q), span, whole);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{memo::Memo, profile::Profile};
 use crate::{
     model::SeriesBuf,
-    promql::{budget::Budget, data::annotations::Notes, plan::Optimise},
+    promql::{budget::Budget, data::annotations::AnnotationCollector, plan::Optimise},
     seams::select::Select,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Context<'q> {
     pub(crate) select: &'q dyn Select,
     pub(crate) settings: Settings,
     pub(crate) budget: Budget<'q>,
-    pub(crate) notes: Notes,
+    pub(crate) annotations: AnnotationCollector,
     pub(crate) profile: Profile,
     pub(crate) memo: Memo,
 }

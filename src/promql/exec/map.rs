@@ -10,7 +10,7 @@ use crate::{
     promql::{
         QueryError,
         data::{
-            annotations::Note,
+            annotations::AnnotationKind,
             row::{Row, Sample},
         },
         functions::native::Native,
@@ -34,8 +34,8 @@ pub(super) type HistogramChange<'c> = Box<dyn Fn(usize, &Native) -> Option<Sampl
 pub(super) enum Histograms<'c> {
     /// It is left out.
     Dropped,
-    /// It is left out with a remark.
-    Remarked(Note, Span),
+    /// It is left out with an annotation.
+    Annotated(AnnotationKind, Span),
     /// It passes as it is.
     Kept,
     /// It becomes this.
@@ -85,9 +85,9 @@ impl Operator for Map<'_> {
             match &self.histograms {
                 Histograms::Kept => {}
                 Histograms::Dropped => _ = out.drop_histograms(),
-                Histograms::Remarked(note, span) => {
+                Histograms::Annotated(annotation, span) => {
                     if out.drop_histograms() {
-                        self.cx.notes.add(note.clone(), *span);
+                        self.cx.annotations.add(annotation.clone(), *span);
                     }
                 }
                 Histograms::Changed(change) => {

@@ -66,11 +66,11 @@ pub(super) fn aggregate<'c>(
     if let Some(kept) = aggregates().get(&(id, grid)) {
         return Ok(Box::new(Arc::clone(kept)));
     }
-    let remarks = cx.notes.added();
+    let added = cx.annotations.added();
     let op = build()?;
     let kept = Arc::new(Materialized::of(cx, &*op, &grid)?.keep());
-    // A remark names its place in the query, and an equal part has another.
-    if cx.notes.added() == remarks {
+    // An annotation names its place in the query, and an equal part has another.
+    if cx.annotations.added() == added {
         aggregates().insert((id, grid), Arc::clone(&kept));
     }
     Ok(Box::new(kept))

@@ -104,7 +104,7 @@ impl Profile {
         add(&self.read, read);
     }
 
-    /// Notes in which step some of them were looked at, and in which some were read.
+    /// Counts in which step some of them were looked at, and in which some were read.
     pub(super) fn at(&self, grid: &Grid, (step, looked_at): (usize, usize), (reader, read): (usize, usize)) {
         let Some(all) = &self.per_step else { return };
         match (grid.weight, all.as_slice()) {

@@ -12,13 +12,13 @@ use crate::{
     promql::{
         QueryError,
         data::{
-            annotations::Note,
+            annotations::AnnotationKind,
             grid::Grid,
             row::{Row, Sample},
         },
         functions::{
             native::Native,
-            window::{Remarks, interpolate, interpolate_native},
+            window::{Annotator, interpolate, interpolate_native},
         },
         plan,
     },
@@ -52,7 +52,7 @@ impl<'c> Smoothed<'c> {
         let (any_float, any_histogram) = (floats.0 < floats.1, histograms.0 < histograms.1);
         if any_float && any_histogram {
             let metric = self.source.metric_name(i).into_owned();
-            self.cx.notes.add(Note::MixedFloatsHistograms(metric), self.span);
+            self.cx.annotations.add(AnnotationKind::MixedFloatsHistograms(metric), self.span);
             return None;
         }
         if any_histogram {
@@ -78,7 +78,7 @@ impl<'c> Smoothed<'c> {
         now: i64,
     ) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
-        let add = |note| self.cx.notes.add(note, self.span);
+        let add = |annotation| self.cx.annotations.add(annotation, self.span);
         let at = |i: usize| Some((*times.get(i)?, natives.get(i)?));
         let next = times.partition_point(|t| *t < now);
         let after = at(next).filter(|_| next < inside.1);
@@ -88,12 +88,12 @@ impl<'c> Smoothed<'c> {
             (_, Some((t, h))) if t == now => sample(h.clone()),
             (Some(before), Some(after)) => {
                 if before.1.is_custom() != after.1.is_custom() {
-                    add(Note::MixedBucketSchemas(metric()));
+                    add(AnnotationKind::MixedBucketSchemas(metric()));
                     return None;
                 }
                 let gauges = [before.1, after.1].iter().all(|h| h.hint == ResetHint::Gauge);
-                let remarks = Remarks { metric: &metric, add: &add };
-                sample(interpolate_native(before, after, now, !gauges, &remarks)?)
+                let annotator = Annotator { metric: &metric, add: &add };
+                sample(interpolate_native(before, after, now, !gauges, &annotator)?)
             }
             // The hint spoke of this sample and the one before, not of its value.
             (Some((_, h)), None) => sample(Native { hint: ResetHint::Unknown, ..h.clone() }),

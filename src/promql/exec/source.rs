@@ -125,7 +125,7 @@ impl<'c> Source<'c> {
         }
     }
 
-    /// The metric name of series `i`, for remarks.
+    /// The metric name of series `i`, for annotations.
     pub(super) fn metric_name(&self, i: usize) -> Cow<'_, str> {
         match &self.name {
             Some(name) => Cow::Borrowed(name),

@@ -14,14 +14,14 @@ use crate::{
         QueryError,
         ast::Edges,
         data::{
-            annotations::Note,
+            annotations::AnnotationKind,
             grid::Grid,
             row::{Row, Sample},
         },
         functions::{
             native::Native,
             window::{
-                Counted, Extremes, Histograms, NativeFunction, Remarks, View, WindowFunction, Windows, find_events,
+                Annotator, Counted, Extremes, Histograms, NativeFunction, View, WindowFunction, Windows, find_events,
                 find_pairs,
             },
         },
@@ -38,7 +38,7 @@ pub(super) struct Window<'c> {
     grid: Grid,
     /// Where the window of each step ends; empty where nobody asks.
     ends: Vec<i64>,
-    /// Where remarks point, and the whole call.
+    /// Where annotations point, and the whole call.
     place: (Span, Span),
 }
 
@@ -105,10 +105,10 @@ impl Window<'_> {
         [numbers.next().unwrap_or(f64::NAN), numbers.next().unwrap_or(f64::NAN)]
     }
 
-    /// Remarks something about the call, which comes after all that is remarked about its arguments.
-    fn remark(&self, note: Note) {
+    /// Annotates the call, after all annotations of its arguments.
+    fn annotate(&self, annotation: AnnotationKind) {
         let (span, whole) = self.place;
-        self.cx.notes.add_of(note, span, whole);
+        self.cx.annotations.add_of(annotation, span, whole);
     }
 
     fn slide(
@@ -174,18 +174,18 @@ impl Window<'_> {
                 args: self.args(step),
             };
             if let Some(check) = self.function.check
-                && let Some(note) = check(&view).map_err(|error| self.source.settle(error))?
+                && let Some(annotation) = check(&view).map_err(|error| self.source.settle(error))?
             {
-                self.remark(note);
+                self.annotate(annotation);
             }
             if let Some(extended) = self.extended() {
-                if let Some(sample) = self.with_remarks(i, &view, extended) {
+                if let Some(sample) = self.annotated(i, &view, extended) {
                     out.put(step, sample);
                 }
             } else if view.histograms.is_empty() {
                 let later = overlaps.partition_point(|at| *at as usize <= floats.low);
                 if overlaps.get(later).is_some_and(|at| (*at as usize) < floats.high) {
-                    self.remark(Note::StartTimeOverlap(self.source.metric_name(i).into_owned()));
+                    self.annotate(AnnotationKind::StartTimeOverlap(self.source.metric_name(i).into_owned()));
                 }
                 let extreme = extremes.as_mut().and_then(|e| e.slide(&buffer.values, floats.low, floats.high));
                 if let Some(value) = extreme.or_else(|| (self.function.eval)(&view)) {
@@ -227,29 +227,29 @@ impl Window<'_> {
         }
     }
 
-    fn with_remarks(&self, i: usize, view: &View<'_>, function: NativeFunction) -> Option<Sample> {
+    fn annotated(&self, i: usize, view: &View<'_>, function: NativeFunction) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
-        function(view, &Remarks { metric: &metric, add: &|note| self.remark(note) })
+        function(view, &Annotator { metric: &metric, add: &|annotation| self.annotate(annotation) })
     }
 
     fn with_histograms(&self, i: usize, view: &View<'_>) -> Option<Sample> {
         let metric = || self.source.metric_name(i).into_owned();
         match self.function.histograms {
-            Histograms::Taken(both) => self.with_remarks(i, view, both),
+            Histograms::Taken(both) => self.annotated(i, view, both),
             Histograms::Ignored if view.values.is_empty() => None,
             Histograms::Ignored => {
-                self.remark(Note::HistogramIgnoredInRange(metric()));
+                self.annotate(AnnotationKind::HistogramIgnoredInRange(metric()));
                 (self.function.eval)(view).map(Sample::Float)
             }
-            Histograms::Unmixed(native) if view.values.is_empty() => self.with_remarks(i, view, native),
+            Histograms::Unmixed(native) if view.values.is_empty() => self.annotated(i, view, native),
             Histograms::Unmixed(_) => {
-                self.remark(Note::MixedFloatsHistograms(metric()));
+                self.annotate(AnnotationKind::MixedFloatsHistograms(metric()));
                 None
             }
         }
     }
 
-    /// Remarks when a function for counters is applied to what isn't called like one.
+    /// Tells when a function for counters is applied to what isn't called like one.
     fn judge_name(&self, i: usize, out: &Row) {
         let has_float = out.present.ones().any(|step| out.histogram(step).is_none());
         if !self.function.wants_counter || !has_float {
@@ -265,13 +265,13 @@ impl Window<'_> {
                 .series(i)
                 .map_or_else(|_| String::new(), |s| s.labels.get("__type__").unwrap_or_default().to_owned());
             if kind != "counter" && kind != "histogram" {
-                self.remark(Note::TypeIsNoCounter(name.into_owned(), kind));
+                self.annotate(AnnotationKind::TypeIsNoCounter(name.into_owned(), kind));
             }
             return;
         }
         let like_a_counter = ["_total", "_sum", "_count", "_bucket"].iter().any(|s| name.ends_with(s));
         if !like_a_counter {
-            self.remark(Note::PossibleNonCounter(name.into_owned()));
+            self.annotate(AnnotationKind::PossibleNonCounter(name.into_owned()));
         }
     }
 }

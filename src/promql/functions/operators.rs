@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     model::ResetHint,
     promql::{
-        data::{annotations::Note, row::Sample},
+        data::{annotations::AnnotationKind, row::Sample},
         functions::{
             elementary,
             native::{Combined, Incompatible, Native},
@@ -80,13 +80,14 @@ pub(crate) struct Outcome {
     /// The value, and whether a comparison holds.
     pub(crate) value: Option<(Sample, bool)>,
     /// What is to be said.
-    pub(crate) notes: Vec<Note>,
+    pub(crate) annotations: Vec<AnnotationKind>,
 }
 
 /// The operator on two samples of vectors.
 pub(crate) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
-    let value = |sample, holds| Outcome { value: Some((sample, holds)), notes: Vec::new() };
-    let incompatible = |l, r| Outcome { value: None, notes: vec![Note::IncompatibleTypes(l, op.as_str(), r)] };
+    let value = |sample, holds| Outcome { value: Some((sample, holds)), annotations: Vec::new() };
+    let incompatible =
+        |l, r| Outcome { value: None, annotations: vec![AnnotationKind::IncompatibleTypes(l, op.as_str(), r)] };
     match (l, r) {
         (Sample::Float(a), Sample::Float(b)) => match (arithmetic(op), comparison(op)) {
             (Some(f), _) => value(Sample::Float(f(*a, *b)), true),
@@ -126,10 +127,12 @@ pub(crate) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
 fn combination(op: BinaryOp, h: Native, combined: Result<Combined, Incompatible>, what: &'static str) -> Outcome {
     match combined {
         Ok(combined) => {
-            let collision = combined.hints_collide.then_some(Note::HintsCollide(what));
-            let reconciled = combined.bounds_reconciled.then_some(Note::BoundsReconciled(what));
-            Outcome { value: Some((sample(h), true)), notes: collision.into_iter().chain(reconciled).collect() }
+            let collision = combined.hints_collide.then_some(AnnotationKind::HintsCollide(what));
+            let reconciled = combined.bounds_reconciled.then_some(AnnotationKind::BoundsReconciled(what));
+            Outcome { value: Some((sample(h), true)), annotations: collision.into_iter().chain(reconciled).collect() }
         }
-        Err(Incompatible) => Outcome { value: None, notes: vec![Note::IncompatibleBuckets(op.as_str())] },
+        Err(Incompatible) => {
+            Outcome { value: None, annotations: vec![AnnotationKind::IncompatibleBuckets(op.as_str())] }
+        }
     }
 }

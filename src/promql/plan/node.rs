@@ -63,7 +63,7 @@ pub(crate) struct Subquery {
 pub(crate) struct Call {
     pub(crate) function: &'static Signature,
     pub(crate) args: Vec<Node>,
-    /// Where remarks say that the arguments stand.
+    /// Where annotations say that the arguments stand.
     pub(crate) spans: Vec<Span>,
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Aggregate {
     pub(crate) op: AggregateOp,
     pub(crate) param: Option<Box<Node>>,
     pub(crate) expr: Box<Node>,
-    /// Where remarks say that `expr` stands.
+    /// Where annotations say that `expr` stands.
     pub(crate) expr_span: Span,
     /// Sorted.
     pub(crate) grouping: Vec<String>,
@@ -160,7 +160,7 @@ impl Node {
         self.children().into_iter().for_each(|child| child.for_each(each));
     }
 
-    /// Whether evaluating it can bring nothing but its rows: no remark, no error of its own.
+    /// Whether evaluating it can bring nothing but its rows: no annotation, no error of its own.
     pub(crate) fn is_quiet(&self) -> bool {
         match &self.kind {
             Kind::Select(select) => select.edges == Edges::Plain,

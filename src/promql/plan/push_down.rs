@@ -8,7 +8,7 @@
 //! Series that are left out this way would have found no partner. That must not be seen anywhere else, so a matcher goes
 //! only
 //!
-//! - to a plain selector: computing anything more might bring remarks and errors of its own;
+//! - to a plain selector: computing anything more might bring annotations and errors of its own;
 //! - over a label that both sides must have in common;
 //! - in set operations, to the right side, and with `and` to the left one too: those are never refused;
 //! - in others, where all labels must match and each side has one metric name, so that no side can have two series for

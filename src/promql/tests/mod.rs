@@ -78,7 +78,7 @@ fn matrix(data: &MemorySelect, query: &Query<'_>) -> Vec<(String, Vec<(i64, f64)
     }
 }
 
-fn remarks(data: &MemorySelect, query: &Query<'_>) -> Vec<String> {
+fn annotations(data: &MemorySelect, query: &Query<'_>) -> Vec<String> {
     ask(data, query).unwrap().annotations.iter().map(|a| a.message.clone()).collect()
 }
 
@@ -259,12 +259,12 @@ fn classic_histograms_have_quantiles_and_say_when_they_were_repaired() {
     let data = store(60, &slices);
     let quantiles = vector(&data, "histogram_quantile(0.6, h_bucket)", 0);
     assert_eq!(quantiles[0], (r#"{i="0"}"#.into(), 1.5));
-    let told = remarks(&data, &at("histogram_quantile(0.6, h_bucket)", 0));
+    let told = annotations(&data, &at("histogram_quantile(0.6, h_bucket)", 0));
     assert!(told[0].contains("needed to be fixed for monotonicity"), "{told:?}");
     assert!(told[0].contains("from buckets 2 to 2, with a max diff of 1, over 1 samples"), "{told:?}");
     assert_eq!(vector(&data, "histogram_fraction(0, 1, h_bucket{i=\"0\"})", 0)[0].1, 0.4);
     assert_eq!(
-        remarks(&data, &at("histogram_quantile(2, h_bucket{i=\"0\"})", 0)),
+        annotations(&data, &at("histogram_quantile(2, h_bucket{i=\"0\"})", 0)),
         ["quantile value should be between 0 and 1, got 2"]
     );
 }
@@ -357,12 +357,12 @@ fn a_range_query_refuses_windows_and_strings() {
 #[test]
 fn a_rate_of_what_is_not_called_a_counter_is_remarked() {
     assert_eq!(
-        remarks(&requests(), &at("rate(limit[2m])", 120)),
+        annotations(&requests(), &at("rate(limit[2m])", 120)),
         ["metric might not be a counter, name does not end in _total/_sum/_count/_bucket: \"limit\""]
     );
-    assert!(remarks(&requests(), &at("rate(requests_total[2m])", 120)).is_empty());
+    assert!(annotations(&requests(), &at("rate(requests_total[2m])", 120)).is_empty());
     let query = over("sort(limit)", 0, 60, 60);
-    assert!(remarks(&requests(), &query)[0].starts_with("sort is ineffective for range queries"));
+    assert!(annotations(&requests(), &query)[0].starts_with("sort is ineffective for range queries"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use crate::promql::{
     QueryError,
     ast::AggregateOp,
     data::{
-        annotations::Note,
+        annotations::AnnotationKind,
         row::{Bits, Row},
     },
     exec::{
@@ -248,7 +248,7 @@ fn fold<'c, F: Fold>(
             }
             _ => {
                 if row.drop_histograms() {
-                    input.remark(Note::HistogramIgnoredInAggregation(op.as_str()));
+                    input.annotate(AnnotationKind::HistogramIgnoredInAggregation(op.as_str()));
                 }
             }
         }

@@ -28,7 +28,7 @@ use crate::{
     promql::{
         QueryError,
         ast::AggregateOp,
-        data::{annotations::Note, grid::Grid},
+        data::{annotations::AnnotationKind, grid::Grid},
         plan::{Aggregate, Kind},
     },
 };
@@ -86,8 +86,8 @@ struct Input<'a, 'c> {
 }
 
 impl Input<'_, '_> {
-    /// Remarks something about what is aggregated, after all that is remarked inside of it.
-    fn remark(&self, note: Note) {
-        self.cx.notes.add_of(note, self.span, self.whole);
+    /// Annotates what is aggregated, after all annotations inside of it.
+    fn annotate(&self, annotation: AnnotationKind) {
+        self.cx.annotations.add_of(annotation, self.span, self.whole);
     }
 }

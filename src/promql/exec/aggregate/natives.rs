@@ -7,7 +7,7 @@ use crate::{
     model::{METRIC_NAME, ResetHint},
     promql::{
         data::{
-            annotations::Note,
+            annotations::AnnotationKind,
             row::{Bits, Row},
         },
         functions::native::{Combined, Incompatible, Native, NativeMean},
@@ -70,14 +70,14 @@ impl Natives {
             };
             match combined {
                 Ok(Combined { bounds_reconciled: true, .. }) => {
-                    input.remark(Note::BoundsReconciled("aggregation"));
+                    input.annotate(AnnotationKind::BoundsReconciled("aggregation"));
                 }
                 Ok(_) => {}
                 Err(Incompatible) => {
                     cell.spoilt = true;
                     let series = input.inner.series(i);
                     let metric = series.map(|s| s.labels.get(METRIC_NAME).unwrap_or_default().to_owned());
-                    input.remark(Note::MixedBucketSchemas(metric.unwrap_or_default()));
+                    input.annotate(AnnotationKind::MixedBucketSchemas(metric.unwrap_or_default()));
                 }
             }
         }
@@ -88,12 +88,12 @@ impl Natives {
         let later = self.cells.split_off(&(group + 1, 0));
         for ((_, step), cell) in std::mem::replace(&mut self.cells, later) {
             if row.present.get(step) {
-                input.remark(Note::MixedFloatsHistogramsAggregation);
+                input.annotate(AnnotationKind::MixedFloatsHistogramsAggregation);
                 row.present.clear(step);
                 continue;
             }
             if cell.hints == (true, true) {
-                input.remark(Note::HintsCollide("aggregation"));
+                input.annotate(AnnotationKind::HintsCollide("aggregation"));
             }
             if cell.spoilt {
                 continue;

@@ -5,7 +5,7 @@ use crate::{
     model::{Labels, Span},
     promql::{
         QueryError,
-        data::{annotations::Note, row::Row},
+        data::{annotations::AnnotationKind, row::Row},
         exec::{
             materialized::Materialized,
             operator::{Operator, Series},
@@ -23,7 +23,7 @@ pub(super) fn run<'c>(
     q_span: Span,
 ) -> Result<Box<dyn Operator + 'c>, QueryError> {
     let (cx, steps) = (input.cx, input.grid.steps);
-    judge(q, steps, |note| cx.notes.add_of(note, q_span, input.whole));
+    judge(q, steps, |annotation| cx.annotations.add_of(annotation, q_span, input.whole));
     // All values of a group are needed at once, so rows are kept; only one group's are laid out by step at a time.
     let mut rows = Materialized::new(cx, steps);
     cx.budget.keep_bytes(groups.len() * (size_of::<Vec<usize>>() + 1))?;
@@ -31,7 +31,7 @@ pub(super) fn run<'c>(
     let mut drops_name = vec![false; groups.len()];
     for_each_row(cx, input.inner, steps, &mut |i, row| {
         if row.has_histograms() && row.drop_histograms() {
-            input.remark(Note::HistogramIgnoredInAggregation("quantile"));
+            input.annotate(AnnotationKind::HistogramIgnoredInAggregation("quantile"));
         }
         let group = groups.of(i);
         if let (true, Some(members), Some(drops)) =
@@ -73,22 +73,22 @@ pub(super) fn run<'c>(
     Ok(Box::new(materialized))
 }
 
-/// Remarks on parameters outside 0 and 1: the outermost ones stand for all.
-fn judge(q: &Numbers, steps: usize, mut remark: impl FnMut(Note)) {
+/// Annotates parameters outside 0 and 1: the outermost ones stand for all.
+fn judge(q: &Numbers, steps: usize, mut annotate: impl FnMut(AnnotationKind)) {
     if q.iter(steps).any(f64::is_nan) {
-        remark(Note::InvalidQuantile(f64::NAN));
+        annotate(AnnotationKind::InvalidQuantile(f64::NAN));
         // Beside NaN only infinities are extremes.
         [f64::INFINITY, f64::NEG_INFINITY].into_iter().filter(|v| q.iter(steps).any(|q| q == *v)).for_each(|v| {
-            remark(Note::InvalidQuantile(v));
+            annotate(AnnotationKind::InvalidQuantile(v));
         });
         return;
     }
     let max = q.iter(steps).fold(f64::NEG_INFINITY, f64::max);
     let min = q.iter(steps).fold(f64::INFINITY, f64::min);
     if max > 1.0 {
-        remark(Note::InvalidQuantile(max));
+        annotate(AnnotationKind::InvalidQuantile(max));
     }
     if min < 0.0 {
-        remark(Note::InvalidQuantile(min));
+        annotate(AnnotationKind::InvalidQuantile(min));
     }
 }

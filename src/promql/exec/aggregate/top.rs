@@ -11,7 +11,7 @@ use crate::{
         QueryError,
         ast::AggregateOp,
         data::{
-            annotations::{Note, general},
+            annotations::{AnnotationKind, general},
             row::{Row, Sample},
         },
         exec::{
@@ -57,7 +57,7 @@ pub(super) fn run<'c>(
     let judged = is_wanted(input, op, param, param_span);
     if !matches!(judged, Ok(true)) {
         if !stops_early(input) {
-            // For the remarks and errors that it brings, which come before those of the parameter.
+            // For the annotations and errors that it brings, which come before those of the parameter.
             for_each_row(cx, input.inner, steps, &mut |_, _| Ok(()))?;
         }
         judged?;
@@ -84,7 +84,7 @@ pub(super) fn run<'c>(
         for_each_row(cx, &Part { inner: input.inner, from, end }, steps, &mut |i, row| {
             let i = from + i;
             if ranked && row.has_histograms() && row.drop_histograms() {
-                cx.notes.add(Note::HistogramIgnoredInAggregation(op.as_str()), input.whole);
+                cx.annotations.add(AnnotationKind::HistogramIgnoredInAggregation(op.as_str()), input.whole);
             }
             if !row.present.any() {
                 return Ok(());
@@ -139,7 +139,7 @@ pub(super) fn run<'c>(
     materialized
 }
 
-/// Rows that come to nothing need not be computed: they bring no remark.
+/// Rows that come to nothing need not be computed: they bring no annotation.
 fn stops_early(input: &Input<'_, '_>) -> bool {
     input.quiet && input.cx.settings.optimise.stop_early
 }
@@ -227,10 +227,10 @@ fn is_wanted(input: &Input<'_, '_>, op: AggregateOp, param: &Numbers, span: Span
             return failed("Ratio value is NaN".to_owned());
         }
         if max > 1.0 {
-            input.cx.notes.add_of(Note::InvalidRatio(max, 1.0), span, input.whole);
+            input.cx.annotations.add_of(AnnotationKind::InvalidRatio(max, 1.0), span, input.whole);
         }
         if min < -1.0 {
-            input.cx.notes.add_of(Note::InvalidRatio(min, -1.0), span, input.whole);
+            input.cx.annotations.add_of(AnnotationKind::InvalidRatio(min, -1.0), span, input.whole);
         }
         return Ok(true);
     }

@@ -26,7 +26,7 @@ use crate::{
     promql::{
         QueryError,
         ast::{BinaryOp, Cardinality, ValueType},
-        data::{annotations::Note, grid::Grid, row::Sample},
+        data::{annotations::AnnotationKind, grid::Grid, row::Sample},
         functions::{native::Native, operators},
         plan::Binary,
     },
@@ -86,8 +86,10 @@ fn with_scalar<'c>(
         BinaryOp::Div if !swapped => changed(|h, by| operators::apply_scalar(h, BinaryOp::Div, by)),
         BinaryOp::TrimUpper if !swapped => changed(|h, at| operators::apply_scalar(h, BinaryOp::TrimUpper, at)),
         BinaryOp::TrimLower if !swapped => changed(|h, at| operators::apply_scalar(h, BinaryOp::TrimLower, at)),
-        op if swapped => Histograms::Remarked(Note::IncompatibleTypes("float", op.as_str(), "histogram"), span),
-        op => Histograms::Remarked(Note::IncompatibleTypes("histogram", op.as_str(), "float"), span),
+        op if swapped => {
+            Histograms::Annotated(AnnotationKind::IncompatibleTypes("float", op.as_str(), "histogram"), span)
+        }
+        op => Histograms::Annotated(AnnotationKind::IncompatibleTypes("histogram", op.as_str(), "float"), span),
     };
     if let Some(f) = operators::arithmetic(b.op) {
         let change: Box<dyn Fn(usize, f64) -> Option<f64> + Sync> = match swapped {
@@ -100,7 +102,7 @@ fn with_scalar<'c>(
     let Some(holds) = operators::comparison(b_op) else {
         // What only histograms can do leaves no float.
         let refused = move |_: usize, _: f64| {
-            cx.notes.add(Note::IncompatibleTypes("float", b_op.as_str(), "float"), span);
+            cx.annotations.add(AnnotationKind::IncompatibleTypes("float", b_op.as_str(), "float"), span);
             None
         };
         return map::apply(cx, vector, Change::Stepwise(Box::new(refused)), histograms, false);

@@ -71,7 +71,7 @@ pub(super) fn find(
 pub(super) struct Sides<'c> {
     pub(super) many: Op<'c>,
     pub(super) one: Op<'c>,
-    /// Rows that can't change the result need not be computed: they bring no remark.
+    /// Rows that can't change the result need not be computed: they bring no annotation.
     pub(super) quiet: bool,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn build<'c>(
     Ok(Box::new(Pairs { cx, matched, pairs, sides, grid, fault: OnceLock::new() }))
 }
 
-/// Computes the rows without a partner, for the remarks and errors that they bring.
+/// Computes the rows without a partner, for the annotations and errors that they bring.
 fn listen(
     cx: &Context<'_>,
     side: &dyn Operator,
@@ -213,7 +213,7 @@ impl Pairs<'_> {
             }
             left.present.clear(step);
             let outcome = operators::apply(self.matched.op, &l, &r);
-            self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), series);
+            self.cx.annotations.add_last(outcome.annotations, self.matched.span, self.grid.time(step), series);
             match outcome.value {
                 Some((_, holds)) if self.matched.return_bool => left.set(step, f64::from(u8::from(holds))),
                 Some((sample, true)) => left.put(step, sample),

@@ -165,7 +165,7 @@ impl Output<'_, '_> {
         let (l, r) = if self.matched.swapped() { (of_one, of_many) } else { (of_many, of_one) };
         let outcome = operators::apply(self.matched.op, l, r);
         let number = i.unwrap_or_else(|| many.rows.len() + j.unwrap_or_default());
-        self.cx.notes.add_last(outcome.notes, self.matched.span, self.grid.time(step), number);
+        self.cx.annotations.add_last(outcome.annotations, self.matched.span, self.grid.time(step), number);
         let Some((sample, holds)) = outcome.value else { return Ok(()) };
         let result = self.result(i, j, many, one)?;
         let is_first = self.met.signatures.insert(signature);

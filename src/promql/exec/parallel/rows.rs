@@ -270,7 +270,7 @@ mod tests {
         promql::{
             Cancel,
             budget::{Budget, Pool},
-            data::annotations::Notes,
+            data::annotations::AnnotationCollector,
             exec::{
                 context::Settings,
                 memo::{Memo, Sets},
@@ -323,7 +323,7 @@ mod tests {
                 optimise: Optimise::default(),
             },
             budget: Budget::new(&cancel, &pool, Duration::from_secs(60), 1000, threads),
-            notes: Notes::default(),
+            annotations: AnnotationCollector::default(),
             profile: Profile::default(),
             memo: Memo::new(Sets::new()),
         };

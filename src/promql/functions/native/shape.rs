@@ -2,7 +2,7 @@
 
 use super::{Bucket, float::Native};
 use crate::promql::{
-    data::annotations::Note,
+    data::annotations::AnnotationKind,
     functions::{
         elementary::{exp2, log2},
         kahan::Kahan,
@@ -14,7 +14,7 @@ impl Native {
     ///
     /// Inside exponential buckets observations are taken to be spread evenly on a logarithmic scale, inside custom
     /// buckets and the zero bucket evenly.
-    pub(crate) fn quantile(&self, q: f64, metric: &str) -> (f64, Option<Note>) {
+    pub(crate) fn quantile(&self, q: f64, metric: &str) -> (f64, Option<AnnotationKind>) {
         if q < 0.0 {
             return (f64::NEG_INFINITY, None);
         }
@@ -57,12 +57,12 @@ impl Native {
         }
         count = count.min(observations);
         if count < rank {
-            let note = has_nan.then(|| Note::QuantileIsNan(metric.to_owned()));
-            return (if has_nan { f64::NAN } else { found.upper }, note);
+            let annotation = has_nan.then(|| AnnotationKind::QuantileIsNan(metric.to_owned()));
+            return (if has_nan { f64::NAN } else { found.upper }, annotation);
         }
         rank = if upwards { rank - (count - found.count) } else { count - rank };
         let seen = count + if has_nan { rest.map(|b| b.count).sum() } else { 0.0 };
-        let note = (has_nan && seen < observations).then(|| Note::QuantileIsSkewed(metric.to_owned()));
+        let annotation = (has_nan && seen < observations).then(|| AnnotationKind::QuantileIsSkewed(metric.to_owned()));
         let share = rank / found.count;
         let value = if self.is_custom() || (found.lower <= 0.0 && found.upper >= 0.0) {
             found.lower + (found.upper - found.lower) * share
@@ -74,7 +74,7 @@ impl Native {
                 -exp2(high + (low - high) * (1.0 - share))
             }
         };
-        (value, note)
+        (value, annotation)
     }
 
     /// With observations on one side only, the zero bucket ends at 0. Custom buckets have none, but of these the first
@@ -94,7 +94,7 @@ impl Native {
     }
 
     /// The share of observations between `lower` and `upper`.
-    pub(crate) fn fraction(&self, lower: f64, upper: f64, metric: &str) -> (f64, Option<Note>) {
+    pub(crate) fn fraction(&self, lower: f64, upper: f64, metric: &str) -> (f64, Option<AnnotationKind>) {
         let observations = self.count.total();
         if observations == 0.0 || lower.is_nan() || upper.is_nan() {
             return (f64::NAN, None);
@@ -128,8 +128,9 @@ impl Native {
         let has_nan = self.sum.total().is_nan();
         let total = if has_nan { in_buckets } else { observations };
         let capped = |rank: Option<f64>| rank.map_or(total, |r| if r > total { total } else { r });
-        let note = (has_nan && in_buckets < observations).then(|| Note::FractionLeavesNanOut(metric.to_owned()));
-        ((capped(rank_of(upper)) - capped(rank_of(lower))) / observations, note)
+        let annotation =
+            (has_nan && in_buckets < observations).then(|| AnnotationKind::FractionLeavesNanOut(metric.to_owned()));
+        ((capped(rank_of(upper)) - capped(rank_of(lower))) / observations, annotation)
     }
 
     /// The variance, every observation taken to be in the middle of its bucket.
@@ -179,10 +180,10 @@ mod tests {
     fn nan_observations_are_above_all_buckets() {
         let mut h = exponential(0, 0.0, &[2.0]);
         (h.sum, h.count) = (Kahan::of(f64::NAN), Kahan::of(4.0));
-        let (value, note) = h.quantile(0.9, "m");
+        let (value, annotation) = h.quantile(0.9, "m");
         assert!(value.is_nan());
-        assert_eq!(note, Some(Note::QuantileIsNan("m".into())));
-        assert_eq!(h.quantile(0.25, "m").1, Some(Note::QuantileIsSkewed("m".into())));
+        assert_eq!(annotation, Some(AnnotationKind::QuantileIsNan("m".into())));
+        assert_eq!(h.quantile(0.25, "m").1, Some(AnnotationKind::QuantileIsSkewed("m".into())));
         assert_eq!(h.fraction(f64::NEG_INFINITY, f64::INFINITY, "m").0, 0.5);
     }
 

@@ -2,8 +2,8 @@
 //!
 //! Their views reach beyond the window by the lookback: backwards for both, forwards for `smoothed`.
 
-use super::{Remarks, View, extended_native, order};
-use crate::promql::data::{annotations::Note, row::Sample};
+use super::{Annotator, View, extended_native, order};
+use crate::promql::data::{annotations::AnnotationKind, row::Sample};
 
 /// What to compute from the values at the edges.
 #[derive(Debug, Clone, Copy)]
@@ -19,28 +19,28 @@ const RATE: Change = Change { counter: true, per_second: true, smoothed: false }
 const INCREASE: Change = Change { per_second: false, ..RATE };
 const DELTA: Change = Change { counter: false, ..INCREASE };
 
-pub(super) fn anchored_rate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, RATE)
+pub(super) fn anchored_rate(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, RATE)
 }
 
-pub(super) fn smoothed_rate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, Change { smoothed: true, ..RATE })
+pub(super) fn smoothed_rate(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, Change { smoothed: true, ..RATE })
 }
 
-pub(super) fn anchored_increase(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, INCREASE)
+pub(super) fn anchored_increase(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, INCREASE)
 }
 
-pub(super) fn smoothed_increase(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, Change { smoothed: true, ..INCREASE })
+pub(super) fn smoothed_increase(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, Change { smoothed: true, ..INCREASE })
 }
 
-pub(super) fn anchored_delta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, DELTA)
+pub(super) fn anchored_delta(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, DELTA)
 }
 
-pub(super) fn smoothed_delta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    change(view, remarks, Change { smoothed: true, ..DELTA })
+pub(super) fn smoothed_delta(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    change(view, annotator, Change { smoothed: true, ..DELTA })
 }
 
 /// The samples at the edges: positions of the last one at or before the start (or the first of all) and of the last one
@@ -57,13 +57,13 @@ pub(super) fn edges(times: &[i64], view: &View<'_>, smoothed: bool) -> Option<(u
     (!outside).then_some((first, last))
 }
 
-fn change(view: &View<'_>, remarks: &Remarks<'_>, how: Change) -> Option<Sample> {
+fn change(view: &View<'_>, annotator: &Annotator<'_>, how: Change) -> Option<Sample> {
     match (view.values.is_empty(), view.natives.is_empty()) {
         (false, true) => floats(view, how).map(Sample::Float),
-        (true, false) => extended_native::change(view, remarks, how),
+        (true, false) => extended_native::change(view, annotator, how),
         (true, true) => None,
         (false, false) => {
-            (remarks.add)(Note::MixedFloatsHistograms((remarks.metric)()));
+            (annotator.add)(AnnotationKind::MixedFloatsHistograms((annotator.metric)()));
             None
         }
     }
@@ -135,12 +135,12 @@ fn from_anchor<'a>(view: &View<'a>) -> Option<View<'a>> {
     })
 }
 
-pub(super) fn changes(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    order::changes(&from_anchor(view)?, remarks)
+pub(super) fn changes(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    order::changes(&from_anchor(view)?, annotator)
 }
 
-pub(super) fn resets(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    order::resets(&from_anchor(view)?, remarks)
+pub(super) fn resets(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    order::resets(&from_anchor(view)?, annotator)
 }
 
 /// The samples of an extended window with values at both edges, for showing a range vector as it is.

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Remarks, View,
+    Annotator, View,
     edges::{Change, edges},
     native::told,
 };
 use crate::{
     model::ResetHint,
     promql::{
-        data::{annotations::Note, row::Sample},
+        data::{annotations::AnnotationKind, row::Sample},
         functions::native::Native,
     },
 };
@@ -21,7 +21,7 @@ pub(crate) fn interpolate(
     (t2, h2): (i64, &Native),
     t: i64,
     counter: bool,
-    remarks: &Remarks<'_>,
+    annotator: &Annotator<'_>,
 ) -> Option<Native> {
     let mut result = h2.clone();
     if t == t1 || t == t2 {
@@ -32,41 +32,41 @@ pub(crate) fn interpolate(
         result.multiply(share);
         return Some(result);
     }
-    told(result.subtract(h1), "subtraction", remarks)?;
+    told(result.subtract(h1), "subtraction", annotator)?;
     result.multiply(share);
-    told(result.add(h1), "addition", remarks)?;
+    told(result.add(h1), "addition", annotator)?;
     Some(result)
 }
 
-pub(super) fn change(view: &View<'_>, remarks: &Remarks<'_>, how: Change) -> Option<Sample> {
+pub(super) fn change(view: &View<'_>, annotator: &Annotator<'_>, how: Change) -> Option<Sample> {
     let times: Vec<i64> = view.histograms.iter().map(|h| h.0).collect();
     let (first, last) = edges(&times, view, how.smoothed)?;
     let at = |i: usize| Some((*times.get(i)?, view.natives.get(i)?));
     let inside = view.natives.get(first..=last)?;
     let custom = inside.first()?.is_custom();
     if inside.iter().any(|h| h.is_custom() != custom) {
-        (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+        (annotator.add)(AnnotationKind::MixedBucketSchemas((annotator.metric)()));
         return None;
     }
     if how.counter && inside.iter().any(|h| h.hint == ResetHint::Gauge) {
-        (remarks.add)(Note::NotCounter((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotCounter((annotator.metric)()));
     }
     let starts_before = how.smoothed && at(first)?.0 < view.start;
     let left = match at(first)? {
-        sample if starts_before => interpolate(sample, at(first + 1)?, view.start, how.counter, remarks)?,
+        sample if starts_before => interpolate(sample, at(first + 1)?, view.start, how.counter, annotator)?,
         (_, h) => h.clone(),
     };
     let right = match at(last)? {
         sample if how.smoothed && last > 0 && sample.0 > view.end => {
-            interpolate(at(last - 1)?, sample, view.end, how.counter, remarks)?
+            interpolate(at(last - 1)?, sample, view.end, how.counter, annotator)?
         }
         (_, h) => h.clone(),
     };
     if !how.counter && (left.hint != ResetHint::Gauge || right.hint != ResetHint::Gauge) {
-        (remarks.add)(Note::NotGauge((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotGauge((annotator.metric)()));
     }
     let mut result = right.clone();
-    told(result.subtract(&left), "subtraction", remarks)?;
+    told(result.subtract(&left), "subtraction", annotator)?;
     if how.counter {
         let mut before = &left;
         let mut next = first + 1;
@@ -78,7 +78,7 @@ pub(super) fn change(view: &View<'_>, remarks: &Remarks<'_>, how: Change) -> Opt
         if next <= last {
             for h in view.natives.get(next..last)?.iter().chain([&right]) {
                 if h.is_reset_after(before) {
-                    told(result.add(before), "addition", remarks)?;
+                    told(result.add(before), "addition", annotator)?;
                 }
                 before = h;
             }

@@ -29,7 +29,7 @@ use crate::{
     model::{Histogram, SeriesBuf},
     promql::{
         QueryError,
-        data::{annotations::Note, row::Sample},
+        data::{annotations::AnnotationKind, row::Sample},
     },
 };
 
@@ -89,20 +89,20 @@ pub(crate) enum Events {
     Changes,
 }
 
-/// Where a function for histograms leaves its remarks.
-pub(crate) struct Remarks<'a> {
+/// Where a function for histograms leaves its annotations.
+pub(crate) struct Annotator<'a> {
     /// The metric's name.
     pub(crate) metric: &'a dyn Fn() -> String,
-    pub(crate) add: &'a dyn Fn(Note),
+    pub(crate) add: &'a dyn Fn(AnnotationKind),
 }
 
 /// A function over a window with histograms.
-pub(crate) type NativeFunction = fn(&View<'_>, &Remarks<'_>) -> Option<Sample>;
+pub(crate) type NativeFunction = fn(&View<'_>, &Annotator<'_>) -> Option<Sample>;
 
 /// How a function treats histograms in a window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Histograms {
-    /// It works on the floats and remarks that there was more.
+    /// It works on the floats and tells that there was more.
     Ignored,
     /// It has no answer for a mix, and this one for histograms alone.
     Unmixed(NativeFunction),
@@ -134,7 +134,7 @@ pub(crate) struct WindowFunction {
 }
 
 /// Judges scalar arguments.
-pub(crate) type Check = fn(&View<'_>) -> Result<Option<Note>, QueryError>;
+pub(crate) type Check = fn(&View<'_>) -> Result<Option<AnnotationKind>, QueryError>;
 
 const PLAIN: WindowFunction = WindowFunction {
     eval: |_| None,

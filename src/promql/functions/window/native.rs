@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    Remarks, View,
+    Annotator, View,
     rate::{extrapolation, from_zero},
     start_times::Counted,
 };
 use crate::{
     model::ResetHint,
     promql::{
-        data::{annotations::Note, row::Sample},
+        data::{annotations::AnnotationKind, row::Sample},
         functions::native::{Combined, Incompatible, Native, NativeMean},
     },
 };
@@ -19,49 +19,49 @@ fn sample(h: Native) -> Option<Sample> {
     Some(Sample::Histogram(Arc::new(h.compact().to_model())))
 }
 
-/// Remarks what a combination brought up; `None` when there was none.
+/// Tells what a combination brought up; `None` when there was none.
 pub(super) fn told(
     result: Result<Combined, Incompatible>,
     what: &'static str,
-    remarks: &Remarks<'_>,
+    annotator: &Annotator<'_>,
 ) -> Option<Combined> {
     match result {
         Ok(combined) => {
             if combined.bounds_reconciled {
-                (remarks.add)(Note::BoundsReconciled(what));
+                (annotator.add)(AnnotationKind::BoundsReconciled(what));
             }
             Some(combined)
         }
         Err(Incompatible) => {
-            (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+            (annotator.add)(AnnotationKind::MixedBucketSchemas((annotator.metric)()));
             None
         }
     }
 }
 
-pub(super) fn rate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    extrapolated(view, remarks, true, true)
+pub(super) fn rate(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    extrapolated(view, annotator, true, true)
 }
 
-pub(super) fn increase(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    extrapolated(view, remarks, true, false)
+pub(super) fn increase(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    extrapolated(view, annotator, true, false)
 }
 
-pub(super) fn delta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    extrapolated(view, remarks, false, false)
+pub(super) fn delta(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    extrapolated(view, annotator, false, false)
 }
 
-fn extrapolated(view: &View<'_>, remarks: &Remarks<'_>, counter: bool, per_second: bool) -> Option<Sample> {
+fn extrapolated(view: &View<'_>, annotator: &Annotator<'_>, counter: bool, per_second: bool) -> Option<Sample> {
     let first = view.natives.first()?;
     let times: Vec<i64> = view.histograms.iter().map(|h| h.0).collect();
-    let risen = if times.len() > 1 { Some(difference(view, remarks, counter)?) } else { None };
+    let risen = if times.len() > 1 { Some(difference(view, annotator, counter)?) } else { None };
     let zero = view.histogram(0)?.zero_after(view.start).filter(|_| counter);
     let (mut result, mut factor) = match (zero, risen) {
         (Some(zero), risen) => {
             let result = match risen {
                 None => first.clone(),
                 Some(mut risen) => {
-                    told(risen.add(first), "addition", remarks)?;
+                    told(risen.add(first), "addition", annotator)?;
                     risen
                 }
             };
@@ -84,15 +84,15 @@ fn extrapolated(view: &View<'_>, remarks: &Remarks<'_>, counter: bool, per_secon
 }
 
 /// The last histogram minus the first, with what had been reached before each reset added again.
-fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<Native> {
+fn difference(view: &View<'_>, annotator: &Annotator<'_>, counter: bool) -> Option<Native> {
     let [first, middle @ .., last] = view.natives else { return None };
     let is_gauge = |h: &Native| h.hint == ResetHint::Gauge;
     if counter && view.natives.iter().any(is_gauge) {
-        (remarks.add)(Note::NotCounter((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotCounter((annotator.metric)()));
     }
     let both_gauges = is_gauge(first) && is_gauge(last);
     if !counter && !both_gauges {
-        (remarks.add)(Note::NotGauge((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotGauge((annotator.metric)()));
     }
     // After a reset right behind it, the layout of the first histogram doesn't matter.
     let second_is_reset = counter && view.resets.get(1).copied().unwrap_or(false);
@@ -100,19 +100,19 @@ fn difference(view: &View<'_>, remarks: &Remarks<'_>, counter: bool) -> Option<N
     let custom = from.is_custom();
     let mixed = last.is_custom() != custom || (counter && middle.iter().any(|h| h.is_custom() != custom));
     if mixed {
-        (remarks.add)(Note::MixedBucketSchemas((remarks.metric)()));
+        (annotator.add)(AnnotationKind::MixedBucketSchemas((annotator.metric)()));
         return None;
     }
     let mut result = last.clone();
-    told(result.subtract(&from), "subtraction", remarks)?;
+    told(result.subtract(&from), "subtraction", annotator)?;
     if counter {
         let mut pairs = (1..view.natives.len()).filter_map(|i| view.histogram(i - 1).zip(view.histogram(i)));
         if pairs.any(|(before, now)| now.overlaps(before)) {
-            (remarks.add)(Note::StartTimeOverlap((remarks.metric)()));
+            (annotator.add)(AnnotationKind::StartTimeOverlap((annotator.metric)()));
         }
         let before = std::iter::once(&from).chain(middle);
         for (before, _) in before.zip(view.resets.iter().skip(1)).filter(|(_, reset)| **reset) {
-            told(result.add(before), "addition", remarks)?;
+            told(result.add(before), "addition", annotator)?;
         }
     }
     result.hint = ResetHint::Gauge;
@@ -138,15 +138,15 @@ fn last_two<'a>(view: &'a View<'_>) -> Option<[(i64, Last<'a>); 2]> {
     (last.0 != before.0).then_some([before, last])
 }
 
-pub(super) fn irate(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    instant(view, remarks, true)
+pub(super) fn irate(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    instant(view, annotator, true)
 }
 
-pub(super) fn idelta(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
-    instant(view, remarks, false)
+pub(super) fn idelta(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
+    instant(view, annotator, false)
 }
 
-fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample> {
+fn instant(view: &View<'_>, annotator: &Annotator<'_>, rate: bool) -> Option<Sample> {
     let [(t1, before), (t2, last)] = last_two(view)?;
     let seconds = t2.saturating_sub(t1) as f64 / 1000.0;
     let (before, last) = match (before, last) {
@@ -157,22 +157,22 @@ fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample>
         (Last::Float(a, _), Last::Float(b, _)) => return Some(Sample::Float(b - a)),
         (Last::Histogram(a), Last::Histogram(b)) => (a, b),
         _ => {
-            (remarks.add)(Note::MixedFloatsHistograms((remarks.metric)()));
+            (annotator.add)(AnnotationKind::MixedFloatsHistograms((annotator.metric)()));
             return None;
         }
     };
     let gauges = [before, last].iter().filter(|h| h.hint == ResetHint::Gauge).count();
     if rate && gauges > 0 {
-        (remarks.add)(Note::NotCounter((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotCounter((annotator.metric)()));
     }
     if !rate && gauges < 2 {
-        (remarks.add)(Note::NotGauge((remarks.metric)()));
+        (annotator.add)(AnnotationKind::NotGauge((annotator.metric)()));
     }
     let mut result = last.clone();
     // The last two samples are the last two histograms.
     let is_reset = view.resets.last().copied().unwrap_or(false);
     if !rate || !is_reset {
-        told(result.subtract(before), "subtraction", remarks)?;
+        told(result.subtract(before), "subtraction", annotator)?;
     }
     if rate {
         result.divide(seconds);
@@ -181,30 +181,30 @@ fn instant(view: &View<'_>, remarks: &Remarks<'_>, rate: bool) -> Option<Sample>
     sample(result)
 }
 
-/// Remarks when some histograms of an aggregation say they were reset and others that they weren't.
-fn judge_hints(natives: &[Native], remarks: &Remarks<'_>) {
+/// Tells when some histograms of an aggregation say they were reset and others that they weren't.
+fn judge_hints(natives: &[Native], annotator: &Annotator<'_>) {
     let has = |hint| natives.iter().any(|h| h.hint == hint);
     if has(ResetHint::Reset) && has(ResetHint::NotReset) {
-        (remarks.add)(Note::HintsCollide("aggregation"));
+        (annotator.add)(AnnotationKind::HintsCollide("aggregation"));
     }
 }
 
-pub(super) fn sum(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn sum(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
     let (first, rest) = view.natives.split_first()?;
     let mut sum = first.clone();
     for other in rest {
-        told(sum.add(other), "aggregation", remarks)?;
+        told(sum.add(other), "aggregation", annotator)?;
     }
-    judge_hints(view.natives, remarks);
+    judge_hints(view.natives, annotator);
     Some(Sample::Histogram(Arc::new(sum.to_model())))
 }
 
-pub(super) fn avg(view: &View<'_>, remarks: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn avg(view: &View<'_>, annotator: &Annotator<'_>) -> Option<Sample> {
     let (first, rest) = view.natives.split_first()?;
     let mut mean = NativeMean::of(first.clone());
     for other in rest {
-        told(mean.add(other), "aggregation", remarks)?;
+        told(mean.add(other), "aggregation", annotator)?;
     }
-    judge_hints(view.natives, remarks);
+    judge_hints(view.natives, annotator);
     Some(Sample::Histogram(Arc::new(mean.value().to_model())))
 }

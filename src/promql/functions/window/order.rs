@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Remarks, View};
+use super::{Annotator, View};
 use crate::{model::Histogram, promql::data::row::Sample};
 
 /// How often the event happened.
@@ -30,7 +30,7 @@ fn histogram(sample: &(i64, Arc<Histogram>)) -> Sample {
     Sample::Histogram(Arc::clone(&sample.1))
 }
 
-pub(super) fn first_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn first_of_both(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     match (view.times.first(), view.histograms.first()) {
         (Some(t), Some(h)) if h.0 <= *t => Some(histogram(h)),
         (None, h) => h.map(histogram),
@@ -38,7 +38,7 @@ pub(super) fn first_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> 
     }
 }
 
-pub(super) fn last_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn last_of_both(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     match (view.times.last(), view.histograms.last()) {
         (Some(t), Some(h)) if h.0 >= *t => Some(histogram(h)),
         (None, h) => h.map(histogram),
@@ -46,12 +46,12 @@ pub(super) fn last_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
     }
 }
 
-pub(super) fn first_time_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn first_time_of_both(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     let times = [view.times.first().copied(), view.histograms.first().map(|h| h.0)];
     times.into_iter().flatten().min().map(|t| Sample::Float(t as f64 / 1000.0))
 }
 
-pub(super) fn last_time_of_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn last_time_of_both(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     let times = [view.times.last().copied(), view.histograms.last().map(|h| h.0)];
     times.into_iter().flatten().max().map(|t| Sample::Float(t as f64 / 1000.0))
 }
@@ -81,12 +81,12 @@ fn pair<T>(all: &[T], i: usize) -> Option<(&T, &T)> {
     all.get(i.checked_sub(1)?).zip(all.get(i))
 }
 
-pub(super) fn changes(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn changes(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     let floats = |i| pair(view.values, i).is_some_and(|(a, b)| a != b && !(a.is_nan() && b.is_nan()));
     count_pairs(view, floats, |i| pair(view.natives, i).is_some_and(|(a, b)| !a.says_the_same(b)))
 }
 
-pub(super) fn resets(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn resets(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     let anew = |i: usize| view.float(i - 1).zip(view.float(i)).is_some_and(|(a, b)| b.is_reset_after(a));
     let floats = |i| pair(view.values, i).is_some_and(|(a, b)| b < a) || anew(i);
     count_pairs(view, floats, |i| view.resets.get(i).copied().unwrap_or(false))

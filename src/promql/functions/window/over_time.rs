@@ -1,9 +1,9 @@
 //! Aggregates over time.
 
-use super::{Remarks, View};
+use super::{Annotator, View};
 use crate::promql::{
     QueryError,
-    data::{annotations::Note, row::Sample},
+    data::{annotations::AnnotationKind, row::Sample},
     functions::{
         kahan::{Kahan, Mean},
         quantile,
@@ -14,7 +14,7 @@ pub(super) fn count(view: &View<'_>) -> Option<f64> {
     Some(view.values.len() as f64)
 }
 
-pub(super) fn count_both(view: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn count_both(view: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     Some(Sample::Float((view.values.len() + view.histograms.len()) as f64))
 }
 
@@ -22,7 +22,7 @@ pub(super) fn present(_: &View<'_>) -> Option<f64> {
     Some(1.0)
 }
 
-pub(super) fn present_both(_: &View<'_>, _: &Remarks<'_>) -> Option<Sample> {
+pub(super) fn present_both(_: &View<'_>, _: &Annotator<'_>) -> Option<Sample> {
     Some(Sample::Float(1.0))
 }
 
@@ -110,9 +110,9 @@ pub(super) fn quantile(view: &View<'_>) -> Option<f64> {
     Some(quantile::quantile(q, &mut view.values.to_vec()))
 }
 
-pub(super) fn check_quantile(view: &View<'_>) -> Result<Option<Note>, QueryError> {
+pub(super) fn check_quantile(view: &View<'_>) -> Result<Option<AnnotationKind>, QueryError> {
     let [q, _] = view.args;
-    Ok((!view.values.is_empty() && !(0.0..=1.0).contains(&q)).then_some(Note::InvalidQuantile(q)))
+    Ok((!view.values.is_empty() && !(0.0..=1.0).contains(&q)).then_some(AnnotationKind::InvalidQuantile(q)))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Trends: least squares and exponential smoothing.
 
 use super::View;
-use crate::promql::{QueryError, data::annotations::Note, functions::kahan::Kahan};
+use crate::promql::{QueryError, data::annotations::AnnotationKind, functions::kahan::Kahan};
 
 /// Slope per second and value at `origin` of the line through the samples.
 fn line(view: &View<'_>, origin: i64) -> Option<(f64, f64)> {
@@ -36,7 +36,7 @@ pub(super) fn predict_linear(view: &View<'_>) -> Option<f64> {
     line(view, view.now).map(|(slope, value)| slope * ahead + value)
 }
 
-pub(super) fn check_factors(view: &View<'_>) -> Result<Option<Note>, QueryError> {
+pub(super) fn check_factors(view: &View<'_>) -> Result<Option<AnnotationKind>, QueryError> {
     let [smoothing, trend] = view.args;
     let refused = |name, short, got: f64| {
         Err(QueryError::Execution(format!("invalid {name} factor. Expected: 0 < {short} < 1, got: {got:.6}")))
