@@ -150,6 +150,11 @@ pub(crate) fn histogram(out: &mut Vec<u8>, histogram: &Histogram) {
     out.extend_from_slice(end);
 }
 
+/// A time in ms as text.
+pub(crate) fn rfc_3339(ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

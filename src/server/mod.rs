@@ -42,6 +42,7 @@ mod result_json;
 mod router;
 mod routes;
 mod self_scrape;
+mod senders;
 mod state;
 mod target_escaping;
 #[cfg(test)]

@@ -24,6 +24,10 @@ impl ErrorReason {
     pub(crate) fn new(text: &str) -> Self {
         Self(cut(text))
     }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 fn cut(text: &str) -> String {

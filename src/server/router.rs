@@ -31,7 +31,8 @@ use super::{
     metrics, rejection_log,
     request_context::{REQUEST_ID, RequestContext},
     respond,
-    routes::{self, Route},
+    routes::{self, Role, Route},
+    senders::Sender,
     ui,
 };
 use crate::telemetry::log_each_minute;
@@ -61,12 +62,17 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
         },
         (Ok(()), Some(route)) => {
             let client = context.address;
+            let sender = (route.role == Role::Write).then(|| Sender::new(client, request.headers(), route.pattern));
+            let senders = state.clone();
             let response = if route.methods.contains(request.method()) {
                 answer(route, request, context, state).instrument(span).await
             } else {
                 discard(request.into_body()).await;
                 not_allowed(route.methods)
             };
+            if let Some(sender) = sender {
+                senders.senders.observe(sender, &response, senders.clock.now());
+            }
             rejection_log::log_rejected(&route, client, &response);
             response
         }

@@ -20,6 +20,7 @@ use super::{
     memory_budget::{ExclusiveSlot, MemoryBudget, Usage},
     metrics,
     queries::Queries,
+    senders::Senders,
     ui::WebUi,
 };
 use crate::{
@@ -143,6 +144,8 @@ pub struct ServerState {
     pub(crate) incoming_bodies: Arc<IncomingBodies>,
     /// Whether our clock can be trusted.
     pub(crate) clock_skew: ClockSkew,
+    /// Who writes.
+    pub(crate) senders: Senders,
     /// The running and the slowest queries, and the query log.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
@@ -172,6 +175,7 @@ impl ServerState {
             exclusive_slots,
             incoming_bodies,
             clock_skew: ClockSkew::default(),
+            senders: Senders::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),

@@ -18,7 +18,7 @@ use hyper::header::HeaderValue;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 
-use super::request_context::RequestContext;
+use super::{json::rfc_3339, request_context::RequestContext};
 use crate::telemetry::log_each_minute;
 use active::{Active, Slot};
 
@@ -218,8 +218,4 @@ impl Noted {
         }
         told
     }
-}
-
-fn rfc_3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }

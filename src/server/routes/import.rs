@@ -21,7 +21,7 @@ use crate::{
     seams::{allocator, append::AppendError},
     server::{
         Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES,
-        memory_budget::Reservation, metrics, params::Params, request_body::BodyReader, respond,
+        memory_budget::Reservation, metrics, params::Params, request_body::BodyReader, respond, senders::StoredSamples,
     },
     telemetry::log_each_minute,
 };
@@ -50,7 +50,7 @@ pub(crate) async fn import(
     };
     let declared = Declared { content_type: &content_type, unit, allow_old };
     let mut import = Import::new(format, &declared, state.clock.now(), &limits, &*stores.append);
-    let answer = match store(&mut import, request, &content_encoding, &state).await {
+    let mut answer = match store(&mut import, request, &content_encoding, &state).await {
         Ok(imported) if counts => Ok(counted(&imported)),
         Ok(_) => Ok(respond::no_content()),
         Err(Refusal::Import(error)) => Ok(refusal(&error, import.stored())),
@@ -59,6 +59,9 @@ pub(crate) async fn import(
     if let Some((stored, _)) = import.stored() {
         metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
         metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(stored.exemplars);
+        if let Ok(response) = &mut answer {
+            response.extensions_mut().insert(StoredSamples(stored.samples));
+        }
     }
     answer
 }

@@ -29,6 +29,7 @@ use crate::{
         read_body,
         request_body::RequestBody,
         respond,
+        senders::StoredSamples,
     },
     telemetry::log_each_minute,
 };
@@ -70,6 +71,7 @@ pub(crate) async fn write(request: Request<Incoming>, state: Arc<ServerState>) -
     {
         metrics::WRITTEN.with_label_values(&[kind]).inc_by(count);
     }
+    response.extensions_mut().insert(StoredSamples(written.samples + written.histograms));
     Ok(response)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::{
     seams::interrupt::Interrupt,
-    server::{Response, ServerState, envelope::success_json, error::ApiError, params::Params},
+    server::{Response, ServerState, envelope::success_json, error::ApiError, json::rfc_3339, params::Params},
 };
 
 /// The Prometheus version whose API we speak. Grafana and others conclude from it which endpoints and parameters they may
@@ -111,10 +111,6 @@ fn retention(state: &ServerState) -> String {
 fn limit_flag<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
     let flag = state.options.flags.iter().find(|(flag, _)| flag == name)?;
     Some(flag.1.as_str()).filter(|value| !["off", "0s"].contains(value))
-}
-
-fn rfc_3339(ms: i64) -> String {
-    jiff::Timestamp::from_millisecond(ms).map(|time| time.to_string()).unwrap_or_default()
 }
 
 /// There are no rules, of whichever type.

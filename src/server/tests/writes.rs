@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::{Method, StatusCode};
+use serde_json::json;
 
 use super::harness::{Answer, NOW, Server, some_series};
 use crate::{
@@ -203,4 +204,24 @@ async fn while_no_sender_agrees_with_the_clock_senders_ahead_of_it_are_asked_to_
     assert_eq!(written(&server, NOW + HOUR).await.0, StatusCode::BAD_REQUEST, "agreed with minutes ago");
     server.clock.set(NOW + 301_000);
     assert_eq!(written(&server, NOW + HOUR).await.0, StatusCode::SERVICE_UNAVAILABLE, "not for five minutes");
+}
+
+#[tokio::test]
+async fn who_writes_is_told_with_what_came_of_it() {
+    let server = Server::start(MemorySelect::default()).await;
+    let agent = ("user-agent", "Prometheus/3.5.0");
+    server.ask(Method::POST, PATH, &[V1, agent], &v1_body(NOW)).await;
+    server.ask(Method::POST, PATH, &[V1, agent], b"no snappy").await;
+    server.ask(Method::POST, "/api/v1/import/prometheus", &[], b"a 1\nb 2\n").await;
+    server.get("/api/v1/query?query=1").await;
+    let told = server.get("/api/v1/status/senders").await.json();
+    let senders = told["data"]["senders"].as_array().unwrap();
+    let of = |path: &str| senders.iter().find(|sender| sender["path"] == path).unwrap();
+    assert_eq!(senders.len(), 2, "who asks doesn't write: {told}");
+    let (remote, import) = (of(PATH), of("/api/v1/import/prometheus"));
+    assert_eq!((&remote["userAgent"], &remote["address"]), (&json!("Prometheus/3.5.0"), &json!("127.0.0.1")));
+    assert_eq!((&remote["requests"], &remote["samples"], &remote["failed"]), (&json!(2), &json!(1), &json!(1)));
+    assert_eq!(remote["lastFailure"]["status"], 400);
+    assert!(remote["lastFailure"]["reason"].as_str().unwrap().contains("snappy"), "{remote}");
+    assert_eq!((&import["requests"], &import["samples"], &import["lastFailure"]), (&json!(1), &json!(2), &json!(null)));
 }
