@@ -63,7 +63,8 @@ import { heatLabels, paintAxes, paintMarks } from "./axes.js";
 const BOTTOM = 22;
 const TOP = 10;
 const RIGHT = 14;
-/** More lines than these are drawn without blending. */
+/** More lines than these are drawn with half the care at their edges, and more than those without any. */
+const SOME = 40;
 const MANY = 250;
 
 export class Chart {
@@ -231,7 +232,7 @@ export class Chart {
     }
     const columns = this.tops.map((values) => this.heights(values, margin));
     const floor = new Float64Array(columns[0]?.length ?? 0).fill((this.y(this.scale.log ? this.scale.min : 0) - plot.top) * ratio + margin);
-    const coarse = view.lines.length > MANY;
+    const sub = view.lines.length > MANY ? 1 : view.lines.length > SOME ? 2 : 3;
     const radius = 0.75 * ratio;
     if (view.mode === "stacked") {
       let below = floor;
@@ -246,7 +247,7 @@ export class Chart {
       const { slot, ghost } = view.lines[i];
       const ink = colours.series[slot];
       if (ghost) this.dashed(raster, columns[i], x0, dx, mix(colours.card, ink, 150), radius);
-      else raster.line(columns[i], x0, dx, ink, radius, coarse);
+      else raster.line(columns[i], x0, dx, ink, radius, sub);
       this.dots(raster, columns[i], x0, dx, ink, radius, Boolean(view.points) && !ghost);
     }
     context.putImageData(raster.image(), left - margin, top - margin);

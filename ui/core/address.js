@@ -39,7 +39,7 @@ import { formatDuration, formatMoment, knownZone, parseDuration, parseMoment } f
  * @property {string[]} left what couldn't be read
  */
 
-/** Points of a range, as Prometheus counts them for each density. */
+/** The least points of a range, as Prometheus counts them for each density. */
 const DENSITY = { low: 100, medium: 250, high: 1000 };
 /** More steps than this no server answers. */
 const MOST_STEPS = 11_000;
@@ -60,7 +60,11 @@ export function newPanel(change = {}) {
 export function stepOf({ step, range }) {
   const least = Math.ceil(range / MOST_STEPS / 1000) * 1000;
   if (step.type === "fixed") return Math.max(step.ms, range / step.ms > MOST_STEPS ? least : 1);
-  return Math.max(Math.floor(range / 1000 / DENSITY[step.density]), 1) * 1000;
+  const seconds = Math.max(Math.floor(range / 1000 / DENSITY[step.density]), 1);
+  // The nearest shorter step that the range is a multiple of: then the last point is the newest moment, not one up to a step
+  // before it, and steps are round numbers.
+  for (let some = seconds; some >= Math.max(1, seconds * 0.7); some -= 1) if (range % (some * 1000) === 0) return some * 1000;
+  return seconds * 1000;
 }
 
 /** @typedef {(panel: Panel, value: string) => boolean} Reader whether the value could be read */

@@ -11,7 +11,7 @@ import { Palette } from "../chart/colours.js";
 import { common, highest, selectorOf } from "../chart/data.js";
 import { heatOf } from "../chart/heat.js";
 import { linesOf } from "../chart/lines.js";
-import { unitOfExpression } from "../promql/unit.js";
+import { unitOfBounds, unitOfExpression } from "../promql/unit.js";
 import { queryLink } from "./links.js";
 
 /** Lines of a small chart at most. */
@@ -72,7 +72,7 @@ export class ChartGrid {
       const last = h("span", { class: "num chart-last" });
       const link = h("a", { class: "chart-title" }, item.title);
       const note = h("div", { class: "chart-note" });
-      const element = h("section", { class: `card chart-cell${item.wide ? " is-wide" : ""}`, title: item.help }, h("div", { class: "chart-cell-head" }, h("h3", {}, link), last), place, note);
+      const element = h("section", { class: `card chart-cell${item.wide ? " is-wide" : ""}`, title: item.help }, h("div", { class: "chart-cell-head" }, h("h2", {}, link), last), place, note);
       this.element.append(element);
       const chart = new Chart(place, { height: 170, label: item.title, on: this.on });
       return { item, element, chart, palette: new Palette(), last, link, note, seen: false, stale: true };
@@ -116,7 +116,7 @@ export class ChartGrid {
     const end = Math.floor((this.end ?? Date.now()) / step) * step;
     try {
       const { frame } = await askRange(item.expr, { start: end - this.range, end, step, signal: this.abort.signal, timeout: "10s" });
-      const unit = item.unit ?? unitOfExpression(item.expr);
+      const unit = item.unit ?? (item.mode === "heatmap" ? unitOfBounds(item.expr) : unitOfExpression(item.expr));
       const lines = linesOf(frame, palette);
       const seen = highest(lines, MOST);
       const heat = item.mode === "heatmap" ? heatOf(frame) : null;

@@ -10,6 +10,7 @@ import { Palette } from "../chart/colours.js";
 import { highest, selectorOf, stats } from "../chart/data.js";
 import { heatKind, heatOf } from "../chart/heat.js";
 import { Legend } from "../chart/legend.js";
+import { unitOfBounds } from "../promql/unit.js";
 
 /** So many lines are drawn unless all are asked for. */
 const MOST = 1000;
@@ -121,7 +122,7 @@ export class GraphView {
     shared.show(heat ? [] : entries, this.unit);
     shared.table.element.hidden = Boolean(heat);
     this.chart.show({
-      start: frame.start, end: frame.end, step: frame.step, lines: heat ? [] : drawn, unit: this.unit, mode: heat ? "heatmap" : panel.mode === "heatmap" ? "lines" : panel.mode,
+      start: frame.start, end: frame.end, step: frame.step, lines: heat ? [] : drawn, unit: heat ? unitOfBounds(panel.expr) : this.unit, mode: heat ? "heatmap" : panel.mode === "heatmap" ? "lines" : panel.mode,
       log: panel.log, zero: panel.zero, points: panel.points, heat, marks: this.marks, holes: this.holes, name: this.legend.name,
     });
     this.tell(panel, entries, visible.length, drawn.length, heat);

@@ -1,6 +1,7 @@
 // The unit of an expression, carried from its metrics through functions and operators. What it can't tell is a plain number.
 
 import { PLAIN, unitOf } from "../core/units.js";
+import { selectors } from "./edit.js";
 import { lex, LISTS } from "./lex.js";
 import { WORDS } from "./words.js";
 
@@ -123,6 +124,16 @@ export function unitOfExpression(text, told = () => "") {
     return unit.rate ? PLAIN : { kind: unit.kind === "timestamp" ? "" : unit.kind, rate: true };
   };
   return plain(binary(0));
+}
+
+/**
+ * The unit of what a histogram observes: of its first metric, whatever is done to the counts.
+ * @param {string} text
+ * @param {(metric: string) => string} [told]
+ */
+export function unitOfBounds(text, told = () => "") {
+  const first = selectors(text).map((one) => /^[\w:]+/.exec(one.text)?.[0]).find(Boolean) ?? "";
+  return unitOf(first, told(first.replace(/_bucket$/, "")));
 }
 
 /** @param {Unit | "number" | undefined} unit @returns {Unit} */

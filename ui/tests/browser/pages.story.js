@@ -1,0 +1,154 @@
+// Stories 24, 25, 33 to 35 and 37: histograms, exemplars, cardinality, deleting, storage, running queries.
+
+import assert from "node:assert/strict";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { countInk, drawn, graph, series, startServer, stories } from "./harness.js";
+
+const now = Math.floor(Date.now() / 60_000) * 60_000;
+const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
+
+const tell = stories({ flags: ["--web.enable-admin-api"], fill: async (server) => {
+  const range = { from: now - 3_600_000, to: now, step: 60_000 };
+  let text = "# TYPE heavy counter\n# HELP heavy Many series.\n";
+  for (let i = 0; i < 200; i += 1) text += `heavy{job="app",pod="old-${i}"} 1 ${now - 3_600_000}\nheavy{job="app",pod="new-${i}"} 1 ${now}\n`;
+  for (let i = 0; i < 20; i += 1) text += `light{job="app",n="${i}"} 1 ${now}\n`;
+  let counts = [0, 0, 0];
+  for (let time = range.from; time <= range.to; time += range.step) {
+    counts = counts.map((count, i) => count + [5, 30, 10][i]);
+    const sums = counts.map((_, i) => counts.slice(0, i + 1).reduce((a, b) => a + b));
+    ["0.1", "1", "+Inf"].forEach((le, i) => { text += `took_seconds_bucket{le="${le}"} ${sums[i]} ${time}\n`; });
+  }
+  text += series("up", { job: "app", instance: "a" }, { ...range, value: () => 1 });
+  text += series("alone", { job: "app" }, { ...range, value: (t) => (t / 60_000) % 7 });
+  for (const room of ["a", "b", "c"]) text += series("daylong", { room }, { from: now - 2 * 86_400_000, to: now, step: 60_000, value: (t) => (t / 60_000) % 7 });
+  await server.write(text);
+} });
+
+tell("24: a classic histogram is a heatmap with a row a bucket; hover names bounds and count", async ({ page, go }) => {
+  await go(graph("sum by (le) (rate(took_seconds_bucket[5m]))", { "g0.display_mode": "heatmap", "g0.end_input": end }));
+  await page.waitForFunction(() => document.querySelector(".chart")?.dataset.took);
+  assert.ok(await countInk(page) > 20_000);
+  const { x, y, width, height } = await page.locator(".chart").boundingBox();
+  await page.mouse.move(x + width * 0.6, y + 10 + (height - 32) / 2);
+  await page.waitForSelector(".tip:not([hidden]) .tip-row");
+  assert.match(await page.textContent(".tip"), /100 ms to 1 s0\.5/);
+  await page.mouse.move(x + width * 0.6, y + height - 32);
+  await page.waitForFunction(() => document.querySelector(".tip")?.textContent.includes("0 s to 100 ms"));
+});
+
+tell("33: the first metric is the one with most series; a click narrows; churn names the label", async ({ page, go }) => {
+  await go("/cardinality");
+  await page.waitForSelector(".shares li");
+  const first = page.locator(".shares").first().locator("li").first();
+  assert.match(await first.textContent(), /^heavy.*400/);
+  await first.locator("button").click();
+  await page.waitForURL(/f=__name__/);
+  await page.waitForSelector(".churn-label");
+  assert.match(await page.textContent(".cardinality-head"), /400 series of/);
+  assert.match(await page.textContent(".churn-label"), /^pod has values that only one side has: they explain 100 %/);
+  assert.match(await page.textContent("#page"), /200 new, 200 gone/);
+  await page.goBack();
+  await page.waitForFunction(() => !document.querySelector(".cardinality-head").textContent.includes(" of"));
+});
+
+tell("34: the trial's numbers are in the button; Cancel deletes nothing; Delete deletes", async ({ page, go, server }) => {
+  const count = async () => (await (await fetch(`${server.api}/api/v1/query?query=count(light)&time=${now / 1000}`)).json()).data.result[0]?.value[1];
+  await go("/cardinality");
+  await page.fill('[aria-label="Selector"]', 'light{n=~"1.*"}');
+  await page.click("text=Try: how much is it?");
+  await page.waitForSelector("text=Delete 11 samples of 11 series");
+  await page.click("text=Cancel");
+  assert.equal(await count(), "20");
+  await page.click("text=Try: how much is it?");
+  await page.click("text=Delete 11 samples of 11 series");
+  await page.waitForSelector(".toast");
+  assert.equal(await count(), "9");
+});
+
+tell("34: without the admin API there is no form", async ({ page }) => {
+  const other = await startServer();
+  try {
+    await page.goto(`${other.base}/cardinality`);
+    await page.waitForSelector(".shares");
+    await page.waitForLoadState("networkidle");
+    assert.equal(await page.isVisible("text=Delete series"), false);
+  } finally {
+    await other.close();
+  }
+});
+
+tell("alerts: without rules the page says how to have some; alerts that senders store are shown", async ({ page, go, server }) => {
+  await go("/alerts");
+  await page.waitForSelector("text=No rules run in this server");
+  await server.write('ALERTS{alertname="DiskFull",alertstate="firing",instance="a"} 1\n');
+  await page.reload();
+  await page.waitForSelector(".vt-row");
+  assert.match(await page.textContent(".vt-row"), /firing.*DiskFull.*instance="a"/);
+});
+
+tell("35: a flipped byte is told with its file, and the health at the top turns", async ({ page }) => {
+  const first = await startServer({ flags: ["--self-scrape.interval", "off", "--web.enable-admin-api"] });
+  await first.write(series("kept", { a: "b" }, { from: now - 3_600_000, to: now, step: 1000, value: (t) => Math.sin(t) }));
+  // A table is written by the flush of a snapshot.
+  // A snapshot writes what is in memory as a table.
+  const made = await fetch(`${first.api}/api/v1/admin/tsdb/snapshot`, { method: "POST" });
+  assert.ok(made.ok, await made.text());
+  const tables = join(first.dir, "data", "tables");
+  const names = await readdir(tables);
+  assert.ok(names.length > 0);
+  await first.stop();
+  const path = join(tables, names[0]);
+  const bytes = await readFile(path);
+  bytes[Math.floor(bytes.length / 3)] ^= 0xff;
+  await writeFile(path, bytes);
+  await first.start();
+  await fetch(`${first.api}/api/v1/query?query=count_over_time(kept[2h])&time=${now / 1000}`);
+  await page.goto(`${first.base}/storage`);
+  await page.waitForSelector(".damage li");
+  assert.match(await page.textContent(".damage"), new RegExp(names[0].slice(0, 8)));
+  await page.waitForSelector('.health[data-state="bad"]');
+  await first.close();
+});
+
+tell("37: a slow query is seen running, and ends when its page is closed", async ({ page, context, go, server }) => {
+  await go("/queries");
+  await page.waitForSelector("text=Nothing runs at the moment");
+  const other = await context.newPage();
+  const slow = "quantile_over_time(0.5, (daylong + 0)[1d:5s])";
+  await other.goto(server.base + graph(slow, { "g0.range_input": "6h", "g0.res_type": "fixed", "g0.res_step": "3" }));
+  await page.waitForFunction((expr) => [...document.querySelectorAll("section")][0].textContent.includes(expr.slice(0, 30)), slow);
+  assert.match(await page.textContent("section"), /runs for/);
+  await other.close();
+  await page.waitForSelector("text=Nothing runs at the moment");
+});
+
+tell("a metric's page chooses its charts, and a click on a value filters", async ({ page, go }) => {
+  await go(`/explore?metric=took_seconds_bucket`);
+  await page.waitForSelector("text=Observations by size");
+  await drawn(page, 0);
+  await go("/explore?metric=heavy");
+  await page.waitForSelector("text=Rate of all");
+  await page.click("summary:has-text('job')");
+  await page.click("summary:has-text('job')");
+  await page.click(".label-pick >> text=app");
+  await page.waitForURL(/f=job%3D%22app%22/);
+  await page.waitForSelector('button:has-text("job=\\"app\\" ×")');
+});
+
+tell("the catalogue searches names and help, and opens a metric", async ({ page, go }) => {
+  await go("/explore");
+  await page.waitForSelector(".vt-row");
+  await page.fill('[aria-label="Search metrics"]', "many series");
+  await page.waitForFunction(() => document.querySelectorAll(".vt-row").length === 1);
+  await page.click(".vt-row a");
+  await page.waitForURL(/metric=heavy/);
+});
+
+tell("boards are there where their metrics are", async ({ page, go }) => {
+  await go("/dash?d=vctsdb");
+  await page.waitForSelector(".chart-cell");
+  await drawn(page, 1);
+  await go("/dash?d=node");
+  await page.waitForSelector("text=Nobody sends the metrics of");
+});
