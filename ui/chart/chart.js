@@ -196,6 +196,7 @@ export class Chart {
     this.hover.drawn();
     this.took = performance.now() - begun;
     element.dataset.took = this.took.toFixed(1);
+    element.dataset.top = String(this.scale.max);
     element.dataset.lines = String(view.lines.length);
   }
 

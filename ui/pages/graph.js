@@ -50,8 +50,11 @@ export function mount(element, { go, signal }) {
     return found;
   }
 
+  let later = 0;
+
   /** Writes the state into the address. @param {boolean} push whether Back undoes it */
   function commit(push) {
+    clearTimeout(later);
     const page = location.pathname.split("/").pop() || "graph";
     go(`${page}${write(state)}`, !push || write(read(location.search, location.hash)) === write(state));
     show();
@@ -97,9 +100,14 @@ export function mount(element, { go, signal }) {
       everywhere({ end: state.panels[at].end, range: state.panels[at].range, ...("moment" in change ? { moment: change.moment } : {}) }, push);
       return;
     }
-    commit(push);
-    if (push) panel.apply(state.panels[at]);
-    else panel.state = state.panels[at];
+    if (push) {
+      commit(true);
+      return panel.apply(state.panels[at]);
+    }
+    panel.state = state.panels[at];
+    // Not at each key: browsers allow a page only so many changes of its address.
+    clearTimeout(later);
+    later = window.setTimeout(() => commit(false), 400);
   }
 
   /**
@@ -172,6 +180,7 @@ export function mount(element, { go, signal }) {
       if (refresh) tick();
     },
     unmount() {
+      clearTimeout(later);
       endKeys();
       endRefresh();
       overview.remove();

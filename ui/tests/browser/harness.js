@@ -62,7 +62,7 @@ export async function startServer({ flags = [], data } = {}) {
 
 async function ready(server) {
   for (let i = 0; i < 200; i += 1) {
-    for (const base of [server.base, server.api]) {
+    for (const base of [server.base + (process.env.PREFIX ?? ""), server.api]) {
       const found = await fetch(`${base}/-/ready`).then((response) => response.ok, () => false);
       if (!found) break;
       if (base === server.api) return;

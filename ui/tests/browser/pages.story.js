@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { exemplar, histogram, remoteWrite, sample } from "./remotewrite.js";
 import { countInk, drawn, graph, series, startServer, stories } from "./harness.js";
 
 const now = Math.floor(Date.now() / 60_000) * 60_000;
@@ -23,6 +24,12 @@ const tell = stories({ flags: ["--web.enable-admin-api"], fill: async (server) =
   text += series("alone", { job: "app" }, { ...range, value: (t) => (t / 60_000) % 7 });
   for (const room of ["a", "b", "c"]) text += series("daylong", { room }, { from: now - 2 * 86_400_000, to: now, step: 60_000, value: (t) => (t / 60_000) % 7 });
   await server.write(text);
+  const steps = Array.from({ length: 61 }, (_, i) => range.from + i * range.step);
+  await remoteWrite(server.api, [
+    [{ __name__: "size_bytes", job: "app" }, steps.map((time, i) => histogram({ time, sum: i, first: 3, counts: [2 * i, 8 * i, 0, 4 * i] }))],
+    [{ __name__: "traced_seconds_bucket", job: "app", le: "+Inf" }, [
+      ...steps.map((time, i) => sample({ time, value: i })), exemplar({ time: now - 600_000, value: 0.4, labels: { trace_id: "5eed" } })]],
+  ]);
 } });
 
 tell("24: a classic histogram is a heatmap with a row a bucket; hover names bounds and count", async ({ page, go }) => {
@@ -35,6 +42,44 @@ tell("24: a classic histogram is a heatmap with a row a bucket; hover names boun
   assert.match(await page.textContent(".tip"), /100 ms to 1 s0\.5/);
   await page.mouse.move(x + width * 0.6, y + height - 32);
   await page.waitForFunction(() => document.querySelector(".tip")?.textContent.includes("0 s to 100 ms"));
+});
+
+tell("24: a native histogram has as many cells in a column as buckets", async ({ page, go }) => {
+  await go(graph("rate(size_bytes[5m])", { "g0.end_input": end }));
+  await page.waitForFunction(() => document.querySelector(".chart")?.dataset.took);
+  // Four buckets, of which one is empty: three cells in a column.
+  const cells = await page.$eval(".chart-base", (canvas) => {
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(Math.round(width * 0.6), 0, 1, height);
+    let found = 0;
+    let inside = false;
+    for (let i = 0; i < data.length; i += 4) {
+      const ink = data[i + 2] - data[i] > 12;
+      if (ink && !inside) found += 1;
+      inside = ink;
+    }
+    return found;
+  });
+  assert.equal(cells, 3);
+  const { x, y, width, height } = await page.locator(".chart").boundingBox();
+  await page.mouse.move(x + width * 0.6, y + 10 + (height - 32) * 0.6);
+  await page.waitForSelector(".tip:not([hidden]) .tip-row");
+  assert.match(await page.textContent(".tip"), /8 B to 16 B0\.13/);
+});
+
+tell("25: an exemplar is a diamond; a click shows its trace with a link by the settings' template", async ({ page, go }) => {
+  await go("/server");
+  await page.fill('[aria-label="Address of a trace"]', "https://traces.example/t/{trace_id}");
+  await page.keyboard.press("Tab");
+  await go(graph("rate(traced_seconds_bucket[5m])", { "g0.end_input": end, "g0.show_exemplars": "1", "g0.y_axis_min": "0" }));
+  await drawn(page, 1);
+  const { x, y, width, height } = await page.locator(".chart").boundingBox();
+  const ticks = await page.$eval(".chart", (one) => one.dataset.top);
+  const at = { x: x + (width - 14) - ((width - 60) * 600) / 3600, y: y + 10 + (height - 32) * (1 - 0.4 / Number(ticks)) };
+  await page.mouse.click(at.x, at.y);
+  await page.waitForSelector("dialog");
+  assert.match(await page.textContent("dialog"), /5eed/);
+  assert.equal(await page.getAttribute("dialog a.primary", "href"), "https://traces.example/t/5eed");
 });
 
 tell("33: the first metric is the one with most series; a click narrows; churn names the label", async ({ page, go }) => {
