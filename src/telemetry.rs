@@ -1,4 +1,4 @@
-//! Our own metrics: constructors that register, and what is registered in the text format.
+//! Our own metrics: constructors that register, the text format of all that are registered, and throttled logging.
 //!
 //! Every metric is named `vctsdb_…`, but for one that others ask for under its Prometheus name, is made once in a
 //! `static` of the module it belongs to, and lives in the process' one registry, which adds `process_…` by itself.
@@ -62,7 +62,7 @@ pub fn float_gauge(name: &str, help: &str) -> Gauge {
     registered(name, Gauge::new(name, help))
 }
 
-/// A gauge that is 1 and says something in its labels.
+/// A gauge that is always 1, with information in its labels.
 pub fn info(name: &str, help: &str, labels: &[(&str, &str)]) {
     let options =
         labels.iter().fold(Opts::new(name, help), |options, (name, value)| options.const_label(*name, *value));
@@ -108,7 +108,7 @@ struct Said {
 }
 
 impl Throttle {
-    /// One that has said nothing yet.
+    /// A throttle that has let nothing pass yet.
     #[must_use]
     pub const fn each_minute() -> Self {
         Self(Mutex::new(Said { last: None, unsaid: 0 }))
@@ -131,8 +131,8 @@ impl Throttle {
     }
 }
 
-/// Logs what may come again and again while something lasts, a full disk say: once a minute, with the number of those left out.
-/// Each place where it stands is a kind of its own.
+/// Logs an event that repeats while its cause lasts, such as a full disk, once a minute, with the number of those left out. Each
+/// place in the source has a throttle of its own.
 macro_rules! log_each_minute {
     ($level:ident, $($event:tt)+) => {{
         static SAID: $crate::telemetry::Throttle = $crate::telemetry::Throttle::each_minute();

@@ -36,7 +36,7 @@ pub(super) async fn explain(server: &ServerUrl, expr: &str, time: f64) -> Vec<St
     let probe = Probe { server, time, until: Instant::now() + TIMEOUT };
     let mut said = Vec::new();
     for selector in selectors(&expr).iter().take(MOST_SELECTORS) {
-        // A failure here is not told: the query itself has been answered.
+        // A failure here is not reported, as the query itself has been answered.
         let Some(hint) = probe.hint(selector).await else { break };
         said.extend(hint);
     }
@@ -63,7 +63,7 @@ struct Probe<'a> {
 }
 
 impl Probe<'_> {
-    /// What there is to say about a selector: nothing when it finds something. `None` when no more can be found out.
+    /// The hint for a selector, none where it finds something. The outer `None` when the server no longer answers in time.
     async fn hint(&self, selector: &str) -> Option<Option<String>> {
         if self.finds(&format!("count({selector})")).await? {
             return Some(None);

@@ -138,7 +138,7 @@ pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
     Ok(out.flush()?)
 }
 
-/// Copies what is new.
+/// Copies files that the backup doesn't have yet.
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
     let snapshot = args.server.as_deref().map(|server| ask_for_snapshot(server, &args.from)).transpose()?;
     let from = snapshot.as_deref().unwrap_or(&args.from);

@@ -4,12 +4,12 @@
 //! where it is used; the rest is divided, and each part is kept to by its user:
 //!
 //! ```text
-//! part              of the rest   who keeps to it
+//! part              of the rest   held to it by
 //! store             33/64         new samples (flushed when full, writes refused when flushing can't keep up), known
 //!                                 series and blocks read before (forgotten beyond)
 //! queries           12/64         the engine: a query, or a list of series and labels, that would pass it is refused
 //! kept answers      3/64          the result cache: those unused for longest go
-//! requests          16/64         the server: they wait for memory from their first byte until what they bring is stored
+//! requests          16/64         the server: they reserve memory from their first byte until what they bring is stored
 //! ```
 //!
 //! Of the requests' part the largest write or import there may be gets 15/24, what writes and imports share 3/24 each, the

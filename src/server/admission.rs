@@ -1,4 +1,4 @@
-//! Who may work, for how long, and on which thread.
+//! Admission of jobs: how many at once, for how long, and on which thread.
 //!
 //! A [`Gate`] lets a number of jobs run at once and hands each a [`Permit`]. A [`Deadline`] is how long a request may take, from
 //! the moment it came, and stops the job when its client has hung up. [`run_blocking`] does the job on a thread that may wait.
@@ -44,13 +44,13 @@ impl Gate {
         Self(Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))))
     }
 
-    /// Waits for a place, for `deadline` at most.
-    pub(crate) async fn enter(&self, deadline: Duration) -> Result<Permit, ApiError> {
+    /// Waits for a permit, for `timeout` at most.
+    pub(crate) async fn enter(&self, timeout: Duration) -> Result<Permit, ApiError> {
         let begun = Instant::now();
         let _waiting = metrics::WAITING.guard();
-        match tokio::time::timeout(deadline, self.0.clone().acquire_owned()).await {
+        match tokio::time::timeout(timeout, self.0.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(Permit { waited: begun.elapsed(), _permit: permit }),
-            // The semaphore is never closed; were it, nobody would get in either.
+            // The semaphore is never closed; a closed one would admit nothing either.
             Ok(Err(_)) | Err(_) => Err(ApiError::Timeout("query timed out in query queue")),
         }
     }
@@ -73,7 +73,7 @@ impl Deadline {
         Self { until: Until::new(&cancel, timeout), cancel }
     }
 
-    /// What is left of the time.
+    /// The time left.
     pub(crate) fn left(&self) -> Duration {
         self.until.left()
     }
@@ -142,7 +142,7 @@ pub(crate) async fn run_blocking<T: Send + 'static>(
     let (answer, answered) = oneshot::channel();
     let running = spawn_blocking(move || {
         let _request = span.enter();
-        // The place is taken until the work is really over, not just until nobody waits for it.
+        // The permit is held until the job is over, also when its client no longer waits for it.
         let permit = permit;
         let begun = Instant::now();
         let done = job();
@@ -184,7 +184,7 @@ fn caught<T>(spawn: impl FnOnce() -> T) -> Result<T, ApiError> {
 /// Runs `job` on the runtime's own thread, for which other requests wait: the job must take well under a millisecond. A panic in
 /// it becomes an error of this request.
 pub(crate) fn run_inline<T>(job: impl FnOnce() -> Result<T, ApiError>) -> Result<T, ApiError> {
-    // What a job shares with others is made for threads that panic: on another thread it would be unwound just the same.
+    // What jobs share is safe to unwind through: on a blocking thread a panic would unwind it just the same.
     match catch_unwind(AssertUnwindSafe(job)) {
         Ok(result) => result,
         Err(_) => Err(panicked("on the thread that read the request")),

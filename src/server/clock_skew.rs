@@ -1,11 +1,11 @@
 //! Judges whether our clock can be trusted to say which samples lie in the future.
 //!
-//! A clock that is behind, because its battery ran out or somebody set it back, would have the server refuse, for good, every
+//! A clock that is behind, because its battery ran out or it was set back, would have the server refuse, for good, every
 //! sample that senders have: Prometheus drops what is answered 400. So samples ahead of the clock are refused for good only while
 //! a sender agrees with it: a sample of about its time was acknowledged in the last five minutes, and the clock wasn't seen to go
-//! back since. Else they get 503, and senders keep them until somebody sets the clock right or another sender agrees with it.
+//! back since. Else they get 503, and senders keep them until the clock is set right or another sender agrees with it.
 //!
-//! A time after the year 2200 is nobody's present but a wrong unit, whatever our clock shows.
+//! A time after the year 2200 is a wrong unit, not a sender's present, whatever our clock shows.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 

@@ -3,7 +3,7 @@
 use super::{Response, json, limits::MAX_ANNOTATIONS, respond, response_body::BodySource};
 use crate::model::{Annotations, Severity};
 
-/// What is said when a `limit` parameter cut the answer.
+/// The warning that a `limit` parameter cut the answer.
 const TRUNCATED: &str = "results truncated due to limit";
 
 /// Warnings and infos that go with an answer.

@@ -136,7 +136,7 @@ impl ApiError {
             Self::Timeout(_) => ErrorType::Timeout.and_status(),
             Self::Unavailable(_) => ErrorType::Unavailable.and_status(),
             Self::Internal(_) => ErrorType::Internal.and_status(),
-            // Not 429: unless told otherwise Prometheus drops what is answered so, and retries after 503.
+            // Not 429: by default Prometheus drops samples after a 429, and retries after a 503.
             Self::NotReady { .. } | Self::Busy | Self::Evicted | Self::Slow => (None, StatusCode::SERVICE_UNAVAILABLE),
             Self::OverBudget { .. } => (None, StatusCode::PAYLOAD_TOO_LARGE),
             Self::Plain(status, _) => (None, *status),

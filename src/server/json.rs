@@ -70,7 +70,7 @@ pub(crate) fn value(out: &mut Vec<u8>, value: f64) {
     }
 }
 
-/// A value without exponent, whatever its size: scalars are written so.
+/// A value without exponent, whatever its size, as scalars are written.
 pub(crate) fn plain_value(out: &mut Vec<u8>, value: f64) {
     if value.is_nan() {
         out.extend_from_slice(b"\"NaN\"");

@@ -8,7 +8,7 @@ pub struct Deadlines {
     /// A connection may stay without a complete request head for this long, be it idle or slow. It is longer than the interval of
     /// rules, and than clients keep connections they don't use; where connection slots are short, idle ones are closed before.
     pub head: Duration,
-    /// A request's body may pause for this long between two pieces.
+    /// A request's body may pause for this long between two chunks.
     pub body_pause: Duration,
     /// A request's body must be complete after this time, however busily it trickles.
     pub body: Duration,
@@ -33,17 +33,17 @@ impl Default for Deadlines {
 /// Bytes that a slow client has to read of an answer in each [`Deadlines::write`].
 pub(crate) const LEAST_TAKEN_BYTES: usize = 64 << 10;
 
-/// Connections served at once; further ones wait to be accepted. Fewer where the process may open few files (`files`).
+/// Connections served at once; further ones wait to be accepted. Fewer where the process may open few files (`open_files`).
 pub(crate) const MAX_CONNECTIONS: usize = 1024;
 
-/// Connections that the system may have made and not handed over yet. When there are more, a client waits a second before
-/// it tries again.
+/// Connections that the system may have accepted and not handed over yet. With more of them a client waits a second before it tries
+/// again.
 pub(crate) const BACKLOG: u32 = 4096;
 
 /// When fewer connection slots are left, the connection that has been idle longest is closed, so that the next client need not wait.
 pub(crate) const SPARE_CONNECTIONS: usize = 16;
 
-/// A request's line and headers may take this many bytes; up to twice as many pass when they come in one piece, because
+/// A request's line and headers may take this many bytes; up to twice as many pass when they come in one read, because
 /// hyper looks at the length between reads only. It holds the longest URL that HTTP libraries send (64 KiB).
 pub(crate) const MAX_HEAD_BYTES: usize = 128 << 10;
 
@@ -84,7 +84,7 @@ pub(crate) const MAX_LOOKUPS: usize = 20;
 /// The most steps a range query may have per series, as in Prometheus.
 pub(crate) const MAX_STEPS: i64 = 11_000;
 
-/// An answer is produced in pieces of about this many bytes, as fast as the client takes them.
+/// An answer is produced in chunks of about this many bytes, as fast as the client reads them.
 pub(crate) const CHUNK_BYTES: usize = 64 << 10;
 
 /// An answer below this many bytes is not worth compressing.

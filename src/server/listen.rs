@@ -45,7 +45,7 @@ pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
         lookup_host((host, port)).await?.collect()
     };
     if !host.is_empty() {
-        // "localhost" may stand for both, and who connects to it tries both, but 127.0.0.1 is only one of them.
+        // "localhost" may be both. A client of "localhost" tries both, one of 127.0.0.1 only that.
         addresses.sort_by_key(SocketAddr::is_ipv6);
     }
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
@@ -60,7 +60,7 @@ pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
 
 fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // A restart shouldn't wait for the old connections to be forgotten.
+    // A restart shouldn't wait until the system has forgotten old connections.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
@@ -97,7 +97,7 @@ pub async fn run(listener: TcpListener, state: Arc<ServerState>, shutdown: impl 
     drop(listener);
     state.stop();
     drop(stopping);
-    // Without any connection there is nobody to tell.
+    // It fails when there is no connection, and then none has to be told.
     let _ = stop.send(());
     if timeout(state.options.deadlines.shutdown, stop.closed()).await.is_err() {
         tracing::warn!("some requests were not finished when the time for shutting down was over");

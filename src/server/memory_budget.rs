@@ -208,7 +208,7 @@ impl Reservation {
         tokio::select! {
             entered = timeout(MEMORY_TIMEOUT, entered) => match entered {
                 Ok(Ok(())) => Ok(()),
-                // The semaphores are never closed; were they, nobody would get in either.
+                // The semaphores are never closed; closed ones would grant nothing either.
                 Ok(Err(_)) | Err(_) => Err(ApiError::Busy),
             },
             () = evicting => Err(ApiError::Busy),

@@ -1,17 +1,17 @@
 //! How many files the process may open, and how many of them may be connections.
 //!
 //! A connection is an open file too. The limit that a login shell or a service manager hands down is often 1,024, as
-//! many as the connections that are served at once: clients who just connect would take every file, and the log could
+//! many as the connections that are served at once: clients that only connect would take every file, and the log could
 //! not begin its next segment.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::limits::MAX_CONNECTIONS;
 
-/// Connections served at once however few files there may be.
+/// The least number of connections served at once, however few files the process may open.
 const LEAST: usize = 32;
 
-/// Raises the limit of this process as far as it may go by itself.
+/// Raises the soft limit of this process to its hard limit.
 pub fn raise_open_files() {
     let limit = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });

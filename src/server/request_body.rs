@@ -163,6 +163,6 @@ pub(crate) async fn discard(mut incoming: Incoming) {
 
 async fn drain(incoming: &mut Incoming) {
     let drained = timeout(DISCARD_TIMEOUT, async { while let Some(Ok(_)) = incoming.frame().await {} });
-    // Those who take longer have had their chance.
+    // A client that takes longer may see a reset.
     let _ = drained.await;
 }

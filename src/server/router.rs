@@ -1,4 +1,4 @@
-//! From a path and a method to a route, and what every request gets on the way.
+//! Finds the route of a request, and does what is done for every request: rules for web pages, metrics, logs, compression.
 
 use std::{
     convert::Infallible,
@@ -37,7 +37,7 @@ use super::{
 };
 use crate::telemetry::log_each_minute;
 
-/// Answers one request. It never fails: whatever goes wrong is an answer too.
+/// Answers one request. It never fails: every error is an answer.
 pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, Infallible> {
     let begun = Instant::now();
     let _in_flight = metrics::IN_FLIGHT.guard();
@@ -102,7 +102,7 @@ async fn unknown(request: Request<Incoming>, context: &RequestContext, external:
     respond::text(StatusCode::NOT_FOUND, format!("404 page not found{hint}"))
 }
 
-/// Runs the route. A panic in it costs its client the answer, and nobody else anything.
+/// Runs the route. A panic in it becomes an error of this request.
 async fn answer(
     route: Route,
     request: Request<Incoming>,
@@ -180,7 +180,7 @@ impl<F: Future> Future for CatchPanic<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let running = &mut self.running;
-        // After a panic the future is dropped and never polled again, so nobody sees what it left half done.
+        // After a panic the future is dropped and never polled again, so its broken state is never seen.
         match std::panic::catch_unwind(AssertUnwindSafe(|| running.as_mut().poll(cx))) {
             Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
             Ok(Poll::Pending) => Poll::Pending,

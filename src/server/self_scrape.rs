@@ -19,7 +19,7 @@ use crate::{
 /// Our `job`.
 const JOB: &str = "vctsdb";
 
-/// Pauses after the first scrapes, of which there are so many that rates have an answer soon; shorter intervals stay.
+/// Pauses after the first scrapes, so that rates have a result soon; an interval that is shorter is kept.
 const FIRST_PAUSES: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
@@ -33,7 +33,7 @@ pub struct SelfScrape {
 }
 
 impl SelfScrape {
-    /// Stores our metrics for the first time: done before others are let in, it gives their first question an answer.
+    /// Stores our metrics for the first time. Done before the server is ready, it gives the first query a result.
     pub async fn begin(state: Arc<ServerState>, stores: Stores, interval: Duration) -> Self {
         let scraper = Scraper { instance: state.options.instance.clone(), ..Scraper::default() };
         let mut this = Self { state, stores, interval, scraper, begun: Instant::now() };
@@ -41,7 +41,7 @@ impl SelfScrape {
         this
     }
 
-    /// Goes on until `stop` completes.
+    /// Scrapes until `stop` completes.
     pub async fn run(mut self, stop: impl Future<Output = ()>) {
         let mut stop = std::pin::pin!(stop);
         let mut due = self.begun;
@@ -113,7 +113,7 @@ impl Scraper {
         samples.out
     }
 
-    /// Appends `samples`, and markers for what is no longer among them.
+    /// Appends `samples`, and staleness markers for series that are no longer among them.
     async fn store(&mut self, stores: &Stores, samples: Vec<(Labels, f64)>, now: i64) -> Result<(), AppendError> {
         let mut batch = Batch::default();
         let alive: HashSet<Labels> = samples.iter().map(|(labels, _)| labels.clone()).collect();

@@ -36,12 +36,12 @@ use crate::{
     },
 };
 
-/// What the server is told about itself.
+/// The server's options.
 #[derive(Debug, Clone)]
 pub struct ServerOptions {
-    /// `host:port` as others reach it; the `instance` label of our own metrics.
+    /// `host:port` by which clients reach it; the `instance` label of our own metrics.
     pub instance: String,
-    /// The URL and the prefix of paths under which others reach it.
+    /// The URL and the route prefix under which clients reach it.
     pub external: ExternalAddress,
     /// Queries evaluated at once; further ones wait.
     pub max_queries: usize,
@@ -86,7 +86,7 @@ pub struct RequestMemory {
     pub largest_write: u64,
 }
 
-/// The opened store, by what it can do.
+/// The opened store, as each of the traits by which it is used.
 #[derive(Clone)]
 pub struct Stores {
     /// Reading samples.
@@ -99,11 +99,11 @@ pub struct Stores {
     pub metadata: Arc<dyn SelectMetadata>,
     /// Writing.
     pub append: Arc<dyn Append>,
-    /// Telling which times have changed.
+    /// The journal of changed times.
     pub changes: Arc<dyn Changes>,
-    /// Telling how it is.
+    /// Its status.
     pub status: Arc<dyn Status>,
-    /// Changing and copying what there is.
+    /// Changing and copying the store.
     pub admin: Arc<dyn Admin>,
 }
 
@@ -237,7 +237,7 @@ impl ServerState {
         Deadline::new(self.engine.options().timeout)
     }
 
-    /// From now on new requests are told that the server is stopping.
+    /// From now on requests are refused, as the server is stopping.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }

@@ -30,7 +30,7 @@ pub(crate) struct TargetEscaping<S> {
 /// Where in a request the next byte stands.
 #[derive(Debug, Clone, Copy)]
 enum Position {
-    /// In a request line, behind so many blanks; empty lines may precede it.
+    /// In a request line, behind `blanks` blanks; `empty` until its first byte, as empty lines may precede it.
     Line { empty: bool, blanks: usize },
     /// In a header; the beginning of its name is kept.
     Header { name: [u8; LONGEST], len: usize, body: bool },

@@ -6,7 +6,7 @@ use hyper::{Uri, http::uri::Authority};
 
 /// `http://name:password@host:port/prefix`, or a part of it: without a scheme it is `http`.
 ///
-/// It shows itself without name and password: what is shown ends up in logs and in questions to others.
+/// It is displayed without name and password, as what is displayed ends up in logs and bug reports.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct ServerUrl {
     tls: bool,

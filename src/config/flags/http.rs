@@ -11,7 +11,7 @@ use crate::{
     server::{ExternalAddress, ExternalUrl, OriginPattern, WebUi, prefix},
 };
 
-/// Where to listen, and whom to answer.
+/// The address to listen on, and the rules for clients.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "HTTP")]
 pub struct HttpFlags {

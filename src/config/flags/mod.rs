@@ -21,19 +21,19 @@ pub use storage::StorageFlags;
 /// What to serve and how.
 #[derive(Debug, Clone, Args)]
 pub struct Flags {
-    /// What is stored, where and for how long.
+    /// Where samples are stored, and for how long.
     #[command(flatten)]
     pub storage: StorageFlags,
-    /// Where to listen, and whom to answer.
+    /// The address to listen on, and the rules for clients.
     #[command(flatten)]
     pub http: HttpFlags,
-    /// What is taken from senders.
+    /// Limits on samples of senders.
     #[command(flatten)]
     pub remote_write: RemoteWriteFlags,
-    /// What readers are told.
+    /// Labels that readers see.
     #[command(flatten)]
     pub remote_read: RemoteReadFlags,
-    /// What a query may take, and which PromQL it may use.
+    /// Limits on queries, and the features of PromQL.
     #[command(flatten)]
     pub queries: QueryFlags,
     /// Logs, and the server's own metrics.

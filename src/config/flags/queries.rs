@@ -10,7 +10,7 @@ use crate::{
     promql::{Enabled, Features, format_duration},
 };
 
-/// What a query may take, and which PromQL it may use.
+/// Limits on queries, and the features of PromQL.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Queries")]
 pub struct QueryFlags {

@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Listed, duration};
 use crate::{config::ms, model::Labels, promql::format_duration};
 
-/// What is taken from senders.
+/// Limits on samples of senders.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Remote write")]
 pub struct RemoteWriteFlags {
@@ -23,7 +23,7 @@ impl RemoteWriteFlags {
     }
 }
 
-/// What readers are told.
+/// Labels that readers see.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Remote read")]
 pub struct RemoteReadFlags {

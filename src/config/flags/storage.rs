@@ -14,7 +14,7 @@ use crate::{
     promql::format_duration,
 };
 
-/// What is stored, where and for how long.
+/// Where samples are stored, and for how long.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Storage")]
 pub struct StorageFlags {

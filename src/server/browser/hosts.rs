@@ -1,14 +1,14 @@
-//! For which names this server answers.
+//! The host names for which this server answers.
 
 use std::net::IpAddr;
 
 use super::{BrowserOptions, ExternalUrl};
 
-/// For which names this server answers.
+/// The host names for which this server answers.
 ///
 /// A loopback listener answers for names that can't be pointed to it from outside, and those that its owner allows. Another one
 /// is reached by many names and answers for all of them, unless its owner says which. The host of the external URL is allowed as
-/// well; that there is one doesn't make another listener choosy, which agents beside it reach by other names.
+/// well. An external URL doesn't restrict a listener that isn't on loopback, as agents may reach it by other names.
 #[derive(Debug)]
 pub(super) struct Hosts {
     checked: bool,
@@ -20,7 +20,7 @@ impl Hosts {
     pub(super) fn new(options: &BrowserOptions) -> Self {
         let external = options.external.as_ref().and_then(ExternalUrl::authority).map(name);
         let given = options.allowed_hosts.iter().chain([&options.listen_host]).map(String::as_str);
-        let allowed: Vec<String> = given.chain(external).map(plain).collect();
+        let allowed: Vec<String> = given.chain(external).map(normalized).collect();
         let any = allowed.iter().any(|name| name == "*");
         Self { checked: !any && (options.loopback || !options.allowed_hosts.is_empty()), allowed }
     }
@@ -30,7 +30,7 @@ impl Hosts {
         if !self.checked {
             return true;
         }
-        let name = plain(name(host));
+        let name = normalized(name(host));
         is_loopback(&name)
             || self.allowed.iter().any(|allowed| match allowed.strip_prefix('*') {
                 Some(below) => name.len() > below.len() && name.ends_with(below),
@@ -39,7 +39,7 @@ impl Hosts {
     }
 }
 
-/// What stands in front of the port.
+/// The host without its port.
 pub(super) fn name(host: &str) -> &str {
     match host.rsplit_once(':') {
         // An address of version 6 has colons of its own, and brackets around them.
@@ -48,12 +48,12 @@ pub(super) fn name(host: &str) -> &str {
     }
 }
 
-/// A name in the one form in which names are compared.
-fn plain(name: &str) -> String {
+/// A name normalized for comparison.
+fn normalized(name: &str) -> String {
     name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
-/// Whether nobody can point the name to another machine, or from there to this one.
+/// Whether the name always means this machine, whatever name servers say.
 fn is_loopback(name: &str) -> bool {
     let address = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     name == "localhost"

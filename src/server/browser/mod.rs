@@ -6,7 +6,7 @@
 //! - [`Hosts`] tells for which names this server answers. A page whose own name was pointed to a loopback address is the
 //!   same origin to the browser, and only the `Host` header shows it.
 //! - [`Origins`] tells which pages may read answers (CORS) and which may change something. A form and a simple `fetch` are
-//!   sent without asking first, whatever their content type, so who changes something is looked at and not only who reads.
+//!   sent without a preflight, whatever their content type, so changes are judged by the origin too, and not only reads.
 //!
 //! [`Browser`] asks both, before a request gets to its route.
 
@@ -28,7 +28,7 @@ use crate::telemetry::Throttle;
 /// At most this many characters of what a client sent are repeated to it.
 const MAX_REPEATED_CHARS: usize = 100;
 
-/// Which names and pages the server is told to trust.
+/// The host names and web pages that the owner trusts.
 #[derive(Debug, Clone, Default)]
 pub struct BrowserOptions {
     /// Whether only this machine reaches the listener.
@@ -50,19 +50,19 @@ pub(crate) struct Browser {
     origins: Origins,
 }
 
-/// Why a request isn't answered.
+/// Why a request is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    /// It is for another server, if for any.
+    /// The request is for another host.
     #[error("this server doesn't answer for the host {0:?}; see --web.allowed-hosts")]
     Host(String),
-    /// Which server it is for is anybody's guess.
+    /// The request has no host, or several.
     #[error("a request has one Host header, this one has {0}")]
     Hosts(&'static str),
-    /// It would change something, and comes from a page that has no business here.
+    /// The request would change something, and comes from a page of an origin that isn't trusted.
     #[error("a page of the origin {0:?} can't change anything here; see --web.cors.origin")]
     Origin(String),
-    /// The same, from a page whose origin the browser doesn't tell.
+    /// The request would change something, and comes from a page of another site, whose origin the browser doesn't name.
     #[error("a page of another origin can't change anything here; see --web.cors.origin")]
     CrossSite,
 }
@@ -95,17 +95,17 @@ impl Browser {
         Self { hosts: Hosts::new(options), origins: Origins::new(options) }
     }
 
-    /// Whether a request may go on to its route.
+    /// Judges a request before it gets to its route.
     ///
     /// # Errors
-    /// When it may not.
+    /// When it is refused.
     pub(crate) fn judge<B>(&self, request: &Request<B>, found: Option<&Route>) -> Result<(), Refusal> {
         let headers = request.headers();
         if headers.get_all(HOST).iter().nth(1).is_some() {
             return Err(Refusal::Hosts("several"));
         }
         let host = match request.uri().authority() {
-            // A target that names the host counts for more than the header.
+            // A host in the request's target overrides the header.
             Some(authority) => Some(authority.as_str()),
             None => headers.get(HOST).map(|host| host.to_str().unwrap_or("not ASCII")),
         };
@@ -118,7 +118,7 @@ impl Browser {
         }
         let method = request.method();
         let changes = found.map_or(!method.is_safe(), |route| route.changes(method));
-        // A browser that asks what it may send changes nothing yet: who may read tells it.
+        // A preflight changes nothing; the headers of its answer tell the browser whether the page may go on.
         if changes && method != Method::OPTIONS { self.origins.may_change(headers, host) } else { Ok(()) }
     }
 

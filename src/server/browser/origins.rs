@@ -1,4 +1,4 @@
-//! Which pages may read answers, and which may change something.
+//! The origins of web pages that may read answers, and of those that may change something.
 
 use hyper::{
     HeaderMap,
@@ -8,7 +8,7 @@ use hyper::{
 use super::{BrowserOptions, ExternalUrl, Refusal, cut};
 use crate::model::{MatchOp, Matcher, MatcherError};
 
-/// Pages of other programs on this machine.
+/// Origins of pages that other programs on this machine serve.
 const LOOPBACK_ORIGINS: &str = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?";
 
 /// A regular expression that an origin has to match from its first to its last character.
@@ -59,7 +59,7 @@ impl Origins {
     /// Whether a request to `host` may change something. The origin of the external URL is one of our own too.
     pub(super) fn may_change(&self, headers: &HeaderMap, host: Option<&str>) -> Result<(), Refusal> {
         let Some(origin) = headers.get(ORIGIN) else {
-            // Only browsers say so, and not even a script can make them lie.
+            // Only browsers send this header, and no script can set it.
             let foreign = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
             return if foreign { Err(Refusal::CrossSite) } else { Ok(()) };
         };
@@ -70,7 +70,7 @@ impl Origins {
     }
 
     fn trusts(&self, origin: &str) -> bool {
-        // "null" is what pages are that hide where they come from: nobody's, and anybody's.
+        // "null" is the origin of all pages that hide theirs, whoever made them.
         origin != "null" && self.trusted.as_ref().is_some_and(|trusted| trusted.matches(origin))
     }
 }

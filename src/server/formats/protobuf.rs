@@ -1,5 +1,5 @@
-//! Results as one message, [`QueryResult`] of `proto/query.proto`, written series by series: the parts of a message may
-//! follow each other in any pieces.
+//! Results as one message, [`QueryResult`] of `proto/query.proto`, written series by series: the
+//! encodings of a message's parts, concatenated, are the message's encoding.
 
 use std::vec;
 

@@ -2,9 +2,9 @@
 //!
 //! Series come by metric name and then label set, each with its time. A series whose newest sample in the lookback
 //! window is a staleness marker has ended and is left out. External labels are added where absent, and an empty
-//! `instance`, so that the scraper adds none of its own. Types are not told: every family is untyped, but for histograms
-//! with custom buckets, which are written as classic ones; exponential ones can't be written as text: comments name the
-//! families of which some are left out. Selectors are those of Prometheus' federation: `{}` selects nothing.
+//! `instance`, so that the scraper adds none of its own. Every family is untyped, but for histograms with custom
+//! buckets, which are written as classic ones. Exponential histograms can't be written as text: comments name the families of
+//! which some are left out. Selectors are those of Prometheus' federation: `{}` selects nothing.
 
 use std::{
     collections::{BTreeMap, btree_map},

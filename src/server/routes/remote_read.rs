@@ -136,7 +136,7 @@ async fn stream(
             frames.blocking_send(BodyChunk::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
         });
         match (result, begin) {
-            // Nobody may be left to hear how it ended.
+            // The receivers are gone when the client is.
             (Ok(()), begin) => {
                 let _ = begin.map(|begin| begin.send(Ok(())));
                 let _ = frames.blocking_send(BodyChunk::End);
@@ -170,7 +170,7 @@ fn refusal(error: ReadError) -> ApiError {
         | ReadError::MatcherType(_)
         | ReadError::ResponseType(_)
         | ReadError::Limit(_) => StatusCode::BAD_REQUEST,
-        // Nobody is left to hear it.
+        // The client has gone.
         ReadError::Closed => StatusCode::INTERNAL_SERVER_ERROR,
         ReadError::Interrupted(_) => StatusCode::SERVICE_UNAVAILABLE,
         ReadError::Storage(_) => {

@@ -116,7 +116,7 @@ async fn store(
         Err(WriteError::Rejected { written, future: Some(time), .. })
             if let Some(reason) = state.clock_skew.doubt(time, clock) =>
         {
-            // What was stored of it is the same when it is sent again.
+            // Sending it again changes nothing about the samples that were stored.
             (refusal(&AppendError::Unavailable { reason, retry_after: CLOCK_RETRY }.into()), written)
         }
         Err(error) => (refusal(&error), error.written()),

@@ -7,15 +7,14 @@ use crate::{
     server::{error::ApiError, params::Params},
 };
 
-/// Reading so many selectors with so many bytes all together takes next to no time.
+/// Parsing up to this many selectors, with this many bytes together, takes so little time that it is done on the runtime's thread.
 const FEW: usize = 8;
 const SHORT: usize = 1 << 10;
 
-/// What selectors are called as a parameter.
+/// The parameter that holds selectors.
 const NAME: &str = "match[]";
 
-/// All selectors given, each a list of conditions; the memory for them is taken of `room`. `fault` says of what is wrong
-/// with one that it is.
+/// The matchers of each selector given; the memory for them is taken of `room`. `fault` makes the error of one that is wrong.
 pub(crate) fn selectors(
     params: &Params,
     room: &dyn Room,
@@ -23,14 +22,14 @@ pub(crate) fn selectors(
     interrupt: &dyn Interrupt,
 ) -> Result<Vec<Vec<Matcher>>, ApiError> {
     let selectors = any_selectors(params, room, fault, interrupt)?;
-    // One that every series passes is most likely a mistake, and a costly one.
+    // A selector that every series matches is most likely a mistake, and a costly one.
     if selectors.iter().any(|matchers| matchers.iter().all(Matcher::matches_empty)) {
         return Err(fault("match[] must contain at least one non-empty matcher".to_owned()));
     }
     Ok(selectors)
 }
 
-/// The same, where selectors that every series passes are none too many.
+/// The matchers of each selector given, also of those that match every series.
 pub(crate) fn any_selectors(
     params: &Params,
     room: &dyn Room,
@@ -47,12 +46,12 @@ pub(crate) fn any_selectors(
     params.all(NAME).map(one).collect()
 }
 
-/// Whether there are so few, and so short ones, that reading them takes next to no time.
+/// Whether the selectors are so few and short that they are parsed on the runtime's thread.
 pub(crate) fn are_few(params: &Params) -> bool {
     params.all(NAME).count() <= FEW && params.all(NAME).map(str::len).sum::<usize>() <= SHORT
 }
 
-/// What is wrong with a selector, and that it is one.
+/// The error of a selector that names its parameter.
 pub(crate) fn invalid(why: String) -> ApiError {
     ApiError::invalid(NAME, why)
 }

@@ -16,7 +16,7 @@ const API_VERSION: &str = "3.5.0";
 /// Prometheus' own default for the interval of scrapes.
 const DEFAULT_INTERVAL: &str = "1m";
 
-/// How many names `/status/tsdb` lists when not told.
+/// How many names `/status/tsdb` lists by default.
 const DEFAULT_NAMES: usize = 10;
 /// How many it lists at most.
 const MAX_NAMES: usize = 10_000;
@@ -157,7 +157,7 @@ pub(crate) async fn tsdb(params: Params, state: &ServerState) -> Result<Response
         "headStats": {
             "numSeries": status.series,
             "numLabelPairs": status.label_pairs,
-            // What comes closest to chunks here are tables: immutable pieces of stored data.
+            // Tables come closest to Prometheus' chunks: immutable parts of stored data.
             "chunkCount": status.tables,
             // A store without samples has Prometheus' "not yet": the first time after the last.
             "minTime": status.times.map_or(i64::MAX, |times| times.start),
