@@ -14,13 +14,11 @@ use regex_syntax::hir::{Hir, HirKind, Look, literal};
 
 use super::{
     alternatives::Alternatives,
-    matcher::{MatcherError, TakeBytes},
+    matcher_error::{MAX_PATTERN, MatcherError, TakeBytes},
     re2::{Groups, Translated, go_regex},
     text_set::TextSet,
 };
 
-/// A pattern may have this many bytes.
-pub(super) const MAX_PATTERN: usize = 1 << 20;
 /// A pattern that is no list of texts may have this many characters, classes and repetitions. The program of one with more
 /// would pass [`PROGRAM_LIMIT`] anyway, and only to parse it would take much more.
 const MAX_PARTS: usize = 1 << 16;

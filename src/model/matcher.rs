@@ -8,7 +8,8 @@ use std::{fmt, sync::Arc};
 use regex_automata::hybrid::dfa::DFA;
 
 use super::{
-    compiled::{Compiled, MAX_PATTERN},
+    compiled::Compiled,
+    matcher_error::{MatcherError, TakeBytes, shortened},
     text_set::TextSet,
 };
 
@@ -35,42 +36,6 @@ impl fmt::Display for MatchOp {
         })
     }
 }
-
-/// Why a matcher can't be made.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum MatcherError {
-    /// The value is no regular expression.
-    #[error("error parsing regexp: {why}: `{}`", shortened(pattern))]
-    Regex {
-        /// The pattern, or the part of it that is wrong.
-        pattern: String,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The expression is longer than any may be.
-    #[error("a regular expression has {0} bytes, more than the limit of {MAX_PATTERN}")]
-    Long(usize),
-    /// The memory there is doesn't suffice for it.
-    #[error(
-        "a regular expression of {0} bytes takes more memory than there is for queries; try again later, or shorten it"
-    )]
-    NoRoom(usize),
-}
-
-/// Longer patterns are told by their beginning.
-const SHOWN: usize = 256;
-
-/// A pattern as an error shows it: a long one by its beginning.
-#[must_use]
-pub fn shortened(pattern: &str) -> String {
-    match pattern.char_indices().nth(SHOWN) {
-        None => pattern.to_owned(),
-        Some((end, _)) => format!("{}…", pattern.get(..end).unwrap_or_default()),
-    }
-}
-
-/// Takes so many bytes of memory, and says whether there were so many.
-pub type TakeBytes<'t> = dyn Fn(usize) -> bool + 't;
 
 /// One condition on one label.
 #[derive(Clone)]
@@ -258,6 +223,7 @@ impl Eq for Matcher {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::matcher_error::MAX_PATTERN;
 
     fn regex(pattern: &str) -> Matcher {
         Matcher::new(MatchOp::Regex, "l", pattern).unwrap()

@@ -1,7 +1,17 @@
 //! The store file by file: what `/api/v1/status/storage` shows.
 
-use super::status::MemoryPart;
 use crate::model::TimeRange;
+
+/// A part of the memory budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryPart {
+    /// What it is for.
+    pub name: &'static str,
+    /// Bytes in use.
+    pub used: u64,
+    /// Bytes it may use.
+    pub limit: u64,
+}
 
 /// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]

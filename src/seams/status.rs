@@ -1,17 +1,16 @@
 //! How the store is doing: what `/api/v1/status/tsdb` and `/metrics` show.
 
+pub use super::detail::MemoryPart;
 use super::{detail::StorageDetail, interrupt::Interrupt, select::SelectError};
 use crate::model::TimeRange;
 
-/// A part of the memory budget.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MemoryPart {
-    /// What it is for.
-    pub name: &'static str,
-    /// Bytes in use.
-    pub used: u64,
-    /// Bytes it may use.
-    pub limit: u64,
+/// Where reads of table blocks found them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BlockReads {
+    /// In memory.
+    pub hits: u64,
+    /// In a file.
+    pub misses: u64,
 }
 
 /// The store in numbers.
@@ -43,10 +42,8 @@ pub struct StoreStatus {
     pub cutoff: Option<i64>,
     /// Deletes that some table still has to be cleaned of.
     pub tombstones: u64,
-    /// Reads of table blocks that found them in the block cache, since the store was opened.
-    pub block_cache_hits: u64,
-    /// Reads of table blocks that had to read a file, since the store was opened.
-    pub block_cache_misses: u64,
+    /// Reads of table blocks since the store was opened.
+    pub block_reads: BlockReads,
     /// What the store's parts of the memory budget are and hold.
     pub memory: Vec<MemoryPart>,
     /// What was found damaged and set aside, in words, one entry per file or part of a file.

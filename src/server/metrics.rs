@@ -211,7 +211,7 @@ pub(crate) fn observe_store(status: &StoreStatus, memory: &[MemoryPart]) {
         gauge.set(i64::try_from(number).unwrap_or(i64::MAX));
     }
     for (counter, total) in
-        [(&store.block_cache_hits, status.block_cache_hits), (&store.block_cache_misses, status.block_cache_misses)]
+        [(&store.block_cache_hits, status.block_reads.hits), (&store.block_cache_misses, status.block_reads.misses)]
     {
         counter.inc_by(total.saturating_sub(counter.get()));
     }

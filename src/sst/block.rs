@@ -6,9 +6,7 @@ use std::sync::{
 };
 
 use super::{
-    buffers,
-    builder::{FLOATS, HISTOGRAMS},
-    chain,
+    buffers, chain,
     piece::{MAX_MEMORY, MAX_SAMPLES},
     start_column,
 };
@@ -44,6 +42,9 @@ struct Samples {
     part: Part,
 }
 
+/// Flags of a piece's head.
+pub(super) const FLOATS: u64 = 1;
+pub(super) const HISTOGRAMS: u64 = 2;
 /// The `times` of a piece that has no floats.
 const NO_FLOATS: u32 = u32::MAX;
 

@@ -2,7 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{chain, index::BlockMeta, piece::Piece, start_column};
+use super::{
+    block::{FLOATS, HISTOGRAMS},
+    chain,
+    index::BlockMeta,
+    piece::Piece,
+    start_column,
+};
 use crate::{
     codec::{checksum::crc32, cross_series, floats, histograms, times, varint},
     model::TimeRange,
@@ -14,9 +20,6 @@ use crate::{
 const TARGET: usize = 16 << 10;
 /// And once its distinct times have this many samples, which are kept decoded to find equal ones: 512 KiB.
 const TARGET_TIMES: usize = 64 << 10;
-/// Flags of a piece's head.
-pub(super) const FLOATS: u64 = 1;
-pub(super) const HISTOGRAMS: u64 = 2;
 
 /// The floats of a piece just written.
 #[derive(Debug, Default)]

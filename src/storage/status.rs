@@ -17,7 +17,7 @@ use crate::{
         detail::{MemtableDetail, SegmentDetail, StorageDetail, TableDetail},
         interrupt::Interrupt,
         select::SelectError,
-        status::{Cardinality, MemoryPart, Status, StoreStatus},
+        status::{BlockReads, Cardinality, MemoryPart, Status, StoreStatus},
     },
     sst::TableSummary,
     wal,
@@ -68,8 +68,7 @@ impl Status for Storage {
             cutoff: Some(shared.shown_cutoff()).filter(|cutoff| *cutoff > i64::MIN),
             tombstones: view.deletes.tombstones.len() as u64,
             memory: memory(shared),
-            block_cache_hits: blocks.hits,
-            block_cache_misses: blocks.misses,
+            block_reads: BlockReads { hits: blocks.hits, misses: blocks.misses },
             damage: shared.all_damage(),
         }
     }

@@ -1,10 +1,20 @@
 //! What a run of histograms shares.
 
-use super::{WHAT, lengths};
 use crate::{
     codec::{CodecError, take_byte, take_u64, varint},
     model::{BucketCounts, BucketSpan, Histogram, ResetHint},
 };
+
+/// What errors call the column.
+pub(super) const WHAT: &str = "a histogram column";
+
+/// How many positive and negative buckets there are.
+fn lengths(counts: &BucketCounts) -> (usize, usize) {
+    match counts {
+        BucketCounts::Integer { positive, negative, .. } => (positive.len(), negative.len()),
+        BucketCounts::Float { positive, negative, .. } => (positive.len(), negative.len()),
+    }
+}
 
 /// The flag of float counts in the first byte.
 const FLOAT: u8 = 0b100;

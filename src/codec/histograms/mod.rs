@@ -25,11 +25,9 @@ mod layout;
 mod moving;
 
 use super::{CodecError, varint};
-use crate::model::{BucketCounts, Histogram};
-use layout::Layout;
+use crate::model::Histogram;
+use layout::{Layout, WHAT};
 use moving::Moving;
-
-const WHAT: &str = "a histogram column";
 
 /// Appends the column of `samples`.
 pub fn encode<'a>(samples: impl IntoIterator<Item = &'a Histogram>, out: &mut Vec<u8>) {
@@ -77,13 +75,6 @@ pub fn decode(bytes: &[u8], count: usize, memory: usize, out: &mut Vec<Histogram
         }
     }
     super::finish(input, WHAT)
-}
-
-fn lengths(counts: &BucketCounts) -> (usize, usize) {
-    match counts {
-        BucketCounts::Integer { positive, negative, .. } => (positive.len(), negative.len()),
-        BucketCounts::Float { positive, negative, .. } => (positive.len(), negative.len()),
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What differs from sample to sample in a run.
 
-use super::{WHAT, layout::Layout};
+use super::layout::{Layout, WHAT};
 use crate::{
     codec::{CodecError, take, take_byte, varint},
     model::{BucketCounts, Histogram},

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::model::BucketCounts;
 use crate::model::{BucketSpan, CUSTOM_BUCKETS_SCHEMA, ResetHint};
 
 fn round_trip(samples: &[Histogram]) -> usize {

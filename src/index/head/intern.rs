@@ -4,10 +4,7 @@ use hashbrown::HashTable;
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{
-    super::{IndexError, pair::Pair, pair::pairs, postings::Postings},
-    low_bits,
-};
+use super::super::{IndexError, pair::Pair, pair::pairs, postings::Postings};
 
 /// From this many series on a pair's ids are a bitmap.
 const MANY: usize = 32;
@@ -128,4 +125,9 @@ impl Interner {
             + self.ids.capacity() * size_of::<Option<Ids>>()
             + self.by_bytes.capacity() * (size_of::<Entry>() + 2)
     }
+}
+
+/// So much of a hash is kept beside a number.
+pub(super) fn low_bits(hash: u64) -> u32 {
+    hash as u32
 }

@@ -15,7 +15,7 @@ use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use self::{
-    intern::{Entry, Interner, spread},
+    intern::{Entry, Interner, low_bits, spread},
     places::Places,
     rows::Rows,
 };
@@ -203,8 +203,4 @@ impl Part for Head {
         }
         Ok(())
     }
-}
-
-fn low_bits(hash: u64) -> u32 {
-    hash as u32
 }

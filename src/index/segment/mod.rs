@@ -17,6 +17,7 @@ mod page;
 mod pages;
 mod postings;
 mod search;
+mod summary;
 mod writer;
 
 use std::{ops::ControlFlow, path::Path, sync::Arc};
@@ -25,7 +26,7 @@ use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 pub(super) use self::writer::write_heads;
-pub use self::{audit::SavedSegment, cache::PageCache, damage::SegmentDamage};
+pub use self::{audit::SavedSegment, cache::PageCache, damage::SegmentDamage, summary::SegmentSummary};
 use self::{
     bloom::Bloom,
     damage::KnownDamage,
@@ -57,17 +58,6 @@ const PAGE_COST: u64 = 400;
 const CACHED_PAGE_COST: u64 = 10;
 /// Of so many pages it is asked whether they were read.
 const PAGES_ASKED: u64 = 64;
-
-/// What a segment holds, in numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SegmentSummary {
-    /// Series.
-    pub series: u64,
-    /// Distinct label pairs.
-    pub pairs: u64,
-    /// Bytes on disk.
-    pub bytes: u64,
-}
 
 /// An open segment.
 pub struct Segment {

@@ -7,12 +7,12 @@ use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    SegmentSummary,
     bloom::Bloom,
     format::{Extent, Footer, Section, Value, pack},
     keys::{self, IdRange},
     pages::PagePacker,
     postings,
+    summary::SegmentSummary,
 };
 use crate::{
     index::{

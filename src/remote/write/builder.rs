@@ -6,12 +6,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Written, family,
+    family,
     histogram::{SentHistogram, admit},
     labels::{LabelSource, Pair, describe, series_labels},
     prefetch::Prefetch,
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
+    written::Written,
 };
 use crate::{
     model::{Exemplar, Labels, Metadata, MetricType, limits::HEAVY},

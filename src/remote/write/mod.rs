@@ -44,11 +44,13 @@ mod refusals;
 mod rule;
 mod v1;
 mod v2;
+mod written;
 
 #[cfg(test)]
 mod tests;
 
 pub use negotiate::{UnsupportedMedia, negotiate};
+pub use written::Written;
 
 use self::{
     builder::{Stop, WriteBuilder},
@@ -88,17 +90,6 @@ impl Default for WriteLimits {
     fn default() -> Self {
         Self { compressed: 32 << 20, decoded: 32 << 20, max_ahead: 10 * 60 * 1000 }
     }
-}
-
-/// How much of a request was stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Written {
-    /// Float samples.
-    pub samples: u64,
-    /// Native histogram samples.
-    pub histograms: u64,
-    /// Exemplars.
-    pub exemplars: u64,
 }
 
 /// Why a request was not stored, or not all of it.

@@ -6,6 +6,9 @@
 
 use std::{io, path::Path, sync::Arc};
 
+/// What the owner's group and others may do with new files: read, and nothing.
+pub(super) const FILE_MODE: u32 = 0o640;
+
 /// A data directory.
 pub trait Disk: Send + Sync {
     /// Creates the directory and its parents; existing ones are fine.

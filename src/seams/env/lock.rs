@@ -18,8 +18,8 @@ use rustix::fs::OFlags;
 
 use super::{
     DiskLock,
+    disk::FILE_MODE,
     explain::{explained, explained_lock},
-    real::FILE_MODE,
 };
 
 /// A held lock.

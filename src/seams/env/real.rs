@@ -10,12 +10,12 @@ use std::{
 
 use super::{
     Disk, DiskFile, DiskLock, DiskWriter,
+    disk::FILE_MODE,
     explain::{explained, explained_sync},
     lock::RealLock,
 };
 
-/// What the owner's group and others may do with new files and directories: read, and nothing.
-pub(super) const FILE_MODE: u32 = 0o640;
+/// What the owner's group and others may do with new directories: read, and nothing.
 const DIRECTORY_MODE: u32 = 0o750;
 
 /// A directory of the machine's file system.
