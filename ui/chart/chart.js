@@ -78,8 +78,19 @@ export class Chart {
     this.base = h("canvas", { class: "chart-base", role: "img", "aria-label": label });
     this.over = h("canvas", { class: "chart-over", "aria-hidden": "true" });
     this.live = h("div", { class: "offscreen", "aria-live": "polite" });
-    this.element = h("div", { class: "chart", tabindex: 0, role: "application", "aria-label": `${label}: arrow keys move the crosshair`,
-      style: { height: `${height}px` } }, this.base, this.over, this.live);
+    this.element = h(
+      "div",
+      {
+        class: "chart",
+        tabindex: 0,
+        role: "application",
+        "aria-label": `${label}: arrow keys move the crosshair`,
+        style: { height: `${height}px` },
+      },
+      this.base,
+      this.over,
+      this.live,
+    );
     host.appendChild(this.element);
     /** @type {View | null} */
     this.view = null;
@@ -154,7 +165,11 @@ export class Chart {
     if (!view || width < 40 || height < 20) return;
     const begun = performance.now();
     this.ratio = window.devicePixelRatio || 1;
-    if (this.size.width !== width || this.size.height !== height || this.base.width !== Math.round(width * this.ratio)) {
+    if (
+      this.size.width !== width ||
+      this.size.height !== height ||
+      this.base.width !== Math.round(width * this.ratio)
+    ) {
       this.size = { width, height };
       for (const canvas of [this.base, this.over]) {
         canvas.width = Math.round(width * this.ratio);
@@ -167,7 +182,7 @@ export class Chart {
       return;
     }
     const colours = theme();
-    const heat = view.mode === "heatmap" ? view.heat ?? null : null;
+    const heat = view.mode === "heatmap" ? (view.heat ?? null) : null;
     this.tops = view.lines.map((line) => line.values);
     this.gaps = false;
     if (view.mode === "stacked") {
@@ -180,7 +195,12 @@ export class Chart {
     const found = extent([...this.tops, ...(marks.length ? [Float64Array.from(marks)] : [])], view.log);
     this.scale = heat
       ? { min: 0, max: heat.rows.length, log: false, ticks: heatLabels(heat, height - TOP - BOTTOM, view.unit) }
-      : valueScale(found, { unit: view.unit, log: view.log && (found?.[0] ?? 0) > 0, zero: view.zero || view.mode === "stacked", height: height - TOP - BOTTOM });
+      : valueScale(found, {
+          unit: view.unit,
+          log: view.log && (found?.[0] ?? 0) > 0,
+          zero: view.zero || view.mode === "stacked",
+          height: height - TOP - BOTTOM,
+        });
     context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     context.font = `12px ${getComputedStyle(document.documentElement).getPropertyValue("--sans")}`;
     const widest = Math.max(...this.scale.ticks.map((tick) => context.measureText(tick.label).width), 16);
@@ -215,11 +235,14 @@ export class Chart {
     const margin = Math.round(4 * ratio);
     const [width, height] = [Math.round(plot.width * ratio) + 2 * margin, Math.round(plot.height * ratio) + 2 * margin];
     /** @type {Raster} */
-    const raster = this.raster?.width === width && this.raster.height === height ? this.raster : new Raster(width, height);
+    const raster =
+      this.raster?.width === width && this.raster.height === height ? this.raster : new Raster(width, height);
     this.raster = raster;
     raster.fill(colours.card);
-    for (const tick of times) raster.column(Math.round((this.x(tick.value) - plot.left) * ratio) + margin, colours.line);
-    for (const tick of this.scale.ticks) raster.row(Math.round((this.y(tick.value) - plot.top) * ratio) + margin, colours.line);
+    for (const tick of times)
+      raster.column(Math.round((this.x(tick.value) - plot.left) * ratio) + margin, colours.line);
+    for (const tick of this.scale.ticks)
+      raster.row(Math.round((this.y(tick.value) - plot.top) * ratio) + margin, colours.line);
     const { start, end } = this.range;
     const dx = (view.step / (end - start)) * plot.width * ratio;
     const x0 = ((view.start - start) / (end - start)) * plot.width * ratio + margin;
@@ -227,12 +250,20 @@ export class Chart {
     if (heat) {
       const cells = new Raster(width - 2 * margin, height - 2 * margin);
       cells.fill(colours.card);
-      paintHeat(cells, heat, { x0: x0 - margin, dx, height: height - 2 * margin, card: colours.card, accent: colours.accent });
+      paintHeat(cells, heat, {
+        x0: x0 - margin,
+        dx,
+        height: height - 2 * margin,
+        card: colours.card,
+        accent: colours.accent,
+      });
       context.putImageData(cells.image(), left, top);
       return;
     }
     const columns = this.tops.map((values) => this.heights(values, margin));
-    const floor = new Float64Array(columns[0]?.length ?? 0).fill((this.y(this.scale.log ? this.scale.min : 0) - plot.top) * ratio + margin);
+    const floor = new Float64Array(columns[0]?.length ?? 0).fill(
+      (this.y(this.scale.log ? this.scale.min : 0) - plot.top) * ratio + margin,
+    );
     const sub = view.lines.length > MANY ? 1 : view.lines.length > SOME ? 2 : 3;
     const radius = 0.75 * ratio;
     if (view.mode === "stacked") {
@@ -265,7 +296,8 @@ export class Chart {
     const ys = new Float64Array(values.length);
     if (log) {
       const per = height / Math.log(max / min);
-      for (let i = 0; i < ys.length; i += 1) ys[i] = values[i] > 0 && values[i] < Infinity ? height + margin - Math.log(values[i] / min) * per : NaN;
+      for (let i = 0; i < ys.length; i += 1)
+        ys[i] = values[i] > 0 && values[i] < Infinity ? height + margin - Math.log(values[i] / min) * per : NaN;
     } else {
       const per = height / (max - min);
       for (let i = 0; i < ys.length; i += 1) {
@@ -327,8 +359,13 @@ export class Chart {
   hatch(raster, from, to, margin, colours) {
     const px = (/** @type {number} */ time) => (this.x(time) - this.plot.left) * this.ratio + margin;
     const ink = mix(colours.card, colours.text, 50);
-    for (let x = Math.max(margin, Math.floor(px(from))); x < Math.min(raster.width - margin, Math.max(px(to), px(from) + 2)); x += 1) {
-      for (let y = margin - (x % 8); y < raster.height - margin; y += 8) if (y >= 0) raster.box(x, y, x + 1, y + 2, ink);
+    for (
+      let x = Math.max(margin, Math.floor(px(from)));
+      x < Math.min(raster.width - margin, Math.max(px(to), px(from) + 2));
+      x += 1
+    ) {
+      for (let y = margin - (x % 8); y < raster.height - margin; y += 8)
+        if (y >= 0) raster.box(x, y, x + 1, y + 2, ink);
     }
   }
 }

@@ -35,10 +35,22 @@ export function theme() {
   const dark = luminance(channels(read("--card"))) < 0.5;
   const names = [...first, ...first.map((name) => shifted(name, dark ? -0.16 : 0.16))];
   const pixel = (/** @type {string} */ name) => colour(...channels(name));
-  known = { of, theme: {
-    series: names.map(pixel), names, card: pixel(read("--card")), line: pixel(read("--grid")), accent: pixel(read("--accent")),
-    text: pixel(read("--text")), ink: read("--text"), soft: read("--soft"), cardName: read("--card"), accentName: read("--accent"), bad: read("--bad"),
-  } };
+  known = {
+    of,
+    theme: {
+      series: names.map(pixel),
+      names,
+      card: pixel(read("--card")),
+      line: pixel(read("--grid")),
+      accent: pixel(read("--accent")),
+      text: pixel(read("--text")),
+      ink: read("--text"),
+      soft: read("--soft"),
+      cardName: read("--card"),
+      accentName: read("--accent"),
+      bad: read("--bad"),
+    },
+  };
   return known.theme;
 }
 

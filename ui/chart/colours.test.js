@@ -12,7 +12,12 @@ const SIGHTS = {
 };
 
 const sheet = readFileSync(new URL("../css/tokens.css", import.meta.url), "utf8");
-const [light, , dark] = sheet.split(/:root(?=[ :[])/).slice(1).map((block) => Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6})/g)].map(([, name, value]) => [name, value])))
+const [light, , dark] = sheet
+  .split(/:root(?=[ :[])/)
+  .slice(1)
+  .map((block) =>
+    Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6})/g)].map(([, name, value]) => [name, value])),
+  )
   .filter((block) => block.s1);
 
 const contrast = (a, b) => {
@@ -20,27 +25,49 @@ const contrast = (a, b) => {
   return (high + 0.05) / (low + 0.05);
 };
 
-for (const [name, theme, least] of [["light", light, 0.09], ["dark", dark ?? light, 0.09]]) {
+for (const [name, theme, least] of [
+  ["light", light, 0.09],
+  ["dark", dark ?? light, 0.09],
+]) {
   test(`the eight colours of the ${name} theme are told apart by everybody`, () => {
     const colours = Array.from({ length: 8 }, (_, i) => theme[`s${i + 1}`]);
     for (const [sight, m] of Object.entries(SIGHTS)) {
       const seen = colours.map((one) => {
         const [r, g, b] = linearOf(channels(one));
-        return oklabOfLinear([0, 3, 6].map((row) => Math.min(1, Math.max(0, m[row] * r + m[row + 1] * g + m[row + 2] * b))));
+        return oklabOfLinear(
+          [0, 3, 6].map((row) => Math.min(1, Math.max(0, m[row] * r + m[row + 1] * g + m[row + 2] * b))),
+        );
       });
-      for (let i = 0; i < 8; i += 1) for (let k = 0; k < i; k += 1) {
-        const away = Math.hypot(...seen[i].map((one, at) => one - seen[k][at]));
-        assert.ok(away >= least, `${sight}: ${colours[i]} and ${colours[k]} are ${away.toFixed(3)} apart`);
-      }
+      for (let i = 0; i < 8; i += 1)
+        for (let k = 0; k < i; k += 1) {
+          const away = Math.hypot(...seen[i].map((one, at) => one - seen[k][at]));
+          assert.ok(away >= least, `${sight}: ${colours[i]} and ${colours[k]} are ${away.toFixed(3)} apart`);
+        }
     }
     for (const one of colours) assert.ok(contrast(one, theme.card) >= 3, `${one} on ${theme.card}`);
   });
 
   test(`text of the ${name} theme has its contrast`, () => {
-    for (const ground of ["card", "ground", "hover"]) for (const ink of ["text", "soft", "accent", "good", "mind", "bad", "p-function", "p-label", "p-string", "p-number", "p-keyword"]) {
-      if (ground !== "card" && ink.startsWith("p-")) continue;
-      assert.ok(contrast(theme[ink], theme[ground]) >= 4.5, `${ink} on ${ground}: ${contrast(theme[ink], theme[ground]).toFixed(2)}`);
-    }
+    for (const ground of ["card", "ground", "hover"])
+      for (const ink of [
+        "text",
+        "soft",
+        "accent",
+        "good",
+        "mind",
+        "bad",
+        "p-function",
+        "p-label",
+        "p-string",
+        "p-number",
+        "p-keyword",
+      ]) {
+        if (ground !== "card" && ink.startsWith("p-")) continue;
+        assert.ok(
+          contrast(theme[ink], theme[ground]) >= 4.5,
+          `${ink} on ${ground}: ${contrast(theme[ink], theme[ground]).toFixed(2)}`,
+        );
+      }
     assert.ok(contrast(theme["accent-text"], theme.accent) >= 4.5);
   });
 }

@@ -22,12 +22,21 @@ test("a stack takes missing steps as zero and says so", () => {
 
 test("the highest are chosen and stay in order", () => {
   const series = [3, 9, 1, 9, 5].map((max) => ({ stats: { min: 0, max, avg: 0, last: 0, points: 1 } }));
-  assert.deepEqual(highest(series, 3).map((one) => one.stats.max), [9, 9, 5]);
+  assert.deepEqual(
+    highest(series, 3).map((one) => one.stats.max),
+    [9, 9, 5],
+  );
   assert.equal(highest(series, 1).length, 1);
 });
 
 test("selectors are quoted, shared labels are left out", () => {
-  assert.deepEqual(common([{ a: "1", b: "2" }, { a: "1", b: "3" }]), { a: "1" });
+  assert.deepEqual(
+    common([
+      { a: "1", b: "2" },
+      { a: "1", b: "3" },
+    ]),
+    { a: "1" },
+  );
   assert.equal(selectorOf({ __name__: "up", job: 'a"\\\n' }), 'up{job="a\\"\\\\\\n"}');
   assert.equal(selectorOf({ __name__: "http.server", "a.b": "1" }), '{"http.server", "a.b"="1"}');
   assert.equal(selectorOf({ a: "1", b: "2" }, { a: "1" }), '{b="2"}');

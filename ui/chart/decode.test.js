@@ -6,16 +6,27 @@ const bytes = (...parts) => Uint8Array.from(parts.flat());
 const varint = (number) => {
   const out = [];
   let rest = BigInt.asUintN(64, BigInt(number));
-  while (rest > 127n) { out.push(Number(rest & 127n) | 128); rest >>= 7n; }
+  while (rest > 127n) {
+    out.push(Number(rest & 127n) | 128);
+    rest >>= 7n;
+  }
   return [...out, Number(rest)];
 };
 const field = (number, content) => [...varint(number * 8 + 2), ...varint(content.length), ...content];
 const text = (number, content) => field(number, [...new TextEncoder().encode(content)]);
-const double = (value) => { const eight = new Uint8Array(8); new DataView(eight.buffer).setFloat64(0, value, true); return [...eight]; };
+const double = (value) => {
+  const eight = new Uint8Array(8);
+  new DataView(eight.buffer).setFloat64(0, value, true);
+  return [...eight];
+};
 const sample = (value, time) => field(2, [9, ...double(value), 16, ...varint(time)]);
 
 test("samples land on their steps and gaps stay NaN", () => {
-  const series = field(1, [...field(1, [...text(1, "__name__"), ...text(2, "up")]), ...sample(1, 1000), ...sample(3, 3000)]);
+  const series = field(1, [
+    ...field(1, [...text(1, "__name__"), ...text(2, "up")]),
+    ...sample(1, 1000),
+    ...sample(3, 3000),
+  ]);
   const frame = decode(bytes(text(2, "matrix"), text(4, "careful"), series), { start: 1000, end: 4000, step: 1000 });
   assert.deepEqual([...frame.series[0].values], [1, NaN, 3, NaN]);
   assert.equal(frame.series[0].labels.__name__, "up");

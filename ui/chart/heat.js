@@ -60,7 +60,10 @@ function native({ series, length }) {
  * @param {number[]} bounds
  */
 function filled(bounds) {
-  const ratios = bounds.slice(1).map((high, i) => (bounds[i] > 0 && Number.isFinite(high) ? Math.log2(high / bounds[i]) : NaN)).filter((ratio) => ratio > 1e-6);
+  const ratios = bounds
+    .slice(1)
+    .map((high, i) => (bounds[i] > 0 && Number.isFinite(high) ? Math.log2(high / bounds[i]) : NaN))
+    .filter((ratio) => ratio > 1e-6);
   const least = Math.min(...ratios);
   if (!Number.isFinite(least)) return bounds;
   const all = [bounds[0]];

@@ -51,10 +51,12 @@ export function histogram(reader) {
     else if (field === 16) numbers(reader, tag, bounds, () => reader.double());
     else reader.skip(tag & 7);
   }
-  const bound = (/** @type {number} */ index) => (schema === CUSTOM ? bounds[index] ?? Infinity : 2 ** (index * 2 ** -schema));
+  const bound = (/** @type {number} */ index) =>
+    schema === CUSTOM ? (bounds[index] ?? Infinity) : 2 ** (index * 2 ** -schema);
   /** @type {Bucket[]} */
   const buckets = [];
-  for (const [index, found] of indexed(negative).reverse()) buckets.push({ low: -bound(index), high: -bound(index - 1), count: found });
+  for (const [index, found] of indexed(negative).reverse())
+    buckets.push({ low: -bound(index), high: -bound(index - 1), count: found });
   if (zeros > 0) buckets.push({ low: -width, high: width, count: zeros });
   for (const [index, found] of indexed(positive)) {
     const low = schema === CUSTOM && index === 0 ? -Infinity : bound(index - 1);
@@ -113,7 +115,7 @@ function indexed({ spans, deltas, counts }) {
     index += offset;
     for (let i = 0; i < length; i += 1) {
       running += deltas[listed] ?? 0;
-      found.push([index, counts.length > 0 ? counts[listed] ?? 0 : running]);
+      found.push([index, counts.length > 0 ? (counts[listed] ?? 0) : running]);
       index += 1;
       listed += 1;
     }

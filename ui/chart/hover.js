@@ -93,7 +93,9 @@ export class Hover {
     const { plot } = chart;
     const length = Math.floor((view.end - view.start) / view.step) + 1;
     const inside = pointer.x >= plot.left - NEAR && pointer.x <= plot.left + plot.width + NEAR;
-    this.step = inside ? Math.min(length - 1, Math.max(0, Math.round((chart.time(pointer.x) - view.start) / view.step))) : -1;
+    this.step = inside
+      ? Math.min(length - 1, Math.max(0, Math.round((chart.time(pointer.x) - view.start) / view.step)))
+      : -1;
     const before = this.line;
     this.line = this.step < 0 || view.mode === "heatmap" ? -1 : this.nearest(pointer);
     if (this.line !== before) chart.on.hover?.(view.lines[this.line]?.key ?? null);
@@ -110,7 +112,10 @@ export class Hover {
     let least = view.mode === "stacked" ? Infinity : NEAR * NEAR;
     const gap = view.points || view.lines.length <= FEW ? 3 : 1;
     chart.tops.forEach((values, i) => {
-      for (const [from, to] of [[step - 1, step], [step, step + 1]]) {
+      for (const [from, to] of [
+        [step - 1, step],
+        [step, step + 1],
+      ]) {
         const [x1, x2] = [chart.x(view.start + from * view.step), chart.x(view.start + to * view.step)];
         const [y1, y2] = [chart.y(values[from]), chart.y(values[to])];
         const away = segment(x, y, x1, y1, x2, y2) * (view.mode === "stacked" && y1 > y ? 1e6 : 1);
@@ -127,7 +132,9 @@ export class Hover {
     const { chart } = this;
     const box = chart.element.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
-    const mark = (chart.view?.marks ?? []).find((one) => Math.abs(chart.x(one.time) - x) <= DIAMOND + 3 && Math.abs(chart.y(one.value) - y) <= DIAMOND + 3);
+    const mark = (chart.view?.marks ?? []).find(
+      (one) => Math.abs(chart.x(one.time) - x) <= DIAMOND + 3 && Math.abs(chart.y(one.value) - y) <= DIAMOND + 3,
+    );
     if (mark) chart.on.mark?.(mark);
   }
 
@@ -237,7 +244,8 @@ export class Hover {
     const margin = Math.round(4 * ratio);
     const [width, height] = [Math.round(plot.width * ratio) + 2 * margin, Math.round(plot.height * ratio) + 2 * margin];
     /** @type {Raster} */
-    const raster = this.raster?.width === width && this.raster.height === height ? this.raster : new Raster(width, height);
+    const raster =
+      this.raster?.width === width && this.raster.height === height ? this.raster : new Raster(width, height);
     this.raster = raster;
     raster.fill(0);
     const { start, end } = chart.range;
@@ -272,14 +280,18 @@ export class Hover {
   rows(view) {
     const few = view.lines.length <= FEW;
     const order = few ? view.lines.map((_, i) => i) : this.line >= 0 ? [this.line] : [];
-    if (few && view.mode !== "stacked") order.sort((a, b) => num(view.lines[b].values[this.step]) - num(view.lines[a].values[this.step]));
+    if (few && view.mode !== "stacked")
+      order.sort((a, b) => num(view.lines[b].values[this.step]) - num(view.lines[a].values[this.step]));
     const colours = theme();
     return order.map((i) => {
       const line = view.lines[i];
-      return h("div", { class: `tip-row${i === this.line ? " is-near" : ""}` },
+      return h(
+        "div",
+        { class: `tip-row${i === this.line ? " is-near" : ""}` },
         h("span", { class: "swatch", style: { background: colours.names[line.slot] } }),
         h("span", { class: "tip-name" }, shorten(this.name(line))),
-        h("span", { class: "tip-value" }, value(line.values[this.step], view.unit)));
+        h("span", { class: "tip-value" }, value(line.values[this.step], view.unit)),
+      );
     });
   }
 
@@ -291,7 +303,14 @@ export class Hover {
     if (row < 0 || row >= heat.rows.length) return [];
     const unit = chart.view?.unit;
     const bounds = `${formatValue(heat.bounds[row], unit)} to ${formatValue(heat.bounds[row + 1], unit)}`;
-    return [h("div", { class: "tip-row" }, h("span", { class: "tip-name" }, bounds), h("span", { class: "tip-value" }, formatValue(heat.rows[row][step])))];
+    return [
+      h(
+        "div",
+        { class: "tip-row" },
+        h("span", { class: "tip-name" }, bounds),
+        h("span", { class: "tip-value" }, formatValue(heat.rows[row][step])),
+      ),
+    ];
   }
 }
 

@@ -32,35 +32,72 @@ export class Legend {
     this.name = (labels) => selectorOf(labels, this.shared);
     this.same = h("span", { class: "legend-common" });
     this.count = h("span", { class: "legend-count soft" });
-    this.search = h("input", { type: "search", class: "small", placeholder: "filter series", "aria-label": "Filter series", oninput: () => this.narrow() });
+    this.search = h("input", {
+      type: "search",
+      class: "small",
+      placeholder: "filter series",
+      "aria-label": "Filter series",
+      oninput: () => this.narrow(),
+    });
     this.all = h("button", { type: "button", class: "quiet small", onclick: () => on.all() }, "show all");
-    const bar = h("div", { class: "legend-bar" }, this.same, this.count, this.all, this.search);
-    host.appendChild(bar);
+    this.bar = h("div", { class: "legend-bar" }, this.same, this.count, this.all, this.search);
+    host.appendChild(this.bar);
     const number = (/** @type {"min" | "avg" | "max" | "last"} */ name) => ({
-      name, number: true, width: 11, value: (/** @type {Entry} */ entry) => entry.stats[name],
-      show: (/** @type {Entry} */ entry) => (entry.stats.points === 0 ? "–" : formatValue(entry.stats[name], this.unit)),
+      name,
+      number: true,
+      width: 11,
+      value: (/** @type {Entry} */ entry) => entry.stats[name],
+      show: (/** @type {Entry} */ entry) =>
+        entry.stats.points === 0 ? "–" : formatValue(entry.stats[name], this.unit),
     });
     /** @type {VirtualTable<Entry>} */
-    this.table = new VirtualTable(host, [
-      { name: "series", grow: true, value: (entry) => this.name(entry.labels), show: (entry) => this.cell(entry) },
-      number("min"), number("avg"), number("max"), number("last"),
-    ], {
-      label: "Series", rows: 9,
-      pick: (entry, event) => (event.ctrlKey || event.metaKey ? on.hide(entry.key) : on.isolate(entry.key, event.shiftKey)),
-      hover: (entry) => on.hover(entry && !entry.hidden ? entry.key : null),
-      dress: (entry) => (entry.hidden ? "is-hidden" : entry.drawn ? "" : "is-left"),
-    });
+    this.table = new VirtualTable(
+      host,
+      [
+        { name: "series", grow: true, value: (entry) => this.name(entry.labels), show: (entry) => this.cell(entry) },
+        number("min"),
+        number("avg"),
+        number("max"),
+        number("last"),
+      ],
+      {
+        label: "Series",
+        rows: 9,
+        pick: (entry, event) =>
+          event.ctrlKey || event.metaKey ? on.hide(entry.key) : on.isolate(entry.key, event.shiftKey),
+        hover: (entry) => on.hover(entry && !entry.hidden ? entry.key : null),
+        dress: (entry) => (entry.hidden ? "is-hidden" : entry.drawn ? "" : "is-left"),
+      },
+    );
     this.table.element.classList.add("legend");
   }
 
   /** @param {Entry} entry */
   cell(entry) {
     const names = theme().names;
-    return h("span", { class: "legend-name" },
+    return h(
+      "span",
+      { class: "legend-name" },
       h("span", { class: `swatch${entry.ghost ? " is-ghost" : ""}`, style: { "--ink": names[entry.slot] } }),
-      h("span", { class: "legend-text" }, shorten(this.name(entry.labels)), entry.ghost && h("span", { class: "soft" }, " earlier")),
-      h("button", { type: "button", class: "quiet square tiny legend-copy", tabindex: -1, title: "Copy as a selector", "aria-label": "Copy as a selector",
-        onclick: () => void copyAndTell(selectorOf(entry.labels)) }, icon("copy")));
+      h(
+        "span",
+        { class: "legend-text" },
+        shorten(this.name(entry.labels)),
+        entry.ghost && h("span", { class: "soft" }, " earlier"),
+      ),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "quiet square tiny legend-copy",
+          tabindex: -1,
+          title: "Copy as a selector",
+          "aria-label": "Copy as a selector",
+          onclick: () => void copyAndTell(selectorOf(entry.labels)),
+        },
+        icon("copy"),
+      ),
+    );
   }
 
   /**
@@ -90,7 +127,8 @@ export class Legend {
    * @param {string | null} key
    */
   mark(key) {
-    for (const [i, row] of this.table.drawn) row.classList.toggle("is-near", key !== null && this.table.seen[i]?.key === key);
+    for (const [i, row] of this.table.drawn)
+      row.classList.toggle("is-near", key !== null && this.table.seen[i]?.key === key);
   }
 
   remove() {

@@ -9,7 +9,13 @@ import { Palette } from "./colours.js";
  * @returns {import("./chart.js").Line[]}
  */
 export function linesOf(frame, palette = new Palette()) {
-  return frame.series.map(({ key, labels, values }) => ({ key, labels, values, slot: palette.slot(key), stats: stats(values) }));
+  return frame.series.map(({ key, labels, values }) => ({
+    key,
+    labels,
+    values,
+    slot: palette.slot(key),
+    stats: stats(values),
+  }));
 }
 
 /**

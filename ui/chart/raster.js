@@ -224,11 +224,19 @@ export class Raster {
         if (top < 0) top = 0;
         if (bottom > height) bottom = height;
         let at = count;
-        while (at > 0 && edges[at - 1] > top) { edges[at] = edges[at - 1]; steps[at] = steps[at - 1]; at -= 1; }
+        while (at > 0 && edges[at - 1] > top) {
+          edges[at] = edges[at - 1];
+          steps[at] = steps[at - 1];
+          at -= 1;
+        }
         edges[at] = top;
         steps[at] = 1;
         at = count + 1;
-        while (at > 0 && edges[at - 1] > bottom) { edges[at] = edges[at - 1]; steps[at] = steps[at - 1]; at -= 1; }
+        while (at > 0 && edges[at - 1] > bottom) {
+          edges[at] = edges[at - 1];
+          steps[at] = steps[at - 1];
+          at -= 1;
+        }
         edges[at] = bottom;
         steps[at] = -1;
         count += 2;
@@ -252,7 +260,8 @@ export class Raster {
           }
           if (level > 0 && next > row + 1) {
             if (plain && sub === 2 && level === 1) {
-              for (let i = column + row + 1; i < column + next; i += 1) pixels[i] = 0xff000000 | (((pixels[i] & 0xfefefe) >>> 1) + half);
+              for (let i = column + row + 1; i < column + next; i += 1)
+                pixels[i] = 0xff000000 | (((pixels[i] & 0xfefefe) >>> 1) + half);
             } else this.paint(column + row + 1, column + next, ink, level === sub ? 256 : (level * part) | 0);
           }
           row = next;

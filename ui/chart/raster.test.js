@@ -12,18 +12,25 @@ const ink = (raster, x) => {
 };
 
 test("a level line is as thick as its pen, wherever it lies between pixels", () => {
-  for (const sub of [3, 2]) for (const y of [10, 10.25, 10.5, 10.9]) {
-    const raster = new Raster(40, 30);
-    raster.fill(white);
-    raster.line(new Float64Array(41).fill(y), 0, 1, black, 0.75, sub);
-    assert.ok(Math.abs(ink(raster, 20) - 1.5) < 0.06, `${ink(raster, 20)} at ${y}`);
-  }
+  for (const sub of [3, 2])
+    for (const y of [10, 10.25, 10.5, 10.9]) {
+      const raster = new Raster(40, 30);
+      raster.fill(white);
+      raster.line(new Float64Array(41).fill(y), 0, 1, black, 0.75, sub);
+      assert.ok(Math.abs(ink(raster, 20) - 1.5) < 0.06, `${ink(raster, 20)} at ${y}`);
+    }
 });
 
 test("a slope is as thick as its pen across", () => {
   const raster = new Raster(60, 60);
   raster.fill(white);
-  raster.line(Float64Array.from({ length: 61 }, (_, i) => i), 0, 1, black, 1);
+  raster.line(
+    Float64Array.from({ length: 61 }, (_, i) => i),
+    0,
+    1,
+    black,
+    1,
+  );
   assert.ok(Math.abs(ink(raster, 30) - 2 * Math.SQRT2) < 0.1, `${ink(raster, 30)}`);
 });
 
@@ -31,7 +38,14 @@ test("noise paints what it must and nothing outside", () => {
   for (const sub of [3, 2, 1]) {
     const raster = new Raster(100, 50);
     raster.fill(white);
-    raster.line(Float64Array.from({ length: 1000 }, (_, i) => (i % 2 ? -1e9 : 1e9)), 0, 0.1, black, 0.75, sub);
+    raster.line(
+      Float64Array.from({ length: 1000 }, (_, i) => (i % 2 ? -1e9 : 1e9)),
+      0,
+      0.1,
+      black,
+      0.75,
+      sub,
+    );
     for (let x = 1; x < 99; x += 1) assert.ok(ink(raster, x) > 49.5);
   }
 });

@@ -15,7 +15,9 @@ import { formatDuration, formatMoment, offset } from "../core/time.js";
 export function niceStep(rough, unit) {
   if (unit.kind === "bytes" && rough >= 1) return 2 ** Math.ceil(Math.log2(rough) - 1e-9);
   if (unit.kind === "seconds" && !unit.rate && rough > 5) {
-    const found = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400].find((step) => step >= rough);
+    const found = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400].find(
+      (step) => step >= rough,
+    );
     if (found) return found;
     if (rough < 86_400 * 1000) return 86_400 * niceStep(rough / 86_400, { kind: "" });
   }
@@ -75,7 +77,8 @@ export function valueScale(extent, { unit, log = false, zero = false, height }) 
 function tickLabel(value, top, step, unit) {
   if (unit.kind === "timestamp" && !unit.rate) return formatValue(value, unit);
   // Minutes and hours don't divide by ten: 3h20m, not 3.33 h.
-  if (unit.kind === "seconds" && !unit.rate && top >= 120 && Number.isInteger(step)) return value === 0 ? "0" : (value < 0 ? "−" : "") + formatDuration(Math.abs(value) * 1000);
+  if (unit.kind === "seconds" && !unit.rate && top >= 120 && Number.isInteger(step))
+    return value === 0 ? "0" : (value < 0 ? "−" : "") + formatDuration(Math.abs(value) * 1000);
   const [factor, sign] = scaleOf(top, unit);
   const digits = Math.max(0, Math.min(12, -Math.floor(Math.log10(step / factor) + 1e-6)));
   const scaled = value / factor;
@@ -88,7 +91,8 @@ function tickLabel(value, top, step, unit) {
 /** @param {string} text @param {number} step @param {number} digits */
 function trimmed(text, step, digits) {
   // 0.25 apart needs two digits although its power says one.
-  if (digits < 12 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6) return Number(text).toFixed(digits + 1);
+  if (digits < 12 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6)
+    return Number(text).toFixed(digits + 1);
   return text;
 }
 
@@ -104,7 +108,8 @@ function logScale(min, max, unit) {
   const every = Math.max(1, Math.ceil((high - low) / 8));
   /** @type {Tick[]} */
   const ticks = [];
-  for (let power = low; power <= high; power += every) ticks.push({ value: 10 ** power, label: formatValue(10 ** power, unit) });
+  for (let power = low; power <= high; power += every)
+    ticks.push({ value: 10 ** power, label: formatValue(10 ** power, unit) });
   return { min: 10 ** low, max: 10 ** high, log: true, ticks };
 }
 
@@ -121,8 +126,35 @@ const S = 1000;
 const M = 60 * S;
 const H = 60 * M;
 const D = 24 * H;
-const TIME_STEPS = [1, 5, 10, 50, 100, 500, S, 2 * S, 5 * S, 10 * S, 15 * S, 30 * S, M, 2 * M, 5 * M, 10 * M, 15 * M, 30 * M,
-  H, 2 * H, 3 * H, 6 * H, 12 * H, D, 2 * D, 7 * D, 14 * D];
+const TIME_STEPS = [
+  1,
+  5,
+  10,
+  50,
+  100,
+  500,
+  S,
+  2 * S,
+  5 * S,
+  10 * S,
+  15 * S,
+  30 * S,
+  M,
+  2 * M,
+  5 * M,
+  10 * M,
+  15 * M,
+  30 * M,
+  H,
+  2 * H,
+  3 * H,
+  6 * H,
+  12 * H,
+  D,
+  2 * D,
+  7 * D,
+  14 * D,
+];
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
@@ -152,7 +184,8 @@ export function timeTicks(start, end, width, zone) {
     const midnight = time.startsWith("00:00:00") && !time.includes(".");
     const newDay = date !== day && (day !== "" || midnight);
     day = date;
-    const label = step >= D || (newDay && midnight) ? dayName(date) : step < S ? time : step < M ? time : time.slice(0, 5);
+    const label =
+      step >= D || (newDay && midnight) ? dayName(date) : step < S ? time : step < M ? time : time.slice(0, 5);
     ticks.push({ value, label });
   }
   return ticks;
@@ -182,7 +215,11 @@ function monthTicks(start, end, rough, ahead) {
     date.setUTCFullYear(Math.floor(month / 12), month % 12, 1);
     const value = date.getTime() - ahead;
     if (value > end) break;
-    if (value >= start) ticks.push({ value, label: month % 12 === 0 ? String(Math.floor(month / 12)) : MONTHS[((month % 12) + 12) % 12] });
+    if (value >= start)
+      ticks.push({
+        value,
+        label: month % 12 === 0 ? String(Math.floor(month / 12)) : MONTHS[((month % 12) + 12) % 12],
+      });
   }
   return ticks;
 }

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { share, timeTicks, valueScale } from "./scale.js";
 
-const labels = (extent, options) => valueScale(extent, { unit: { kind: "" }, height: 200, ...options }).ticks.map((tick) => tick.label);
+const labels = (extent, options) =>
+  valueScale(extent, { unit: { kind: "" }, height: 200, ...options }).ticks.map((tick) => tick.label);
 
 test("a range of zero height gets an axis from zero", () => {
   const scale = valueScale([5, 5], { unit: { kind: "" }, height: 200 });
@@ -13,7 +14,13 @@ test("a range of zero height gets an axis from zero", () => {
 test("ticks are round, in the unit of the greatest, and told apart", () => {
   assert.deepEqual(labels([0, 7 * 2 ** 20], { unit: { kind: "bytes" } }), ["0", "2 MiB", "4 MiB", "6 MiB", "8 MiB"]);
   assert.deepEqual(labels([0, 7200], { unit: { kind: "seconds" } }), ["0", "30m", "1h", "1h30m", "2h"]);
-  for (const extent of [[1e-9, 3e-9], [0.999, 1.001], [-5, 5], [1e15, 1.1e15], [0, 1e300]]) {
+  for (const extent of [
+    [1e-9, 3e-9],
+    [0.999, 1.001],
+    [-5, 5],
+    [1e15, 1.1e15],
+    [0, 1e300],
+  ]) {
     const all = labels(extent, {});
     assert.equal(new Set(all).size, all.length, `${all}`);
     assert.ok(all.length >= 2 && all.length <= 12, `${all}`);
@@ -29,7 +36,9 @@ test("a logarithmic axis has powers of ten", () => {
 test("ticks of time are round in the zone, also across a change of the clock", () => {
   const ticks = timeTicks(Date.UTC(2026, 2, 28, 12), Date.UTC(2026, 2, 30, 12), 600, "Europe/Berlin");
   for (const { value } of ticks) {
-    const hour = Number(new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", hourCycle: "h23" }).format(value));
+    const hour = Number(
+      new Intl.DateTimeFormat("en-GB", { timeZone: "Europe/Berlin", hour: "2-digit", hourCycle: "h23" }).format(value),
+    );
     assert.equal(hour % 12, 0, new Date(value).toISOString());
   }
   assert.ok(ticks.some(({ label }) => label === "29 Mar"));

@@ -25,7 +25,12 @@ export class Strip {
     this.canvas = h("canvas", { class: "strip-canvas", "aria-hidden": "true" });
     this.window = h("div", { class: "strip-window" });
     this.words = h("span", { class: "soft small strip-words" });
-    this.element = h("div", { class: "strip", tabindex: 0, role: "slider", "aria-label": "Time that is shown" }, this.canvas, this.window);
+    this.element = h(
+      "div",
+      { class: "strip", tabindex: 0, role: "slider", "aria-label": "Time that is shown" },
+      this.canvas,
+      this.window,
+    );
     host.append(this.element, this.words);
     host.hidden = true;
     this.host = host;
@@ -45,7 +50,8 @@ export class Strip {
   async load() {
     try {
       const { tables, memtables } = await data("api/v1/status/storage", {}, { signal: this.on.signal });
-      this.parts = [...tables, ...memtables].filter((part) => part.minTime !== null && part.samples > 0)
+      this.parts = [...tables, ...memtables]
+        .filter((part) => part.minTime !== null && part.samples > 0)
         .map((part) => ({ start: part.minTime, end: part.maxTime, samples: part.samples }));
       this.draw();
     } catch (error) {
@@ -101,7 +107,10 @@ export class Strip {
     this.element.setAttribute("aria-valuemin", String(Math.round(start / 1000)));
     this.element.setAttribute("aria-valuemax", String(Math.round(end / 1000)));
     this.element.setAttribute("aria-valuenow", String(Math.round(last / 1000)));
-    this.element.setAttribute("aria-valuetext", `until ${this.end === null ? "now" : `${formatMoment(last, zone(), "minute")}, ${distance(last, Date.now())}`}`);
+    this.element.setAttribute(
+      "aria-valuetext",
+      `until ${this.end === null ? "now" : `${formatMoment(last, zone(), "minute")}, ${distance(last, Date.now())}`}`,
+    );
   }
 
   /** @param {PointerEvent} event */
@@ -114,7 +123,8 @@ export class Strip {
     const inside = at(event) >= last - this.range && at(event) <= last;
     // A press beside the window brings its middle there.
     const hold = inside ? at(event) - last : -this.range / 2;
-    const to = (/** @type {PointerEvent} */ move) => Math.min(Date.now(), Math.max(start + this.range / 2, at(move) - hold));
+    const to = (/** @type {PointerEvent} */ move) =>
+      Math.min(Date.now(), Math.max(start + this.range / 2, at(move) - hold));
     this.element.setPointerCapture(event.pointerId);
     const move = (/** @type {PointerEvent} */ moved) => {
       this.end = to(moved);

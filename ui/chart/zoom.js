@@ -19,8 +19,10 @@ export function listenZoom(chart) {
   /** @type {{apart: number, middle: number, range: {start: number, end: number}} | null} */
   let pinch = null;
   let wheel = 0;
-  const place = (/** @type {PointerEvent | WheelEvent} */ event) => event.clientX - element.getBoundingClientRect().left;
-  const within = (/** @type {number} */ x) => Math.min(Math.max(x, chart.plot.left), chart.plot.left + chart.plot.width);
+  const place = (/** @type {PointerEvent | WheelEvent} */ event) =>
+    event.clientX - element.getBoundingClientRect().left;
+  const within = (/** @type {number} */ x) =>
+    Math.min(Math.max(x, chart.plot.left), chart.plot.left + chart.plot.width);
   const zoom = (/** @type {number} */ start, /** @type {number} */ end) => {
     if (end - start >= 10) chart.on.zoom?.(Math.round(start), Math.round(end));
   };
@@ -45,7 +47,9 @@ export function listenZoom(chart) {
     if (fingers.has(event.pointerId)) fingers.set(event.pointerId, place(event));
     if (!drag) return;
     const x = place(event);
-    const [from, to] = drag.pan ? [chart.plot.left, chart.plot.left + chart.plot.width] : [within(Math.min(drag.x, x)), within(Math.max(drag.x, x))];
+    const [from, to] = drag.pan
+      ? [chart.plot.left, chart.plot.left + chart.plot.width]
+      : [within(Math.min(drag.x, x)), within(Math.max(drag.x, x))];
     mark.hidden = Math.abs(x - drag.x) < LEAST_PX;
     mark.classList.toggle("is-pan", drag.pan);
     mark.style.setProperty("left", `${from + (drag.pan ? x - drag.x : 0)}px`);
@@ -89,15 +93,19 @@ export function listenZoom(chart) {
       event.stopPropagation();
     }
   });
-  element.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey || !chart.on.zoom) return;
-    event.preventDefault();
-    // A fast wheel gives many notches: they are one zoom.
-    if (wheel) return;
-    wheel = window.setTimeout(() => (wheel = 0), 120);
-    const factor = event.deltaY < 0 ? NOTCH : 1 / NOTCH;
-    const at = chart.time(within(place(event)));
-    const { start, end } = chart.range;
-    zoom(at - (at - start) * factor, at + (end - at) * factor);
-  }, { passive: false });
+  element.addEventListener(
+    "wheel",
+    (event) => {
+      if (!event.ctrlKey || !chart.on.zoom) return;
+      event.preventDefault();
+      // A fast wheel gives many notches: they are one zoom.
+      if (wheel) return;
+      wheel = window.setTimeout(() => (wheel = 0), 120);
+      const factor = event.deltaY < 0 ? NOTCH : 1 / NOTCH;
+      const at = chart.time(within(place(event)));
+      const { start, end } = chart.range;
+      zoom(at - (at - start) * factor, at + (end - at) * factor);
+    },
+    { passive: false },
+  );
 }

@@ -47,9 +47,24 @@ const MOST_STEPS = 11_000;
 /** @param {Partial<Panel>} [change] @returns {Panel} */
 export function newPanel(change = {}) {
   return {
-    expr: "", tab: "graph", range: 3_600_000, end: null, moment: null, step: { type: "auto", density: "medium", ms: 15_000 },
-    mode: "lines", zero: false, exemplars: false, tree: false, log: false, points: false, vs: 0, hide: [], only: [],
-    cols: null, pin: false, ...change,
+    expr: "",
+    tab: "graph",
+    range: 3_600_000,
+    end: null,
+    moment: null,
+    step: { type: "auto", density: "medium", ms: 15_000 },
+    mode: "lines",
+    zero: false,
+    exemplars: false,
+    tree: false,
+    log: false,
+    points: false,
+    vs: 0,
+    hide: [],
+    only: [],
+    cols: null,
+    pin: false,
+    ...change,
   };
 }
 
@@ -63,7 +78,8 @@ export function stepOf({ step, range }) {
   const seconds = Math.max(Math.floor(range / 1000 / DENSITY[step.density]), 1);
   // The nearest shorter step that the range is a multiple of: then the last point is the newest moment, not one up to a step
   // before it, and steps are round numbers.
-  for (let some = seconds; some >= Math.max(1, seconds * 0.7); some -= 1) if (range % (some * 1000) === 0) return some * 1000;
+  for (let some = seconds; some >= Math.max(1, seconds * 0.7); some -= 1)
+    if (range % (some * 1000) === 0) return some * 1000;
   return seconds * 1000;
 }
 
@@ -99,7 +115,13 @@ const fixedStep = (panel, value) => {
 };
 
 const TABS = /** @type {Record<string, Panel["tab"]>} */ ({
-  graph: "graph", table: "table", explain: "explain", 0: "graph", 1: "table", chart: "graph", code: "table",
+  graph: "graph",
+  table: "table",
+  explain: "explain",
+  0: "graph",
+  1: "table",
+  chart: "graph",
+  code: "table",
 });
 
 /** @type {Record<string, Reader>} */
@@ -283,7 +305,8 @@ function explore(params, now) {
   let panes;
   try {
     if (params.has("panes")) panes = Object.values(JSON.parse(params.get("panes") ?? "{}"));
-    else if (params.has("left")) panes = ["left", "right"].filter((side) => params.has(side)).map((side) => JSON.parse(params.get(side) ?? ""));
+    else if (params.has("left"))
+      panes = ["left", "right"].filter((side) => params.has(side)).map((side) => JSON.parse(params.get(side) ?? ""));
     else return null;
   } catch {
     return null;
@@ -295,7 +318,8 @@ function explore(params, now) {
       : [pane?.range?.from, pane?.range?.to, pane?.queries ?? []];
     const [start, end] = [grafanaTime(from, now), grafanaTime(to, now)];
     const range = start !== null && (end ?? now) > start ? (end ?? now) - start : 3_600_000;
-    return queries.filter((/** @type {any} */ query) => typeof query?.expr === "string" && query.expr)
+    return queries
+      .filter((/** @type {any} */ query) => typeof query?.expr === "string" && query.expr)
       .map((/** @type {any} */ query) => newPanel({ expr: query.expr, range, end: to === "now" ? null : end }));
   });
 }

@@ -80,12 +80,20 @@ export function form(params) {
  * @param {Params} [params]
  * @param {Options} [options]
  */
-export async function ask(path, params = {}, { signal, accept = "application/json", method = "GET", headers = {} } = {}) {
+export async function ask(
+  path,
+  params = {},
+  { signal, accept = "application/json", method = "GET", headers = {} } = {},
+) {
   const query = form(params).toString();
   const get = method === "GET";
   const url = base + path + (get && query ? `?${query}` : "");
   /** @type {RequestInit} */
-  const init = { method, headers: { Accept: accept, "X-Requested-With": "vctsdb", ...headers }, signal: signal ?? null };
+  const init = {
+    method,
+    headers: { Accept: accept, "X-Requested-With": "vctsdb", ...headers },
+    signal: signal ?? null,
+  };
   if (!get) {
     init.body = query;
     init.headers = { ...init.headers, "Content-Type": "application/x-www-form-urlencoded" };

@@ -34,8 +34,18 @@ const PAGES = {
 
 /** Addresses that other servers have for the same. */
 const ALIASES = /** @type {Record<string, string>} */ ({
-  "": "home", query: "graph", vmui: "graph", rules: "alerts", "alertmanager-discovery": "alerts", "metrics-explorer": "explore",
-  "tsdb-status": "cardinality", "service-discovery": "targets", status: "server", flags: "server", config: "server", features: "server",
+  "": "home",
+  query: "graph",
+  vmui: "graph",
+  rules: "alerts",
+  "alertmanager-discovery": "alerts",
+  "metrics-explorer": "explore",
+  "tsdb-status": "cardinality",
+  "service-discovery": "targets",
+  status: "server",
+  flags: "server",
+  config: "server",
+  features: "server",
 });
 
 const place = /** @type {HTMLElement} */ (document.getElementById("page"));
@@ -69,8 +79,16 @@ async function show() {
   try {
     page = await PAGES[name]();
   } catch (error) {
-    fill(place, h("h1", {}, "This page couldn't be loaded"), h("p", {}, `${error}. The server may have been replaced by another version: `,
-      h("button", { onclick: () => location.reload() }, "Reload")));
+    fill(
+      place,
+      h("h1", {}, "This page couldn't be loaded"),
+      h(
+        "p",
+        {},
+        `${error}. The server may have been replaced by another version: `,
+        h("button", { onclick: () => location.reload() }, "Reload"),
+      ),
+    );
     return;
   }
   if (mine !== turn) return;
@@ -98,10 +116,14 @@ export function go(address, replace = false) {
 }
 
 document.addEventListener("click", (event) => {
-  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey)
+    return;
   const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
   if (!(link instanceof HTMLAnchorElement) || link.target || link.hasAttribute("download")) return;
-  const ours = link.href.startsWith(base) && !link.hash && (nameOf(link.href) || new URL(link.href).pathname === new URL(base).pathname);
+  const ours =
+    link.href.startsWith(base) &&
+    !link.hash &&
+    (nameOf(link.href) || new URL(link.href).pathname === new URL(base).pathname);
   if (!ours) return;
   event.preventDefault();
   go(link.href);
@@ -114,12 +136,28 @@ const THEMES = /** @type {const} */ ({ auto: "As the system", light: "Light", da
 function top() {
   const end = document.getElementById("top-end");
   if (!end) return;
-  const dot = h("a", { class: "health", href: "storage" }, h("span", { class: "dot" }), h("span", { class: "health-word" }, "…"));
+  const dot = h(
+    "a",
+    { class: "health", href: "storage" },
+    h("span", { class: "dot" }),
+    h("span", { class: "health-word" }, "…"),
+  );
   const zone = menuButton(settings().zone, choose, { class: "quiet", title: "Time zone" });
-  const theme = menuButton(icon("auto"), () => Object.entries(THEMES).map(([name, label]) => ({
-    label, checked: settings().theme === name, run: () => change({ theme: /** @type {keyof typeof THEMES} */ (name) }),
-  })), { class: "quiet square", "aria-label": "Theme", title: "Theme" });
-  const keys = h("button", { class: "quiet square", type: "button", "aria-label": "Keys", title: "Keys", onclick: help }, "?");
+  const theme = menuButton(
+    icon("auto"),
+    () =>
+      Object.entries(THEMES).map(([name, label]) => ({
+        label,
+        checked: settings().theme === name,
+        run: () => change({ theme: /** @type {keyof typeof THEMES} */ (name) }),
+      })),
+    { class: "quiet square", "aria-label": "Theme", title: "Theme" },
+  );
+  const keys = h(
+    "button",
+    { class: "quiet square", type: "button", "aria-label": "Keys", title: "Keys", onclick: help },
+    "?",
+  );
   fill(end, dot, zone, theme, keys);
   const dress = () => {
     const { theme: chosen, zone: name } = settings();
@@ -141,7 +179,8 @@ function top() {
       const storage = await data("api/v1/status/storage");
       const low = storage.diskFreeBytes !== null && storage.diskFreeBytes < 1 << 30;
       if (storage.writesRefused) say("bad", "writes refused", String(storage.writesRefused));
-      else if (storage.damage.length > 0) say("bad", "damage", `${storage.damage.length} damaged places: see what was lost`);
+      else if (storage.damage.length > 0)
+        say("bad", "damage", `${storage.damage.length} damaged places: see what was lost`);
       else if (low) say("mind", "disk nearly full", "less than 1 GiB is free");
       else say("good", "healthy", "takes writes, no damage known");
     } catch (error) {

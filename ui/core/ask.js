@@ -24,10 +24,19 @@ const OWN_TIMEOUT = "5s";
 export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, signal }) {
   const begun = performance.now();
   const params = { query, start: start / 1000, end: end / 1000, step: step / 1000, timeout };
-  const response = await ask("api/v1/query_range", params, { method: "POST", accept: "application/x-protobuf", signal });
+  const response = await ask("api/v1/query_range", params, {
+    method: "POST",
+    accept: "application/x-protobuf",
+    signal,
+  });
   const bytes = new Uint8Array(await response.arrayBuffer());
   const frame = decode(bytes, { start, end, step });
-  return { frame, requestId: response.headers.get("x-request-id") ?? "", bytes: bytes.length, took: performance.now() - begun };
+  return {
+    frame,
+    requestId: response.headers.get("x-request-id") ?? "",
+    bytes: bytes.length,
+    took: performance.now() - begun,
+  };
 }
 
 /**
@@ -46,7 +55,8 @@ export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, si
 export async function vector(query, { time, signal, timeout = OWN_TIMEOUT } = {}) {
   const { data } = await instant(query, { time, timeout, signal });
   if (data.resultType === "scalar") return [{ labels: {}, time: data.result[0] * 1000, value: number(data.result[1]) }];
-  return data.result.filter((/** @type {any} */ one) => one.value)
+  return data.result
+    .filter((/** @type {any} */ one) => one.value)
     .map((/** @type {any} */ one) => ({ labels: one.metric, time: one.value[0] * 1000, value: number(one.value[1]) }));
 }
 

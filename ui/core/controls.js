@@ -14,10 +14,22 @@ import { h } from "./dom.js";
 export function segments(label, choices, now, chosen, size = "") {
   const element = h("div", { class: `segments ${size}`, role: "group", "aria-label": label });
   for (const { value, label: text, title } of choices) {
-    element.append(h("button", { type: "button", title, "data-value": value, "aria-pressed": String(value === now), onclick: () => {
-      press(element, value);
-      chosen(value);
-    } }, text));
+    element.append(
+      h(
+        "button",
+        {
+          type: "button",
+          title,
+          "data-value": value,
+          "aria-pressed": String(value === now),
+          onclick: () => {
+            press(element, value);
+            chosen(value);
+          },
+        },
+        text,
+      ),
+    );
   }
   return element;
 }
@@ -28,7 +40,8 @@ export function segments(label, choices, now, chosen, size = "") {
  * @param {string} value
  */
 export function press(element, value) {
-  for (const button of element.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button.dataset.value === value));
+  for (const button of element.querySelectorAll("button"))
+    button.setAttribute("aria-pressed", String(button.dataset.value === value));
 }
 
 /**
@@ -38,6 +51,10 @@ export function press(element, value) {
  */
 export function trouble(error, again) {
   const message = error instanceof Error ? error.message : String(error);
-  return h("div", { class: "note bad", role: "alert" }, h("strong", {}, message),
-    again && h("button", { type: "button", class: "small", onclick: again }, "Try again"));
+  return h(
+    "div",
+    { class: "note bad", role: "alert" },
+    h("strong", {}, message),
+    again && h("button", { type: "button", class: "small", onclick: again }, "Try again"),
+  );
 }

@@ -50,6 +50,15 @@ export async function copyAndTell(text, what = "Copied") {
  * @param {string} label
  */
 export function copyButton(text, label = "Copy") {
-  return h("button", { class: "quiet square", type: "button", title: label, "aria-label": label,
-    onclick: () => void copyAndTell(text()) }, icon("copy"));
+  return h(
+    "button",
+    {
+      class: "quiet square",
+      type: "button",
+      title: label,
+      "aria-label": label,
+      onclick: () => void copyAndTell(text()),
+    },
+    icon("copy"),
+  );
 }

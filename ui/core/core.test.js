@@ -7,7 +7,13 @@ import { formatBytes, formatValue, unitOf } from "./units.js";
 import { folder } from "./base.js";
 
 test("durations go both ways", () => {
-  for (const [text, ms] of [["1h30m", 5_400_000], ["90s", 90_000], ["1d12h", 129_600_000], ["500ms", 500], ["2w", 1_209_600_000]]) {
+  for (const [text, ms] of [
+    ["1h30m", 5_400_000],
+    ["90s", 90_000],
+    ["1d12h", 129_600_000],
+    ["500ms", 500],
+    ["2w", 1_209_600_000],
+  ]) {
     assert.equal(parseDuration(text), ms);
     assert.equal(parseDuration(formatDuration(ms)), ms);
   }
@@ -17,7 +23,14 @@ test("durations go both ways", () => {
 
 test("moments are read as people and links write them", () => {
   const noon = Date.UTC(2026, 10, 30, 12);
-  for (const text of ["2026-11-30 12:00", "2026-11-30T12:00:00Z", "2026-11-30 13:00:00 +01:00", String(noon / 1000), String(noon)]) assert.equal(parseMoment(text), noon, text);
+  for (const text of [
+    "2026-11-30 12:00",
+    "2026-11-30T12:00:00Z",
+    "2026-11-30 13:00:00 +01:00",
+    String(noon / 1000),
+    String(noon),
+  ])
+    assert.equal(parseMoment(text), noon, text);
   assert.equal(parseMoment("2026-11-30 13:00", "Europe/Berlin"), noon);
   assert.equal(parseMoment("2026-02-31"), null);
   assert.equal(formatMoment(noon, "Asia/Kolkata", "minute"), "2026-11-30 17:30");
@@ -25,7 +38,17 @@ test("moments are read as people and links write them", () => {
 });
 
 test("an address is read, written and read again as the same", () => {
-  const panel = newPanel({ expr: 'up{a="&="}', tab: "table", range: 7_200_000, end: Date.UTC(2026, 0, 1), mode: "stacked", log: true, vs: 86_400_000, hide: ["a{b=\"c\"}"], cols: ["job", "instance"] });
+  const panel = newPanel({
+    expr: 'up{a="&="}',
+    tab: "table",
+    range: 7_200_000,
+    end: Date.UTC(2026, 0, 1),
+    mode: "stacked",
+    log: true,
+    vs: 86_400_000,
+    hide: ['a{b="c"}'],
+    cols: ["job", "instance"],
+  });
   const once = read(write({ panels: [panel, newPanel({ expr: "b" })], refresh: 15_000, zone: "UTC", left: [] }));
   assert.deepEqual(once.panels[0], panel);
   assert.equal(once.panels[1].expr, "b");
@@ -50,7 +73,11 @@ test("old links and those of others", () => {
 
 test("steps divide the range and stay within what a server answers", () => {
   assert.equal(stepOf(newPanel()), 12_000);
-  assert.equal(stepOf(newPanel({ range: 365 * 86_400_000, step: { type: "fixed", density: "medium", ms: 1000 } })) >= 365 * 86_400_000 / 11_000, true);
+  assert.equal(
+    stepOf(newPanel({ range: 365 * 86_400_000, step: { type: "fixed", density: "medium", ms: 1000 } })) >=
+      (365 * 86_400_000) / 11_000,
+    true,
+  );
 });
 
 test("units come of names and metadata", () => {
@@ -68,7 +95,10 @@ test("units come of names and metadata", () => {
 });
 
 test("settings of a file are checked", () => {
-  assert.deepEqual(sane({ theme: "pink", live: "yes", history: ["a", 5], zone: "UTC", other: 1 }), { history: ["a"], zone: "UTC" });
+  assert.deepEqual(sane({ theme: "pink", live: "yes", history: ["a", 5], zone: "UTC", other: 1 }), {
+    history: ["a"],
+    zone: "UTC",
+  });
   assert.deepEqual(sane(null), {});
 });
 

@@ -10,10 +10,21 @@ import { h, icon, uid } from "./dom.js";
  */
 export function open(title, ...content) {
   const id = uid();
-  const dialog = h("dialog", { "aria-labelledby": id },
-    h("div", { class: "dialog-head" }, h("h2", { id }, title),
-      h("button", { class: "quiet square", type: "button", "aria-label": "Close", onclick: () => dialog.close() }, icon("close"))),
-    h("div", { class: "dialog-body" }, ...content));
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": id },
+    h(
+      "div",
+      { class: "dialog-head" },
+      h("h2", { id }, title),
+      h(
+        "button",
+        { class: "quiet square", type: "button", "aria-label": "Close", onclick: () => dialog.close() },
+        icon("close"),
+      ),
+    ),
+    h("div", { class: "dialog-body" }, ...content),
+  );
   dialog.addEventListener("close", () => dialog.remove());
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
@@ -35,8 +46,17 @@ let closeMenu = null;
  * @param {import("./dom.js").Props} [props]
  */
 export function menuButton(label, items, props = {}) {
-  const button = h("button", { type: "button", "aria-haspopup": "menu", "aria-expanded": "false", ...props,
-    onclick: () => (button.getAttribute("aria-expanded") === "true" ? closeMenu?.() : showMenu(button, items())) }, label);
+  const button = h(
+    "button",
+    {
+      type: "button",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+      ...props,
+      onclick: () => (button.getAttribute("aria-expanded") === "true" ? closeMenu?.() : showMenu(button, items())),
+    },
+    label,
+  );
   return button;
 }
 
@@ -46,13 +66,30 @@ export function menuButton(label, items, props = {}) {
  */
 function showMenu(button, items) {
   closeMenu?.();
-  const menu = h("div", { class: "menu", role: "menu" }, items.map((item) => {
-    if (item === "line") return h("div", { class: "menu-line", role: "separator" });
-    const check = item.checked === undefined ? {} : { "aria-checked": String(item.checked) };
-    return h("button", { type: "button", tabindex: -1, role: item.checked === undefined ? "menuitem" : "menuitemradio", ...check,
-      disabled: item.disabled, onclick: () => { close(true); item.run?.(); } },
-      h("span", {}, item.label), item.note && h("span", { class: "soft" }, item.note));
-  }));
+  const menu = h(
+    "div",
+    { class: "menu", role: "menu" },
+    items.map((item) => {
+      if (item === "line") return h("div", { class: "menu-line", role: "separator" });
+      const check = item.checked === undefined ? {} : { "aria-checked": String(item.checked) };
+      return h(
+        "button",
+        {
+          type: "button",
+          tabindex: -1,
+          role: item.checked === undefined ? "menuitem" : "menuitemradio",
+          ...check,
+          disabled: item.disabled,
+          onclick: () => {
+            close(true);
+            item.run?.();
+          },
+        },
+        h("span", {}, item.label),
+        item.note && h("span", { class: "soft" }, item.note),
+      );
+    }),
+  );
   /** @param {boolean} back */
   const close = (back) => {
     menu.remove();
@@ -71,7 +108,12 @@ function showMenu(button, items) {
   menu.addEventListener("keydown", (event) => {
     const all = /** @type {HTMLElement[]} */ ([...menu.querySelectorAll("button:not([disabled])")]);
     const at = all.indexOf(/** @type {HTMLElement} */ (document.activeElement));
-    const to = { ArrowDown: (at + 1) % all.length, ArrowUp: (at + all.length - 1) % all.length, Home: 0, End: all.length - 1 }[event.key];
+    const to = {
+      ArrowDown: (at + 1) % all.length,
+      ArrowUp: (at + all.length - 1) % all.length,
+      Home: 0,
+      End: all.length - 1,
+    }[event.key];
     if (to !== undefined) all[to]?.focus();
     else if (event.key === "Escape") close(true);
     else if (event.key === "Tab") close(true);

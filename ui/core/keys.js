@@ -5,18 +5,40 @@ import { open } from "./dialog.js";
 
 /** What there is to press, by place: shown by `?`. */
 const KEYS = /** @type {const} */ ([
-  ["Everywhere", [
-    ["?", "these keys"], ["/", "go to the editor or search field"], ["g then h, q, e, b, c, s", "home, query, explore, boards, cardinality, storage"],
-    ["Esc", "close what is on top"],
-  ]],
-  ["Query", [
-    ["Enter", "run"], ["Shift+Enter", "new line"], ["Ctrl+Space", "complete"], ["Alt+Shift+F", "format"],
-    ["r", "run all again"], ["+ −", "half, double the range"], ["[ ]", "earlier, later by half the range"],
-  ]],
-  ["Chart", [
-    ["← →", "move the crosshair; with Shift ten steps"], ["↑ ↓", "next series"], ["Enter", "isolate the series"],
-    ["t", "the numbers as a table"], ["drag", "zoom"], ["Shift+drag", "move in time"], ["double click", "back to before"], ["Ctrl+wheel", "zoom about the pointer"],
-  ]],
+  [
+    "Everywhere",
+    [
+      ["?", "these keys"],
+      ["/", "go to the editor or search field"],
+      ["g then h, q, e, b, c, s", "home, query, explore, boards, cardinality, storage"],
+      ["Esc", "close what is on top"],
+    ],
+  ],
+  [
+    "Query",
+    [
+      ["Enter", "run"],
+      ["Shift+Enter", "new line"],
+      ["Ctrl+Space", "complete"],
+      ["Alt+Shift+F", "format"],
+      ["r", "run all again"],
+      ["+ −", "half, double the range"],
+      ["[ ]", "earlier, later by half the range"],
+    ],
+  ],
+  [
+    "Chart",
+    [
+      ["← →", "move the crosshair; with Shift ten steps"],
+      ["↑ ↓", "next series"],
+      ["Enter", "isolate the series"],
+      ["t", "the numbers as a table"],
+      ["drag", "zoom"],
+      ["Shift+drag", "move in time"],
+      ["double click", "back to before"],
+      ["Ctrl+wheel", "zoom about the pointer"],
+    ],
+  ],
 ]);
 
 /** @type {Record<string, string>} */
@@ -39,7 +61,9 @@ export function onKey(handler) {
 
 /** @param {EventTarget | null} target */
 function types(target) {
-  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  return (
+    target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
+  );
 }
 
 /**
@@ -82,7 +106,13 @@ export function listen(go) {
 
 /** Shows all keys. */
 export function help() {
-  const lists = KEYS.map(([place, keys]) => h("section", {}, h("h3", {}, place),
-    h("dl", { class: "keys" }, ...keys.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)]))));
+  const lists = KEYS.map(([place, keys]) =>
+    h(
+      "section",
+      {},
+      h("h3", {}, place),
+      h("dl", { class: "keys" }, ...keys.map(([key, what]) => [h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)])),
+    ),
+  );
   open("Keys", h("div", { class: "keys-columns" }, lists));
 }

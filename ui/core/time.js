@@ -2,7 +2,13 @@
 
 /** Milliseconds in each unit, longest first. */
 const UNITS = /** @type {const} */ ([
-  ["y", 31_536_000_000], ["w", 604_800_000], ["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000], ["ms", 1],
+  ["y", 31_536_000_000],
+  ["w", 604_800_000],
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["m", 60_000],
+  ["s", 1000],
+  ["ms", 1],
 ]);
 
 /**
@@ -75,8 +81,14 @@ function format(zone) {
   let known = formats.get(zone);
   if (!known) {
     known = new Intl.DateTimeFormat("en-GB", {
-      timeZone: zone === "local" ? undefined : zone, hourCycle: "h23", year: "numeric", month: "numeric", day: "numeric",
-      hour: "numeric", minute: "numeric", second: "numeric",
+      timeZone: zone === "local" ? undefined : zone,
+      hourCycle: "h23",
+      year: "numeric",
+      month: "numeric",
+      day: "numeric",
+      hour: "numeric",
+      minute: "numeric",
+      second: "numeric",
     });
     formats.set(zone, known);
   }
@@ -100,7 +112,11 @@ export function knownZone(zone) {
  */
 export function offset(ms, zone) {
   if (zone === "UTC") return 0;
-  const parts = Object.fromEntries(format(zone).formatToParts(ms).map(({ type, value }) => [type, Number(value)]));
+  const parts = Object.fromEntries(
+    format(zone)
+      .formatToParts(ms)
+      .map(({ type, value }) => [type, Number(value)]),
+  );
   const shown = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute, parts.second);
   return shown - Math.floor(ms / 1000) * 1000;
 }
@@ -137,10 +153,14 @@ export function parseMoment(text, zone = "UTC") {
     // Seconds stay below this until the year 5138.
     return Math.round(Math.abs(number) < 1e11 ? number * 1000 : number);
   }
-  const parts = /^(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?$/i.exec(trimmed);
+  const parts = /^(\d{4})-(\d\d?)-(\d\d?)(?:[T ](\d\d?):(\d\d)(?::(\d\d)(\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?$/i.exec(
+    trimmed,
+  );
   if (!parts) return null;
   const [, year, month, day, hour = "0", minute = "0", second = "0", fraction = "0", named] = parts;
-  const date = new Date(Date.UTC(+year, +month - 1, +day, +hour, +minute, +second, Math.round(Number(fraction) * 1000)));
+  const date = new Date(
+    Date.UTC(+year, +month - 1, +day, +hour, +minute, +second, Math.round(Number(fraction) * 1000)),
+  );
   if (date.getUTCMonth() !== +month - 1 || +hour > 23 || +minute > 59) return null;
   const shown = date.getTime();
   if (named) {

@@ -11,11 +11,24 @@ export const PLAIN = { kind: "" };
 
 /** What units are called in names and metadata, and what stands behind a number. */
 const SIGNS = /** @type {Record<string, string>} */ ({
-  celsius: "°C", volts: "V", amperes: "A", joules: "J", grams: "g", meters: "m", watts: "W", hertz: "Hz",
+  celsius: "°C",
+  volts: "V",
+  amperes: "A",
+  joules: "J",
+  grams: "g",
+  meters: "m",
+  watts: "W",
+  hertz: "Hz",
 });
 
 const ALIASES = /** @type {Record<string, string>} */ ({
-  byte: "bytes", second: "seconds", ratios: "ratio", percentage: "percent", volt: "volts", ampere: "amperes", joule: "joules",
+  byte: "bytes",
+  second: "seconds",
+  ratios: "ratio",
+  percentage: "percent",
+  volt: "volts",
+  ampere: "amperes",
+  joule: "joules",
 });
 
 /**
@@ -28,7 +41,13 @@ export function unitOf(name, told = "") {
   const known = ALIASES[told] ?? told;
   if (known && (SIGNS[known] || ["bytes", "seconds", "ratio", "percent"].includes(known))) return { kind: known };
   const stem = name.replace(/_(total|sum|bucket|created)$/, "");
-  if (/_timestamp(_seconds)?$|_(start|boot|end|creation|modification|mtime|expiry|expiration)_time(_seconds)?$/.test(stem) || /_created$/.test(name)) return { kind: "timestamp" };
+  if (
+    /_timestamp(_seconds)?$|_(start|boot|end|creation|modification|mtime|expiry|expiration)_time(_seconds)?$/.test(
+      stem,
+    ) ||
+    /_created$/.test(name)
+  )
+    return { kind: "timestamp" };
   const last = /_([a-z]+)$/.exec(stem)?.[1] ?? "";
   const kind = ALIASES[last] ?? last;
   if (SIGNS[kind] || ["bytes", "seconds", "ratio", "percent"].includes(kind)) return { kind };
@@ -36,9 +55,23 @@ export function unitOf(name, told = "") {
 }
 
 const BYTES = ["B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-const SI = /** @type {const} */ ([[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]);
-const SMALL = /** @type {const} */ ([[1e-3, "m"], [1e-6, "µ"], [1e-9, "n"]]);
-const SPANS = /** @type {const} */ ([[31_536_000, "y"], [86_400, "d"], [3600, "h"], [60, "min"]]);
+const SI = /** @type {const} */ ([
+  [1e12, "T"],
+  [1e9, "G"],
+  [1e6, "M"],
+  [1e3, "k"],
+]);
+const SMALL = /** @type {const} */ ([
+  [1e-3, "m"],
+  [1e-6, "µ"],
+  [1e-9, "n"],
+]);
+const SPANS = /** @type {const} */ ([
+  [31_536_000, "y"],
+  [86_400, "d"],
+  [3600, "h"],
+  [60, "min"],
+]);
 
 /**
  * What a number of this size is divided by, and the sign that stands behind the quotient.
@@ -58,12 +91,13 @@ export function scaleOf(size, unit) {
   if (kind === "seconds" && !unit.rate) {
     for (const [factor, sign] of SPANS) if (abs >= factor * (sign === "min" ? 2 : 1)) return [factor, ` ${sign}`];
   }
-  const sign = kind === "seconds" ? "s" : SIGNS[kind] ?? "";
+  const sign = kind === "seconds" ? "s" : (SIGNS[kind] ?? "");
   const space = sign || per ? " " : "";
   if (kind !== "celsius") {
     for (const [factor, prefix] of SI) {
       // Four digits are as short as three with a letter.
-      if (abs >= factor && kind !== "seconds" && !(factor === 1e3 && abs < 1e4 && !sign && !per)) return [factor, ` ${prefix}${sign}${per}`];
+      if (abs >= factor && kind !== "seconds" && !(factor === 1e3 && abs < 1e4 && !sign && !per))
+        return [factor, ` ${prefix}${sign}${per}`];
     }
     if (abs > 0 && abs < 1 && sign) {
       for (const [factor, prefix] of SMALL) if (abs >= factor) return [factor, ` ${prefix}${sign}${per}`];
@@ -96,7 +130,9 @@ export function formatValue(value, unit = PLAIN, apart = 0) {
   // An axis keeps the digits that tell its ticks apart; elsewhere zeros at the end say nothing.
   if (apart === 0 && text.includes(".")) text = text.replace(/\.?0+$/, "");
   if (Number(text) === 0 && value === 0) text = apart > 0 ? "0" : text;
-  return minus(plain && size >= 10_000 && factor === 1 ? grouped(text) : text) + (value === 0 && apart > 0 ? sign : sign);
+  return (
+    minus(plain && size >= 10_000 && factor === 1 ? grouped(text) : text) + (value === 0 && apart > 0 ? sign : sign)
+  );
 }
 
 /** @param {string} text */

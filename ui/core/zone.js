@@ -17,7 +17,9 @@ export function choose() {
   const known = ["UTC", "local", ...(["UTC", "local", local].includes(now) ? [] : [now])];
   return [
     ...known.map((name) => ({
-      label: name === "local" ? "Local" : name, note: name === "local" ? local : undefined, checked: name === now,
+      label: name === "local" ? "Local" : name,
+      note: name === "local" ? local : undefined,
+      checked: name === now,
       run: () => change({ zone: name }),
     })),
     "line",
@@ -27,17 +29,34 @@ export function choose() {
 
 function another() {
   const all = typeof Intl.supportedValuesOf === "function" ? Intl.supportedValuesOf("timeZone") : [];
-  const list = h("datalist", { id: "zones" }, all.map((name) => h("option", { value: name })));
+  const list = h(
+    "datalist",
+    { id: "zones" },
+    all.map((name) => h("option", { value: name })),
+  );
   const field = h("input", { type: "text", list: "zones", "aria-label": "Time zone", placeholder: "Europe/Berlin" });
   const wrong = h("p", { class: "bad", role: "alert" });
-  const dialog = open("Time zone", h("form", { class: "stack", onsubmit: (/** @type {Event} */ event) => {
-    event.preventDefault();
-    if (field.value && knownZone(field.value)) {
-      change({ zone: field.value });
-      dialog.close();
-    } else {
-      wrong.textContent = "This browser knows no zone of that name.";
-    }
-  } }, field, list, wrong, h("button", { class: "primary", type: "submit" }, "Show times there")));
+  const dialog = open(
+    "Time zone",
+    h(
+      "form",
+      {
+        class: "stack",
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          if (field.value && knownZone(field.value)) {
+            change({ zone: field.value });
+            dialog.close();
+          } else {
+            wrong.textContent = "This browser knows no zone of that name.";
+          }
+        },
+      },
+      field,
+      list,
+      wrong,
+      h("button", { class: "primary", type: "submit" }, "Show times there"),
+    ),
+  );
   field.focus();
 }

@@ -36,8 +36,19 @@ export class Editor {
     this.count = h("div", { class: "offscreen", "aria-live": "polite" });
     this.under = h("pre", { class: "editor-under", "aria-hidden": "true" });
     this.popup = new Popup((option) => this.insert(option));
-    this.area = h("textarea", { class: "editor-text", rows: 1, spellcheck: "false", autocomplete: "off", autocapitalize: "off", autocorrect: "off",
-      "aria-label": label, "aria-autocomplete": "list", "aria-controls": this.popup.id, id: uid(), placeholder: "an expression, such as up" });
+    this.area = h("textarea", {
+      class: "editor-text",
+      rows: 1,
+      spellcheck: "false",
+      autocomplete: "off",
+      autocapitalize: "off",
+      autocorrect: "off",
+      "aria-label": label,
+      "aria-autocomplete": "list",
+      "aria-controls": this.popup.id,
+      id: uid(),
+      placeholder: "an expression, such as up",
+    });
     this.element = h("div", { class: "editor" }, h("div", { class: "editor-grid" }, this.under, this.area), this.count);
     host.appendChild(this.element);
     /** @type {{from: number, to: number} | null} */
@@ -104,7 +115,11 @@ export class Editor {
   paint() {
     const text = this.value;
     if (text.length > LONG) {
-      if (!this.idle) this.idle = window.setTimeout(() => { this.idle = 0; this.paintNow(); }, 150);
+      if (!this.idle)
+        this.idle = window.setTimeout(() => {
+          this.idle = 0;
+          this.paintNow();
+        }, 150);
       this.under.textContent = `${text}\n`;
       return;
     }
@@ -158,7 +173,8 @@ export class Editor {
     const found = [];
     for (let node = walker.nextNode(); node; node = walker.nextNode()) {
       const size = node.nodeValue?.length ?? 0;
-      if (at < end && at + size > from) found.push([/** @type {Text} */ (node), Math.max(0, from - at), Math.min(size, end - at)]);
+      if (at < end && at + size > from)
+        found.push([/** @type {Text} */ (node), Math.max(0, from - at), Math.min(size, end - at)]);
       at += size;
     }
     for (const [node, begin, stop] of found) {
@@ -195,7 +211,8 @@ export class Editor {
       if ((event.key === "Tab" || event.key === "Enter") && !event.shiftKey) {
         const option = popup.options[popup.at];
         // What stands there whole already is run, not inserted once more.
-        const whole = event.key === "Enter" && this.place && this.value.slice(this.place.from, this.place.to) === option.text;
+        const whole =
+          event.key === "Enter" && this.place && this.value.slice(this.place.from, this.place.to) === option.text;
         if (!whole) {
           this.insert(option);
           return done();
@@ -249,24 +266,28 @@ export class Editor {
     if (area.selectionStart !== area.selectionEnd) return this.popup.close();
     const place = placeAt(this.value, area.selectionStart);
     this.place = place;
-    const begun = place.kind === "value" || place.kind === "label" || place.kind === "group" ? true : place.typed.length > 0;
+    const begun =
+      place.kind === "value" || place.kind === "label" || place.kind === "group" ? true : place.typed.length > 0;
     if (place.kind === "nothing" || (!wanted && !begun)) return this.popup.close();
     this.abort = new AbortController();
     const { signal } = this.abort;
-    this.timer = window.setTimeout(async () => {
-      try {
-        const found = await source.complete(place, signal);
-        if (signal.aborted) return;
-        // One that stands there whole and alone needs no list.
-        const only = found.options.length === 1 && found.options[0].text === this.value.slice(place.from, place.to);
-        this.popup.show(only && !wanted ? { options: [], cut: "" } : found, this.boxAt(place.from));
-        if (this.popup.open) area.setAttribute("aria-activedescendant", this.popup.active);
-        this.count.textContent = `${found.options.length} completions${found.cut ? `, ${found.cut}` : ""}`;
-      } catch (error) {
-        this.popup.close();
-        if (!aborted(error) && !(error instanceof ApiError)) throw error;
-      }
-    }, wanted ? 0 : PAUSE_MS);
+    this.timer = window.setTimeout(
+      async () => {
+        try {
+          const found = await source.complete(place, signal);
+          if (signal.aborted) return;
+          // One that stands there whole and alone needs no list.
+          const only = found.options.length === 1 && found.options[0].text === this.value.slice(place.from, place.to);
+          this.popup.show(only && !wanted ? { options: [], cut: "" } : found, this.boxAt(place.from));
+          if (this.popup.open) area.setAttribute("aria-activedescendant", this.popup.active);
+          this.count.textContent = `${found.options.length} completions${found.cut ? `, ${found.cut}` : ""}`;
+        } catch (error) {
+          this.popup.close();
+          if (!aborted(error) && !(error instanceof ApiError)) throw error;
+        }
+      },
+      wanted ? 0 : PAUSE_MS,
+    );
   }
 
   /**

@@ -51,15 +51,30 @@ export class Popup {
 
   draw() {
     const from = Math.max(0, Math.min(this.at - SHOWN / 2, this.options.length - SHOWN));
-    fill(this.list, this.options.slice(from, from + SHOWN).map((option, i) => {
-      const index = from + i;
-      return h("div", { role: "option", id: `${this.id}-${index}`, class: "popup-option", "aria-selected": String(index === this.at),
-        onclick: () => this.chosen(option) },
-        h("span", { class: "popup-text" }, option.text.length > 120 ? `${option.text.slice(0, 120)}…` : option.text), h("span", { class: "popup-kind soft" }, option.kind));
-    }));
+    fill(
+      this.list,
+      this.options.slice(from, from + SHOWN).map((option, i) => {
+        const index = from + i;
+        return h(
+          "div",
+          {
+            role: "option",
+            id: `${this.id}-${index}`,
+            class: "popup-option",
+            "aria-selected": String(index === this.at),
+            onclick: () => this.chosen(option),
+          },
+          h("span", { class: "popup-text" }, option.text.length > 120 ? `${option.text.slice(0, 120)}…` : option.text),
+          h("span", { class: "popup-kind soft" }, option.kind),
+        );
+      }),
+    );
     const help = this.options[this.at]?.help ?? "";
-    fill(this.foot, help && h("div", { class: "popup-help" }, help),
-      h("div", {}, `${this.at + 1} of ${this.options.length}`, this.cut && `, ${this.cut}`, " · Tab or Enter inserts"));
+    fill(
+      this.foot,
+      help && h("div", { class: "popup-help" }, help),
+      h("div", {}, `${this.at + 1} of ${this.options.length}`, this.cut && `, ${this.cut}`, " · Tab or Enter inserts"),
+    );
   }
 
   /** @param {number} by */

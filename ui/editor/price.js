@@ -54,7 +54,11 @@ export class Price {
     this.abort = new AbortController();
     const { signal } = this.abort;
     try {
-      const plan = await data("api/v1/explain", { ...rangeOf(panel), timeout: "1s", quiet: 1 }, { method: "POST", signal });
+      const plan = await data(
+        "api/v1/explain",
+        { ...rangeOf(panel), timeout: "1s", quiet: 1 },
+        { method: "POST", signal },
+      );
       if (signal.aborted) return;
       this.plan = plan;
       this.show(plan);
@@ -65,7 +69,15 @@ export class Price {
       if (error.status === 400) {
         fill(this.element);
         this.on.wrong(error);
-      } else fill(this.element, h("span", { class: "soft" }, error.type === "timeout" ? "no price: the server is busy" : `no price: ${error.message}`));
+      } else
+        fill(
+          this.element,
+          h(
+            "span",
+            { class: "soft" },
+            error.type === "timeout" ? "no price: the server is busy" : `no price: ${error.message}`,
+          ),
+        );
     }
   }
 
@@ -77,11 +89,25 @@ export class Price {
     const most = share > 1 ? heaviest(plan) : null;
     this.element.classList.remove("is-old");
     this.element.dataset.kind = kind || "fine";
-    fill(this.element,
-      h("span", {}, "reads about ", h("span", { class: "num" }, shortCount(estimate.samplesRead)), " samples of ", h("span", { class: "num" }, formatCount(series)), " series"),
-      h("span", { class: kind || "soft" }, ` · holds ${formatBytes(estimate.peakBytes)} of ${formatBytes(estimate.limitSamples * SAMPLE_BYTES)}`,
-        share > 1 && ": more than a query may"),
-      most && h("span", { class: "bad" }, ". Narrow ", h("code", {}, most.expr), ", or take a longer step"));
+    fill(
+      this.element,
+      h(
+        "span",
+        {},
+        "reads about ",
+        h("span", { class: "num" }, shortCount(estimate.samplesRead)),
+        estimate.samplesRead === 1 ? " sample of " : " samples of ",
+        h("span", { class: "num" }, formatCount(series)),
+        " series",
+      ),
+      h(
+        "span",
+        { class: kind || "soft" },
+        ` · holds ${formatBytes(estimate.peakBytes)} of ${formatBytes(estimate.limitSamples * SAMPLE_BYTES)}`,
+        share > 1 && ": more than a query may",
+      ),
+      most && h("span", { class: "bad" }, ". Narrow ", h("code", {}, most.expr), ", or take a longer step"),
+    );
   }
 }
 

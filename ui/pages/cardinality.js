@@ -39,30 +39,69 @@ export function mount(element, { go, signal }) {
     const filters = narrowed();
     try {
       const found = filters.length > 0 ? await narrowedLists(`{${filters.join(",")}}`, signal) : await allLists(signal);
-      fill(head,
-        h("span", {}, h("span", { class: "big" }, `${found.more ? "more than " : ""}${formatCount(found.series)}`), " series", filters.length > 0 && " of"),
-        filters.map((filter) => h("button", { type: "button", class: "small mono", title: "Remove", onclick: () => {
-          const params = new URLSearchParams(location.search);
-          params.delete("f");
-          for (const one of filters) if (one !== filter) params.append("f", one);
-          go(`cardinality${params.size ? `?${params}` : ""}`);
-        } }, `${filter} ×`)),
+      fill(
+        head,
+        h(
+          "span",
+          {},
+          h("span", { class: "big" }, `${found.more ? "more than " : ""}${formatCount(found.series)}`),
+          " series",
+          filters.length > 0 && " of",
+        ),
+        filters.map((filter) =>
+          h(
+            "button",
+            {
+              type: "button",
+              class: "small mono",
+              title: "Remove",
+              onclick: () => {
+                const params = new URLSearchParams(location.search);
+                params.delete("f");
+                for (const one of filters) if (one !== filter) params.append("f", one);
+                go(`cardinality${params.size ? `?${params}` : ""}`);
+              },
+            },
+            `${filter} ×`,
+          ),
+        ),
         filters.length > 0 && h("a", { class: "small", href: "cardinality" }, "all series"),
-        found.more && h("span", { class: "soft" }, `The lists are of the first ${formatCount(LOOKED_AT)}.`));
+        found.more && h("span", { class: "soft" }, `The lists are of the first ${formatCount(LOOKED_AT)}.`),
+      );
       const pair = (/** @type {string} */ text) => {
         const at = text.indexOf("=");
         return `${text.slice(0, at)}=${quote(text.slice(at + 1))}`;
       };
       const whole = found.series;
-      fill(lists,
-        list("Metrics with most series", found.metrics, whole, (name) => narrow(`__name__=${quote(name)}`), (name) => href("explore", { metric: name })),
+      fill(
+        lists,
+        list(
+          "Metrics with most series",
+          found.metrics,
+          whole,
+          (name) => narrow(`__name__=${quote(name)}`),
+          (name) => href("explore", { metric: name }),
+        ),
         list("Labels with most values", found.labels, 0, null),
-        list("Pairs of most series", found.pairs.filter(({ name }) => !name.startsWith("__name__=")), whole, (text) => narrow(pair(text))),
-        found.bytes.length > 0 && list("Labels with longest values", found.bytes, 0, null, undefined, formatBytes));
+        list(
+          "Pairs of most series",
+          found.pairs.filter(({ name }) => !name.startsWith("__name__=")),
+          whole,
+          (text) => narrow(pair(text)),
+        ),
+        found.bytes.length > 0 && list("Labels with longest values", found.bytes, 0, null, undefined, formatBytes),
+      );
     } catch (error) {
       if (aborted(error)) return;
       if (!(error instanceof ApiError)) throw error;
-      fill(lists, h("section", { class: "card" }, trouble(error, () => void load())));
+      fill(
+        lists,
+        h(
+          "section",
+          { class: "card" },
+          trouble(error, () => void load()),
+        ),
+      );
     }
     churn(movement, { filters, signal, narrow: (name) => narrow(`__name__=${quote(name)}`) });
     void selectorWords(deleting, filters.length > 0 ? `{${filters.join(",")}}` : "", signal);
@@ -74,8 +113,14 @@ export function mount(element, { go, signal }) {
 /** @param {AbortSignal} signal @returns {Promise<Lists>} */
 async function allLists(signal) {
   const status = await data("api/v1/status/tsdb", { limit: SHOWN }, { signal });
-  return { series: status.headStats.numSeries, more: false, metrics: status.seriesCountByMetricName, labels: status.labelValueCountByLabelName,
-    pairs: status.seriesCountByLabelValuePair, bytes: status.memoryInBytesByLabelName };
+  return {
+    series: status.headStats.numSeries,
+    more: false,
+    metrics: status.seriesCountByMetricName,
+    labels: status.labelValueCountByLabelName,
+    pairs: status.seriesCountByLabelValuePair,
+    bytes: status.memoryInBytesByLabelName,
+  };
 }
 
 /**
@@ -85,7 +130,11 @@ async function allLists(signal) {
  * @returns {Promise<Lists>}
  */
 async function narrowedLists(selector, signal) {
-  const { data: sets, warnings } = await envelope("api/v1/series", { "match[]": selector, limit: LOOKED_AT }, { signal });
+  const { data: sets, warnings } = await envelope(
+    "api/v1/series",
+    { "match[]": selector, limit: LOOKED_AT },
+    { signal },
+  );
   /** @type {Map<string, number>} */
   const metrics = new Map();
   /** @type {Map<string, number>} */
@@ -97,12 +146,23 @@ async function narrowedLists(selector, signal) {
       if (label === "__name__") metrics.set(value, (metrics.get(value) ?? 0) + 1);
       pairs.set(`${label}=${value}`, (pairs.get(`${label}=${value}`) ?? 0) + 1);
       let known = values.get(label);
-      if (!known) values.set(label, known = new Set());
+      if (!known) values.set(label, (known = new Set()));
       known.add(value);
     }
   }
-  const top = (/** @type {Iterable<[string, number]>} */ all) => [...all].map(([name, value]) => ({ name, value })).sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1)).slice(0, SHOWN);
-  return { series: sets.length, more: warnings.length > 0, metrics: top(metrics), labels: top([...values].map(([label, set]) => /** @type {[string, number]} */ ([label, set.size]))), pairs: top(pairs), bytes: [] };
+  const top = (/** @type {Iterable<[string, number]>} */ all) =>
+    [...all]
+      .map(([name, value]) => ({ name, value }))
+      .sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1))
+      .slice(0, SHOWN);
+  return {
+    series: sets.length,
+    more: warnings.length > 0,
+    metrics: top(metrics),
+    labels: top([...values].map(([label, set]) => /** @type {[string, number]} */ ([label, set.size]))),
+    pairs: top(pairs),
+    bytes: [],
+  };
 }
 
 /**
@@ -115,12 +175,32 @@ async function narrowedLists(selector, signal) {
  */
 function list(title, entries, whole, pick, link, write = formatCount) {
   const most = whole || Math.max(...entries.map(({ value }) => value), 1);
-  return h("section", { class: "card" }, h("h2", {}, title), entries.length === 0 && h("p", { class: "soft" }, "none"),
-    h("ol", { class: "shares" }, entries.map(({ name, value }) => h("li", {},
-      h("span", { class: "share-bar", style: { width: `${(value / most) * 100}%` } }),
-      pick ? h("button", { type: "button", class: "link share-name mono", title: name.slice(0, 300), onclick: () => pick(name) }, name.slice(0, 120)) : h("span", { class: "share-name mono", title: name.slice(0, 300) }, name.slice(0, 120)),
-      whole > 0 && h("span", { class: "soft num small" }, `${((value / most) * 100).toFixed(value / most < 0.1 ? 1 : 0)} %`),
-      h("span", { class: "num share-value" }, write(value)),
-      link && h("a", { class: "small", href: link(name) }, "explore")))));
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, title),
+    entries.length === 0 && h("p", { class: "soft" }, "none"),
+    h(
+      "ol",
+      { class: "shares" },
+      entries.map(({ name, value }) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "share-bar", style: { width: `${(value / most) * 100}%` } }),
+          pick
+            ? h(
+                "button",
+                { type: "button", class: "link share-name mono", title: name.slice(0, 300), onclick: () => pick(name) },
+                name.slice(0, 120),
+              )
+            : h("span", { class: "share-name mono", title: name.slice(0, 300) }, name.slice(0, 120)),
+          whole > 0 &&
+            h("span", { class: "soft num small" }, `${((value / most) * 100).toFixed(value / most < 0.1 ? 1 : 0)} %`),
+          h("span", { class: "num share-value" }, write(value)),
+          link && h("a", { class: "small", href: link(name) }, "explore"),
+        ),
+      ),
+    ),
+  );
 }
-

@@ -45,14 +45,17 @@ export class ChartGrid {
     this.abort = new AbortController();
     /** @type {{item: Item, element: HTMLElement, chart: Chart, palette: Palette, last: HTMLElement, link: HTMLAnchorElement, note: HTMLElement, seen: boolean, stale: boolean}[]} */
     this.cells = [];
-    this.watcher = new IntersectionObserver((entries) => {
-      for (const { target, isIntersecting } of entries) {
-        const cell = this.cells.find((one) => one.element === target);
-        if (!cell) continue;
-        cell.seen = isIntersecting;
-        if (isIntersecting && cell.stale) void this.load(cell);
-      }
-    }, { rootMargin: "200px" });
+    this.watcher = new IntersectionObserver(
+      (entries) => {
+        for (const { target, isIntersecting } of entries) {
+          const cell = this.cells.find((one) => one.element === target);
+          if (!cell) continue;
+          cell.seen = isIntersecting;
+          if (isIntersecting && cell.stale) void this.load(cell);
+        }
+      },
+      { rootMargin: "200px" },
+    );
   }
 
   remove() {
@@ -72,12 +75,21 @@ export class ChartGrid {
       const last = h("span", { class: "num chart-last" });
       const link = h("a", { class: "chart-title" }, item.title);
       const note = h("div", { class: "chart-note" });
-      const element = h("section", { class: `card chart-cell${item.wide ? " is-wide" : ""}`, title: item.help }, h("div", { class: "chart-cell-head" }, h("h2", {}, link), last), place, note);
+      const element = h(
+        "section",
+        { class: `card chart-cell${item.wide ? " is-wide" : ""}`, title: item.help },
+        h("div", { class: "chart-cell-head" }, h("h2", {}, link), last),
+        place,
+        note,
+      );
       this.element.append(element);
       const chart = new Chart(place, { height: 170, label: item.title, on: this.on });
       return { item, element, chart, palette: new Palette(), last, link, note, seen: false, stale: true };
     });
-    fill(this.element, this.cells.map((cell) => cell.element));
+    fill(
+      this.element,
+      this.cells.map((cell) => cell.element),
+    );
     for (const { element } of this.cells) this.watcher.observe(element);
     this.links();
   }
@@ -96,7 +108,11 @@ export class ChartGrid {
 
   links() {
     for (const { item, link } of this.cells) {
-      link.href = queryLink(item.expr, { "g0.range_input": formatDuration(this.range), ...(this.end === null ? {} : { "g0.end_input": String(this.end / 1000) }), ...(item.mode ? { "g0.display_mode": item.mode } : {}) });
+      link.href = queryLink(item.expr, {
+        "g0.range_input": formatDuration(this.range),
+        ...(this.end === null ? {} : { "g0.end_input": String(this.end / 1000) }),
+        ...(item.mode ? { "g0.display_mode": item.mode } : {}),
+      });
     }
   }
 
@@ -115,24 +131,51 @@ export class ChartGrid {
     const step = Math.max(1000, Math.ceil(this.range / POINTS / 1000) * 1000);
     const end = Math.floor((this.end ?? Date.now()) / step) * step;
     try {
-      const { frame } = await askRange(item.expr, { start: end - this.range, end, step, signal: this.abort.signal, timeout: "10s" });
+      const { frame } = await askRange(item.expr, {
+        start: end - this.range,
+        end,
+        step,
+        signal: this.abort.signal,
+        timeout: "10s",
+      });
       const unit = item.unit ?? (item.mode === "heatmap" ? unitOfBounds(item.expr) : unitOfExpression(item.expr));
       const lines = linesOf(frame, palette);
       const seen = highest(lines, MOST);
       const heat = item.mode === "heatmap" ? heatOf(frame) : null;
       const shared = common(lines.map((line) => line.labels));
-      chart.show({ start: frame.start, end: frame.end, step, lines: heat ? [] : seen, unit, mode: item.mode === "heatmap" && !heat ? "lines" : item.mode ?? "lines", heat, zero: item.zero,
-        name: (labels) => selectorOf(labels, shared) });
+      chart.show({
+        start: frame.start,
+        end: frame.end,
+        step,
+        lines: heat ? [] : seen,
+        unit,
+        mode: item.mode === "heatmap" && !heat ? "lines" : (item.mode ?? "lines"),
+        heat,
+        zero: item.zero,
+        name: (labels) => selectorOf(labels, shared),
+      });
       chart.element.classList.toggle("is-blank", frame.series.length === 0);
-      fill(note, frame.series.length === 0 ? h("span", { class: "soft" }, "no samples in this time") : seen.length < lines.length && h("span", { class: "soft small" }, `the highest ${seen.length} of ${lines.length} series`));
-      fill(last, lines.length === 1 && Number.isFinite(lines[0].stats.last) ? formatValue(lines[0].stats.last, unit) : "");
+      fill(
+        note,
+        frame.series.length === 0
+          ? h("span", { class: "soft" }, "no samples in this time")
+          : seen.length < lines.length &&
+              h("span", { class: "soft small" }, `the highest ${seen.length} of ${lines.length} series`),
+      );
+      fill(
+        last,
+        lines.length === 1 && Number.isFinite(lines[0].stats.last) ? formatValue(lines[0].stats.last, unit) : "",
+      );
     } catch (error) {
       if (aborted(error)) {
         cell.stale = true;
         return;
       }
       if (!(error instanceof ApiError)) throw error;
-      fill(note, trouble(error, () => void this.load(cell)));
+      fill(
+        note,
+        trouble(error, () => void this.load(cell)),
+      );
     }
   }
 }

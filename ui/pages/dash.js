@@ -36,30 +36,76 @@ const EVERY_MS = 15_000;
 export function mount(element, { go, signal }) {
   const list = h("nav", { class: "segments board-list", "aria-label": "Boards" });
   const time = timeChoice(go);
-  const who = h("select", { class: "small", "aria-label": "Show only", onchange: () => go(changed({ only: who.value })) });
+  const who = h("select", {
+    class: "small",
+    "aria-label": "Show only",
+    onchange: () => go(changed({ only: who.value })),
+  });
   const body = h("div", {});
-  element.append(h("h1", { class: "offscreen" }, "Boards"), h("div", { class: "row board-bar" }, list, who, h("span", { class: "grow" }), time.element), body);
+  element.append(
+    h("h1", { class: "offscreen" }, "Boards"),
+    h("div", { class: "row board-bar" }, list, who, h("span", { class: "grow" }), time.element),
+    body,
+  );
   const grid = new ChartGrid(body, { zoom: time.zoom, back: () => history.back() });
   let shown = "";
 
   const look = async () => {
     try {
-      const here = await Promise.all(BOARDS.map(async (board) => ({ board, found: await vector(`count by (${board.by}) (${board.test})`, { signal }) })));
+      const here = await Promise.all(
+        BOARDS.map(async (board) => ({
+          board,
+          found: await vector(`count by (${board.by}) (${board.test})`, { signal }),
+        })),
+      );
       const there = here.filter(({ found }) => found.length > 0);
       const wanted = new URLSearchParams(location.search).get("d");
       const chosen = here.find(({ board }) => board.name === wanted) ?? there[0];
-      fill(list, here.map(({ board, found }) => h("a", { href: href("dash", { d: board.name, range: formatDuration(timeOfAddress().range) }), class: found.length ? "" : "soft", "aria-current": chosen?.board === board ? "page" : undefined }, board.title)));
+      fill(
+        list,
+        here.map(({ board, found }) =>
+          h(
+            "a",
+            {
+              href: href("dash", { d: board.name, range: formatDuration(timeOfAddress().range) }),
+              class: found.length ? "" : "soft",
+              "aria-current": chosen?.board === board ? "page" : undefined,
+            },
+            board.title,
+          ),
+        ),
+      );
       time.show();
       if (!chosen || chosen.found.length === 0) {
         grid.show([]);
         shown = "";
-        fill(body, h("section", { class: "card" }, h("h2", {}, chosen ? `Nobody sends the metrics of “${chosen.board.title}” yet` : "No board has its metrics yet"),
-          h("p", { class: "soft" }, "Boards appear by themselves where their metrics are. ", h("a", { href: "./" }, "How to send data"))));
+        fill(
+          body,
+          h(
+            "section",
+            { class: "card" },
+            h(
+              "h2",
+              {},
+              chosen ? `Nobody sends the metrics of “${chosen.board.title}” yet` : "No board has its metrics yet",
+            ),
+            h(
+              "p",
+              { class: "soft" },
+              "Boards appear by themselves where their metrics are. ",
+              h("a", { href: "./" }, "How to send data"),
+            ),
+          ),
+        );
         return;
       }
       const only = new URLSearchParams(location.search).get("only") ?? "";
       const values = chosen.found.map(({ labels }) => labels[chosen.board.by] ?? "").sort();
-      fill(who, h("option", { value: "" }, `every ${chosen.board.by} (${formatCount(values.length)})`), values.map((value) => h("option", { value }, value)));
+      fill(
+        who,
+        h("option", { value: "" }, `every ${chosen.board.by} (${formatCount(values.length)})`),
+        values.map((value) => h("option", { value }, value)),
+      );
       who.value = only;
       who.hidden = values.length < 2 && !only;
       const { range, end } = timeOfAddress();
@@ -71,12 +117,28 @@ export function mount(element, { go, signal }) {
         fill(body, grid.element);
         grid.range = range;
         grid.end = end;
-        grid.show(chosen.board.charts.map((chart) => ({ ...chart, expr: chart.expr.replaceAll(", $filter", filter ? `, ${filter}` : "").replaceAll("{$filter}", filter ? `{${filter}}` : "").replaceAll("$window", window) })));
+        grid.show(
+          chosen.board.charts.map((chart) => ({
+            ...chart,
+            expr: chart.expr
+              .replaceAll(", $filter", filter ? `, ${filter}` : "")
+              .replaceAll("{$filter}", filter ? `{${filter}}` : "")
+              .replaceAll("$window", window),
+          })),
+        );
       }
       await grid.at(range, end);
     } catch (error) {
       if (aborted(error)) return;
-      if (error instanceof ApiError && !shown) fill(body, h("section", { class: "card" }, trouble(error, () => void look())));
+      if (error instanceof ApiError && !shown)
+        fill(
+          body,
+          h(
+            "section",
+            { class: "card" },
+            trouble(error, () => void look()),
+          ),
+        );
       throw error;
     }
   };

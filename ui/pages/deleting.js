@@ -22,8 +22,22 @@ export async function selectorWords(host, selector, signal) {
   });
   host.hidden = !features?.api?.admin;
   if (host.hidden) return;
-  const match = h("input", { type: "text", class: "mono grow", value: selector, placeholder: 'old_metric{instance="gone"}', "aria-label": "Selector", autocomplete: "off" });
-  const [from, to] = ["the beginning", "now"].map((placeholder) => h("input", { type: "text", placeholder, "aria-label": placeholder === "now" ? "Until" : "From", autocomplete: "off" }));
+  const match = h("input", {
+    type: "text",
+    class: "mono grow",
+    value: selector,
+    placeholder: 'old_metric{instance="gone"}',
+    "aria-label": "Selector",
+    autocomplete: "off",
+  });
+  const [from, to] = ["the beginning", "now"].map((placeholder) =>
+    h("input", {
+      type: "text",
+      placeholder,
+      "aria-label": placeholder === "now" ? "Until" : "From",
+      autocomplete: "off",
+    }),
+  );
   const answer = h("div", { class: "row delete-answer", role: "status" });
 
   /** @returns {Record<string, string | number | undefined> | null} */
@@ -41,18 +55,29 @@ export async function selectorWords(host, selector, signal) {
     if (!asked) return;
     try {
       const found = (await (await ask(PATH, { ...asked, dry_run: 1 }, { method: "POST", signal })).json()).data;
-      if (found.samples === 0) return fill(answer, h("span", { class: "soft" }, "Nothing of that is stored: there is nothing to delete."));
+      if (found.samples === 0)
+        return fill(answer, h("span", { class: "soft" }, "Nothing of that is stored: there is nothing to delete."));
       const numbers = `${formatCount(found.samples)} samples of ${formatCount(found.series)} series`;
-      fill(answer,
-        h("button", { type: "button", class: "danger", onclick: () => void remove(asked, numbers) }, `Delete ${numbers}`),
-        h("button", { type: "button", onclick: () => fill(answer) }, "Cancel"), h("span", { class: "soft" }, "It can't be undone."));
+      fill(
+        answer,
+        h(
+          "button",
+          { type: "button", class: "danger", onclick: () => void remove(asked, numbers) },
+          `Delete ${numbers}`,
+        ),
+        h("button", { type: "button", onclick: () => fill(answer) }, "Cancel"),
+        h("span", { class: "soft" }, "It can't be undone."),
+      );
     } catch (error) {
       if (aborted(error)) return;
       if (!(error instanceof ApiError)) throw error;
       fill(answer, trouble(error));
     }
   };
-  const remove = async (/** @type {Record<string, string | number | undefined>} */ asked, /** @type {string} */ numbers) => {
+  const remove = async (
+    /** @type {Record<string, string | number | undefined>} */ asked,
+    /** @type {string} */ numbers,
+  ) => {
     try {
       await ask(PATH, asked, { method: "POST" });
       fill(answer);
@@ -63,6 +88,24 @@ export async function selectorWords(host, selector, signal) {
     }
   };
   for (const field of [match, from, to]) field.addEventListener("input", () => fill(answer));
-  fill(host, h("h2", {}, "Delete series"), h("form", { class: "row delete-form", onsubmit: (/** @type {Event} */ event) => { event.preventDefault(); void trial(); } },
-    match, from, h("span", { class: "soft" }, "to"), to, h("button", { type: "submit" }, "Try: how much is it?")), answer);
+  fill(
+    host,
+    h("h2", {}, "Delete series"),
+    h(
+      "form",
+      {
+        class: "row delete-form",
+        onsubmit: (/** @type {Event} */ event) => {
+          event.preventDefault();
+          void trial();
+        },
+      },
+      match,
+      from,
+      h("span", { class: "soft" }, "to"),
+      to,
+      h("button", { type: "submit" }, "Try: how much is it?"),
+    ),
+    answer,
+  );
 }

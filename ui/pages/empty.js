@@ -23,16 +23,25 @@ import { matchersOf } from "../promql/matchers.js";
  * @returns {Promise<HTMLElement>}
  */
 export async function whyEmpty(plan, on) {
-  const nothing = (/** @type {import("../core/dom.js").Child[]} */ ...more) => h("div", { class: "note mind why-empty" }, h("strong", {}, "Nothing found"), ...more);
+  const nothing = (/** @type {import("../core/dom.js").Child[]} */ ...more) =>
+    h("div", { class: "note mind why-empty" }, h("strong", {}, "Nothing found"), ...more);
   try {
     const found = emptiness(plan.plan);
-    if (found?.why === "matcher") return nothing(...await byMatcher(found, on));
+    if (found?.why === "matcher") return nothing(...(await byMatcher(found, on)));
     const ago = await lastSample(plan, on);
     if (ago) return nothing(ago);
-    if (found?.why === "together") return nothing(...await together(found, on));
+    if (found?.why === "together") return nothing(...(await together(found, on)));
     if (selections(plan.plan).length === 0) return nothing(h("div", {}, "The expression selects no series."));
     const filters = /(==|!=|[<>]=?)(?!\s*bool)/.test(on.expr.replace(/\{[^}]*\}/g, ""));
-    return nothing(h("div", {}, filters ? "Its selectors find series, but no value passes the comparison." : "Its selectors find series, but no samples in this time come through: see the plan."));
+    return nothing(
+      h(
+        "div",
+        {},
+        filters
+          ? "Its selectors find series, but no value passes the comparison."
+          : "Its selectors find series, but no samples in this time come through: see the plan.",
+      ),
+    );
   } catch (error) {
     if (!aborted(error) && !(error instanceof ApiError)) throw error;
     return nothing();
@@ -49,20 +58,61 @@ async function byMatcher(found, { expr, use, signal }) {
   const says = h("div", {}, h("code", {}, found.matcher), " matches no series");
   if (!parts || (parts.operator !== "=" && parts.operator !== "=~")) return [says];
   const others = matchersOf(found.step.expr).filter((one) => !(one.label === parts.label && one.value === parts.value));
-  const selector = others.length > 0 ? `{${others.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`).join(",")}}` : "";
-  const known = /** @type {string[]} */ ((await envelope(`api/v1/label/${encodeURIComponent(parts.label)}/values`,
-    { ...(selector ? { "match[]": selector } : {}), limit: 10_000 }, { signal })).data);
-  if (known.length === 0 && selector) return [says, h("div", {}, "Nor does any series without it: ", h("code", {}, selector), " finds nothing either.")];
+  const selector =
+    others.length > 0
+      ? `{${others.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`).join(",")}}`
+      : "";
+  const known = /** @type {string[]} */ (
+    (
+      await envelope(
+        `api/v1/label/${encodeURIComponent(parts.label)}/values`,
+        { ...(selector ? { "match[]": selector } : {}), limit: 10_000 },
+        { signal },
+      )
+    ).data
+  );
+  if (known.length === 0 && selector)
+    return [says, h("div", {}, "Nor does any series without it: ", h("code", {}, selector), " finds nothing either.")];
   if (known.length === 0) return [says, h("div", {}, `There is no label ${parts.label}.`)];
   const near = alike(parts.value, known);
   const named = parts.label === "__name__";
-  if (near.length === 0) return [says, h("div", {}, `${formatCount(known.length)} other ${named ? "metrics" : `values of ${parts.label}`} ${known.length === 1 ? "is" : "are"} there`, !named && known.length <= 8 && [": ", h("code", {}, known.join(", "))])];
-  const counts = await vector(`count by (${parts.label}) (${`{${[...others.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`), `${parts.label}=~${quote(near.map(escape).join("|"))}`].join(",")}}`})`, { signal }).catch(() => []);
-  return [says, ...near.map((value) => {
-    const count = counts.find((one) => one.labels[parts.label] === value)?.value;
-    return h("div", { class: "row" }, "did you mean ", h("code", {}, named ? value : `${parts.label}=${quote(value)}`), count !== undefined && h("span", { class: "soft" }, `(${formatCount(count)} series)`),
-      h("button", { type: "button", class: "small", onclick: () => use(named ? renamed(expr, parts.value, value) : withValue(expr, parts.label, parts.value, value)) }, "use it"));
-  })];
+  if (near.length === 0)
+    return [
+      says,
+      h(
+        "div",
+        {},
+        `${formatCount(known.length)} other ${named ? "metrics" : `values of ${parts.label}`} ${known.length === 1 ? "is" : "are"} there`,
+        !named && known.length <= 8 && [": ", h("code", {}, known.join(", "))],
+      ),
+    ];
+  const counts = await vector(
+    `count by (${parts.label}) (${`{${[...others.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`), `${parts.label}=~${quote(near.map(escape).join("|"))}`].join(",")}}`})`,
+    { signal },
+  ).catch(() => []);
+  return [
+    says,
+    ...near.map((value) => {
+      const count = counts.find((one) => one.labels[parts.label] === value)?.value;
+      return h(
+        "div",
+        { class: "row" },
+        "did you mean ",
+        h("code", {}, named ? value : `${parts.label}=${quote(value)}`),
+        count !== undefined && h("span", { class: "soft" }, `(${formatCount(count)} series)`),
+        h(
+          "button",
+          {
+            type: "button",
+            class: "small",
+            onclick: () =>
+              use(named ? renamed(expr, parts.value, value) : withValue(expr, parts.label, parts.value, value)),
+          },
+          "use it",
+        ),
+      );
+    }),
+  ];
 }
 
 /** @param {string} text */
@@ -80,17 +130,28 @@ function renamed(expr, from, to) {
  */
 async function together(found, { use, signal }) {
   const matchers = matchersOf(found.step.expr);
-  const write = (/** @type {typeof matchers} */ some) => `{${some.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`).join(",")}}`;
+  const write = (/** @type {typeof matchers} */ some) =>
+    `{${some.map(({ label, operator, value }) => `${label}${operator}${quote(value)}`).join(",")}}`;
   /** @type {import("../core/dom.js").Child[]} */
-  const notes = [h("div", {}, "Each matcher of ", h("code", {}, found.step.expr), " finds series, but no series has all of them.")];
+  const notes = [
+    h("div", {}, "Each matcher of ", h("code", {}, found.step.expr), " finds series, but no series has all of them."),
+  ];
   for (const matcher of matchers.filter(({ label }) => label !== "__name__")) {
     const rest = matchers.filter((one) => one !== matcher);
     if (rest.length === 0) continue;
     const [count] = await vector(`count(${write(rest)})`, { signal });
     if (count?.value > 0) {
       const without = write(rest);
-      notes.push(h("div", { class: "row" }, "Without ", h("code", {}, `${matcher.label}${matcher.operator}${quote(matcher.value)}`), ` there are ${formatCount(count.value)}`,
-        h("button", { type: "button", class: "small", onclick: () => use(without) }, "show them")));
+      notes.push(
+        h(
+          "div",
+          { class: "row" },
+          "Without ",
+          h("code", {}, `${matcher.label}${matcher.operator}${quote(matcher.value)}`),
+          ` there are ${formatCount(count.value)}`,
+          h("button", { type: "button", class: "small", onclick: () => use(without) }, "show them"),
+        ),
+      );
     }
   }
   return notes;
@@ -102,11 +163,15 @@ async function together(found, { use, signal }) {
  * @param {Parameters<typeof whyEmpty>[1]} on
  */
 async function lastSample(plan, { start, end, go, signal }) {
-  const selector = selections(plan.plan).filter((one) => one.selector && one.selector.index.every(({ series }) => series > 0)).map((one) => one.expr.replace(/\[[^\]]*\]$/, ""))[0] ?? "";
+  const selector =
+    selections(plan.plan)
+      .filter((one) => one.selector && one.selector.index.every(({ series }) => series > 0))
+      .map((one) => one.expr.replace(/\[[^\]]*\]$/, ""))[0] ?? "";
   if (!selector || /\b(offset|@)\b/.test(selector)) return null;
   const any = async (/** @type {number} */ from, /** @type {number} */ to) =>
-    (await data("api/v1/series", { "match[]": selector, start: from / 1000, end: to / 1000, limit: 1 }, { signal })).length > 0;
-  if (await any(start, end) || !(await any(0, start))) return null;
+    (await data("api/v1/series", { "match[]": selector, start: from / 1000, end: to / 1000, limit: 1 }, { signal }))
+      .length > 0;
+  if ((await any(start, end)) || !(await any(0, start))) return null;
   // Which of these spans before the range has a sample, then halves of it.
   let [near, far] = [start, start - 3_600_000];
   for (let i = 0; i < 16 && !(await any(far, start)); i += 1) [near, far] = [far, start - (start - far) * 3];
@@ -116,6 +181,10 @@ async function lastSample(plan, { start, end, go, signal }) {
     if (await any(middle, near)) far = middle;
     else near = middle;
   }
-  return h("div", { class: "row" }, `The last sample of this is from ${distance(near, Date.now())} (${formatMoment(near, zone(), "minute")})`,
-    h("button", { type: "button", class: "small", onclick: () => go(Math.ceil(near / 60_000) * 60_000) }, "go there"));
+  return h(
+    "div",
+    { class: "row" },
+    `The last sample of this is from ${distance(near, Date.now())} (${formatMoment(near, zone(), "minute")})`,
+    h("button", { type: "button", class: "small", onclick: () => go(Math.ceil(near / 60_000) * 60_000) }, "go there"),
+  );
 }

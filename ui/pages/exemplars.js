@@ -22,9 +22,14 @@ const MOST = 200;
 export async function exemplars(query, { start, end }, signal) {
   try {
     const found = await data("api/v1/query_exemplars", { query, start: start / 1000, end: end / 1000 }, { signal });
-    const all = found.flatMap((/** @type {any} */ series) => series.exemplars.map((/** @type {any} */ one) => ({
-      time: one.timestamp * 1000, value: number(one.value), labels: one.labels, series: series.seriesLabels,
-    })));
+    const all = found.flatMap((/** @type {any} */ series) =>
+      series.exemplars.map((/** @type {any} */ one) => ({
+        time: one.timestamp * 1000,
+        value: number(one.value),
+        labels: one.labels,
+        series: series.seriesLabels,
+      })),
+    );
     return thinned(all, start, end);
   } catch (error) {
     if (aborted(error) || !(error instanceof ApiError)) throw error;
@@ -54,10 +59,42 @@ export function showTrace({ time, value, labels, series }) {
   const id = labels.trace_id ?? labels.traceID ?? labels.traceId ?? "";
   const template = settings().trace;
   const link = id && /^https?:\/\//.test(template) ? template.replaceAll("{trace_id}", encodeURIComponent(id)) : "";
-  open("Exemplar", h("div", { class: "stack" },
-    h("dl", { class: "facts" }, Object.entries(labels).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, h("code", {}, text))]),
-      h("dt", {}, "value"), h("dd", {}, String(value)), h("dt", {}, "time"), h("dd", {}, formatMoment(time, zone(), "ms")), h("dt", {}, "series"), h("dd", {}, h("code", {}, selectorOf(series)))),
-    h("div", { class: "row" }, link && h("a", { class: "button primary", href: link, target: "_blank", rel: "noopener noreferrer" }, "Open the trace"),
-      id && h("button", { type: "button", onclick: () => void copyAndTell(id) }, "Copy the trace id")),
-    id && !link && h("p", { class: "soft" }, "The ", h("a", { href: "server" }, "settings"), " have a place for the address that shows traces.")));
+  open(
+    "Exemplar",
+    h(
+      "div",
+      { class: "stack" },
+      h(
+        "dl",
+        { class: "facts" },
+        Object.entries(labels).flatMap(([name, text]) => [h("dt", {}, name), h("dd", {}, h("code", {}, text))]),
+        h("dt", {}, "value"),
+        h("dd", {}, String(value)),
+        h("dt", {}, "time"),
+        h("dd", {}, formatMoment(time, zone(), "ms")),
+        h("dt", {}, "series"),
+        h("dd", {}, h("code", {}, selectorOf(series))),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        link &&
+          h(
+            "a",
+            { class: "button primary", href: link, target: "_blank", rel: "noopener noreferrer" },
+            "Open the trace",
+          ),
+        id && h("button", { type: "button", onclick: () => void copyAndTell(id) }, "Copy the trace id"),
+      ),
+      id &&
+        !link &&
+        h(
+          "p",
+          { class: "soft" },
+          "The ",
+          h("a", { href: "server" }, "settings"),
+          " have a place for the address that shows traces.",
+        ),
+    ),
+  );
 }

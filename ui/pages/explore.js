@@ -55,30 +55,79 @@ function catalogue(element, { go, signal }) {
   const params = () => new URLSearchParams(location.search);
   const job = params().get("job") ?? "";
   let type = params().get("type") ?? "all";
-  const search = h("input", { type: "search", class: "explore-search", placeholder: "search names and help", "aria-label": "Search metrics", value: params().get("q") ?? "", oninput: () => {
-    narrow();
-    go(changed({ q: search.value }), true);
-  } });
+  const search = h("input", {
+    type: "search",
+    class: "explore-search",
+    placeholder: "search names and help",
+    "aria-label": "Search metrics",
+    value: params().get("q") ?? "",
+    oninput: () => {
+      narrow();
+      go(changed({ q: search.value }), true);
+    },
+  });
   const count = h("span", { class: "soft" });
-  const types = segments("Type", ["all", "counter", "gauge", "histogram", "summary", "info", "unknown"].map((value) => ({ value, label: value })), type, (value) => {
-    type = value;
-    narrow();
-    go(changed({ type: value === "all" ? "" : value }), true);
-  }, "small");
+  const types = segments(
+    "Type",
+    ["all", "counter", "gauge", "histogram", "summary", "info", "unknown"].map((value) => ({ value, label: value })),
+    type,
+    (value) => {
+      type = value;
+      narrow();
+      go(changed({ type: value === "all" ? "" : value }), true);
+    },
+    "small",
+  );
   const body = h("section", { class: "card" });
-  element.append(h("h1", {}, job ? `Metrics of ${job}` : "Metrics"),
-    h("div", { class: "row explore-bar" }, search, h("div", { class: "wide" }, types), job && h("a", { class: "button small", href: "explore" }, "of all jobs"), h("span", { class: "grow" }), count), body);
+  element.append(
+    h("h1", {}, job ? `Metrics of ${job}` : "Metrics"),
+    h(
+      "div",
+      { class: "row explore-bar" },
+      search,
+      h("div", { class: "wide" }, types),
+      job && h("a", { class: "button small", href: "explore" }, "of all jobs"),
+      h("span", { class: "grow" }),
+      count,
+    ),
+    body,
+  );
   /** @type {VirtualTable<Metric>} */
-  const table = new VirtualTable(body, [
-    { name: "metric", width: 50, value: (one) => one.name, show: (one) => h("a", { class: "mono", href: href("explore", { metric: one.name, ...(job ? { job } : {}) }) }, one.name) },
-    { name: "series", number: true, width: 9, value: (one) => one.series, show: (one) => (Number.isNaN(one.series) ? "" : formatCount(one.series)) },
-    { name: "type", width: 10, value: (one) => one.type, show: (one) => h("span", { class: "soft" }, one.type) },
-    { name: "help", grow: true, value: (one) => one.help, show: (one) => h("span", { class: "soft", title: one.help }, one.help) },
-  ], { label: "Metrics", rows: 24, pick: (one) => go(href("explore", { metric: one.name, ...(job ? { job } : {}) })) });
+  const table = new VirtualTable(
+    body,
+    [
+      {
+        name: "metric",
+        width: 50,
+        value: (one) => one.name,
+        show: (one) =>
+          h("a", { class: "mono", href: href("explore", { metric: one.name, ...(job ? { job } : {}) }) }, one.name),
+      },
+      {
+        name: "series",
+        number: true,
+        width: 9,
+        value: (one) => one.series,
+        show: (one) => (Number.isNaN(one.series) ? "" : formatCount(one.series)),
+      },
+      { name: "type", width: 10, value: (one) => one.type, show: (one) => h("span", { class: "soft" }, one.type) },
+      {
+        name: "help",
+        grow: true,
+        value: (one) => one.help,
+        show: (one) => h("span", { class: "soft", title: one.help }, one.help),
+      },
+    ],
+    { label: "Metrics", rows: 24, pick: (one) => go(href("explore", { metric: one.name, ...(job ? { job } : {}) })) },
+  );
 
   function narrow() {
     const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    table.filter((one) => (type === "all" || one.type === type) && words.every((word) => one.name.toLowerCase().includes(word) || one.help.toLowerCase().includes(word)));
+    table.filter(
+      (one) =>
+        (type === "all" || one.type === type) &&
+        words.every((word) => one.name.toLowerCase().includes(word) || one.help.toLowerCase().includes(word)),
+    );
     count.textContent = `${formatCount(table.seen.length)}${table.seen.length < table.all.length ? ` of ${formatCount(table.all.length)}` : ""} metrics`;
   }
 
@@ -88,15 +137,30 @@ function catalogue(element, { go, signal }) {
       const [names, families, counts] = await Promise.all([
         envelope("api/v1/label/__name__/values", { ...match, limit: MOST }, { signal }),
         data("api/v1/metadata", { limit_per_metric: 1, limit: MOST }, { signal }),
-        job ? perJob(job, signal) : data("api/v1/status/tsdb", { limit: 10_000 }, { signal }).then((status) => new Map(status.seriesCountByMetricName.map((/** @type {any} */ one) => [one.name, one.value]))),
+        job
+          ? perJob(job, signal)
+          : data("api/v1/status/tsdb", { limit: 10_000 }, { signal }).then(
+              (status) =>
+                new Map(status.seriesCountByMetricName.map((/** @type {any} */ one) => [one.name, one.value])),
+            ),
       ]);
-      table.show(names.data.map((/** @type {string} */ name) => {
-        const { type, help, unit } = typeOf(name, families);
-        return { name, type, help, unit, series: counts.get(name) ?? NaN };
-      }));
+      table.show(
+        names.data.map((/** @type {string} */ name) => {
+          const { type, help, unit } = typeOf(name, families);
+          return { name, type, help, unit, series: counts.get(name) ?? NaN };
+        }),
+      );
       narrow();
-      if (names.warnings.length > 0) body.prepend(h("div", { class: "note mind" }, `There are more names than the ${formatCount(MOST)} that are listed: search on the query page, which asks the server.`));
-      if (names.data.length === 0) fill(body, h("p", { class: "empty" }, "No metrics yet. ", h("a", { href: "./" }, "How to send data")));
+      if (names.warnings.length > 0)
+        body.prepend(
+          h(
+            "div",
+            { class: "note mind" },
+            `There are more names than the ${formatCount(MOST)} that are listed: search on the query page, which asks the server.`,
+          ),
+        );
+      if (names.data.length === 0)
+        fill(body, h("p", { class: "empty" }, "No metrics yet. ", h("a", { href: "./" }, "How to send data")));
     } catch (error) {
       if (aborted(error)) return;
       if (!(error instanceof ApiError)) throw error;

@@ -25,14 +25,28 @@ export function mount(element, { go, signal }) {
   const left = h("div", { class: "query-left" });
   const list = h("div", { class: "panels" });
   const strip = h("div", { class: "strip-place" });
-  const add = h("button", { type: "button", class: "quiet add-panel", onclick: () => insert(newPanel({ ...timeOf(state.panels[0]) })) }, icon("plus"), "add expression");
+  const add = h(
+    "button",
+    { type: "button", class: "quiet add-panel", onclick: () => insert(newPanel({ ...timeOf(state.panels[0]) })) },
+    icon("plus"),
+    "add expression",
+  );
   element.append(h("h1", { class: "offscreen" }, "Query"), head, left, strip, list, h("div", {}, add));
   const bar = new RangeBar(head, {
     change: (change) => everywhere(change, true),
-    refresh: (refresh) => { state = { ...state, refresh }; commit(true); tick(); },
+    refresh: (refresh) => {
+      state = { ...state, refresh };
+      commit(true);
+      tick();
+    },
     run: () => runAll(),
   });
-  const overview = new Strip(strip, { change: (range, end, done) => { if (done) everywhere({ range, end }, true); }, signal });
+  const overview = new Strip(strip, {
+    change: (range, end, done) => {
+      if (done) everywhere({ range, end }, true);
+    },
+    signal,
+  });
 
   /** @param {import("../core/address.js").Panel | undefined} panel */
   function timeOf(panel) {
@@ -63,7 +77,15 @@ export function mount(element, { go, signal }) {
   function show() {
     bar.show(state.panels[0] ?? newPanel(), state.refresh);
     overview.show(state.panels[0]?.range ?? 0, state.panels[0]?.end ?? null);
-    fill(left, state.left.length > 0 && h("div", { class: "note mind" }, h("div", {}, "Left out of the address, because it couldn't be read: ", h("code", {}, state.left.join("&")))));
+    fill(
+      left,
+      state.left.length > 0 &&
+        h(
+          "div",
+          { class: "note mind" },
+          h("div", {}, "Left out of the address, because it couldn't be read: ", h("code", {}, state.left.join("&"))),
+        ),
+    );
     document.title = `${state.panels[0]?.expr.slice(0, 60) || "Query"} · vctsdb`;
   }
 
@@ -78,7 +100,11 @@ export function mount(element, { go, signal }) {
       const made = new Panel(list, panel, i, {
         change: (change, push) => changed(made, change, push),
         removed: () => removed(made),
-        pasted: (all) => { state = { ...state, panels: all }; commit(true); arrange(); },
+        pasted: (all) => {
+          state = { ...state, panels: all };
+          commit(true);
+          arrange();
+        },
         zoom: (start, end) => {
           const time = { range: Math.max(1000, Math.round(end - start)), end: end >= Date.now() - 1000 ? null : end };
           if (made.state.pin) changed(made, time, true);
@@ -97,7 +123,14 @@ export function mount(element, { go, signal }) {
     const at = panels.indexOf(panel);
     state = { ...state, panels: state.panels.map((one, i) => (i === at ? { ...one, ...change } : one)) };
     if (("end" in change || "range" in change) && !panel.state.pin && !("pin" in change)) {
-      everywhere({ end: state.panels[at].end, range: state.panels[at].range, ...("moment" in change ? { moment: change.moment } : {}) }, push);
+      everywhere(
+        {
+          end: state.panels[at].end,
+          range: state.panels[at].range,
+          ...("moment" in change ? { moment: change.moment } : {}),
+        },
+        push,
+      );
       return;
     }
     if (push) {
@@ -148,10 +181,16 @@ export function mount(element, { go, signal }) {
   function tick() {
     endRefresh();
     let first = true;
-    endRefresh = state.refresh === 0 ? () => {} : poll(async () => {
-      if (!first) await Promise.all(panels.map((panel) => panel.state.expr === panel.editor.value && panel.run(undefined, true)));
-      first = false;
-    }, state.refresh);
+    endRefresh =
+      state.refresh === 0
+        ? () => {}
+        : poll(async () => {
+            if (!first)
+              await Promise.all(
+                panels.map((panel) => panel.state.expr === panel.editor.value && panel.run(undefined, true)),
+              );
+            first = false;
+          }, state.refresh);
   }
 
   const endKeys = onKey((event) => {

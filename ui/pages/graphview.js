@@ -51,25 +51,70 @@ export class GraphView {
     this.holes = [];
     this.notes = h("div", { class: "graph-notes" });
     host.append(this.notes);
-    this.chart = new Chart(host, { height: 320, label: "Graph", on: {
-      zoom: on.zoom, back: on.back, table: on.table, mark: on.mark,
-      hover: (key) => this.legend.mark(key), pick: (key) => this.isolate(key, false),
-    } });
-    this.legend = new Legend(host, {
-      isolate: (key, add) => this.isolate(key, add), hide: (key) => this.hide(key),
-      all: () => on.change({ hide: [], only: [] }), hover: (key) => this.chart.hover.choose(key),
+    this.chart = new Chart(host, {
+      height: 320,
+      label: "Graph",
+      on: {
+        zoom: on.zoom,
+        back: on.back,
+        table: on.table,
+        mark: on.mark,
+        hover: (key) => this.legend.mark(key),
+        pick: (key) => this.isolate(key, false),
+      },
     });
-    this.modes = segments("Display", [{ value: "lines", label: "lines" }, { value: "stacked", label: "stacked" }, { value: "heatmap", label: "heatmap" }], "lines",
-      (mode) => on.change({ mode }), "small");
-    const toggle = (/** @type {"log" | "zero" | "points" | "exemplars"} */ name, /** @type {string} */ label, /** @type {string} */ title) =>
-      h("button", { type: "button", class: "small toggle", title, "aria-pressed": "false", "data-toggle": name,
-        onclick: () => on.change({ [name]: !this.panel?.[name] }, name === "exemplars") }, label);
-    this.toggles = [toggle("zero", "from 0", "The axis begins at zero"), toggle("log", "log", "Logarithmic axis"), toggle("points", "points", "A dot at each point"),
-      toggle("exemplars", "exemplars", "Observations that were kept with their trace, as diamonds")];
-    this.ghosts = menuButton("", () => [
-      { label: "no ghost", checked: !this.panel?.vs, run: () => on.change({ vs: 0 }, true) },
-      ...GHOSTS.map((text) => ({ label: `${text} earlier`, checked: this.panel?.vs === parseDuration(text), run: () => on.change({ vs: parseDuration(text) ?? 0 }, true) })),
-    ], { class: "small", title: "The same of an earlier time, dashed" });
+    this.legend = new Legend(host, {
+      isolate: (key, add) => this.isolate(key, add),
+      hide: (key) => this.hide(key),
+      all: () => on.change({ hide: [], only: [] }),
+      hover: (key) => this.chart.hover.choose(key),
+    });
+    this.modes = segments(
+      "Display",
+      [
+        { value: "lines", label: "lines" },
+        { value: "stacked", label: "stacked" },
+        { value: "heatmap", label: "heatmap" },
+      ],
+      "lines",
+      (mode) => on.change({ mode }),
+      "small",
+    );
+    const toggle = (
+      /** @type {"log" | "zero" | "points" | "exemplars"} */ name,
+      /** @type {string} */ label,
+      /** @type {string} */ title,
+    ) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: "small toggle",
+          title,
+          "aria-pressed": "false",
+          "data-toggle": name,
+          onclick: () => on.change({ [name]: !this.panel?.[name] }, name === "exemplars"),
+        },
+        label,
+      );
+    this.toggles = [
+      toggle("zero", "from 0", "The axis begins at zero"),
+      toggle("log", "log", "Logarithmic axis"),
+      toggle("points", "points", "A dot at each point"),
+      toggle("exemplars", "exemplars", "Observations that were kept with their trace, as diamonds"),
+    ];
+    this.ghosts = menuButton(
+      "",
+      () => [
+        { label: "no ghost", checked: !this.panel?.vs, run: () => on.change({ vs: 0 }, true) },
+        ...GHOSTS.map((text) => ({
+          label: `${text} earlier`,
+          checked: this.panel?.vs === parseDuration(text),
+          run: () => on.change({ vs: parseDuration(text) ?? 0 }, true),
+        })),
+      ],
+      { class: "small", title: "The same of an earlier time, dashed" },
+    );
     this.controls = h("div", { class: "row graph-controls" }, this.modes, this.toggles, this.ghosts);
     controls.append(this.controls);
   }
@@ -84,11 +129,11 @@ export class GraphView {
    * @param {import("../core/address.js").Panel} panel
    * @param {import("../chart/decode.js").Frame | null} frame
    * @param {import("../core/units.js").Unit} unit
-   * @param {{ghost?: import("../chart/decode.js").Frame | null, marks?: import("../chart/chart.js").Mark[]}} [more]
+   * @param {{ghost?: import("../chart/decode.js").Frame | null, marks?: import("../chart/chart.js").Mark[], holes?: [number, number][]}} [more]
    */
-  show(panel, frame, unit, { ghost = null, marks = [] } = {}) {
+  show(panel, frame, unit, { ghost = null, marks = [], holes = [] } = {}) {
     if (frame !== this.frame) this.whole = false;
-    Object.assign(this, { frame, ghost, marks, unit });
+    Object.assign(this, { frame, ghost, marks, unit, holes });
     this.dress(panel);
   }
 
@@ -111,8 +156,12 @@ export class GraphView {
     const heatButton = /** @type {HTMLElement | null} */ (this.modes.querySelector('[data-value="heatmap"]'));
     if (heatButton) heatButton.hidden = !kind && panel.mode !== "heatmap";
     // Histograms without float samples have no lines.
-    const only = kind === "native" && frame.series.every((one) => one.histograms && !one.values.some((value) => value === value));
+    const only =
+      kind === "native" && frame.series.every((one) => one.histograms && !one.values.some((value) => value === value));
     const heat = panel.mode === "heatmap" || only ? heatOf(frame) : null;
+    press(this.modes, heat ? "heatmap" : panel.mode === "heatmap" ? "lines" : panel.mode);
+    for (const button of this.modes.querySelectorAll("button")) if (button !== heatButton) button.hidden = only;
+    for (const button of [...this.toggles, this.ghosts]) button.hidden = Boolean(heat);
     const entries = this.entries(panel, frame, ghost);
     const visible = entries.filter((entry) => !entry.hidden);
     const drawn = this.whole || panel.mode === "stacked" ? visible : highest(visible, MOST);
@@ -121,12 +170,27 @@ export class GraphView {
     const shared = this.legend;
     shared.show(heat ? [] : entries, this.unit);
     shared.table.element.hidden = Boolean(heat);
+    shared.bar.hidden = Boolean(heat);
     this.chart.show({
-      start: frame.start, end: frame.end, step: frame.step, lines: heat ? [] : drawn, unit: heat ? unitOfBounds(panel.expr) : this.unit, mode: heat ? "heatmap" : panel.mode === "heatmap" ? "lines" : panel.mode,
-      log: panel.log, zero: panel.zero, points: panel.points, heat, marks: this.marks, holes: this.holes, name: this.legend.name,
+      start: frame.start,
+      end: frame.end,
+      step: frame.step,
+      lines: heat ? [] : drawn,
+      unit: heat ? unitOfBounds(panel.expr) : this.unit,
+      mode: heat ? "heatmap" : panel.mode === "heatmap" ? "lines" : panel.mode,
+      log: panel.log,
+      zero: panel.zero,
+      points: panel.points,
+      heat,
+      marks: this.marks,
+      holes: this.holes,
+      name: this.legend.name,
     });
     this.tell(panel, entries, visible.length, drawn.length, heat);
-    this.chart.base.setAttribute("aria-label", heat ? "Heatmap of a histogram" : `Graph of ${entries.length} series: ${panel.expr}`);
+    this.chart.base.setAttribute(
+      "aria-label",
+      heat ? "Heatmap of a histogram" : `Graph of ${entries.length} series: ${panel.expr}`,
+    );
   }
 
   /**
@@ -137,11 +201,20 @@ export class GraphView {
    */
   entries(panel, frame, ghost) {
     const [hide, only] = [new Set(panel.hide), new Set(panel.only)];
-    const make = (/** @type {import("../chart/decode.js").Frame} */ of, /** @type {boolean} */ earlier) => of.series.map(({ key, labels, values }) => {
-      const text = hide.size + only.size > 0 ? selectorOf(labels) : "";
-      return { key: earlier ? `${key} earlier` : key, labels, values, slot: this.palette.slot(key), stats: stats(values), ghost: earlier,
-        hidden: hide.has(text) || (only.size > 0 && !only.has(text)), drawn: true };
-    });
+    const make = (/** @type {import("../chart/decode.js").Frame} */ of, /** @type {boolean} */ earlier) =>
+      of.series.map(({ key, labels, values }) => {
+        const text = hide.size + only.size > 0 ? selectorOf(labels) : "";
+        return {
+          key: earlier ? `${key} earlier` : key,
+          labels,
+          values,
+          slot: this.palette.slot(key),
+          stats: stats(values),
+          ghost: earlier,
+          hidden: hide.has(text) || (only.size > 0 && !only.has(text)),
+          drawn: true,
+        };
+      });
     return [...make(frame, false), ...(ghost ? make(ghost, true) : [])];
   }
 
@@ -157,16 +230,60 @@ export class GraphView {
     /** @type {import("../core/dom.js").Child[]} */
     const notes = [];
     if (drawn < visible) {
-      notes.push(h("div", { class: "row graph-cut" }, `The ${formatCount(drawn)} series with the highest values are drawn, ${formatCount(visible - drawn)} are not.`,
-        h("button", { type: "button", class: "small", onclick: () => { this.whole = true; this.dress(panel); } }, "Draw all"),
-        h("button", { type: "button", class: "small", onclick: () => this.on.use(`topk(20, ${panel.expr.trim()})`) }, "Top 20"),
-        h("button", { type: "button", class: "small", onclick: () => this.on.use(`sum(${panel.expr.trim()})`) }, "Sum")));
+      notes.push(
+        h(
+          "div",
+          { class: "row graph-cut" },
+          `The ${formatCount(drawn)} series with the highest values are drawn, ${formatCount(visible - drawn)} are not.`,
+          h(
+            "button",
+            {
+              type: "button",
+              class: "small",
+              onclick: () => {
+                this.whole = true;
+                this.dress(panel);
+              },
+            },
+            "Draw all",
+          ),
+          h(
+            "button",
+            { type: "button", class: "small", onclick: () => this.on.use(`topk(20, ${panel.expr.trim()})`) },
+            "Top 20",
+          ),
+          h(
+            "button",
+            { type: "button", class: "small", onclick: () => this.on.use(`sum(${panel.expr.trim()})`) },
+            "Sum",
+          ),
+        ),
+      );
     }
-    if (panel.mode === "stacked" && this.chart.gaps) notes.push(h("div", { class: "soft" }, "Some series have gaps: where one has no sample, the stack takes it as zero."));
-    if (panel.log && entries.some((entry) => !entry.hidden && entry.stats.min <= 0)) notes.push(h("div", { class: "soft" }, "Values of zero and less have no place on a logarithmic axis."));
-    if (panel.mode === "heatmap" && !heat) notes.push(h("div", { class: "soft" }, "A heatmap needs histograms, or series with the label le: these are lines."));
-    const infinite = entries.filter((entry) => !entry.hidden && entry.stats.points < entry.values.length && entry.values.some((value) => Math.abs(value) === Infinity)).length;
-    if (infinite > 0) notes.push(h("div", { class: "soft" }, `${formatCount(infinite)} series ${infinite === 1 ? "has" : "have"} infinite values, which aren't drawn.`));
+    if (panel.mode === "stacked" && this.chart.gaps)
+      notes.push(
+        h("div", { class: "soft" }, "Some series have gaps: where one has no sample, the stack takes it as zero."),
+      );
+    if (panel.log && entries.some((entry) => !entry.hidden && entry.stats.min <= 0))
+      notes.push(h("div", { class: "soft" }, "Values of zero and less have no place on a logarithmic axis."));
+    if (panel.mode === "heatmap" && !heat)
+      notes.push(
+        h("div", { class: "soft" }, "A heatmap needs histograms, or series with the label le: these are lines."),
+      );
+    const infinite = entries.filter(
+      (entry) =>
+        !entry.hidden &&
+        entry.stats.points < entry.values.length &&
+        entry.values.some((value) => Math.abs(value) === Infinity),
+    ).length;
+    if (infinite > 0)
+      notes.push(
+        h(
+          "div",
+          { class: "soft" },
+          `${formatCount(infinite)} series ${infinite === 1 ? "has" : "have"} infinite values, which aren't drawn.`,
+        ),
+      );
     fill(this.notes, ...notes);
   }
 
@@ -181,7 +298,8 @@ export class GraphView {
     const text = this.labelsOf(key);
     if (text === null || !this.panel) return;
     const { only } = this.panel;
-    if (add) this.on.change({ hide: [], only: only.includes(text) ? only.filter((one) => one !== text) : [...only, text] });
+    if (add)
+      this.on.change({ hide: [], only: only.includes(text) ? only.filter((one) => one !== text) : [...only, text] });
     else this.on.change({ hide: [], only: only.length === 1 && only[0] === text ? [] : [text] });
   }
 

@@ -19,8 +19,12 @@ export const title = "Home";
 const CHARTS = /** @type {const} */ ([
   { name: "resident memory", expr: 'process_resident_memory_bytes{job="vctsdb"}', unit: { kind: "bytes" } },
   { name: "series", expr: "vctsdb_series", unit: { kind: "" } },
-  { name: "requests", expr: 'sum(rate(vctsdb_http_requests_total[1m]))', unit: { kind: "", rate: true } },
-  { name: "samples stored", expr: 'sum(rate(vctsdb_storage_samples_appended_total[1m]))', unit: { kind: "", rate: true } },
+  { name: "requests", expr: "sum(rate(vctsdb_http_requests_total[1m]))", unit: { kind: "", rate: true } },
+  {
+    name: "samples stored",
+    expr: "sum(rate(vctsdb_storage_samples_appended_total[1m]))",
+    unit: { kind: "", rate: true },
+  },
 ]);
 
 /** The longest time that first charts show. */
@@ -38,18 +42,56 @@ export function mount(element, { signal }) {
   const charts = h("div", { class: "home-charts" });
   const next = h("span", { class: "soft small" });
   element.append(
-    h("h1", { class: "offscreen" }, "Home"), head, facts,
-    h("div", { class: "cards home-cards" },
-      h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, "It watches itself"), next,
-        h("a", { href: href("dash", { d: "vctsdb" }) }, "open as board")), charts),
-      h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, "Send it data")), snippets(), waiting,
-        h("p", { class: "soft" }, "Grafana takes it as a data source of type Prometheus with the URL ", h("code", {}, address), "."))),
+    h("h1", { class: "offscreen" }, "Home"),
+    head,
+    facts,
+    h(
+      "div",
+      { class: "cards home-cards" },
+      h(
+        "section",
+        { class: "card" },
+        h(
+          "div",
+          { class: "card-head" },
+          h("h2", {}, "It watches itself"),
+          next,
+          h("a", { href: href("dash", { d: "vctsdb" }) }, "open as board"),
+        ),
+        charts,
+      ),
+      h(
+        "section",
+        { class: "card" },
+        h("div", { class: "card-head" }, h("h2", {}, "Send it data")),
+        snippets(),
+        waiting,
+        h(
+          "p",
+          { class: "soft" },
+          "Grafana takes it as a data source of type Prometheus with the URL ",
+          h("code", {}, address),
+          ".",
+        ),
+      ),
+    ),
   );
   const shown = CHARTS.map(({ name, expr, unit }) => {
     const value = h("span", { class: "home-value" }, "–");
     const place = h("div", { class: "home-chart-place" });
-    charts.append(h("div", { class: "home-chart" }, h("div", { class: "home-chart-head" },
-      h("a", { href: href("graph", { "g0.expr": expr, "g0.tab": "graph", "g0.range_input": "15m" }) }, name), value), place));
+    charts.append(
+      h(
+        "div",
+        { class: "home-chart" },
+        h(
+          "div",
+          { class: "home-chart-head" },
+          h("a", { href: href("graph", { "g0.expr": expr, "g0.tab": "graph", "g0.range_input": "15m" }) }, name),
+          value,
+        ),
+        place,
+      ),
+    );
     return { name, expr, unit, value, chart: new Chart(place, { height: 116, label: name }), palette: new Palette() };
   });
   /** When the process began, in ms. */
@@ -62,12 +104,15 @@ export function mount(element, { signal }) {
       // The charts come first: they are what one sees.
       await draw();
       const [flags, storage, jobs] = await Promise.all([
-        data("api/v1/status/flags", {}, { signal }), data("api/v1/status/storage", {}, { signal }), vector("count by (job) (up)", { signal }),
+        data("api/v1/status/flags", {}, { signal }),
+        data("api/v1/status/storage", {}, { signal }),
+        vector("count by (job) (up)", { signal }),
       ]);
       tell(flags, storage, jobs);
     } catch (error) {
       if (aborted(error)) return;
-      if (error instanceof ApiError && connection.opening) fill(head, "The store is opening: the log is being replayed. This page fills itself when that is done.");
+      if (error instanceof ApiError && connection.opening)
+        fill(head, "The store is opening: the log is being replayed. This page fills itself when that is done.");
       throw error;
     }
   };
@@ -80,13 +125,19 @@ export function mount(element, { signal }) {
     const step = Math.max(1000, Math.ceil((to - from) / 300 / 1000) * 1000);
     const start = Math.floor(from / step) * step;
     const end = Math.ceil(to / step) * step;
-    await Promise.all(shown.map(async ({ name, expr, unit, value, chart, palette }) => {
-      const { frame } = await range(expr, { start, end, step, signal });
-      chart.show(viewOf(frame, unit, { zero: true, name: (labels) => labels.instance ?? name }, palette));
-      const last = chart.view?.lines[0]?.stats.last ?? NaN;
-      value.textContent = Number.isNaN(last) ? (expr.includes("rate(") ? "needs two samples" : "no sample yet") : formatValue(last, unit);
-      value.classList.toggle("soft", Number.isNaN(last));
-    }));
+    await Promise.all(
+      shown.map(async ({ name, expr, unit, value, chart, palette }) => {
+        const { frame } = await range(expr, { start, end, step, signal });
+        chart.show(viewOf(frame, unit, { zero: true, name: (labels) => labels.instance ?? name }, palette));
+        const last = chart.view?.lines[0]?.stats.last ?? NaN;
+        value.textContent = Number.isNaN(last)
+          ? expr.includes("rate(")
+            ? "needs two samples"
+            : "no sample yet"
+          : formatValue(last, unit);
+        value.classList.toggle("soft", Number.isNaN(last));
+      }),
+    );
   };
 
   /**
@@ -96,21 +147,69 @@ export function mount(element, { signal }) {
    */
   const tell = (flags, storage, jobs) => {
     const keeps = [flags["retention.time"], flags["retention.size"]].filter((limit) => limit && limit !== "off");
-    fill(head, `Running for ${lasting(Date.now() - began)} on ${address.replace(/^https?:\/\//, "")}, keeping everything in `,
-      h("code", {}, flags["data-dir"]), keeps.length > 0 ? ` for ${keeps.join(" or ")}.` : " for ever.");
+    fill(
+      head,
+      `Running for ${lasting(Date.now() - began)} on ${address.replace(/^https?:\/\//, "")}, keeping everything in `,
+      h("code", {}, flags["data-dir"]),
+      keeps.length > 0 ? ` for ${keeps.join(" or ")}.` : " for ever.",
+    );
     const all = [...storage.tables, ...storage.memtables];
     const samples = all.reduce((sum, part) => sum + part.samples, 0);
-    const bytes = storage.tables.reduce((/** @type {number} */ sum, /** @type {any} */ part) => sum + part.bytes, storage.walBytes);
+    const bytes = storage.tables.reduce(
+      (/** @type {number} */ sum, /** @type {any} */ part) => sum + part.bytes,
+      storage.walBytes,
+    );
     const oldest = Math.min(...all.map((part) => part.minTime ?? Infinity));
-    const fact = (/** @type {string} */ what, /** @type {string} */ value, /** @type {string} */ more, /** @type {string} */ to) =>
-      h("a", { class: "home-fact card", href: to }, h("span", { class: "soft small" }, what), h("span", { class: "big" }, value), h("span", { class: "soft small" }, more));
+    const fact = (
+      /** @type {string} */ what,
+      /** @type {string} */ value,
+      /** @type {string} */ more,
+      /** @type {string} */ to,
+    ) =>
+      h(
+        "a",
+        { class: "home-fact card", href: to },
+        h("span", { class: "soft small" }, what),
+        h("span", { class: "big" }, value),
+        h("span", { class: "soft small" }, more),
+      );
     const senders = jobs.filter((one) => one.labels.job !== "vctsdb");
-    fill(facts,
-      fact("samples stored", count(samples), Number.isFinite(oldest) ? `since ${formatMoment(oldest, zone(), "minute")}` : "none yet", "storage"),
-      fact("on disk", formatBytes(bytes), samples > 0 && storage.tables.length > 0 ? `${(bytes / samples).toFixed(2)} bytes a sample` : "in the log", "storage"),
-      fact("disk free", storage.diskFreeBytes === null ? "unknown" : formatBytes(storage.diskFreeBytes), storage.writesRefused ?? "takes writes", "storage"),
-      fact("senders", formatCount(senders.length), senders.length > 0 ? senders.map((one) => one.labels.job).sort().join(", ") : "only itself so far", "targets"));
-    arrivals(senders, storage.memtables.some((/** @type {any} */ one) => one.samples > 0));
+    fill(
+      facts,
+      fact(
+        "samples stored",
+        count(samples),
+        Number.isFinite(oldest) ? `since ${formatMoment(oldest, zone(), "minute")}` : "none yet",
+        "storage",
+      ),
+      fact(
+        "on disk",
+        formatBytes(bytes),
+        samples > 0 && storage.tables.length > 0 ? `${(bytes / samples).toFixed(2)} bytes a sample` : "in the log",
+        "storage",
+      ),
+      fact(
+        "disk free",
+        storage.diskFreeBytes === null ? "unknown" : formatBytes(storage.diskFreeBytes),
+        storage.writesRefused ?? "takes writes",
+        "storage",
+      ),
+      fact(
+        "senders",
+        formatCount(senders.length),
+        senders.length > 0
+          ? senders
+              .map((one) => one.labels.job)
+              .sort()
+              .join(", ")
+          : "only itself so far",
+        "targets",
+      ),
+    );
+    arrivals(
+      senders,
+      storage.memtables.some((/** @type {any} */ one) => one.samples > 0),
+    );
   };
 
   /**
@@ -123,10 +222,29 @@ export function mount(element, { signal }) {
     if (now === told) return;
     told = now;
     waiting.classList.toggle("good", senders.length > 0);
-    if (senders.length === 0) fill(waiting, h("span", { class: "spinner", "aria-hidden": "true" }), "waiting for the first sample of somebody else …");
-    else fill(waiting, ...senders.slice(0, 6).map((one, i) => [i > 0 && ", ", `${formatCount(one.value)} target${one.value === 1 ? "" : "s"} of `,
-      h("a", { class: "inline", href: href("explore", { job: one.labels.job ?? "" }) }, one.labels.job ?? "no job")]),
-      senders.length > 6 && ` and ${senders.length - 6} more jobs`, " arrive");
+    if (senders.length === 0)
+      fill(
+        waiting,
+        h("span", { class: "spinner", "aria-hidden": "true" }),
+        "waiting for the first sample of somebody else …",
+      );
+    else
+      fill(
+        waiting,
+        ...senders
+          .slice(0, 6)
+          .map((one, i) => [
+            i > 0 && ", ",
+            `${formatCount(one.value)} target${one.value === 1 ? "" : "s"} of `,
+            h(
+              "a",
+              { class: "inline", href: href("explore", { job: one.labels.job ?? "" }) },
+              one.labels.job ?? "no job",
+            ),
+          ]),
+        senders.length > 6 && ` and ${senders.length - 6} more jobs`,
+        " arrive",
+      );
   };
 
   const end = poll(look, EVERY_MS);
@@ -142,4 +260,3 @@ export function mount(element, { signal }) {
 function count(samples) {
   return formatValue(samples < 10_000 ? samples : Number(samples.toPrecision(3)));
 }
-

@@ -10,7 +10,14 @@ export function typeOf(name, families) {
   const [family, told] = families[name]?.[0] ? [name, families[name][0]] : [stem, families[stem]?.[0]];
   const known = told && told.type !== "unknown" ? told.type : "";
   // The parts of a histogram or summary are counters, but for its buckets.
-  const part = known === "histogram" || known === "summary" ? (name.endsWith("_bucket") ? "histogram" : name !== family ? "counter" : known) : known;
+  const part =
+    known === "histogram" || known === "summary"
+      ? name.endsWith("_bucket")
+        ? "histogram"
+        : name !== family
+          ? "counter"
+          : known
+      : known;
   return { type: part || guessed(name), help: told?.help ?? "", unit: told?.unit ?? "", family };
 }
 

@@ -15,28 +15,90 @@ export function showPlan(host, plan, { step, analyze, point }) {
   const longest = Math.max(...steps.map(({ step: one }) => one.actual?.seconds ?? 0), 1e-9);
   const rows = steps.map(({ step: one, depth }) => {
     const { actual, estimate, selector } = one;
-    return h("tr", { onmouseenter: () => point(one.expr), onmouseleave: () => point(null) },
-      analyzed && h("td", { class: "plan-time" }, actual?.seconds !== undefined && [
-        h("span", { class: "meter" }, h("span", { style: { width: `${(actual.seconds / longest) * 100}%` } })), h("span", { class: "num" }, seconds(actual.seconds))]),
-      h("td", { class: "plan-operator", style: { "padding-left": `${depth * 20}px` } },
-        h("div", {}, depth > 0 && h("span", { class: "soft", "aria-hidden": "true" }, "└ "), h("span", { class: "plan-name" }, one.operator)),
+    return h(
+      "tr",
+      { onmouseenter: () => point(one.expr), onmouseleave: () => point(null) },
+      analyzed &&
+        h(
+          "td",
+          { class: "plan-time" },
+          actual?.seconds !== undefined && [
+            h("span", { class: "meter" }, h("span", { style: { width: `${(actual.seconds / longest) * 100}%` } })),
+            h("span", { class: "num" }, seconds(actual.seconds)),
+          ],
+        ),
+      h(
+        "td",
+        { class: "plan-operator", style: { "padding-left": `${depth * 20}px` } },
+        h(
+          "div",
+          {},
+          depth > 0 && h("span", { class: "soft", "aria-hidden": "true" }, "└ "),
+          h("span", { class: "plan-name" }, one.operator),
+        ),
         h("code", { class: "soft plan-expr" }, one.expr),
-        selector && h("div", { class: "small soft plan-index" }, selector.index.map(({ matcher, path, series }) => h("div", {},
-          h("code", { class: series === 0 ? "bad" : "" }, matcher), ` ${path}, ${series === 0 ? "matches nothing" : `${formatCount(series)} of ${formatCount(selector.ofSeries)} series`}`)))),
+        selector &&
+          h(
+            "div",
+            { class: "small soft plan-index" },
+            selector.index.map(({ matcher, path, series }) =>
+              h(
+                "div",
+                {},
+                h("code", { class: series === 0 ? "bad" : "" }, matcher),
+                ` ${path}, ${series === 0 ? "matches nothing" : `${formatCount(series)} of ${formatCount(selector.ofSeries)} series`}`,
+              ),
+            ),
+          ),
+      ),
       h("td", { class: "is-number" }, formatCount(estimate.series)),
-      analyzed && h("td", { class: `is-number${off(estimate.series, actual?.series) ? " mind" : ""}` }, actual?.series === undefined ? "" : formatCount(actual.series)),
+      analyzed &&
+        h(
+          "td",
+          { class: `is-number${off(estimate.series, actual?.series) ? " mind" : ""}` },
+          actual?.series === undefined ? "" : formatCount(actual.series),
+        ),
       h("td", { class: "is-number" }, shortCount(estimate.samplesRead)),
-      analyzed && h("td", { class: "is-number" }, actual?.samplesRead === undefined ? "" : shortCount(actual.samplesRead)));
+      analyzed &&
+        h("td", { class: "is-number" }, actual?.samplesRead === undefined ? "" : shortCount(actual.samplesRead)),
+    );
   });
-  const head = h("tr", {}, analyzed && h("th", {}, "time, what is below included"), h("th", {}, "operator"),
-    h("th", { class: "is-number" }, analyzed ? "series, about" : "series"), analyzed && h("th", { class: "is-number" }, "really"),
-    h("th", { class: "is-number" }, analyzed ? "reads, about" : "samples read"), analyzed && h("th", { class: "is-number" }, "really"));
-  fill(host,
-    h("div", { class: "row plan-bar" },
-      h("span", { class: "soft" }, analyzed && plan.actual ? `took ${seconds(plan.actual.seconds)}, read ${formatCount(plan.actual.samplesRead)} samples, held ${formatCount(plan.actual.peakSamples)} at most` : "What it should cost; nothing has been read for this."),
-      h("span", { class: "grow" }), h("button", { type: "button", class: analyzed ? "small" : "small primary", onclick: analyze }, analyzed ? "Analyze again" : "Analyze: run it and measure")),
+  const head = h(
+    "tr",
+    {},
+    analyzed && h("th", {}, "time, what is below included"),
+    h("th", {}, "operator"),
+    h("th", { class: "is-number" }, analyzed ? "series, about" : "series"),
+    analyzed && h("th", { class: "is-number" }, "really"),
+    h("th", { class: "is-number" }, analyzed ? "reads, about" : "samples read"),
+    analyzed && h("th", { class: "is-number" }, "really"),
+  );
+  fill(
+    host,
+    h(
+      "div",
+      { class: "row plan-bar" },
+      h(
+        "span",
+        { class: "soft" },
+        analyzed && plan.actual
+          ? `took ${seconds(plan.actual.seconds)}, read ${formatCount(plan.actual.samplesRead)} samples, held ${formatCount(plan.actual.peakSamples)} at most`
+          : "What it should cost; nothing has been read for this.",
+      ),
+      h("span", { class: "grow" }),
+      h(
+        "button",
+        { type: "button", class: analyzed ? "small" : "small primary", onclick: analyze },
+        analyzed ? "Analyze again" : "Analyze: run it and measure",
+      ),
+    ),
     advice(plan, step),
-    h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Plan" }, h("table", { class: "plain plan" }, h("thead", {}, head), h("tbody", {}, rows))));
+    h(
+      "div",
+      { class: "wide", tabindex: 0, role: "region", "aria-label": "Plan" },
+      h("table", { class: "plain plan" }, h("thead", {}, head), h("tbody", {}, rows)),
+    ),
+  );
 }
 
 /** @param {import("../promql/advice.js").Plan} plan @param {number} step */
@@ -44,8 +106,14 @@ function advice(plan, step) {
   const slow = slowness(plan, step);
   const empty = emptiness(plan.plan);
   return [
-    empty?.why === "matcher" && h("div", { class: "note mind" }, h("span", {}, h("code", {}, empty.matcher), " matches no series")),
-    slow.length > 0 && h("div", { class: "note" }, slow.map(({ text }) => h("div", {}, text))),
+    empty?.why === "matcher" &&
+      h("div", { class: "note mind" }, h("span", {}, h("code", {}, empty.matcher), " matches no series")),
+    slow.length > 0 &&
+      h(
+        "div",
+        { class: "note" },
+        slow.map(({ text }) => h("div", {}, text)),
+      ),
   ];
 }
 

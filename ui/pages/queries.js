@@ -50,23 +50,93 @@ export function mount(element, { signal }) {
  */
 function show(host, title, queries, none, live) {
   const most = Math.max(...queries.map(({ seconds }) => seconds), 1e-9);
-  fill(host, h("div", { class: "card-head" }, h("h2", {}, title), live && h("span", { class: "soft small" }, "A query ends when who asked hangs up: closing its page is enough.")),
-    queries.length === 0 ? h("p", { class: "empty" }, none) : h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": title }, h("table", { class: "plain queries" },
-      h("thead", {}, h("tr", {}, h("th", {}, live ? "runs for" : "took"), h("th", {}, "expression"), h("th", {}, "range"), h("th", {}, "begun"), h("th", {}, "request"))),
-      h("tbody", {}, queries.map((query) => row(query, most))))));
+  fill(
+    host,
+    h(
+      "div",
+      { class: "card-head" },
+      h("h2", {}, title),
+      live && h("span", { class: "soft small" }, "A query ends when who asked hangs up: closing its page is enough."),
+    ),
+    queries.length === 0
+      ? h("p", { class: "empty" }, none)
+      : h(
+          "div",
+          { class: "wide", tabindex: 0, role: "region", "aria-label": title },
+          h(
+            "table",
+            { class: "plain queries" },
+            h(
+              "thead",
+              {},
+              h(
+                "tr",
+                {},
+                h("th", {}, live ? "runs for" : "took"),
+                h("th", {}, "expression"),
+                h("th", {}, "range"),
+                h("th", {}, "begun"),
+                h("th", {}, "request"),
+              ),
+            ),
+            h(
+              "tbody",
+              {},
+              queries.map((query) => row(query, most)),
+            ),
+          ),
+        ),
+  );
 }
 
 /** @param {Query} query @param {number} most */
 function row({ query, start, end, step, begun, seconds, requestId, error }, most) {
   const [from, to] = [Date.parse(start), Date.parse(end)];
   const instant = step === 0;
-  const link = instant ? queryLink(query, { "g0.tab": "table", "g0.moment_input": String(to / 1000) })
-    : queryLink(query, { "g0.range_input": formatDuration(to - from), "g0.end_input": String(to / 1000), "g0.res_type": "fixed", "g0.res_step": String(step) });
-  return h("tr", {}, h("td", { class: "query-time" }, h("div", { class: "meter" }, h("span", { style: { width: `${(seconds / most) * 100}%` } })), h("span", { class: "num" }, time(seconds))),
-    h("td", {}, h("a", { href: link, class: "mono query-text" }, query.length > 400 ? `${query.slice(0, 400)}…` : query), error && h("div", { class: "bad small" }, error)),
-    h("td", { class: "nowrap num" }, instant ? "at one time" : `${formatDuration(to - from)}, step ${formatDuration(step * 1000)}`),
-    h("td", { class: "nowrap num", title: formatMoment(Date.parse(begun), zone()) }, distance(Date.parse(begun), Date.now())),
-    h("td", { class: "nowrap" }, h("span", { class: "row", style: { "flex-wrap": "nowrap", gap: "4px" } }, h("code", { class: "small" }, requestId.slice(0, 32)), copyButton(() => requestId, "Copy the request id"))));
+  const link = instant
+    ? queryLink(query, { "g0.tab": "table", "g0.moment_input": String(to / 1000) })
+    : queryLink(query, {
+        "g0.range_input": formatDuration(to - from),
+        "g0.end_input": String(to / 1000),
+        "g0.res_type": "fixed",
+        "g0.res_step": String(step),
+      });
+  return h(
+    "tr",
+    {},
+    h(
+      "td",
+      { class: "query-time" },
+      h("div", { class: "meter" }, h("span", { style: { width: `${(seconds / most) * 100}%` } })),
+      h("span", { class: "num" }, time(seconds)),
+    ),
+    h(
+      "td",
+      {},
+      h("a", { href: link, class: "mono query-text" }, query.length > 400 ? `${query.slice(0, 400)}…` : query),
+      error && h("div", { class: "bad small" }, error),
+    ),
+    h(
+      "td",
+      { class: "nowrap num" },
+      instant ? "at one time" : `${formatDuration(to - from)}, step ${formatDuration(step * 1000)}`,
+    ),
+    h(
+      "td",
+      { class: "nowrap num", title: formatMoment(Date.parse(begun), zone()) },
+      distance(Date.parse(begun), Date.now()),
+    ),
+    h(
+      "td",
+      { class: "nowrap" },
+      h(
+        "span",
+        { class: "row", style: { "flex-wrap": "nowrap", gap: "4px" } },
+        h("code", { class: "small" }, requestId.slice(0, 32)),
+        copyButton(() => requestId, "Copy the request id"),
+      ),
+    ),
+  );
 }
 
 /** @param {number} seconds */

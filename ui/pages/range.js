@@ -8,7 +8,25 @@ import { zone } from "../core/zone.js";
 import { toast } from "../core/toast.js";
 
 /** Ranges that − and + go through. */
-const RANGES = ["1m", "5m", "15m", "30m", "1h", "2h", "6h", "12h", "1d", "2d", "1w", "2w", "4w", "12w", "1y", "2y", "5y"].map((text) => parseDuration(text) ?? 0);
+const RANGES = [
+  "1m",
+  "5m",
+  "15m",
+  "30m",
+  "1h",
+  "2h",
+  "6h",
+  "12h",
+  "1d",
+  "2d",
+  "1w",
+  "2w",
+  "4w",
+  "12w",
+  "1y",
+  "2y",
+  "5y",
+].map((text) => parseDuration(text) ?? 0);
 const REFRESH = [0, 5000, 15_000, 30_000, 60_000, 300_000];
 
 /**
@@ -17,7 +35,7 @@ const REFRESH = [0, 5000, 15_000, 30_000, 60_000, 300_000];
  * @param {1 | -1} by
  */
 export function nextRange(range, by) {
-  return by > 0 ? RANGES.find((one) => one > range) ?? range : RANGES.findLast((one) => one < range) ?? range;
+  return by > 0 ? (RANGES.find((one) => one > range) ?? range) : (RANGES.findLast((one) => one < range) ?? range);
 }
 
 /** @typedef {{range: number, end: number | null, step: import("../core/address.js").Step}} Time */
@@ -35,20 +53,80 @@ export class RangeBar {
     /** @type {Time} */
     this.time = newPanel();
     this.refreshing = 0;
-    this.range = h("input", { type: "text", class: "range-length", "aria-label": "Range", list: "range-lengths", autocomplete: "off", onchange: () => this.typedRange() });
-    this.end = h("input", { type: "text", class: "range-end", "aria-label": "End of the range", placeholder: "now", autocomplete: "off", onchange: () => this.typedEnd() });
-    const square = (/** @type {"plus" | "back" | "forward"} */ name, /** @type {string} */ label, /** @type {() => void} */ run) =>
-      h("button", { type: "button", class: "square", title: label, "aria-label": label, onclick: run }, icon(name));
+    this.range = h("input", {
+      type: "text",
+      class: "range-length",
+      "aria-label": "Range",
+      list: "range-lengths",
+      autocomplete: "off",
+      onchange: () => this.typedRange(),
+    });
+    this.end = h("input", {
+      type: "text",
+      class: "range-end",
+      "aria-label": "End of the range",
+      placeholder: "now",
+      autocomplete: "off",
+      onchange: () => this.typedEnd(),
+    });
+    const square = (
+      /** @type {"plus" | "back" | "forward"} */ name,
+      /** @type {string} */ label,
+      /** @type {() => void} */ run,
+    ) => h("button", { type: "button", class: "square", title: label, "aria-label": label, onclick: run }, icon(name));
     this.now = h("button", { type: "button", class: "range-now", onclick: () => on.change({ end: null }) }, "now");
     this.step = menuButton("", () => this.steps(), { class: "range-step", title: "Distance of points" });
-    this.refresh = menuButton("", () => REFRESH.map((ms) => ({ label: ms ? `every ${formatDuration(ms)}` : "never", checked: ms === this.refreshing, run: () => on.refresh(ms) })),
-      { title: "Refresh by itself" });
-    this.element = h("div", { class: "range-bar", role: "group", "aria-label": "Time" },
-      h("div", { class: "joined" }, h("button", { type: "button", class: "square", title: "Shorter ( + )", "aria-label": "Shorter range", onclick: () => this.longer(-1) }, "−"), this.range,
-        h("datalist", { id: "range-lengths" }, RANGES.map((ms) => h("option", { value: formatDuration(ms) }))), square("plus", "Longer range", () => this.longer(1))),
-      h("div", { class: "joined" }, square("back", "Earlier", () => this.move(-1)), this.end, this.now, square("forward", "Later", () => this.move(1))),
-      this.step, this.refresh,
-      h("button", { type: "button", class: "square", title: "Run all again (r)", "aria-label": "Run all again", onclick: on.run }, icon("refresh")));
+    this.refresh = menuButton(
+      "",
+      () =>
+        REFRESH.map((ms) => ({
+          label: ms ? `every ${formatDuration(ms)}` : "never",
+          checked: ms === this.refreshing,
+          run: () => on.refresh(ms),
+        })),
+      { title: "Refresh by itself" },
+    );
+    this.element = h(
+      "div",
+      { class: "range-bar", role: "group", "aria-label": "Time" },
+      h(
+        "div",
+        { class: "joined" },
+        h(
+          "button",
+          {
+            type: "button",
+            class: "square",
+            title: "Shorter ( + )",
+            "aria-label": "Shorter range",
+            onclick: () => this.longer(-1),
+          },
+          "−",
+        ),
+        this.range,
+        h(
+          "datalist",
+          { id: "range-lengths" },
+          RANGES.map((ms) => h("option", { value: formatDuration(ms) })),
+        ),
+        square("plus", "Longer range", () => this.longer(1)),
+      ),
+      h(
+        "div",
+        { class: "joined" },
+        square("back", "Earlier", () => this.move(-1)),
+        this.end,
+        this.now,
+        square("forward", "Later", () => this.move(1)),
+      ),
+      this.step,
+      this.refresh,
+      h(
+        "button",
+        { type: "button", class: "square", title: "Run all again (r)", "aria-label": "Run all again", onclick: on.run },
+        icon("refresh"),
+      ),
+    );
     host.appendChild(this.element);
   }
 
@@ -60,11 +138,22 @@ export class RangeBar {
     this.time = time;
     this.refreshing = refresh;
     if (document.activeElement !== this.range) this.range.value = formatDuration(time.range);
-    if (document.activeElement !== this.end) this.end.value = time.end === null ? "" : formatMoment(time.end, zone(), time.end % 60_000 ? "second" : "minute");
+    if (document.activeElement !== this.end)
+      this.end.value = time.end === null ? "" : formatMoment(time.end, zone(), time.end % 60_000 ? "second" : "minute");
     this.now.hidden = time.end === null;
     const auto = time.step.type === "auto";
-    fill(this.step, h("span", { class: "soft" }, "step"), auto ? `auto, ${formatDuration(stepOf(newPanel(time)))}` : formatDuration(time.step.ms), icon("down"));
-    fill(this.refresh, icon("clock"), refresh ? formatDuration(refresh) : h("span", { class: "offscreen" }, "Refresh: never"), icon("down"));
+    fill(
+      this.step,
+      h("span", { class: "soft" }, "step"),
+      auto ? `auto, ${formatDuration(stepOf(newPanel(time)))}` : formatDuration(time.step.ms),
+      icon("down"),
+    );
+    fill(
+      this.refresh,
+      icon("clock"),
+      refresh ? formatDuration(refresh) : h("span", { class: "offscreen" }, "Refresh: never"),
+      icon("down"),
+    );
     this.refresh.classList.toggle("on", refresh > 0);
   }
 
@@ -98,13 +187,19 @@ export class RangeBar {
   steps() {
     const { step } = this.time;
     const auto = /** @type {const} */ (["low", "medium", "high"]).map((density) => ({
-      label: density === "medium" ? "auto" : `auto, ${density} resolution`, checked: step.type === "auto" && step.density === density,
+      label: density === "medium" ? "auto" : `auto, ${density} resolution`,
+      checked: step.type === "auto" && step.density === density,
       note: formatDuration(stepOf(newPanel({ ...this.time, step: { ...step, type: "auto", density } }))),
       run: () => this.on.change({ step: { ...step, type: "auto", density } }),
     }));
-    const fixed = ["5s", "15s", "30s", "1m", "5m", "15m", "1h", "1d"].map((text) => ({ text, ms: parseDuration(text) ?? 0 }))
+    const fixed = ["5s", "15s", "30s", "1m", "5m", "15m", "1h", "1d"]
+      .map((text) => ({ text, ms: parseDuration(text) ?? 0 }))
       .filter(({ ms }) => this.time.range / ms >= 2 && this.time.range / ms <= 11_000)
-      .map(({ text, ms }) => ({ label: text, checked: step.type === "fixed" && step.ms === ms, run: () => this.on.change({ step: { ...step, type: /** @type {const} */ ("fixed"), ms } }) }));
+      .map(({ text, ms }) => ({
+        label: text,
+        checked: step.type === "fixed" && step.ms === ms,
+        run: () => this.on.change({ step: { ...step, type: /** @type {const} */ ("fixed"), ms } }),
+      }));
     return [...auto, "line", ...fixed];
   }
 }

@@ -37,7 +37,24 @@ export function snippets() {
     fill(text, SNIPPETS[name]);
   };
   show(now);
-  return h("div", { class: "stack", style: { "align-items": "stretch" } },
-    h("div", { class: "wide" }, segments("Sender", Object.keys(SNIPPETS).map((name) => ({ value: name, label: name })), now, show)),
-    h("div", { class: "code" }, text, copyButton(() => SNIPPETS[now], "Copy the configuration")));
+  return h(
+    "div",
+    { class: "stack", style: { "align-items": "stretch" } },
+    h(
+      "div",
+      { class: "wide" },
+      segments(
+        "Sender",
+        Object.keys(SNIPPETS).map((name) => ({ value: name, label: name })),
+        now,
+        show,
+      ),
+    ),
+    h(
+      "div",
+      { class: "code" },
+      text,
+      copyButton(() => SNIPPETS[now], "Copy the configuration"),
+    ),
+  );
 }

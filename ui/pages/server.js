@@ -21,11 +21,22 @@ export async function mount(element, { signal }) {
   element.append(h("h1", {}, "Server"), body);
   const load = async () => {
     try {
-      const [build, runtime, flags, features, config] = await Promise.all(["buildinfo", "runtimeinfo", "flags"].map((name) => data(`api/v1/status/${name}`, {}, { signal }))
-        .concat([data("api/v1/features", {}, { signal }), data("api/v1/status/config", {}, { signal })]));
+      const [build, runtime, flags, features, config] = await Promise.all(
+        ["buildinfo", "runtimeinfo", "flags"]
+          .map((name) => data(`api/v1/status/${name}`, {}, { signal }))
+          .concat([data("api/v1/features", {}, { signal }), data("api/v1/status/config", {}, { signal })]),
+      );
       fill(body, about(build, runtime), flagList(flags), featureList(features), configText(config.yaml), mine());
     } catch (error) {
-      if (!aborted(error)) fill(body, h("section", { class: "card" }, trouble(error, () => void load())));
+      if (!aborted(error))
+        fill(
+          body,
+          h(
+            "section",
+            { class: "card" },
+            trouble(error, () => void load()),
+          ),
+        );
     }
   };
   void load();
@@ -39,16 +50,28 @@ const card = (title, ...content) => h("section", { class: "card" }, h("h2", {}, 
 function about(build, runtime) {
   const started = Date.parse(runtime.startTime);
   const skew = Date.parse(runtime.serverTime) - Date.now();
-  return card("About", h("dl", { class: "facts" }, facts([
-    ["version", build.revision.replace(/^vctsdb-/, "")],
-    ["speaks the API of Prometheus", build.version],
-    ["started", `${formatMoment(started, zone())}, ${lasting(Date.now() - started)} ago`],
-    ["its clock", Math.abs(skew) < 2000 ? "agrees with this browser's" : `${lasting(skew)} ${skew > 0 ? "ahead of" : "behind"} this browser's`],
-    ["host", runtime.hostname],
-    ["working directory", runtime.CWD],
-    ["threads", String(runtime.GOMAXPROCS)],
-    ["keeps samples", runtime.storageRetention === "0s" ? "for ever" : runtime.storageRetention],
-  ])));
+  return card(
+    "About",
+    h(
+      "dl",
+      { class: "facts" },
+      facts([
+        ["version", build.revision.replace(/^vctsdb-/, "")],
+        ["speaks the API of Prometheus", build.version],
+        ["started", `${formatMoment(started, zone())}, ${lasting(Date.now() - started)} ago`],
+        [
+          "its clock",
+          Math.abs(skew) < 2000
+            ? "agrees with this browser's"
+            : `${lasting(skew)} ${skew > 0 ? "ahead of" : "behind"} this browser's`,
+        ],
+        ["host", runtime.hostname],
+        ["working directory", runtime.CWD],
+        ["threads", String(runtime.GOMAXPROCS)],
+        ["keeps samples", runtime.storageRetention === "0s" ? "for ever" : runtime.storageRetention],
+      ]),
+    ),
+  );
 }
 
 /** @param {[string, string][]} pairs */
@@ -60,50 +83,150 @@ function facts(pairs) {
 function flagList(flags) {
   const rows = Object.entries(flags).sort(([a], [b]) => (a < b ? -1 : 1));
   const list = h("div", { class: "wide" });
-  const show = (/** @type {string} */ text) => fill(list, h("table", { class: "plain" }, h("tbody", {}, rows.filter(([name, value]) => `${name} ${value}`.includes(text))
-    .map(([name, value]) => h("tr", {}, h("td", {}, h("code", {}, `--${name}`)), h("td", {}, value ? h("code", {}, value) : h("span", { class: "soft" }, "not set")))))));
+  const show = (/** @type {string} */ text) =>
+    fill(
+      list,
+      h(
+        "table",
+        { class: "plain" },
+        h(
+          "tbody",
+          {},
+          rows
+            .filter(([name, value]) => `${name} ${value}`.includes(text))
+            .map(([name, value]) =>
+              h(
+                "tr",
+                {},
+                h("td", {}, h("code", {}, `--${name}`)),
+                h("td", {}, value ? h("code", {}, value) : h("span", { class: "soft" }, "not set")),
+              ),
+            ),
+        ),
+      ),
+    );
   show("");
-  const search = h("input", { type: "search", class: "small", placeholder: "filter flags", "aria-label": "Filter flags" });
+  const search = h("input", {
+    type: "search",
+    class: "small",
+    placeholder: "filter flags",
+    "aria-label": "Filter flags",
+  });
   search.addEventListener("input", () => show(search.value.toLowerCase()));
   return h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, "Flags"), search), list);
 }
 
 /** @param {Record<string, Record<string, boolean>>} features */
 function featureList(features) {
-  return card("Features", Object.entries(features).map(([group, all]) => {
-    const names = Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1));
-    const on = names.filter(([, is]) => is);
-    const off = names.filter(([, is]) => !is);
-    return h("details", {}, h("summary", {}, group.replaceAll("_", " "), h("span", { class: "soft" }, ` ${on.length} on${off.length ? `, ${off.length} off` : ""}`)),
-      h("div", { class: "row", style: { "padding": "8px 0" } }, [...off, ...on].map(([name, is]) => h("span", { class: `chip${is ? " on" : ""}` }, `${name}${is ? "" : ": off"}`))));
-  }));
+  return card(
+    "Features",
+    Object.entries(features).map(([group, all]) => {
+      const names = Object.entries(all).sort(([a], [b]) => (a < b ? -1 : 1));
+      const on = names.filter(([, is]) => is);
+      const off = names.filter(([, is]) => !is);
+      return h(
+        "details",
+        {},
+        h(
+          "summary",
+          {},
+          group.replaceAll("_", " "),
+          h("span", { class: "soft" }, ` ${on.length} on${off.length ? `, ${off.length} off` : ""}`),
+        ),
+        h(
+          "div",
+          { class: "row", style: { padding: "8px 0" } },
+          [...off, ...on].map(([name, is]) =>
+            h("span", { class: `chip${is ? " on" : ""}` }, `${name}${is ? "" : ": off"}`),
+          ),
+        ),
+      );
+    }),
+  );
 }
 
 /** @param {string} yaml */
 function configText(yaml) {
-  return card("Configuration as others read it", h("div", { class: "code" }, h("pre", { tabindex: 0, "aria-label": "Configuration" }, yaml), copyButton(() => yaml)));
+  return card(
+    "Configuration as others read it",
+    h(
+      "div",
+      { class: "code" },
+      h("pre", { tabindex: 0, "aria-label": "Configuration" }, yaml),
+      copyButton(() => yaml),
+    ),
+  );
 }
 
 /** What this browser remembers. */
 function mine() {
-  const live = h("input", { type: "checkbox", checked: settings().live, onchange: () => change({ live: live.checked }) });
-  const trace = h("input", { type: "text", value: settings().trace, placeholder: "https://traces.example/trace/{trace_id}", "aria-label": "Address of a trace",
-    onchange: () => change({ trace: trace.value.trim() }) });
-  const file = h("input", { type: "file", accept: "application/json", class: "offscreen", tabindex: -1, "aria-label": "Settings file", onchange: async () => {
-    try {
-      change(sane(JSON.parse(await /** @type {FileList} */ (file.files)[0].text())));
-      toast("Settings taken over");
-    } catch {
-      toast("That file has no settings of these pages", "bad");
-    }
-    file.value = "";
-  } });
-  return card("Settings of this browser",
+  const live = h("input", {
+    type: "checkbox",
+    checked: settings().live,
+    onchange: () => change({ live: live.checked }),
+  });
+  const trace = h("input", {
+    type: "text",
+    value: settings().trace,
+    placeholder: "https://traces.example/trace/{trace_id}",
+    "aria-label": "Address of a trace",
+    onchange: () => change({ trace: trace.value.trim() }),
+  });
+  const file = h("input", {
+    type: "file",
+    accept: "application/json",
+    class: "offscreen",
+    tabindex: -1,
+    "aria-label": "Settings file",
+    onchange: async () => {
+      try {
+        change(sane(JSON.parse(await /** @type {FileList} */ (file.files)[0].text())));
+        toast("Settings taken over");
+      } catch {
+        toast("That file has no settings of these pages", "bad");
+      }
+      file.value = "";
+    },
+  });
+  return card(
+    "Settings of this browser",
     h("label", { class: "check" }, live, "run cheap expressions while they are typed"),
-    h("label", { class: "stack", style: { gap: "4px", "align-items": "stretch" } }, h("span", {}, "Where a trace is shown; ", h("code", {}, "{trace_id}"), " stands for its id"), trace),
-    h("p", { class: "soft" }, `${settings().history.length} expressions in the history, ${settings().favourites.length} favourites, kept in this browser.`),
-    h("div", { class: "row" },
-      h("button", { type: "button", onclick: () => save(new Blob([JSON.stringify(settings(), null, 2)], { type: "application/json" }), "vctsdb-settings.json") }, "Save as a file"),
-      h("button", { type: "button", onclick: () => file.click() }, "Load a file"), file,
-      h("button", { type: "button", onclick: () => { change({ history: [] }); toast("History is empty"); } }, "Forget the history")));
+    h(
+      "label",
+      { class: "stack", style: { gap: "4px", "align-items": "stretch" } },
+      h("span", {}, "Where a trace is shown; ", h("code", {}, "{trace_id}"), " stands for its id"),
+      trace,
+    ),
+    h(
+      "p",
+      { class: "soft" },
+      `${settings().history.length} expressions in the history, ${settings().favourites.length} favourites, kept in this browser.`,
+    ),
+    h(
+      "div",
+      { class: "row" },
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () =>
+            save(new Blob([JSON.stringify(settings(), null, 2)], { type: "application/json" }), "vctsdb-settings.json"),
+        },
+        "Save as a file",
+      ),
+      h("button", { type: "button", onclick: () => file.click() }, "Load a file"),
+      file,
+      h(
+        "button",
+        {
+          type: "button",
+          onclick: () => {
+            change({ history: [] });
+            toast("History is empty");
+          },
+        },
+        "Forget the history",
+      ),
+    ),
+  );
 }

@@ -30,8 +30,11 @@ export function mount(element, { signal }) {
   let directory = "./data";
   const end = poll(async () => {
     try {
-      const [storage, flags, added] = await Promise.all([data("api/v1/status/storage", {}, { signal }), data("api/v1/status/flags", {}, { signal }),
-        vector("sum(rate(vctsdb_storage_samples_appended_total[1h])) * 86400", { signal }).catch(() => [])]);
+      const [storage, flags, added] = await Promise.all([
+        data("api/v1/status/storage", {}, { signal }),
+        data("api/v1/status/flags", {}, { signal }),
+        vector("sum(rate(vctsdb_storage_samples_appended_total[1h])) * 86400", { signal }).catch(() => []),
+      ]);
       directory = flags["data-dir"] ?? directory;
       fill(trouble_, ...damage(storage, directory));
       showMap(map, storage);
@@ -51,11 +54,45 @@ export function mount(element, { signal }) {
 function damage({ damage: lost, writesRefused }, directory) {
   const repair = `vctsdb repair --dry-run ${directory}`;
   return [
-    writesRefused && h("div", { class: "note bad" }, h("strong", {}, "Writes are refused"), h("div", {}, String(writesRefused)), h("div", { class: "soft" }, "Reading goes on. Writing goes on by itself when there is space; senders keep what they have until then.")),
-    lost.length > 0 && h("section", { class: "card damage" }, h("div", { class: "card-head" }, h("h2", { class: "bad" }, `${formatCount(lost.length)} damaged ${lost.length === 1 ? "place" : "places"}`)),
-      h("ul", {}, lost.slice(0, 100).map((/** @type {string} */ text) => h("li", {}, text))), lost.length > 100 && h("p", { class: "soft" }, `and ${formatCount(lost.length - 100)} more`),
-      h("p", { class: "soft" }, "What is damaged is left out of answers, and the rest is served. With the server stopped, this says what would be set aside and what would be lost:"),
-      h("div", { class: "code" }, h("pre", {}, repair), copyButton(() => repair))),
+    writesRefused &&
+      h(
+        "div",
+        { class: "note bad" },
+        h("strong", {}, "Writes are refused"),
+        h("div", {}, String(writesRefused)),
+        h(
+          "div",
+          { class: "soft" },
+          "Reading goes on. Writing goes on by itself when there is space; senders keep what they have until then.",
+        ),
+      ),
+    lost.length > 0 &&
+      h(
+        "section",
+        { class: "card damage" },
+        h(
+          "div",
+          { class: "card-head" },
+          h("h2", { class: "bad" }, `${formatCount(lost.length)} damaged ${lost.length === 1 ? "place" : "places"}`),
+        ),
+        h(
+          "ul",
+          {},
+          lost.slice(0, 100).map((/** @type {string} */ text) => h("li", {}, text)),
+        ),
+        lost.length > 100 && h("p", { class: "soft" }, `and ${formatCount(lost.length - 100)} more`),
+        h(
+          "p",
+          { class: "soft" },
+          "What is damaged is left out of answers, and the rest is served. With the server stopped, this says what would be set aside and what would be lost:",
+        ),
+        h(
+          "div",
+          { class: "code" },
+          h("pre", {}, repair),
+          copyButton(() => repair),
+        ),
+      ),
   ];
 }
 
@@ -78,38 +115,116 @@ function showMap(host, { tables, memtables }) {
   // The longest lie at the bottom; a part goes into the lowest lane that is free there.
   /** @type {[number, number][][]} */
   const lanes = [];
-  const placed = [...parts].sort((a, b) => (a.kind === b.kind ? b.maxTime - b.minTime - (a.maxTime - a.minTime) : a.kind === "table" ? -1 : 1)).map((part) => {
-    let lane = lanes.findIndex((taken) => taken.every(([from, to]) => part.minTime > to || part.maxTime < from));
-    if (lane < 0) lane = lanes.push([]) - 1;
-    lanes[lane].push([part.minTime, part.maxTime]);
-    return { part, lane };
-  });
+  const placed = [...parts]
+    .sort((a, b) => (a.kind === b.kind ? b.maxTime - b.minTime - (a.maxTime - a.minTime) : a.kind === "table" ? -1 : 1))
+    .map((part) => {
+      let lane = lanes.findIndex((taken) => taken.every(([from, to]) => part.minTime > to || part.maxTime < from));
+      if (lane < 0) lane = lanes.push([]) - 1;
+      lanes[lane].push([part.minTime, part.maxTime]);
+      return { part, lane };
+    });
   const costs = parts.map((part) => part.bytes / part.samples);
   const [least, most] = [Math.min(...costs), Math.max(...costs)];
   const tall = 22;
-  const box = h("div", { class: "store-map", role: "img", "aria-label": `${tables.length} tables and ${memtables.length} memtables from ${formatMoment(start, zone(), "minute")} to ${formatMoment(end, zone(), "minute")}`, style: { height: `${lanes.length * tall}px` } },
+  const box = h(
+    "div",
+    {
+      class: "store-map",
+      role: "img",
+      "aria-label": `${tables.length} tables and ${memtables.length} memtables from ${formatMoment(start, zone(), "minute")} to ${formatMoment(end, zone(), "minute")}`,
+      style: { height: `${lanes.length * tall}px` },
+    },
     placed.map(({ part, lane }) => {
       const cost = part.bytes / part.samples;
       const share = most > least ? (cost - least) / (most - least) : 0.3;
       const words = `${part.kind === "table" ? `table ${part.number}` : part.sealed ? "memtable, being written" : "memtable"}: ${formatMoment(part.minTime, zone(), "minute")} to ${formatMoment(part.maxTime, zone(), "minute")}, ${formatCount(part.series)} series, ${shortCount(part.samples)} samples, ${formatBytes(part.bytes)}, ${cost.toFixed(2)} bytes a sample`;
-      return h("div", { class: `store-part is-${part.kind}${part.damagedBlocks > 0 ? " is-damaged" : ""}`, title: words, style: {
-        left: `${((part.minTime - start) / (end - start)) * 100}%`, width: `max(3px, ${((part.maxTime - part.minTime) / (end - start)) * 100}%)`, bottom: `${lane * tall}px`, "--share": `${Math.round(30 + 55 * share)}%`,
-      } });
-    }));
-  fill(host, h("div", { class: "card-head" }, h("h2", {}, "Files over time"), most > least && h("span", { class: "soft small" }, `darker takes more bytes a sample: ${least.toFixed(2)} to ${most.toFixed(2)}`)),
-    box, h("div", { class: "row store-ends soft small" }, h("span", {}, formatMoment(start, zone(), "minute")), h("span", {}, lasting(end - start)), h("span", {}, formatMoment(end, zone(), "minute"))));
+      return h("div", {
+        class: `store-part is-${part.kind}${part.damagedBlocks > 0 ? " is-damaged" : ""}`,
+        title: words,
+        style: {
+          left: `${((part.minTime - start) / (end - start)) * 100}%`,
+          width: `max(3px, ${((part.maxTime - part.minTime) / (end - start)) * 100}%)`,
+          bottom: `${lane * tall}px`,
+          "--share": `${Math.round(30 + 55 * share)}%`,
+        },
+      });
+    }),
+  );
+  fill(
+    host,
+    h(
+      "div",
+      { class: "card-head" },
+      h("h2", {}, "Files over time"),
+      most > least &&
+        h(
+          "span",
+          { class: "soft small" },
+          `darker takes more bytes a sample: ${least.toFixed(2)} to ${most.toFixed(2)}`,
+        ),
+    ),
+    box,
+    h(
+      "div",
+      { class: "row store-ends soft small" },
+      h("span", {}, formatMoment(start, zone(), "minute")),
+      h("span", {}, lasting(end - start)),
+      h("span", {}, formatMoment(end, zone(), "minute")),
+    ),
+  );
 }
 
 /** @param {HTMLElement} host @param {any} memory */
 function showMemory(host, { budgetBytes, parts }) {
   const used = parts.reduce((/** @type {number} */ sum, /** @type {any} */ part) => sum + part.usedBytes, 0);
-  fill(host, h("div", { class: "card-head" }, h("h2", {}, "Memory"), h("span", { class: "soft" }, `${formatBytes(used)} of a budget of ${formatBytes(budgetBytes)}`)),
-    h("table", { class: "plain" }, h("thead", {}, h("tr", {}, h("th", {}, "part"), h("th", {}, h("span", { class: "offscreen" }, "share")), h("th", { class: "is-number" }, "used"), h("th", { class: "is-number" }, "limit"))),
-      h("tbody", {}, parts.map((/** @type {any} */ part) => {
-        const share = part.limitBytes > 0 ? part.usedBytes / part.limitBytes : 0;
-        return h("tr", {}, h("td", {}, part.name), h("td", { class: "meter-cell" }, h("div", { class: `meter${share > 0.9 ? " mind" : ""}` }, h("span", { style: { width: `${Math.min(100, share * 100)}%` } }))),
-          h("td", { class: "is-number" }, formatBytes(part.usedBytes)), h("td", { class: "is-number" }, formatBytes(part.limitBytes)));
-      }))));
+  fill(
+    host,
+    h(
+      "div",
+      { class: "card-head" },
+      h("h2", {}, "Memory"),
+      h("span", { class: "soft" }, `${formatBytes(used)} of a budget of ${formatBytes(budgetBytes)}`),
+    ),
+    h(
+      "table",
+      { class: "plain" },
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          h("th", {}, "part"),
+          h("th", {}, h("span", { class: "offscreen" }, "share")),
+          h("th", { class: "is-number" }, "used"),
+          h("th", { class: "is-number" }, "limit"),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        parts.map((/** @type {any} */ part) => {
+          const share = part.limitBytes > 0 ? part.usedBytes / part.limitBytes : 0;
+          return h(
+            "tr",
+            {},
+            h("td", {}, part.name),
+            h(
+              "td",
+              { class: "meter-cell" },
+              h(
+                "div",
+                { class: `meter${share > 0.9 ? " mind" : ""}` },
+                h("span", { style: { width: `${Math.min(100, share * 100)}%` } }),
+              ),
+            ),
+            h("td", { class: "is-number" }, formatBytes(part.usedBytes)),
+            h("td", { class: "is-number" }, formatBytes(part.limitBytes)),
+          );
+        }),
+      ),
+    ),
+  );
 }
 
 /** @param {HTMLElement} host @param {any} storage @param {number} perDay samples */
@@ -126,19 +241,82 @@ function showDisk(host, { tables, indexSegments, walBytes, diskFreeBytes }, perD
     ["bytes a sample", Number.isFinite(cost) ? cost.toFixed(2) : "not known before the first table is written"],
     ["free", diskFreeBytes === null ? "the file system doesn't say" : formatBytes(diskFreeBytes)],
     ["grows by", Number.isFinite(daily) ? `about ${formatBytes(daily)} a day` : "not known yet"],
-    ["full in", Number.isFinite(days) ? (days > 3650 ? "more than ten years" : lasting(days * DAY_MS)) : "not known yet"],
+    [
+      "full in",
+      Number.isFinite(days) ? (days > 3650 ? "more than ten years" : lasting(days * DAY_MS)) : "not known yet",
+    ],
   ]);
-  fill(host, h("h2", {}, "Disk"), h("dl", { class: "facts" }, rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])));
+  fill(
+    host,
+    h("h2", {}, "Disk"),
+    h(
+      "dl",
+      { class: "facts" },
+      rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]),
+    ),
+  );
 }
 
 /** @param {HTMLElement} host @param {any} storage */
 function showFiles(host, { tables, indexSegments, memtables }) {
   const open = host.querySelector("details")?.open ?? false;
   const time = (/** @type {number | null} */ ms) => (ms === null ? "" : formatMoment(ms, zone(), "minute"));
-  const row = (/** @type {string} */ name, /** @type {any} */ one) => h("tr", { class: one.damagedBlocks > 0 ? "bad" : "" }, h("td", {}, name, one.damagedBlocks > 0 && `, ${one.damagedBlocks} damaged blocks`), h("td", { class: "num nowrap" }, time(one.minTime ?? null)), h("td", { class: "num nowrap" }, time(one.maxTime ?? null)),
-    h("td", { class: "is-number" }, formatCount(one.series)), h("td", { class: "is-number" }, one.samples === undefined ? "" : formatCount(one.samples)), h("td", { class: "is-number" }, formatBytes(one.bytes)), h("td", { class: "is-number" }, one.samples > 0 ? (one.bytes / one.samples).toFixed(2) : ""));
+  const row = (/** @type {string} */ name, /** @type {any} */ one) =>
+    h(
+      "tr",
+      { class: one.damagedBlocks > 0 ? "bad" : "" },
+      h("td", {}, name, one.damagedBlocks > 0 && `, ${one.damagedBlocks} damaged blocks`),
+      h("td", { class: "num nowrap" }, time(one.minTime ?? null)),
+      h("td", { class: "num nowrap" }, time(one.maxTime ?? null)),
+      h("td", { class: "is-number" }, formatCount(one.series)),
+      h("td", { class: "is-number" }, one.samples === undefined ? "" : formatCount(one.samples)),
+      h("td", { class: "is-number" }, formatBytes(one.bytes)),
+      h("td", { class: "is-number" }, one.samples > 0 ? (one.bytes / one.samples).toFixed(2) : ""),
+    );
   const number = (/** @type {number} */ n) => String(n).padStart(8, "0");
-  fill(host, h("details", { open: open || undefined }, h("summary", {}, h("h2", { class: "inline-head" }, "Files"), h("span", { class: "soft" }, ` ${formatCount(tables.length)} tables, ${formatCount(indexSegments.length)} index segments`)),
-    h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Files" }, h("table", { class: "plain" }, h("thead", {}, h("tr", {}, ["file", "from", "to"].map((name) => h("th", {}, name)), ["series", "samples", "bytes", "a sample"].map((name) => h("th", { class: "is-number" }, name)))),
-      h("tbody", {}, memtables.map((/** @type {any} */ one) => row(one.sealed ? "memtable, being written" : "memtable", one)), [...tables].reverse().slice(0, 300).map((one) => row(`${number(one.number)}.table`, one)), indexSegments.map((/** @type {any} */ one) => row(`${number(one.number)}.index`, one)))))));
+  fill(
+    host,
+    h(
+      "details",
+      { open: open || undefined },
+      h(
+        "summary",
+        {},
+        h("h2", { class: "inline-head" }, "Files"),
+        h(
+          "span",
+          { class: "soft" },
+          ` ${formatCount(tables.length)} tables, ${formatCount(indexSegments.length)} index segments`,
+        ),
+      ),
+      h(
+        "div",
+        { class: "wide", tabindex: 0, role: "region", "aria-label": "Files" },
+        h(
+          "table",
+          { class: "plain" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              ["file", "from", "to"].map((name) => h("th", {}, name)),
+              ["series", "samples", "bytes", "a sample"].map((name) => h("th", { class: "is-number" }, name)),
+            ),
+          ),
+          h(
+            "tbody",
+            {},
+            memtables.map((/** @type {any} */ one) => row(one.sealed ? "memtable, being written" : "memtable", one)),
+            [...tables]
+              .reverse()
+              .slice(0, 300)
+              .map((one) => row(`${number(one.number)}.table`, one)),
+            indexSegments.map((/** @type {any} */ one) => row(`${number(one.number)}.index`, one)),
+          ),
+        ),
+      ),
+    ),
+  );
 }

@@ -29,7 +29,10 @@ export function flat(step, depth = 0) {
 }
 
 /** @param {Step} plan */
-export const selections = (plan) => flat(plan).map(({ step }) => step).filter((step) => step.selector);
+export const selections = (plan) =>
+  flat(plan)
+    .map(({ step }) => step)
+    .filter((step) => step.selector);
 
 /**
  * The selection that reads most, as its selector.
@@ -48,7 +51,9 @@ export function heaviest(plan) {
  */
 export function matcherOf(text) {
   const found = /^("(?:[^"\\]|\\.)*"|[\w.:]+)(=~|!~|!=|=)"((?:[^"\\]|\\.)*)"$/s.exec(text);
-  return found ? { label: found[1].replace(/^"|"$/g, ""), operator: found[2], value: found[3].replace(/\\(.)/g, "$1") } : null;
+  return found
+    ? { label: found[1].replace(/^"|"$/g, ""), operator: found[2], value: found[3].replace(/\\(.)/g, "$1") }
+    : null;
 }
 
 /**
@@ -103,12 +108,17 @@ export function edits(a, b, most) {
 export function alike(value, known, most = 3) {
   const lower = value.toLowerCase();
   const allowed = Math.max(2, Math.floor(value.length / 3));
-  return known.map((text) => {
-    const other = text.toLowerCase();
-    const begins = lower.length > 1 && (other.startsWith(lower) || lower.startsWith(other));
-    const inside = lower.length > 2 && other.includes(lower);
-    return { text, away: other === lower ? 0 : begins ? 0.5 : inside ? 1 : edits(lower, other, allowed) };
-  }).filter(({ away }) => away <= allowed).sort((a, b) => a.away - b.away || a.text.length - b.text.length).slice(0, most).map(({ text }) => text);
+  return known
+    .map((text) => {
+      const other = text.toLowerCase();
+      const begins = lower.length > 1 && (other.startsWith(lower) || lower.startsWith(other));
+      const inside = lower.length > 2 && other.includes(lower);
+      return { text, away: other === lower ? 0 : begins ? 0.5 : inside ? 1 : edits(lower, other, allowed) };
+    })
+    .filter(({ away }) => away <= allowed)
+    .sort((a, b) => a.away - b.away || a.text.length - b.text.length)
+    .slice(0, most)
+    .map(({ text }) => text);
 }
 
 /**
@@ -123,14 +133,25 @@ export function slowness({ plan }, step) {
   for (const { step: one } of flat(plan)) {
     for (const { matcher, series } of one.selector?.index ?? []) {
       const parts = matcherOf(matcher);
-      if (parts?.operator === "=~" && (parts.value === ".*" || (series === one.selector?.ofSeries && series > 0)) && one.selector && one.selector.index.length > 1) {
-        advice.push({ about: one, text: `\`${matcher}\` leaves nothing out: without it the index has less to look up` });
+      if (
+        parts?.operator === "=~" &&
+        (parts.value === ".*" || (series === one.selector?.ofSeries && series > 0)) &&
+        one.selector &&
+        one.selector.index.length > 1
+      ) {
+        advice.push({
+          about: one,
+          text: `\`${matcher}\` leaves nothing out: without it the index has less to look up`,
+        });
       }
     }
     const window = /^select windows of (\S+)/.exec(one.operator)?.[1];
     const ms = window ? durationOf(window) : 0;
     if (ms > 0 && step > 0 && ms / step >= 8 && one.estimate.samplesRead > 50_000) {
-      advice.push({ about: one, text: `${Math.round(ms / step)} windows overlap each sample: a step of ${window} computes ${Math.round(ms / step)} times fewer` });
+      advice.push({
+        about: one,
+        text: `${Math.round(ms / step)} windows overlap each sample: a step of ${window} computes ${Math.round(ms / step)} times fewer`,
+      });
     }
   }
   return advice.slice(0, 3);
@@ -138,7 +159,15 @@ export function slowness({ plan }, step) {
 
 /** @param {string} text */
 function durationOf(text) {
-  const units = /** @type {Record<string, number>} */ ({ ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000, y: 31_536_000_000 });
+  const units = /** @type {Record<string, number>} */ ({
+    ms: 1,
+    s: 1000,
+    m: 60_000,
+    h: 3_600_000,
+    d: 86_400_000,
+    w: 604_800_000,
+    y: 31_536_000_000,
+  });
   let sum = 0;
   for (const [, number, unit] of text.matchAll(/(\d+)(ms|[smhdwy])/g)) sum += Number(number) * units[unit];
   return sum;

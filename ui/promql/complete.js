@@ -74,7 +74,10 @@ export function fitting(options, typed, recent = []) {
   }
   const lately = new Map(recent.map((name, i) => [name, i]));
   const order = (/** @type {Option} */ { text }) => lately.get(text) ?? 1000;
-  for (const list of ranks) list.sort((a, b) => order(a) - order(b) || (lower ? a.text.length - b.text.length : 0) || (a.text < b.text ? -1 : 1));
+  for (const list of ranks)
+    list.sort(
+      (a, b) => order(a) - order(b) || (lower ? a.text.length - b.text.length : 0) || (a.text < b.text ? -1 : 1),
+    );
   const found = ranks.flat().slice(0, MOST);
   return { options: found, cut: hits > found.length ? `the first ${found.length} of ${hits}` : "" };
 }
@@ -100,7 +103,11 @@ export class Source {
     const known = this.lists.get(key);
     if (known && Date.now() - known.at < FRESH_MS) return known;
     const { data, warnings } = await envelope(path, params, { signal });
-    const fresh = { at: Date.now(), values: /** @type {string[]} */ (data), whole: !warnings.some((text) => text.includes("truncated")) };
+    const fresh = {
+      at: Date.now(),
+      values: /** @type {string[]} */ (data),
+      whole: !warnings.some((text) => text.includes("truncated")),
+    };
     if (this.lists.size > 50) this.lists.clear();
     this.lists.set(key, fresh);
     return fresh;
@@ -128,22 +135,40 @@ export class Source {
     const { kind, typed, selector = "" } = place;
     if (kind === "expression") return this.names(typed, signal);
     if (kind === "behind") return fitting(keywords(), typed);
-    if (kind === "duration") return fitting(DURATIONS.map((text) => ({ text, kind: "duration" })), typed);
+    if (kind === "duration")
+      return fitting(
+        DURATIONS.map((text) => ({ text, kind: "duration" })),
+        typed,
+      );
     /** @type {Record<string, string>} */
     const match = selector ? { "match[]": selector } : {};
     if (kind === "label" || kind === "group") {
       const { values, whole } = await this.list("api/v1/labels", { ...match, limit: 1000 }, signal);
-      const options = values.filter((name) => !place.taken?.includes(name) && (name !== "__name__" || !selector)).map((text) => ({ text, kind: "label" }));
-      return whole ? fitting(options, typed) : { ...fitting(options, typed), cut: `only the first ${values.length} labels` };
+      const options = values
+        .filter((name) => !place.taken?.includes(name) && (name !== "__name__" || !selector))
+        .map((text) => ({ text, kind: "label" }));
+      return whole
+        ? fitting(options, typed)
+        : { ...fitting(options, typed), cut: `only the first ${values.length} labels` };
     }
     if (kind === "value") {
       const path = `api/v1/label/${encodeURIComponent(place.label ?? "")}/values`;
       let { values, whole } = await this.list(path, { ...match, limit: KEPT }, signal);
       if (!whole && typed) {
         const pattern = `${place.label}=~${quote(`.*${escaped(plainOf(typed))}.*`)}`;
-        ({ values, whole } = await this.list(path, { "match[]": selector.includes("{") ? selector.replace(/\}$/, `,${pattern}}`) : `${selector}{${pattern}}`, limit: ASKED }, signal));
+        ({ values, whole } = await this.list(
+          path,
+          {
+            "match[]": selector.includes("{") ? selector.replace(/\}$/, `,${pattern}}`) : `${selector}{${pattern}}`,
+            limit: ASKED,
+          },
+          signal,
+        ));
       }
-      const found = fitting(values.map((text) => ({ text, kind: "value" })), plainOf(typed));
+      const found = fitting(
+        values.map((text) => ({ text, kind: "value" })),
+        plainOf(typed),
+      );
       return whole ? found : { ...found, cut: `only ${values.length} of more values: type on` };
     }
     return { options: [], cut: "" };
@@ -161,14 +186,25 @@ export class Source {
     let cut = "";
     if (!whole && typed) {
       // Words of a name may have others between them.
-      const pattern = typed.split("_").map((part) => escaped(part)).join(".*_?");
-      const asked = await this.list(path, { "match[]": `{__name__=~${quote(`(?i:.*${pattern}.*)`)}}`, limit: ASKED }, signal);
+      const pattern = typed
+        .split("_")
+        .map((part) => escaped(part))
+        .join(".*_?");
+      const asked = await this.list(
+        path,
+        { "match[]": `{__name__=~${quote(`(?i:.*${pattern}.*)`)}}`, limit: ASKED },
+        signal,
+      );
       values = asked.values;
       if (!asked.whole) cut = `only ${values.length} of more names: type on`;
     } else if (!whole) cut = `more than ${KEPT} names: type some letters`;
     await helping;
     const options = values.map((text) => ({ text, kind: "metric", help: this.describe(text) }));
-    const functions = typed ? [...WORDS].filter(([, word]) => word.kind !== "keyword").map(([text, word]) => ({ text, kind: word.kind, help: word.help })) : [];
+    const functions = typed
+      ? [...WORDS]
+          .filter(([, word]) => word.kind !== "keyword")
+          .map(([text, word]) => ({ text, kind: word.kind, help: word.help }))
+      : [];
     const found = fitting([...functions, ...options], typed, settings().recent);
     return { options: found.options, cut: cut || found.cut };
   }
@@ -204,8 +240,13 @@ const plainOf = (typed) => typed.replace(/\\(.)/g, "$1");
  */
 export function insertion(place, option, rest) {
   if (place.kind === "value") {
-    const sign = place.quote === "`" && option.text.includes("`") ? '"' : place.quote ?? '"';
-    const body = sign === "`" ? option.text : sign === "'" ? quote(option.text).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'") : quote(option.text).slice(1, -1);
+    const sign = place.quote === "`" && option.text.includes("`") ? '"' : (place.quote ?? '"');
+    const body =
+      sign === "`"
+        ? option.text
+        : sign === "'"
+          ? quote(option.text).slice(1, -1).replace(/\\"/g, '"').replace(/'/g, "\\'")
+          : quote(option.text).slice(1, -1);
     const text = sign + body + sign;
     return { text, caret: text.length };
   }
@@ -218,7 +259,8 @@ export function insertion(place, option, rest) {
     const text = `{${quote(option.text)}}`;
     return { text, caret: text.length };
   }
-  const text = (option.kind === "label" && !/^[a-zA-Z_]\w*$/.test(option.text) ? quote(option.text) : option.text)
-    + (place.kind === "label" && !/^\s*(=|!)/.test(rest) ? "=" : "");
+  const text =
+    (option.kind === "label" && !/^[a-zA-Z_]\w*$/.test(option.text) ? quote(option.text) : option.text) +
+    (place.kind === "label" && !/^\s*(=|!)/.test(rest) ? "=" : "");
   return { text, caret: text.length };
 }

@@ -30,8 +30,11 @@ export function selectors(text) {
       i += 1;
       continue;
     }
-    const name = token.kind === "name" && next?.text !== "(" && WORDS.get(token.text)?.kind !== "keyword"
-      && !(WORDS.get(token.text)?.kind === "aggregation" && LISTS.has(next?.text ?? ""));
+    const name =
+      token.kind === "name" &&
+      next?.text !== "(" &&
+      WORDS.get(token.text)?.kind !== "keyword" &&
+      !(WORDS.get(token.text)?.kind === "aggregation" && LISTS.has(next?.text ?? ""));
     const brace = name ? next?.text === "{" : token.text === "{";
     if (!name && !brace) {
       i += 1;
@@ -73,9 +76,16 @@ export function withMatcher(text, label, operator, value) {
     }
     const inner = out.slice(braces.from + 1, braces.to - 1);
     // A matcher for the same value that is there already says the same, or the opposite, and makes way.
-    const parts = inner.split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/).map((part) => part.trim())
-      .filter((part) => part && part !== matcher && part !== `${name}${operator === "=" ? "!=" : "="}${quote(value)}`
-        && !(operator === "=" && part.startsWith(`${name}=`) && !part.startsWith(`${name}=~`)));
+    const parts = inner
+      .split(/,(?=(?:[^"]*"[^"]*")*[^"]*$)/)
+      .map((part) => part.trim())
+      .filter(
+        (part) =>
+          part &&
+          part !== matcher &&
+          part !== `${name}${operator === "=" ? "!=" : "="}${quote(value)}` &&
+          !(operator === "=" && part.startsWith(`${name}=`) && !part.startsWith(`${name}=~`)),
+      );
     out = `${out.slice(0, braces.from)}{${[...parts, matcher].join(", ")}}${out.slice(braces.to)}`;
   }
   return out;
@@ -93,8 +103,10 @@ export function withValue(text, label, from, to) {
   let out = text;
   for (let i = strings.length - 1; i >= 2; i -= 1) {
     const [name, , value] = [strings[i - 2], strings[i - 1], strings[i]];
-    if (value.kind === "string" && name.text === label && value.text === quote(from)) out = out.slice(0, value.from) + quote(to) + out.slice(value.to);
-    else if (value.kind === "string" && name.text === label && value.text.slice(1, -1) === from) out = out.slice(0, value.from) + quote(to) + out.slice(value.to);
+    if (value.kind === "string" && name.text === label && value.text === quote(from))
+      out = out.slice(0, value.from) + quote(to) + out.slice(value.to);
+    else if (value.kind === "string" && name.text === label && value.text.slice(1, -1) === from)
+      out = out.slice(0, value.from) + quote(to) + out.slice(value.to);
   }
   return out;
 }
@@ -108,7 +120,10 @@ export function groupedBy(text, label) {
   const name = /^[a-zA-Z_]\w*$/.test(label) ? label : quote(label);
   const head = /^\s*(\w+)\s+by\s*\(([^)]*)\)/.exec(text);
   if (head && WORDS.get(head[1])?.kind === "aggregation") {
-    const labels = head[2].split(",").map((part) => part.trim()).filter(Boolean);
+    const labels = head[2]
+      .split(",")
+      .map((part) => part.trim())
+      .filter(Boolean);
     if (labels.includes(name)) return text;
     return text.replace(head[2], [...labels, name].join(", "));
   }

@@ -12,7 +12,10 @@ const RULES = /** @type {[Kind, RegExp][]} */ ([
   ["space", /\s+/y],
   ["comment", /#[^\n]*/y],
   ["duration", /(?:\d+(?:ms|[ywdhms]))+(?![\w.])/y],
-  ["number", /0x[0-9a-fA-F_]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![a-zA-Z])|(?:[iI][nN][fF]|[nN][aA][nN])(?![\w:])/y],
+  [
+    "number",
+    /0x[0-9a-fA-F_]+|(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![a-zA-Z])|(?:[iI][nN][fF]|[nN][aA][nN])(?![\w:])/y,
+  ],
   ["name", /[a-zA-Z_:][\w:.]*|[\u0080-\uffff]+/y],
   ["open", /[({[]/y],
   ["close", /[)}\]]/y],
@@ -99,7 +102,11 @@ export function colours(text) {
       else {
         const word = WORDS.get(token.text);
         if (word?.kind === "keyword") add("keyword");
-        else if (word && (tokens[i + 1]?.text === "(" || (word.kind === "aggregation" && LISTS.has(tokens[i + 1]?.text ?? "")))) add("function");
+        else if (
+          word &&
+          (tokens[i + 1]?.text === "(" || (word.kind === "aggregation" && LISTS.has(tokens[i + 1]?.text ?? "")))
+        )
+          add("function");
       }
     }
   });

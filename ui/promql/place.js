@@ -23,7 +23,9 @@ import { OVER_TIME } from "./words.js";
 export function placeAt(text, caret) {
   const tokens = lex(text).filter((token) => token.kind !== "space");
   // The word that the caret touches, preferring the one before it.
-  const at = tokens.findIndex((token) => token.from < caret && caret <= token.to && (caret < token.to || touches(token)));
+  const at = tokens.findIndex(
+    (token) => token.from < caret && caret <= token.to && (caret < token.to || touches(token)),
+  );
   const word = tokens[at];
   const before = tokens.filter((token) => token.to <= caret && token !== word);
   const nothing = /** @type {Place} */ ({ kind: "nothing", from: caret, to: caret, typed: "" });
@@ -32,15 +34,27 @@ export function placeAt(text, caret) {
   const last = before[before.length - 1];
   if (open?.text === "{") return inBraces(text, caret, before, open, word) ?? nothing;
   if (word?.kind === "string") return nothing;
-  const [from, to] = word && (word.kind === "name" || word.kind === "duration" || word.kind === "number" || word.kind === "wrong") ? [word.from, word.to] : [caret, caret];
+  const [from, to] =
+    word && (word.kind === "name" || word.kind === "duration" || word.kind === "number" || word.kind === "wrong")
+      ? [word.from, word.to]
+      : [caret, caret];
   const typed = text.slice(from, caret);
   if (open?.text === "[") return { kind: "duration", from, to, typed };
   if (open && open.text === "(" && LISTS.has(before[before.indexOf(open) - 1]?.text ?? "")) {
-    const taken = before.slice(before.indexOf(open)).filter((token) => token.kind === "name").map((token) => token.text);
+    const taken = before
+      .slice(before.indexOf(open))
+      .filter((token) => token.kind === "name")
+      .map((token) => token.text);
     return { kind: "group", from, to, typed, taken, selector: grouped(tokens, open) };
   }
   if (word?.kind === "number") return nothing;
-  if (last && (last.kind === "name" && !LISTS.has(last.text) && !OPERATORS.has(last.text) || last.kind === "close" || last.kind === "number" || last.kind === "duration")) {
+  if (
+    last &&
+    ((last.kind === "name" && !LISTS.has(last.text) && !OPERATORS.has(last.text)) ||
+      last.kind === "close" ||
+      last.kind === "number" ||
+      last.kind === "duration")
+  ) {
     return { kind: "behind", from, to, typed };
   }
   if (last?.text === "offset") return { kind: "duration", from, to, typed };
@@ -50,7 +64,13 @@ export function placeAt(text, caret) {
 const OPERATORS = new Set(["and", "or", "unless", "atan2", "bool"]);
 
 /** @param {import("./lex.js").Token} token */
-const touches = ({ kind, whole }) => kind === "name" || kind === "duration" || kind === "number" || (kind === "string" && !whole) || kind === "comment" || kind === "wrong";
+const touches = ({ kind, whole }) =>
+  kind === "name" ||
+  kind === "duration" ||
+  kind === "number" ||
+  (kind === "string" && !whole) ||
+  kind === "comment" ||
+  kind === "wrong";
 
 /**
  * The bracket that is still open behind these tokens.
@@ -96,7 +116,8 @@ function inBraces(text, caret, before, open, word) {
   }
   // What stands behind the caret narrows as well as what stands before it.
   const behind = /^[^}]*/.exec(text.slice(word ? word.to : caret))?.[0] ?? "";
-  for (const match of behind.matchAll(/(?:^|,)\s*([\w.]+\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*")/g)) matchers.push(match[1]);
+  for (const match of behind.matchAll(/(?:^|,)\s*([\w.]+\s*(?:=~|!~|!=|=)\s*"(?:[^"\\]|\\.)*")/g))
+    matchers.push(match[1]);
   const selector = matchers.length > 0 || name ? `${name}${matchers.length > 0 ? `{${matchers.join(",")}}` : ""}` : "";
   const [label, operator] = current;
   if (label && operator?.kind === "operator") {
@@ -104,7 +125,15 @@ function inBraces(text, caret, before, open, word) {
     if (current.length > 2) return null;
     const from = isString ? word.from : caret;
     const typed = isString ? text.slice(from + 1, caret) : "";
-    return { kind: "value", from, to: isString ? word.to : caret, typed, label: unquoted(label.text), selector, quote: isString ? text[from] : '"' };
+    return {
+      kind: "value",
+      from,
+      to: isString ? word.to : caret,
+      typed,
+      label: unquoted(label.text),
+      selector,
+      quote: isString ? text[from] : '"',
+    };
   }
   if (word?.kind === "string" || current.length > 0) return null;
   const [from, to] = word?.kind === "name" ? [word.from, word.to] : [caret, caret];
@@ -121,13 +150,24 @@ const unquoted = (text) => text.replace(/^["'`]|["'`]$/g, "");
  */
 function grouped(tokens, list) {
   const at = tokens.indexOf(list);
-  const names = tokens.filter((token, i) => token.kind === "name" && tokens[i + 1]?.text !== "(" && i !== at - 1 && !LISTS.has(token.text) && !OVER_TIME.has(token.text));
+  const names = tokens.filter(
+    (token, i) =>
+      token.kind === "name" &&
+      tokens[i + 1]?.text !== "(" &&
+      i !== at - 1 &&
+      !LISTS.has(token.text) &&
+      !OVER_TIME.has(token.text),
+  );
   // Names in braces and lists are labels; the one that a brace, window or parenthesis follows is most likely a metric.
   const metric = names.find((token) => {
     const i = tokens.indexOf(token);
     const next = tokens[i + 1]?.text ?? ")";
     const previous = tokens[i - 1]?.text ?? "(";
-    return ["{", "[", ")", "+", "-", "*", "/"].includes(next) && !["{", ","].includes(previous) && !(previous === "(" && LISTS.has(tokens[i - 2]?.text ?? ""));
+    return (
+      ["{", "[", ")", "+", "-", "*", "/"].includes(next) &&
+      !["{", ","].includes(previous) &&
+      !(previous === "(" && LISTS.has(tokens[i - 2]?.text ?? ""))
+    );
   });
   return metric?.text ?? "";
 }

@@ -12,15 +12,33 @@ import { unitOfBounds, unitOfExpression } from "./unit.js";
 const at = (text) => placeAt(text.replace("|", ""), text.indexOf("|"));
 
 test("tokens cover the text, whatever it is", () => {
-  for (const text of ["sum by (a) (rate(x{b=~\"c\\\"\"}[5m] offset -1h)) > bool 1e-3 # end", "\"open", "ü§$ {", "`a\nb` 0x1F Inf nan 1h30m"]) {
-    assert.equal(lex(text).map((token) => token.text).join(""), text);
+  for (const text of [
+    'sum by (a) (rate(x{b=~"c\\""}[5m] offset -1h)) > bool 1e-3 # end',
+    '"open',
+    "ü§$ {",
+    "`a\nb` 0x1F Inf nan 1h30m",
+  ]) {
+    assert.equal(
+      lex(text)
+        .map((token) => token.text)
+        .join(""),
+      text,
+    );
   }
 });
 
 test("words have the look of what they are", () => {
   const looks = (text) => Object.fromEntries(colours(text).map(({ from, to, look }) => [text.slice(from, to), look]));
   const seen = looks('sum by (job) (rate(up{code="5"}[5m]))');
-  assert.deepEqual(seen, { sum: "function", by: "keyword", job: "label", rate: "function", code: "label", '"5"': "string", "5m": "number" });
+  assert.deepEqual(seen, {
+    sum: "function",
+    by: "keyword",
+    job: "label",
+    rate: "function",
+    code: "label",
+    '"5"': "string",
+    "5m": "number",
+  });
   assert.deepEqual(partners("a(b)", 2), [1, 3]);
 });
 
@@ -52,13 +70,19 @@ test("what is inserted is closed and escaped", () => {
   const place = { kind: "value", from: 0, to: 0, typed: "", quote: '"' };
   assert.equal(insertion(place, { text: 'a"\\', kind: "value" }, "").text, '"a\\"\\\\"');
   assert.equal(insertion({ ...place, quote: "'" }, { text: "it's", kind: "value" }, "").text, "'it\\'s'");
-  assert.deepEqual(insertion({ ...place, kind: "expression" }, { text: "rate", kind: "function" }, ""), { text: "rate()", caret: 5 });
+  assert.deepEqual(insertion({ ...place, kind: "expression" }, { text: "rate", kind: "function" }, ""), {
+    text: "rate()",
+    caret: 5,
+  });
   assert.equal(insertion({ ...place, kind: "expression" }, { text: "rate", kind: "function" }, "(x)").text, "rate");
   assert.equal(insertion({ ...place, kind: "expression" }, { text: "a.b", kind: "metric" }, "").text, '{"a.b"}');
 });
 
 test("matchers go into every selector", () => {
-  assert.deepEqual(selectors('sum by (a) (x{b="c"}) / on (d) y[5m]').map((one) => one.text), ['x{b="c"}', "y"]);
+  assert.deepEqual(
+    selectors('sum by (a) (x{b="c"}) / on (d) y[5m]').map((one) => one.text),
+    ['x{b="c"}', "y"],
+  );
   assert.equal(withMatcher('rate(x{b="c"}[5m]) / y', "job", "=", "z"), 'rate(x{b="c", job="z"}[5m]) / y{job="z"}');
   assert.equal(withMatcher('x{job="a"}', "job", "=", "b"), 'x{job="b"}');
   assert.equal(withMatcher('x{job="a"}', "job", "!=", "a"), 'x{job!="a"}');
@@ -75,14 +99,17 @@ test("faults are found by line and byte", () => {
 });
 
 test("units are carried through an expression", () => {
-  const unit = (text) => { const { kind, rate } = unitOfExpression(text); return kind + (rate ? "/s" : ""); };
+  const unit = (text) => {
+    const { kind, rate } = unitOfExpression(text);
+    return kind + (rate ? "/s" : "");
+  };
   assert.equal(unit("rate(node_network_receive_bytes_total[5m])"), "bytes/s");
   assert.equal(unit("rate(node_cpu_seconds_total[5m])"), "ratio");
   assert.equal(unit("100 * a_bytes / b_bytes"), "ratio");
   assert.equal(unit("a_bytes / b_bytes * 100"), "percent");
   assert.equal(unit("histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[5m])))"), "ratio");
   assert.equal(unit("count(a_bytes)"), "");
-  assert.equal(unit("sum by (job) (a_bytes{b=\"c\"})"), "bytes");
+  assert.equal(unit('sum by (job) (a_bytes{b="c"})'), "bytes");
   assert.equal(unit("time() - process_start_time_seconds"), "seconds");
   assert.equal(unitOfBounds("sum by (le) (rate(x_seconds_bucket[5m]))").kind, "seconds");
 });
@@ -92,5 +119,9 @@ test("advice knows what was likely meant", () => {
   assert.deepEqual(alike("Up", ["up", "down"]), ["up"]);
   assert.equal(edits("kitten", "sitting", 5), 3);
   assert.deepEqual(matcherOf('job=~"a|\\"b"'), { label: "job", operator: "=~", value: 'a|"b' });
-  assert.deepEqual(matchersOf('up{job="a", b!~"c.*"}'), [{ label: "__name__", operator: "=", value: "up" }, { label: "job", operator: "=", value: "a" }, { label: "b", operator: "!~", value: "c.*" }]);
+  assert.deepEqual(matchersOf('up{job="a", b!~"c.*"}'), [
+    { label: "__name__", operator: "=", value: "up" },
+    { label: "job", operator: "=", value: "a" },
+    { label: "b", operator: "!~", value: "c.*" },
+  ]);
 });

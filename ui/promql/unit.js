@@ -8,12 +8,54 @@ import { WORDS } from "./words.js";
 /** @typedef {import("../core/units.js").Unit} Unit */
 
 const RATES = new Set(["rate", "irate", "deriv"]);
-const NONE = new Set(["count", "count_values", "group", "absent", "absent_over_time", "changes", "resets", "count_over_time", "present_over_time", "sgn",
-  "day_of_month", "day_of_week", "day_of_year", "days_in_month", "hour", "minute", "month", "year", "histogram_count", "ln", "log2", "log10", "exp",
-  "stdvar", "stdvar_over_time", "pi", "scalar_bool"]);
+const NONE = new Set([
+  "count",
+  "count_values",
+  "group",
+  "absent",
+  "absent_over_time",
+  "changes",
+  "resets",
+  "count_over_time",
+  "present_over_time",
+  "sgn",
+  "day_of_month",
+  "day_of_week",
+  "day_of_year",
+  "days_in_month",
+  "hour",
+  "minute",
+  "month",
+  "year",
+  "histogram_count",
+  "ln",
+  "log2",
+  "log10",
+  "exp",
+  "stdvar",
+  "stdvar_over_time",
+  "pi",
+  "scalar_bool",
+]);
 /** The argument that the result has the unit of, where it isn't the last. */
-const FIRST = new Set(["label_replace", "label_join", "clamp", "clamp_min", "clamp_max", "round", "predict_linear", "double_exponential_smoothing"]);
-const LEVELS = [["or"], ["and", "unless"], ["==", "!=", "<", ">", "<=", ">="], ["+", "-"], ["*", "/", "%", "atan2"], ["^"]];
+const FIRST = new Set([
+  "label_replace",
+  "label_join",
+  "clamp",
+  "clamp_min",
+  "clamp_max",
+  "round",
+  "predict_linear",
+  "double_exponential_smoothing",
+]);
+const LEVELS = [
+  ["or"],
+  ["and", "unless"],
+  ["==", "!=", "<", ">", "<=", ">="],
+  ["+", "-"],
+  ["*", "/", "%", "atan2"],
+  ["^"],
+];
 
 /**
  * @param {string} text
@@ -132,7 +174,10 @@ export function unitOfExpression(text, told = () => "") {
  * @param {(metric: string) => string} [told]
  */
 export function unitOfBounds(text, told = () => "") {
-  const first = selectors(text).map((one) => /^[\w:]+/.exec(one.text)?.[0]).find(Boolean) ?? "";
+  const first =
+    selectors(text)
+      .map((one) => /^[\w:]+/.exec(one.text)?.[0])
+      .find(Boolean) ?? "";
   return unitOf(first, told(first.replace(/_bucket$/, "")));
 }
 
@@ -163,7 +208,8 @@ function joined(operator, left, right, bool) {
   }
   if (operator === "*") {
     // Times a hundred, a share is a percentage.
-    if (right === "number" || left === "number") return (right === "number" ? a : b).kind === "ratio" ? { kind: "percent" } : right === "number" ? a : b;
+    if (right === "number" || left === "number")
+      return (right === "number" ? a : b).kind === "ratio" ? { kind: "percent" } : right === "number" ? a : b;
     if (a.kind === "ratio" || (!a.kind && !a.rate)) return b;
     return b.kind === "ratio" || (!b.kind && !b.rate) ? a : PLAIN;
   }

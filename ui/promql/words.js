@@ -41,7 +41,11 @@ const FUNCTIONS = [
   ["histogram_avg", "v instant-vector", "mean of the observations of native histograms"],
   ["histogram_count", "v instant-vector", "observations in native histograms"],
   ["histogram_fraction", "lower scalar, upper scalar, v instant-vector", "share of observations between two bounds"],
-  ["histogram_quantile", "φ scalar, v instant-vector", "a quantile of native or classic (le) histograms: mostly of a rate"],
+  [
+    "histogram_quantile",
+    "φ scalar, v instant-vector",
+    "a quantile of native or classic (le) histograms: mostly of a rate",
+  ],
   ["histogram_stddev", "v instant-vector", "standard deviation of the observations of native histograms"],
   ["histogram_stdvar", "v instant-vector", "variance of the observations of native histograms"],
   ["histogram_sum", "v instant-vector", "sum of the observations of native histograms"],
@@ -51,7 +55,11 @@ const FUNCTIONS = [
   ["info", "v instant-vector, selector", "adds labels of info metrics (experimental)"],
   ["irate", "v range-vector", "growth a second of a counter between its last two samples"],
   ["label_join", "v instant-vector, dst, separator, src, …", "a label made of others"],
-  ["label_replace", "v instant-vector, dst, replacement, src, regex", "a label made of another by a regular expression"],
+  [
+    "label_replace",
+    "v instant-vector, dst, replacement, src, regex",
+    "a label made of another by a regular expression",
+  ],
   ["last_over_time", "v range-vector", "the newest sample in the window"],
   ["ln", "v instant-vector", "natural logarithm"],
   ["log10", "v instant-vector", "decimal logarithm"],
@@ -127,7 +135,11 @@ const KEYWORDS = [
 
 /** @type {Map<string, Word>} */
 export const WORDS = new Map();
-for (const [list, kind] of /** @type {const} */ ([[FUNCTIONS, "function"], [AGGREGATIONS, "aggregation"], [KEYWORDS, "keyword"]])) {
+for (const [list, kind] of /** @type {const} */ ([
+  [FUNCTIONS, "function"],
+  [AGGREGATIONS, "aggregation"],
+  [KEYWORDS, "keyword"],
+])) {
   for (const [name, signature, help] of list) {
     const call = kind === "keyword" ? signature : `(${signature})`;
     WORDS.set(name, { signature: kind === "keyword" ? `${name} ${call}`.trim() : name + call, help, kind });
@@ -135,7 +147,9 @@ for (const [list, kind] of /** @type {const} */ ([[FUNCTIONS, "function"], [AGGR
 }
 
 /** Functions that take a window: what stands in their parentheses needs one. */
-export const OVER_TIME = new Set(FUNCTIONS.filter(([, signature]) => signature.includes("range-vector")).map(([name]) => name));
+export const OVER_TIME = new Set(
+  FUNCTIONS.filter(([, signature]) => signature.includes("range-vector")).map(([name]) => name),
+);
 
 /** Words behind an expression rather than at the beginning of one. */
 export const BEHIND = new Set(KEYWORDS.map(([name]) => name));

@@ -54,9 +54,19 @@ export class VirtualTable {
     this.drawn = new Map();
     this.head = h("div", { class: "vt-head", role: "row" });
     this.body = h("div", { class: "vt-body", role: "rowgroup" });
-    this.scroller = h("div", { class: "vt-scroll", tabindex: 0, role: "table", "aria-label": label,
-      onscroll: () => this.draw(), onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event) },
-      h("div", { class: "vt-rows", role: "rowgroup" }, this.head), this.body);
+    this.scroller = h(
+      "div",
+      {
+        class: "vt-scroll",
+        tabindex: 0,
+        role: "table",
+        "aria-label": label,
+        onscroll: () => this.draw(),
+        onkeydown: (/** @type {KeyboardEvent} */ event) => this.key(event),
+      },
+      h("div", { class: "vt-rows", role: "rowgroup" }, this.head),
+      this.body,
+    );
     this.element = h("div", { class: "vt" }, this.scroller);
     this.body.addEventListener("click", (event) => this.clicked(event));
     if (hover) {
@@ -107,7 +117,11 @@ export class VirtualTable {
       if (keys.every((key) => typeof key === "number")) {
         const numbers = Float64Array.from(/** @type {number[]} */ (keys));
         // NaN has no place of its own: it goes last either way.
-        order.sort((a, b) => (numbers[a] !== numbers[a] ? 1 : numbers[b] !== numbers[b] ? -1 : (numbers[a] - numbers[b]) * down) || a - b);
+        order.sort(
+          (a, b) =>
+            (numbers[a] !== numbers[a] ? 1 : numbers[b] !== numbers[b] ? -1 : (numbers[a] - numbers[b]) * down) ||
+            a - b,
+        );
       } else {
         const texts = keys.map(String);
         order.sort((a, b) => (texts[a] < texts[b] ? -down : texts[a] > texts[b] ? down : a - b));
@@ -156,9 +170,23 @@ export class VirtualTable {
     this.head.setAttribute("aria-rowindex", "1");
     for (const column of this.columns) {
       const sorted = this.sort?.column === column.name ? (this.sort.down ? "descending" : "ascending") : "none";
-      this.head.appendChild(h("div", { class: `vt-cell${column.number ? " is-number" : ""}`, role: "columnheader", "aria-sort": sorted, title: column.title },
-        h("button", { type: "button", tabindex: -1, onclick: () => this.sortBy(column) }, column.name,
-          sorted !== "none" && h("span", { "aria-hidden": "true" }, sorted === "descending" ? " ↓" : " ↑"))));
+      this.head.appendChild(
+        h(
+          "div",
+          {
+            class: `vt-cell${column.number ? " is-number" : ""}`,
+            role: "columnheader",
+            "aria-sort": sorted,
+            title: column.title,
+          },
+          h(
+            "button",
+            { type: "button", tabindex: -1, onclick: () => this.sortBy(column) },
+            column.name,
+            sorted !== "none" && h("span", { "aria-hidden": "true" }, sorted === "descending" ? " ↓" : " ↑"),
+          ),
+        ),
+      );
     }
   }
 
@@ -192,8 +220,13 @@ export class VirtualTable {
   /** @param {number} i */
   drawRow(i) {
     const row = this.seen[i];
-    const element = h("div", { class: `vt-row ${this.dress?.(row) ?? ""}${this.pick ? " is-pickable" : ""}`, role: "row", "aria-rowindex": i + 2,
-      "data-row": i, style: { top: `${i * ROW}px` } });
+    const element = h("div", {
+      class: `vt-row ${this.dress?.(row) ?? ""}${this.pick ? " is-pickable" : ""}`,
+      role: "row",
+      "aria-rowindex": i + 2,
+      "data-row": i,
+      style: { top: `${i * ROW}px` },
+    });
     if (i === this.active && document.activeElement === this.scroller) element.classList.add("is-active");
     for (const column of this.columns) {
       const shown = column.show ? column.show(row) : String(column.value(row));
@@ -213,7 +246,7 @@ export class VirtualTable {
   /** @param {Event} event @returns {R | null} */
   rowOf(event) {
     const element = event.target instanceof Element ? event.target.closest("[data-row]") : null;
-    return element ? this.seen[Number(element.getAttribute("data-row"))] ?? null : null;
+    return element ? (this.seen[Number(element.getAttribute("data-row"))] ?? null) : null;
   }
 
   /** @param {MouseEvent} event */
@@ -229,9 +262,17 @@ export class VirtualTable {
     if (event.target !== this.scroller || event.ctrlKey || event.metaKey || event.altKey) return;
     const page = Math.max(1, Math.floor(this.scroller.clientHeight / ROW) - 2);
     const last = this.seen.length - 1;
-    const to = { ArrowDown: this.active + 1, ArrowUp: this.active - 1, PageDown: this.active + page, PageUp: this.active - page, Home: 0, End: last }[event.key];
+    const to = {
+      ArrowDown: this.active + 1,
+      ArrowUp: this.active - 1,
+      PageDown: this.active + page,
+      PageUp: this.active - page,
+      Home: 0,
+      End: last,
+    }[event.key];
     if (to !== undefined) this.goTo(Math.max(0, Math.min(last, to)));
-    else if ((event.key === "Enter" || event.key === " ") && this.pick && this.seen[this.active] !== undefined) this.pick(this.seen[this.active], event);
+    else if ((event.key === "Enter" || event.key === " ") && this.pick && this.seen[this.active] !== undefined)
+      this.pick(this.seen[this.active], event);
     else return;
     event.preventDefault();
     event.stopPropagation();

@@ -8,25 +8,38 @@ const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
 /** A machine of many tasks is slower than the one the goals are for. */
 const SLACK = Number(process.env.SLACK ?? 3);
 
-const tell = stories({ fill: async (server) => {
-  for (let part = 0; part < 15; part += 1) {
+const tell = stories({
+  fill: async (server) => {
+    for (let part = 0; part < 15; part += 1) {
+      let text = "";
+      for (let i = 0; i < 10_000; i += 1)
+        text += `app_${String(part * 10_000 + i).padStart(6, "0")}_requests_total 1\n`;
+      await server.write(text);
+    }
     let text = "";
-    for (let i = 0; i < 10_000; i += 1) text += `app_${String(part * 10_000 + i).padStart(6, "0")}_requests_total 1\n`;
-    await server.write(text);
-  }
-  let text = "";
-  for (let i = 0; i < 100; i += 1) {
-    text = series("smooth", { n: String(i) }, { from: now - 1000 * 3600, to: now, step: 3600, value: (t) => Math.sin(t / 400_000 + i).toFixed(4) });
-    text += series("noisy", { n: String(i) }, { from: now - 1000 * 3600, to: now, step: 3600, value: () => Math.random().toFixed(4) });
-    await server.write(text);
-  }
-} });
+    for (let i = 0; i < 100; i += 1) {
+      text = series(
+        "smooth",
+        { n: String(i) },
+        { from: now - 1000 * 3600, to: now, step: 3600, value: (t) => Math.sin(t / 400_000 + i).toFixed(4) },
+      );
+      text += series(
+        "noisy",
+        { n: String(i) },
+        { from: now - 1000 * 3600, to: now, step: 3600, value: () => Math.random().toFixed(4) },
+      );
+      await server.write(text);
+    }
+  },
+});
 
 tell("11: of 150,000 names a key is answered in 50 ms, and the list says that it is cut", async ({ page, go }) => {
   await go("/graph");
   await page.click(".editor-text");
   await page.keyboard.type("app_0042");
-  await page.waitForFunction(() => [...document.querySelectorAll(".popup-text")].some((one) => one.textContent.startsWith("app_0042")));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".popup-text")].some((one) => one.textContent.startsWith("app_0042")),
+  );
   await page.keyboard.press("Control+A");
   await page.keyboard.type("requests");
   await page.waitForFunction(() => document.querySelector(".popup-foot")?.textContent.includes("type on"));
@@ -41,7 +54,9 @@ tell("11: of 150,000 names a key is answered in 50 ms, and the list says that it
 
 tell("46: every asset exists and is compressed; scripts are few; a page is under its size", async ({ page, go }) => {
   const answers = [];
-  page.on("response", (response) => { if (response.url().includes("/ui/")) answers.push(response); });
+  page.on("response", (response) => {
+    if (response.url().includes("/ui/")) answers.push(response);
+  });
   await go(graph("up"));
   await drawn(page, 0);
   const scripts = answers.filter((one) => one.url().endsWith(".js"));
@@ -57,7 +72,9 @@ tell("46: every asset exists and is compressed; scripts are few; a page is under
 
 for (const name of ["smooth", "noisy"]) {
   tell(`47: 100,000 ${name} points are drawn in time`, async ({ page, go }) => {
-    await go(graph(name, { "g0.end_input": end, "g0.range_input": "1000h", "g0.res_type": "fixed", "g0.res_step": "3600" }));
+    await go(
+      graph(name, { "g0.end_input": end, "g0.range_input": "1000h", "g0.res_type": "fixed", "g0.res_step": "3600" }),
+    );
     await drawn(page, 100);
     const times = [];
     for (let i = 0; i < 5; i += 1) {
@@ -87,13 +104,22 @@ tell("47: keys, tables and decoding stay in their budgets", async ({ page, go })
       }
       return best;
     };
-    const names = Array.from({ length: 150_000 }, (_, i) => ({ text: `app_${i}_requests_seconds_total`, kind: "metric" }));
-    const text = "sum by (job, instance) (rate(http_requests_total{code=~\"5..\"}[5m])) + ".repeat(28);
+    const names = Array.from({ length: 150_000 }, (_, i) => ({
+      text: `app_${i}_requests_seconds_total`,
+      kind: "metric",
+    }));
+    const text = 'sum by (job, instance) (rate(http_requests_total{code=~"5.."}[5m])) + '.repeat(28);
     const area = document.querySelector(".editor-text");
     area.focus();
     document.execCommand("insertText", false, text);
     const key = timed(() => document.execCommand("insertText", false, "x"));
-    return { colours: timed(() => colours(text)), key, one: timed(() => fitting(names, "a")), words: timed(() => fitting(names, "req_sec")), decode: typeof decode };
+    return {
+      colours: timed(() => colours(text)),
+      key,
+      one: timed(() => fitting(names, "a")),
+      words: timed(() => fitting(names, "req_sec")),
+      decode: typeof decode,
+    };
   });
   console.log(JSON.stringify(found));
   assert.ok(found.key < 8 * SLACK, `a key: ${found.key} ms`);
@@ -105,7 +131,11 @@ tell("47: first paint", async ({ page, go }) => {
   for (let i = 0; i < 3; i += 1) {
     await go("/server");
     await page.waitForLoadState("load");
-    times.push(await page.evaluate(() => Math.round(performance.getEntriesByType("paint").find((one) => one.name === "first-paint")?.startTime ?? NaN)));
+    times.push(
+      await page.evaluate(() =>
+        Math.round(performance.getEntriesByType("paint").find((one) => one.name === "first-paint")?.startTime ?? NaN),
+      ),
+    );
   }
   console.log(`first paint: ${times} ms`);
   assert.ok(Math.min(...times) < 100 * SLACK, `${times}`);

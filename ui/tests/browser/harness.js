@@ -13,7 +13,15 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 const BIN = process.env.VCTSDB_BIN ?? new URL("../../../target/release/vctsdb", import.meta.url).pathname;
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 /** A port that nobody listens on. */
 export function freePort() {
@@ -27,9 +35,12 @@ export function freePort() {
 
 /** Starts a server. */
 export async function startServer({ flags = [], data } = {}) {
-  const dir = data ?? await mkdtemp(join(tmpdir(), "vctsdb-ui-"));
+  const dir = data ?? (await mkdtemp(join(tmpdir(), "vctsdb-ui-")));
   const port = await freePort();
-  const program = () => spawn(BIN, ["--listen", `127.0.0.1:${port}`, "--data-dir", join(dir, "data"), "--memory", "128MiB", ...flags], { stdio: "ignore" });
+  const program = () =>
+    spawn(BIN, ["--listen", `127.0.0.1:${port}`, "--data-dir", join(dir, "data"), "--memory", "128MiB", ...flags], {
+      stdio: "ignore",
+    });
   let running = program();
   let front = null;
   let base = `http://127.0.0.1:${port}`;
@@ -38,13 +49,21 @@ export async function startServer({ flags = [], data } = {}) {
     front = spawn("node", [process.env.VCTSDB_FRONT, String(frontPort), `127.0.0.1:${port}`], { stdio: "ignore" });
     base = `http://127.0.0.1:${frontPort}`;
   }
-  const stop = () => new Promise((done) => {
-    running.once("exit", done);
-    running.kill("SIGTERM");
-  });
+  const stop = () =>
+    new Promise((done) => {
+      running.once("exit", done);
+      running.kill("SIGTERM");
+    });
   const server = {
-    base, api: `http://127.0.0.1:${port}`, dir, began: Date.now(),
-    stop, start: async () => { running = program(); await ready(server); },
+    base,
+    api: `http://127.0.0.1:${port}`,
+    dir,
+    began: Date.now(),
+    stop,
+    start: async () => {
+      running = program();
+      await ready(server);
+    },
     async close() {
       await stop();
       front?.kill();
@@ -63,7 +82,10 @@ export async function startServer({ flags = [], data } = {}) {
 async function ready(server) {
   for (let i = 0; i < 200; i += 1) {
     for (const base of [server.base + (process.env.PREFIX ?? ""), server.api]) {
-      const found = await fetch(`${base}/-/ready`).then((response) => response.ok, () => false);
+      const found = await fetch(`${base}/-/ready`).then(
+        (response) => response.ok,
+        () => false,
+      );
       if (!found) break;
       if (base === server.api) return;
     }
@@ -88,27 +110,36 @@ export function stories({ fill, ...options } = {}) {
     await browser?.close();
     await server?.close();
   });
-  return (name, story, { context: settings = {}, expected = /^$/ } = {}) => test(name, { timeout: 60_000 }, async () => {
-    const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...settings });
-    const page = await context.newPage();
-    const reported = [];
-    page.on("console", (message) => {
-      // A refused request is reported by the browser even where a page takes it well; stories name those they cause.
-      if (["error", "warning"].includes(message.type()) && !/Failed to load resource|willReadFrequently/.test(message.text()) && !expected.test(message.text())) reported.push(message.text());
+  return (name, story, { context: settings = {}, expected = /^$/ } = {}) =>
+    test(name, { timeout: 60_000 }, async () => {
+      const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...settings });
+      const page = await context.newPage();
+      const reported = [];
+      page.on("console", (message) => {
+        // A refused request is reported by the browser even where a page takes it well; stories name those they cause.
+        if (
+          ["error", "warning"].includes(message.type()) &&
+          !/Failed to load resource|willReadFrequently/.test(message.text()) &&
+          !expected.test(message.text())
+        )
+          reported.push(message.text());
+      });
+      page.on("pageerror", (error) => reported.push(error.stack ?? String(error)));
+      page.setDefaultTimeout(8000);
+      try {
+        await story({ page, context, server, go: (path) => page.goto(server.base + path) });
+      } catch (error) {
+        if (process.env.SHOTS)
+          await page
+            .screenshot({ path: `${process.env.SHOTS}/${name.replace(/\W+/g, "-").slice(0, 60)}.png` })
+            .catch(() => {});
+        if (reported.length) error.message += `\n${reported.join("\n")}`;
+        throw error;
+      } finally {
+        await context.close();
+      }
+      if (reported.length > 0) throw new Error(reported.join("\n"));
     });
-    page.on("pageerror", (error) => reported.push(error.stack ?? String(error)));
-    page.setDefaultTimeout(8000);
-    try {
-      await story({ page, context, server, go: (path) => page.goto(server.base + path) });
-    } catch (error) {
-      if (process.env.SHOTS) await page.screenshot({ path: `${process.env.SHOTS}/${name.replace(/\W+/g, "-").slice(0, 60)}.png` }).catch(() => {});
-      if (reported.length) error.message += `\n${reported.join("\n")}`;
-      throw error;
-    } finally {
-      await context.close();
-    }
-    if (reported.length > 0) throw new Error(reported.join("\n"));
-  });
 }
 
 /** How many pixels of a chart are neither card nor grid nor text, but of a series: those are grey. */
@@ -116,7 +147,8 @@ export function countInk(page, selector = ".chart-base") {
   return page.$eval(selector, (canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     let count = 0;
-    for (let i = 0; i < data.length; i += 4) if (Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) count += 1;
+    for (let i = 0; i < data.length; i += 4)
+      if (Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]) > 40) count += 1;
     return count;
   });
 }
@@ -134,7 +166,9 @@ export async function drawn(page, least = 1) {
 /** Samples of a family, one a step. */
 export function series(name, labels, { from, to, step, value }) {
   const lines = [];
-  const set = Object.entries(labels).map(([label, text]) => `${label}="${text}"`).join(",");
+  const set = Object.entries(labels)
+    .map(([label, text]) => `${label}="${text}"`)
+    .join(",");
   for (let time = from; time <= to; time += step) lines.push(`${name}{${set}} ${value(time)} ${time}`);
   return `${lines.join("\n")}\n`;
 }

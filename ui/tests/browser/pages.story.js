@@ -9,33 +9,52 @@ import { countInk, drawn, graph, series, startServer, stories } from "./harness.
 const now = Math.floor(Date.now() / 60_000) * 60_000;
 const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
 
-const tell = stories({ flags: ["--web.enable-admin-api"], fill: async (server) => {
-  const range = { from: now - 3_600_000, to: now, step: 60_000 };
-  let text = "# TYPE heavy counter\n# HELP heavy Many series.\n";
-  for (let i = 0; i < 200; i += 1) text += `heavy{job="app",pod="old-${i}"} 1 ${now - 3_600_000}\nheavy{job="app",pod="new-${i}"} 1 ${now}\n`;
-  for (let i = 0; i < 20; i += 1) text += `light{job="app",n="${i}"} 1 ${now}\n`;
-  let counts = [0, 0, 0];
-  for (let time = range.from; time <= range.to; time += range.step) {
-    counts = counts.map((count, i) => count + [5, 30, 10][i]);
-    const sums = counts.map((_, i) => counts.slice(0, i + 1).reduce((a, b) => a + b));
-    ["0.1", "1", "+Inf"].forEach((le, i) => { text += `took_seconds_bucket{le="${le}"} ${sums[i]} ${time}\n`; });
-  }
-  text += series("up", { job: "app", instance: "a" }, { ...range, value: () => 1 });
-  text += series("alone", { job: "app" }, { ...range, value: (t) => (t / 60_000) % 7 });
-  for (const room of ["a", "b", "c"]) text += series("daylong", { room }, { from: now - 2 * 86_400_000, to: now, step: 60_000, value: (t) => (t / 60_000) % 7 });
-  await server.write(text);
-  const steps = Array.from({ length: 61 }, (_, i) => range.from + i * range.step);
-  await remoteWrite(server.api, [
-    [{ __name__: "size_bytes", job: "app" }, steps.map((time, i) => histogram({ time, sum: i, first: 3, counts: [2 * i, 8 * i, 0, 4 * i] }))],
-    [{ __name__: "traced_seconds_bucket", job: "app", le: "+Inf" }, [
-      ...steps.map((time, i) => sample({ time, value: i })), exemplar({ time: now - 600_000, value: 0.4, labels: { trace_id: "5eed" } })]],
-  ]);
-} });
+const tell = stories({
+  flags: ["--web.enable-admin-api"],
+  fill: async (server) => {
+    const range = { from: now - 3_600_000, to: now, step: 60_000 };
+    let text = "# TYPE heavy counter\n# HELP heavy Many series.\n";
+    for (let i = 0; i < 200; i += 1)
+      text += `heavy{job="app",pod="old-${i}"} 1 ${now - 3_600_000}\nheavy{job="app",pod="new-${i}"} 1 ${now}\n`;
+    for (let i = 0; i < 20; i += 1) text += `light{job="app",n="${i}"} 1 ${now}\n`;
+    let counts = [0, 0, 0];
+    for (let time = range.from; time <= range.to; time += range.step) {
+      counts = counts.map((count, i) => count + [5, 30, 10][i]);
+      const sums = counts.map((_, i) => counts.slice(0, i + 1).reduce((a, b) => a + b));
+      ["0.1", "1", "+Inf"].forEach((le, i) => {
+        text += `took_seconds_bucket{le="${le}"} ${sums[i]} ${time}\n`;
+      });
+    }
+    text += series("up", { job: "app", instance: "a" }, { ...range, value: () => 1 });
+    text += series("alone", { job: "app" }, { ...range, value: (t) => (t / 60_000) % 7 });
+    for (const room of ["a", "b", "c"])
+      text += series(
+        "daylong",
+        { room },
+        { from: now - 2 * 86_400_000, to: now, step: 60_000, value: (t) => (t / 60_000) % 7 },
+      );
+    await server.write(text);
+    const steps = Array.from({ length: 61 }, (_, i) => range.from + i * range.step);
+    await remoteWrite(server.api, [
+      [
+        { __name__: "size_bytes", job: "app" },
+        steps.map((time, i) => histogram({ time, sum: i, first: 3, counts: [2 * i, 8 * i, 0, 4 * i] })),
+      ],
+      [
+        { __name__: "traced_seconds_bucket", job: "app", le: "+Inf" },
+        [
+          ...steps.map((time, i) => sample({ time, value: i })),
+          exemplar({ time: now - 600_000, value: 0.4, labels: { trace_id: "5eed" } }),
+        ],
+      ],
+    ]);
+  },
+});
 
 tell("24: a classic histogram is a heatmap with a row a bucket; hover names bounds and count", async ({ page, go }) => {
   await go(graph("sum by (le) (rate(took_seconds_bucket[5m]))", { "g0.display_mode": "heatmap", "g0.end_input": end }));
   await page.waitForFunction(() => document.querySelector(".chart")?.dataset.took);
-  assert.ok(await countInk(page) > 20_000);
+  assert.ok((await countInk(page)) > 20_000);
   const { x, y, width, height } = await page.locator(".chart").boundingBox();
   await page.mouse.move(x + width * 0.6, y + 10 + (height - 32) / 2);
   await page.waitForSelector(".tip:not([hidden]) .tip-row");
@@ -67,49 +86,65 @@ tell("24: a native histogram has as many cells in a column as buckets", async ({
   assert.match(await page.textContent(".tip"), /8 B to 16 B0\.13/);
 });
 
-tell("25: an exemplar is a diamond; a click shows its trace with a link by the settings' template", async ({ page, go }) => {
-  await go("/server");
-  await page.fill('[aria-label="Address of a trace"]', "https://traces.example/t/{trace_id}");
-  await page.keyboard.press("Tab");
-  await go(graph("rate(traced_seconds_bucket[5m])", { "g0.end_input": end, "g0.show_exemplars": "1", "g0.y_axis_min": "0" }));
-  await drawn(page, 1);
-  const { x, y, width, height } = await page.locator(".chart").boundingBox();
-  const ticks = await page.$eval(".chart", (one) => one.dataset.top);
-  const at = { x: x + (width - 14) - ((width - 60) * 600) / 3600, y: y + 10 + (height - 32) * (1 - 0.4 / Number(ticks)) };
-  await page.mouse.click(at.x, at.y);
-  await page.waitForSelector("dialog");
-  assert.match(await page.textContent("dialog"), /5eed/);
-  assert.equal(await page.getAttribute("dialog a.primary", "href"), "https://traces.example/t/5eed");
-});
+tell(
+  "25: an exemplar is a diamond; a click shows its trace with a link by the settings' template",
+  async ({ page, go }) => {
+    await go("/server");
+    await page.fill('[aria-label="Address of a trace"]', "https://traces.example/t/{trace_id}");
+    await page.keyboard.press("Tab");
+    await go(
+      graph("rate(traced_seconds_bucket[5m])", { "g0.end_input": end, "g0.show_exemplars": "1", "g0.y_axis_min": "0" }),
+    );
+    await drawn(page, 1);
+    const { x, y, width, height } = await page.locator(".chart").boundingBox();
+    const ticks = await page.$eval(".chart", (one) => one.dataset.top);
+    const at = {
+      x: x + (width - 14) - ((width - 60) * 600) / 3600,
+      y: y + 10 + (height - 32) * (1 - 0.4 / Number(ticks)),
+    };
+    await page.mouse.click(at.x, at.y);
+    await page.waitForSelector("dialog");
+    assert.match(await page.textContent("dialog"), /5eed/);
+    assert.equal(await page.getAttribute("dialog a.primary", "href"), "https://traces.example/t/5eed");
+  },
+);
 
-tell("33: the first metric is the one with most series; a click narrows; churn names the label", async ({ page, go }) => {
-  await go("/cardinality");
-  await page.waitForSelector(".shares li");
-  const first = page.locator(".shares").first().locator("li").first();
-  assert.match(await first.textContent(), /^heavy.*400/);
-  await first.locator("button").click();
-  await page.waitForURL(/f=__name__/);
-  await page.waitForSelector(".churn-label");
-  assert.match(await page.textContent(".cardinality-head"), /400 series of/);
-  assert.match(await page.textContent(".churn-label"), /^pod has values that only one side has: they explain 100 %/);
-  assert.match(await page.textContent("#page"), /200 new, 200 gone/);
-  await page.goBack();
-  await page.waitForFunction(() => !document.querySelector(".cardinality-head").textContent.includes(" of"));
-});
+tell(
+  "33: the first metric is the one with most series; a click narrows; churn names the label",
+  async ({ page, go }) => {
+    await go("/cardinality");
+    await page.waitForSelector(".shares li");
+    const first = page.locator(".shares").first().locator("li").first();
+    assert.match(await first.textContent(), /^heavy.*400/);
+    await first.locator("button").click();
+    await page.waitForURL(/f=__name__/);
+    await page.waitForSelector(".churn-label");
+    assert.match(await page.textContent(".cardinality-head"), /400 series of/);
+    assert.match(await page.textContent(".churn-label"), /^pod has values that only one side has: they explain 100 %/);
+    assert.match(await page.textContent("#page"), /200 new, 200 gone/);
+    await page.goBack();
+    await page.waitForFunction(() => !document.querySelector(".cardinality-head").textContent.includes(" of"));
+  },
+);
 
-tell("34: the trial's numbers are in the button; Cancel deletes nothing; Delete deletes", async ({ page, go, server }) => {
-  const count = async () => (await (await fetch(`${server.api}/api/v1/query?query=count(light)&time=${now / 1000}`)).json()).data.result[0]?.value[1];
-  await go("/cardinality");
-  await page.fill('[aria-label="Selector"]', 'light{n=~"1.*"}');
-  await page.click("text=Try: how much is it?");
-  await page.waitForSelector("text=Delete 11 samples of 11 series");
-  await page.click("text=Cancel");
-  assert.equal(await count(), "20");
-  await page.click("text=Try: how much is it?");
-  await page.click("text=Delete 11 samples of 11 series");
-  await page.waitForSelector(".toast");
-  assert.equal(await count(), "9");
-});
+tell(
+  "34: the trial's numbers are in the button; Cancel deletes nothing; Delete deletes",
+  async ({ page, go, server }) => {
+    const count = async () =>
+      (await (await fetch(`${server.api}/api/v1/query?query=count(light)&time=${now / 1000}`)).json()).data.result[0]
+        ?.value[1];
+    await go("/cardinality");
+    await page.fill('[aria-label="Selector"]', 'light{n=~"1.*"}');
+    await page.click("text=Try: how much is it?");
+    await page.waitForSelector("text=Delete 11 samples of 11 series");
+    await page.click("text=Cancel");
+    assert.equal(await count(), "20");
+    await page.click("text=Try: how much is it?");
+    await page.click("text=Delete 11 samples of 11 series");
+    await page.waitForSelector(".toast");
+    assert.equal(await count(), "9");
+  },
+);
 
 tell("34: without the admin API there is no form", async ({ page }) => {
   const other = await startServer();
@@ -123,18 +158,23 @@ tell("34: without the admin API there is no form", async ({ page }) => {
   }
 });
 
-tell("alerts: without rules the page says how to have some; alerts that senders store are shown", async ({ page, go, server }) => {
-  await go("/alerts");
-  await page.waitForSelector("text=No rules run in this server");
-  await server.write('ALERTS{alertname="DiskFull",alertstate="firing",instance="a"} 1\n');
-  await page.reload();
-  await page.waitForSelector(".vt-row");
-  assert.match(await page.textContent(".vt-row"), /firing.*DiskFull.*instance="a"/);
-});
+tell(
+  "alerts: without rules the page says how to have some; alerts that senders store are shown",
+  async ({ page, go, server }) => {
+    await go("/alerts");
+    await page.waitForSelector("text=No rules run in this server");
+    await server.write('ALERTS{alertname="DiskFull",alertstate="firing",instance="a"} 1\n');
+    await page.reload();
+    await page.waitForSelector(".vt-row");
+    assert.match(await page.textContent(".vt-row"), /firing.*DiskFull.*instance="a"/);
+  },
+);
 
 tell("35: a flipped byte is told with its file, and the health at the top turns", async ({ page }) => {
   const first = await startServer({ flags: ["--self-scrape.interval", "off", "--web.enable-admin-api"] });
-  await first.write(series("kept", { a: "b" }, { from: now - 3_600_000, to: now, step: 1000, value: (t) => Math.sin(t) }));
+  await first.write(
+    series("kept", { a: "b" }, { from: now - 3_600_000, to: now, step: 1000, value: (t) => Math.sin(t) }),
+  );
   // A table is written by the flush of a snapshot.
   // A snapshot writes what is in memory as a table.
   const made = await fetch(`${first.api}/api/v1/admin/tsdb/snapshot`, { method: "POST" });
@@ -153,6 +193,18 @@ tell("35: a flipped byte is told with its file, and the health at the top turns"
   await page.waitForSelector(".damage li");
   assert.match(await page.textContent(".damage"), new RegExp(names[0].slice(0, 8)));
   await page.waitForSelector('.health[data-state="bad"]');
+  await page.goto(first.base + graph("kept or kept", { "g0.end_input": end }));
+  await page.waitForSelector(".panel-notes .note");
+  assert.match(await page.textContent(".panel-notes"), /samples are missing/);
+  // The hours are hatched: marks of one grey, in columns where there would be only grid lines.
+  const hatched = await page.$eval(".chart-base", (canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(60, 12, canvas.width - 80, canvas.height - 40);
+    let marks = 0;
+    for (let i = 0; i < data.length; i += 4)
+      if (data[i] > 200 && data[i] < 220 && Math.abs(data[i] - data[i + 2]) < 4) marks += 1;
+    return marks;
+  });
+  assert.ok(hatched > 500, `${hatched} pixels`);
   await first.close();
 });
 
@@ -162,7 +214,10 @@ tell("37: a slow query is seen running, and ends when its page is closed", async
   const other = await context.newPage();
   const slow = "quantile_over_time(0.5, (daylong + 0)[1d:5s])";
   await other.goto(server.base + graph(slow, { "g0.range_input": "6h", "g0.res_type": "fixed", "g0.res_step": "3" }));
-  await page.waitForFunction((expr) => [...document.querySelectorAll("section")][0].textContent.includes(expr.slice(0, 30)), slow);
+  await page.waitForFunction(
+    (expr) => [...document.querySelectorAll("section")][0].textContent.includes(expr.slice(0, 30)),
+    slow,
+  );
   assert.match(await page.textContent("section"), /runs for/);
   await other.close();
   await page.waitForSelector("text=Nothing runs at the moment");

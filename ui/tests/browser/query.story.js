@@ -3,14 +3,22 @@
 import assert from "node:assert/strict";
 import { drawn, graph, series, stories } from "./harness.js";
 
-const tell = stories({ fill: async (server) => {
-  const now = Date.now();
-  const range = { from: now - 3_600_000, to: now, step: 15_000 };
-  await server.write(series("node_load1", { job: "node", instance: "a" }, { ...range, value: (t) => 1 + Math.sin(t / 60_000) }));
-  await server.write(series("node_load1", { job: "node", instance: "b" }, { ...range, value: (t) => 2 + Math.sin(t / 60_000) }));
-  await server.write(series("node_cpu_seconds_total", { job: "node", cpu: "0" }, { ...range, value: (t) => t / 1000 - 1.7e9 }));
-  await server.write(`odd{path="C:\\\\dir",says="a \\"word\\""} 1 ${now}\n`);
-} });
+const tell = stories({
+  fill: async (server) => {
+    const now = Date.now();
+    const range = { from: now - 3_600_000, to: now, step: 15_000 };
+    await server.write(
+      series("node_load1", { job: "node", instance: "a" }, { ...range, value: (t) => 1 + Math.sin(t / 60_000) }),
+    );
+    await server.write(
+      series("node_load1", { job: "node", instance: "b" }, { ...range, value: (t) => 2 + Math.sin(t / 60_000) }),
+    );
+    await server.write(
+      series("node_cpu_seconds_total", { job: "node", cpu: "0" }, { ...range, value: (t) => t / 1000 - 1.7e9 }),
+    );
+    await server.write(`odd{path="C:\\\\dir",says="a \\"word\\""} 1 ${now}\n`);
+  },
+});
 
 /** The parameters of the next request for a query. */
 async function asked(page, run, path = "query_range") {
@@ -23,10 +31,22 @@ tell("4: links of Alertmanager, Grafana and Prometheus ask for what they name", 
   const table = await asked(page, () => go("/graph?g0.expr=up&g0.tab=1"), "query");
   assert.equal(table.get("query"), "up");
   assert.equal(await page.getAttribute('[data-tab="table"]', "aria-selected"), "true");
-  const grafana = await asked(page, () => go("/graph?g0.expr=up&g0.range_input=3600s&g0.end_input=2026-11-30%2012%3A00&g0.step_input=15&g0.tab=0"));
-  assert.deepEqual(["start", "end", "step"].map((name) => Number(grafana.get(name))), [Date.UTC(2026, 10, 30, 11) / 1000, Date.UTC(2026, 10, 30, 12) / 1000, 15]);
-  const prometheus = await asked(page, () => go("/query?g0.expr=up&g0.show_tree=0&g0.tab=graph&g0.range_input=2h&g0.end_input=2026-11-30%2012%3A00%3A05&g0.res_type=fixed&g0.res_step=30&g0.display_mode=lines&g0.show_exemplars=0"));
-  assert.deepEqual(["start", "end", "step"].map((name) => Number(prometheus.get(name))), [Date.UTC(2026, 10, 30, 10, 0, 5) / 1000, Date.UTC(2026, 10, 30, 12, 0, 5) / 1000, 30]);
+  const grafana = await asked(page, () =>
+    go("/graph?g0.expr=up&g0.range_input=3600s&g0.end_input=2026-11-30%2012%3A00&g0.step_input=15&g0.tab=0"),
+  );
+  assert.deepEqual(
+    ["start", "end", "step"].map((name) => Number(grafana.get(name))),
+    [Date.UTC(2026, 10, 30, 11) / 1000, Date.UTC(2026, 10, 30, 12) / 1000, 15],
+  );
+  const prometheus = await asked(page, () =>
+    go(
+      "/query?g0.expr=up&g0.show_tree=0&g0.tab=graph&g0.range_input=2h&g0.end_input=2026-11-30%2012%3A00%3A05&g0.res_type=fixed&g0.res_step=30&g0.display_mode=lines&g0.show_exemplars=0",
+    ),
+  );
+  assert.deepEqual(
+    ["start", "end", "step"].map((name) => Number(prometheus.get(name))),
+    [Date.UTC(2026, 10, 30, 10, 0, 5) / 1000, Date.UTC(2026, 10, 30, 12, 0, 5) / 1000, 30],
+  );
   const auto = await asked(page, () => go("/query?g0.expr=up&g0.tab=graph&g0.range_input=1h"));
   assert.equal(auto.get("step"), "12", "Prometheus' step of an hour, 14, rounded to a part of it");
 });
@@ -35,7 +55,9 @@ tell("5: vmui's address and a pasted one of Explore give their expressions", asy
   const vmui = await asked(page, () => go("/vmui/#/?g0.expr=up&g0.relative_time=last_1_hour"));
   assert.equal(vmui.get("query"), "up");
   assert.equal(Number(vmui.get("end")) - Number(vmui.get("start")), 3600);
-  const panes = JSON.stringify({ a: { queries: [{ refId: "A", expr: "node_load1" }], range: { from: "now-6h", to: "now" } } });
+  const panes = JSON.stringify({
+    a: { queries: [{ refId: "A", expr: "node_load1" }], range: { from: "now-6h", to: "now" } },
+  });
   const link = `https://grafana.example/explore?schemaVersion=1&panes=${encodeURIComponent(panes)}`;
   await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.base });
   await go("/graph");
@@ -78,7 +100,10 @@ tell("7: a frozen link asks for the same times an hour later", async ({ page, go
   const link = await page.evaluate(() => navigator.clipboard.readText());
   await page.clock.install({ time: Date.now() + 3_600_000 });
   const later = await asked(page, () => page.goto(link));
-  assert.deepEqual([later.get("start"), later.get("end"), later.get("step")], [first.get("start"), first.get("end"), first.get("step")]);
+  assert.deepEqual(
+    [later.get("start"), later.get("end"), later.get("step")],
+    [first.get("start"), first.get("end"), first.get("step")],
+  );
 });
 
 const options = (page) => page.$$eval(".popup-text", (all) => all.map((one) => one.textContent));
@@ -92,7 +117,9 @@ tell("8: completion lists functions and metrics, inserts, and one undo takes it 
   await page.keyboard.press("Tab");
   assert.equal(await page.inputValue(".editor-text"), "rate()");
   await page.keyboard.type("node_l");
-  await page.waitForFunction(() => [...document.querySelectorAll(".popup-text")].some((one) => one.textContent === "node_load1"));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".popup-text")].some((one) => one.textContent === "node_load1"),
+  );
   await page.keyboard.press("Tab");
   assert.equal(await page.inputValue(".editor-text"), "rate(node_load1)");
   await page.keyboard.press("Control+Z");
@@ -100,7 +127,9 @@ tell("8: completion lists functions and metrics, inserts, and one undo takes it 
   await page.keyboard.press("Escape");
   await page.fill(".editor-text", "");
   await page.keyboard.type("cpu_sec");
-  await page.waitForFunction(() => [...document.querySelectorAll(".popup-text")].some((one) => one.textContent === "node_cpu_seconds_total"));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".popup-text")].some((one) => one.textContent === "node_cpu_seconds_total"),
+  );
 });
 
 tell("9: labels complete in braces, values in quotes with their end, escaped", async ({ page, go }) => {
@@ -121,60 +150,84 @@ tell("9: labels complete in braces, values in quotes with their end, escaped", a
   assert.equal(await page.inputValue(".editor-text"), 'odd{path="C:\\\\dir",says="a \\"word\\""');
 });
 
-tell("10: Enter runs after the list was closed, Shift+Enter breaks the line, composing runs nothing", async ({ page, go }) => {
-  await go("/graph");
-  await page.click(".editor-text");
-  await page.keyboard.type("node_load1");
-  await page.keyboard.press("Control+Space");
-  await page.waitForSelector(".popup:not([hidden])");
-  await page.keyboard.press("Escape");
-  await page.keyboard.press("Shift+Enter");
-  assert.equal(await page.inputValue(".editor-text"), "node_load1\n");
-  const query = await asked(page, () => page.keyboard.press("Enter"));
-  assert.equal(query.get("query"), "node_load1\n");
-  await page.keyboard.press("Control+Space");
-  let ran = false;
-  page.on("request", (request) => { if (request.url().includes("query_range")) ran = true; });
-  await page.$eval(".editor-text", (area) => {
-    area.dispatchEvent(new CompositionEvent("compositionstart"));
-    area.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true }));
-    area.dispatchEvent(new CompositionEvent("compositionend"));
-  });
-  await page.waitForTimeout(300);
-  assert.equal(ran, false);
-});
+tell(
+  "10: Enter runs after the list was closed, Shift+Enter breaks the line, composing runs nothing",
+  async ({ page, go }) => {
+    await go("/graph");
+    await page.click(".editor-text");
+    await page.keyboard.type("node_load1");
+    await page.keyboard.press("Control+Space");
+    await page.waitForSelector(".popup:not([hidden])");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Shift+Enter");
+    assert.equal(await page.inputValue(".editor-text"), "node_load1\n");
+    const query = await asked(page, () => page.keyboard.press("Enter"));
+    assert.equal(query.get("query"), "node_load1\n");
+    await page.keyboard.press("Control+Space");
+    let ran = false;
+    page.on("request", (request) => {
+      if (request.url().includes("query_range")) ran = true;
+    });
+    await page.$eval(".editor-text", (area) => {
+      area.dispatchEvent(new CompositionEvent("compositionstart"));
+      area.dispatchEvent(
+        new KeyboardEvent("keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true }),
+      );
+      area.dispatchEvent(new CompositionEvent("compositionend"));
+    });
+    await page.waitForTimeout(300);
+    assert.equal(ran, false);
+  },
+);
 
 tell("12: the colours lie under the letters at every width", async ({ page, go }) => {
   for (const width of [320, 640, 1100]) {
     await page.setViewportSize({ width: width + 40, height: 700 });
-    await go(graph(`sum by (instance) (rate(node_cpu_seconds_total{job="node",cpu=~"0|1|2|3|4|5|6"}[5m])) / ${"on (instance) group_left () sum(node_load1) + ".repeat(6)}1`));
+    await go(
+      graph(
+        `sum by (instance) (rate(node_cpu_seconds_total{job="node",cpu=~"0|1|2|3|4|5|6"}[5m])) / ${"on (instance) group_left () sum(node_load1) + ".repeat(6)}1`,
+      ),
+    );
     await page.waitForSelector(".editor-text");
-    const [area, under] = await page.evaluate(() => [document.querySelector(".editor-text"), document.querySelector(".editor-under")].map((one) => [one.clientWidth, one.scrollHeight]));
+    const [area, under] = await page.evaluate(() =>
+      [document.querySelector(".editor-text"), document.querySelector(".editor-under")].map((one) => [
+        one.clientWidth,
+        one.scrollHeight,
+      ]),
+    );
     assert.deepEqual(area, under, `at ${width} px`);
   }
 });
 
-tell("13: an error is underlined at its place in the server's words, and the last picture stays", async ({ page, go }) => {
-  await go(graph("node_load1"));
-  await drawn(page, 2);
-  await page.fill(".editor-text", "rate(foo{)");
-  await page.keyboard.press("Enter");
-  await page.waitForSelector(".p-fault");
-  assert.equal(await page.textContent(".p-fault"), ")");
-  assert.match(await page.textContent(".panel-message"), /unexpected character inside braces: '\)'/);
-  assert.ok(await page.isVisible(".chart-base"));
-  assert.equal(await page.getAttribute(".chart", "data-lines"), "2");
-});
+tell(
+  "13: an error is underlined at its place in the server's words, and the last picture stays",
+  async ({ page, go }) => {
+    await go(graph("node_load1"));
+    await drawn(page, 2);
+    await page.fill(".editor-text", "rate(foo{)");
+    await page.keyboard.press("Enter");
+    await page.waitForSelector(".p-fault");
+    assert.equal(await page.textContent(".p-fault"), ")");
+    assert.match(await page.textContent(".panel-message"), /unexpected character inside braces: '\)'/);
+    assert.ok(await page.isVisible(".chart-base"));
+    assert.equal(await page.getAttribute(".chart", "data-lines"), "2");
+  },
+);
 
 tell("31: a refresh keeps its distance, rests while the page is hidden, and leaves the caret", async ({ page, go }) => {
   const times = [];
-  page.on("request", (request) => { if (request.url().includes("query_range")) times.push(Date.now()); });
+  page.on("request", (request) => {
+    if (request.url().includes("query_range")) times.push(Date.now());
+  });
   await go(`${graph("node_load1")}&refresh=1s`);
   await drawn(page, 2);
   await page.focus(".editor-text");
   await page.$eval(".editor-text", (area) => area.setSelectionRange(3, 3));
   await page.waitForTimeout(3400);
-  const gaps = times.slice(1).map((time, i) => time - times[i]).slice(1);
+  const gaps = times
+    .slice(1)
+    .map((time, i) => time - times[i])
+    .slice(1);
   assert.ok(gaps.length >= 2 && gaps.every((gap) => gap > 800 && gap < 1500), `${gaps}`);
   assert.equal(await page.$eval(".editor-text", (area) => area.selectionStart), 3);
   await page.evaluate(() => {
@@ -185,7 +238,10 @@ tell("31: a refresh keeps its distance, rests while the page is hidden, and leav
   const before = times.length;
   await page.waitForTimeout(2200);
   assert.equal(times.length, before, "hidden");
-  await page.evaluate(() => { globalThis.hiddenNow = false; document.dispatchEvent(new Event("visibilitychange")); });
+  await page.evaluate(() => {
+    globalThis.hiddenNow = false;
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
   await page.waitForTimeout(700);
   assert.ok(times.length > before, "shown again");
 });

@@ -6,8 +6,22 @@ import { countInk, drawn, graph, stories } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const PAGES = ["/", "/graph?g0.expr=up&g0.tab=graph", "/graph?g0.expr=up&g0.tab=table", "/graph?g0.expr=up&g0.tab=explain", "/explore", "/explore?metric=up", "/dash", "/dash?d=vctsdb", "/cardinality",
-  "/storage", "/queries", "/targets", "/alerts", "/server"];
+const PAGES = [
+  "/",
+  "/graph?g0.expr=up&g0.tab=graph",
+  "/graph?g0.expr=up&g0.tab=table",
+  "/graph?g0.expr=up&g0.tab=explain",
+  "/explore",
+  "/explore?metric=up",
+  "/dash",
+  "/dash?d=vctsdb",
+  "/cardinality",
+  "/storage",
+  "/queries",
+  "/targets",
+  "/alerts",
+  "/server",
+];
 
 tell("1: a fresh server shows a chart with a drawn line within a second", async ({ page, go }) => {
   await go("/server");
@@ -15,33 +29,36 @@ tell("1: a fresh server shows a chart with a drawn line within a second", async 
   await go("/");
   await drawn(page, 1);
   assert.ok(Date.now() - begun < 1000, `${Date.now() - begun} ms`);
-  assert.ok(await countInk(page) > 5);
+  assert.ok((await countInk(page)) > 5);
 });
 
-tell("2: the copy button copies the snippet, also where there is no clipboard, and only then says so", async ({ page, go, context, server }) => {
-  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.base });
-  await go("/");
-  await page.click('[aria-label="Copy the configuration"]');
-  await page.waitForSelector(".toast");
-  const want = `url: ${server.base}/api/v1/write`;
-  assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(want));
-  await page.reload();
-  // Elsewhere than on this machine plain HTTP has no clipboard.
-  await page.evaluate(() => {
-    navigator.clipboard.writeText("");
-    Object.defineProperty(window, "isSecureContext", { value: false });
-  });
-  await page.click('[aria-label="Copy the configuration"]');
-  await page.waitForSelector(".toast:not(.bad)");
-  assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(want));
-  await page.reload();
-  await page.evaluate(() => {
-    Object.defineProperty(window, "isSecureContext", { value: false });
-    document.execCommand = () => false;
-  });
-  await page.click('[aria-label="Copy the configuration"]');
-  await page.waitForSelector(".toast.bad");
-});
+tell(
+  "2: the copy button copies the snippet, also where there is no clipboard, and only then says so",
+  async ({ page, go, context, server }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.base });
+    await go("/");
+    await page.click('[aria-label="Copy the configuration"]');
+    await page.waitForSelector(".toast");
+    const want = `url: ${server.base}/api/v1/write`;
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(want));
+    await page.reload();
+    // Elsewhere than on this machine plain HTTP has no clipboard.
+    await page.evaluate(() => {
+      navigator.clipboard.writeText("");
+      Object.defineProperty(window, "isSecureContext", { value: false });
+    });
+    await page.click('[aria-label="Copy the configuration"]');
+    await page.waitForSelector(".toast:not(.bad)");
+    assert.match(await page.evaluate(() => navigator.clipboard.readText()), new RegExp(want));
+    await page.reload();
+    await page.evaluate(() => {
+      Object.defineProperty(window, "isSecureContext", { value: false });
+      document.execCommand = () => false;
+    });
+    await page.click('[aria-label="Copy the configuration"]');
+    await page.waitForSelector(".toast.bad");
+  },
+);
 
 tell("3: home waits for a sender and then names it", async ({ page, go, server }) => {
   await go("/");
@@ -52,69 +69,102 @@ tell("3: home waits for a sender and then names it", async ({ page, go, server }
   assert.match(await page.getAttribute(".home-waiting a", "href"), /explore\?job=node/);
 });
 
-tell("32: what a sender writes is text: no markup, no request, shortened but copied whole", async ({ page, go, server, context }) => {
-  await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.base });
-  const values = ['<img src=x onerror=\\"alert(1)\\">', "\u202Egnp.exe", "x".repeat(60_000), "</script><script>alert(1)</script>"];
-  await server.write(values.map((value, i) => `hostile{n="${i}",v="${value}"} ${i}\n`).join(""));
-  const foreign = [];
-  page.on("request", (request) => { if (!request.url().startsWith(server.base)) foreign.push(request.url()); });
-  page.on("dialog", () => foreign.push("a dialog"));
-  for (const tab of ["table", "graph", "explain"]) {
-    await go(graph("hostile", { "g0.tab": tab }));
-    await page.waitForSelector(tab === "table" ? ".results .vt-row" : tab === "graph" ? ".legend .vt-row" : ".plan tbody tr");
-    assert.equal(await page.locator("#page img, #page script").count(), 0);
-    assert.ok((await page.textContent("#page")).length < 20_000, "shortened");
-  }
-  await go(graph("hostile", { "g0.tab": "table" }));
-  await page.click('.results .vt-row[data-row="2"] [data-label="v"]');
-  await page.click("text=Copy the value");
-  await page.waitForSelector(".toast");
-  assert.equal((await page.evaluate(() => navigator.clipboard.readText())).length, 60_000);
-  assert.deepEqual(foreign.filter((url) => !url.startsWith("blob:")), []);
-});
+tell(
+  "32: what a sender writes is text: no markup, no request, shortened but copied whole",
+  async ({ page, go, server, context }) => {
+    await context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: server.base });
+    const values = [
+      '<img src=x onerror=\\"alert(1)\\">',
+      "\u202Egnp.exe",
+      "x".repeat(60_000),
+      "</script><script>alert(1)</script>",
+    ];
+    await server.write(values.map((value, i) => `hostile{n="${i}",v="${value}"} ${i}\n`).join(""));
+    const foreign = [];
+    page.on("request", (request) => {
+      if (!request.url().startsWith(server.base)) foreign.push(request.url());
+    });
+    page.on("dialog", () => foreign.push("a dialog"));
+    for (const tab of ["table", "graph", "explain"]) {
+      await go(graph("hostile", { "g0.tab": tab }));
+      await page.waitForSelector(
+        tab === "table" ? ".results .vt-row" : tab === "graph" ? ".legend .vt-row" : ".plan tbody tr",
+      );
+      assert.equal(await page.locator("#page img, #page script").count(), 0);
+      assert.ok((await page.textContent("#page")).length < 20_000, "shortened");
+    }
+    await go(graph("hostile", { "g0.tab": "table" }));
+    await page.click('.results .vt-row[data-row="2"] [data-label="v"]');
+    await page.click("text=Copy the value");
+    await page.waitForSelector(".toast");
+    assert.equal((await page.evaluate(() => navigator.clipboard.readText())).length, 60_000);
+    assert.deepEqual(
+      foreign.filter((url) => !url.startsWith("blob:")),
+      [],
+    );
+  },
+);
 
-tell("40: a server that goes away is told, and the page goes on by itself with nothing lost", async ({ page, go, server }) => {
-  await go(`${graph("up")}&refresh=1s`);
-  await drawn(page, 1);
-  await page.fill(".editor-text", "sum(up) + 1");
-  await server.stop();
-  await page.click('[aria-label="Run all again"]');
-  await page.waitForSelector("#connection:not([hidden])");
-  assert.match(await page.textContent("#connection"), /No answer for/);
-  assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
-  await server.start();
-  await page.waitForSelector("#connection", { state: "hidden", timeout: 25_000 });
-  assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
-});
+tell(
+  "40: a server that goes away is told, and the page goes on by itself with nothing lost",
+  async ({ page, go, server }) => {
+    await go(`${graph("up")}&refresh=1s`);
+    await drawn(page, 1);
+    await page.fill(".editor-text", "sum(up) + 1");
+    await server.stop();
+    await page.click('[aria-label="Run all again"]');
+    await page.waitForSelector("#connection:not([hidden])");
+    assert.match(await page.textContent("#connection"), /No answer for/);
+    assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
+    await server.start();
+    await page.waitForSelector("#connection", { state: "hidden", timeout: 25_000 });
+    assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
+  },
+);
 
 for (const scheme of ["light", "dark"]) {
-  tell(`41: ${scheme} by the system, the other by setting, from the first paint on`, async ({ page, go }) => {
-    await go("/");
-    const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
-    const [light, dark] = ["rgb(247, 247, 245)", "rgb(19, 21, 23)"];
-    assert.equal(await ground(), scheme === "light" ? light : dark);
-    await page.click('[aria-label="Theme"]');
-    await page.click(`.menu >> text="${scheme === "light" ? "Dark" : "Light"}"`);
-    assert.equal(await ground(), scheme === "light" ? dark : light);
-    await page.goto(page.url(), { waitUntil: "commit" });
-    await page.waitForSelector("header");
-    assert.equal(await ground(), scheme === "light" ? dark : light);
-  }, { context: { colorScheme: scheme } });
+  tell(
+    `41: ${scheme} by the system, the other by setting, from the first paint on`,
+    async ({ page, go }) => {
+      await go("/");
+      const ground = () => page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor);
+      const [light, dark] = ["rgb(247, 247, 245)", "rgb(19, 21, 23)"];
+      assert.equal(await ground(), scheme === "light" ? light : dark);
+      await page.click('[aria-label="Theme"]');
+      await page.click(`.menu >> text="${scheme === "light" ? "Dark" : "Light"}"`);
+      assert.equal(await ground(), scheme === "light" ? dark : light);
+      await page.goto(page.url(), { waitUntil: "commit" });
+      await page.waitForSelector("header");
+      assert.equal(await ground(), scheme === "light" ? dark : light);
+    },
+    { context: { colorScheme: scheme } },
+  );
 
-  tell(`42: axe finds nothing, ${scheme}`, async ({ page, go, server }) => {
-    await server.write('up{job="node",instance="a:9100"} 1\n');
-    const found = [];
-    for (const path of PAGES) {
-      await go(path);
-      await page.waitForLoadState("networkidle");
-      await page.waitForTimeout(200);
-      await page.addScriptTag({ path: axe }).catch(() => {});
-      if (!await page.evaluate(() => "axe" in globalThis)) await page.evaluate(await (await import("node:fs/promises")).readFile(axe, "utf8"));
-      const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
-      for (const { id, nodes } of violations) found.push(`${path}: ${id}: ${nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ""}`).join("; ")}`);
-    }
-    assert.deepEqual(found, []);
-  }, { context: { colorScheme: scheme, bypassCSP: true } });
+  tell(
+    `42: axe finds nothing, ${scheme}`,
+    async ({ page, go, server }) => {
+      await server.write('up{job="node",instance="a:9100"} 1\n');
+      const found = [];
+      for (const path of PAGES) {
+        await go(path);
+        await page.waitForLoadState("networkidle");
+        await page.waitForTimeout(200);
+        await page.addScriptTag({ path: axe }).catch(() => {});
+        if (!(await page.evaluate(() => "axe" in globalThis)))
+          await page.evaluate(await (await import("node:fs/promises")).readFile(axe, "utf8"));
+        const { violations } = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ["violations"] }));
+        for (const { id, nodes } of violations)
+          found.push(
+            `${path}: ${id}: ${nodes
+              .slice(0, 3)
+              .map((node) => `${node.target} ${node.any[0]?.message ?? ""}`)
+              .join("; ")}`,
+          );
+      }
+      assert.deepEqual(found, []);
+    },
+    { context: { colorScheme: scheme, bypassCSP: true } },
+  );
 }
 
 tell("41: without motion nothing moves, with forced colours the editor is readable", async ({ page, go }) => {
@@ -138,57 +188,83 @@ tell("42: Tab reaches everything in order, visibly; Escape closes the topmost th
       if (!element || element === document.body) return null;
       const style = getComputedStyle(element);
       const editor = element.closest(".editor");
-      return { name: element.getAttribute("aria-label") || element.textContent.trim().slice(0, 20), visible: style.outlineStyle !== "none" || (editor && getComputedStyle(editor).boxShadow !== "none") };
+      return {
+        name: element.getAttribute("aria-label") || element.textContent.trim().slice(0, 20),
+        visible: style.outlineStyle !== "none" || (editor && getComputedStyle(editor).boxShadow !== "none"),
+      };
     });
     if (!at) break;
     assert.ok(at.visible, at.name);
     seen.add(at.name);
   }
-  for (const name of ["Home", "Range", "Expression 1", "Run", "Graph", "add expression"]) assert.ok([...seen].some((one) => one.startsWith(name)), `${name} of ${[...seen].join(", ")}`);
+  for (const name of ["Home", "Range", "Expression 1", "Run", "Graph", "add expression"])
+    assert.ok(
+      [...seen].some((one) => one.startsWith(name)),
+      `${name} of ${[...seen].join(", ")}`,
+    );
   await page.keyboard.press("?");
   await page.waitForSelector("dialog");
   await page.keyboard.press("Escape");
   await page.waitForSelector("dialog", { state: "detached" });
 });
 
-tell("43: at 360 px no page scrolls sideways, and the query page works by touch", async ({ page, go }) => {
-  for (const path of PAGES) {
-    await go(path);
-    await page.waitForLoadState("networkidle");
-    const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    assert.ok(over <= 0, `${path} is ${over} px too wide`);
-  }
-  await go(graph("up"));
-  await drawn(page, 1);
-  await page.tap(".editor-text");
-  await page.tap(".run");
-  await drawn(page, 1);
-  await page.locator(".chart").scrollIntoViewIfNeeded();
-  const { x, y, width } = await page.locator(".chart").boundingBox();
-  await page.touchscreen.tap(x + width * 0.8, y + 80);
-  await page.waitForSelector(".tip:not([hidden])");
-  const before = await page.inputValue(".range-length");
-  await page.$eval(".chart", (chart) => {
-    const box = chart.getBoundingClientRect();
-    const fire = (type, id, at) => chart.dispatchEvent(new PointerEvent(type, { pointerId: id, pointerType: "touch", clientX: box.left + at, clientY: box.top + 80, bubbles: true, isPrimary: id === 1 }));
-    chart.setPointerCapture = () => {};
-    fire("pointerdown", 1, 150);
-    fire("pointerdown", 2, 200);
-    fire("pointermove", 1, 100);
-    fire("pointermove", 2, 250);
-    fire("pointerup", 1, 100);
-    fire("pointerup", 2, 250);
-  });
-  await page.waitForFunction((before) => document.querySelector(".range-length").value !== before, before);
-}, { context: { viewport: { width: 360, height: 740 }, hasTouch: true } });
+tell(
+  "43: at 360 px no page scrolls sideways, and the query page works by touch",
+  async ({ page, go }) => {
+    for (const path of PAGES) {
+      await go(path);
+      await page.waitForLoadState("networkidle");
+      const over = await page.evaluate(
+        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+      );
+      assert.ok(over <= 0, `${path} is ${over} px too wide`);
+    }
+    await go(graph("up"));
+    await drawn(page, 1);
+    await page.tap(".editor-text");
+    await page.tap(".run");
+    await drawn(page, 1);
+    await page.locator(".chart").scrollIntoViewIfNeeded();
+    const { x, y, width } = await page.locator(".chart").boundingBox();
+    await page.touchscreen.tap(x + width * 0.8, y + 80);
+    await page.waitForSelector(".tip:not([hidden])");
+    const before = await page.inputValue(".range-length");
+    await page.$eval(".chart", (chart) => {
+      const box = chart.getBoundingClientRect();
+      const fire = (type, id, at) =>
+        chart.dispatchEvent(
+          new PointerEvent(type, {
+            pointerId: id,
+            pointerType: "touch",
+            clientX: box.left + at,
+            clientY: box.top + 80,
+            bubbles: true,
+            isPrimary: id === 1,
+          }),
+        );
+      chart.setPointerCapture = () => {};
+      fire("pointerdown", 1, 150);
+      fire("pointerdown", 2, 200);
+      fire("pointermove", 1, 100);
+      fire("pointermove", 2, 250);
+      fire("pointerup", 1, 100);
+      fire("pointerup", 2, 250);
+    });
+    await page.waitForFunction((before) => document.querySelector(".range-length").value !== before, before);
+  },
+  { context: { viewport: { width: 360, height: 740 }, hasTouch: true } },
+);
 
 tell("the store is opening: the page says so and fills itself", async ({ page, server }) => {
   let opening = true;
-  await page.route("**/api/v1/**", (route) => (opening ? route.fulfill({ status: 503, headers: { "x-prometheus-stopping": "false" }, body: "Service Unavailable" }) : route.continue()));
+  await page.route("**/api/v1/**", (route) =>
+    opening
+      ? route.fulfill({ status: 503, headers: { "x-prometheus-stopping": "false" }, body: "Service Unavailable" })
+      : route.continue(),
+  );
   await page.goto(`${server.base}/`);
   await page.waitForSelector("text=The store is opening");
   opening = false;
   await drawn(page, 1);
   await page.waitForSelector("#connection", { state: "hidden" });
 });
-
