@@ -6,7 +6,7 @@
 use super::{
     functions::{
         date, elementary, math,
-        native::Native,
+        native::FloatHistogram,
         window::{self, WindowFunction},
     },
     names::ValueType::{self, Matrix, Scalar, String, Vector},
@@ -66,7 +66,7 @@ pub(crate) enum Computation {
     /// From a time in seconds, by default the evaluation time.
     Date(fn(f64) -> f64),
     /// From a native histogram to a float; floats are left out.
-    Histogram(fn(&Native) -> f64),
+    Histogram(fn(&FloatHistogram) -> f64),
     /// From the samples in a window.
     Window(&'static WindowFunction),
     /// Where a window function has no value for any series.
@@ -279,7 +279,7 @@ const fn date(name: &'static str, f: fn(f64) -> f64) -> Signature {
 }
 
 /// A number told by native histograms.
-const fn histogram(name: &'static str, buckets: Buckets, f: fn(&Native) -> f64) -> Signature {
+const fn histogram(name: &'static str, buckets: Buckets, f: fn(&FloatHistogram) -> f64) -> Signature {
     Signature { output: Output::Fewer, buckets, ..vector(name, Computation::Histogram(f)) }
 }
 
@@ -354,7 +354,7 @@ static FUNCTIONS: &[Signature] = &[
     }
     .experimental(),
     histogram("histogram_stddev", Buckets::AsAbove, |h| h.variance().sqrt()),
-    histogram("histogram_stdvar", Buckets::AsAbove, Native::variance),
+    histogram("histogram_stdvar", Buckets::AsAbove, FloatHistogram::variance),
     histogram("histogram_sum", Buckets::Unneeded, |h| h.sum.total()),
     date("hour", date::hour),
     window("idelta", &window::IDELTA),

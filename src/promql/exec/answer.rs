@@ -8,9 +8,9 @@ use super::{
     dedup::{Overlap, distinct, same_labelset},
     operator::{Op, Scratch, Series, without_metadata},
     parallel::for_each_row,
+    range_vector::RangeVector,
     sample_count::{SampleCount, size},
     scalar::numbers,
-    source::Source,
 };
 use crate::{
     model::{Labels, SeriesBuf, sort_by_labels},
@@ -127,7 +127,7 @@ fn samples(row: &Row, grid: Grid) -> SeriesBuf {
 }
 
 /// The samples of an anchored or smoothed window, values at its edges included.
-fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<SeriesBuf, QueryError> {
+fn with_edges(source: &RangeVector<'_>, samples: &SeriesBuf, grid: Grid) -> Result<SeriesBuf, QueryError> {
     let smoothed = source.edges == Edges::Smoothed;
     if !samples.histograms.is_empty() {
         let modifier = if smoothed { "smoothed" } else { "anchored" };
@@ -149,7 +149,7 @@ fn with_edges(source: &Source<'_>, samples: &SeriesBuf, grid: Grid) -> Result<Se
 
 /// A range vector as it is: all samples in the window.
 fn windows<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
-    let source = Source::new(cx, node, grid, "")?;
+    let source = RangeVector::new(cx, node, grid, "")?;
     let (mut scratch, mut out) = (Scratch::default(), Vec::new());
     for i in 0..source.len() {
         cx.budget.check()?;

@@ -20,13 +20,13 @@ use crate::{
         },
         functions::{
             buckets::{Bucket, fraction, quantile},
-            native::Native,
+            native::FloatHistogram,
         },
     },
 };
 
-/// What is asked of a histogram.
-pub(super) enum Question {
+/// What is to be told of a histogram.
+pub(super) enum Statistic {
     Quantile(Numbers),
     /// Several, told apart by this label.
     Quantiles(String, Vec<Numbers>),
@@ -47,20 +47,20 @@ struct Buckets<'c> {
     cx: &'c Context<'c>,
     inner: Op<'c>,
     histograms: Vec<Histogram>,
-    question: Question,
+    statistic: Statistic,
     grid: Grid,
     span: Span,
 }
 
-/// Asks `question` of every histogram in `inner`. `span` is the part of the query that `inner` came from.
-pub(super) fn ask<'c>(
+/// Tells `statistic` of every histogram in `inner`. `span` is the part of the query that `inner` came from.
+pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
     inner: Op<'c>,
-    question: Question,
+    statistic: Statistic,
     grid: Grid,
     span: Span,
 ) -> Result<Op<'c>, QueryError> {
-    if let Question::Quantiles(_, qs) = &question
+    if let Statistic::Quantiles(_, qs) = &statistic
         && qs.iter().any(|q| q.iter(grid.steps).any(|v| v.to_bits() != q.at(0).to_bits()))
     {
         return Err(QueryError::Unsupported(
@@ -89,7 +89,7 @@ pub(super) fn ask<'c>(
             }
         }
     }
-    let op: Op<'c> = Box::new(Buckets { cx, inner, histograms, question, grid, span });
+    let op: Op<'c> = Box::new(Buckets { cx, inner, histograms, statistic, grid, span });
     if cx.settings.delayed_name_removal { Ok(op) } else { distinct(cx, op, Overlap::Refuse, Ok) }
 }
 
@@ -109,9 +109,9 @@ impl Buckets<'_> {
 
     /// How many output series each histogram has.
     fn width(&self) -> usize {
-        match &self.question {
-            Question::Quantiles(_, qs) => qs.len(),
-            Question::Quantile(_) | Question::Fraction(..) => 1,
+        match &self.statistic {
+            Statistic::Quantiles(_, qs) => qs.len(),
+            Statistic::Quantile(_) | Statistic::Fraction(..) => 1,
         }
     }
 
@@ -121,17 +121,17 @@ impl Buckets<'_> {
         Some((self.histograms.get(i / width)?, i % width))
     }
 
-    /// The quantile asked for; `None` when the question is another.
+    /// The quantile asked for; `None` when the statistic is another.
     fn q(&self, part: usize, step: usize) -> Option<f64> {
-        match &self.question {
-            Question::Quantile(q) => Some(q.at(step)),
-            Question::Quantiles(_, qs) => qs.get(part).map(|q| q.at(step)),
-            Question::Fraction(..) => None,
+        match &self.statistic {
+            Statistic::Quantile(q) => Some(q.at(step)),
+            Statistic::Quantiles(_, qs) => qs.get(part).map(|q| q.at(step)),
+            Statistic::Fraction(..) => None,
         }
     }
 
     fn of_classic(&self, metric: &str, part: usize, step: usize, buckets: &mut Vec<Bucket>) -> f64 {
-        if let Question::Fraction(lower, upper) = &self.question {
+        if let Statistic::Fraction(lower, upper) = &self.statistic {
             return fraction(lower.at(step), upper.at(step), buckets);
         }
         let (value, fix) = quantile(self.q(part, step).unwrap_or(f64::NAN), buckets);
@@ -147,9 +147,9 @@ impl Buckets<'_> {
         value
     }
 
-    fn of_native(&self, metric: &str, part: usize, step: usize, native: &Native) -> f64 {
-        let (value, annotation) = match &self.question {
-            Question::Fraction(lower, upper) => native.fraction(lower.at(step), upper.at(step), metric),
+    fn of_native(&self, metric: &str, part: usize, step: usize, native: &FloatHistogram) -> f64 {
+        let (value, annotation) = match &self.statistic {
+            Statistic::Fraction(lower, upper) => native.fraction(lower.at(step), upper.at(step), metric),
             _ => native.quantile(self.q(part, step).unwrap_or(f64::NAN), metric),
         };
         if let Some(annotation) = annotation {
@@ -159,9 +159,9 @@ impl Buckets<'_> {
     }
 
     /// Reads the series of a histogram: classic buckets and native samples by step.
-    fn read(&self, histogram: &Histogram, scratch: &mut Scratch) -> Result<Read, RowError> {
+    fn read(&self, histogram: &Histogram, scratch: &mut Scratch) -> Result<HistogramRows, RowError> {
         let mut row = scratch.take_row();
-        let mut read = Read { counts: vec![Vec::new(); self.grid.steps], natives: Vec::new() };
+        let mut read = HistogramRows { counts: vec![Vec::new(); self.grid.steps], natives: Vec::new() };
         let with = histogram.buckets.iter().map(|(member, bound)| (*member, Some(*bound)));
         let without = histogram.others.iter().map(|member| (*member, None));
         for (member, bound) in with.chain(without) {
@@ -189,7 +189,7 @@ impl Buckets<'_> {
 }
 
 /// What the series of a histogram hold.
-struct Read {
+struct HistogramRows {
     counts: Vec<Vec<Bucket>>,
     natives: Vec<(usize, Arc<model::Histogram>)>,
 }
@@ -208,7 +208,7 @@ impl Operator for Buckets<'_> {
     fn series(&self, i: usize) -> Result<Series, QueryError> {
         let Some((histogram, part)) = self.locate(i) else { return Ok(Series::new(Labels::empty())) };
         let mut series = histogram.series.clone().renamed(self.cx);
-        if let (Question::Quantiles(name, _), Some(q)) = (&self.question, self.q(part, 0)) {
+        if let (Statistic::Quantiles(name, _), Some(q)) = (&self.statistic, self.q(part, 0)) {
             let refused = |limit| QueryError::Execution(format!("histogram_quantiles(): {limit}"));
             series.labels = series.labels.with(name, &label_value(q)).map_err(refused)?;
         }
@@ -226,7 +226,7 @@ impl Operator for Buckets<'_> {
                     self.cx.annotations.add(AnnotationKind::MixedClassicNative(metric.to_owned()), self.span);
                     buckets.clear();
                 }
-                _ => out.set(*step, self.of_native(metric, part, *step, &Native::from_model(native))),
+                _ => out.set(*step, self.of_native(metric, part, *step, &FloatHistogram::from_model(native))),
             }
         }
         for (step, buckets) in read.counts.iter_mut().enumerate().filter(|(_, b)| !b.is_empty()) {

@@ -2,18 +2,18 @@
 
 use super::{
     absent::absent,
-    buckets::{self, Question},
+    buckets::{self, Statistic},
     build::{build, build_within},
     context::Context,
     info::info,
     map::{self, Change, Histograms},
     materialized::Materialized,
     operator::{Op, Series},
+    range_vector::RangeVector,
     relabel,
     scalar::numbers,
     select::{Give, Selector, seconds},
     sort::{Key, sort},
-    source::Source,
     window,
 };
 use crate::{
@@ -26,7 +26,7 @@ use crate::{
             grid::Grid,
             row::{Row, Sample},
         },
-        functions::{math, native::Native, window::WindowFunction},
+        functions::{math, native::FloatHistogram, window::WindowFunction},
         plan::{Call, Kind, Node},
         signature::Computation,
     },
@@ -100,17 +100,17 @@ pub(super) fn call<'c>(cx: &'c Context<'c>, call: &Call, span: Span, grid: Grid)
                 judge_quantile(cx, (*span, whole), q.iter(grid.steps));
                 quantiles.push(q);
             }
-            let question = Question::Quantiles(text(label).to_owned(), quantiles);
-            buckets::ask(cx, inner(arg)?, question, grid, span_of(0))
+            let statistic = Statistic::Quantiles(text(label).to_owned(), quantiles);
+            buckets::apply(cx, inner(arg)?, statistic, grid, span_of(0))
         }
         (Computation::HistogramQuantile, [q, arg]) => {
             let q_numbers = numbers(cx, q, grid)?;
             judge_quantile(cx, (span_of(0), whole), q_numbers.iter(grid.steps));
-            buckets::ask(cx, inner(arg)?, Question::Quantile(q_numbers), grid, span_of(1))
+            buckets::apply(cx, inner(arg)?, Statistic::Quantile(q_numbers), grid, span_of(1))
         }
         (Computation::HistogramFraction, [lower, upper, arg]) => {
-            let question = Question::Fraction(numbers(cx, lower, grid)?, numbers(cx, upper, grid)?);
-            buckets::ask(cx, inner(arg)?, question, grid, span_of(2))
+            let statistic = Statistic::Fraction(numbers(cx, lower, grid)?, numbers(cx, upper, grid)?);
+            buckets::apply(cx, inner(arg)?, statistic, grid, span_of(2))
         }
         _ => Err(QueryError::Unsupported(format!("{}()", call.function.name))),
     }
@@ -126,7 +126,7 @@ fn over_window<'c>(
     let is_window = |node: &&Node| node.value_type() == ValueType::Matrix;
     let range = call.args.iter().find(is_window);
     let range = range.ok_or_else(|| QueryError::Execution("expected a range vector".to_owned()))?;
-    let source = Source::new(cx, range, grid, call.function.name)?;
+    let source = RangeVector::new(cx, range, grid, call.function.name)?;
     let scalars = call.args.iter().filter(|a| !is_window(a)).map(|a| numbers(cx, a, grid));
     let scalars = scalars.collect::<Result<Vec<_>, _>>().map_err(|error| source.settle(error))?;
     let span = match call.args.first().map(|a| &a.kind) {
@@ -143,8 +143,8 @@ fn over_window<'c>(
 }
 
 /// A number told by native histograms; floats tell none.
-fn of_histogram<'c>(cx: &'c Context<'c>, inner: Op<'c>, f: fn(&Native) -> f64) -> Result<Op<'c>, QueryError> {
-    let change = move |_: usize, h: &Native| Some(Sample::Float(f(h)));
+fn of_histogram<'c>(cx: &'c Context<'c>, inner: Op<'c>, f: fn(&FloatHistogram) -> f64) -> Result<Op<'c>, QueryError> {
+    let change = move |_: usize, h: &FloatHistogram| Some(Sample::Float(f(h)));
     map::apply(cx, inner, Change::Stepwise(Box::new(|_, _| None)), Histograms::Changed(Box::new(change)), true)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::{
     model::{Histogram, ResetHint, SeriesBuf},
-    promql::functions::native::Native,
+    promql::functions::native::FloatHistogram,
 };
 
 /// Makes unknown again what a sender claimed: every reset, which the counts have to show, and the lack of one where they
@@ -33,8 +33,10 @@ pub(super) fn settle(buffer: &mut SeriesBuf) {
 
 /// Whether `now` can't be `before` with observations added, whatever its hint says.
 fn fell(before: &Histogram, now: &Histogram) -> bool {
-    let now = Native { hint: ResetHint::Unknown, ..Native::from_model(now) };
-    before.is_stale() || before.reset_hint == ResetHint::Gauge || now.is_reset_after(&Native::from_model(before))
+    let now = FloatHistogram { hint: ResetHint::Unknown, ..FloatHistogram::from_model(now) };
+    before.is_stale()
+        || before.reset_hint == ResetHint::Gauge
+        || now.is_reset_after(&FloatHistogram::from_model(before))
 }
 
 #[cfg(test)]

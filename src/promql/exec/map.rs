@@ -13,7 +13,7 @@ use crate::{
             annotations::AnnotationKind,
             row::{Row, Sample},
         },
-        functions::native::Native,
+        functions::native::FloatHistogram,
     },
 };
 
@@ -28,7 +28,7 @@ pub(super) enum Change<'c> {
 }
 
 /// From a step and a histogram to a sample.
-pub(super) type HistogramChange<'c> = Box<dyn Fn(usize, &Native) -> Option<Sample> + Sync + 'c>;
+pub(super) type HistogramChange<'c> = Box<dyn Fn(usize, &FloatHistogram) -> Option<Sample> + Sync + 'c>;
 
 /// What happens to a histogram.
 pub(super) enum Histograms<'c> {
@@ -93,7 +93,7 @@ impl Operator for Map<'_> {
                 Histograms::Changed(change) => {
                     for step in out.present.ones() {
                         let Some(h) = out.histogram(step) else { continue };
-                        changed.extend(change(step, &Native::from_model(h)).map(|sample| (step, sample)));
+                        changed.extend(change(step, &FloatHistogram::from_model(h)).map(|sample| (step, sample)));
                     }
                     out.drop_histograms();
                 }

@@ -1,11 +1,11 @@
 //! Operators: from a plan to rows.
 //!
-//! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so
-//! that what nobody asks for is never materialised, and computes each one's [`Row`](super::data::row::Row), its values over the
-//! whole step grid, on demand too, in any order and from any thread. So selectors, window functions and everything
-//! element-wise hold nothing, and [`parallel`] can split the series among threads: each takes pieces of consecutive series,
-//! and the rows are handed over strictly in series order. Whatever folds them, sums included, gives the same bits with
-//! one thread and with many.
+//! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so that what nobody asks
+//! for is never materialised, and computes each one's [`Row`](super::data::row::Row), its values over the whole step grid,
+//! on demand too, in any order and from any thread. So selectors, window functions and everything element-wise hold
+//! nothing, and [`parallel`] can split the series among threads: each takes batches of consecutive series, and the rows are
+//! handed over strictly in series order. Whatever folds them, sums included, gives the same bits with one thread and with
+//! many.
 //!
 //! [`build`] turns plan nodes into operators, one line per kind. What needs all rows of an input first (aggregations,
 //! `absent`, the "one" side of a match) runs through them while it is being built and keeps only its result.
@@ -28,15 +28,17 @@ mod materialized;
 mod memo;
 mod operator;
 mod parallel;
-mod prepare;
+
 mod profile;
+mod range_vector;
 mod relabel;
 mod sample_count;
 mod scalar;
 mod select;
+mod selectors;
 mod smoothed;
 mod sort;
-mod source;
+
 mod stats;
 mod step_invariant;
 mod window;
@@ -44,6 +46,6 @@ mod window;
 pub(crate) use answer::answer;
 pub(crate) use context::{Context, Settings};
 pub(crate) use memo::{Memo, Sets};
-pub(crate) use prepare::{Found, asked, children, select_all};
 pub use profile::Cost;
 pub(crate) use profile::Profile;
+pub(crate) use selectors::{Found, children, select_all, selectors};

@@ -6,9 +6,9 @@ use super::{
     context::Context,
     hints,
     operator::{Operator, RowError, Scratch, Series},
-    prepare::read_range,
     profile::SelectorCost,
     sample_count::{SampleCount, size},
+    selectors::read_range,
     stats::drop_buckets,
 };
 use crate::{
@@ -113,7 +113,7 @@ impl<'c> Selector<'c> {
     }
 
     fn fill(&self, buffer: &SeriesBuf, out: &mut Row) {
-        let mut floats = Cursor::new(&buffer.times);
+        let mut floats = LatestSample::new(&buffer.times);
         for step in 0..self.grid.steps {
             let now = self.shift.apply(self.grid.time(step));
             if let Some((i, time)) = floats.latest(now, self.cx.settings.lookback)
@@ -128,7 +128,7 @@ impl<'c> Selector<'c> {
     /// The general way, for series that hold histograms too: whichever sample is newer counts.
     fn fill_mixed(&self, buffer: &SeriesBuf, out: &mut Row) {
         let times: Vec<i64> = buffer.histograms.iter().map(|h| h.0).collect();
-        let (mut floats, mut histograms) = (Cursor::new(&buffer.times), Cursor::new(&times));
+        let (mut floats, mut histograms) = (LatestSample::new(&buffer.times), LatestSample::new(&times));
         for step in 0..self.grid.steps {
             let now = self.shift.apply(self.grid.time(step));
             let float = floats.latest(now, self.cx.settings.lookback);
@@ -160,13 +160,13 @@ pub(super) fn seconds(ms: i64) -> f64 {
 }
 
 /// Walks ascending times forwards.
-struct Cursor<'t> {
+struct LatestSample<'t> {
     times: &'t [i64],
     /// Count of times passed.
     passed: usize,
 }
 
-impl<'t> Cursor<'t> {
+impl<'t> LatestSample<'t> {
     fn new(times: &'t [i64]) -> Self {
         Self { times, passed: 0 }
     }

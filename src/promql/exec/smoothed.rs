@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     context::Context,
     operator::{Operator, RowError, Scratch, Series},
-    source::Source,
+    range_vector::RangeVector,
 };
 use crate::{
     model::{ResetHint, SeriesBuf, Span},
@@ -17,7 +17,7 @@ use crate::{
             row::{Row, Sample},
         },
         functions::{
-            native::Native,
+            native::FloatHistogram,
             window::{Annotator, interpolate, interpolate_native},
         },
         plan,
@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Smoothed<'c> {
     cx: &'c Context<'c>,
     /// Samples of windows without length, which reach a lookback to both sides.
-    source: Source<'c>,
+    source: RangeVector<'c>,
     grid: Grid,
     span: Span,
 }
@@ -41,10 +41,10 @@ impl<'c> Smoothed<'c> {
         function: &str,
         span: Span,
     ) -> Result<Self, QueryError> {
-        Ok(Self { cx, source: Source::storage(cx, select, 0, grid, function)?, grid, span })
+        Ok(Self { cx, source: RangeVector::storage(cx, select, 0, grid, function)?, grid, span })
     }
 
-    fn value(&self, i: usize, buffer: &SeriesBuf, natives: &[Native], now: i64) -> Option<Sample> {
+    fn value(&self, i: usize, buffer: &SeriesBuf, natives: &[FloatHistogram], now: i64) -> Option<Sample> {
         let (from, to) = self.source.read_range(now, now);
         let inside = |times: &[i64]| (times.partition_point(|t| *t <= from), times.partition_point(|t| *t <= to));
         let histogram_times: Vec<i64> = buffer.histograms.iter().map(|h| h.0).collect();
@@ -73,7 +73,7 @@ impl<'c> Smoothed<'c> {
     fn histogram(
         &self,
         i: usize,
-        (times, natives): (&[i64], &[Native]),
+        (times, natives): (&[i64], &[FloatHistogram]),
         inside: (usize, usize),
         now: i64,
     ) -> Option<Sample> {
@@ -83,7 +83,7 @@ impl<'c> Smoothed<'c> {
         let next = times.partition_point(|t| *t < now);
         let after = at(next).filter(|_| next < inside.1);
         let before = next.checked_sub(1).filter(|before| *before >= inside.0).and_then(at);
-        let sample = |h: Native| Some(Sample::Histogram(Arc::new(h.to_model())));
+        let sample = |h: FloatHistogram| Some(Sample::Histogram(Arc::new(h.to_model())));
         match (before, after) {
             (_, Some((t, h))) if t == now => sample(h.clone()),
             (Some(before), Some(after)) => {
@@ -96,7 +96,7 @@ impl<'c> Smoothed<'c> {
                 sample(interpolate_native(before, after, now, !gauges, &annotator)?)
             }
             // The hint spoke of this sample and the one before, not of its value.
-            (Some((_, h)), None) => sample(Native { hint: ResetHint::Unknown, ..h.clone() }),
+            (Some((_, h)), None) => sample(FloatHistogram { hint: ResetHint::Unknown, ..h.clone() }),
             (None, _) => None,
         }
     }
@@ -114,7 +114,8 @@ impl Operator for Smoothed<'_> {
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let mut buffer = scratch.take_buffer();
         self.source.read(i, scratch, &mut buffer)?;
-        let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();
+        let natives: Vec<FloatHistogram> =
+            buffer.histograms.iter().map(|(_, h)| FloatHistogram::from_model(h)).collect();
         out.reset(self.grid.steps);
         for step in 0..self.grid.steps {
             let now = self.source.shift.apply(self.grid.time(step));

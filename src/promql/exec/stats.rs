@@ -4,23 +4,23 @@ use std::sync::Arc;
 
 use crate::{
     model::{Histogram, ResetHint, SeriesBuf},
-    promql::functions::native::Native,
+    promql::functions::native::FloatHistogram,
 };
 
 /// Replaces histograms by their counts and sums. Resets, which buckets would have told, become hints.
 pub(super) fn drop_buckets(buffer: &mut SeriesBuf) {
-    let mut before: Option<Native> = None;
+    let mut before: Option<FloatHistogram> = None;
     for (_, sample) in &mut buffer.histograms {
         if sample.is_stale() {
             continue;
         }
-        let now = Native::from_model(sample);
+        let now = FloatHistogram::from_model(sample);
         let hint = match (now.hint, &before) {
             (ResetHint::Unknown, Some(before)) if now.is_reset_after(before) => ResetHint::Reset,
             (ResetHint::Unknown, Some(_)) => ResetHint::NotReset,
             (hint, _) => hint,
         };
-        let bare = Native { hint, count: now.count, sum: now.sum, ..Native::empty_like(&now) };
+        let bare = FloatHistogram { hint, count: now.count, sum: now.sum, ..FloatHistogram::empty_like(&now) };
         *sample = Arc::new(Histogram { custom_values: Vec::new(), ..bare.to_model() });
         before = Some(now);
     }
@@ -42,7 +42,7 @@ mod tests {
         drop_buckets(&mut buffer);
         let hints: Vec<_> = buffer.histograms.iter().map(|(_, h)| h.reset_hint).collect();
         assert_eq!(hints, [ResetHint::Unknown, ResetHint::NotReset, ResetHint::Reset]);
-        let Native { count, zero, .. } = Native::from_model(&buffer.histograms[1].1);
+        let FloatHistogram { count, zero, .. } = FloatHistogram::from_model(&buffer.histograms[1].1);
         assert_eq!((count.total(), zero.total()), (6.0, 0.0));
     }
 }

@@ -4,9 +4,9 @@ use super::{
     context::Context,
     dedup::{Overlap, distinct},
     operator::{Op, Operator, RowError, Scratch, Series},
+    range_vector::RangeVector,
     sample_count::{SampleCount, size},
     scalar::Numbers,
-    source::Source,
 };
 use crate::{
     model::{SeriesBuf, Span},
@@ -19,7 +19,7 @@ use crate::{
             row::{Row, Sample},
         },
         functions::{
-            native::Native,
+            native::FloatHistogram,
             window::{
                 Annotator, Counted, Extremes, Histograms, NativeFunction, View, WindowFunction, Windows, find_events,
                 find_pairs,
@@ -32,7 +32,7 @@ use crate::{
 /// A window function over every series of a range vector.
 pub(super) struct Window<'c> {
     cx: &'c Context<'c>,
-    source: Source<'c>,
+    source: RangeVector<'c>,
     function: &'static WindowFunction,
     args: Vec<Numbers>,
     grid: Grid,
@@ -46,7 +46,7 @@ pub(super) struct Window<'c> {
 pub(super) fn apply<'c>(
     cx: &'c Context<'c>,
     (name, function): (&str, &'static WindowFunction),
-    source: Source<'c>,
+    source: RangeVector<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     place: (Span, Span),
@@ -69,7 +69,7 @@ pub(super) fn apply<'c>(
 pub(super) fn unchecked<'c>(
     cx: &'c Context<'c>,
     function: &'static WindowFunction,
-    source: Source<'c>,
+    source: RangeVector<'c>,
     args: Vec<Numbers>,
     grid: Grid,
     place: (Span, Span),
@@ -199,11 +199,12 @@ impl Window<'_> {
     }
 
     /// The series' histograms laid out for calculation, each once however many windows it is in.
-    fn natives(&self, buffer: &SeriesBuf) -> (Vec<Native>, Vec<bool>) {
+    fn natives(&self, buffer: &SeriesBuf) -> (Vec<FloatHistogram>, Vec<bool>) {
         if matches!(self.function.histograms, Histograms::Ignored) {
             return (Vec::new(), Vec::new());
         }
-        let natives: Vec<Native> = buffer.histograms.iter().map(|(_, h)| Native::from_model(h)).collect();
+        let natives: Vec<FloatHistogram> =
+            buffer.histograms.iter().map(|(_, h)| FloatHistogram::from_model(h)).collect();
         let counted = buffer.histograms_from().map(|(time, _, start)| Counted { time, start });
         let starts = counted.clone().zip(counted.skip(1)).map(|(before, now)| now.is_reset_after(before));
         let resets = natives.iter().zip(natives.iter().skip(1)).map(|(before, now)| now.is_reset_after(before));

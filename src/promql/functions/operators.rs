@@ -8,7 +8,7 @@ use crate::{
         data::{annotations::AnnotationKind, row::Sample},
         functions::{
             elementary,
-            native::{Combined, Incompatible, Native},
+            native::{Combined, FloatHistogram, Incompatible},
         },
         names::BinaryOp,
     },
@@ -51,19 +51,19 @@ pub(crate) fn fold(op: BinaryOp, a: f64, b: f64) -> Option<f64> {
 }
 
 /// A histogram as a sample.
-fn sample(h: Native) -> Sample {
+fn sample(h: FloatHistogram) -> Sample {
     Sample::Histogram(Arc::new(h.compact().to_model()))
 }
 
 /// `h` times `factor`, every bucket kept.
-pub(crate) fn scaled(h: &Native, factor: f64) -> Sample {
+pub(crate) fn scaled(h: &FloatHistogram, factor: f64) -> Sample {
     let mut h = h.clone();
     h.multiply(factor);
     Sample::Histogram(Arc::new(h.to_model()))
 }
 
 /// One of the operators that take a histogram and a number.
-pub(crate) fn apply_scalar(h: &Native, op: BinaryOp, number: f64) -> Sample {
+pub(crate) fn apply_scalar(h: &FloatHistogram, op: BinaryOp, number: f64) -> Sample {
     let mut h = h.clone();
     match op {
         BinaryOp::Mul => h.multiply(number),
@@ -95,7 +95,7 @@ pub(crate) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
             (None, None) => incompatible("float", "float"),
         },
         (Sample::Histogram(a), Sample::Histogram(b)) => {
-            let (mut a, b) = (Native::from_model(a), Native::from_model(b));
+            let (mut a, b) = (FloatHistogram::from_model(a), FloatHistogram::from_model(b));
             match op {
                 BinaryOp::Equal => value(l.clone(), a.says_the_same(&b)),
                 BinaryOp::NotEqual => value(l.clone(), !a.says_the_same(&b)),
@@ -112,19 +112,24 @@ pub(crate) fn apply(op: BinaryOp, l: &Sample, r: &Sample) -> Outcome {
             }
         }
         (Sample::Float(number), Sample::Histogram(h)) if op == BinaryOp::Mul => {
-            value(apply_scalar(&Native::from_model(h), op, *number), true)
+            value(apply_scalar(&FloatHistogram::from_model(h), op, *number), true)
         }
         (Sample::Float(_), Sample::Histogram(_)) => incompatible("float", "histogram"),
         (Sample::Histogram(h), Sample::Float(number)) => match op {
             BinaryOp::Mul | BinaryOp::Div | BinaryOp::TrimLower | BinaryOp::TrimUpper => {
-                value(apply_scalar(&Native::from_model(h), op, *number), true)
+                value(apply_scalar(&FloatHistogram::from_model(h), op, *number), true)
             }
             _ => incompatible("histogram", "float"),
         },
     }
 }
 
-fn combination(op: BinaryOp, h: Native, combined: Result<Combined, Incompatible>, what: &'static str) -> Outcome {
+fn combination(
+    op: BinaryOp,
+    h: FloatHistogram,
+    combined: Result<Combined, Incompatible>,
+    what: &'static str,
+) -> Outcome {
     match combined {
         Ok(combined) => {
             let collision = combined.hints_collide.then_some(AnnotationKind::HintsCollide(what));

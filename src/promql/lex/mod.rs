@@ -4,7 +4,7 @@
 //! after `[` only durations are expected and `:` separates range and step. The [`Lexer`] tracks that itself, from the
 //! brackets it has handed out, so the parser only ever asks for the next [`Token`].
 
-mod cursor;
+mod chars;
 mod number;
 mod string;
 mod token;
@@ -12,13 +12,12 @@ mod token;
 pub(crate) use number::value as number_value;
 pub(crate) use token::{Context, Keyword, Token, TokenKind};
 
-use cursor::Cursor;
-
 use super::{
     ast::BinaryOp,
     quote::{quote, quote_char},
 };
 use crate::model::Span;
+use chars::Chars;
 
 /// A text that no word starts with, or that ends too early.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ enum Bracket {
 /// Hands out the words of a text.
 #[derive(Debug)]
 pub(crate) struct Lexer<'a> {
-    cursor: Cursor<'a>,
+    chars: Chars<'a>,
     /// First byte of the word being read.
     start: usize,
     parens: usize,
@@ -66,7 +65,7 @@ impl<'a> Lexer<'a> {
     /// A lexer at the start of `text`, whose length fits into spans.
     pub(crate) fn new(text: &'a str) -> Self {
         Self {
-            cursor: Cursor { text, pos: 0 },
+            chars: Chars { text, pos: 0 },
             start: 0,
             parens: 0,
             in_braces: false,
@@ -82,7 +81,7 @@ impl<'a> Lexer<'a> {
     /// When the text there is no word.
     pub(crate) fn next(&mut self) -> Result<Token, LexError> {
         self.skip_blank();
-        self.start = self.cursor.pos;
+        self.start = self.chars.pos;
         let kind = if self.in_braces {
             self.in_braces()
         } else if self.bracket == Bracket::Fresh {
@@ -91,9 +90,9 @@ impl<'a> Lexer<'a> {
             self.outside()
         };
         match kind {
-            Ok(kind) => Ok(Token { kind, span: Span::new(self.start as u32, self.cursor.pos as u32) }),
+            Ok(kind) => Ok(Token { kind, span: Span::new(self.start as u32, self.chars.pos as u32) }),
             Err(message) => {
-                let span = Span::new(self.start as u32, self.cursor.text.len() as u32);
+                let span = Span::new(self.start as u32, self.chars.text.len() as u32);
                 Err(LexError { span, message })
             }
         }
@@ -102,16 +101,16 @@ impl<'a> Lexer<'a> {
     /// Spaces, and comments where they are allowed (not right after `[`).
     fn skip_blank(&mut self) {
         loop {
-            while self.cursor.eat(is_space) {}
-            if self.bracket == Bracket::Fresh || self.cursor.peek() != Some('#') {
+            while self.chars.eat(is_space) {}
+            if self.bracket == Bracket::Fresh || self.chars.peek() != Some('#') {
                 return;
             }
-            while self.cursor.eat(|c| c != '\n' && c != '\r') {}
+            while self.chars.eat(|c| c != '\n' && c != '\r') {}
         }
     }
 
     fn outside(&mut self) -> Result<TokenKind, String> {
-        let Some(c) = self.cursor.bump() else { return self.end() };
+        let Some(c) = self.chars.bump() else { return self.end() };
         Ok(match c {
             ',' => TokenKind::Comma,
             '@' => TokenKind::At,
@@ -133,20 +132,20 @@ impl<'a> Lexer<'a> {
                 return Err(format!("unexpected right bracket {}", quote_char(Some(c))));
             }
             ']' => self.close_bracket(),
-            '=' if self.cursor.peek() == Some('~') => return Err("unexpected character after '=': '~'".to_owned()),
-            '=' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::Equal),
+            '=' if self.chars.peek() == Some('~') => return Err("unexpected character after '=': '~'".to_owned()),
+            '=' if self.chars.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::Equal),
             '=' => TokenKind::Assign,
-            '!' => match self.cursor.bump() {
+            '!' => match self.chars.bump() {
                 Some('=') => TokenKind::Operator(BinaryOp::NotEqual),
                 other => return Err(format!("unexpected character after '!': {}", quote_char(other))),
             },
-            '<' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::LessEqual),
-            '<' if self.cursor.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimUpper),
+            '<' if self.chars.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::LessEqual),
+            '<' if self.chars.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimUpper),
             '<' => TokenKind::Operator(BinaryOp::Less),
-            '>' if self.cursor.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::GreaterEqual),
-            '>' if self.cursor.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimLower),
+            '>' if self.chars.eat(|c| c == '=') => TokenKind::Operator(BinaryOp::GreaterEqual),
+            '>' if self.chars.eat(|c| c == '/') => TokenKind::Operator(BinaryOp::TrimLower),
             '>' => TokenKind::Operator(BinaryOp::Greater),
-            '"' | '\'' | '`' => return string::scan(&mut self.cursor, c).map(|()| TokenKind::String),
+            '"' | '\'' | '`' => return string::scan(&mut self.chars, c).map(|()| TokenKind::String),
             c if c.is_ascii_digit() || (c == '.' && self.at_digit()) => return self.number(),
             c if (is_word_start(c) || c == ':') && self.bracket != Bracket::Outside => return self.word_in_bracket(c),
             c if is_word_start(c) || c == ':' => self.word(),
@@ -158,18 +157,18 @@ impl<'a> Lexer<'a> {
     }
 
     fn in_fresh_bracket(&mut self) -> Result<TokenKind, String> {
-        let Some(c) = self.cursor.bump() else {
+        let Some(c) = self.chars.bump() else {
             return Err("unexpected end of input in duration expression".to_owned());
         };
         let wrong = || Err(format!("unexpected character in duration expression: {}", quote_char(Some(c))));
         Ok(match c {
             ']' => self.close_bracket(),
             ':' if !self.duration_seen => {
-                self.start = self.cursor.pos;
+                self.start = self.chars.pos;
                 return Err("unexpected colon before duration in duration expression".to_owned());
             }
             ':' if self.colon_seen => {
-                self.start = self.cursor.pos;
+                self.start = self.chars.pos;
                 return Err("unexpected repeated colon in duration expression".to_owned());
             }
             ':' => {
@@ -200,7 +199,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn in_braces(&mut self) -> Result<TokenKind, String> {
-        let Some(c) = self.cursor.bump() else { return Err("unexpected end of input inside braces".to_owned()) };
+        let Some(c) = self.chars.bump() else { return Err("unexpected end of input inside braces".to_owned()) };
         Ok(match c {
             ',' => TokenKind::Comma,
             '}' => {
@@ -208,16 +207,16 @@ impl<'a> Lexer<'a> {
                 TokenKind::RightBrace
             }
             '{' => return Err(format!("unexpected left brace {}", quote_char(Some(c)))),
-            '=' if self.cursor.eat(|c| c == '~') => TokenKind::Match,
+            '=' if self.chars.eat(|c| c == '~') => TokenKind::Match,
             '=' => TokenKind::Assign,
-            '!' => match self.cursor.bump() {
+            '!' => match self.chars.bump() {
                 Some('=') => TokenKind::Operator(BinaryOp::NotEqual),
                 Some('~') => TokenKind::NotMatch,
                 other => return Err(format!("unexpected character after '!' inside braces: {}", quote_char(other))),
             },
-            '"' | '\'' | '`' => return string::scan(&mut self.cursor, c).map(|()| TokenKind::String),
+            '"' | '\'' | '`' => return string::scan(&mut self.chars, c).map(|()| TokenKind::String),
             c if is_word_start(c) => {
-                while self.cursor.eat(is_word) {}
+                while self.chars.eat(is_word) {}
                 TokenKind::Identifier
             }
             c => return Err(format!("unexpected character inside braces: {}", quote_char(Some(c)))),
@@ -246,7 +245,7 @@ impl<'a> Lexer<'a> {
                 Ok(TokenKind::RightParen)
             }
             None => {
-                self.start = self.cursor.pos;
+                self.start = self.chars.pos;
                 Err("unexpected right parenthesis ')'".to_owned())
             }
         }
@@ -259,16 +258,16 @@ impl<'a> Lexer<'a> {
     }
 
     fn at_digit(&self) -> bool {
-        self.cursor.peek().is_some_and(|c| c.is_ascii_digit())
+        self.chars.peek().is_some_and(|c| c.is_ascii_digit())
     }
 
     fn number(&mut self) -> Result<TokenKind, String> {
-        self.cursor.pos = self.start;
-        match number::scan(&mut self.cursor) {
+        self.chars.pos = self.start;
+        match number::scan(&mut self.chars) {
             number::Numeric::Number => Ok(TokenKind::Number),
             number::Numeric::Duration => Ok(TokenKind::Duration),
             number::Numeric::Bad => {
-                let text = self.cursor.text.get(self.start..self.cursor.pos).unwrap_or_default();
+                let text = self.chars.text.get(self.start..self.chars.pos).unwrap_or_default();
                 Err(format!("bad number or duration syntax: {}", quote(text)))
             }
         }
@@ -288,14 +287,14 @@ impl<'a> Lexer<'a> {
     }
 
     fn duration_word(&mut self) -> Option<Context> {
-        while self.cursor.eat(is_word_start) {}
-        let word = self.cursor.text.get(self.start..self.cursor.pos)?;
+        while self.chars.eat(is_word_start) {}
+        let word = self.chars.text.get(self.start..self.chars.pos)?;
         Context::of_duration_word(&word.to_ascii_lowercase())
     }
 
     fn word(&mut self) -> TokenKind {
-        while self.cursor.eat(|c| is_word(c) || c == ':') {}
-        let word = self.cursor.text.get(self.start..self.cursor.pos).unwrap_or_default();
+        while self.chars.eat(|c| is_word(c) || c == ':') {}
+        let word = self.chars.text.get(self.start..self.chars.pos).unwrap_or_default();
         match TokenKind::of_word(word) {
             // Metrics called `fill` were there before the modifiers, which are known by their parenthesis.
             TokenKind::Keyword(Keyword::Fill | Keyword::FillLeft | Keyword::FillRight) if !self.before_paren() => {
@@ -306,7 +305,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn before_paren(&self) -> bool {
-        let rest = self.cursor.text.get(self.cursor.pos..).unwrap_or_default();
+        let rest = self.chars.text.get(self.chars.pos..).unwrap_or_default();
         rest.trim_start_matches(is_space).starts_with('(')
     }
 }

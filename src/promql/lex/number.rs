@@ -1,20 +1,20 @@
 //! Numbers and durations: how far they reach, and what a number is worth.
 
-use super::Cursor;
+use super::Chars;
 
-/// What stood at the cursor.
+/// What stood at the chars.
 pub(super) enum Numeric {
     Number,
     Duration,
-    /// Neither; the cursor stands after the character that spoiled it.
+    /// Neither; the chars stands after the character that spoiled it.
     Bad,
 }
 
 /// Moves over a number or a duration.
-pub(super) fn scan(cursor: &mut Cursor<'_>) -> Numeric {
-    if scan_number(cursor) {
+pub(super) fn scan(chars: &mut Chars<'_>) -> Numeric {
+    if scan_number(chars) {
         Numeric::Number
-    } else if scan_duration_rest(cursor) {
+    } else if scan_duration_rest(chars) {
         Numeric::Duration
     } else {
         Numeric::Bad
@@ -25,65 +25,65 @@ pub(super) fn scan(cursor: &mut Cursor<'_>) -> Numeric {
 ///
 /// The rules of what may not follow what (nothing odd after `.`, `_` or `e`, each of `.` and `e` once) decide what the
 /// error shows, and they hold for hexadecimal digits too: there a second `e` counts as a repeated exponent.
-fn scan_number(cursor: &mut Cursor<'_>) -> bool {
-    let start = cursor.pos;
+fn scan_number(chars: &mut Chars<'_>) -> bool {
+    let start = chars.pos;
     let mut hex = false;
-    if cursor.eat(|c| c == '0') && cursor.eat(|c| matches!(c, 'x' | 'X')) {
-        cursor.eat(|c| c == '_');
+    if chars.eat(|c| c == '0') && chars.eat(|c| matches!(c, 'x' | 'X')) {
+        chars.eat(|c| c == '_');
         hex = true;
     }
     let digit = move |c: char| if hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() };
     let exponent = |c: char| matches!(c, 'e' | 'E');
     let (mut dots, mut exponents) = (0, 0);
     // The first dot and the first digit stand outside of the rules below.
-    cursor.eat(|c| c == '.');
-    cursor.eat(digit);
-    while let Some(c) = cursor.peek() {
+    chars.eat(|c| c == '.');
+    chars.eat(digit);
+    while let Some(c) = chars.peek() {
         if c == '.' {
-            cursor.bump();
+            chars.bump();
             dots += 1;
-            if dots > 1 || cursor.eat(|c| matches!(c, '_' | '.')) || hex {
+            if dots > 1 || chars.eat(|c| matches!(c, '_' | '.')) || hex {
                 return false;
             }
         } else if exponent(c) {
-            cursor.bump();
+            chars.bump();
             exponents += 1;
             if exponents > 1 {
                 return false;
             }
-            cursor.eat(|c| matches!(c, '+' | '-'));
-            if cursor.eat(|c| matches!(c, '.' | '_' | 'e' | 'E')) || cursor.peek().is_none() {
+            chars.eat(|c| matches!(c, '+' | '-'));
+            if chars.eat(|c| matches!(c, '.' | '_' | 'e' | 'E')) || chars.peek().is_none() {
                 return false;
             }
         } else if c == '_' {
-            cursor.bump();
-            if cursor.eat(|c| matches!(c, '.' | '_' | 'e' | 'E')) || cursor.peek().is_none() {
+            chars.bump();
+            if chars.eat(|c| matches!(c, '.' | '_' | 'e' | 'E')) || chars.peek().is_none() {
                 return false;
             }
         } else if digit(c) {
-            while cursor.eat(digit) {}
+            while chars.eat(digit) {}
         } else {
             break;
         }
     }
-    cursor.pos > start && !cursor.peek().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
+    chars.pos > start && !chars.peek().is_some_and(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// Takes the units of a duration whose first number is taken already.
-fn scan_duration_rest(cursor: &mut Cursor<'_>) -> bool {
+fn scan_duration_rest(chars: &mut Chars<'_>) -> bool {
     let digit = |c: char| c.is_ascii_digit();
-    if !cursor.eat(|c| "smhdwy".contains(c)) {
+    if !chars.eat(|c| "smhdwy".contains(c)) {
         return false;
     }
-    cursor.eat(|c| c == 's');
-    while cursor.eat(digit) {
-        while cursor.eat(digit) {}
-        if !cursor.eat(|c| "smhdw".contains(c)) {
+    chars.eat(|c| c == 's');
+    while chars.eat(digit) {
+        while chars.eat(digit) {}
+        if !chars.eat(|c| "smhdw".contains(c)) {
             return false;
         }
-        cursor.eat(|c| c == 's');
+        chars.eat(|c| c == 's');
     }
-    !cursor.eat(|c| c.is_ascii_alphanumeric() || c == '_')
+    !chars.eat(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// What a number token is worth.

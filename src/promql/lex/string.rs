@@ -1,18 +1,18 @@
 //! String literals: finding their end and refusing wrong escapes.
 
-use super::Cursor;
+use super::Chars;
 
-/// Moves over a string whose opening quote is taken; leaves the cursor after the closing one.
+/// Moves over a string whose opening quote is taken; leaves the chars after the closing one.
 ///
 /// # Errors
 /// When the string doesn't end, or an escape sequence is none.
-pub(super) fn scan(cursor: &mut Cursor<'_>, quote: char) -> Result<(), String> {
+pub(super) fn scan(chars: &mut Chars<'_>, quote: char) -> Result<(), String> {
     let raw = quote == '`';
     loop {
-        match cursor.bump() {
+        match chars.bump() {
             Some(c) if c == quote => return Ok(()),
             Some(char::REPLACEMENT_CHARACTER) => return Err("invalid UTF-8 rune".to_owned()),
-            Some('\\') if !raw => escape(cursor, quote)?,
+            Some('\\') if !raw => escape(chars, quote)?,
             None if raw => return Err("unterminated raw string".to_owned()),
             Some('\n') if !raw => return Err("unterminated quoted string".to_owned()),
             None => return Err("unterminated quoted string".to_owned()),
@@ -21,9 +21,9 @@ pub(super) fn scan(cursor: &mut Cursor<'_>, quote: char) -> Result<(), String> {
     }
 }
 
-fn escape(cursor: &mut Cursor<'_>, quote: char) -> Result<(), String> {
+fn escape(chars: &mut Chars<'_>, quote: char) -> Result<(), String> {
     let unfinished = || Err("escape sequence not terminated".to_owned());
-    let (count, base, max, mut value) = match cursor.bump() {
+    let (count, base, max, mut value) = match chars.bump() {
         Some('a' | 'b' | 'f' | 'n' | 'r' | 't' | 'v' | '\\') => return Ok(()),
         Some(c) if c == quote => return Ok(()),
         Some(c @ '0'..='7') => (2, 8, 255, c.to_digit(8).unwrap_or(0)),
@@ -34,7 +34,7 @@ fn escape(cursor: &mut Cursor<'_>, quote: char) -> Result<(), String> {
         Some(c) => return Err(format!("unknown escape sequence {}", code_point(c))),
     };
     for _ in 0..count {
-        let Some(c) = cursor.bump() else { return unfinished() };
+        let Some(c) = chars.bump() else { return unfinished() };
         let Some(digit) = c.to_digit(base) else {
             return Err(format!("illegal character {} in escape sequence", code_point(c)));
         };

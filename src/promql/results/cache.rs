@@ -166,11 +166,11 @@ impl Reuse {
 #[derive(Debug)]
 pub struct ResultCache {
     bytes: usize,
-    kept: Mutex<Kept>,
+    kept: Mutex<Entries>,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+struct Entries {
     entries: HashMap<Key, (Arc<Entry>, u64)>,
     /// Keys by the moment of their last use.
     by_use: BTreeMap<u64, Key>,
@@ -254,7 +254,7 @@ impl ResultCache {
     }
 }
 
-impl Kept {
+impl Entries {
     fn find(&mut self, key: &Key) -> Option<Arc<Entry>> {
         self.moment += 1;
         let (entry, used) = self.entries.get_mut(key)?;
@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn the_longest_unused_answers_go_first_and_bytes_are_counted() {
-        let mut kept = Kept::default();
+        let mut kept = Entries::default();
         let key = |n: i64| Key { text: String::new(), step: n, phase: 0, lookback: 0 };
         let sized = |bytes| Entry { bytes, ..entry(0, 0) };
         kept.insert(key(1), sized(40), 100);

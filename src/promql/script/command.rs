@@ -9,7 +9,7 @@ use regex_automata::meta::Regex;
 
 use super::{
     series::{self, Point},
-    starts,
+    start_times,
 };
 use crate::{
     model::{Labels, go_regex},
@@ -154,7 +154,7 @@ fn load(head: &str, body: Lines<'_>) -> Result<Load, String> {
         let starts = rest.strip_prefix("@st").filter(|rest| rest.starts_with(char::is_whitespace));
         match (starts, pending.take()) {
             (Some(_), Some((line, ..))) => return at_line(line, Err("no values follow the start times".to_owned())),
-            (Some(starts), None) => pending = Some((*line, labels, at_line(*line, starts::offsets(starts))?)),
+            (Some(starts), None) => pending = Some((*line, labels, at_line(*line, start_times::offsets(starts))?)),
             (None, given) => {
                 let points = at_line(*line, series::points(rest))?;
                 if let Some((line, of, offsets)) = given {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{command::Eval, histogram::FloatHistogram, series::Point};
+use super::{command::Eval, histogram::ScriptHistogram, series::Point};
 use crate::{
     model::{Histogram, Labels, is_stale},
     promql::{MatrixSeries, Value, VectorSample},
@@ -120,7 +120,7 @@ fn samples_by_time(series: &MatrixSeries) -> BTreeMap<i64, Sample<'_>> {
 }
 
 fn shown(value: f64, histogram: Option<&Histogram>) -> String {
-    histogram.map_or_else(|| value.to_string(), |h| FloatHistogram::from_model(h).to_string())
+    histogram.map_or_else(|| value.to_string(), |h| ScriptHistogram::from_model(h).to_string())
 }
 
 fn shown_all(samples: &BTreeMap<i64, Sample<'_>>) -> String {
@@ -131,7 +131,7 @@ fn shown_all(samples: &BTreeMap<i64, Sample<'_>>) -> String {
 fn same(want: &Point, value: f64, histogram: Option<&Histogram>) -> Result<(), String> {
     let equal = match (want, histogram) {
         (Point::Float(want), None) => almost_equal(*want, value),
-        (Point::Histogram(want, hinted), Some(got)) => same_histogram(want, &FloatHistogram::from_model(got), *hinted),
+        (Point::Histogram(want, hinted), Some(got)) => same_histogram(want, &ScriptHistogram::from_model(got), *hinted),
         _ => false,
     };
     if equal {
@@ -146,7 +146,7 @@ fn same(want: &Point, value: f64, histogram: Option<&Histogram>) -> Result<(), S
 }
 
 /// Equal but for rounding; empty buckets and spans don't count, the reset hint only if the script gave one.
-fn same_histogram(want: &FloatHistogram, got: &FloatHistogram, hinted: bool) -> bool {
+fn same_histogram(want: &ScriptHistogram, got: &ScriptHistogram, hinted: bool) -> bool {
     want.schema == got.schema
         && almost_equal(want.count, got.count)
         && almost_equal(want.sum, got.sum)

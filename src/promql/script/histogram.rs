@@ -9,7 +9,7 @@ use crate::model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, R
 
 /// A histogram of floats.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct FloatHistogram {
+pub(super) struct ScriptHistogram {
     pub(super) hint: ResetHint,
     pub(super) schema: i32,
     pub(super) count: f64,
@@ -22,11 +22,11 @@ pub(super) struct FloatHistogram {
 }
 
 /// Reads a histogram from the start of `text`: its value, whether its reset hint was given, and what follows it.
-pub(super) fn parse(text: &str) -> Result<(FloatHistogram, bool, &str), String> {
+pub(super) fn parse(text: &str) -> Result<(ScriptHistogram, bool, &str), String> {
     let wrong = |what: &str| format!("{what} in the histogram {text:?}");
     let inner = text.strip_prefix("{{").ok_or_else(|| wrong("expected {{"))?;
     let (mut rest, after) = inner.split_once("}}").ok_or_else(|| wrong("missing }}"))?;
-    let mut histogram = FloatHistogram::default();
+    let mut histogram = ScriptHistogram::default();
     let (mut offset, mut negative_offset) = (0, 0);
     let (mut buckets, mut negative_buckets) = (vec![], vec![]);
     let mut seen = vec![];
@@ -85,7 +85,7 @@ fn floats(text: &str) -> Option<Vec<f64>> {
         .collect()
 }
 
-impl FloatHistogram {
+impl ScriptHistogram {
     /// The histogram that storage or an answer holds.
     pub(super) fn from_model(histogram: &Histogram) -> Self {
         let (count, zero, positive, negative) = match &histogram.counts {
@@ -196,7 +196,7 @@ fn spans(buckets: &BTreeMap<i32, f64>) -> Vec<BucketSpan> {
 }
 
 /// The notation of scripts; empty buckets inside are written out, so that offsets hold.
-impl fmt::Display for FloatHistogram {
+impl fmt::Display for ScriptHistogram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{{{schema:{} count:{} sum:{}", self.schema, self.count, self.sum)?;
         if self.hint != ResetHint::Unknown {

@@ -24,7 +24,7 @@ mod histogram;
 mod nhcb;
 mod pin;
 mod series;
-mod starts;
+mod start_times;
 mod store;
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{histogram::FloatHistogram, series::Point};
+use super::{histogram::ScriptHistogram, series::Point};
 use crate::model::{BUCKET_LABEL, CUSTOM_BUCKETS_SCHEMA, Labels, METRIC_NAME, decimal};
 
 /// One classic histogram at one time.
@@ -54,7 +54,7 @@ pub(super) fn convert(series: &[(Labels, Vec<Point>)]) -> Result<Vec<(Labels, Ve
 }
 
 impl Classic {
-    fn native(mut self) -> Result<FloatHistogram, String> {
+    fn native(mut self) -> Result<ScriptHistogram, String> {
         self.buckets.sort_by(|a, b| a.0.total_cmp(&b.0));
         let last = self.buckets.last().copied();
         let count = self.count.or(last.map(|b| b.1)).unwrap_or(0.0);
@@ -71,13 +71,13 @@ impl Classic {
             before = *cumulative;
         }
         let custom_values = self.buckets.iter().map(|b| b.0).filter(|b| *b != f64::INFINITY).collect();
-        Ok(FloatHistogram {
+        Ok(ScriptHistogram {
             schema: CUSTOM_BUCKETS_SCHEMA,
             count,
             sum: self.sum,
             custom_values,
             positive,
-            ..FloatHistogram::default()
+            ..ScriptHistogram::default()
         })
     }
 }

@@ -3,7 +3,7 @@
 //! Values are divided by spaces. `axN` is `a` and N more of it, `a+bxN` goes up by `b` N times, `_` leaves a step out
 //! and `_xN` leaves out N.
 
-use super::histogram::{self, FloatHistogram};
+use super::histogram::{self, ScriptHistogram};
 use crate::{
     model::{Labels, METRIC_NAME, STALE_NAN},
     promql::{
@@ -21,7 +21,7 @@ pub(super) enum Point {
     Omitted,
     Float(f64),
     /// A histogram, and whether the text gave its reset hint.
-    Histogram(Box<FloatHistogram>, bool),
+    Histogram(Box<ScriptHistogram>, bool),
 }
 
 /// Reads labels from the start of `text` and returns what follows them.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{command::Load, histogram::FloatHistogram, nhcb, series::Point};
+use super::{command::Load, histogram::ScriptHistogram, nhcb, series::Point};
 use crate::{
     model::{Labels, ResetHint, SeriesBuf, is_stale},
     seams::select::MemorySelect,
@@ -43,7 +43,7 @@ impl Store {
 
 fn columns(samples: &BTreeMap<i64, (Point, i64)>) -> SeriesBuf {
     let mut buf = SeriesBuf::default();
-    let mut before: Option<&FloatHistogram> = None;
+    let mut before: Option<&ScriptHistogram> = None;
     for (time, (point, start)) in samples {
         match point {
             Point::Omitted => {}
@@ -53,7 +53,7 @@ fn columns(samples: &BTreeMap<i64, (Point, i64)>) -> SeriesBuf {
             }
             Point::Histogram(histogram, _) => {
                 let hint = stored_hint(before, histogram);
-                let stored = FloatHistogram { hint, ..(**histogram).clone() };
+                let stored = ScriptHistogram { hint, ..(**histogram).clone() };
                 buf.push_histogram(*time, Arc::new(stored.to_model()), *start);
                 before = Some(histogram);
             }
@@ -64,7 +64,7 @@ fn columns(samples: &BTreeMap<i64, (Point, i64)>) -> SeriesBuf {
 
 /// The reset hint that Prometheus' storage answers with: whatever was given, it is "no reset" where the storage itself
 /// compared a histogram with the one before, and unknown where it had to begin a new chunk, after a reset as well.
-fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHint {
+fn stored_hint(before: Option<&ScriptHistogram>, now: &ScriptHistogram) -> ResetHint {
     if now.hint == ResetHint::Gauge {
         return ResetHint::Gauge;
     }
@@ -75,7 +75,7 @@ fn stored_hint(before: Option<&FloatHistogram>, now: &FloatHistogram) -> ResetHi
 }
 
 /// Whether `now` can go on in the chunk that ends with `before`.
-fn continues(before: &FloatHistogram, now: &FloatHistogram) -> bool {
+fn continues(before: &ScriptHistogram, now: &ScriptHistogram) -> bool {
     let grown = |old: &BTreeMap<i32, f64>, new: &BTreeMap<i32, f64>| {
         old.iter().all(|(i, count)| new.get(i).copied().unwrap_or(0.0) >= *count)
     };

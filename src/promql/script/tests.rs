@@ -90,7 +90,7 @@ fn a_histogram_of_a_script_survives_the_form_that_storage_has() {
         "{{schema:-53 custom_values:[1 2] buckets:[1 2 3]}}",
     ] {
         let parsed = histogram::parse(text).unwrap().0;
-        assert_eq!(histogram::FloatHistogram::from_model(&parsed.to_model()), parsed);
+        assert_eq!(histogram::ScriptHistogram::from_model(&parsed.to_model()), parsed);
     }
 }
 

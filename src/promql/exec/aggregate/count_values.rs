@@ -14,7 +14,7 @@ use crate::{
             operator::{Operator, Series},
             parallel::for_each_row,
         },
-        functions::native::Native,
+        functions::native::FloatHistogram,
         plan::Aggregate,
     },
 };
@@ -102,6 +102,6 @@ fn text(sample: &Sample) -> String {
         Sample::Float(v) if v.is_infinite() => if *v > 0.0 { "+Inf" } else { "-Inf" }.to_owned(),
         Sample::Float(v) if v.is_nan() => "NaN".to_owned(),
         Sample::Float(v) => decimal::plain(*v),
-        Sample::Histogram(h) => Native::from_model(h).to_string(),
+        Sample::Histogram(h) => FloatHistogram::from_model(h).to_string(),
     }
 }

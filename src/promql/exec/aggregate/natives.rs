@@ -10,12 +10,12 @@ use crate::{
             annotations::AnnotationKind,
             row::{Bits, Row},
         },
-        functions::native::{Combined, Incompatible, Native, NativeMean},
+        functions::native::{Combined, FloatHistogram, Incompatible, NativeMean},
     },
 };
 
 enum Total {
-    Sum(Native),
+    Sum(FloatHistogram),
     Mean(NativeMean),
 }
 
@@ -52,7 +52,7 @@ impl Natives {
     pub(super) fn add(&mut self, input: &Input<'_, '_>, group: usize, i: usize, row: &Row, floats: &Bits) {
         for step in row.present.ones() {
             let Some(h) = row.histogram(step) else { continue };
-            let native = Native::from_model(h);
+            let native = FloatHistogram::from_model(h);
             let hints = (native.hint == ResetHint::Reset, native.hint == ResetHint::NotReset);
             let Some(cell) = self.cells.get_mut(&(group, step)) else {
                 self.bytes += CELL_BYTES + 2 * h.memory();

@@ -81,7 +81,7 @@ pub(super) fn run<'c>(
     let (mut from, mut part) = (0, if stops { FIRST_PART } else { rows });
     while from < rows && !(stops && from > 0 && is_full(&picked, param, steps)) {
         let end = from.saturating_add(part).min(rows);
-        for_each_row(cx, &Part { inner: input.inner, from, end }, steps, &mut |i, row| {
+        for_each_row(cx, &Consecutive { inner: input.inner, from, end }, steps, &mut |i, row| {
             let i = from + i;
             if ranked && row.has_histograms() && row.drop_histograms() {
                 cx.annotations.add(AnnotationKind::HistogramIgnoredInAggregation(op.as_str()), input.whole);
@@ -150,13 +150,13 @@ fn is_full(picked: &[Picks], param: &Numbers, steps: usize) -> bool {
 }
 
 /// Some consecutive rows of an operator.
-struct Part<'a> {
+struct Consecutive<'a> {
     inner: &'a dyn Operator,
     from: usize,
     end: usize,
 }
 
-impl Operator for Part<'_> {
+impl Operator for Consecutive<'_> {
     fn len(&self) -> usize {
         self.end - self.from
     }

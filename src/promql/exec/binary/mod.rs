@@ -27,7 +27,7 @@ use crate::{
         QueryError,
         ast::{BinaryOp, Cardinality, ValueType},
         data::{annotations::AnnotationKind, grid::Grid, row::Sample},
-        functions::{native::Native, operators},
+        functions::{native::FloatHistogram, operators},
         plan::Binary,
     },
 };
@@ -79,8 +79,9 @@ fn with_scalar<'c>(
 ) -> Result<Op<'c>, QueryError> {
     let scalar = Arc::new(scalar);
     let factor = Arc::clone(&scalar);
-    let changed =
-        |f: fn(&Native, f64) -> Sample| Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))));
+    let changed = |f: fn(&FloatHistogram, f64) -> Sample| {
+        Histograms::Changed(Box::new(move |step, h| Some(f(h, factor.at(step)))))
+    };
     let histograms = match b.op {
         BinaryOp::Mul => changed(|h, by| operators::apply_scalar(h, BinaryOp::Mul, by)),
         BinaryOp::Div if !swapped => changed(|h, by| operators::apply_scalar(h, BinaryOp::Div, by)),

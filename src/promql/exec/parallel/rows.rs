@@ -22,9 +22,9 @@ use crate::promql::{
 };
 
 /// A thread takes about this many cells at a time, and at least one row.
-const PIECE_CELLS: usize = 1 << 15;
-/// At most this many rows make a piece.
-const PIECE_ROWS: usize = 64;
+const BATCH_CELLS: usize = 1 << 15;
+/// At most this many rows make a batch.
+const BATCH_ROWS: usize = 64;
 /// What reading a series costs, in cells.
 const READ_CELLS: usize = 256;
 /// So many cells are worth a thread from the start.
@@ -33,13 +33,13 @@ const MIN_CELLS: usize = 1 << 16;
 const MIN_TIME: Duration = Duration::from_micros(200);
 /// So many rows show how long the others take.
 const SHOWN: usize = 8;
-/// Each thread has at least about so many pieces, so that all end at about the same time.
-const PIECES: usize = 4;
-/// A thread may be this many pieces per thread ahead of the one that is folded next; then it waits.
+/// Each thread has at least about so many batches, so that all end at about the same time.
+const BATCHES: usize = 4;
+/// A thread may be this many batches per thread ahead of the one that is folded next; then it waits.
 const AHEAD: usize = 4;
-/// A piece ends early where its histograms take so much memory (bytes), and pieces that wait may hold as much for each
+/// A batch ends early where its histograms take so much memory (bytes), and batches that wait may hold as much for each
 /// thread: floats take no more than a quarter of it.
-const PIECE_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 
 /// Calls `fold` with every row, in series order.
 ///
@@ -52,7 +52,7 @@ pub(crate) fn for_each_row(
     fold: &mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send),
 ) -> Result<(), QueryError> {
     let rows = op.len();
-    let largest = (PIECE_CELLS / steps.max(1)).clamp(1, PIECE_ROWS);
+    let largest = (BATCH_CELLS / steps.max(1)).clamp(1, BATCH_ROWS);
     let threads = cx.settings.threads.min(rows.div_ceil(largest));
     let large = rows.saturating_mul(steps.saturating_add(READ_CELLS)) >= MIN_CELLS;
     let mut first = 0;
@@ -74,35 +74,35 @@ pub(crate) fn for_each_row(
     if first == rows {
         return Ok(());
     }
-    let piece = largest.min((rows - first).div_ceil(threads * PIECES));
-    let state = State { cx, next: first, waiting: BTreeMap::new(), held: 0, spare: Vec::new(), fold, failed: None };
-    let bounds = Bounds { rows: AHEAD * threads * piece, cells: PIECE_BYTES / SAMPLE_BYTES as usize * threads };
-    let order = Order { state: Mutex::new(state), moved: Condvar::new(), bounds };
+    let batch = largest.min((rows - first).div_ceil(threads * BATCHES));
+    let folding = Folding { cx, next: first, waiting: BTreeMap::new(), held: 0, spare: Vec::new(), fold, failed: None };
+    let bounds = Bounds { rows: AHEAD * threads * batch, cells: BATCH_BYTES / SAMPLE_BYTES as usize * threads };
+    let order = Order { folding: Mutex::new(folding), moved: Condvar::new(), bounds };
     let (taken, stop) = (AtomicUsize::new(first), AtomicBool::new(false));
     let work = || {
         let _alarm = Alarm { stop: &stop, moved: &order.moved };
         let mut scratch = Scratch::default();
         let mut computed: Vec<Row> = Vec::new();
         loop {
-            let start = taken.fetch_add(piece, Ordering::Relaxed);
+            let start = taken.fetch_add(batch, Ordering::Relaxed);
             if start >= rows {
                 break;
             }
-            let mut left = start..start.saturating_add(piece).min(rows);
+            let mut left = start..start.saturating_add(batch).min(rows);
             while !left.is_empty() {
                 computed.resize_with(left.len().max(computed.len()), Row::default);
-                let mut piece = Piece { range: left.clone(), rows: computed, held: 0, failed: None };
-                // After a failure pieces are still taken and handed over empty, so that whoever waits goes on.
+                let mut batch = RowBatch { range: left.clone(), rows: computed, held: 0, failed: None };
+                // After a failure batches are still taken and handed over empty, so that whoever waits goes on.
                 if !stop.load(Ordering::Relaxed) {
-                    piece.compute(cx, op, &mut scratch);
+                    batch.compute(cx, op, &mut scratch);
                 }
-                left.start = piece.range.end;
-                computed = order.hand_over(piece, &stop);
+                left.start = batch.range.end;
+                computed = order.hand_over(batch, &stop);
             }
         }
     };
     run_on(threads - 1, &work);
-    match order.state.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
+    match order.folding.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
         Some(error) => Err(error),
         None => Ok(()),
     }
@@ -135,7 +135,7 @@ impl Pace {
 type Fold<'f> = &'f mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send);
 
 /// Rows computed by one thread in one go.
-struct Piece {
+struct RowBatch {
     range: Range<usize>,
     /// At least as many as the range has.
     rows: Vec<Row>,
@@ -145,7 +145,7 @@ struct Piece {
     failed: Option<(usize, QueryError)>,
 }
 
-impl Piece {
+impl RowBatch {
     /// Computes its rows, or only the first of them where they take much memory.
     fn compute(&mut self, cx: &Context<'_>, op: &dyn Operator, scratch: &mut Scratch) {
         for (i, row) in self.range.clone().zip(&mut self.rows) {
@@ -160,7 +160,7 @@ impl Piece {
                     return;
                 }
             }
-            if self.held >= PIECE_BYTES / SAMPLE_BYTES as usize {
+            if self.held >= BATCH_BYTES / SAMPLE_BYTES as usize {
                 self.range.end = i + 1;
                 return;
             }
@@ -168,18 +168,18 @@ impl Piece {
     }
 }
 
-/// How far threads may be ahead of the row that is folded next: in rows, and in samples that waiting pieces hold.
+/// How far threads may be ahead of the row that is folded next: in rows, and in samples that waiting batches hold.
 struct Bounds {
     rows: usize,
     cells: usize,
 }
 
-struct State<'f> {
+struct Folding<'f> {
     cx: &'f Context<'f>,
     /// The row that is folded next.
     next: usize,
-    /// Pieces that came before their turn, by their first row.
-    waiting: BTreeMap<usize, Piece>,
+    /// Batches that came before their turn, by their first row.
+    waiting: BTreeMap<usize, RowBatch>,
     /// What they hold, in samples.
     held: usize,
     /// Rows to be used again.
@@ -188,39 +188,39 @@ struct State<'f> {
     failed: Option<QueryError>,
 }
 
-/// Puts pieces in order.
+/// Puts batches in order.
 struct Order<'f> {
-    state: Mutex<State<'f>>,
+    folding: Mutex<Folding<'f>>,
     moved: Condvar,
     bounds: Bounds,
 }
 
 impl Order<'_> {
-    /// Takes a piece and folds what is due; answers rows to go on with.
-    fn hand_over(&self, piece: Piece, stop: &AtomicBool) -> Vec<Row> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = piece.range.start;
-        state.held += piece.held;
-        state.waiting.insert(start, piece);
-        let before = state.next;
-        while let Some(piece) = state.take_next() {
-            state.fold(piece);
+    /// Takes a batch and folds what is due; answers rows to go on with.
+    fn hand_over(&self, batch: RowBatch, stop: &AtomicBool) -> Vec<Row> {
+        let mut folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = batch.range.start;
+        folding.held += batch.held;
+        folding.waiting.insert(start, batch);
+        let before = folding.next;
+        while let Some(batch) = folding.take_next() {
+            folding.fold(batch);
         }
-        if state.failed.is_some() {
+        if folding.failed.is_some() {
             stop.store(true, Ordering::Relaxed);
         }
-        if state.next != before {
+        if folding.next != before {
             self.moved.notify_all();
         }
         // Whoever has the next row never waits here, so this ends.
-        let is_ahead = |state: &State<'_>| {
-            let heavy = state.held > self.bounds.cells && start >= state.next;
-            heavy || start >= state.next.saturating_add(self.bounds.rows)
+        let is_ahead = |folding: &Folding<'_>| {
+            let heavy = folding.held > self.bounds.cells && start >= folding.next;
+            heavy || start >= folding.next.saturating_add(self.bounds.rows)
         };
-        while is_ahead(&state) && !stop.load(Ordering::Relaxed) {
-            state = self.moved.wait(state).unwrap_or_else(PoisonError::into_inner);
+        while is_ahead(&folding) && !stop.load(Ordering::Relaxed) {
+            folding = self.moved.wait(folding).unwrap_or_else(PoisonError::into_inner);
         }
-        state.spare.pop().unwrap_or_default()
+        folding.spare.pop().unwrap_or_default()
     }
 }
 
@@ -239,26 +239,26 @@ impl Drop for Alarm<'_> {
     }
 }
 
-impl State<'_> {
-    fn take_next(&mut self) -> Option<Piece> {
+impl Folding<'_> {
+    fn take_next(&mut self) -> Option<RowBatch> {
         let next = self.next;
         self.waiting.remove(&next)
     }
 
-    /// Folds a piece. Rows before one that failed are folded all the same, for one of them may fail there.
-    fn fold(&mut self, mut piece: Piece) {
+    /// Folds a batch. Rows before one that failed are folded all the same, for one of them may fail there.
+    fn fold(&mut self, mut batch: RowBatch) {
         if self.failed.is_none() {
-            let end = piece.failed.as_ref().map_or(piece.range.end, |(i, _)| *i);
-            let rows = (piece.range.start..end).zip(&mut piece.rows);
+            let end = batch.failed.as_ref().map_or(batch.range.end, |(i, _)| *i);
+            let rows = (batch.range.start..end).zip(&mut batch.rows);
             let error = rows.map(|(i, row)| (self.fold)(i, row)).find_map(Result::err);
-            self.failed = error.or(piece.failed.map(|(_, e)| e));
+            self.failed = error.or(batch.failed.map(|(_, e)| e));
         }
-        self.cx.budget.release(piece.held);
-        self.held -= piece.held;
+        self.cx.budget.release(batch.held);
+        self.held -= batch.held;
         // Histograms are memory to give back; the rest is used again.
-        piece.rows.iter_mut().for_each(|row| row.histograms.clear());
-        self.spare.push(piece.rows);
-        self.next = piece.range.end;
+        batch.rows.iter_mut().for_each(|row| row.histograms.clear());
+        self.spare.push(batch.rows);
+        self.next = batch.range.end;
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     bounds,
-    float::{Cell, Native},
+    float::{Cell, FloatHistogram},
 };
 use crate::{model::ResetHint, promql::functions::kahan::Kahan};
 
@@ -89,7 +89,7 @@ fn merged(a: &[Cell], b: &[Cell], sign: f64) -> Vec<Cell> {
     }
 }
 
-impl Native {
+impl FloatHistogram {
     pub(crate) fn add(&mut self, other: &Self) -> Result<Combined, Incompatible> {
         self.combine(other, 1.0)
     }
@@ -238,17 +238,17 @@ impl Native {
 /// A mean of histograms that is sum by count until the sum would overflow, and is then carried on incrementally.
 #[derive(Debug, Clone)]
 pub(crate) struct NativeMean {
-    acc: Native,
+    acc: FloatHistogram,
     count: f64,
     incremental: bool,
 }
 
 impl NativeMean {
-    pub(crate) fn of(first: Native) -> Self {
+    pub(crate) fn of(first: FloatHistogram) -> Self {
         Self { acc: first, count: 1.0, incremental: false }
     }
 
-    pub(crate) fn add(&mut self, other: &Native) -> Result<Combined, Incompatible> {
+    pub(crate) fn add(&mut self, other: &FloatHistogram) -> Result<Combined, Incompatible> {
         self.count += 1.0;
         if !self.incremental {
             let mut sum = self.acc.clone();
@@ -266,7 +266,7 @@ impl NativeMean {
         self.acc.add(&part)
     }
 
-    pub(crate) fn value(mut self) -> Native {
+    pub(crate) fn value(mut self) -> FloatHistogram {
         if !self.incremental {
             self.acc.divide(self.count);
         }
@@ -281,7 +281,7 @@ mod tests {
         *,
     };
 
-    fn listed(h: &Native) -> Vec<(i32, f64)> {
+    fn listed(h: &FloatHistogram) -> Vec<(i32, f64)> {
         h.positive.iter().map(|c| (c.index, c.count.total())).collect()
     }
 
@@ -306,7 +306,7 @@ mod tests {
     #[test]
     fn a_wider_zero_bucket_swallows_what_lies_inside() {
         let mut narrow = exponential(0, 1.0, &[2.0, 3.0]);
-        let wide = Native { zero_threshold: 0.75, ..exponential(0, 5.0, &[]) };
+        let wide = FloatHistogram { zero_threshold: 0.75, ..exponential(0, 5.0, &[]) };
         narrow.add(&wide).unwrap();
         // The bucket (0.5, 1] would be cut at 0.75, so the edge moves to 1.
         assert_eq!((narrow.zero_threshold, narrow.zero.total()), (1.0, 8.0));
@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn hints_that_contradict_each_other_are_reported() {
-        let with = |hint| Native { hint, ..exponential(0, 1.0, &[]) };
+        let with = |hint| FloatHistogram { hint, ..exponential(0, 1.0, &[]) };
         let mut a = with(ResetHint::Reset);
         assert!(a.add(&with(ResetHint::NotReset)).unwrap().hints_collide);
         assert_eq!(a.hint, ResetHint::Unknown);

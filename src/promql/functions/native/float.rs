@@ -17,7 +17,7 @@ pub(crate) struct Cell {
 
 /// A native histogram with float counts.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Native {
+pub(crate) struct FloatHistogram {
     pub(crate) hint: ResetHint,
     pub(crate) schema: i32,
     pub(crate) zero_threshold: f64,
@@ -56,7 +56,7 @@ fn spans(cells: &[Cell]) -> (Vec<BucketSpan>, Vec<f64>) {
     (spans, cells.iter().map(|c| c.count.total()).collect())
 }
 
-impl Native {
+impl FloatHistogram {
     pub(crate) fn from_model(h: &Histogram) -> Self {
         let running = |deltas: &[i64]| {
             let mut count = 0i64;
@@ -196,7 +196,7 @@ impl Native {
 }
 
 /// As Prometheus writes a histogram where a text is needed: count, sum, and buckets with their bounds.
-impl fmt::Display for Native {
+impl fmt::Display for FloatHistogram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{{count:{}, sum:{}", general(self.count.signed_total()), general(self.sum.signed_total()))?;
         let mut part = |b: Bucket, open: char, close: char| {
@@ -222,10 +222,10 @@ pub(super) mod tests {
     use super::*;
 
     /// An exponential histogram of schema 0 with positive buckets from index 0 on.
-    pub(in super::super) fn exponential(schema: i32, zero: f64, counts: &[f64]) -> Native {
+    pub(in super::super) fn exponential(schema: i32, zero: f64, counts: &[f64]) -> FloatHistogram {
         let positive: Vec<_> =
             (0..).zip(counts).map(|(index, count)| Cell { index, count: Kahan::of(*count) }).collect();
-        Native {
+        FloatHistogram {
             hint: ResetHint::Unknown,
             schema,
             zero_threshold: 0.001,
@@ -238,8 +238,8 @@ pub(super) mod tests {
         }
     }
 
-    pub(in super::super) fn custom(bounds: &[f64], counts: &[f64]) -> Native {
-        Native {
+    pub(in super::super) fn custom(bounds: &[f64], counts: &[f64]) -> FloatHistogram {
+        FloatHistogram {
             schema: CUSTOM_BUCKETS_SCHEMA,
             zero_threshold: 0.0,
             custom: bounds.to_vec(),
@@ -256,12 +256,12 @@ pub(super) mod tests {
             counts: BucketCounts::Integer { count: 12, zero: 1, positive: vec![2, 1, 0], negative: vec![3] },
             ..Histogram::stale()
         };
-        let native = Native::from_model(&model);
+        let native = FloatHistogram::from_model(&model);
         let listed: Vec<_> = native.positive.iter().map(|c| (c.index, c.count.total())).collect();
         assert_eq!(listed, [(-2, 2.0), (-1, 3.0), (3, 3.0)]);
         let back = native.to_model();
         assert_eq!((&back.positive_spans, &back.negative_spans), (&model.positive_spans, &model.negative_spans));
-        assert_eq!(Native::from_model(&back), native);
+        assert_eq!(FloatHistogram::from_model(&back), native);
     }
 
     #[test]

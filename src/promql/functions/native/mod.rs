@@ -1,6 +1,6 @@
 //! Native histograms as values: arithmetic, resets, quantiles.
 //!
-//! Storage keeps histograms as their senders encoded them ([`Histogram`](crate::model::Histogram)); a [`Native`] is one
+//! Storage keeps histograms as their senders encoded them ([`Histogram`](crate::model::Histogram)); a [`FloatHistogram`] is one
 //! laid out for calculation: counts are floats, buckets are listed by index. Every number carries its compensation, so
 //! that long sums keep what rounding would lose.
 //!
@@ -20,4 +20,4 @@ mod trim;
 
 pub(crate) use arithmetic::{Combined, Incompatible, NativeMean};
 pub(crate) use bounds::Bucket;
-pub(crate) use float::Native;
+pub(crate) use float::FloatHistogram;

@@ -3,7 +3,7 @@
 use super::{
     arithmetic::{common_bounds, reduced, under_bounds},
     bounds,
-    float::{Cell, Native},
+    float::{Cell, FloatHistogram},
 };
 use crate::model::ResetHint;
 
@@ -19,7 +19,7 @@ fn any_fell(now: &[Cell], before: &[Cell]) -> bool {
     })
 }
 
-impl Native {
+impl FloatHistogram {
     /// Whether this can't be `before` with observations added.
     pub(crate) fn is_reset_after(&self, before: &Self) -> bool {
         match self.hint {
@@ -82,8 +82,8 @@ mod tests {
     fn hints_decide() {
         let before = exponential(0, 1.0, &[9.0]);
         let now = exponential(0, 1.0, &[1.0]);
-        assert!(!Native { hint: ResetHint::NotReset, ..now }.is_reset_after(&before));
-        assert!(Native { hint: ResetHint::Reset, ..before.clone() }.is_reset_after(&before));
+        assert!(!FloatHistogram { hint: ResetHint::NotReset, ..now }.is_reset_after(&before));
+        assert!(FloatHistogram { hint: ResetHint::Reset, ..before.clone() }.is_reset_after(&before));
     }
 
     #[test]

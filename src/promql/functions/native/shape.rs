@@ -1,6 +1,6 @@
 //! Quantiles, fractions and spread.
 
-use super::{Bucket, float::Native};
+use super::{Bucket, float::FloatHistogram};
 use crate::promql::{
     data::annotations::AnnotationKind,
     functions::{
@@ -9,7 +9,7 @@ use crate::promql::{
     },
 };
 
-impl Native {
+impl FloatHistogram {
     /// The `q`-quantile, and what is to be said about it given the metric's name.
     ///
     /// Inside exponential buckets observations are taken to be spread evenly on a logarithmic scale, inside custom
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn the_spread_is_that_of_the_middles() {
-        let h = Native { sum: Kahan::of(12.0), ..custom(&[0.0, 2.0, 4.0], &[0.0, 2.0, 4.0]) };
+        let h = FloatHistogram { sum: Kahan::of(12.0), ..custom(&[0.0, 2.0, 4.0], &[0.0, 2.0, 4.0]) };
         // Middles 1 and 3, mean 2.
         assert_eq!(h.variance(), 1.0);
     }

@@ -2,7 +2,7 @@
 
 use super::{
     Bucket,
-    float::{Cell, Native},
+    float::{Cell, FloatHistogram},
 };
 use crate::promql::functions::kahan::Kahan;
 
@@ -14,14 +14,14 @@ enum Keep {
 }
 
 /// What stays of a bucket: the count, and the value that stands for it.
-type Kept = (f64, f64);
+type KeptRange = (f64, f64);
 
 fn or_zero(v: f64) -> f64 {
     if v.is_infinite() { 0.0 } else { v }
 }
 
 /// What stays of a bucket with an infinite bound. How observations are spread there is unknown.
-fn kept_unbounded(b: Bucket, at: f64, keep: Keep) -> Kept {
+fn kept_unbounded(b: Bucket, at: f64, keep: Keep) -> KeptRange {
     let finite_above = b.upper != f64::INFINITY;
     if b.lower == f64::NEG_INFINITY {
         return match keep {
@@ -60,7 +60,7 @@ fn middle(low: f64, high: f64, positive: bool, linear: bool) -> f64 {
 }
 
 /// What stays of a bucket that `at` cuts.
-fn kept(b: Bucket, at: f64, keep: Keep, positive: bool, linear: bool) -> Kept {
+fn kept(b: Bucket, at: f64, keep: Keep, positive: bool, linear: bool) -> KeptRange {
     if b.lower == f64::NEG_INFINITY || b.upper == f64::INFINITY {
         return kept_unbounded(b, at, keep);
     }
@@ -72,7 +72,7 @@ fn kept(b: Bucket, at: f64, keep: Keep, positive: bool, linear: bool) -> Kept {
 }
 
 /// What stays of the zero bucket, narrowed to the side that has observations.
-fn kept_of_zero(b: Bucket, at: f64, keep: Keep) -> Kept {
+fn kept_of_zero(b: Bucket, at: f64, keep: Keep) -> KeptRange {
     let whole = (b.count, (b.lower + b.upper) / 2.0);
     match keep {
         Keep::Below if at <= b.lower => (0.0, 0.0),
@@ -84,7 +84,7 @@ fn kept_of_zero(b: Bucket, at: f64, keep: Keep) -> Kept {
     }
 }
 
-impl Native {
+impl FloatHistogram {
     /// Keeps what is below `at`.
     pub(crate) fn keep_below(&mut self, at: f64) {
         self.trim(at, Keep::Below);

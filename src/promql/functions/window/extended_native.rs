@@ -11,18 +11,18 @@ use crate::{
     model::ResetHint,
     promql::{
         data::{annotations::AnnotationKind, row::Sample},
-        functions::native::Native,
+        functions::native::FloatHistogram,
     },
 };
 
 /// The histogram at `t` between two others. A counter that was reset between them started from nothing.
 pub(crate) fn interpolate(
-    (t1, h1): (i64, &Native),
-    (t2, h2): (i64, &Native),
+    (t1, h1): (i64, &FloatHistogram),
+    (t2, h2): (i64, &FloatHistogram),
     t: i64,
     counter: bool,
     annotator: &Annotator<'_>,
-) -> Option<Native> {
+) -> Option<FloatHistogram> {
     let mut result = h2.clone();
     if t == t1 || t == t2 {
         return Some(if t == t1 { h1.clone() } else { result });

@@ -24,7 +24,7 @@ pub(crate) use start_times::Counted;
 
 use std::sync::Arc;
 
-use super::native::Native;
+use super::native::FloatHistogram;
 use crate::{
     model::{Histogram, SeriesBuf},
     promql::{
@@ -49,7 +49,7 @@ pub(crate) struct View<'a> {
     /// Histograms inside, with their times.
     pub(crate) histograms: &'a [(i64, Arc<Histogram>)],
     /// The same, laid out for calculation.
-    pub(crate) natives: &'a [Native],
+    pub(crate) natives: &'a [FloatHistogram],
     /// For each of them, whether it is reset after the one before it in the series.
     pub(crate) resets: &'a [bool],
     /// Start times of the histograms; those beyond have none.

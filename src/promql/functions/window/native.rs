@@ -11,11 +11,11 @@ use crate::{
     model::ResetHint,
     promql::{
         data::{annotations::AnnotationKind, row::Sample},
-        functions::native::{Combined, Incompatible, Native, NativeMean},
+        functions::native::{Combined, FloatHistogram, Incompatible, NativeMean},
     },
 };
 
-fn sample(h: Native) -> Option<Sample> {
+fn sample(h: FloatHistogram) -> Option<Sample> {
     Some(Sample::Histogram(Arc::new(h.compact().to_model())))
 }
 
@@ -73,7 +73,7 @@ fn extrapolated(view: &View<'_>, annotator: &Annotator<'_>, counter: bool, per_s
             let factor = extrapolation(view, &times, |sampled| {
                 (counter && total > 0.0 && first >= 0.0).then(|| sampled * (first / total))
             })?;
-            (Native { hint: ResetHint::Gauge, ..risen }, factor)
+            (FloatHistogram { hint: ResetHint::Gauge, ..risen }, factor)
         }
     };
     if per_second {
@@ -84,9 +84,9 @@ fn extrapolated(view: &View<'_>, annotator: &Annotator<'_>, counter: bool, per_s
 }
 
 /// The last histogram minus the first, with what had been reached before each reset added again.
-fn difference(view: &View<'_>, annotator: &Annotator<'_>, counter: bool) -> Option<Native> {
+fn difference(view: &View<'_>, annotator: &Annotator<'_>, counter: bool) -> Option<FloatHistogram> {
     let [first, middle @ .., last] = view.natives else { return None };
-    let is_gauge = |h: &Native| h.hint == ResetHint::Gauge;
+    let is_gauge = |h: &FloatHistogram| h.hint == ResetHint::Gauge;
     if counter && view.natives.iter().any(is_gauge) {
         (annotator.add)(AnnotationKind::NotCounter((annotator.metric)()));
     }
@@ -96,7 +96,7 @@ fn difference(view: &View<'_>, annotator: &Annotator<'_>, counter: bool) -> Opti
     }
     // After a reset right behind it, the layout of the first histogram doesn't matter.
     let second_is_reset = counter && view.resets.get(1).copied().unwrap_or(false);
-    let from = if second_is_reset { Native::empty_like(view.natives.get(1)?) } else { first.clone() };
+    let from = if second_is_reset { FloatHistogram::empty_like(view.natives.get(1)?) } else { first.clone() };
     let custom = from.is_custom();
     let mixed = last.is_custom() != custom || (counter && middle.iter().any(|h| h.is_custom() != custom));
     if mixed {
@@ -122,7 +122,7 @@ fn difference(view: &View<'_>, annotator: &Annotator<'_>, counter: bool) -> Opti
 /// A float or a histogram and its time.
 enum Last<'a> {
     Float(f64, Counted),
-    Histogram(&'a Native),
+    Histogram(&'a FloatHistogram),
 }
 
 /// The last two samples of either kind, the later one last.
@@ -182,7 +182,7 @@ fn instant(view: &View<'_>, annotator: &Annotator<'_>, rate: bool) -> Option<Sam
 }
 
 /// Tells when some histograms of an aggregation say they were reset and others that they weren't.
-fn judge_hints(natives: &[Native], annotator: &Annotator<'_>) {
+fn judge_hints(natives: &[FloatHistogram], annotator: &Annotator<'_>) {
     let has = |hint| natives.iter().any(|h| h.hint == hint);
     if has(ResetHint::Reset) && has(ResetHint::NotReset) {
         (annotator.add)(AnnotationKind::HintsCollide("aggregation"));

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{context::Context, source::subquery_grid};
+use super::{context::Context, range_vector::subquery_grid};
 use crate::{
     model::TimeRange,
     promql::{
@@ -17,7 +17,7 @@ use crate::{
 
 /// A selector of a plan, and where it is evaluated.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asked<'p> {
+pub(crate) struct SelectorUse<'p> {
     pub(crate) select: &'p plan::Select,
     pub(crate) grid: Grid,
     pub(crate) range: TimeRange,
@@ -44,18 +44,23 @@ pub(crate) fn children<'p>(node: &'p Node, grid: &Grid) -> Vec<(&'p Node, Grid)>
 }
 
 /// Hands over the selectors below and at `node` whose series are going to be looked up.
-pub(crate) fn asked<'p>(node: &'p Node, grid: Grid, lookback: i64, each: &mut dyn FnMut(Asked<'p>)) {
+pub(crate) fn selectors<'p>(node: &'p Node, grid: Grid, lookback: i64, each: &mut dyn FnMut(SelectorUse<'p>)) {
     below(node, grid, "", lookback, each);
 }
 
-fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, each: &mut dyn FnMut(Asked<'p>)) {
+fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, each: &mut dyn FnMut(SelectorUse<'p>)) {
     let function = match &node.kind {
         Kind::Select(select) => {
             let window = (select.edges == Edges::Smoothed).then_some(0);
-            return each(Asked { select, grid, range: read_range(select, window, lookback, &grid), function });
+            return each(SelectorUse { select, grid, range: read_range(select, window, lookback, &grid), function });
         }
         Kind::Window(select, window) => {
-            return each(Asked { select, grid, range: read_range(select, Some(*window), lookback, &grid), function });
+            return each(SelectorUse {
+                select,
+                grid,
+                range: read_range(select, Some(*window), lookback, &grid),
+                function,
+            });
         }
         // The second argument says what to look for beside the first.
         Kind::Call(call) if call.function.looks_up_labels => {
@@ -87,9 +92,9 @@ pub(crate) fn read_range(select: &plan::Select, window: Option<i64>, lookback: i
 /// Looks up the series of all selectors of a plan; the answer goes by the selectors' nodes.
 pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<HashMap<NodeId, Found>, QueryError> {
     let mut all = Vec::new();
-    asked(node, grid, cx.settings.lookback, &mut |ask| all.push(ask));
+    selectors(node, grid, cx.settings.lookback, &mut |ask| all.push(ask));
     let mut found = HashMap::with_capacity(all.len());
-    for Asked { select, grid, range, function } in all {
+    for SelectorUse { select, grid, range, function } in all {
         cx.budget.check()?;
         let Some(id) = select.id else { continue };
         let set = match cx.memo.set(id, range) {

@@ -8,9 +8,9 @@ use super::{
     fault, hints,
     materialized::Materialized,
     operator::{Op, RowError, Scratch, Series},
-    prepare::read_range,
     profile::SelectorCost,
     select::find,
+    selectors::read_range,
     stats::drop_buckets,
 };
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// A range vector: for every series its samples over all windows at once.
-pub(super) struct Source<'c> {
+pub(super) struct RangeVector<'c> {
     cx: &'c Context<'c>,
     from: From<'c>,
     /// Length of a window in ms.
@@ -45,7 +45,7 @@ enum From<'c> {
     Rows(Op<'c>, Grid),
 }
 
-impl<'c> Source<'c> {
+impl<'c> RangeVector<'c> {
     /// The source of a range selector or subquery for a function; without one, its samples are the answer.
     pub(super) fn new(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Self, QueryError> {
         match &node.kind {

@@ -2,12 +2,12 @@
 
 /// A place in the text.
 #[derive(Debug, Clone)]
-pub(super) struct Cursor<'a> {
+pub(super) struct Chars<'a> {
     pub(super) text: &'a str,
     pub(super) pos: usize,
 }
 
-impl Cursor<'_> {
+impl Chars<'_> {
     pub(super) fn peek(&self) -> Option<char> {
         self.text.get(self.pos..)?.chars().next()
     }
