@@ -13,7 +13,7 @@ use super::{
 mod multipart;
 mod time;
 
-pub(crate) use time::{parse_duration, parse_time};
+pub(crate) use time::{parse_nanos, parse_time};
 
 /// Decoded parameters.
 #[derive(Debug, Default)]

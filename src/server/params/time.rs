@@ -1,21 +1,13 @@
 //! Times and durations as parameters: numbers of seconds, RFC 3339, or Prometheus' duration notation.
 
-use crate::model;
+use crate::{model, promql::parse_duration};
+
+/// Durations of units are whole ms.
+const NANOS_PER_MS: i64 = 1_000_000;
 
 /// What clients that use Go's API library send for "since ever" and "for ever".
 const EXTREMES: [(&str, i64); 2] =
     [("-292273086-05-16T16:47:06Z", i64::MIN), ("292277025-08-18T07:12:54.999999999Z", i64::MAX)];
-
-/// Units of Prometheus' durations in the order in which they must be written, in ms.
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1000),
-    ("ms", 1),
-];
 
 /// Durations are kept to ms, but a number of seconds must fit 64 bits of nanoseconds, as in Prometheus.
 const MAX_SECONDS: f64 = i64::MAX as f64 / 1e9;
@@ -29,7 +21,7 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 /// A duration in nanoseconds from a number of seconds or units (`1h30m`). The error is what Prometheus says.
-pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
+pub(crate) fn parse_nanos(text: &str) -> Result<i64, String> {
     if let Ok(seconds) = text.parse::<f64>() {
         // As in Prometheus, what is no number is the shortest of all.
         if seconds.is_nan() {
@@ -41,25 +33,8 @@ pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
             Err(format!("cannot parse \"{text}\" to a valid duration. It overflows int64"))
         };
     }
-    units(text).ok_or_else(|| format!("cannot parse \"{text}\" to a valid duration"))
-}
-
-fn units(text: &str) -> Option<i64> {
-    let mut rest = text;
-    let mut total = 0i64;
-    let mut units = UNITS.iter();
-    while !rest.is_empty() {
-        let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-        let (number, after) = rest.split_at_checked(digits)?;
-        let letters = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
-        let (unit, after) = after.split_at_checked(letters)?;
-        // Going on where the last unit was found keeps them in order and each at most once.
-        let (_, ms) = units.find(|(name, _)| *name == unit)?;
-        let nanos = number.parse::<i64>().ok()?.checked_mul(*ms)?.checked_mul(1_000_000)?;
-        total = total.checked_add(nanos)?;
-        rest = after;
-    }
-    (!text.is_empty()).then_some(total)
+    let ms = parse_duration(text).map_err(|_| format!("cannot parse \"{text}\" to a valid duration"))?;
+    Ok(ms.saturating_mul(NANOS_PER_MS))
 }
 
 #[cfg(test)]
@@ -138,14 +113,14 @@ mod tests {
             ("NaN", i64::MIN),
             ("nan", i64::MIN),
         ] {
-            assert_eq!(parse_duration(text), Ok(nanos), "{text}");
+            assert_eq!(parse_nanos(text), Ok(nanos), "{text}");
         }
         for text in ["", "x", "5", "m", "1m1h", "1s1s", "-5m", "5 m", "1.5h", "300y", "ü"].iter().filter(|t| **t != "5")
         {
-            assert_eq!(parse_duration(text), Err(format!("cannot parse \"{text}\" to a valid duration")));
+            assert_eq!(parse_nanos(text), Err(format!("cannot parse \"{text}\" to a valid duration")));
         }
         for text in ["1e30", "inf"] {
-            let error = parse_duration(text).unwrap_err();
+            let error = parse_nanos(text).unwrap_err();
             assert_eq!(error, format!("cannot parse \"{text}\" to a valid duration. It overflows int64"));
         }
     }
@@ -153,7 +128,7 @@ mod tests {
     proptest! {
         #[test]
         fn arbitrary_text_never_panics(text in "[0-9a-zT:.+-]{0,20}|\\PC{0,20}") {
-            let _ = (parse_time(&text), parse_duration(&text));
+            let _ = (parse_time(&text), parse_nanos(&text));
         }
     }
 }

@@ -27,9 +27,9 @@ const SLOWEST: usize = 20;
 /// Characters of a query that `/api/v1/status/queries` shows; the log has all of it.
 const SHOWN: usize = 2_000;
 
-/// A question as the logs show it.
+/// The parameters of a query as the logs show them.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct QueryParams {
     pub(crate) query: String,
     /// In ms.
     pub(crate) start: i64,
@@ -63,7 +63,7 @@ struct State {
 struct Noted {
     request: HeaderValue,
     /// The query cut to what is shown of it.
-    asked: Asked,
+    params: QueryParams,
     /// In ms.
     now: i64,
     begun: Instant,
@@ -118,12 +118,12 @@ impl Queries {
     }
 
     /// Notes a query that begins at `now`, in ms.
-    pub(crate) fn begin(&self, context: &RequestContext, asked: &Asked, now: i64) -> Running {
+    pub(crate) fn begin(&self, context: &RequestContext, params: &QueryParams, now: i64) -> Running {
         let active = self.shared.active.lock().clone();
-        let slot = active.and_then(|active| active.begin(&asked.query, context.id(), now.div_euclid(1000)));
-        let shown = asked.query.char_indices().nth(SHOWN).and_then(|(end, _)| asked.query.get(..end));
-        let asked = Asked { query: shown.unwrap_or(&asked.query).to_owned(), ..*asked };
-        let noted = Noted { request: context.id.clone(), asked, now, begun: Instant::now(), error: None };
+        let slot = active.and_then(|active| active.begin(&params.query, context.id(), now.div_euclid(1000)));
+        let shown = params.query.char_indices().nth(SHOWN).and_then(|(end, _)| params.query.get(..end));
+        let params = QueryParams { query: shown.unwrap_or(&params.query).to_owned(), ..*params };
+        let noted = Noted { request: context.id.clone(), params, now, begun: Instant::now(), error: None };
         let mut state = self.shared.state.lock();
         let number = state.next;
         state.next += 1;
@@ -133,10 +133,10 @@ impl Queries {
     }
 
     /// The running queries, oldest first, and the slowest so far.
-    pub(crate) fn told(&self) -> Value {
+    pub(crate) fn to_json(&self) -> Value {
         let state = self.shared.state.lock();
-        let running: Vec<Value> = state.running.iter().map(|(_, noted)| noted.told(noted.begun.elapsed())).collect();
-        let slowest: Vec<Value> = state.slowest.iter().map(|(took, noted)| noted.told(*took)).collect();
+        let running: Vec<Value> = state.running.iter().map(|(_, noted)| noted.to_json(noted.begun.elapsed())).collect();
+        let slowest: Vec<Value> = state.slowest.iter().map(|(took, noted)| noted.to_json(*took)).collect();
         json!({"running": running, "slowest": slowest})
     }
 }
@@ -146,7 +146,7 @@ impl Running {
     pub(crate) fn end(
         self,
         context: &RequestContext,
-        asked: &Asked,
+        params: &QueryParams,
         now: i64,
         outcome: Result<&dyn Fn() -> Value, String>,
     ) {
@@ -162,10 +162,10 @@ impl Running {
                 "path": context.path,
             },
             "params": {
-                "query": asked.query,
-                "start": rfc_3339(asked.start),
-                "end": rfc_3339(asked.end),
-                "step": asked.step as f64 / 1000.0,
+                "query": params.query,
+                "start": rfc_3339(params.start),
+                "end": rfc_3339(params.end),
+                "step": params.step as f64 / 1000.0,
             },
         });
         let (name, value) = match outcome {
@@ -203,19 +203,19 @@ impl Drop for Running {
 
 impl Noted {
     /// As `/api/v1/status/queries` shows it.
-    fn told(&self, time: Duration) -> Value {
-        let mut told = json!({
+    fn to_json(&self, time: Duration) -> Value {
+        let mut out = json!({
             "requestId": self.request.to_str().unwrap_or_default(),
-            "query": self.asked.query,
-            "start": rfc_3339(self.asked.start),
-            "end": rfc_3339(self.asked.end),
-            "step": self.asked.step as f64 / 1000.0,
+            "query": self.params.query,
+            "start": rfc_3339(self.params.start),
+            "end": rfc_3339(self.params.end),
+            "step": self.params.step as f64 / 1000.0,
             "begun": rfc_3339(self.now),
             "seconds": time.as_secs_f64(),
         });
-        if let (Some(error), Some(told)) = (&self.error, told.as_object_mut()) {
-            told.insert("error".to_owned(), Value::from(error.as_str()));
+        if let (Some(error), Some(out)) = (&self.error, out.as_object_mut()) {
+            out.insert("error".to_owned(), Value::from(error.as_str()));
         }
-        told
+        out
     }
 }

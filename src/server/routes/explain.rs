@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
 
-use super::query::{Question, stats};
+use super::query::{QueryRequest, stats};
 use crate::{
     promql::{Analyzed, Cancel, Explained, Selected, Step},
     server::{
@@ -29,18 +29,21 @@ pub(crate) async fn explain(
     context: &RequestContext,
     state: &ServerState,
 ) -> Result<Response, ApiError> {
-    let question =
-        if params.get("start").is_empty() { Question::instant(&params, state)? } else { Question::range(&params)? };
+    let request = if params.get("start").is_empty() {
+        QueryRequest::instant(&params, state)?
+    } else {
+        QueryRequest::range(&params)?
+    };
     let analyze = match params.get("analyze") {
         "" | "false" | "0" => false,
         "true" | "1" => true,
         other => return Err(ApiError::invalid("analyze", format!("expected true or false, got {other:?}"))),
     };
     // It is a query like others for those who watch them: planning looks series up, and analysing evaluates.
-    let asked = question.asked.clone();
-    let running = state.asked.begin(context, &asked, state.clock.now());
-    let explained = evaluate(question, analyze, state).await;
-    let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(context, &asked, state.clock.now(), outcome);
+    let shown = request.params.clone();
+    let running = state.asked.begin(context, &shown, state.clock.now());
+    let explained = evaluate(request, analyze, state).await;
+    let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(context, &shown, state.clock.now(), outcome);
     let (explained, waited, took) = match explained {
         Ok(explained) => explained,
         Err(error) => {
@@ -50,17 +53,17 @@ pub(crate) async fn explain(
     };
     let cost = explained.analyzed.as_ref().map(|analyzed| analyzed.stats).unwrap_or_default();
     end(Ok(&|| stats(cost, waited, took)));
-    Ok(success_json(&told(&explained, state.engine.options().max_samples)))
+    Ok(success_json(&to_json(&explained, state.engine.options().max_samples)))
 }
 
 /// The plan, how long it waited for its turn, and how long it took.
 async fn evaluate(
-    question: Question,
+    request: QueryRequest,
     analyze: bool,
     state: &ServerState,
 ) -> Result<(Explained, Duration, Duration), ApiError> {
     let stores = state.stores()?.clone();
-    let allowed = question.allowed(state);
+    let allowed = request.allowed(state);
     let permit = state.queries.enter(allowed).await?;
     let waited = permit.waited;
     let left = allowed.saturating_sub(waited);
@@ -70,14 +73,14 @@ async fn evaluate(
     let explain = move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
-        let explained = engine.explain(&*stores.select, &question.query(left), analyze, &cancel);
+        let explained = engine.explain(&*stores.select, &request.query(left), analyze, &cancel);
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
     };
     within_deadline(left, run_blocking(permit, explain)).await
 }
 
-fn told(explained: &Explained, max_samples: u64) -> Value {
+fn to_json(explained: &Explained, max_samples: u64) -> Value {
     let Explained { plan, estimated_peak, analyzed } = explained;
     let mut out = json!({
         "plan": step(plan),

@@ -23,8 +23,8 @@ use crate::{
         formats::Format,
         limits::MAX_STEPS,
         metrics,
-        params::{Params, parse_duration},
-        queries::Asked,
+        params::{Params, parse_nanos},
+        queries::QueryParams,
         request_context::RequestContext,
         state::Stores,
         warning_collector::WarningCollector,
@@ -33,7 +33,7 @@ use crate::{
 
 const NANOS_PER_MS: i64 = 1_000_000;
 
-/// A question that waits for memory looks this soon whether there is some …
+/// A query that waits for memory looks this soon whether there is some …
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 /// … and later less often.
 const MOST_PAUSE: Duration = Duration::from_millis(100);
@@ -41,9 +41,9 @@ const MOST_PAUSE: Duration = Duration::from_millis(100);
 /// A longer text takes a while just to be read.
 const MAX_INLINE_BYTES: usize = 1 << 10;
 
-/// A question with everything that bounds it.
-pub(super) struct Question {
-    pub(super) asked: Asked,
+/// A query with everything that bounds it.
+pub(super) struct QueryRequest {
+    pub(super) params: QueryParams,
     /// The answer holds at most this many series; 0: any number.
     limit: usize,
     lookback: Option<i64>,
@@ -69,12 +69,12 @@ impl Client {
 
 /// Answers at one time.
 pub(crate) async fn instant(params: Params, client: Client, state: &ServerState) -> Result<Response, ApiError> {
-    run(Question::instant(&params, state)?, client, state).await
+    run(QueryRequest::instant(&params, state)?, client, state).await
 }
 
 /// Answers on a grid of steps.
 pub(crate) async fn range(params: Params, client: Client, state: &ServerState) -> Result<Response, ApiError> {
-    run(Question::range(&params)?, client, state).await
+    run(QueryRequest::range(&params)?, client, state).await
 }
 
 /// `/api/v1/format_query`: the expression in its canonical form, broken into lines where it is long.
@@ -101,7 +101,7 @@ async fn said_again(params: Params, state: &ServerState, say: fn(&Expr) -> Respo
     }
 }
 
-impl Question {
+impl QueryRequest {
     /// One at one time.
     pub(super) fn instant(params: &Params, state: &ServerState) -> Result<Self, ApiError> {
         let limit = params.limit()?;
@@ -117,7 +117,7 @@ impl Question {
         if end < start {
             return Err(ApiError::invalid("end", "end timestamp must not be before start time"));
         }
-        let step = parse_duration(params.get("step")).map_err(|why| ApiError::invalid("step", why))?;
+        let step = parse_nanos(params.get("step")).map_err(|why| ApiError::invalid("step", why))?;
         let none = "zero or negative query resolution step widths are not accepted. Try a positive integer";
         if step <= 0 {
             return Err(ApiError::invalid("step", none));
@@ -139,34 +139,34 @@ impl Question {
         let timeout = match params.get("timeout") {
             "" => None,
             text => {
-                let nanos = parse_duration(text).map_err(|why| ApiError::invalid("timeout", why))?;
+                let nanos = parse_nanos(text).map_err(|why| ApiError::invalid("timeout", why))?;
                 Some(Duration::from_nanos(u64::try_from(nanos).unwrap_or(0)))
             }
         };
         let lookback = match params.get("lookback_delta") {
             "" => None,
             text => {
-                let nanos = parse_duration(text)
+                let nanos = parse_nanos(text)
                     .map_err(|why| ApiError::BadData(format!("error parsing lookback delta duration: {why}")))?;
                 // As in Prometheus, no lookback means the default one.
                 Some(nanos / NANOS_PER_MS).filter(|ms| *ms > 0)
             }
         };
-        let asked = Asked { query: params.get("query").to_owned(), start, end, step };
+        let shown = QueryParams { query: params.get("query").to_owned(), start, end, step };
         let with_stats = !params.get("stats").is_empty();
         let per_step = params.get("stats") == "all";
         // Statistics speak of a whole evaluation.
         let cached = !with_stats && matches!(params.get("nocache"), "" | "0" | "false");
-        Ok(Self { asked, limit, lookback, timeout, with_stats, per_step, cached })
+        Ok(Self { params: shown, limit, lookback, timeout, with_stats, per_step, cached })
     }
 
     /// What the engine is asked, with `timeout` left.
     pub(super) fn query(&self, timeout: Duration) -> Query<'_> {
         Query {
-            text: &self.asked.query,
-            start: self.asked.start,
-            end: self.asked.end,
-            step: self.asked.step,
+            text: &self.params.query,
+            start: self.params.start,
+            end: self.params.end,
+            step: self.params.step,
             lookback: self.lookback,
             timeout: Some(timeout),
             per_step: self.per_step,
@@ -194,13 +194,13 @@ struct Outcome {
 }
 
 /// Waits for a turn, evaluates and begins the answer.
-async fn run(mut question: Question, client: Client, state: &ServerState) -> Result<Response, ApiError> {
-    question.per_step &= state.engine.options().features.per_step_stats;
-    let running = state.asked.begin(&client.context, &question.asked, state.clock.now());
-    let question = Arc::new(question);
-    let evaluated = evaluate(Arc::clone(&question), state).await;
-    let end = |told: Result<&dyn Fn() -> serde_json::Value, String>| {
-        running.end(&client.context, &question.asked, state.clock.now(), told);
+async fn run(mut request: QueryRequest, client: Client, state: &ServerState) -> Result<Response, ApiError> {
+    request.per_step &= state.engine.options().features.per_step_stats;
+    let running = state.asked.begin(&client.context, &request.params, state.clock.now());
+    let request = Arc::new(request);
+    let evaluated = evaluate(Arc::clone(&request), state).await;
+    let end = |outcome: Result<&dyn Fn() -> serde_json::Value, String>| {
+        running.end(&client.context, &request.params, state.clock.now(), outcome);
     };
     match evaluated {
         Err(error) => {
@@ -217,19 +217,19 @@ async fn run(mut question: Question, client: Client, state: &ServerState) -> Res
             // The query is over and holds nothing any more, but its answer is there until the client has it.
             let room = state.engine.room();
             let _ = room.take(answer.value.memory());
-            let response = respond(&question, client.format, answer, lost, stats);
+            let response = respond(&request, client.format, answer, lost, stats);
             end(Ok(&stats));
             Ok(response.map(|body| body.keeping(room)))
         }
     }
 }
 
-/// Evaluates the question. One for which there is no memory, because others have it, waits in order of arrival until there is
+/// Evaluates the request. One for which there is no memory, because others have it, waits in order of arrival until there is
 /// or its time is up.
-async fn evaluate(question: Arc<Question>, state: &ServerState) -> Result<Outcome, ApiError> {
-    let (begun, allowed) = (Instant::now(), question.allowed(state));
+async fn evaluate(request: Arc<QueryRequest>, state: &ServerState) -> Result<Outcome, ApiError> {
+    let (begun, allowed) = (Instant::now(), request.allowed(state));
     let lacks_room = |outcome: &Outcome| matches!(outcome.answer, Err(QueryError::NoRoom(_)));
-    let mut outcome = attempt(&question, state, begun).await?;
+    let mut outcome = attempt(&request, state, begun).await?;
     if !lacks_room(&outcome) {
         return Ok(outcome);
     }
@@ -241,22 +241,22 @@ async fn evaluate(question: Arc<Question>, state: &ServerState) -> Result<Outcom
         // It lacked some of what was taken then; half of all is a guess that costs a vain attempt at worst.
         let (used, limit) = state.engine.memory();
         if used <= limit / 2 || pause >= MOST_PAUSE {
-            outcome = attempt(&question, state, begun).await?;
+            outcome = attempt(&request, state, begun).await?;
         }
         pause = (2 * pause).min(MOST_PAUSE);
     }
     Ok(outcome)
 }
 
-/// Waits for a turn and evaluates the question, which came at `begun`, once.
-async fn attempt(question: &Arc<Question>, state: &ServerState, begun: Instant) -> Result<Outcome, ApiError> {
-    let allowed = question.allowed(state);
+/// Waits for a turn and evaluates the request, which came at `begun`, once.
+async fn attempt(request: &Arc<QueryRequest>, state: &ServerState, begun: Instant) -> Result<Outcome, ApiError> {
+    let allowed = request.allowed(state);
     let stores = state.stores()?.clone();
     let permit = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
     let waited = begun.elapsed();
-    let job = Job::new(question, state, &stores, waited);
+    let job = Job::new(request, state, &stores, waited);
     let _stop_with_client = CancelOnDrop(job.cancel.clone());
-    let ready = if question.asked.query.len() <= MAX_INLINE_BYTES {
+    let ready = if request.params.query.len() <= MAX_INLINE_BYTES {
         // Handing a cheap query over to another thread takes longer than evaluating it.
         match run_inline(|| Ok(job.run_if_cheap()))? {
             ControlFlow::Break(outcome) => return Ok(outcome),
@@ -268,9 +268,9 @@ async fn attempt(question: &Arc<Question>, state: &ServerState, begun: Instant) 
     within_deadline(allowed.saturating_sub(waited), run_blocking(permit, move || Ok(job.run(ready)))).await
 }
 
-/// What it takes to evaluate a question.
+/// What it takes to evaluate a request.
 struct Job {
-    question: Arc<Question>,
+    request: Arc<QueryRequest>,
     stores: Stores,
     engine: Arc<Engine>,
     results: Arc<ResultCache>,
@@ -279,24 +279,24 @@ struct Job {
 }
 
 impl Job {
-    fn new(question: &Arc<Question>, state: &ServerState, stores: &Stores, waited: Duration) -> Self {
+    fn new(request: &Arc<QueryRequest>, state: &ServerState, stores: &Stores, waited: Duration) -> Self {
         let (engine, results) = (state.engine.clone(), state.results.clone());
-        Self { question: question.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
+        Self { request: request.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
     }
 
-    /// Parses and plans the question, and looks for a kept answer.
+    /// Parses and plans the request, and looks for a kept answer.
     fn prepare(&self) -> Result<Ready, QueryError> {
         let begun = Instant::now();
-        let left = self.question.allowed_by(&self.engine).saturating_sub(self.waited);
-        let query = self.engine.prepare(&self.question.query(left))?;
-        let reuse = match self.question.cached {
+        let left = self.request.allowed_by(&self.engine).saturating_sub(self.waited);
+        let query = self.engine.prepare(&self.request.query(left))?;
+        let reuse = match self.request.cached {
             true => self.results.look_up(&query, &*self.stores.changes),
             false => Reuse::nothing(&query),
         };
         Ok(Ready { query, reuse, took: begun.elapsed() })
     }
 
-    /// Evaluates the question if that takes next to no time. Otherwise what is prepared of it is left for [`Job::run`].
+    /// Evaluates the query if that takes next to no time. Otherwise what is prepared of it is left for [`Job::run`].
     fn run_if_cheap(&self) -> ControlFlow<Outcome, Ready> {
         let _querying = metrics::QUERYING.guard();
         let select = WarningCollector::new(&*self.stores.select);
@@ -306,7 +306,7 @@ impl Job {
         }
     }
 
-    /// Evaluates the question, of which something may be prepared.
+    /// Evaluates the request, of which something may be prepared.
     fn run(&self, ready: Option<Ready>) -> Outcome {
         let _querying = metrics::QUERYING.guard();
         let ready = ready.map_or_else(|| self.prepare(), Ok);
@@ -327,12 +327,12 @@ impl Job {
             }
             answer
         });
-        observe(&self.question, &answer, took);
+        observe(&self.request, &answer, took);
         Outcome { answer, lost, waited: self.waited, took }
     }
 }
 
-/// A question that can be evaluated.
+/// A query that can be evaluated.
 struct Ready {
     query: Prepared,
     reuse: Reuse,
@@ -341,20 +341,20 @@ struct Ready {
 }
 
 fn respond(
-    question: &Question,
+    request: &QueryRequest,
     format: Format,
     answer: QueryAnswer,
     lost: Vec<String>,
     stats: impl Fn() -> serde_json::Value,
 ) -> Response {
     let QueryAnswer { mut value, annotations, samples_by_step, .. } = answer;
-    let truncated = truncate(&mut value, question.limit);
+    let truncated = truncate(&mut value, request.limit);
     let annotations =
-        ResponseAnnotations::of_query(&annotations, &question.asked.query).warned(lost).truncated(truncated);
-    let stats = question.with_stats.then(|| {
+        ResponseAnnotations::of_query(&annotations, &request.params.query).warned(lost).truncated(truncated);
+    let stats = request.with_stats.then(|| {
         let mut stats = stats();
-        if question.per_step {
-            add_steps(&mut stats, &question.asked, &samples_by_step);
+        if request.per_step {
+            add_steps(&mut stats, &request.params, &samples_by_step);
         }
         stats.to_string().into_bytes()
     });
@@ -362,9 +362,9 @@ fn respond(
 }
 
 /// Adds the samples of each step to what [`stats`] gave.
-fn add_steps(stats: &mut serde_json::Value, asked: &Asked, samples_by_step: &[[u64; 2]]) {
+fn add_steps(stats: &mut serde_json::Value, params: &QueryParams, samples_by_step: &[[u64; 2]]) {
     // Whole seconds are written as such.
-    let seconds = |i: usize| match asked.start.saturating_add(asked.step.saturating_mul(i as i64)) {
+    let seconds = |i: usize| match params.start.saturating_add(params.step.saturating_mul(i as i64)) {
         ms if ms % 1000 == 0 => json!(ms / 1000),
         ms => json!(ms as f64 / 1000.0),
     };
@@ -414,8 +414,8 @@ fn truncate(value: &mut Value, limit: usize) -> bool {
     true
 }
 
-fn observe(question: &Question, answer: &Result<QueryAnswer, QueryError>, took: Duration) {
-    let kind = if question.asked.step == 0 { "instant" } else { "range" };
+fn observe(request: &QueryRequest, answer: &Result<QueryAnswer, QueryError>, took: Duration) {
+    let kind = if request.params.step == 0 { "instant" } else { "range" };
     metrics::QUERY_SECONDS.with_label_values(&[kind]).observe(took.as_secs_f64());
     match answer {
         Ok(answer) => metrics::QUERY_SAMPLES.inc_by(answer.stats.samples),

@@ -146,7 +146,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/status/walreplay", GET, Read, Immediate(|_| Ok(status::wal_replay()))),
     route("/api/v1/status/storage", GET, Read, WithParams(|c| Box::pin(storage::storage(c.state)))),
     route("/api/v1/status/senders", GET, Read, WithParams(|c| constant(c.state.senders.to_json()))),
-    route("/api/v1/status/queries", GET, Read, WithParams(|c| constant(c.state.asked.told()))),
+    route("/api/v1/status/queries", GET, Read, WithParams(|c| constant(c.state.asked.to_json()))),
     route(
         "/api/v1/admin/tsdb/snapshot",
         POST_PUT,

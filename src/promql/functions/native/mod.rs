@@ -1,8 +1,8 @@
 //! Native histograms as values: arithmetic, resets, quantiles.
 //!
-//! Storage keeps histograms as their senders encoded them ([`Histogram`](crate::model::Histogram)); a [`FloatHistogram`] is one
-//! laid out for calculation: counts are floats, buckets are listed by index. Every number carries its compensation, so
-//! that long sums keep what rounding would lose.
+//! Storage keeps histograms as their senders encoded them ([`Histogram`](crate::model::Histogram)); a [`FloatHistogram`]
+//! is one laid out for calculation: counts are floats, buckets are listed by index. Every number carries its
+//! compensation, so that long sums keep what rounding would lose.
 //!
 //! - [`float`]: the type, from and to storage's form,
 //! - [`bounds`]: which values a bucket covers,
