@@ -35,19 +35,40 @@ fn pack_ui(ui: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
         format!("pub(super) const HASH: &str = {hash:?};\npub(super) static FILES: &[(&str, &[u8])] = &[\n");
     fs::create_dir_all(out.join("ui"))?;
     for (number, (path, bytes)) in contents.iter().enumerate() {
-        let bytes = match *path {
-            "index.html" => String::from_utf8(bytes.clone())?.replace("@hash@", &hash).into_bytes(),
-            _ => bytes.clone(),
+        let text = std::str::from_utf8(bytes)?;
+        let text = match *path {
+            "index.html" => text.replace("@hash@", &hash),
+            path if path.ends_with(".js") => without_comment_lines(text),
+            _ => text.to_owned(),
         };
         // Without a time stamp, so that equal sources make equal programs.
         let mut packed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-        packed.write_all(&bytes)?;
+        packed.write_all(text.as_bytes())?;
         let packed_path = out.join("ui").join(format!("{number}.gz"));
         fs::write(&packed_path, packed.finish()?)?;
         writeln!(table, "    ({path:?}, include_bytes!({packed_path:?})),")?;
     }
     table.push_str("];\n");
     Ok(fs::write(out.join("ui.rs"), table)?)
+}
+
+/// A script whose comments at beginnings of lines, a third of it, are left out: lines keep their numbers, and who reads the source has `ui/`.
+fn without_comment_lines(script: &str) -> String {
+    let (mut out, mut in_comment) = (String::new(), false);
+    for line in script.lines() {
+        let begin = line.trim_start();
+        in_comment |= begin.starts_with("/*");
+        if in_comment {
+            if let Some((_, code)) = line.split_once("*/") {
+                out.push_str(code);
+                in_comment = false;
+            }
+        } else if !begin.starts_with("//") {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
 }
 
 /// Collects what browsers load. Tests and what only tools read stay out.
