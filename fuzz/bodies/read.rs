@@ -6,7 +6,7 @@ use vctsdb::{
     model::{Histogram, Labels, SeriesBuf},
     remote::read::{ReadLimits, chunks, decode, samples},
     seams::{
-        room::{Endless, Room},
+        memory_budget::{MemoryBudget, Unlimited},
         select::MemorySelect,
     },
 };
@@ -27,15 +27,15 @@ static STORE: LazyLock<MemorySelect> = LazyLock::new(|| {
 pub(crate) fn run(message: &[u8]) {
     let Ok(body) = snap::raw::Encoder::new().compress_vec(message) else { return };
     let limits = ReadLimits { samples: 100, ..ReadLimits::default() };
-    let _ = decode(message, &limits, &Endless);
-    let Ok(request) = decode(&body, &limits, &Endless) else { return };
+    let _ = decode(message, &limits, &Unlimited);
+    let Ok(request) = decode(&body, &limits, &Unlimited) else { return };
     let external = Labels::from_pairs([("job", "b"), ("zone", "z")]).expect("these are labels");
     let request = request.with_external_labels(&external);
-    if let Ok(answer) = samples(&request, &*STORE, &|| true, &limits, &Endless) {
+    if let Ok(answer) = samples(&request, &*STORE, &|| true, &limits, &Unlimited) {
         snap::raw::Decoder::new().decompress_vec(&answer).expect("the answer is a snappy block");
     }
     let mut frames = 0;
-    let room: Arc<dyn Room> = Arc::new(Endless);
+    let room: Arc<dyn MemoryBudget> = Arc::new(Unlimited);
     chunks(&request, &*STORE, &|| true, &room, &mut |_| {
         frames += 1;
         Ok(())

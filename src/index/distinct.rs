@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::IndexError;
 use crate::seams::{
-    room::{ITEM_BYTES, Room},
+    memory_budget::{ITEM_BYTES, MemoryBudget},
     select::Limited,
 };
 
@@ -14,14 +14,14 @@ pub(super) struct Distinct<'r> {
     limit: usize,
     /// How many are kept: one more than the limit tells that there are more.
     most: usize,
-    room: &'r dyn Room,
+    budget: &'r dyn MemoryBudget,
 }
 
 impl<'r> Distinct<'r> {
-    /// At most `limit` texts, all of them if that is 0, in `room`.
-    pub(super) fn new(limit: usize, room: &'r dyn Room) -> Self {
+    /// At most `limit` texts, all of them if that is 0, within `budget`.
+    pub(super) fn new(limit: usize, budget: &'r dyn MemoryBudget) -> Self {
         let most = if limit == 0 { usize::MAX } else { limit.saturating_add(1) };
-        Self { items: BTreeSet::new(), limit, most, room }
+        Self { items: BTreeSet::new(), limit, most, budget }
     }
 
     /// Whether `text` would be new here. When it wouldn't, nobody has to find out whether it belongs here.
@@ -37,7 +37,7 @@ impl<'r> Distinct<'r> {
         }
         let gone = if self.items.len() >= self.most { self.items.pop_last() } else { None };
         let needs = gone.map_or(text.len() + ITEM_BYTES, |gone| text.len().saturating_sub(gone.len()));
-        if !self.room.take(needs) {
+        if !self.budget.take(needs) {
             return Err(IndexError::NoRoom);
         }
         self.items.insert(text.to_owned());
@@ -57,10 +57,10 @@ impl<'r> Distinct<'r> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seams::room::{Endless, fake::Bytes};
+    use crate::seams::memory_budget::{Unlimited, fake::Bytes};
 
     fn gathered(texts: &[&str], limit: usize) -> Limited<String> {
-        let mut distinct = Distinct::new(limit, &Endless);
+        let mut distinct = Distinct::new(limit, &Unlimited);
         texts.iter().try_for_each(|text| distinct.add(text)).unwrap();
         distinct.finish()
     }
@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(gathered(&texts, 4), limited(&["a", "b", "c", "d"], false));
         assert_eq!(gathered(&texts, 2), limited(&["a", "b"], true));
         assert_eq!(gathered(&[], 1), limited(&[], false));
-        let mut full = Distinct::new(1, &Endless);
+        let mut full = Distinct::new(1, &Unlimited);
         ["b", "a"].iter().try_for_each(|text| full.add(text)).unwrap();
         assert!(!full.lacks("a") && !full.lacks("c") && full.lacks("Z"));
     }
@@ -85,8 +85,8 @@ mod tests {
     fn what_does_not_fit_is_refused_and_a_limit_makes_it_fit() {
         let texts: Vec<String> = (0..100).rev().map(|i| format!("{i:02}")).collect();
         let gather = |limit| {
-            let room = Bytes::new(10 * (ITEM_BYTES + 2));
-            let mut distinct = Distinct::new(limit, &room);
+            let budget = Bytes::new(10 * (ITEM_BYTES + 2));
+            let mut distinct = Distinct::new(limit, &budget);
             texts.iter().try_for_each(|text| distinct.add(text)).map(|()| distinct.finish().items.len())
         };
         assert!(matches!(gather(0), Err(IndexError::NoRoom)));

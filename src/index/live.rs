@@ -15,7 +15,7 @@ use crate::{
         append::SeriesId,
         env::Disk,
         interrupt::{Interrupt, Never, Ticks},
-        room::Room,
+        memory_budget::MemoryBudget,
         select::Limited,
         status::Cardinality,
     },
@@ -343,15 +343,15 @@ impl Index {
     /// Sorted label names, of all series or of those in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged, or the names don't fit their `room`.
+    /// When a segment can't be read or is damaged, or the names don't fit the `budget`.
     pub fn label_names(
         &self,
         filter: Option<&RoaringBitmap>,
         limit: usize,
-        room: &dyn Room,
+        budget: &dyn MemoryBudget,
         interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
-        let mut out = Distinct::new(limit, room);
+        let mut out = Distinct::new(limit, budget);
         self.each_part(&mut |part| names::names(&Interruptible::new(part, interrupt), filter, &mut out))?;
         Ok(out.finish())
     }
@@ -359,16 +359,16 @@ impl Index {
     /// Sorted values of label `name`, in all series or in those in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
-    /// When a segment can't be read or is damaged, or the values don't fit their `room`.
+    /// When a segment can't be read or is damaged, or the values don't fit the `budget`.
     pub fn label_values(
         &self,
         name: &str,
         filter: Option<&RoaringBitmap>,
         limit: usize,
-        room: &dyn Room,
+        budget: &dyn MemoryBudget,
         interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
-        let mut out = Distinct::new(limit, room);
+        let mut out = Distinct::new(limit, budget);
         self.each_part(&mut |part| names::values(&Interruptible::new(part, interrupt), name, filter, &mut out))?;
         Ok(out.finish())
     }

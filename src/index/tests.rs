@@ -19,7 +19,7 @@ use crate::{
         append::SeriesId,
         env::{Cut, Disk, Op, SimDisk},
         interrupt::Never,
-        room::Endless,
+        memory_budget::Unlimited,
     },
 };
 
@@ -302,10 +302,10 @@ proptest! {
         for filter in [None, Some(&bitmap)] {
             let inside = || model.iter().filter(|(id, _)| filter.is_none_or(|f| f.contains(**id))).map(|(_, l)| l);
             let names: BTreeSet<&str> = inside().flat_map(|l| l.iter().map(|(n, _)| n)).collect();
-            prop_assert_eq!(index.label_names(filter, 0, &Endless, &Never).unwrap().items, names.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(index.label_names(filter, 0, &Unlimited, &Never).unwrap().items, names.into_iter().collect::<Vec<_>>());
             for name in ["__name__", "a", "ab", "none"] {
                 let values: BTreeSet<&str> = inside().filter_map(|l| l.get(name)).collect();
-                prop_assert_eq!(index.label_values(name, filter, 0, &Endless, &Never).unwrap().items, values.into_iter().collect::<Vec<_>>());
+                prop_assert_eq!(index.label_values(name, filter, 0, &Unlimited, &Never).unwrap().items, values.into_iter().collect::<Vec<_>>());
             }
         }
         let ids: Vec<u32> = model.keys().copied().rev().collect();
@@ -326,9 +326,12 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
         }
     }
     let wanted: RoaringBitmap = [3, 999, 1999].into_iter().collect();
-    assert_eq!(index.label_values("id", Some(&wanted), 0, &Endless, &Never).unwrap().items, ["0003", "0999", "1999"]);
-    assert_eq!(index.label_names(Some(&wanted), 0, &Endless, &Never).unwrap().items, ["id", "n0003", "n0999", "n1999"]);
-    assert_eq!(index.label_names(Some(&RoaringBitmap::new()), 0, &Endless, &Never).unwrap().items, [""; 0]);
+    assert_eq!(index.label_values("id", Some(&wanted), 0, &Unlimited, &Never).unwrap().items, ["0003", "0999", "1999"]);
+    assert_eq!(
+        index.label_names(Some(&wanted), 0, &Unlimited, &Never).unwrap().items,
+        ["id", "n0003", "n0999", "n1999"]
+    );
+    assert_eq!(index.label_names(Some(&RoaringBitmap::new()), 0, &Unlimited, &Never).unwrap().items, [""; 0]);
 }
 
 #[test]
@@ -347,12 +350,12 @@ fn with_many_wanted_series_names_and_values_come_from_postings() {
     let segment = Arc::new(Segment::open_with(&disk, &path(1), Arc::new(PageCache::new(0))).unwrap());
     let index = Index::new(vec![segment], 0);
     let wanted: RoaringBitmap = (0..3000).map(|i| i * 2).collect();
-    let values = |name: &str| index.label_values(name, Some(&wanted), 0, &Endless, &Never).unwrap().items;
+    let values = |name: &str| index.label_values(name, Some(&wanted), 0, &Unlimited, &Never).unwrap().items;
     assert_eq!(values("group"), ["high", "low"]);
     assert_eq!(values("n"), ["0", "1", "2", "3", "4", "5", "6"]);
     assert_eq!(values("id").len(), 3000);
     let of_low: RoaringBitmap = (0..1999).map(|i| i * 2).collect();
-    assert_eq!(index.label_names(Some(&of_low), 0, &Endless, &Never).unwrap().items, ["group", "id", "low", "n"]);
+    assert_eq!(index.label_names(Some(&of_low), 0, &Unlimited, &Never).unwrap().items, ["group", "id", "low", "n"]);
     for (pattern, odd) in [("[135]", true), ("[0246]", false)] {
         let found = index.find(&[Matcher::equal("group", "low"), matcher(MatchOp::Regex, "n", pattern)]).unwrap();
         let want = (0..2000).filter(|i| (i % 7 % 2 == 1) == odd).map(|i| i * 2);

@@ -20,7 +20,7 @@ use crate::{
     seams::{
         append::{Append, Batch, FloatSample, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
-        room::Endless,
+        memory_budget::Unlimited,
     },
 };
 
@@ -59,7 +59,7 @@ impl<'s> ImportBuilder<'s> {
         Self {
             now,
             batch: BatchBuilder::new(append, latest),
-            allowance: Allowance::new(&Endless),
+            allowance: Allowance::new(&Unlimited),
             stored: Imported::default(),
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
@@ -83,7 +83,7 @@ impl<'s> ImportBuilder<'s> {
     /// Takes out what is to be stored, unless there were faults.
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
-        (self.allowance, self.known) = (Allowance::new(&Endless), HashMap::new());
+        (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::new());
         let (batch, Held { floats: samples, exemplars, metadata, .. }) = self.batch.take();
         self.stored = self.stored.and(Imported { samples, exemplars, metadata });
         Ok(batch)

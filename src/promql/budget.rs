@@ -15,8 +15,8 @@ use crate::{
     model::{Labels, Matcher, SeriesBuf},
     seams::{
         interrupt::{Interrupt, Interrupted},
+        memory_budget::{ITEM_BYTES, MemoryBudget},
         resident::Watermark,
-        room::{ITEM_BYTES, Room},
     },
 };
 
@@ -124,7 +124,7 @@ impl Share {
     }
 }
 
-impl Room for Share {
+impl MemoryBudget for Share {
     fn take(&self, bytes: usize) -> bool {
         let samples = (bytes as u64).div_ceil(SAMPLE_BYTES);
         let before = self.taken.fetch_add(samples, Ordering::Relaxed);

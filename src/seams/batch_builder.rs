@@ -6,7 +6,7 @@
 
 use super::{
     append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
-    room::Room,
+    memory_budget::MemoryBudget,
 };
 use crate::model::{Exemplar, Labels, Metadata, limits::MAX_SAMPLES};
 
@@ -14,7 +14,7 @@ use crate::model::{Exemplar, Labels, Metadata, limits::MAX_SAMPLES};
 pub const FLOAT_BYTES: usize = 2 * size_of::<FloatSample>() + 12;
 /// What an exemplar, or a description of a family, takes beside two copies of its texts.
 pub const HEAVY_BYTES: usize = 240;
-/// At least so many bytes are taken from the room at once.
+/// At least so many bytes are taken from the budget at once.
 const TAKEN_AT_ONCE: usize = 4 << 10;
 
 /// Why no more is taken of a request or body, and nothing of it will be stored.
@@ -30,8 +30,8 @@ pub enum BatchError {
 
 /// What a request or a part of a body may still hold.
 pub struct Allowance<'s> {
-    room: &'s dyn Room,
-    /// Bytes left of what was taken from the room.
+    budget: &'s dyn MemoryBudget,
+    /// Bytes left of what was taken from the budget.
     left: usize,
     paid: usize,
     /// How many more samples there may be.
@@ -39,16 +39,16 @@ pub struct Allowance<'s> {
 }
 
 impl<'s> Allowance<'s> {
-    /// As much as one request may hold; its memory is taken from `room`.
+    /// As much as one request may hold; its memory is taken from `budget`.
     #[must_use]
-    pub fn new(room: &'s dyn Room) -> Self {
-        Self { room, left: 0, paid: 0, samples: MAX_SAMPLES }
+    pub fn new(budget: &'s dyn MemoryBudget) -> Self {
+        Self { budget, left: 0, paid: 0, samples: MAX_SAMPLES }
     }
 
     /// Takes `bytes` that stay taken, before they are needed.
     ///
     /// # Errors
-    /// When there is no room for them.
+    /// When there are not so many left.
     #[inline]
     pub fn pay(&mut self, bytes: usize) -> Result<(), BatchError> {
         self.paid += bytes;
@@ -62,7 +62,7 @@ impl<'s> Allowance<'s> {
     #[cold]
     fn pay_more(&mut self, bytes: usize) -> Result<(), BatchError> {
         let taken = (bytes - self.left).max(TAKEN_AT_ONCE);
-        if !self.room.take(taken) {
+        if !self.budget.take(taken) {
             return Err(BatchError::NoRoom);
         }
         self.left = self.left + taken - bytes;
@@ -92,8 +92,8 @@ impl<'s> Allowance<'s> {
 
     /// Where the memory is taken from.
     #[must_use]
-    pub fn room(&self) -> &'s dyn Room {
-        self.room
+    pub fn budget(&self) -> &'s dyn MemoryBudget {
+        self.budget
     }
 }
 

@@ -1,7 +1,7 @@
 //! The small traits between layers.
 //!
 //! - [`select`]: how query engines and remote read see stored data.
-//! - [`room`]: what an answer may take of the memory while it is gathered.
+//! - [`memory_budget`]: what an answer may take of the memory while it is gathered.
 //! - [`allocator`]: giving freed memory back to the system.
 //! - [`interrupt`]: when to stop although there is more to do.
 //! - [`resident`]: how much memory the process really has.
@@ -25,7 +25,7 @@ pub mod changes;
 pub mod detail;
 pub mod env;
 pub mod interrupt;
+pub mod memory_budget;
 pub mod resident;
-pub mod room;
 pub mod select;
 pub mod status;

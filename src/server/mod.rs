@@ -6,7 +6,7 @@
 //! domains become status codes in [`error`] and nowhere else.
 //!
 //! Nothing is ever held whole that could be large: request bodies reserve memory as they come ([`request_body`],
-//! [`memory_budget`]), results are serialised and compressed chunk by chunk as fast as the client reads ([`response_body`],
+//! [`request_budget`]), results are serialised and compressed chunk by chunk as fast as the client reads ([`response_body`],
 //! [`compress`]), and a client that hangs up stops the work done for it ([`admission`]).
 //!
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
@@ -27,7 +27,6 @@ mod json;
 mod limits;
 mod listen;
 mod malformed_requests;
-mod memory_budget;
 mod metrics;
 mod negotiation;
 mod open_files;
@@ -35,6 +34,7 @@ mod params;
 mod queries;
 mod rejection_log;
 mod request_body;
+mod request_budget;
 mod request_context;
 mod respond;
 mod response_body;

@@ -6,8 +6,8 @@
 use hyper::{Method, Uri, body::Incoming, header::CONTENT_TYPE, http::request::Parts};
 
 use super::{
-    ServerState, error::ApiError, limits::MAX_FORM_BYTES, memory_budget::Reservation, read_body,
-    request_body::RequestBody,
+    ServerState, error::ApiError, limits::MAX_FORM_BYTES, read_body, request_body::RequestBody,
+    request_budget::Reservation,
 };
 
 mod multipart;

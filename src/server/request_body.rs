@@ -14,7 +14,7 @@ use super::{
     error::ApiError,
     incoming_bodies::{BodyKind, IncomingBody},
     limits::{DISCARD_TIMEOUT, Deadlines},
-    memory_budget::{MemoryBudget, Reservation},
+    request_budget::{RequestBudget, Reservation},
 };
 
 /// A whole request body, and the memory reserved for it.
@@ -48,7 +48,7 @@ impl BodyReader {
     pub(crate) async fn begin(
         incoming: Incoming,
         limit: usize,
-        budget: &MemoryBudget,
+        budget: &RequestBudget,
         state: &ServerState,
     ) -> Result<Self, ApiError> {
         if incoming.size_hint().lower() > limit as u64 {
@@ -132,7 +132,7 @@ fn too_large(limit: usize) -> ApiError {
 pub(crate) async fn read_body(
     incoming: Incoming,
     limit: usize,
-    budget: &Arc<MemoryBudget>,
+    budget: &Arc<RequestBudget>,
     state: &ServerState,
 ) -> Result<RequestBody, ApiError> {
     let mut reader = BodyReader::begin(incoming, limit, budget, state).await?;

@@ -15,7 +15,7 @@ use hyper::body::{Body as HyperBody, Bytes, Frame, SizeHint};
 use tokio::sync::mpsc;
 
 use super::{compress::Encoder, limits::CHUNK_BYTES};
-use crate::seams::room::Room;
+use crate::seams::memory_budget::MemoryBudget;
 
 /// Writes a body chunk by chunk.
 pub(crate) trait BodySource: Send {
@@ -26,7 +26,7 @@ pub(crate) trait BodySource: Send {
 /// A source that keeps the memory counted for it until it is dropped.
 struct Counted {
     source: Box<dyn BodySource>,
-    _room: Arc<dyn Room>,
+    _room: Arc<dyn MemoryBudget>,
 }
 
 impl BodySource for Counted {
@@ -62,7 +62,7 @@ pub(crate) enum ResponseBody {
 
 impl ResponseBody {
     /// The body, which keeps `room` until its client has read all of it.
-    pub(crate) fn keeping(self, room: Arc<dyn Room>) -> Self {
+    pub(crate) fn keeping(self, room: Arc<dyn MemoryBudget>) -> Self {
         match self {
             Self::Streamed(source) => Self::Streamed(Box::new(Counted { source, _room: room })),
             other => other,

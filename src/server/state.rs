@@ -17,9 +17,9 @@ use super::{
     external_url::ExternalAddress,
     incoming_bodies::{BodyKind, IncomingBodies},
     limits::{Deadlines, MAX_LOOKUPS, MAX_REMOTE_READS, MAX_WHOLE_READS},
-    memory_budget::{ExclusiveSlot, MemoryBudget, Usage},
     metrics,
     queries::Queries,
+    request_budget::{ExclusiveSlot, RequestBudget, Usage},
     senders::Senders,
     ui::WebUi,
 };
@@ -133,11 +133,11 @@ pub struct ServerState {
     /// Admits remote reads whose answer has to be held whole.
     pub(crate) whole_reads: Gate,
     /// Memory for forms and for the bodies of remote reads.
-    pub(crate) query_budget: Arc<MemoryBudget>,
+    pub(crate) query_budget: Arc<RequestBudget>,
     /// Memory for remote writes.
-    pub(crate) write_budget: Arc<MemoryBudget>,
+    pub(crate) write_budget: Arc<RequestBudget>,
     /// Memory for imports.
-    pub(crate) import_budget: Arc<MemoryBudget>,
+    pub(crate) import_budget: Arc<RequestBudget>,
     /// For the largest query, and for the largest write or import.
     exclusive_slots: [Arc<ExclusiveSlot>; 2],
     /// All request bodies being received.
@@ -169,9 +169,9 @@ impl ServerState {
             lookups: Gate::new(MAX_LOOKUPS),
             remote_reads: Gate::new(MAX_REMOTE_READS),
             whole_reads: Gate::new(MAX_WHOLE_READS),
-            query_budget: MemoryBudget::new(queries, query_slot, BodyKind::Query, &incoming_bodies),
-            write_budget: MemoryBudget::new(writes, write_slot, BodyKind::Write, &incoming_bodies),
-            import_budget: MemoryBudget::new(imports, write_slot, BodyKind::Write, &incoming_bodies),
+            query_budget: RequestBudget::new(queries, query_slot, BodyKind::Query, &incoming_bodies),
+            write_budget: RequestBudget::new(writes, write_slot, BodyKind::Write, &incoming_bodies),
+            import_budget: RequestBudget::new(imports, write_slot, BodyKind::Write, &incoming_bodies),
             exclusive_slots,
             incoming_bodies,
             clock_skew: ClockSkew::default(),

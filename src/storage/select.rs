@@ -13,7 +13,7 @@ use crate::{
         append::SeriesId,
         cause::Cause,
         interrupt::Interrupt,
-        room::{ITEM_BYTES, Room},
+        memory_budget::{ITEM_BYTES, MemoryBudget},
         select::{
             IndexPath, Limited, Listing, Lookup, LookupCost, MatcherStep, Select, SelectError, SelectExemplars,
             SelectHints, SelectLabels, SelectMetadata, SeriesExemplars, SeriesSet,
@@ -156,12 +156,12 @@ impl Shared {
         }
     }
 
-    /// Likewise, in `room`: page by page, so that too many are refused before they are there.
+    /// Labels of many series within `budget`: page by page, so that too many are refused before they are there.
     fn labels_in(
         &self,
         ids: &[u32],
         former: &[Arc<Segment>],
-        room: &dyn Room,
+        budget: &dyn MemoryBudget,
         interrupt: &dyn Interrupt,
     ) -> Result<Vec<Labels>, SelectError> {
         let mut all = Vec::new();
@@ -169,7 +169,7 @@ impl Shared {
             interrupt.check()?;
             let labels = self.labels_of(some, former)?;
             let bytes = labels.iter().map(|labels| labels.as_bytes().len() + ITEM_BYTES).sum();
-            if !room.take(bytes) {
+            if !budget.take(bytes) {
                 return Err(IndexError::NoRoom.into());
             }
             all.extend(labels);
@@ -235,8 +235,8 @@ impl Select for Storage {
         let found = view.candidates_in(&self.shared.index.find_unless(matchers, hints.interrupt())?, range);
         let mut ids: Vec<u32> = found.iter().collect();
         let mut labels = None;
-        if let Some(room) = &hints.sorted {
-            let all = self.shared.labels_in(&ids, &segments, &**room, hints.interrupt())?;
+        if let Some(budget) = &hints.sorted {
+            let all = self.shared.labels_in(&ids, &segments, &**budget, hints.interrupt())?;
             let pairs: Vec<(Labels, u32)> = all.into_iter().zip(ids).collect();
             let (sorted, by_labels) = sort_by_labels(pairs, |pair| &pair.0).into_iter().unzip();
             (labels, ids) = (Some(sorted), by_labels);
@@ -270,19 +270,19 @@ impl SelectLabels for Storage {
         };
         let limit = if ask.limit == 0 { usize::MAX } else { ask.limit };
         let ids: Vec<u32> = found.iter().take(limit).collect();
-        let items = self.shared.labels_in(&ids, &segments, &*ask.room, &*ask.interrupt)?;
+        let items = self.shared.labels_in(&ids, &segments, &*ask.budget, &*ask.interrupt)?;
         let items = sort_by_labels(items, |labels| labels);
         Ok(Limited { items, truncated: found.len() > ids.len() as u64 })
     }
 
     fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
         let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
-        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.room, &*ask.interrupt)?)
+        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.budget, &*ask.interrupt)?)
     }
 
     fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
         let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
-        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.room, &*ask.interrupt)?)
+        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.budget, &*ask.interrupt)?)
     }
 
     fn cost(&self, listing: Listing, ask: &Lookup) -> Result<LookupCost, SelectError> {

@@ -7,7 +7,7 @@ use vctsdb::{
     seams::{
         append::{Append, AppendError, Batch, FloatSample, HistogramSample},
         env::{SimDisk, TestClock},
-        room::Endless,
+        memory_budget::Unlimited,
         select::{Select, SelectHints},
     },
     storage::{OpenError, Storage, StorageOptions, Threads},
@@ -115,7 +115,7 @@ pub(crate) fn apply(model: &mut Model, samples: &[Sample]) {
 pub(crate) fn read(storage: &Storage, range: TimeRange) -> Model {
     let all = [Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
     let set = storage
-        .select(&all, range, &SelectHints { sorted: Some(Arc::new(Endless)), ..SelectHints::default() })
+        .select(&all, range, &SelectHints { sorted: Some(Arc::new(Unlimited)), ..SelectHints::default() })
         .unwrap();
     let mut found = Model::new();
     let mut buf = SeriesBuf::default();

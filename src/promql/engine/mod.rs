@@ -15,7 +15,7 @@ use super::{
     plan::{Plan, QueryTimes, lower},
     value::SAMPLE_BYTES,
 };
-use crate::seams::{resident::Watermark, room::Room, select::Select};
+use crate::seams::{memory_budget::MemoryBudget, resident::Watermark, select::Select};
 
 /// What holds for every query.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Engine {
 
     /// Room for what isn't a query but takes its memory from the same part: lists of series and labels.
     #[must_use]
-    pub fn room(&self) -> Arc<dyn Room> {
+    pub fn room(&self) -> Arc<dyn MemoryBudget> {
         Arc::new(Share::new(&self.pool))
     }
 
@@ -114,12 +114,12 @@ impl Engine {
     ///
     /// # Errors
     /// With line and column of the first thing that is wrong, or when there is no room.
-    pub fn parse(&self, text: &str, room: &dyn Room) -> Result<Expr, QueryError> {
+    pub fn parse(&self, text: &str, room: &dyn MemoryBudget) -> Result<Expr, QueryError> {
         self.parse_high(text, room, MAX_DEPTH)
     }
 
     /// Parses a query whose tree may be so high. What others hold only for now is [`QueryError::NoRoom`].
-    fn parse_high(&self, text: &str, room: &dyn Room, highest: usize) -> Result<Expr, QueryError> {
+    fn parse_high(&self, text: &str, room: &dyn MemoryBudget, highest: usize) -> Result<Expr, QueryError> {
         let (_, limit) = self.memory();
         let (wanted, lacks) = (Cell::new(0u64), Cell::new(false));
         let take = |bytes| {
@@ -167,7 +167,7 @@ impl Engine {
     }
 
     /// Parses and plans `query`, whose tree may be so high; the memory for it is taken of `room`.
-    fn plan(&self, query: &Query<'_>, room: &dyn Room, highest: usize) -> Result<Plan, QueryError> {
+    fn plan(&self, query: &Query<'_>, room: &dyn MemoryBudget, highest: usize) -> Result<Plan, QueryError> {
         let times = QueryTimes {
             text: query.text,
             start: query.start,

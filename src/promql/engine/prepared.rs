@@ -22,7 +22,7 @@ use crate::{
         plan::{NodeId, Plan, TimeDependency},
         stack,
     },
-    seams::{room::Room, select::Select},
+    seams::{memory_budget::MemoryBudget, select::Select},
 };
 
 /// A query that is parsed, checked and planned. It can be asked what it depends on and whether it is cheap, and be
@@ -45,7 +45,7 @@ pub struct Prepared {
     /// Series that were looked up to tell whether it is cheap.
     looked_up: Mutex<Sets>,
     /// What the plan takes its memory from, as long as it is kept.
-    _room: Arc<dyn Room>,
+    _room: Arc<dyn MemoryBudget>,
 }
 
 impl fmt::Debug for Prepared {

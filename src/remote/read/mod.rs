@@ -26,7 +26,7 @@ use crate::{
     model::{Labels, MatcherError, SeriesBuf},
     seams::{
         interrupt::Interrupted,
-        room::{ITEM_BYTES, Room},
+        memory_budget::{ITEM_BYTES, MemoryBudget},
         select::{Select, SelectError},
     },
 };
@@ -89,14 +89,14 @@ impl From<SelectError> for ReadError {
 /// Whether anybody still waits for the answer.
 pub type Alive<'a> = &'a dyn Fn() -> bool;
 
-/// Calls `visit` with each series that has samples for `query`, in label order if `sorted`, which is the room for their labels.
+/// Calls `visit` with each series that has samples for `query`, in label order if `sorted`, whose budget their labels take memory from.
 /// Series get the labels of `external` that they don't have. Ends early when nobody waits any more.
 fn each_series(
     query: &Query,
     external: &Labels,
     select: &dyn Select,
     alive: Alive<'_>,
-    sorted: Option<&Arc<dyn Room>>,
+    sorted: Option<&Arc<dyn MemoryBudget>>,
     mut visit: impl FnMut(&Labels, &SeriesBuf) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     if query.matchers.is_empty() || query.range.start > query.range.end {
@@ -119,14 +119,14 @@ fn each_series(
             None => visit(&with_external(set.labels(i)?, external), &buf),
         }
     };
-    let Some(room) = sorted.filter(|_| !external.is_empty()) else {
+    let Some(budget) = sorted.filter(|_| !external.is_empty()) else {
         return (0..set.len()).try_for_each(|i| visit_at(i, None));
     };
     // A label that all get can change their order: `a` stands before `a, b`, but with `c` added behind it.
     let mut all = Vec::with_capacity(set.len());
     for i in 0..set.len() {
         let labels = with_external(set.labels(i)?, external);
-        if !room.take(labels.as_bytes().len() + ITEM_BYTES) {
+        if !budget.take(labels.as_bytes().len() + ITEM_BYTES) {
             return Err(ReadError::Limit(
                 "the labels of the series asked for take more memory than there is".to_owned(),
             ));

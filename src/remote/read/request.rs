@@ -12,7 +12,7 @@ use crate::{
         snappy,
         wire::{Fields, Value, WireError},
     },
-    seams::{interrupt::Interrupt, room::Room, select::SelectHints},
+    seams::{interrupt::Interrupt, memory_budget::MemoryBudget, select::SelectHints},
 };
 
 /// Clients ask one query a request; more than this are no honest request.
@@ -123,7 +123,7 @@ pub fn inflated_len(body: &[u8], limits: &ReadLimits) -> Result<usize, ReadError
 ///
 /// # Errors
 /// When the body is too large or no such request, a matcher doesn't compile or finds no room, or no response type is known.
-pub fn decode(body: &[u8], limits: &ReadLimits, room: &dyn Room) -> Result<ReadRequest, ReadError> {
+pub fn decode(body: &[u8], limits: &ReadLimits, budget: &dyn MemoryBudget) -> Result<ReadRequest, ReadError> {
     if body.len() > limits.compressed {
         return Err(ReadError::TooLarge { bytes: body.len(), limit: limits.compressed });
     }
@@ -131,7 +131,7 @@ pub fn decode(body: &[u8], limits: &ReadLimits, room: &dyn Room) -> Result<ReadR
     check_size(&bytes)?;
     let message = v1::ReadRequest::decode(&bytes[..]).map_err(|error| ReadError::Message(error.to_string()))?;
     let response_type = response_type(&message.accepted_response_types)?;
-    let queries = message.queries.into_iter().map(|asked| query(asked, room)).collect::<Result<_, _>>()?;
+    let queries = message.queries.into_iter().map(|asked| query(asked, budget)).collect::<Result<_, _>>()?;
     Ok(ReadRequest { queries, response_type, external_labels: Labels::empty() })
 }
 
@@ -180,12 +180,12 @@ fn response_type(accepted: &[i32]) -> Result<ResponseType, ReadError> {
     known.ok_or_else(|| ReadError::ResponseType(accepted.iter().copied().take(10).collect()))
 }
 
-fn query(query: v1::Query, room: &dyn Room) -> Result<Query, ReadError> {
+fn query(query: v1::Query, budget: &dyn MemoryBudget) -> Result<Query, ReadError> {
     let asked = TimeRange::new(query.start_timestamp_ms, query.end_timestamp_ms);
     let hints = query.hints.unwrap_or_default();
     Ok(Query {
         range: narrowed(asked, TimeRange::new(hints.start_ms, hints.end_ms)),
-        matchers: query.matchers.into_iter().map(|asked| matcher(asked, room)).collect::<Result<_, _>>()?,
+        matchers: query.matchers.into_iter().map(|asked| matcher(asked, budget)).collect::<Result<_, _>>()?,
         hints: SelectHints { step: hints.step_ms, function: hints.func, ..SelectHints::default() },
     })
 }
@@ -199,7 +199,7 @@ fn narrowed(asked: TimeRange, used: TimeRange) -> TimeRange {
     TimeRange::new(asked.start.max(used.start), asked.end.min(used.end))
 }
 
-fn matcher(matcher: v1::LabelMatcher, room: &dyn Room) -> Result<Matcher, ReadError> {
+fn matcher(matcher: v1::LabelMatcher, budget: &dyn MemoryBudget) -> Result<Matcher, ReadError> {
     let op = match v1::label_matcher::Type::try_from(matcher.r#type) {
         Ok(v1::label_matcher::Type::Eq) => MatchOp::Equal,
         Ok(v1::label_matcher::Type::Neq) => MatchOp::NotEqual,
@@ -207,16 +207,16 @@ fn matcher(matcher: v1::LabelMatcher, room: &dyn Room) -> Result<Matcher, ReadEr
         Ok(v1::label_matcher::Type::Nre) => MatchOp::NotRegex,
         Err(_) => return Err(ReadError::MatcherType(matcher.r#type)),
     };
-    Ok(Matcher::within(op, matcher.name, matcher.value, &|bytes| room.take(bytes))?)
+    Ok(Matcher::within(op, matcher.name, matcher.value, &|bytes| budget.take(bytes))?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seams::room::Endless;
+    use crate::seams::memory_budget::Unlimited;
 
     fn decode_message(message: &v1::ReadRequest) -> Result<ReadRequest, ReadError> {
-        decode(&snappy::deflate(&message.encode_to_vec()).unwrap(), &ReadLimits::default(), &Endless)
+        decode(&snappy::deflate(&message.encode_to_vec()).unwrap(), &ReadLimits::default(), &Unlimited)
     }
 
     fn with_types(types: &[i32]) -> Result<ResponseType, ReadError> {
@@ -290,10 +290,10 @@ mod tests {
     #[test]
     fn broken_bodies_are_refused() {
         let limits = ReadLimits { compressed: 8, ..Default::default() };
-        assert!(matches!(decode(&[0; 9], &limits, &Endless), Err(ReadError::TooLarge { bytes: 9, limit: 8 })));
-        assert!(matches!(decode(b"\x05ab", &limits, &Endless), Err(ReadError::Snappy(_))));
+        assert!(matches!(decode(&[0; 9], &limits, &Unlimited), Err(ReadError::TooLarge { bytes: 9, limit: 8 })));
+        assert!(matches!(decode(b"\x05ab", &limits, &Unlimited), Err(ReadError::Snappy(_))));
         let body = snappy::deflate(b"\x0a\x05").unwrap();
-        assert!(matches!(decode(&body, &limits, &Endless), Err(ReadError::Message(_))));
+        assert!(matches!(decode(&body, &limits, &Unlimited), Err(ReadError::Message(_))));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::{Alive, ReadError, ReadLimits, ReadRequest, each_series};
 use crate::{
     model::{BucketCounts, BucketSpan, Histogram, Labels, SeriesBuf},
     remote::{proto::v1, snappy},
-    seams::{room::Room, select::Select},
+    seams::{memory_budget::MemoryBudget, select::Select},
 };
 
 /// Bytes of a sample's value field: key and double.
@@ -26,13 +26,13 @@ const HELD_TIMES: usize = 3;
 /// Answers `request` with a compressed `prometheus.ReadResponse`: one result for each query, in order.
 ///
 /// # Errors
-/// When the answer would pass a limit or finds no `room`, nobody is `alive` to read it, or stored data can't be read.
+/// When the answer would pass a limit or the `budget` has no memory for it, nobody is `alive` to read it, or stored data can't be read.
 pub fn samples(
     request: &ReadRequest,
     select: &dyn Select,
     alive: Alive<'_>,
     limits: &ReadLimits,
-    room: &dyn Room,
+    budget: &dyn MemoryBudget,
 ) -> Result<Vec<u8>, ReadError> {
     let mut response = Vec::new();
     let mut paid = 0;
@@ -53,7 +53,7 @@ pub fn samples(
             }
             while response.len() + series.len() > paid {
                 paid += PIECE_BYTES;
-                if !room.take(HELD_TIMES * PIECE_BYTES) {
+                if !budget.take(HELD_TIMES * PIECE_BYTES) {
                     return Err(ReadError::NoRoom);
                 }
             }
@@ -153,12 +153,12 @@ mod tests {
     use super::*;
     use crate::model::{STALE_NAN, SeriesBuf};
     use crate::seams::{
-        room::{Endless, fake::Bytes},
+        memory_budget::{Unlimited, fake::Bytes},
         select::MemorySelect,
     };
 
     fn answer(queries: Vec<super::super::Query>, select: &dyn Select) -> v1::ReadResponse {
-        let body = samples(&request(queries), select, &|| true, &ReadLimits::default(), &Endless).unwrap();
+        let body = samples(&request(queries), select, &|| true, &ReadLimits::default(), &Unlimited).unwrap();
         v1::ReadResponse::decode(&snappy::inflate(&body, 1 << 30).unwrap()[..]).unwrap()
     }
 
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn an_answer_beyond_its_limits_is_refused_with_a_way_out() {
         let select = store(&[("a", &[(1, 1.0), (2, 2.0)], &[(3, histogram(1, 1.0))])]);
-        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &limits, &Endless);
+        let with = |limits| samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &limits, &Unlimited);
         assert!(with(ReadLimits { samples: 3, ..Default::default() }).is_ok());
         let error = with(ReadLimits { samples: 2, ..Default::default() }).unwrap_err();
         assert!(matches!(&error, ReadError::Limit(why) if why.contains("2 samples")), "{error}");
@@ -234,7 +234,7 @@ mod tests {
     fn what_was_read_can_be_written_again() {
         let select = store(&[("a", &[(1, -0.0), (2, STALE_NAN)], &[(3, histogram(4, 2.0))])]);
         let body =
-            samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &ReadLimits::default(), &Endless).unwrap();
+            samples(&request(vec![query("a", 0, 9)]), &select, &|| true, &ReadLimits::default(), &Unlimited).unwrap();
         let response = snappy::inflate(&body, 1 << 20).unwrap();
         // A result's series and a write request's series are the same field of the same type.
         let mut fields = crate::remote::wire::Fields::new(&response);

@@ -16,7 +16,7 @@ use super::{Alive, ReadError, ReadRequest, chunk::Chunks, each_series, samples::
 use crate::{
     model::Labels,
     remote::proto::v1,
-    seams::{room::Room, select::Select},
+    seams::{memory_budget::MemoryBudget, select::Select},
 };
 
 /// A frame is closed once its chunks have this many bytes. Clients take each frame for a series, and up to 50 MB.
@@ -28,20 +28,20 @@ const FRAME: usize = 1 << 20;
 pub struct SinkClosed;
 
 /// Answers `request` frame by frame; `sink` may block to hold the stream back. At most one series is in memory, beside the
-/// labels of all, which take `room`.
+/// labels of all, which take memory from `budget`.
 ///
 /// # Errors
-/// When the sink is closed, nobody is `alive` to read it, there is too little room, or stored data can't be read: then frames may be missing, and the caller has to break the
+/// When the sink is closed, nobody is `alive` to read it, there is too little memory, or stored data can't be read: then frames may be missing, and the caller has to break the
 /// connection off rather than end the body.
 pub fn chunks(
     request: &ReadRequest,
     select: &dyn Select,
     alive: Alive<'_>,
-    room: &Arc<dyn Room>,
+    budget: &Arc<dyn MemoryBudget>,
     sink: &mut dyn FnMut(Vec<u8>) -> Result<(), SinkClosed>,
 ) -> Result<(), ReadError> {
     for (position, query) in (0..).zip(&request.queries) {
-        each_series(query, &request.external_labels, select, alive, Some(room), |labels, buf| {
+        each_series(query, &request.external_labels, select, alive, Some(budget), |labels, buf| {
             let mut frame = Frame::new(position, labels);
             for chunk in Chunks::of(buf) {
                 frame.chunk_bytes += chunk.data.len();
@@ -101,7 +101,7 @@ mod tests {
         model::{Matcher, SeriesBuf, TimeRange},
         seams::{
             interrupt::Interrupt,
-            room::Endless,
+            memory_budget::Unlimited,
             select::{IndexPath, LookupCost, MemorySelect, SelectError, SelectHints, SeriesSet},
         },
     };
@@ -116,8 +116,8 @@ mod tests {
         all.iter().map(|frame| unframe(frame)).collect()
     }
 
-    fn endless() -> Arc<dyn Room> {
-        Arc::new(Endless)
+    fn endless() -> Arc<dyn MemoryBudget> {
+        Arc::new(Unlimited)
     }
 
     fn unframe(mut frame: &[u8]) -> v1::ChunkedReadResponse {

@@ -20,7 +20,7 @@ use crate::{
     seams::{
         append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
-        room::Room,
+        memory_budget::MemoryBudget,
     },
 };
 
@@ -77,9 +77,9 @@ impl From<WireError> for Stop {
 }
 
 impl<'s> Parts<'s> {
-    pub(super) fn new(room: &'s dyn Room) -> Self {
+    pub(super) fn new(budget: &'s dyn MemoryBudget) -> Self {
         let (samples, histograms, exemplars) = (Vec::new(), Vec::new(), Vec::new());
-        Self { allowance: Allowance::new(room), samples, histograms, exemplars }
+        Self { allowance: Allowance::new(budget), samples, histograms, exemplars }
     }
 
     #[inline]
@@ -178,10 +178,10 @@ impl Broken {
 }
 
 impl<'m, 's> WriteBuilder<'m, 's> {
-    pub(super) fn new(append: &'s dyn Append, latest: i64, room: &'s dyn Room) -> Self {
+    pub(super) fn new(append: &'s dyn Append, latest: i64, budget: &'s dyn MemoryBudget) -> Self {
         Self {
             batch: BatchBuilder::new(append, latest),
-            allowance: Allowance::new(room),
+            allowance: Allowance::new(budget),
             refusals: Refusals::default(),
             previous: None,
             prefetch: Prefetch::default(),
@@ -201,9 +201,9 @@ impl<'m, 's> WriteBuilder<'m, 's> {
         Ok(())
     }
 
-    /// Room for what is read besides.
-    pub(super) fn room(&self) -> &'s dyn Room {
-        self.allowance.room()
+    /// The budget, for what is read besides.
+    pub(super) fn budget(&self) -> &'s dyn MemoryBudget {
+        self.allowance.budget()
     }
 
     /// What is to be stored, how much that is, and what is not.

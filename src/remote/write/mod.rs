@@ -62,7 +62,7 @@ use crate::{
     seams::{
         append::{Append, AppendError, Batch},
         batch_builder::BatchError,
-        room::{Endless, Room},
+        memory_budget::{MemoryBudget, Unlimited},
     },
 };
 
@@ -189,7 +189,7 @@ pub async fn receive(
     limits: &WriteLimits,
     append: &dyn Append,
 ) -> Result<Written, WriteError> {
-    take_in(protocol, body, now, limits, append, &Endless)?.store(append).await
+    take_in(protocol, body, now, limits, append, &Unlimited)?.store(append).await
 }
 
 /// What a request holds, on its way into the store.
@@ -199,7 +199,7 @@ pub struct Taken {
     refusals: Refusals,
 }
 
-/// Reads what `body` (a snappy block) holds. What is made of it takes its memory from `room`; that of the bytes it inflates
+/// Reads what `body` (a snappy block) holds. What is made of it takes its memory from `budget`; that of the bytes it inflates
 /// to is the caller's concern.
 ///
 /// # Errors
@@ -210,11 +210,11 @@ pub fn take_in(
     now: i64,
     limits: &WriteLimits,
     append: &dyn Append,
-    room: &dyn Room,
+    budget: &dyn MemoryBudget,
 ) -> Result<Taken, WriteError> {
     inflated_len(body, limits)?;
     let take = |message: &[u8]| {
-        let mut builder = WriteBuilder::new(append, now.saturating_add(limits.max_ahead), room);
+        let mut builder = WriteBuilder::new(append, now.saturating_add(limits.max_ahead), budget);
         builder.expect(message.len()).map_err(|_| WriteError::NoRoom)?;
         let taken = match protocol {
             Protocol::V1 => v1::take(message, &mut builder),

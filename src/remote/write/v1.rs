@@ -18,7 +18,7 @@ use crate::{
 
 /// Takes a `prometheus.WriteRequest`; on failure the position of the top-level field comes along.
 pub(super) fn take<'m>(message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), (usize, Stop)> {
-    let parts = Parts::new(builder.room());
+    let parts = Parts::new(builder.budget());
     let mut walk = Walk { keys: Keys::get(), parts, scattered: Vec::new(), pairs: Vec::new() };
     let mut fields = Fields::new(message);
     for position in 0.. {

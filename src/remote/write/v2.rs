@@ -24,8 +24,8 @@ use crate::{
 pub(super) fn take<'m>(message: &'m [u8], builder: &mut WriteBuilder<'m, '_>) -> Result<(), (usize, Stop)> {
     let keys = Keys::get();
     let mut symbols = Symbols::default();
-    let mut parts = Parts::new(builder.room());
-    let mut allowance = Allowance::new(builder.room());
+    let mut parts = Parts::new(builder.budget());
+    let mut allowance = Allowance::new(builder.budget());
     // Symbols first: nothing says that they stand in front.
     each_field(message, |number, value| {
         if number == 4 {

@@ -7,7 +7,7 @@ use crate::{
     model::{Labels, Matcher, TimeRange},
     seams::{
         interrupt::{Interrupt, Never},
-        room::{Endless, Room},
+        memory_budget::{MemoryBudget, Unlimited},
     },
 };
 
@@ -30,7 +30,7 @@ pub struct Lookup {
     /// At most so many items; 0 means all.
     pub limit: usize,
     /// What the list takes its memory from.
-    pub room: Arc<dyn Room>,
+    pub budget: Arc<dyn MemoryBudget>,
     /// Who may end it before it is complete.
     pub interrupt: Arc<dyn Interrupt>,
 }
@@ -39,7 +39,7 @@ impl Lookup {
     /// All series that pass any of `selectors`, at all times, however many they are.
     #[must_use]
     pub fn all(selectors: Vec<Vec<Matcher>>) -> Self {
-        Self { selectors, range: TimeRange::ALL, limit: 0, room: Arc::new(Endless), interrupt: Arc::new(Never) }
+        Self { selectors, range: TimeRange::ALL, limit: 0, budget: Arc::new(Unlimited), interrupt: Arc::new(Never) }
     }
 }
 
@@ -57,19 +57,19 @@ pub trait SelectLabels: Send + Sync {
     /// Label sets of the series asked for, sorted. With a limit they may be any of them.
     ///
     /// # Errors
-    /// When the index can't be read, or the answer doesn't fit its room.
+    /// When the index can't be read, or the answer doesn't fit its budget.
     fn series(&self, ask: &Lookup) -> Result<Limited<Labels>, SelectError>;
 
     /// Sorted label names of those series; without selectors, of all series. With a limit, the first of them.
     ///
     /// # Errors
-    /// When the index can't be read, or the answer doesn't fit its room.
+    /// When the index can't be read, or the answer doesn't fit its budget.
     fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError>;
 
     /// Sorted values of label `name` in those series; without selectors, in all series. With a limit, the first of them.
     ///
     /// # Errors
-    /// When the index can't be read, or the answer doesn't fit its room.
+    /// When the index can't be read, or the answer doesn't fit its budget.
     fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError>;
 
     /// How long the list that `ask` asks for takes.

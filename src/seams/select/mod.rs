@@ -24,7 +24,7 @@ pub use self::{
 use super::{
     cause::Cause,
     interrupt::{Interrupt, Interrupted, Never},
-    room::Room,
+    memory_budget::MemoryBudget,
 };
 use crate::model::{Labels, Matcher, SeriesBuf, TimeRange};
 
@@ -49,8 +49,8 @@ pub struct SelectHints {
     pub step: i64,
     /// The function or aggregation directly around the selector.
     pub function: String,
-    /// The answer must come in [`Labels`] order; the labels are held for that, in this room.
-    pub sorted: Option<Arc<dyn Room>>,
+    /// The answer must come in [`Labels`] order; the labels are held for that, within this budget.
+    pub sorted: Option<Arc<dyn MemoryBudget>>,
     /// Who may end the search for series.
     pub interrupt: Option<Arc<dyn Interrupt>>,
 }
@@ -63,7 +63,7 @@ impl SelectHints {
     }
 }
 
-/// Equal when they ask for the same; who gives room or interrupts is no part of that.
+/// Equal when they ask for the same; who gives memory or interrupts is no part of that.
 impl PartialEq for SelectHints {
     fn eq(&self, other: &Self) -> bool {
         let asked = |hints: &Self| (hints.step, hints.function.clone(), hints.sorted.is_some());
@@ -79,7 +79,7 @@ pub trait Select: Send + Sync {
     /// out to have no sample in `range`.
     ///
     /// # Errors
-    /// When the index can't be read, or the labels to sort by don't fit their room.
+    /// When the index can't be read, or the labels to sort by don't fit their budget.
     fn select(
         &self,
         matchers: &[Matcher],

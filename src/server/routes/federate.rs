@@ -19,7 +19,7 @@ use crate::{
     model::{BUCKET_LABEL, BucketCounts, Histogram, Labels, METRIC_NAME, Matcher, SeriesBuf, TimeRange, is_stale},
     seams::{
         interrupt::{Interrupt, Ticks},
-        room::{ITEM_BYTES, Room},
+        memory_budget::{ITEM_BYTES, MemoryBudget},
         select::{Select, SelectHints},
     },
     server::{
@@ -103,7 +103,7 @@ fn gather(
     select: &dyn Select,
     selectors: &[Vec<Matcher>],
     range: TimeRange,
-    room: &dyn Room,
+    room: &dyn MemoryBudget,
     external: &Labels,
     interrupt: &Arc<dyn Interrupt>,
 ) -> Result<Rows, ApiError> {
@@ -164,7 +164,7 @@ struct Text {
     /// The family of the last comment on series that are left out.
     left_out: String,
     /// The memory counted for the rows, until they are written.
-    _room: Arc<dyn Room>,
+    _room: Arc<dyn MemoryBudget>,
 }
 
 impl BodySource for Text {

@@ -20,8 +20,8 @@ use crate::{
     ingest::{BITE_BYTES, Declared, Format, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater},
     seams::{allocator, append::AppendError},
     server::{
-        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES,
-        memory_budget::Reservation, metrics, params::Params, request_body::BodyReader, respond, senders::StoredSamples,
+        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
+        params::Params, request_body::BodyReader, request_budget::Reservation, respond, senders::StoredSamples,
     },
     telemetry::log_each_minute,
 };

@@ -36,7 +36,7 @@ async fn list<T: Send + 'static>(
         let room = Arc::clone(&room);
         move |params: &Params, interrupt: &Arc<dyn Interrupt>| {
             let selectors = selectors(params, &*room, fault, &**interrupt)?;
-            Ok::<_, ApiError>(Lookup { selectors, range, limit, room, interrupt: Arc::clone(interrupt) })
+            Ok::<_, ApiError>(Lookup { selectors, range, limit, budget: room, interrupt: Arc::clone(interrupt) })
         }
     };
     let nothing = || Limited { items: Vec::new(), truncated: false };

@@ -19,16 +19,16 @@ use crate::{
     },
     seams::{
         interrupt::{Interrupt, Interrupted},
-        room::Room,
+        memory_budget::MemoryBudget,
     },
     server::{
         Response, ServerState, Stores,
         admission::{self, Deadline, Permit},
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
-        memory_budget::Reservation,
         metrics, read_body,
         request_body::RequestBody,
+        request_budget::Reservation,
         respond,
         response_body::{BodyChunk, ResponseBody},
     },
@@ -112,7 +112,7 @@ impl Interrupt for StreamInterrupt {
 async fn stream(
     mut request: ReadRequest,
     stores: Stores,
-    room: Arc<dyn Room>,
+    room: Arc<dyn MemoryBudget>,
     held: Held,
     deadline: &Deadline,
 ) -> Result<Response, ApiError> {

@@ -3,7 +3,7 @@
 use crate::{
     model::{Matcher, TimeRange},
     promql::{QueryError, parse_selector},
-    seams::{interrupt::Interrupt, room::Room},
+    seams::{interrupt::Interrupt, memory_budget::MemoryBudget},
     server::{error::ApiError, params::Params},
 };
 
@@ -17,7 +17,7 @@ const NAME: &str = "match[]";
 /// The matchers of each selector given; the memory for them is taken of `room`. `fault` makes the error of one that is wrong.
 pub(crate) fn selectors(
     params: &Params,
-    room: &dyn Room,
+    room: &dyn MemoryBudget,
     fault: fn(String) -> ApiError,
     interrupt: &dyn Interrupt,
 ) -> Result<Vec<Vec<Matcher>>, ApiError> {
@@ -32,7 +32,7 @@ pub(crate) fn selectors(
 /// The matchers of each selector given, also of those that match every series.
 pub(crate) fn any_selectors(
     params: &Params,
-    room: &dyn Room,
+    room: &dyn MemoryBudget,
     fault: fn(String) -> ApiError,
     interrupt: &dyn Interrupt,
 ) -> Result<Vec<Vec<Matcher>>, ApiError> {

@@ -10,17 +10,17 @@ use crate::{
         snappy,
         write::{Protocol, WriteError, WriteLimits, take_in},
     },
-    seams::{append::fake::MemoryAppend, room::fake::Bytes},
+    seams::{append::fake::MemoryAppend, memory_budget::fake::Bytes},
 };
 
 const PLENTY: usize = 1 << 30;
 
 /// Bytes paid for what is made of a message, and what the batch takes; `Err` when there are not so many as `most`.
 fn paid(protocol: Protocol, message: &[u8], most: usize) -> Result<(usize, usize), WriteError> {
-    let (append, room) = (MemoryAppend::default(), Bytes::new(most));
+    let (append, budget) = (MemoryAppend::default(), Bytes::new(most));
     let body = snappy::deflate(message).unwrap();
-    let taken = take_in(protocol, &body, NOW, &WriteLimits::default(), &append, &room)?;
-    Ok((most - room.0.load(Ordering::Relaxed), taken.batch.memory()))
+    let taken = take_in(protocol, &body, NOW, &WriteLimits::default(), &append, &budget)?;
+    Ok((most - budget.0.load(Ordering::Relaxed), taken.batch.memory()))
 }
 
 /// A series of 1.0 with so many samples of two bytes each.

@@ -1,4 +1,4 @@
-//! Room in memory for answers whose size shows only as they are gathered.
+//! Memory for answers, and for what is written, whose size shows only as they are gathered.
 
 use std::fmt::Debug;
 
@@ -6,42 +6,42 @@ use std::fmt::Debug;
 /// the allocator rounds up.
 pub const ITEM_BYTES: usize = 48;
 
-/// Room in memory. What was taken is given back all at once, when the room is dropped.
-pub trait Room: Debug + Send + Sync {
+/// Memory that may be taken. What was taken is given back all at once, when the budget is dropped.
+pub trait MemoryBudget: Debug + Send + Sync {
     /// Takes `bytes`, and says whether there were so many left.
     fn take(&self, bytes: usize) -> bool;
 }
 
-/// Room without end.
+/// Memory without end.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Endless;
+pub struct Unlimited;
 
-impl Room for Endless {
+impl MemoryBudget for Unlimited {
     fn take(&self, _: usize) -> bool {
         true
     }
 }
 
 pub mod fake {
-    //! Room for tests of those who fill it.
+    //! A budget for tests of those who use it up.
 
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::Room;
+    use super::MemoryBudget;
 
     /// So many bytes.
     #[derive(Debug, Default)]
     pub struct Bytes(pub AtomicUsize);
 
     impl Bytes {
-        /// Room for `bytes`.
+        /// A budget of `bytes`.
         #[must_use]
         pub fn new(bytes: usize) -> Self {
             Self(AtomicUsize::new(bytes))
         }
     }
 
-    impl Room for Bytes {
+    impl MemoryBudget for Bytes {
         fn take(&self, bytes: usize) -> bool {
             self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes)).is_ok()
         }

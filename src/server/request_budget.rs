@@ -21,7 +21,7 @@ use super::{
     incoming_bodies::{BodyKind, IncomingBodies},
     limits::{EVICTION_TICK, MEMORY_TIMEOUT},
 };
-use crate::seams::room::Room;
+use crate::seams::memory_budget::MemoryBudget;
 
 /// Bytes that one permit of the semaphore stands for, as it counts in `u32`.
 const UNIT: u64 = 1 << 10;
@@ -64,7 +64,7 @@ impl ExclusiveSlot {
 
 /// Memory for requests of one kind.
 #[derive(Debug)]
-pub(crate) struct MemoryBudget {
+pub(crate) struct RequestBudget {
     shared: Arc<Semaphore>,
     units: usize,
     exclusive: Arc<ExclusiveSlot>,
@@ -72,7 +72,7 @@ pub(crate) struct MemoryBudget {
     incoming: Arc<IncomingBodies>,
 }
 
-impl MemoryBudget {
+impl RequestBudget {
     /// A budget with a shared part of so many bytes, and a slot that other budgets of the same kind may share.
     pub(crate) fn new(
         shared: u64,
@@ -110,7 +110,7 @@ impl MemoryBudget {
 /// Bytes reserved of a budget, returned when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Reservation {
-    budget: Arc<MemoryBudget>,
+    budget: Arc<RequestBudget>,
     shared: Option<OwnedSemaphorePermit>,
     /// The turn in the exclusive slot, if it has it.
     exclusive: Option<OwnedSemaphorePermit>,
@@ -256,7 +256,7 @@ fn as_u32(units: usize) -> u32 {
     u32::try_from(units).unwrap_or(u32::MAX)
 }
 
-/// A reservation that grows by what is decoded from a body, without waiting: the decoder knows it as a [`Room`].
+/// A reservation that grows by what is decoded from a body, without waiting: the decoder knows it as a [`MemoryBudget`].
 #[derive(Debug)]
 pub(crate) struct SharedReservation(parking_lot::Mutex<Reservation>);
 
@@ -270,7 +270,7 @@ impl SharedReservation {
     }
 }
 
-impl Room for SharedReservation {
+impl MemoryBudget for SharedReservation {
     fn take(&self, bytes: usize) -> bool {
         let mut reservation = self.0.lock();
         let bytes = reservation.bytes.saturating_add(bytes as u64);
@@ -282,12 +282,12 @@ impl Room for SharedReservation {
 mod tests {
     use super::*;
 
-    fn budget(shared: u64, exclusive: u64) -> Arc<MemoryBudget> {
-        MemoryBudget::new(shared << 10, &ExclusiveSlot::new(exclusive << 10), BodyKind::Write, &Arc::default())
+    fn budget(shared: u64, exclusive: u64) -> Arc<RequestBudget> {
+        RequestBudget::new(shared << 10, &ExclusiveSlot::new(exclusive << 10), BodyKind::Write, &Arc::default())
     }
 
     /// A body that comes in parts.
-    async fn grown(budget: Arc<MemoryBudget>, bytes: u64) -> Result<(), ApiError> {
+    async fn grown(budget: Arc<RequestBudget>, bytes: u64) -> Result<(), ApiError> {
         let mut reservation = budget.reserve_nothing();
         for held in [10, 20, 40, bytes >> 10] {
             reservation.grow(held << 10).await?;
