@@ -9,6 +9,8 @@
 
 /** Runs in each pixel's width, at most. */
 const SUB = 3;
+/** Of many lines an edge that passes more rows within half a pixel isn't blended. */
+const STEEP = 12;
 /** Places of a point within a run's width that are told apart, and the runs that a pen reaches over at most. */
 const PHASES = 16;
 const REACH = 40;
@@ -259,7 +261,12 @@ export class Raster {
             else this.paint(column + row, column + row + 1, ink, share);
           }
           if (level > 0 && next > row + 1) {
-            if (plain && sub === 2 && level === 1) {
+            if (plain && sub === 2 && level === 1 && next - row > STEEP) {
+              // So steep an edge is drawn where its middle is: reading what lies under it would cost more than all else.
+              const middle = column + ((row + 1 + next) >> 1);
+              if (steps[at] > 0) pixels.fill(ink, middle, column + next);
+              else pixels.fill(ink, column + row + 1, middle);
+            } else if (plain && sub === 2 && level === 1) {
               for (let i = column + row + 1; i < column + next; i += 1)
                 pixels[i] = 0xff000000 | (((pixels[i] & 0xfefefe) >>> 1) + half);
             } else this.paint(column + row + 1, column + next, ink, level === sub ? 256 : (level * part) | 0);

@@ -42,9 +42,13 @@ export const connection = { answers: true, since: Date.now(), opening: false };
 /** @type {Set<(connection: Connection) => void>} */
 const watchers = new Set();
 
-/** @param {(connection: Connection) => void} watcher */
+/**
+ * @param {(connection: Connection) => void} watcher told when it changes
+ * @returns {() => void} ends it
+ */
 export function watchConnection(watcher) {
   watchers.add(watcher);
+  return () => watchers.delete(watcher);
 }
 
 /**

@@ -1,9 +1,11 @@
 // Asking again and again, but only while somebody looks.
 
-import { aborted, ApiError } from "./api.js";
+import { aborted, ApiError, connection, watchConnection } from "./api.js";
 
 /** After failures the pause grows up to this. */
 const MOST_MS = 30_000;
+/** A store that is opening is asked so often. */
+const OPENING_MS = 500;
 
 /**
  * Runs `look` now and then every `period` ms while the page is shown. One look ends before the next begins; failures make
@@ -32,7 +34,7 @@ export function poll(look, period) {
     } catch (error) {
       // A server that is away is no news; a mistake of this page is.
       if (!(error instanceof ApiError) && !aborted(error)) reportError(error);
-      pause = Math.min(pause * 2, Math.max(MOST_MS, period));
+      pause = connection.opening ? OPENING_MS : Math.min(Math.max(pause, period) * 2, Math.max(MOST_MS, period));
     }
     if (!ended) timer = window.setTimeout(run, Math.max(0, pause - (performance.now() - begun)));
   };
@@ -40,10 +42,17 @@ export function poll(look, period) {
     if (!document.hidden && due && timer === 0) void run();
   };
   document.addEventListener("visibilitychange", shown);
+  // What one of all that ask has found out holds for the others.
+  const unwatch = watchConnection(({ answers }) => {
+    if (!answers || timer === 0 || pause <= period) return;
+    clearTimeout(timer);
+    void run();
+  });
   void run();
   return () => {
     ended = true;
     clearTimeout(timer);
+    unwatch();
     document.removeEventListener("visibilitychange", shown);
   };
 }
