@@ -99,10 +99,10 @@ pub fn text(families: &[MetricFamily]) -> Vec<u8> {
 
 /// Lets one of many like events be logged each minute, so that a client that comes again and again doesn't fill the log.
 #[derive(Debug)]
-pub struct Throttle(Mutex<Said>);
+pub struct Throttle(Mutex<ThrottleState>);
 
 #[derive(Debug)]
-struct Said {
+struct ThrottleState {
     last: Option<Instant>,
     unsaid: u64,
 }
@@ -111,7 +111,7 @@ impl Throttle {
     /// A throttle that has let nothing pass yet.
     #[must_use]
     pub const fn each_minute() -> Self {
-        Self(Mutex::new(Said { last: None, unsaid: 0 }))
+        Self(Mutex::new(ThrottleState { last: None, unsaid: 0 }))
     }
 
     /// Whether to log this event, and how many were left out since the last one that was.

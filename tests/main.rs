@@ -14,8 +14,8 @@ mod scenarios {
     mod docs;
     mod extras;
     mod formats;
-    mod foul_play;
     mod grafana;
+    mod habits;
     mod hostile;
     mod http_client;
     mod import;
@@ -27,7 +27,6 @@ mod scenarios {
     mod live_files;
     mod logs;
     mod maintenance;
-    mod manners;
     mod memory;
     mod power_cut;
     mod process;
@@ -44,6 +43,7 @@ mod scenarios {
     mod storage_faults;
     mod storage_model;
     mod store;
+    mod tampering;
     mod thanos;
     mod vmagent;
     mod web_ui;

@@ -7,7 +7,7 @@ mod budget;
 mod bytes;
 mod cgroup;
 mod flags;
-mod listen;
+mod listen_address;
 mod memory;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
@@ -23,7 +23,7 @@ use flags::Effective;
 pub use flags::{
     Flags, HttpFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags, RemoteWriteFlags, StorageFlags,
 };
-pub use listen::Listen;
+pub use listen_address::ListenAddress;
 use memory::{DefaultMemory, beyond_limit, default_memory};
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
@@ -39,7 +39,7 @@ pub struct Config {
     /// The reason for that budget, or why it is more than this process may use.
     pub memory_why: Result<String, String>,
     /// Where to listen.
-    pub listen: Listen,
+    pub listen: ListenAddress,
     /// Options of the store.
     pub storage: StorageOptions,
     /// Options of query evaluation.

@@ -133,7 +133,7 @@ pub(crate) fn observe_request(route: &'static str, status: StatusCode, took: Dur
 }
 
 /// The metrics of the store, set whenever they are asked for.
-struct Store {
+struct StoreMetrics {
     head_series: IntGauge,
     series: IntGauge,
     label_pairs: IntGauge,
@@ -155,9 +155,9 @@ struct Store {
     lowest: Gauge,
 }
 
-static STORE: LazyLock<Store> = LazyLock::new(|| {
+static STORE: LazyLock<StoreMetrics> = LazyLock::new(|| {
     info("vctsdb_build_info", "1, with the version in a label.", &[("version", env!("CARGO_PKG_VERSION"))]);
-    Store {
+    StoreMetrics {
         head_series: gauge("vctsdb_head_series", "Series with samples in memory."),
         series: gauge("vctsdb_series", "Series in the index."),
         label_pairs: gauge("vctsdb_label_pairs", "Distinct label pairs in the index."),

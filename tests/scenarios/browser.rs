@@ -144,7 +144,7 @@ fn a_page_of_another_site_changes_nothing_whatever_it_sends() {
     assert_eq!(answers(&server, "kept").len(), 1, "nothing was deleted");
     assert_eq!(answers(&server, "last_over_time(stored_by_a_page[100y] @ 4e9)").len(), 0, "nothing was stored");
 
-    // Its own pages may, those of other programs on this machine as well, and whoever is no browser.
+    // Allowed are its own pages, those of other programs on this machine, and clients that are no browsers.
     let ours = format!("http://{own}");
     let by_name = format!("http://localhost:{port}");
     for origin in [&ours, &by_name, "http://localhost:3000", "https://localhost", "http://[::1]:8080"] {
@@ -167,7 +167,7 @@ fn a_page_of_another_site_reads_nothing() {
         let answer = browse(&server, "GET", query, &own, &reading(origin), "");
         assert_eq!((answer.status, answer.header(ALLOW_ORIGIN)), (200, None), "{origin}");
         assert!(answer.headers.contains("\r\nvary: Origin"), "{}", answer.headers);
-        // A query changes nothing, so it may be posted by anybody who won't read the answer.
+        // A query changes nothing, so a page that can't read the answer may post it.
         let answer = browse(&server, "POST", query, &own, &form(origin), "");
         assert_eq!((answer.status, answer.header(ALLOW_ORIGIN)), (200, None), "{origin}");
         for method in ["POST", "PUT", "GET"] {

@@ -1,4 +1,4 @@
-//! Data directories written by earlier versions open for ever; those of later versions are refused in words.
+//! Data directories written by earlier versions open for ever; those of later versions are refused, and the error names the version.
 //!
 //! `tests/data/v1` to `v3` and `start_times` hold one each, with `expected.txt` beside it: per sample its labels, time in ms,
 //! its value as the bits of a float in hexadecimal or as a histogram in words, and its start time. v1 has manifest format 1,

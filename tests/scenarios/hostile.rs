@@ -1,4 +1,4 @@
-//! Clients that mean no good, or know no better: none of them harms the server or the others.
+//! Hostile and careless clients: none of them harms the server or other clients.
 
 use std::{
     io::{Read, Write},

@@ -1,4 +1,4 @@
-//! Samples posted by hand, and read again by whoever scrapes `/federate`.
+//! Samples posted by hand, and read again through `/federate`.
 
 use std::{
     io::Write,

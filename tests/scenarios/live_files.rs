@@ -1,4 +1,4 @@
-//! Files of a running server that somebody cuts short, removes or replaces: the process lives on and says what is wrong.
+//! Files of a running server are truncated, removed or replaced: the process goes on and reports what is wrong.
 
 use std::{
     fs::File,

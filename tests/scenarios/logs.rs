@@ -1,4 +1,4 @@
-//! What the server says in its log, to people who look there first.
+//! What the server logs about rejected requests and its own state.
 
 use std::{
     process::{Command, Stdio},

@@ -6,7 +6,7 @@ use clap::{Args, builder::BoolishValueParser};
 
 use super::{Listed, duration, text_or_empty};
 use crate::{
-    config::{Listen, ms},
+    config::{ListenAddress, ms},
     promql::format_duration,
     server::{ExternalAddress, ExternalUrl, OriginPattern, WebUi, prefix},
 };
@@ -22,7 +22,7 @@ pub struct HttpFlags {
     /// Address to serve on: HOST:PORT, a port of 127.0.0.1, or :PORT for all addresses of this machine. There is no login: think
     /// before choosing one that others can reach.
     #[arg(long, env = "VCTSDB_LISTEN", default_value = "127.0.0.1:9201", value_name = "HOST:PORT")]
-    pub listen: Listen,
+    pub listen: ListenAddress,
 
     /// The URL under which others reach the server, for links, redirects and what it says of itself, and whose host and origin
     /// are its own; its path is in front of all paths, unless --web.route-prefix says otherwise.

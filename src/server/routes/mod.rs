@@ -6,7 +6,7 @@ mod explain;
 mod federate;
 mod health;
 mod import;
-mod lists;
+mod lookups;
 mod metadata;
 mod path_hints;
 mod query;

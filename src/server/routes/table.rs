@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, exemplars, explain, federate, health, lists, metadata,
+    admin, exemplars, explain, federate, health, lookups, metadata,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -120,9 +120,9 @@ const ROUTES: &[Route] = &[
     route("/api/v1/format_query", GET_POST, Read, WithParams(|c| Box::pin(query::format(c.params, c.state)))),
     route("/api/v1/parse_query", GET_POST, Read, WithParams(|c| Box::pin(query::parsed(c.params, c.state)))),
     route("/api/v1/explain", GET_POST, Read, WithParams(explain)),
-    route("/api/v1/labels", GET_POST, Read, WithParams(|c| Box::pin(lists::names(c.params, c.state)))),
+    route("/api/v1/labels", GET_POST, Read, WithParams(|c| Box::pin(lookups::names(c.params, c.state)))),
     route(LABEL_VALUES, GET, Read, WithParams(label_values)),
-    route("/api/v1/series", GET_POST, Read, WithParams(|c| Box::pin(lists::series(c.params, c.state)))),
+    route("/api/v1/series", GET_POST, Read, WithParams(|c| Box::pin(lookups::series(c.params, c.state)))),
     route("/api/v1/metadata", GET, Read, WithParams(|c| Box::pin(metadata::families(c.params, c.state)))),
     // vctsdb scrapes nothing and evaluates no rules; these answer what a Prometheus without either answers.
     route("/api/v1/rules", GET, Read, WithParams(|c| Box::pin(future::ready(status::rules(&c.params))))),
@@ -187,7 +187,7 @@ fn explain(call: Call<'_>) -> Answer<'_> {
 fn label_values(call: Call<'_>) -> Answer<'_> {
     Box::pin(async move {
         let name = label_name(call.head.uri.path()).unwrap_or_default();
-        lists::values(name, call.params, call.state).await
+        lookups::values(name, call.params, call.state).await
     })
 }
 

@@ -1,4 +1,4 @@
-//! What people do by habit: stop twice, guess a path, leave a variable empty, and look into the log.
+//! What operators do by habit: stop twice, guess a path, leave a variable empty, and look into the log.
 
 use std::{
     io::Write,

@@ -9,14 +9,14 @@ const DEFAULT_PORT: u16 = 9201;
 
 /// A host and a port. Without a host it is every address of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listen {
+pub struct ListenAddress {
     /// A name or an address; empty for all addresses.
     pub host: String,
     /// The port; 0 for any that is free.
     pub port: u16,
 }
 
-impl FromStr for Listen {
+impl FromStr for ListenAddress {
     type Err = String;
 
     /// `host:port`, `host`, `port`, or `:port` for all addresses.
@@ -44,7 +44,7 @@ impl FromStr for Listen {
     }
 }
 
-impl fmt::Display for Listen {
+impl fmt::Display for ListenAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { host, port } = self;
         if host.contains(':') { write!(f, "[{host}]:{port}") } else { write!(f, "{host}:{port}") }
@@ -70,11 +70,11 @@ mod tests {
             ("[::1]", "[::1]:9201"),
             ("[::]:80", "[::]:80"),
         ] {
-            assert_eq!(text.parse::<Listen>().map(|listen| listen.to_string()).as_deref(), Ok(shown), "{text}");
+            assert_eq!(text.parse::<ListenAddress>().map(|listen| listen.to_string()).as_deref(), Ok(shown), "{text}");
         }
         for text in ["", ":", "a:", "a:b", "a:99999", "99999", "http://a:1", "a:1/", "[::1]x", "[a]:1", "a b", "1:2:3"]
         {
-            assert!(text.parse::<Listen>().is_err(), "{text}");
+            assert!(text.parse::<ListenAddress>().is_err(), "{text}");
         }
     }
 }

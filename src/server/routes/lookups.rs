@@ -18,9 +18,9 @@ use crate::{
     },
 };
 
-/// Looks up what the parameters ask for, and answers with what `write` makes of each item. The list keeps its room until
-/// the client has taken it. Where it takes next to no time, as the store tells, it is made on this thread: that takes less
-/// than handing it over. `fault` is how a selector is refused.
+/// Looks up what the parameters ask for, and answers a list of what `write` makes of each item. The memory of the list is counted
+/// until the client has read it. A lookup of negligible cost is done on the runtime's thread, as handing it to another one would
+/// take longer. `fault` makes the error of a selector that is refused.
 async fn list<T: Send + 'static>(
     params: Params,
     state: &ServerState,

@@ -1,4 +1,4 @@
-//! A data directory that others meddled with, that can't be written, or has no room: a clear answer, and nothing lost.
+//! A data directory that was tampered with, that can't be written, or is on a full disk: the error says so, and nothing is lost.
 
 use std::{
     io::ErrorKind,
