@@ -1,166 +1,17 @@
-//! Hostile and careless clients: none of them harms the server or other clients.
+//! Bodies: announced and never sent, many at once, oversized and malformed.
 
 use std::{
-    io::{Read, Write},
-    net::{Shutdown, TcpStream},
-    process::Command,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    io::Write,
+    net::TcpStream,
+    time::{Duration, Instant},
 };
 
-use super::{
+use super::super::{
     http_client::{get, request},
-    process::{Server, eventually, free_address, vctsdb},
+    process::{eventually, free_address, vctsdb},
     sender::{write, write_one},
 };
-
-fn started() -> (tempfile::TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    write_one(&server.address, "kept", now(), 7.0).unwrap();
-    (dir, server)
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
-}
-
-/// Asks for what was stored before, and says how long that took.
-fn served(server: &Server) -> Duration {
-    let begun = Instant::now();
-    let answer = get(&server.address, "/api/v1/query?query=kept").unwrap().json();
-    assert_eq!(answer["data"]["result"][0]["value"][1], "7", "{answer}");
-    begun.elapsed()
-}
-
-/// Resident memory in KiB.
-fn memory(server: &Server) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse().unwrap()
-}
-
-fn connect(server: &Server) -> TcpStream {
-    let stream = TcpStream::connect(&server.address).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream
-}
-
-/// Everything the server sends until it closes; a reset is an end too.
-fn rest(stream: &mut TcpStream) -> String {
-    let (mut answer, mut buf) = (Vec::new(), [0; 4096]);
-    while let Ok(count @ 1..) = stream.read(&mut buf) {
-        answer.extend_from_slice(&buf[..count]);
-    }
-    String::from_utf8_lossy(&answer).into_owned()
-}
-
-/// Lets this process hold the other ends of very many connections.
-fn open_many_files(wanted: u64) {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let limit = getrlimit(Resource::Nofile);
-    let enough = |limit: Option<u64>| limit.is_none_or(|limit| limit >= wanted);
-    if !enough(limit.current) {
-        assert!(enough(limit.maximum), "this test needs {wanted} files, and `ulimit -Hn` says {:?}", limit.maximum);
-        setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
-    }
-}
-
-#[test]
-fn ten_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
-    open_many_files(10_500);
-    let (_dir, server) = started();
-    for _ in 0..50 {
-        served(&server);
-    }
-    let before = memory(&server);
-    let mut levels = Vec::new();
-    for wave in 0..3 {
-        // Half of them say nothing, the others half a request's head.
-        let opening = Instant::now();
-        let idle: Vec<TcpStream> = (0..10_000)
-            .map(|i| {
-                let mut stream = connect(&server);
-                if i % 2 == 0 {
-                    // Who came too early has been asked to leave already.
-                    let _ = stream.write_all(b"GET /api/v1/query HTTP/1.1\r\nHost: localhost\r\nX-Sl");
-                }
-                stream
-            })
-            .collect();
-        let opening = opening.elapsed();
-        let slowest = (0..50).map(|_| served(&server)).max().unwrap();
-        assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-        write_one(&server.address, "kept_writing", now() + wave, 1.0).unwrap();
-        let during = memory(&server);
-        drop(idle);
-        // Threads give memory back when they next have something to do.
-        let back = eventually(Duration::from_secs(20), || {
-            served(&server);
-            memory(&server) < before + (20 << 10)
-        });
-        let after = memory(&server);
-        println!(
-            "KiB: {before} before, {during} with 10000 connections made in {opening:?}, {after} after; \
-             slowest query {slowest:?}"
-        );
-        assert!(back && during < before + (48 << 10), "KiB: {before} before, {during} during, {after} after");
-        levels.push(after);
-    }
-    assert!(levels[2] < levels[0] + (6 << 10), "nothing piles up: {levels:?}");
-    served(&server);
-}
-
-#[test]
-fn five_thousand_half_sent_requests_leave_their_places_to_those_who_send_the_whole() {
-    open_many_files(5_500);
-    let (_dir, server) = started();
-    let paths = ["/api/v1/write", "/api/v1/read", "/api/v1/import/prometheus", "/api/v1/query"];
-    let half: Vec<TcpStream> = (0..5_000)
-        .map(|i| {
-            let mut stream = connect(&server);
-            let kind = ["x-protobuf", "x-www-form-urlencoded"][i % 4 / 3];
-            let head = format!(
-                "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/{kind}\r\n\
-                 Content-Length: 100000\r\n\r\n{}",
-                paths[i % 4],
-                "#".repeat(1_000)
-            );
-            // Who came too early may have been asked to leave already.
-            let _ = stream.write_all(head.as_bytes());
-            stream
-        })
-        .collect();
-    // Some thousand of them are ahead of us.
-    let first = served(&server);
-    let slowest = (0..20).map(|_| served(&server)).max().unwrap();
-    let begun = Instant::now();
-    write_one(&server.address, "kept_writing", now(), 1.0).unwrap();
-    println!(
-        "5000 half-sent requests: the first question took {first:?}, then {slowest:?}, a write {:?}",
-        begun.elapsed()
-    );
-    assert!(first < Duration::from_secs(15), "{first:?}: as long as a body may pause is 30 s");
-    assert!(slowest < Duration::from_secs(10), "{slowest:?}");
-    drop(half);
-    served(&server);
-}
-
-#[test]
-fn connections_leave_files_to_the_store() {
-    let dir = tempfile::tempdir().unwrap();
-    let (data, address) = (dir.path().join("data"), free_address());
-    let mut few = Command::new("sh");
-    few.arg("-c").arg("ulimit -n 100 && exec \"$0\" \"$@\"").arg(env!("CARGO_BIN_EXE_vctsdb"));
-    few.arg("--data-dir").arg(&data).args(["--listen", &address, "--self-scrape.interval", "0"]);
-    let mut server = Server::start(&mut few, &address, "/-/ready", &dir.path().join("log"));
-    let idle: Vec<TcpStream> = (0..300).map(|_| connect(&server)).collect();
-    write_one(&server.address, "kept", now(), 7.0).unwrap();
-    served(&server);
-    // Stopping writes a table, an index segment and a manifest.
-    assert!(server.terminate(), "{}", std::fs::read_to_string(dir.path().join("log")).unwrap());
-    drop(idle);
-    served(&vctsdb(&data, &address, &["--self-scrape.interval", "0"]));
-}
+use super::{connect, memory, now, rest, served, started};
 
 #[test]
 fn who_announces_much_and_sends_nothing_keeps_nobody_from_writing() {
@@ -221,65 +72,6 @@ fn twelve_imports_at_once_all_come_through_and_keep_neither_writes_nor_questions
     });
     let answer = get(&server.address, "/api/v1/query?query=count(imported)").unwrap().json();
     assert_eq!(answer["data"]["result"][0]["value"][1], "12", "{answer}");
-}
-
-#[test]
-fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
-    let (_dir, server) = started();
-    // The client has said all it will ever say.
-    for _ in 0..100 {
-        let mut stream = connect(&server);
-        stream.write_all(b"GET /-/healthy HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-        stream.shutdown(Shutdown::Write).unwrap();
-        let answer = rest(&mut stream);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 200"), "{answer}");
-    }
-    // Many requests in one packet are answered in order.
-    let mut stream = connect(&server);
-    let mut pipelined = String::new();
-    for i in 0..50 {
-        pipelined.push_str(&format!("GET /api/v1/query?query={i} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
-    }
-    pipelined.push_str("GET /-/healthy HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-    stream.write_all(pipelined.as_bytes()).unwrap();
-    let answers = rest(&mut stream);
-    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 51, "{answers}");
-    let places: Vec<usize> = (0..50).map(|i| answers.find(&format!(",\"{i}\"]")).unwrap()).collect();
-    assert!(places.is_sorted(), "{places:?}");
-
-    let head = "POST /api/v1/write HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-protobuf\r\n";
-    let lies = [
-        ("no chunk at all", "Transfer-Encoding: chunked\r\n\r\nnonsense\r\n"),
-        ("a chunk without end", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nabc"),
-        ("a size beyond all numbers", "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\nabc\r\n0\r\n\r\n"),
-        ("a chunk longer than its size", "Transfer-Encoding: chunked\r\n\r\n2\r\nabcdef\r\n0\r\n\r\n"),
-        ("a negative size", "Transfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\n0\r\n\r\n"),
-        ("two lengths", "Content-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"),
-        ("a length that is no number", "Content-Length: many\r\n\r\nabc"),
-        ("a length and chunks", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"),
-        ("fewer bytes than announced", "Content-Length: 1000\r\n\r\nabc"),
-        ("an unknown transfer coding", "Transfer-Encoding: gzip\r\n\r\nabc"),
-    ];
-    for (what, lie) in lies {
-        let mut stream = connect(&server);
-        stream.write_all(format!("{head}{lie}").as_bytes()).unwrap();
-        let _ = stream.shutdown(Shutdown::Write);
-        let answer = rest(&mut stream);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{what}: {answer}");
-    }
-    for bytes in [
-        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
-        b"\0\0\0\0",
-        b"GET\r\n\r\n",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
-        let mut stream = connect(&server);
-        stream.write_all(bytes).unwrap();
-        let _ = stream.shutdown(Shutdown::Write);
-        let answer = rest(&mut stream);
-        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{bytes:?}: {answer}");
-    }
-    served(&server);
 }
 
 #[test]
