@@ -1,16 +1,11 @@
 //! Running through all rows of an operator, on several threads when there is enough to do.
 
-use std::{
-    collections::BTreeMap,
-    ops::Range,
-    sync::{
-        Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::pool::run_on;
+use super::{
+    order::{self, Batch, Bounds, Wanted},
+    pool::run_on,
+};
 use crate::promql::{
     QueryError,
     data::row::Row,
@@ -74,38 +69,55 @@ pub(crate) fn for_each_row(
     if first == rows {
         return Ok(());
     }
-    let batch = largest.min((rows - first).div_ceil(threads * BATCHES));
-    let folding = Folding { cx, next: first, waiting: BTreeMap::new(), held: 0, spare: Vec::new(), fold, failed: None };
-    let bounds = Bounds { rows: AHEAD * threads * batch, cells: BATCH_BYTES / SAMPLE_BYTES as usize * threads };
-    let order = Order { folding: Mutex::new(folding), moved: Condvar::new(), bounds };
-    let (taken, stop) = (AtomicUsize::new(first), AtomicBool::new(false));
-    let work = || {
-        let _alarm = Alarm { stop: &stop, moved: &order.moved };
+    let size = largest.min((rows - first).div_ceil(threads * BATCHES));
+    let bounds = Bounds { rows: AHEAD * threads * size, held: BATCH_BYTES / SAMPLE_BYTES as usize * threads };
+    let run = |work: &(dyn Fn() + Sync)| run_on(threads - 1, work);
+    let worker = || {
         let mut scratch = Scratch::default();
-        let mut computed: Vec<Row> = Vec::new();
-        loop {
-            let start = taken.fetch_add(batch, Ordering::Relaxed);
-            if start >= rows {
-                break;
-            }
-            let mut left = start..start.saturating_add(batch).min(rows);
-            while !left.is_empty() {
-                computed.resize_with(left.len().max(computed.len()), Row::default);
-                let mut batch = RowBatch { range: left.clone(), rows: computed, held: 0, failed: None };
-                // After a failure batches are still taken and handed over empty, so that whoever waits goes on.
-                if !stop.load(Ordering::Relaxed) {
-                    batch.compute(cx, op, &mut scratch);
-                }
-                left.start = batch.range.end;
-                computed = order.hand_over(batch, &stop);
+        move |batch: &mut RowBatch| compute(batch, cx, op, &mut scratch)
+    };
+    order::in_order(first..rows, size, bounds, run, worker, &mut |batch: &mut RowBatch, Wanted(wanted)| {
+        let folded = if wanted { fold_batch(batch, fold) } else { Ok(()) };
+        cx.budget.release(batch.held);
+        // Histograms are memory to give back; the rest is used again.
+        batch.rows.iter_mut().for_each(|row| row.histograms.clear());
+        folded
+    })
+}
+
+/// Rows computed by one thread in one go: at least as many as the range has.
+type RowBatch = Batch<Vec<Row>, QueryError>;
+
+/// Computes the rows of a batch, or only the first of them where they take much memory.
+fn compute(batch: &mut RowBatch, cx: &Context<'_>, op: &dyn Operator, scratch: &mut Scratch) {
+    let rows = batch.range.len().max(batch.rows.len());
+    batch.rows.resize_with(rows, Row::default);
+    for (i, row) in batch.range.clone().zip(&mut batch.rows) {
+        let done = cx.budget.check().and_then(|()| {
+            op.row(i, scratch, row).map_err(|failed| failed.error)?;
+            hold(cx, row)
+        });
+        match done {
+            Ok(held) => batch.held += held,
+            Err(error) => {
+                batch.failed = Some((i, error));
+                return;
             }
         }
-    };
-    run_on(threads - 1, &work);
-    match order.folding.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
-        Some(error) => Err(error),
-        None => Ok(()),
+        if batch.held >= BATCH_BYTES / SAMPLE_BYTES as usize {
+            batch.range.end = i + 1;
+            return;
+        }
     }
+}
+
+/// Folds the rows of a batch; those before one that failed too, for one of them may fail here.
+fn fold_batch(
+    batch: &mut RowBatch,
+    fold: &mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send),
+) -> Result<(), QueryError> {
+    let end = batch.failed.as_ref().map_or(batch.range.end, |(i, _)| *i);
+    (batch.range.start..end).zip(&mut batch.rows).try_for_each(|(i, row)| fold(i, row))
 }
 
 /// Takes room for the histograms of a row until it is folded; answers how much.
@@ -129,136 +141,6 @@ impl Pace {
     fn is_slow(&self, done: usize) -> bool {
         let looks = done >= SHOWN && done.is_power_of_two();
         looks && self.began.elapsed() * self.rows.saturating_sub(done) as u32 > MIN_TIME * done as u32
-    }
-}
-
-type Fold<'f> = &'f mut (dyn FnMut(usize, &mut Row) -> Result<(), QueryError> + Send);
-
-/// Rows computed by one thread in one go.
-struct RowBatch {
-    range: Range<usize>,
-    /// At least as many as the range has.
-    rows: Vec<Row>,
-    /// What its histograms take, in samples.
-    held: usize,
-    /// The row that could not be computed, and why; those before it are there.
-    failed: Option<(usize, QueryError)>,
-}
-
-impl RowBatch {
-    /// Computes its rows, or only the first of them where they take much memory.
-    fn compute(&mut self, cx: &Context<'_>, op: &dyn Operator, scratch: &mut Scratch) {
-        for (i, row) in self.range.clone().zip(&mut self.rows) {
-            let done = cx.budget.check().and_then(|()| {
-                op.row(i, scratch, row).map_err(|failed| failed.error)?;
-                hold(cx, row)
-            });
-            match done {
-                Ok(held) => self.held += held,
-                Err(error) => {
-                    self.failed = Some((i, error));
-                    return;
-                }
-            }
-            if self.held >= BATCH_BYTES / SAMPLE_BYTES as usize {
-                self.range.end = i + 1;
-                return;
-            }
-        }
-    }
-}
-
-/// How far threads may be ahead of the row that is folded next: in rows, and in samples that waiting batches hold.
-struct Bounds {
-    rows: usize,
-    cells: usize,
-}
-
-struct Folding<'f> {
-    cx: &'f Context<'f>,
-    /// The row that is folded next.
-    next: usize,
-    /// Batches that came before their turn, by their first row.
-    waiting: BTreeMap<usize, RowBatch>,
-    /// What they hold, in samples.
-    held: usize,
-    /// Rows to be used again.
-    spare: Vec<Vec<Row>>,
-    fold: Fold<'f>,
-    failed: Option<QueryError>,
-}
-
-/// Puts batches in order.
-struct Order<'f> {
-    folding: Mutex<Folding<'f>>,
-    moved: Condvar,
-    bounds: Bounds,
-}
-
-impl Order<'_> {
-    /// Takes a batch and folds what is due; answers rows to go on with.
-    fn hand_over(&self, batch: RowBatch, stop: &AtomicBool) -> Vec<Row> {
-        let mut folding = self.folding.lock().unwrap_or_else(PoisonError::into_inner);
-        let start = batch.range.start;
-        folding.held += batch.held;
-        folding.waiting.insert(start, batch);
-        let before = folding.next;
-        while let Some(batch) = folding.take_next() {
-            folding.fold(batch);
-        }
-        if folding.failed.is_some() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        if folding.next != before {
-            self.moved.notify_all();
-        }
-        // Whoever has the next row never waits here, so this ends.
-        let is_ahead = |folding: &Folding<'_>| {
-            let heavy = folding.held > self.bounds.cells && start >= folding.next;
-            heavy || start >= folding.next.saturating_add(self.bounds.rows)
-        };
-        while is_ahead(&folding) && !stop.load(Ordering::Relaxed) {
-            folding = self.moved.wait(folding).unwrap_or_else(PoisonError::into_inner);
-        }
-        folding.spare.pop().unwrap_or_default()
-    }
-}
-
-/// Lets nobody wait for a thread that panicked; the panic itself goes on to whoever asked for the rows.
-struct Alarm<'a> {
-    stop: &'a AtomicBool,
-    moved: &'a Condvar,
-}
-
-impl Drop for Alarm<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.stop.store(true, Ordering::Relaxed);
-            self.moved.notify_all();
-        }
-    }
-}
-
-impl Folding<'_> {
-    fn take_next(&mut self) -> Option<RowBatch> {
-        let next = self.next;
-        self.waiting.remove(&next)
-    }
-
-    /// Folds a batch. Rows before one that failed are folded all the same, for one of them may fail there.
-    fn fold(&mut self, mut batch: RowBatch) {
-        if self.failed.is_none() {
-            let end = batch.failed.as_ref().map_or(batch.range.end, |(i, _)| *i);
-            let rows = (batch.range.start..end).zip(&mut batch.rows);
-            let error = rows.map(|(i, row)| (self.fold)(i, row)).find_map(Result::err);
-            self.failed = error.or(batch.failed.map(|(_, e)| e));
-        }
-        self.cx.budget.release(batch.held);
-        self.held -= batch.held;
-        // Histograms are memory to give back; the rest is used again.
-        batch.rows.iter_mut().for_each(|row| row.histograms.clear());
-        self.spare.push(batch.rows);
-        self.next = batch.range.end;
     }
 }
 
