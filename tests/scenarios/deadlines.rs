@@ -104,6 +104,30 @@ fn a_list_ends_when_its_client_leaves() {
 }
 
 #[test]
+fn a_running_query_is_stopped_by_the_id_of_its_request() {
+    let (_dir, server) = started(&[]);
+    let form = [("Content-Type", "application/x-www-form-urlencoded"), ("X-Request-Id", "long-1")];
+    let or = |i| format!("{{id=~\".*e.*n.*x{i}y\"}}");
+    let query = format!("query={}", escape(&(0..SELECTORS).map(or).collect::<Vec<_>>().join(" or ")));
+    let answer = std::thread::scope(|scope| {
+        let asking =
+            scope.spawn(|| request(&server.address, "POST", "/api/v1/query", &form, query.as_bytes()).unwrap());
+        let cancel = |id: &str| {
+            let path = format!("/api/v1/status/queries/cancel?requestId={id}");
+            let answer = request(&server.address, "POST", &path, &[], b"").unwrap().json();
+            answer["data"]["canceled"].as_u64().unwrap()
+        };
+        assert!(eventually(Duration::from_secs(20), || cancel("long-1") == 1), "it runs");
+        assert_eq!(cancel("another"), 0);
+        asking.join().unwrap()
+    });
+    assert!(answer.text().contains("\"errorType\":\"canceled\""), "{:.300}", answer.text());
+    assert!(rests(&server));
+    let without = request(&server.address, "POST", "/api/v1/status/queries/cancel", &[], b"").unwrap();
+    assert_eq!(without.status, 400);
+}
+
+#[test]
 fn bodies_that_came_while_the_server_was_stopped_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);

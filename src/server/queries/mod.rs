@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use super::{json::rfc_3339, request_context::RequestContext};
-use crate::telemetry::log_each_minute;
+use crate::{promql::Cancel, telemetry::log_each_minute};
 use active::{Active, Slot};
 
 /// So many of the slowest queries are remembered.
@@ -68,6 +68,7 @@ struct Noted {
     now: i64,
     begun: Instant,
     error: Option<String>,
+    cancel: Cancel,
 }
 
 /// The query log: opened anew when it is to go on in another file of its name.
@@ -117,19 +118,33 @@ impl Queries {
         Ok(())
     }
 
-    /// Notes a query that begins at `now`, in ms.
-    pub(crate) fn begin(&self, context: &RequestContext, params: &QueryParams, now: i64) -> Running {
+    /// Notes a query that begins at `now`, in ms, and that `cancel` stops.
+    pub(crate) fn begin(&self, context: &RequestContext, params: &QueryParams, now: i64, cancel: &Cancel) -> Running {
         let active = self.shared.active.lock().clone();
         let slot = active.and_then(|active| active.begin(&params.query, context.id(), now.div_euclid(1000)));
         let shown = params.query.char_indices().nth(SHOWN).and_then(|(end, _)| params.query.get(..end));
         let params = QueryParams { query: shown.unwrap_or(&params.query).to_owned(), ..*params };
-        let noted = Noted { request: context.id.clone(), params, now, begun: Instant::now(), error: None };
+        let noted = Noted {
+            request: context.id.clone(),
+            params,
+            now,
+            begun: Instant::now(),
+            error: None,
+            cancel: cancel.clone(),
+        };
         let mut state = self.shared.state.lock();
         let number = state.next;
         state.next += 1;
         state.running.push((number, noted));
         drop(state);
         Running { shared: Arc::clone(&self.shared), number, _slot: slot }
+    }
+
+    /// Stops the running queries of the request `id`; how many there are.
+    pub(crate) fn cancel(&self, id: &str) -> usize {
+        let state = self.shared.state.lock();
+        let running = state.running.iter().filter(|(_, noted)| noted.request == id);
+        running.map(|(_, noted)| noted.cancel.cancel()).count()
     }
 
     /// The running queries, oldest first, and the slowest so far.

@@ -1,4 +1,4 @@
-//! `/api/v1/admin/tsdb/…`: changing what is stored. Served only where `--web.enable-admin-api` allows it.
+//! `/api/v1/admin/tsdb/…`, which change what is stored, and stopping other people's queries. Served only where `--web.enable-admin-api` allows it.
 
 use serde_json::json;
 
@@ -38,6 +38,16 @@ pub(crate) async fn delete_series(params: Params, state: &ServerState) -> Result
         return Ok(success_json(&json!({"series": deleted.series, "samples": deleted.samples})));
     }
     Ok(respond::no_content())
+}
+
+/// `/api/v1/status/queries/cancel`: stops the running queries of the request `requestId`; how many there were.
+pub(crate) async fn cancel_query(params: Params, state: &ServerState) -> Result<Response, ApiError> {
+    allowed(state)?;
+    params.only(&["requestId"], "canceling a query")?;
+    match params.get("requestId") {
+        "" => Err(ApiError::BadData("no requestId parameter provided".to_owned())),
+        id => Ok(success_json(&json!({"canceled": state.asked.cancel(id)}))),
+    }
 }
 
 /// Rewrites files without the samples that were deleted.

@@ -1,6 +1,7 @@
 //! `/api/v1/explain`: how a query is going to be evaluated, and with `analyze=true` how it was.
 //!
-//! Parameters are those of `/api/v1/query`, or with a `start` those of `/api/v1/query_range`.
+//! Parameters are those of `/api/v1/query`, or with a `start` those of `/api/v1/query_range`. With `quiet=1` a plan is neither among
+//! the running and slowest queries nor in the query log.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::query::{QueryRequest, stats};
 use crate::{
-    promql::{Analyzed, Cancel, Explained, Selected, Step},
+    promql::{Analyzed, Explained, Selected, Step},
     server::{
         Response, ServerState,
         admission::{CancelOnDrop, run_blocking, within_deadline},
@@ -34,14 +35,20 @@ pub(crate) async fn explain(
     } else {
         QueryRequest::range(&params)?
     };
-    let analyze = match params.get("analyze") {
-        "" | "false" | "0" => false,
-        "true" | "1" => true,
-        other => return Err(ApiError::invalid("analyze", format!("expected true or false, got {other:?}"))),
+    let flag = |name: &str| match params.get(name) {
+        "" | "false" | "0" => Ok(false),
+        "true" | "1" => Ok(true),
+        other => Err(ApiError::invalid(name, format!("expected true or false, got {other:?}"))),
     };
+    let analyze = flag("analyze")?;
+    if flag("quiet")? && !analyze {
+        // The price that an editor shows is asked for with every word that is typed: it would hide the queries that count.
+        let (explained, ..) = evaluate(request, analyze, state).await?;
+        return Ok(success_json(&to_json(&explained, state.engine.options().max_samples)));
+    }
     // It is a query like others for those who watch them: planning looks series up, and analysing evaluates.
     let shown = request.params.clone();
-    let running = state.asked.begin(context, &shown, state.clock.now());
+    let running = state.asked.begin(context, &shown, state.clock.now(), &request.cancel);
     let explained = evaluate(request, analyze, state).await;
     let end = |outcome: Result<&dyn Fn() -> Value, String>| running.end(context, &shown, state.clock.now(), outcome);
     let (explained, waited, took) = match explained {
@@ -64,16 +71,17 @@ async fn evaluate(
 ) -> Result<(Explained, Duration, Duration), ApiError> {
     let stores = state.stores()?.clone();
     let allowed = request.allowed(state);
-    let permit = state.queries.enter(allowed).await?;
+    // A plan alone looks series up and doesn't wait behind evaluations.
+    let gate = if analyze { &state.queries } else { &state.lookups };
+    let permit = gate.enter(allowed).await?;
     let waited = permit.waited;
     let left = allowed.saturating_sub(waited);
-    let cancel = Cancel::default();
-    let _stop_with_client = CancelOnDrop(cancel.clone());
+    let _stop_with_client = CancelOnDrop(request.cancel.clone());
     let engine = state.engine.clone();
     let explain = move || {
         let _querying = metrics::QUERYING.guard();
         let begun = Instant::now();
-        let explained = engine.explain(&*stores.select, &request.query(left), analyze, &cancel);
+        let explained = engine.explain(&*stores.select, &request.query(left), analyze, &request.cancel);
         let explained = explained.map_err(|error| ApiError::query("query", error))?;
         Ok((explained, waited, begun.elapsed()))
     };

@@ -53,6 +53,8 @@ pub(super) struct QueryRequest {
     per_step: bool,
     /// Whether kept answers may be used.
     cached: bool,
+    /// Stops it: when its client leaves, or somebody asks for that.
+    pub(super) cancel: Cancel,
 }
 
 /// The request's context, and the format its client accepts.
@@ -157,7 +159,8 @@ impl QueryRequest {
         let per_step = params.get("stats") == "all";
         // Statistics speak of a whole evaluation.
         let cached = !with_stats && matches!(params.get("nocache"), "" | "0" | "false");
-        Ok(Self { params: shown, limit, lookback, timeout, with_stats, per_step, cached })
+        let cancel = Cancel::default();
+        Ok(Self { params: shown, limit, lookback, timeout, with_stats, per_step, cached, cancel })
     }
 
     /// What the engine is asked, with `timeout` left.
@@ -196,7 +199,8 @@ struct Outcome {
 /// Waits for a turn, evaluates and begins the answer.
 async fn run(mut request: QueryRequest, client: Client, state: &ServerState) -> Result<Response, ApiError> {
     request.per_step &= state.engine.options().features.per_step_stats;
-    let running = state.asked.begin(&client.context, &request.params, state.clock.now());
+    let running = state.asked.begin(&client.context, &request.params, state.clock.now(), &request.cancel);
+    let _stop_with_client = CancelOnDrop(request.cancel.clone());
     let request = Arc::new(request);
     let evaluated = evaluate(Arc::clone(&request), state).await;
     let end = |outcome: Result<&dyn Fn() -> serde_json::Value, String>| {
@@ -255,7 +259,6 @@ async fn attempt(request: &Arc<QueryRequest>, state: &ServerState, begun: Instan
     let permit = state.queries.enter(allowed.saturating_sub(begun.elapsed())).await?;
     let waited = begun.elapsed();
     let job = Job::new(request, state, &stores, waited);
-    let _stop_with_client = CancelOnDrop(job.cancel.clone());
     let ready = if request.params.query.len() <= MAX_INLINE_BYTES {
         // Handing a cheap query over to another thread takes longer than evaluating it.
         match run_inline(|| Ok(job.run_if_cheap()))? {
@@ -274,14 +277,13 @@ struct Job {
     stores: Stores,
     engine: Arc<Engine>,
     results: Arc<ResultCache>,
-    cancel: Cancel,
     waited: Duration,
 }
 
 impl Job {
     fn new(request: &Arc<QueryRequest>, state: &ServerState, stores: &Stores, waited: Duration) -> Self {
         let (engine, results) = (state.engine.clone(), state.results.clone());
-        Self { request: request.clone(), stores: stores.clone(), engine, results, cancel: Cancel::default(), waited }
+        Self { request: request.clone(), stores: stores.clone(), engine, results, waited }
     }
 
     /// Parses and plans the request, and looks for a kept answer.
@@ -316,7 +318,7 @@ impl Job {
     fn evaluate(&self, ready: Result<Ready, QueryError>, select: WarningCollector<'_>) -> Outcome {
         let begun = Instant::now();
         let prepared_in = ready.as_ref().map_or(Duration::ZERO, |ready| ready.took);
-        let answer = ready.and_then(|Ready { query, reuse, .. }| reuse.run(&query, &select, &self.cancel));
+        let answer = ready.and_then(|Ready { query, reuse, .. }| reuse.run(&query, &select, &self.request.cancel));
         let took = prepared_in + begun.elapsed();
         let lost = select.warnings();
         let answer = answer.map(|Answered { answer, fresh, reused }| {

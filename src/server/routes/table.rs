@@ -148,6 +148,12 @@ const ROUTES: &[Route] = &[
     route("/api/v1/status/senders", GET, Read, WithParams(|c| constant(c.state.senders.to_json()))),
     route("/api/v1/status/queries", GET, Read, WithParams(|c| constant(c.state.asked.to_json()))),
     route(
+        "/api/v1/status/queries/cancel",
+        POST,
+        Admin,
+        WithParams(|c| Box::pin(admin::cancel_query(c.params, c.state))),
+    ),
+    route(
         "/api/v1/admin/tsdb/snapshot",
         POST_PUT,
         Backup,
@@ -255,7 +261,8 @@ mod tests {
         let changing = ROUTES.iter().filter(|route| route.methods.iter().any(|method| route.changes(method)));
         let changing: Vec<&str> = changing.map(|route| route.pattern).collect();
         let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
-        assert_eq!(changing, [&admin[0], &admin[1], &admin[2], "/api/v1/write"]);
+        let cancel = "/api/v1/status/queries/cancel";
+        assert_eq!(changing, [cancel, &admin[0], &admin[1], &admin[2], "/api/v1/write"]);
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
         }

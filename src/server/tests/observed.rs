@@ -141,6 +141,9 @@ async fn the_query_log_has_plans_too_and_goes_on_when_its_file_is_moved_or_cut_s
     server.get("/api/v1/query?query=1").await;
     std::fs::rename(&log, &moved).unwrap();
     server.get("/api/v1/explain?query=up&time=1600000000&analyze=true").await;
+    let price = server.get("/api/v1/explain?query=price&quiet=1").await;
+    assert_eq!(price.status, StatusCode::OK);
+    assert!(!server.get("/api/v1/status/queries").await.text().contains("price"), "nobody sees what is asked quietly");
     server.state.reopen_query_log().unwrap();
     server.get("/api/v1/explain?query=up%7B").await;
     let [_, explained] = lines(&moved).try_into().unwrap();
