@@ -289,7 +289,12 @@ export class Hover {
         "div",
         { class: `tip-row${i === this.line ? " is-near" : ""}` },
         h("span", { class: "swatch", style: { background: colours.names[line.slot] } }),
-        h("span", { class: "tip-name" }, shorten(this.name(line))),
+        h(
+          "span",
+          { class: "tip-name" },
+          shorten(this.name(line)),
+          line.ghost && h("span", { class: "soft" }, " earlier"),
+        ),
         h("span", { class: "tip-value" }, value(line.values[this.step], view.unit)),
       );
     });

@@ -170,3 +170,12 @@ export function formatBytes(bytes) {
   const scaled = bytes / factor;
   return `${scaled.toFixed(factor === 1 || scaled >= 100 ? 0 : 1)}${sign}`;
 }
+
+/**
+ * A count with its noun: `1 file`, `2 files`.
+ * @param {number} count
+ * @param {string} noun
+ */
+export function counted(count, noun) {
+  return `${formatCount(count)} ${noun}${count === 1 || noun.endsWith("series") ? "" : "s"}`;
+}

@@ -101,9 +101,9 @@ export function churn(host, { filters, signal, narrow }) {
                     h(
                       "tr",
                       {},
-                      h("th", {}, "metric"),
                       h("th", { class: "is-number" }, "new"),
                       h("th", { class: "is-number" }, "gone"),
+                      h("th", {}, "metric"),
                     ),
                   ),
                   h(
@@ -115,6 +115,8 @@ export function churn(host, { filters, signal, narrow }) {
                         h(
                           "tr",
                           {},
+                          h("td", { class: "is-number" }, formatCount(gained)),
+                          h("td", { class: "is-number" }, formatCount(lost)),
                           h(
                             "td",
                             {},
@@ -124,8 +126,6 @@ export function churn(host, { filters, signal, narrow }) {
                               name || "(no name)",
                             ),
                           ),
-                          h("td", { class: "is-number" }, formatCount(gained)),
-                          h("td", { class: "is-number" }, formatCount(lost)),
                         ),
                       ),
                   ),

@@ -151,36 +151,34 @@ export function mountMetric(element, name, { go, signal }) {
         const draw = (/** @type {number} */ most) =>
           fill(
             list,
-            sorted
-              .slice(0, most)
-              .map(([value, count]) =>
+            sorted.slice(0, most).map(([value, count]) =>
+              h(
+                "li",
+                {},
                 h(
-                  "li",
-                  {},
-                  h(
-                    "button",
-                    {
-                      type: "button",
-                      class: "link label-pick",
-                      title: value,
-                      onclick: () => refilter([...filters(), `${label}=${quote(value)}`]),
-                    },
-                    value.slice(0, 80) || "(empty)",
-                  ),
-                  h("span", { class: "soft num" }, formatCount(count)),
-                  h(
-                    "button",
-                    {
-                      type: "button",
-                      class: "quiet tiny square",
-                      title: "Without these",
-                      "aria-label": `Without ${label}=${value.slice(0, 80)}`,
-                      onclick: () => refilter([...filters(), `${label}!=${quote(value)}`]),
-                    },
-                    "−",
-                  ),
+                  "button",
+                  {
+                    type: "button",
+                    class: "link label-pick",
+                    title: value,
+                    onclick: () => refilter([...filters(), `${label}=${quote(value)}`]),
+                  },
+                  value.slice(0, 80) || "(empty)",
+                ),
+                h("span", { class: "soft num" }, formatCount(count)),
+                h(
+                  "button",
+                  {
+                    type: "button",
+                    class: "quiet tiny square",
+                    title: "Without these",
+                    "aria-label": `Without ${label}=${value.slice(0, 80)}`,
+                    onclick: () => refilter([...filters(), `${label}!=${quote(value)}`]),
+                  },
+                  "−",
                 ),
               ),
+            ),
             sorted.length > most &&
               h(
                 "li",

@@ -108,7 +108,10 @@ export class Panel {
       },
       `Expression ${number + 1}`,
     );
-    this.price = new Price(price, { priced: (plan) => this.priced(plan), wrong: (error) => this.wrong(error) });
+    this.price = new Price(price, {
+      priced: (plan) => this.priced(plan),
+      wrong: (error) => this.unfinished(error) || this.wrong(error),
+    });
     this.at = -1;
     this.editor.value = state.expr;
     this.dress();
@@ -218,6 +221,16 @@ export class Panel {
       this.editor.value === this.state.expr
     )
       void this.run(LIVE_TIMEOUT);
+  }
+
+  /**
+   * Whether an error is only that the text isn't at its end yet: who types needn't be told.
+   * @param {ApiError} error
+   */
+  unfinished(error) {
+    const text = this.editor.value.trimEnd();
+    const place = faultAt(error.message, this.editor.value);
+    return document.activeElement === this.editor.area && place !== null && place.from >= text.length;
   }
 
   /** @param {ApiError} error */

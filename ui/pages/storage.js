@@ -5,7 +5,7 @@ import { copyButton } from "../core/copy.js";
 import { trouble } from "../core/controls.js";
 import { fill, h } from "../core/dom.js";
 import { poll } from "../core/poll.js";
-import { formatBytes, formatCount, shortCount } from "../core/units.js";
+import { counted, formatBytes, formatCount, shortCount } from "../core/units.js";
 import { formatMoment, lasting } from "../core/time.js";
 import { zone } from "../core/zone.js";
 import { vector } from "../core/ask.js";
@@ -235,8 +235,8 @@ function showDisk(host, { tables, indexSegments, walBytes, diskFreeBytes }, perD
   const daily = Number.isFinite(cost) && Number.isFinite(perDay) ? cost * perDay : NaN;
   const days = daily > 0 && diskFreeBytes !== null ? diskFreeBytes / daily : NaN;
   const rows = /** @type {[string, import("../core/dom.js").Child][]} */ ([
-    ["tables", `${formatBytes(sum(tables))} in ${formatCount(tables.length)} files`],
-    ["index", `${formatBytes(sum(indexSegments))} in ${formatCount(indexSegments.length)} files`],
+    ["tables", `${formatBytes(sum(tables))} in ${counted(tables.length, "file")}`],
+    ["index", `${formatBytes(sum(indexSegments))} in ${counted(indexSegments.length, "file")}`],
     ["log", formatBytes(walBytes)],
     ["bytes a sample", Number.isFinite(cost) ? cost.toFixed(2) : "not known before the first table is written"],
     ["free", diskFreeBytes === null ? "the file system doesn't say" : formatBytes(diskFreeBytes)],
@@ -286,7 +286,7 @@ function showFiles(host, { tables, indexSegments, memtables }) {
         h(
           "span",
           { class: "soft" },
-          ` ${formatCount(tables.length)} tables, ${formatCount(indexSegments.length)} index segments`,
+          ` ${counted(tables.length, "table")}, ${counted(indexSegments.length, "index segment")}`,
         ),
       ),
       h(

@@ -107,7 +107,7 @@ test("units are carried through an expression", () => {
   assert.equal(unit("rate(node_cpu_seconds_total[5m])"), "ratio");
   assert.equal(unit("100 * a_bytes / b_bytes"), "ratio");
   assert.equal(unit("a_bytes / b_bytes * 100"), "percent");
-  assert.equal(unit("histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[5m])))"), "ratio");
+  assert.equal(unit("histogram_quantile(0.9, sum by (le) (rate(x_seconds_bucket[5m])))"), "seconds");
   assert.equal(unit("count(a_bytes)"), "");
   assert.equal(unit('sum by (job) (a_bytes{b="c"})'), "bytes");
   assert.equal(unit("time() - process_start_time_seconds"), "seconds");

@@ -48,6 +48,8 @@ const FIRST = new Set([
   "predict_linear",
   "double_exponential_smoothing",
 ]);
+/** Functions whose result is of what a histogram observes. */
+const OBSERVED = new Set(["histogram_quantile", "histogram_quantiles", "histogram_avg", "histogram_stddev"]);
 const LEVELS = [
   ["or"],
   ["and", "unless"],
@@ -65,6 +67,8 @@ const LEVELS = [
 export function unitOfExpression(text, told = () => "") {
   const tokens = lex(text).filter((token) => token.kind !== "space" && token.kind !== "comment");
   let at = 0;
+  /** The unit of the last metric, whatever was done to it since: what the buckets of a histogram are bounds of. */
+  let bounds = PLAIN;
   const peek = () => tokens[at]?.text ?? "";
   const skipBracket = () => {
     let depth = 0;
@@ -136,7 +140,8 @@ export function unitOfExpression(text, told = () => "") {
     const word = WORDS.get(token.text);
     if (word && word.kind !== "keyword" && (peek() === "(" || LISTS.has(peek()))) return call(token.text, word.kind);
     if (peek() === "{") skipBracket();
-    return unitOf(token.text, told(token.text.replace(/_(total|sum|count|bucket)$/, "")) || told(token.text));
+    bounds = unitOf(token.text, told(token.text.replace(/_(total|sum|count|bucket)$/, "")) || told(token.text));
+    return bounds;
   };
 
   /** @param {string} name @param {string} kind @returns {Unit | "number"} */
@@ -159,6 +164,7 @@ export function unitOfExpression(text, told = () => "") {
     if (name === "time" || name.startsWith("timestamp") || name.startsWith("ts_of_")) return { kind: "timestamp" };
     if (name === "histogram_fraction") return { kind: "ratio" };
     if (NONE.has(name)) return PLAIN;
+    if (OBSERVED.has(name)) return bounds;
     const unit = plain(FIRST.has(name) ? args[0] : args[args.length - 1]);
     if (!RATES.has(name)) return unit;
     // Seconds a second are a share of one.

@@ -268,3 +268,69 @@ tell("the store is opening: the page says so and fills itself", async ({ page, s
   await drawn(page, 1);
   await page.waitForSelector("#connection", { state: "hidden" });
 });
+
+tell(
+  "39: a full disk is said at the top and on the storage page, and gone when there is space",
+  async ({ page, server }) => {
+    let full = true;
+    await page.route("**/api/v1/status/storage", async (route) => {
+      const answer = await route.fetch();
+      const told = await answer.json();
+      if (full) Object.assign(told.data, { writesRefused: "no space left on the device", diskFreeBytes: 0 });
+      await route.fulfill({ response: answer, json: told });
+    });
+    await page.goto(`${server.base}/storage`);
+    await page.waitForSelector('.health[data-state="bad"]');
+    assert.match(await page.textContent(".health"), /writes refused/);
+    assert.match(await page.textContent("#page"), /Writes are refused.*no space left on the device.*Reading goes on/s);
+    full = false;
+    await page.waitForSelector('.health[data-state="good"]', { timeout: 15_000 });
+    await page.waitForSelector("text=Writes are refused", { state: "detached" });
+  },
+);
+
+tell("without storage and with an address that can't be read the pages work and say so", async ({ page, server }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(window, "localStorage", {
+      get: () => {
+        throw new DOMException("denied", "SecurityError");
+      },
+    });
+  });
+  await page.goto(`${server.base}/graph?g0.expr=up&g0.tab=graph&g0.range_input=soon`);
+  await drawn(page, 1);
+  await page.waitForSelector("text=Left out of the address");
+  await page.click(".run");
+  await drawn(page, 1);
+});
+
+tell(
+  "without scripts the page says what can be asked",
+  async ({ page, server }) => {
+    await page.goto(`${server.base}/`);
+    assert.match(await page.textContent("noscript"), /need JavaScript.*api\/v1\/query/s);
+  },
+  { context: { javaScriptEnabled: false } },
+);
+
+tell("several expressions share their time, one can be removed, favourites are kept", async ({ page, go }) => {
+  await go(graph("up"));
+  await drawn(page, 1);
+  await page.click("text=add expression");
+  await page.keyboard.type("vctsdb_series");
+  await page.keyboard.press("Enter");
+  await page.waitForFunction(() => document.querySelectorAll(".chart[data-lines]").length === 2);
+  await page.click('[aria-label="Longer range"]');
+  await page.waitForURL(/g0.range_input=2h.*g1.range_input=2h/);
+  await page.locator('[aria-label="More"]').nth(1).click();
+  await page.click('.menu >> text="keep as favourite"');
+  await page.locator('[aria-label="More"]').nth(1).click();
+  await page.click('.menu >> text="remove this expression"');
+  await page.waitForFunction(() => document.querySelectorAll(".panel").length === 1);
+  await page.reload();
+  await drawn(page, 1);
+  await page.click('[aria-label="More"]');
+  await page.click('.menu >> text="history and favourites …"');
+  await page.click('dialog .history-expr >> text="vctsdb_series"');
+  await page.waitForURL(/g0.expr=vctsdb_series/);
+});
