@@ -183,31 +183,29 @@ function list(title, entries, whole, pick, link, write = formatCount) {
     h(
       "ol",
       { class: "shares" },
-      entries
-        .slice(0, SHOWN)
-        .map(({ name, value }) =>
-          h(
-            "li",
-            {},
-            h("span", { class: "share-bar", style: { width: `${(value / most) * 100}%` } }),
-            pick
-              ? h(
-                  "button",
-                  {
-                    type: "button",
-                    class: "link share-name mono",
-                    title: name.slice(0, 300),
-                    onclick: () => pick(name),
-                  },
-                  name.slice(0, 120),
-                )
-              : h("span", { class: "share-name mono", title: name.slice(0, 300) }, name.slice(0, 120)),
-            whole > 0 &&
-              h("span", { class: "soft num small" }, `${((value / most) * 100).toFixed(value / most < 0.1 ? 1 : 0)} %`),
-            h("span", { class: "num share-value" }, write(value)),
-            link && h("a", { class: "small", href: link(name) }, "explore"),
-          ),
+      entries.slice(0, SHOWN).map(({ name, value }) =>
+        h(
+          "li",
+          {},
+          h("span", { class: "share-bar", style: { width: `${(value / most) * 100}%` } }),
+          pick
+            ? h(
+                "button",
+                {
+                  type: "button",
+                  class: "link share-name mono",
+                  title: name.slice(0, 300),
+                  onclick: () => pick(name),
+                },
+                name.slice(0, 120),
+              )
+            : h("span", { class: "share-name mono", title: name.slice(0, 300) }, name.slice(0, 120)),
+          whole > 0 &&
+            h("span", { class: "soft num small" }, `${((value / most) * 100).toFixed(value / most < 0.1 ? 1 : 0)} %`),
+          h("span", { class: "num share-value" }, write(value)),
+          link && h("a", { class: "small", href: link(name) }, "explore"),
         ),
+      ),
     ),
   );
 }

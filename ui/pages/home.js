@@ -127,7 +127,8 @@ export function mount(element, { signal }) {
     const end = Math.ceil(to / step) * step;
     await Promise.all(
       shown.map(async ({ name, expr, unit, value, chart, palette }) => {
-        const { frame } = await range(expr, { start, end, step, signal });
+        const { frame } = await range(expr, { start, end: Math.floor(now / step) * step, step, signal });
+        extend(frame, end);
         chart.show(viewOf(frame, unit, { zero: true, name: (labels) => labels.instance ?? name }, palette));
         const last = chart.view?.lines[0]?.stats.last ?? NaN;
         value.textContent = Number.isNaN(last)
@@ -259,4 +260,19 @@ export function mount(element, { signal }) {
 /** @param {number} samples */
 function count(samples) {
   return formatValue(samples < 10_000 ? samples : Number(samples.toPrecision(3)));
+}
+
+/**
+ * Leaves room at the right of an answer: what isn't yet has no values, though the last ones would hold for a while.
+ * @param {import("../chart/decode.js").Frame} frame
+ * @param {number} end
+ */
+function extend(frame, end) {
+  const length = Math.floor((end - frame.start) / frame.step) + 1;
+  for (const series of frame.series) {
+    const values = new Float64Array(length).fill(NaN);
+    values.set(series.values.subarray(0, length));
+    series.values = values;
+  }
+  Object.assign(frame, { end, length });
 }

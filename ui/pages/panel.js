@@ -18,6 +18,13 @@ import { runGraph, runPlan, runTable } from "./run.js";
 /** A run that nobody asked for takes no longer. */
 const LIVE_TIMEOUT = "2s";
 
+/** Expressions that every store answers: it stores its own metrics. */
+const EXAMPLES = [
+  "up",
+  "rate(vctsdb_storage_samples_appended_total[5m])",
+  'topk(10, count by (__name__) ({__name__=~".+"}))',
+];
+
 /** @typedef {import("../core/address.js").Panel} PanelState */
 
 /**
@@ -251,6 +258,7 @@ export class Panel {
     const panel = this.state;
     if (panel.expr.trim() === "") {
       this.clear();
+      fill(this.body, this.examples());
       return;
     }
     this.abort.abort();
@@ -306,6 +314,19 @@ export class Panel {
           copyButton(() => error.requestId, "Copy the request id"),
         ),
       );
+  }
+
+  /** What to begin with, where there is nothing yet. */
+  examples() {
+    return h(
+      "p",
+      { class: "soft examples" },
+      "Type an expression: Enter runs it, and cheap ones run while they are typed. To begin with: ",
+      EXAMPLES.map((expr) => [
+        h("button", { type: "button", class: "link mono", onclick: () => this.use(expr) }, expr),
+        " ",
+      ]).flat(),
+    );
   }
 
   /** @param {string} expr */

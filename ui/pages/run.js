@@ -1,4 +1,4 @@
-// What the tabs of a panel ask for, and how it is shown.
+// What the tabs of a panel ask for, and how it is shown. What only one of them needs is loaded when it is opened.
 
 import { aborted, ApiError, data, instant } from "../core/api.js";
 import { range as askRange } from "../core/ask.js";
@@ -7,12 +7,6 @@ import { formatCount } from "../core/units.js";
 import { source } from "../editor/editor.js";
 import { gridOf, rangeOf } from "../editor/price.js";
 import { groupedBy, withMatcher } from "../promql/edit.js";
-import { Results } from "../table/results.js";
-import { exemplars, showTrace } from "./exemplars.js";
-import { whyEmpty } from "./empty.js";
-import { GraphView } from "./graphview.js";
-import { leftover } from "./joins.js";
-import { showPlan } from "./plan.js";
 
 /** @typedef {import("./panel.js").Panel} Panel */
 /** @typedef {import("../core/address.js").Panel} PanelState */
@@ -23,12 +17,13 @@ export async function runGraph(host, panel, signal, timeout) {
   const { vs } = panel;
   // Names alone tell most units: the chart doesn't wait for the metadata.
   void source.help(signal);
-  const [answer, ghost, marks] = await Promise.all([
+  const [answer, ghost, marks, { GraphView }] = await Promise.all([
     askRange(panel.expr, { ...grid, timeout: timeout ?? "2m", signal }),
     vs
       ? askRange(panel.expr, { ...grid, start: grid.start - vs, end: grid.end - vs, timeout: timeout ?? "2m", signal })
       : null,
-    panel.exemplars ? exemplars(panel.expr, grid, signal) : [],
+    panel.exemplars ? import("./exemplars.js").then(({ exemplars }) => exemplars(panel.expr, grid, signal)) : [],
+    import("./graphview.js"),
   ]);
   if (signal.aborted) return;
   const { frame } = answer;
@@ -44,7 +39,7 @@ export async function runGraph(host, panel, signal, timeout) {
       back: host.page.back,
       use: (expr) => host.use(expr),
       table: () => host.set({ tab: "table" }, true),
-      mark: (mark) => showTrace(mark),
+      mark: (mark) => void import("./exemplars.js").then(({ showTrace }) => showTrace(mark)),
     });
   }
   host.graph.show(panel, frame, host.unit(panel.expr), {
@@ -73,7 +68,10 @@ export async function runGraph(host, panel, signal, timeout) {
 export async function runTable(host, panel, signal, timeout) {
   const begun = performance.now();
   const time = panel.moment ?? panel.end ?? host.ran;
-  const { data: answer, warnings, infos, requestId } = await instant(panel.expr, { time, timeout, signal });
+  const [{ data: answer, warnings, infos, requestId }, { Results }] = await Promise.all([
+    instant(panel.expr, { time, timeout, signal }),
+    import("../table/results.js"),
+  ]);
   if (signal.aborted) return;
   if (!host.results) {
     fill(host.body);
@@ -102,6 +100,7 @@ export async function runPlan(host, panel, signal, analyze) {
     signal,
   });
   if (signal.aborted) return;
+  const { showPlan } = await import("./plan.js");
   const place = h("div", { class: "plan-place" });
   showPlan(place, plan, {
     step: grid.step,
@@ -121,6 +120,7 @@ export async function runPlan(host, panel, signal, analyze) {
   fill(host.body, place);
   fill(host.foot);
   if (analyze) {
+    const { leftover } = await import("./joins.js");
     const lost = await leftover(plan, grid.end, signal).catch((error) => {
       if (error instanceof ApiError || aborted(error)) return null;
       throw error;
@@ -132,6 +132,7 @@ export async function runPlan(host, panel, signal, analyze) {
 /** @param {Panel} host @param {number} start @param {number} end @param {AbortSignal} signal */
 async function explainEmpty(host, start, end, signal) {
   const plan = await data("api/v1/explain", { ...rangeOf(host.state, host.ran), quiet: 1 }, { method: "POST", signal });
+  const { whyEmpty } = await import("./empty.js");
   const why = await whyEmpty(plan, {
     expr: host.state.expr,
     start,
