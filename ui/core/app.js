@@ -196,12 +196,19 @@ function away() {
   const bar = document.getElementById("connection");
   if (!bar) return;
   let timer = 0;
+  let replayed = "";
   const tell = () => {
+    if (connection.opening) void replay();
     bar.hidden = connection.answers && !connection.opening;
     document.documentElement.classList.toggle("away", !connection.answers);
     bar.textContent = connection.opening
-      ? "The store is opening: its log is being replayed. This page goes on by itself."
+      ? `The store is opening: its log is being replayed${replayed}. This page goes on by itself.`
       : `No answer for ${lasting(Date.now() - connection.since)}. What is shown is from before; this page goes on by itself.`;
+  };
+  // How far the log is read answers before the store does.
+  const replay = async () => {
+    const told = await data("api/v1/status/walreplay").catch(() => null);
+    if (told?.max > told?.min) replayed = `, segment ${told.current} of ${told.min} to ${told.max}`;
   };
   watchConnection(() => {
     clearInterval(timer);

@@ -10,7 +10,7 @@ import { Editor, source } from "../editor/editor.js";
 import { LIVE_SAMPLES, Price } from "../editor/price.js";
 import { heaviest } from "../promql/advice.js";
 import { selectors } from "../promql/edit.js";
-import { faultAt, plainMessage } from "../promql/fault.js";
+import { faultAt, lettersOf, plainMessage } from "../promql/fault.js";
 import { unitOfExpression } from "../promql/unit.js";
 import { format, fromHistory, menuOf, paste } from "./panelmenu.js";
 import { runGraph, runPlan, runTable } from "./run.js";
@@ -335,17 +335,21 @@ export class Panel {
   }
 
   /**
-   * Marks an operator's text in the editor.
-   * @param {string | null} expr
+   * Marks an operator's text in the editor: where the server says that it stands, else where its text does.
+   * @param {import("../promql/advice.js").Step | null} step
    */
-  point(expr) {
-    const squeeze = (/** @type {string} */ text) => text.replace(/\s+/g, "");
+  point(step) {
     this.editor.fault = null;
     this.editor.paintNow();
-    if (expr === null) return;
+    if (step === null) return;
     const text = this.editor.value;
-    const from = text.indexOf(expr);
-    if (from >= 0 && squeeze(text) !== squeeze(expr)) this.editor.point({ from, to: from + expr.length });
+    const from = text.indexOf(step.expr);
+    const place = step.position
+      ? lettersOf(text, step.position)
+      : from >= 0
+        ? { from, to: from + step.expr.length }
+        : null;
+    if (place && place.to - place.from < text.trim().length) this.editor.point(place);
   }
 
   /**

@@ -7,7 +7,7 @@ import { emptiness, flat, slowness } from "../promql/advice.js";
 /**
  * @param {HTMLElement} host
  * @param {import("../promql/advice.js").Plan} plan
- * @param {{step: number, analyze: () => void, point: (expr: string | null) => void}} on
+ * @param {{step: number, analyze: () => void, point: (step: import("../promql/advice.js").Step | null) => void}} on
  */
 export function showPlan(host, plan, { step, analyze, point }) {
   const steps = flat(plan.plan);
@@ -17,7 +17,7 @@ export function showPlan(host, plan, { step, analyze, point }) {
     const { actual, estimate, selector } = one;
     return h(
       "tr",
-      { onmouseenter: () => point(one.expr), onmouseleave: () => point(null) },
+      { onmouseenter: () => point(one), onmouseleave: () => point(null) },
       analyzed &&
         h(
           "td",

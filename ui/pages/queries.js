@@ -1,10 +1,11 @@
 // Queries: those that run, and the slowest since the start.
 
-import { ApiError, aborted, data } from "../core/api.js";
+import { ApiError, aborted, ask, data } from "../core/api.js";
 import { trouble } from "../core/controls.js";
 import { copyButton } from "../core/copy.js";
 import { fill, h } from "../core/dom.js";
 import { poll } from "../core/poll.js";
+import { toast } from "../core/toast.js";
 import { distance, formatDuration, formatMoment } from "../core/time.js";
 import { zone } from "../core/zone.js";
 import { queryLink } from "./links.js";
@@ -24,13 +25,16 @@ export function mount(element, { signal }) {
   const slowest = h("section", { class: "card" });
   element.append(h("h1", {}, "Queries"), running, slowest);
   let told = "";
+  /** Whether the server ends queries of others when asked to; unknown at first. @type {boolean | null} */
+  let cancels = null;
   const end = poll(async () => {
     try {
+      cancels ??= Boolean((await data("api/v1/features", {}, { signal })).api?.cancel_query);
       const found = await data("api/v1/status/queries", {}, { signal });
-      show(running, "Running", found.running, "Nothing runs at the moment.", true);
+      show(running, "Running", found.running, "Nothing runs at the moment.", true, cancels);
       // What hasn't changed keeps the reader's selection.
       const now = JSON.stringify(found.slowest);
-      if (now !== told) show(slowest, "Slowest since the start", found.slowest, "None yet.", false);
+      if (now !== told) show(slowest, "Slowest since the start", found.slowest, "None yet.", false, false);
       told = now;
     } catch (error) {
       if (aborted(error)) return;
@@ -47,8 +51,9 @@ export function mount(element, { signal }) {
  * @param {Query[]} queries
  * @param {string} none
  * @param {boolean} live
+ * @param {boolean} cancels
  */
-function show(host, title, queries, none, live) {
+function show(host, title, queries, none, live, cancels) {
   const most = Math.max(...queries.map(({ seconds }) => seconds), 1e-9);
   fill(
     host,
@@ -82,15 +87,15 @@ function show(host, title, queries, none, live) {
             h(
               "tbody",
               {},
-              queries.map((query) => row(query, most)),
+              queries.map((query) => row(query, most, cancels)),
             ),
           ),
         ),
   );
 }
 
-/** @param {Query} query @param {number} most */
-function row({ query, start, end, step, begun, seconds, requestId, error }, most) {
+/** @param {Query} query @param {number} most @param {boolean} cancels */
+function row({ query, start, end, step, begun, seconds, requestId, error }, most, cancels) {
   const [from, to] = [Date.parse(start), Date.parse(end)];
   const instant = step === 0;
   const link = instant
@@ -134,6 +139,7 @@ function row({ query, start, end, step, begun, seconds, requestId, error }, most
         { class: "row", style: { "flex-wrap": "nowrap", gap: "4px" } },
         h("code", { class: "small" }, requestId.slice(0, 32)),
         copyButton(() => requestId, "Copy the request id"),
+        cancels && h("button", { type: "button", class: "small", onclick: () => void cancel(requestId) }, "End it"),
       ),
     ),
   );
@@ -142,4 +148,15 @@ function row({ query, start, end, step, begun, seconds, requestId, error }, most
 /** @param {number} seconds */
 function time(seconds) {
   return seconds < 1 ? `${(seconds * 1000).toFixed(seconds < 0.01 ? 1 : 0)} ms` : `${seconds.toFixed(1)} s`;
+}
+
+/** @param {string} requestId */
+async function cancel(requestId) {
+  try {
+    await ask("api/v1/status/queries/cancel", { requestId }, { method: "POST" });
+    toast("Told it to end");
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    toast(error.message, "bad");
+  }
 }

@@ -95,10 +95,14 @@ export async function runTable(host, panel, signal, timeout) {
 export async function runPlan(host, panel, signal, analyze) {
   const grid = gridOf(panel, host.ran);
   const params = { query: panel.expr, start: grid.start / 1000, end: grid.end / 1000, step: grid.step / 1000 };
-  const plan = await data("api/v1/explain", analyze ? { ...params, analyze: "true" } : { ...params, quiet: 1 }, {
-    method: "POST",
-    signal,
-  });
+  const plan = await data(
+    "api/v1/explain",
+    analyze ? { ...params, analyze: "true", positions: 1 } : { ...params, quiet: 1, positions: 1 },
+    {
+      method: "POST",
+      signal,
+    },
+  );
   if (signal.aborted) return;
   const { showPlan } = await import("./plan.js");
   const place = h("div", { class: "plan-place" });
@@ -114,7 +118,7 @@ export async function runPlan(host, panel, signal, analyze) {
         })
         .finally(() => host.element.classList.remove("is-running"));
     },
-    point: (expr) => host.point(expr),
+    point: (step) => host.point(step),
   });
   fill(host.controls);
   fill(host.body, place);

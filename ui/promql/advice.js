@@ -4,6 +4,7 @@
  * @typedef {object} Step an operator of a plan, as `/api/v1/explain` shows it
  * @property {string} operator
  * @property {string} expr
+ * @property {{start: number, end: number}} [position] bytes of the text, where the server says so
  * @property {number} steps
  * @property {{series: number, samples: number, samplesRead: number}} estimate
  * @property {{series?: number, rows?: number, samples?: number, seconds?: number, samplesRead?: number}} [actual]

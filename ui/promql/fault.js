@@ -26,3 +26,14 @@ export function faultAt(message, text) {
 export function plainMessage(message) {
   return message.replace(/^invalid parameter "query": /, "");
 }
+
+/**
+ * A range of bytes as one of letters.
+ * @param {string} text
+ * @param {{start: number, end: number}} range
+ */
+export function lettersOf(text, { start, end }) {
+  const bytes = new TextEncoder().encode(text);
+  const count = (/** @type {number} */ to) => new TextDecoder().decode(bytes.slice(0, to)).length;
+  return { from: count(start), to: count(end) };
+}

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { alike, edits, matcherOf } from "./advice.js";
 import { fitting, insertion, rank } from "./complete.js";
 import { groupedBy, selectors, withMatcher, withValue } from "./edit.js";
-import { faultAt } from "./fault.js";
+import { faultAt, lettersOf } from "./fault.js";
 import { colours, lex, partners } from "./lex.js";
 import { matchersOf } from "./matchers.js";
 import { placeAt } from "./place.js";
@@ -96,6 +96,7 @@ test("faults are found by line and byte", () => {
   assert.deepEqual(faultAt("2:2: parse error", "a +\n bar"), { from: 5, to: 8 });
   assert.deepEqual(faultAt("1:5: parse error", '"ü" x'), { from: 3, to: 4 });
   assert.equal(faultAt("no place", "x"), null);
+  assert.deepEqual(lettersOf('"ü" + x', { start: 7, end: 8 }), { from: 6, to: 7 });
 });
 
 test("units are carried through an expression", () => {

@@ -248,7 +248,10 @@ tell("the catalogue searches names and help, and opens a metric", async ({ page,
 tell("boards are there where their metrics are", async ({ page, go }) => {
   await go("/dash?d=vctsdb");
   await page.waitForSelector(".chart-cell");
-  await drawn(page, 1);
+  // A rate needs two samples of the store itself; gauges are there at once.
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".chart")].some((one) => Number(one.dataset.lines) > 0),
+  );
   await go("/dash?d=node");
   await page.waitForSelector("text=Nobody sends the metrics of");
 });
@@ -278,4 +281,40 @@ tell("34: 5,000 rules are searched under 50 ms, with few of them in the document
   });
   assert.ok(took < 50 * Number(process.env.SLACK ?? 3), `${took} ms`);
   assert.match(await page.textContent(".vt-row"), /Rule4999/);
+});
+
+tell("where the server can, a running query is ended from the list", async ({ page, server }) => {
+  const posted = [];
+  await page.route("**/api/v1/features", (route) =>
+    route.fulfill({ json: { status: "success", data: { api: { cancel_query: true } } } }),
+  );
+  await page.route("**/api/v1/status/queries", (route) =>
+    route.fulfill({
+      json: {
+        status: "success",
+        data: {
+          running: [
+            {
+              requestId: "abc",
+              query: "up",
+              start: "2026-11-30T12:00:00Z",
+              end: "2026-11-30T12:00:00Z",
+              step: 0,
+              begun: "2026-11-30T12:00:00Z",
+              seconds: 5,
+            },
+          ],
+          slowest: [],
+        },
+      },
+    }),
+  );
+  await page.route("**/api/v1/status/queries/cancel", (route) => {
+    posted.push(route.request().postData());
+    return route.fulfill({ status: 204 });
+  });
+  await page.goto(`${server.base}/queries`);
+  await page.click("text=End it");
+  await page.waitForSelector("text=Told it to end");
+  assert.deepEqual(posted, ["requestId=abc"]);
 });
