@@ -1,6 +1,6 @@
 //! Operators: from a plan to rows.
 //!
-//! An [`Operator`] has a known number of output series. It tells the labels of each on demand, so that what nobody asks
+//! An [`Operator`](operator::Operator) has a known number of output series. It tells the labels of each on demand, so that what nobody asks
 //! for is never materialised, and computes each one's [`Row`](super::data::row::Row), its values over the whole step grid,
 //! on demand too, in any order and from any thread. So selectors, window functions and everything element-wise hold
 //! nothing, and [`parallel`] can split the series among threads: each takes batches of consecutive series, and the rows are
