@@ -15,12 +15,16 @@ mod sync {
 #[expect(clippy::duplicate_mod, reason = "the same code on other primitives")]
 mod order;
 
-use std::{ops::Range, sync::atomic};
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind, panic_any},
+    sync::atomic,
+};
 
 use order::{Batch, Bounds, Wanted, in_order};
 
 /// Schedules tried for each case and way of scheduling.
-const SCHEDULES: usize = 400;
+const SCHEDULES: usize = 1_000;
 /// Decisions at which threads change places in one schedule by priorities.
 const CHANGES: usize = 3;
 
@@ -38,6 +42,8 @@ struct Case {
     /// Rows that can't be computed or folded.
     uncomputable: Option<usize>,
     unfoldable: Option<usize>,
+    /// The row whose thread panics.
+    panics: Option<usize>,
 }
 
 const PLAIN: Case = Case {
@@ -49,6 +55,7 @@ const PLAIN: Case = Case {
     early: usize::MAX,
     uncomputable: None,
     unfoldable: None,
+    panics: None,
 };
 
 const CASES: [Case; 7] = [
@@ -65,6 +72,9 @@ const CASES: [Case; 7] = [
 type Numbers = Batch<Vec<usize>, String>;
 
 fn compute(case: Case, batch: &mut Numbers) {
+    if case.panics.is_some_and(|row| batch.range.contains(&row)) {
+        panic_any("as told");
+    }
     let Range { start, end } = batch.range;
     if (start / case.size).is_multiple_of(case.early) {
         batch.range.end = start + 1;
@@ -84,9 +94,9 @@ fn run(case: Case) -> (Vec<usize>, Result<(), String>) {
     let threads = |work: &(dyn Fn() + Sync)| {
         shuttle::thread::scope(|scope| {
             for _ in 1..case.threads {
-                scope.spawn(work);
+                scope.spawn(|| caught(work));
             }
-            work();
+            caught(work);
         });
     };
     let mut fold = |batch: &mut Numbers, Wanted(wanted): Wanted| {
@@ -108,6 +118,27 @@ fn run(case: Case) -> (Vec<usize>, Result<(), String>) {
     let worker = || move |batch: &mut Numbers| compute(case, batch);
     let result = in_order(0..case.rows, case.size, bounds, threads, worker, &mut fold);
     (seen, result)
+}
+
+/// A panic ends a thread, not the test.
+fn caught(work: &(dyn Fn() + Sync)) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(work))
+        && panic.downcast_ref() != Some(&"as told")
+    {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+#[test]
+fn a_thread_that_panics_leaves_nobody_waiting() {
+    for case in [Case { size: 1, ahead: 1, panics: Some(0), ..PLAIN }, Case { ahead: 2, panics: Some(5), ..PLAIN }] {
+        let check = move || {
+            let (seen, _) = run(case);
+            assert!(seen.len() <= case.panics.unwrap_or_default(), "{case:?}");
+        };
+        shuttle::check_random(check, SCHEDULES);
+        shuttle::check_pct(check, SCHEDULES, CHANGES);
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Batch<R, E> {
     pub(super) held: usize,
     /// The row that could not be computed, and why; those before it are there.
     pub(super) failed: Option<(usize, E)>,
+    /// Whether its rows were left uncomputed, as nobody wants them any more.
+    skipped: bool,
 }
 
 /// How far threads may be ahead of the row that is folded next.
@@ -70,9 +72,10 @@ where
             }
             let mut left = start..start.saturating_add(size).min(rows.end);
             while !left.is_empty() {
-                let mut batch = Batch { range: left.clone(), rows: spare, held: 0, failed: None };
                 // After a failure batches are still taken and handed over empty, so that whoever waits goes on.
-                if !order.stop.load(Ordering::Relaxed) {
+                let skipped = order.stop.load(Ordering::Relaxed);
+                let mut batch = Batch { range: left.clone(), rows: spare, held: 0, failed: None, skipped };
+                if !skipped {
                     compute(&mut batch);
                 }
                 left.start = batch.range.end;
@@ -103,7 +106,7 @@ impl<R, E> Folding<'_, R, E> {
     }
 
     fn fold(&mut self, mut batch: Batch<R, E>) {
-        let wanted = self.failed.is_none();
+        let wanted = self.failed.is_none() && !batch.skipped;
         let folded = (self.fold)(&mut batch, Wanted(wanted));
         if wanted {
             // A row before one that could not be computed may fail when it is folded.
