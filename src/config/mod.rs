@@ -14,6 +14,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use crate::{
     promql::{EngineOptions, SAMPLE_BYTES},
+    seams::replay_progress::ReplayProgress,
     server::{BrowserOptions, Deadlines, ServerOptions},
     storage::StorageOptions,
 };
@@ -61,6 +62,7 @@ impl Config {
                 (memory, Ok(reason))
             }
         };
+        let replay_progress = ReplayProgress::default();
         let budget = Budget::new(memory);
         // A limit given for each query is granted to one at least.
         let all_samples = (budget.queries / SAMPLE_BYTES).max(flags.queries.max_samples.unwrap_or(0));
@@ -77,6 +79,7 @@ impl Config {
                 retention_time: Some(ms(flags.storage.retention_time)).filter(|ms| *ms > 0),
                 retention_size: flags.storage.retention_size.map(|bytes| bytes.0).filter(|bytes| *bytes > 0),
                 read_only: flags.storage.read_only,
+                replay_progress: replay_progress.clone(),
                 ..StorageOptions::for_memory(usize::try_from(budget.storage).unwrap_or(usize::MAX))
             },
             engine: EngineOptions {
@@ -109,6 +112,7 @@ impl Config {
                     loopback: false,
                 },
                 ui: flags.http.ui.clone(),
+                replay_progress,
             },
             self_scrape: Some(flags.observation.self_scrape)
                 .filter(|interval| !interval.is_zero() && !flags.storage.read_only),

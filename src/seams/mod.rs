@@ -11,6 +11,7 @@
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
 //! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
+//! - [`replay_progress`]: how far a store being opened is.
 //! - [`mod@env`]: how storage reaches files and the time.
 //!
 //! Each has a fake beside it, so that an engine is tested on vectors in memory and storage on a disk whose power can
@@ -26,6 +27,7 @@ pub mod detail;
 pub mod env;
 pub mod interrupt;
 pub mod memory_budget;
+pub mod replay_progress;
 pub mod resident;
 pub mod select;
 pub mod status;

@@ -31,6 +31,7 @@ use crate::{
         append::Append,
         changes::Changes,
         env::Clock,
+        replay_progress::ReplayProgress,
         select::{Select, SelectExemplars, SelectLabels, SelectMetadata},
         status::{MemoryPart, Status},
     },
@@ -67,6 +68,8 @@ pub struct ServerOptions {
     pub browser: BrowserOptions,
     /// Where the web interface comes from.
     pub ui: WebUi,
+    /// How far the store being opened has replayed its log.
+    pub replay_progress: ReplayProgress,
 }
 
 /// Memory for requests while they are read and decoded, in bytes.

@@ -1,5 +1,7 @@
 //! How a store is run.
 
+use crate::seams::replay_progress::ReplayProgress;
+
 /// About what a known series' hash takes, with its place in a table that doubles now and then.
 pub(super) const KNOWN_SERIES_BYTES: usize = 48;
 
@@ -56,6 +58,8 @@ pub struct StorageOptions {
     pub read_only: bool,
     /// Who does the work.
     pub threads: Threads,
+    /// Where the start tells how far it has replayed the log.
+    pub replay_progress: ReplayProgress,
 }
 
 impl Default for StorageOptions {
@@ -80,6 +84,7 @@ impl Default for StorageOptions {
             reserve_bytes: 0,
             read_only: false,
             threads: Threads::Background,
+            replay_progress: ReplayProgress::default(),
         }
     }
 }

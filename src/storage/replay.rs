@@ -43,6 +43,8 @@ pub(super) fn replay(shared: &mut Shared) -> Result<(), OpenError> {
     let began = Instant::now();
     let noted = wal_marker::read(&*shared.disk).map_err(io_error("listing the data directory"))?;
     let mut replay = Replay::begin(shared)?;
+    let last = wal::segments(&*shared.disk, Path::new(layout::WAL))?.last().copied().unwrap_or(start);
+    shared.options.replay_progress.begin(start, last);
     let visited = wal::replay(&*shared.disk, Path::new(layout::WAL), start, noted, &mut |position, payload| {
         replay.take(position, payload)
     })?;
@@ -91,6 +93,9 @@ impl<'a> Replay<'a> {
     /// Takes the next record.
     fn take(&mut self, position: Position, payload: &[u8]) -> Result<(), OpenError> {
         let boundary = std::mem::replace(&mut self.segment, position.segment) != position.segment;
+        if boundary {
+            self.shared.options.replay_progress.advance(position.segment);
+        }
         if self.is_full(boundary) {
             // Of a segment in the middle of which this happens the first part is replayed again, should it come to that
             // before the next flush, which changes nothing.

@@ -7,6 +7,7 @@ use vctsdb::{
     seams::{
         append::AppendError,
         env::{Cut, Disk, Op, SimDisk, TestClock},
+        replay_progress::ReplayProgress,
         status::Status,
     },
     storage::{OpenError, Storage, StorageOptions, Threads},
@@ -186,8 +187,11 @@ fn replay_needs_no_more_memory_than_running() {
     assert_eq!(read(&storage, TimeRange::ALL), model);
     drop(storage);
     // The same with all threads, and while they flush what was sealed.
-    let options = StorageOptions { threads: Threads::Background, ..options() };
+    let progress = ReplayProgress::default();
+    let options = StorageOptions { threads: Threads::Background, replay_progress: progress.clone(), ..options() };
     let storage = Storage::open(Arc::new(disk.restart(Cut::KILL)), Arc::new(TestClock::at(0)), options).unwrap();
+    let (first, last, current) = progress.segments();
+    assert!(first + 2 < last && current == last, "people who waited were told: {progress:?}");
     assert_eq!(read(&storage, TimeRange::ALL), model);
     storage.flush().unwrap();
     assert_eq!((storage.status().wal_bytes, read(&storage, TimeRange::ALL) == model), (0, true));

@@ -131,9 +131,10 @@ pub(crate) fn no_alertmanagers() -> Value {
     json!({"activeAlertmanagers": [], "droppedAlertmanagers": []})
 }
 
-/// The progress of replaying the log, which vctsdb doesn't tell.
-pub(crate) fn wal_replay() -> Response {
-    success_json(&json!({"min": 0, "max": 0, "current": 0}))
+/// The progress of replaying the log, in segments.
+pub(crate) fn wal_replay(state: &ServerState) -> Response {
+    let (min, max, current) = state.options.replay_progress.segments();
+    success_json(&json!({"min": min, "max": max, "current": current}))
 }
 
 /// Numbers of the store and its heaviest names.

@@ -143,7 +143,7 @@ const ROUTES: &[Route] = &[
         WithParams(|c| Box::pin(future::ready(status::runtime_info(c.state)))),
     ),
     route("/api/v1/status/tsdb", GET, Read, WithParams(|c| Box::pin(status::tsdb(c.params, c.state)))),
-    route("/api/v1/status/walreplay", GET, Read, Immediate(|_| Ok(status::wal_replay()))),
+    route("/api/v1/status/walreplay", GET, Read, Immediate(|state| Ok(status::wal_replay(state)))),
     route("/api/v1/status/storage", GET, Read, WithParams(|c| Box::pin(storage::storage(c.state)))),
     route("/api/v1/status/senders", GET, Read, WithParams(|c| constant(c.state.senders.to_json()))),
     route("/api/v1/status/queries", GET, Read, WithParams(|c| constant(c.state.asked.to_json()))),

@@ -149,6 +149,7 @@ impl Server {
                 ..BrowserOptions::default()
             },
             ui: crate::server::WebUi::On,
+            replay_progress: crate::seams::replay_progress::ReplayProgress::default(),
             flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
