@@ -87,3 +87,60 @@ fn links_between_pages_lead_somewhere() {
         }
     }
 }
+
+/// What stands between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split("```").step_by(2).flat_map(|prose| prose.split('`').skip(1).step_by(2))
+}
+
+/// Whether `path` (`storage::replay::Aliases`) names a module, or something that its module's file defines.
+fn is_defined(src: &Path, path: &str) -> bool {
+    let (mut at, mut file) = (src.to_owned(), src.join("lib.rs"));
+    for name in path.split("::") {
+        let (folder, leaf) = (at.join(name), at.join(format!("{name}.rs")));
+        let next = [folder.join("mod.rs"), leaf].into_iter().find(|path| path.is_file());
+        if let Some(next) = next {
+            (at, file) = (folder, next);
+            continue;
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        let name = name.trim_end_matches('…');
+        // Defined there or passed on from below.
+        let kinds = ["fn ", "struct ", "enum ", "trait ", "const ", "static ", "mod ", "type ", "macro_rules! "];
+        let passed_on = || text.split("pub use").skip(1).any(|rest| rest.split(';').next().unwrap().contains(name));
+        return kinds.iter().any(|kind| text.contains(&format!("{kind}{name}"))) || passed_on();
+    }
+    true
+}
+
+#[test]
+fn code_that_the_pages_name_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (src, scenarios) = (root.join("src"), root.join("tests/scenarios"));
+    let exists = |folder: &Path, name: &str| folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file();
+    let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let (mut missing, mut found) = (Vec::new(), 0);
+    for page in docs.chain(["spec.md", "README.md", "CONTRIBUTING.md"].map(|name| root.join(name))) {
+        let text = fs::read_to_string(&page).unwrap();
+        for name in quoted(&text).filter(|name| !name.contains(['*', ' ']) && !name.contains("NAME")) {
+            let first = name.split("::").next().unwrap();
+            let is_there = if name.starts_with("src/") || name.starts_with("tests/") || name.starts_with("benches/") {
+                root.join(name).exists() || root.join(format!("{name}.rs")).exists()
+            } else if !name.contains("::") {
+                continue;
+            } else if exists(&src, first) {
+                is_defined(&src, name)
+            } else if exists(&scenarios, first) {
+                is_defined(&scenarios, name)
+            } else {
+                continue;
+            };
+            found += 1;
+            if !is_there {
+                missing.push(format!("{}: {name}", page.file_name().unwrap().display()));
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+    assert!(missing.is_empty(), "the pages name what isn't there:\n{}", missing.join("\n"));
+}
