@@ -58,3 +58,28 @@ export function trouble(error, again) {
     again && h("button", { type: "button", class: "small", onclick: again }, "Try again"),
   );
 }
+
+/**
+ * A table of few rows, which scrolls sideways where it is too wide.
+ * @param {{name: string, number?: boolean}[]} columns
+ * @param {import("./dom.js").Child[][]} rows
+ * @param {string} label
+ * @param {string} [kind] class of the table
+ */
+export function plainTable(columns, rows, label, kind = "") {
+  const look = (/** @type {number} */ i) => ({ class: columns[i]?.number ? "is-number" : undefined });
+  // A head without a name would be read as an empty one: it is none.
+  const head = columns.map(({ name }, i) => h(name ? "th" : "td", look(i), name));
+  const body = rows.map((cells) =>
+    h(
+      "tr",
+      {},
+      cells.map((cell, i) => h("td", look(i), cell)),
+    ),
+  );
+  return h(
+    "div",
+    { class: "wide", tabindex: 0, role: "region", "aria-label": label },
+    h("table", { class: `plain ${kind}` }, h("thead", {}, h("tr", {}, head)), h("tbody", {}, body)),
+  );
+}

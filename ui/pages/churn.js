@@ -2,7 +2,7 @@
 
 import { ApiError, aborted, data, envelope } from "../core/api.js";
 import { vector } from "../core/ask.js";
-import { segments, trouble } from "../core/controls.js";
+import { plainTable, segments, trouble } from "../core/controls.js";
 import { copyButton } from "../core/copy.js";
 import { fill, h } from "../core/dom.js";
 import { parseDuration } from "../core/time.js";
@@ -89,47 +89,21 @@ export function churn(host, { filters, signal, narrow }) {
                 {},
                 `${formatCount(sum[0])} series are new since ${ago} ago, ${formatCount(sum[1])} are gone. A metric shows which label they differ by.`,
               ),
-              h(
-                "div",
-                { class: "wide" },
-                h(
-                  "table",
-                  { class: "plain churn" },
-                  h(
-                    "thead",
-                    {},
+              plainTable(
+                [{ name: "new", number: true }, { name: "gone", number: true }, { name: "metric" }],
+                rows
+                  .slice(0, 20)
+                  .map(([name, { gained, lost }]) => [
+                    formatCount(gained),
+                    formatCount(lost),
                     h(
-                      "tr",
-                      {},
-                      h("th", { class: "is-number" }, "new"),
-                      h("th", { class: "is-number" }, "gone"),
-                      h("th", {}, "metric"),
+                      "button",
+                      { type: "button", class: "link mono", onclick: () => narrow(name) },
+                      name || "(no name)",
                     ),
-                  ),
-                  h(
-                    "tbody",
-                    {},
-                    rows
-                      .slice(0, 20)
-                      .map(([name, { gained, lost }]) =>
-                        h(
-                          "tr",
-                          {},
-                          h("td", { class: "is-number" }, formatCount(gained)),
-                          h("td", { class: "is-number" }, formatCount(lost)),
-                          h(
-                            "td",
-                            {},
-                            h(
-                              "button",
-                              { type: "button", class: "link mono", onclick: () => narrow(name) },
-                              name || "(no name)",
-                            ),
-                          ),
-                        ),
-                      ),
-                  ),
-                ),
+                  ]),
+                "Metrics that changed",
+                "churn",
               ),
             ],
       );

@@ -2,7 +2,7 @@
 
 import { ApiError, aborted, data, envelope } from "../core/api.js";
 import { vector } from "../core/ask.js";
-import { trouble } from "../core/controls.js";
+import { plainTable, trouble } from "../core/controls.js";
 import { fill, h, href } from "../core/dom.js";
 import { formatDuration } from "../core/time.js";
 import { formatCount, unitOf } from "../core/units.js";
@@ -367,33 +367,10 @@ function infoTable(sets) {
   return h(
     "section",
     { class: "card" },
-    h(
-      "div",
-      { class: "wide", tabindex: 0, role: "region", "aria-label": "Series" },
-      h(
-        "table",
-        { class: "plain" },
-        h(
-          "thead",
-          {},
-          h(
-            "tr",
-            {},
-            names.map((name) => h("th", {}, name)),
-          ),
-        ),
-        h(
-          "tbody",
-          {},
-          sets.slice(0, 200).map((set) =>
-            h(
-              "tr",
-              {},
-              names.map((name) => h("td", {}, set[name] ?? "")),
-            ),
-          ),
-        ),
-      ),
+    plainTable(
+      names.map((name) => ({ name })),
+      sets.slice(0, 200).map((set) => names.map((name) => set[name] ?? "")),
+      "Series",
     ),
     sets.length > 200 &&
       h(

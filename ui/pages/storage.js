@@ -2,7 +2,7 @@
 
 import { ApiError, aborted, data } from "../core/api.js";
 import { copyButton } from "../core/copy.js";
-import { trouble } from "../core/controls.js";
+import { plainTable, trouble } from "../core/controls.js";
 import { fill, h } from "../core/dom.js";
 import { poll } from "../core/poll.js";
 import { counted, formatBytes, formatCount, shortCount } from "../core/units.js";
@@ -185,44 +185,20 @@ function showMemory(host, { budgetBytes, parts }) {
       h("h2", {}, "Memory"),
       h("span", { class: "soft" }, `${formatBytes(used)} of a budget of ${formatBytes(budgetBytes)}`),
     ),
-    h(
-      "table",
-      { class: "plain" },
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          h("th", {}, "part"),
-          h("th", {}, h("span", { class: "offscreen" }, "share")),
-          h("th", { class: "is-number" }, "used"),
-          h("th", { class: "is-number" }, "limit"),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        parts.map((/** @type {any} */ part) => {
-          const share = part.limitBytes > 0 ? part.usedBytes / part.limitBytes : 0;
-          return h(
-            "tr",
-            {},
-            h("td", {}, part.name),
-            h(
-              "td",
-              { class: "meter-cell" },
-              h(
-                "div",
-                { class: `meter${share > 0.9 ? " mind" : ""}` },
-                h("span", { style: { width: `${Math.min(100, share * 100)}%` } }),
-              ),
-            ),
-            h("td", { class: "is-number" }, formatBytes(part.usedBytes)),
-            h("td", { class: "is-number" }, formatBytes(part.limitBytes)),
-          );
-        }),
-      ),
+    plainTable(
+      [{ name: "part" }, { name: "" }, { name: "used", number: true }, { name: "limit", number: true }],
+      parts.map((/** @type {any} */ part) => {
+        const share = part.limitBytes > 0 ? part.usedBytes / part.limitBytes : 0;
+        const meter = h("span", { style: { width: `${Math.min(100, share * 100)}%` } });
+        return [
+          part.name,
+          h("div", { class: `meter${share > 0.9 ? " mind" : ""}` }, meter),
+          formatBytes(part.usedBytes),
+          formatBytes(part.limitBytes),
+        ];
+      }),
+      "Memory by part",
+      "parts",
     ),
   );
 }
@@ -261,18 +237,17 @@ function showDisk(host, { tables, indexSegments, walBytes, diskFreeBytes }, perD
 function showFiles(host, { tables, indexSegments, memtables }) {
   const open = host.querySelector("details")?.open ?? false;
   const time = (/** @type {number | null} */ ms) => (ms === null ? "" : formatMoment(ms, zone(), "minute"));
-  const row = (/** @type {string} */ name, /** @type {any} */ one) =>
-    h(
-      "tr",
-      { class: one.damagedBlocks > 0 ? "bad" : "" },
-      h("td", {}, name, one.damagedBlocks > 0 && `, ${one.damagedBlocks} damaged blocks`),
-      h("td", { class: "num nowrap" }, time(one.minTime ?? null)),
-      h("td", { class: "num nowrap" }, time(one.maxTime ?? null)),
-      h("td", { class: "is-number" }, formatCount(one.series)),
-      h("td", { class: "is-number" }, one.samples === undefined ? "" : formatCount(one.samples)),
-      h("td", { class: "is-number" }, formatBytes(one.bytes)),
-      h("td", { class: "is-number" }, one.samples > 0 ? (one.bytes / one.samples).toFixed(2) : ""),
-    );
+  const row = (/** @type {string} */ name, /** @type {any} */ one) => [
+    one.damagedBlocks > 0
+      ? h("span", { class: "bad" }, `${name}, ${counted(one.damagedBlocks, "damaged block")}`)
+      : name,
+    h("span", { class: "num nowrap" }, time(one.minTime ?? null)),
+    h("span", { class: "num nowrap" }, time(one.maxTime ?? null)),
+    formatCount(one.series),
+    one.samples === undefined ? "" : formatCount(one.samples),
+    formatBytes(one.bytes),
+    one.samples > 0 ? (one.bytes / one.samples).toFixed(2) : "",
+  ];
   const number = (/** @type {number} */ n) => String(n).padStart(8, "0");
   fill(
     host,
@@ -289,33 +264,20 @@ function showFiles(host, { tables, indexSegments, memtables }) {
           ` ${counted(tables.length, "table")}, ${counted(indexSegments.length, "index segment")}`,
         ),
       ),
-      h(
-        "div",
-        { class: "wide", tabindex: 0, role: "region", "aria-label": "Files" },
-        h(
-          "table",
-          { class: "plain" },
-          h(
-            "thead",
-            {},
-            h(
-              "tr",
-              {},
-              ["file", "from", "to"].map((name) => h("th", {}, name)),
-              ["series", "samples", "bytes", "a sample"].map((name) => h("th", { class: "is-number" }, name)),
-            ),
-          ),
-          h(
-            "tbody",
-            {},
-            memtables.map((/** @type {any} */ one) => row(one.sealed ? "memtable, being written" : "memtable", one)),
-            [...tables]
-              .reverse()
-              .slice(0, 300)
-              .map((one) => row(`${number(one.number)}.table`, one)),
-            indexSegments.map((/** @type {any} */ one) => row(`${number(one.number)}.index`, one)),
-          ),
-        ),
+      plainTable(
+        [
+          ...["file", "from", "to"].map((name) => ({ name })),
+          ...["series", "samples", "bytes", "a sample"].map((name) => ({ name, number: true })),
+        ],
+        [
+          ...memtables.map((/** @type {any} */ one) => row(one.sealed ? "memtable, being written" : "memtable", one)),
+          ...[...tables]
+            .reverse()
+            .slice(0, 300)
+            .map((one) => row(`${number(one.number)}.table`, one)),
+          ...indexSegments.map((/** @type {any} */ one) => row(`${number(one.number)}.index`, one)),
+        ],
+        "Files",
       ),
     ),
   );
