@@ -282,6 +282,7 @@ tell(
     await page.goto(`${server.base}/storage`);
     await page.waitForSelector('.health[data-state="bad"]');
     assert.match(await page.textContent(".health"), /writes refused/);
+  await page.waitForSelector("text=Writes are refused");
     assert.match(await page.textContent("#page"), /Writes are refused.*no space left on the device.*Reading goes on/s);
     full = false;
     await page.waitForSelector('.health[data-state="good"]', { timeout: 15_000 });
