@@ -60,9 +60,12 @@ impl ResponseAnnotations {
         self
     }
 
-    /// The warnings, and the infos.
-    pub(crate) fn lists(&self) -> (&[String], &[String]) {
-        (&self.warnings, &self.infos)
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    pub(crate) fn infos(&self) -> &[String] {
+        &self.infos
     }
 
     /// The warnings, then the infos.

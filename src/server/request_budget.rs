@@ -258,19 +258,15 @@ fn as_u32(units: usize) -> u32 {
 
 /// A reservation that grows by what is decoded from a body, without waiting: the decoder knows it as a [`MemoryBudget`].
 #[derive(Debug)]
-pub(crate) struct SharedReservation(parking_lot::Mutex<Reservation>);
+pub(crate) struct GrowingReservation<'r>(parking_lot::Mutex<&'r mut Reservation>);
 
-impl SharedReservation {
-    pub(crate) fn new(reservation: Reservation) -> Self {
+impl<'r> GrowingReservation<'r> {
+    pub(crate) fn new(reservation: &'r mut Reservation) -> Self {
         Self(parking_lot::Mutex::new(reservation))
-    }
-
-    pub(crate) fn into_reservation(self) -> Reservation {
-        self.0.into_inner()
     }
 }
 
-impl MemoryBudget for SharedReservation {
+impl MemoryBudget for GrowingReservation<'_> {
     fn take(&self, bytes: usize) -> bool {
         let mut reservation = self.0.lock();
         let bytes = reservation.bytes.saturating_add(bytes as u64);

@@ -27,11 +27,10 @@ impl Message {
             Value::Vector(_) => "vector",
             Value::Matrix(_) => "matrix",
         };
-        let (warnings, infos) = annotations.lists();
         let mut head = QueryResult {
             result_type: kind.to_owned(),
-            warnings: warnings.to_vec(),
-            infos: infos.to_vec(),
+            warnings: annotations.warnings().to_vec(),
+            infos: annotations.infos().to_vec(),
             ..QueryResult::default()
         };
         if let Value::String { value, .. } = &value {

@@ -27,7 +27,7 @@ use crate::{
         params::Params,
         read_body,
         request_body::RequestBody,
-        request_budget::{Reservation, SharedReservation},
+        request_budget::{GrowingReservation, Reservation},
         respond,
         senders::StoredSamples,
     },
@@ -90,7 +90,7 @@ async fn store(
     state: &ServerState,
 ) -> Result<(Response, Written), ApiError> {
     let stores = state.stores()?;
-    let RequestBody { bytes: body, reservation } =
+    let RequestBody { bytes: body, mut reservation } =
         read_body(request.into_body(), MAX_REMOTE_BYTES, &state.write_budget, state).await?;
     metrics::WRITE_BYTES.inc_by(body.len() as u64);
     let limits = WriteLimits {
@@ -101,8 +101,7 @@ async fn store(
     let begun = Instant::now();
     let clock = &*state.clock;
     let append = WitnessedAppend { append: &*stores.append, clock_skew: &state.clock_skew, clock };
-    let (taken, mut reservation) = take(protocol, &body, reservation, &limits, state).await?;
-    let received = match taken {
+    let received = match take(protocol, &body, &mut reservation, &limits, state).await? {
         Ok(taken) => {
             drop(body);
             reservation.shrink(taken.memory() as u64);
@@ -124,27 +123,27 @@ async fn store(
 }
 
 /// Decodes the body. The memory for that shows as it is decoded, which can't wait for other requests: where none is left, decoding
-/// begins again in the exclusive slot, which has as much as any request may have.
+/// begins again in the exclusive slot, which has as much as any request may have. The inner error is what the protocol refuses, the
+/// outer one what any request may meet.
 async fn take(
     protocol: Protocol,
     body: &[u8],
-    mut reservation: Reservation,
+    reservation: &mut Reservation,
     limits: &WriteLimits,
     state: &ServerState,
-) -> Result<(Result<Taken, WriteError>, Reservation), ApiError> {
+) -> Result<Result<Taken, WriteError>, ApiError> {
     let append = &*state.stores()?.append;
     let inflated = match inflated_len(body, limits) {
         Ok(bytes) => bytes,
-        Err(error) => return Ok((Err(error), reservation)),
+        Err(error) => return Ok(Err(error)),
     };
     let needed = (body.len() + inflated) as u64;
     reservation.grow(needed).await?;
     loop {
-        let growing = SharedReservation::new(reservation);
+        let growing = GrowingReservation::new(reservation);
         let taken = take_in(protocol, body, state.clock_skew.now(&*state.clock), limits, append, &growing);
-        reservation = growing.into_reservation();
         if !matches!(taken, Err(WriteError::NoRoom)) {
-            return Ok((taken, reservation));
+            return Ok(taken);
         }
         if reservation.is_exclusive() {
             return Err(ApiError::OverBudget { bytes: reservation.bytes(), most: reservation.max() });
