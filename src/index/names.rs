@@ -65,7 +65,8 @@ fn ask_names(part: &dyn Part, wanted: Option<&RoaringBitmap>, out: &mut Distinct
     Ok(left > 0)
 }
 
-/// Adds values by the dictionary, likewise.
+/// Adds values of label `name` by the dictionary, those of the series in `wanted` only if it is there. Says whether that
+/// were all.
 fn ask_values(
     part: &dyn Part,
     name: &str,

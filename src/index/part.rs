@@ -61,7 +61,8 @@ pub(super) trait Part {
         self.each_labels(ids, &mut |_, labels| pair::pairs(labels).for_each(&mut *visit))
     }
 
-    /// Visits the values of label `name` of those of `ids` that are here and can be read, likewise.
+    /// Visits the values of label `name` of those of `ids` that are here and can be read, equal ones of several series
+    /// perhaps only once.
     fn each_value(&self, name: &str, ids: &RoaringBitmap, visit: &mut dyn FnMut(&str)) -> Result<(), IndexError> {
         self.each_labels(ids, &mut |_, labels| match pair::value_of(labels, name) {
             "" => {}

@@ -18,7 +18,8 @@ pub const STEP_BYTES: usize = 32 << 10;
 
 /// A frame of zstd may ask its reader for a window of 2^this bytes: what compressors use short of their "ultra" levels.
 const MAX_WINDOW_LOG: u32 = 23;
-/// Likewise where memory is so short that such a window would take most of it: what they use by default.
+/// The largest window where memory is so short that one of [`MAX_WINDOW_LOG`] would take most of it: what compressors use
+/// by default.
 const SMALL_WINDOW_LOG: u32 = 21;
 /// From this much memory on a large window may be asked for.
 const ENOUGH_BYTES: u64 = 32 << 20;

@@ -82,7 +82,7 @@ impl Series {
         }
     }
 
-    /// Adds a histogram likewise.
+    /// Adds a histogram: all of them go to the log of the series.
     pub(super) fn push_histogram(&mut self, time: i64, value: Histogram, start: i64) {
         self.log_mut().push(time, Value::Histogram(Arc::new(value)).with_start(start));
     }

@@ -169,7 +169,7 @@ impl Labels {
         Self(bytes.into())
     }
 
-    /// Likewise, but writes their canonical bytes over `out`.
+    /// Replaces what `out` holds by the canonical bytes of the labels whose name, in bytes, satisfies `keep`.
     pub(crate) fn filter_into(&self, mut keep: impl FnMut(&[u8]) -> bool, out: &mut Vec<u8>) {
         out.clear();
         let mut rest = &self.0[..];

@@ -122,13 +122,13 @@ impl SeriesBuf {
         self.values.push(v);
     }
 
-    /// Appends a float that counts from `start` on (0: not known), likewise.
+    /// Appends a float that counts from `start` on (0: not known); the caller keeps times ascending.
     pub fn push_float_from(&mut self, t: i64, v: f64, start: i64) {
         self.float_starts.push(self.times.len(), start);
         self.push_float(t, v);
     }
 
-    /// Appends a histogram that counts from `start` on (0: not known), likewise.
+    /// Appends a histogram that counts from `start` on (0: not known); the caller keeps times ascending.
     pub fn push_histogram(&mut self, t: i64, histogram: Arc<Histogram>, start: i64) {
         self.histogram_starts.push(self.histograms.len(), start);
         self.histograms.push((t, histogram));
@@ -140,7 +140,7 @@ impl SeriesBuf {
         samples.map(|(i, (t, v))| (*t, *v, self.float_starts.get(i)))
     }
 
-    /// The histograms likewise.
+    /// The histograms: time, value and start time.
     pub fn histograms_from(&self) -> impl Iterator<Item = (i64, &Arc<Histogram>, i64)> + Clone {
         self.histograms.iter().enumerate().map(|(i, (t, h))| (*t, h, self.histogram_starts.get(i)))
     }

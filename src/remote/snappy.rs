@@ -43,7 +43,7 @@ pub(crate) fn inflate(body: &[u8], limit: usize) -> Result<Vec<u8>, SnappyError>
     Ok(bytes)
 }
 
-/// Likewise, for who needs what `read` makes of the bytes and not the bytes.
+/// What `read` makes of a snappy block of at most `limit` bytes (inflated), in memory that is used again.
 pub(crate) fn with_inflated<T>(body: &[u8], limit: usize, read: impl FnOnce(&[u8]) -> T) -> Result<T, SnappyError> {
     let len = inflated_len(body, limit)?;
     let mut buffer = BUFFER.take();

@@ -191,7 +191,7 @@ impl Shard {
         found
     }
 
-    /// Likewise, and counts nothing.
+    /// The block with this key, if it is here, without counting a hit or a miss.
     fn held(&mut self, key: &Key, pass: Pass) -> Option<Arc<Block>> {
         let held = self.blocks.get_mut(key)?;
         if held.pass != pass {

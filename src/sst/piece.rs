@@ -17,7 +17,7 @@ pub(super) struct Piece<'a> {
     pub(super) histograms: &'a [(i64, Arc<Histogram>)],
     /// Start times of the floats; those beyond have none.
     pub(super) float_starts: &'a [i64],
-    /// Start times of the histograms, likewise.
+    /// Start times of the histograms; those beyond have none.
     pub(super) histogram_starts: &'a [i64],
 }
 

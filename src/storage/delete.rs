@@ -29,7 +29,7 @@ impl Storage {
         self.delete_unless(selectors, range, dry_run, &Never)
     }
 
-    /// Likewise, unless it is interrupted before anything is deleted.
+    /// Deletes or counts samples, unless it is interrupted before anything is deleted.
     fn delete_unless(
         &self,
         selectors: &[Vec<Matcher>],

@@ -41,7 +41,7 @@ fn merge_floats(older: &SeriesBuf, newer: &SeriesBuf, out: &mut SeriesBuf) {
     }
 }
 
-/// Histograms of both, likewise.
+/// Histograms of both, without the older ones that a newer sample of either kind replaces.
 fn merge_histograms(older: &SeriesBuf, newer: &SeriesBuf, out: &mut SeriesBuf) {
     let mut new = newer.histograms_from().peekable();
     let mut replacing = newer.times.iter().copied().peekable();

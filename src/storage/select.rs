@@ -148,7 +148,7 @@ impl Shared {
         Err(SelectError::Storage(format!("series {} has no labels in the index", id.0).into()))
     }
 
-    /// Labels of many series, likewise, in the order of `ids`.
+    /// Labels of many series, in the order of `ids`, be they in the index or only in these former segments of it.
     fn labels_of(&self, ids: &[u32], former: &[Arc<Segment>]) -> Result<Vec<Labels>, SelectError> {
         match self.index.labels_of(ids) {
             Err(IndexError::Unknown(_)) => ids.iter().map(|id| self.labels(SeriesId(*id), former)).collect(),

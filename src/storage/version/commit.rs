@@ -146,3 +146,88 @@ impl Versions {
         self.view.store(Arc::new(view));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{io::ErrorKind, path::Path};
+
+    use super::*;
+    use crate::{
+        seams::env::{Op, SimDisk},
+        storage::layout,
+    };
+
+    struct Door {
+        disk: SimDisk,
+        standing: Standing,
+        index: Index,
+        versions: Versions,
+    }
+
+    impl Door {
+        fn new() -> Self {
+            let disk = SimDisk::new();
+            let standing = Standing::new(disk.lock(Path::new(layout::LOCK)).unwrap().into(), false);
+            let memory = View {
+                active: Arc::default(),
+                sealed: Vec::new(),
+                tables: Vec::new(),
+                segments: Vec::new(),
+                deletes: Arc::default(),
+            };
+            let versions = Versions::new(Manifest::default(), memory, 1);
+            Self { disk, standing, index: Index::new(Vec::new(), 0), versions }
+        }
+
+        fn commit(&self, edit: impl FnOnce(&mut Version) -> Result<(), StorageError>) -> Result<(), StorageError> {
+            self.versions.commit(&self.disk, &self.standing, &self.index, edit)
+        }
+
+        fn stored(&self) -> Option<Manifest> {
+            Manifest::read(&self.disk).unwrap().map(|read| read.manifest)
+        }
+    }
+
+    #[test]
+    fn a_commit_takes_the_flushed_memtable_out_and_keeps_those_sealed_meanwhile() {
+        let door = Door::new();
+        door.versions.seal(Arc::default(), 2);
+        let flushed = door.versions.view().sealed[0].memtable.clone();
+        let newest = Arc::default();
+        let sealed_meanwhile = door.versions.view().active.clone();
+        door.commit(|version| {
+            version.begin_log_at(2);
+            version.flushed(flushed);
+            door.versions.seal(Arc::clone(&newest), 3);
+            Ok(())
+        })
+        .unwrap();
+        let view = door.versions.view();
+        assert_eq!(view.sealed.iter().map(|sealed| sealed.wal_end).collect::<Vec<_>>(), [3]);
+        assert!(Arc::ptr_eq(&view.sealed[0].memtable, &sealed_meanwhile) && Arc::ptr_eq(&view.active, &newest));
+        assert_eq!((door.stored().unwrap().wal_start, door.versions.manifest().wal_start), (2, 2));
+    }
+
+    #[test]
+    fn an_edit_that_refuses_and_a_disk_that_does_change_nothing() {
+        let door = Door::new();
+        door.commit(|version| {
+            version.raise_size_cutoff(5);
+            Ok(())
+        })
+        .unwrap();
+        let raise_to = |cutoff, answer: Result<(), StorageError>| {
+            door.commit(|version| {
+                version.raise_size_cutoff(cutoff);
+                answer
+            })
+        };
+        assert!(matches!(raise_to(7, Err(StorageError::Stopped)), Err(StorageError::Stopped)));
+        door.disk.fail_next(Op::Rename, layout::MANIFEST, ErrorKind::StorageFull);
+        assert!(raise_to(8, Ok(())).unwrap_err().is_full());
+        door.standing.end("it is over".to_owned());
+        assert!(matches!(raise_to(9, Ok(())), Err(StorageError::NothingWritten(_))));
+        let cutoffs = (door.stored().unwrap().size_cutoff, door.versions.manifest().size_cutoff);
+        assert_eq!((cutoffs, door.versions.size_cutoff()), ((5, 5), 5));
+    }
+}

@@ -93,7 +93,7 @@ impl Node {
         Some(Self { first, target_len, output_len, ..node })
     }
 
-    /// Any other node, likewise.
+    /// A node of several transitions or none, by its last bytes, the last one first.
     fn other([state, second, third]: [u8; HEAD], last: usize) -> Option<Self> {
         let low = u16::from(state & 0x3f);
         let (transitions, sizes, mut head) = match (low, second) {
