@@ -151,7 +151,7 @@ pub(crate) struct Budget<'q> {
     pool: &'q Pool,
     max_samples: u64,
     held: AtomicU64,
-    /// Likewise in samples, what kept labels take.
+    /// What kept labels take, in samples.
     labels: AtomicU64,
     /// The largest series read, which is what the buffers of the threads keep room for.
     largest: AtomicU64,
@@ -280,7 +280,7 @@ impl<'q> Budget<'q> {
         self.held.load(Ordering::Relaxed) + self.labels.load(Ordering::Relaxed) + buffers
     }
 
-    /// Likewise, where other queries hold what this one lacks.
+    /// The error of a query that lacks what other queries hold.
     fn others_hold_too_many(&self) -> QueryError {
         let (held, limit) = self.pool.usage();
         let mine = self.mine();

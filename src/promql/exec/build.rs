@@ -24,7 +24,8 @@ pub(crate) fn build<'c>(cx: &'c Context<'c>, node: &Node, grid: Grid) -> Result<
     build_within(cx, node, grid, "")
 }
 
-/// Likewise; `function` is the name of the function or aggregation right around the node, a hint for storage.
+/// The operator for an expression whose value is an instant vector. `function` is the name of the function or aggregation
+/// right around it, a hint for storage.
 pub(crate) fn build_within<'c>(
     cx: &'c Context<'c>,
     node: &Node,

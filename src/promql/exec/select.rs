@@ -67,7 +67,7 @@ pub(super) enum Give {
     Values,
     /// Their times in seconds.
     Times,
-    /// Likewise, where histograms have no meaning.
+    /// Their times in seconds; a histogram among them is an error.
     FloatTimes,
     /// Their start times in seconds.
     Starts,

@@ -65,7 +65,7 @@ pub(super) fn apply<'c>(
     if stays_distinct { Ok(op) } else { distinct(cx, op, Overlap::RefuseAll, Ok) }
 }
 
-/// Likewise, for a caller who doesn't care about labels.
+/// Applies `function` to `source` for a caller who doesn't care about labels: equal ones are no error.
 pub(super) fn unchecked<'c>(
     cx: &'c Context<'c>,
     function: &'static WindowFunction,

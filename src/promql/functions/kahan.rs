@@ -30,7 +30,7 @@ impl Kahan {
         self.sum + self.lost
     }
 
-    /// Likewise, and -0 stays -0 where nothing was lost.
+    /// The sum, where -0 stays -0 if nothing was lost.
     pub(crate) fn signed_total(self) -> f64 {
         if self.lost == 0.0 { self.sum } else { self.total() }
     }

@@ -1,4 +1,4 @@
-//! Which of several faults is told, and what finding it costs.
+//! Which of several faults is told, and what finding it costs; what is looked up once.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,9 +11,10 @@ use crate::{
     },
 };
 
-/// A store that counts how often the samples of a series are read.
+/// A store that counts how often series are looked up, and how often the samples of one are read.
 struct Counting {
     data: MemorySelect,
+    lookups: AtomicUsize,
     reads: Arc<AtomicUsize>,
 }
 
@@ -29,12 +30,13 @@ impl Select for Counting {
         range: TimeRange,
         hints: &SelectHints,
     ) -> Result<Arc<dyn SeriesSet>, SelectError> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
         let set = self.data.select(matchers, range, hints)?;
         Ok(Arc::new(CountingSet { set, reads: Arc::clone(&self.reads) }))
     }
 
-    fn cost(&self, _: &[Matcher]) -> LookupCost {
-        LookupCost::Unknown
+    fn cost(&self, matchers: &[Matcher]) -> LookupCost {
+        self.data.cost(matchers)
     }
 
     fn explain(&self, matchers: &[Matcher], interrupt: &dyn Interrupt) -> Result<IndexPath, SelectError> {
@@ -51,6 +53,10 @@ impl SeriesSet for CountingSet {
         self.set.labels(i)
     }
 
+    fn samples(&self) -> Option<u64> {
+        self.set.samples()
+    }
+
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
         self.reads.fetch_add(1, Ordering::Relaxed);
         self.set.read(i, out)
@@ -60,18 +66,25 @@ impl SeriesSet for CountingSet {
 /// Evaluation where one chain of a hundred is looked through again for each of its terms would not end in this time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+impl Counting {
+    /// Two series of `a` and one of `b`.
+    fn new() -> Self {
+        let values: Vec<f64> = (0..20).map(f64::from).collect();
+        let data = store(
+            15,
+            &[
+                (&[("__name__", "a"), ("i", "1")], &values),
+                (&[("__name__", "a"), ("i", "2")], &values),
+                (&[("__name__", "b"), ("i", "2")], &values),
+            ],
+        );
+        Self { data, lookups: AtomicUsize::new(0), reads: Arc::default() }
+    }
+}
+
 /// The fault of `query`, and how often a series was read to find it.
 fn fault(query: Query<'_>) -> (String, usize) {
-    let values: Vec<f64> = (0..20).map(f64::from).collect();
-    let data = store(
-        15,
-        &[
-            (&[("__name__", "a"), ("i", "1")], &values),
-            (&[("__name__", "a"), ("i", "2")], &values),
-            (&[("__name__", "b"), ("i", "2")], &values),
-        ],
-    );
-    let store = Counting { data, reads: Arc::default() };
+    let store = Counting::new();
     let query = Query { timeout: Some(PATIENCE), ..query };
     let fault = engine().run(&store, &query, &Cancel::default()).unwrap_err().to_string();
     (fault, store.reads.load(Ordering::Relaxed))
@@ -129,5 +142,21 @@ fn of_two_faults_the_one_that_prometheus_meets_first_is_told() {
     ] {
         let (error, _) = fault(over(&text, 60, 200, 60));
         assert!(error.starts_with(told), "{text}: {error}");
+    }
+}
+
+#[test]
+fn series_that_were_looked_up_to_tell_whether_a_query_is_cheap_are_not_looked_up_again() {
+    for text in ["sum(a) / sum(b)", "rate(a[1m])"] {
+        let (store, query) = (Counting::new(), over(text, 60, 200, 60));
+        let lookups = || store.lookups.load(Ordering::Relaxed);
+        let prepared = engine().prepare(&query).unwrap();
+        assert!(prepared.is_cheap(&store, &[prepared.steps()]), "{text}");
+        let needed = lookups();
+        assert!(needed > 0, "{text}");
+        prepared.run(&store, &Cancel::default()).unwrap();
+        assert_eq!(lookups(), needed, "{text}");
+        engine().run(&store, &query, &Cancel::default()).unwrap();
+        assert_eq!(lookups(), 2 * needed, "another query looks them up itself: {text}");
     }
 }

@@ -46,13 +46,14 @@ pub(crate) struct Queries {
 
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
+    seen: Mutex<Seen>,
     log: Mutex<Option<Log>>,
     active: Mutex<Option<Arc<Active>>>,
 }
 
+/// The queries that run, and the slowest of those that ran.
 #[derive(Default)]
-struct State {
+struct Seen {
     next: u64,
     running: Vec<(u64, Noted)>,
     /// Slowest first.
@@ -132,26 +133,26 @@ impl Queries {
             error: None,
             cancel: cancel.clone(),
         };
-        let mut state = self.shared.state.lock();
-        let number = state.next;
-        state.next += 1;
-        state.running.push((number, noted));
-        drop(state);
+        let mut seen = self.shared.seen.lock();
+        let number = seen.next;
+        seen.next += 1;
+        seen.running.push((number, noted));
+        drop(seen);
         Running { shared: Arc::clone(&self.shared), number, _slot: slot }
     }
 
     /// Stops the running queries of the request `id`; how many there are.
     pub(crate) fn cancel(&self, id: &str) -> usize {
-        let state = self.shared.state.lock();
-        let running = state.running.iter().filter(|(_, noted)| noted.request == id);
+        let seen = self.shared.seen.lock();
+        let running = seen.running.iter().filter(|(_, noted)| noted.request == id);
         running.map(|(_, noted)| noted.cancel.cancel()).count()
     }
 
     /// The running queries, oldest first, and the slowest so far.
     pub(crate) fn to_json(&self) -> Value {
-        let state = self.shared.state.lock();
-        let running: Vec<Value> = state.running.iter().map(|(_, noted)| noted.to_json(noted.begun.elapsed())).collect();
-        let slowest: Vec<Value> = state.slowest.iter().map(|(took, noted)| noted.to_json(*took)).collect();
+        let seen = self.shared.seen.lock();
+        let running: Vec<Value> = seen.running.iter().map(|(_, noted)| noted.to_json(noted.begun.elapsed())).collect();
+        let slowest: Vec<Value> = seen.slowest.iter().map(|(took, noted)| noted.to_json(*took)).collect();
         json!({"running": running, "slowest": slowest})
     }
 }
@@ -196,17 +197,17 @@ impl Running {
     }
 
     fn remember(&self, error: Option<&String>) {
-        let mut state = self.shared.state.lock();
-        let Some(at) = state.running.iter().position(|(number, _)| *number == self.number) else { return };
-        let (_, mut noted) = state.running.remove(at);
+        let mut seen = self.shared.seen.lock();
+        let Some(at) = seen.running.iter().position(|(number, _)| *number == self.number) else { return };
+        let (_, mut noted) = seen.running.remove(at);
         let took = noted.begun.elapsed();
-        let place = state.slowest.partition_point(|(other, _)| *other >= took);
+        let place = seen.slowest.partition_point(|(other, _)| *other >= took);
         if place >= SLOWEST {
             return;
         }
         noted.error = error.cloned();
-        state.slowest.insert(place, (took, noted));
-        state.slowest.truncate(SLOWEST);
+        seen.slowest.insert(place, (took, noted));
+        seen.slowest.truncate(SLOWEST);
     }
 }
 
