@@ -37,6 +37,8 @@ const KNOWN: &[&str] = &[
     "metric",
     "nocache",
     "query",
+    "quiet",
+    "requestId",
     "skip_head",
     "start",
     "stats",
@@ -128,11 +130,13 @@ impl Params {
 
     /// The first value of `name`; empty when it isn't given.
     pub(crate) fn get(&self, name: &str) -> &str {
+        debug_assert!(KNOWN.contains(&name), "{name} is read and not known");
         self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str()).unwrap_or_default()
     }
 
     /// All values of `name`.
     pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        debug_assert!(KNOWN.contains(&name), "{name} is read and not known");
         self.pairs.iter().filter(move |(n, _)| n == name).map(|(_, v)| v.as_str())
     }
 

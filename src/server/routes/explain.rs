@@ -35,13 +35,8 @@ pub(crate) async fn explain(
     } else {
         QueryRequest::range(&params)?
     };
-    let flag = |name: &str| match params.get(name) {
-        "" | "false" | "0" => Ok(false),
-        "true" | "1" => Ok(true),
-        other => Err(ApiError::invalid(name, format!("expected true or false, got {other:?}"))),
-    };
-    let analyze = flag("analyze")?;
-    if flag("quiet")? && !analyze {
+    let analyze = params.boolean("analyze")?;
+    if params.boolean("quiet")? && !analyze {
         // The price that an editor shows is asked for with every word that is typed: it would hide the queries that count.
         let (explained, ..) = evaluate(request, analyze, state).await?;
         return Ok(success_json(&to_json(&explained, state.engine.options().max_samples)));
