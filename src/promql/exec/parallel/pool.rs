@@ -8,12 +8,16 @@ use std::{
     any::Any,
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     },
     thread,
     time::Duration,
 };
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
+
+use crate::seams::allocator;
 
 /// Stack of a thread (bytes); rows nest as deep as expressions do.
 const STACK: usize = 4 << 20;
@@ -22,13 +26,36 @@ const BREATH: Duration = Duration::from_millis(50);
 /// … and for so long, ends: what others free of its memory comes back only then.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-use crate::seams::allocator;
-
 type Work<'w> = dyn Fn() + Sync + 'w;
+
+/// Where the work of a call is. It is a pointer and no reference, as one that a function is given has to stay valid until that
+/// function returns, and a thread's returns long after the call.
+struct WorkPointer(*const Work<'static>);
+
+#[expect(unsafe_code, reason = "a pointer says nothing of threads")]
+// SAFETY: what it points to may be shared by threads, `Work` says so.
+unsafe impl Send for WorkPointer {}
+
+impl WorkPointer {
+    /// Points to `work`, which has to be there as long as anybody calls it.
+    fn new(work: &Work<'_>) -> Self {
+        #[expect(unsafe_code, reason = "threads that outlive the call can't borrow from it")]
+        // SAFETY: only the lifetime changes, of a pointer, which promises none.
+        Self(unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) })
+    }
+
+    fn call(&self) {
+        #[expect(unsafe_code, reason = "threads that outlive the call can't borrow from it")]
+        // SAFETY: a helper calls this between its count in `running`, which `run_on` makes before it hands the job over, and
+        // `finished`; and `run_on` isn't left, by a panic too, until all helpers have.
+        let work = unsafe { &*self.0 };
+        work();
+    }
+}
 
 /// What an idle thread is handed.
 struct Job {
-    work: &'static Work<'static>,
+    work: WorkPointer,
     running: Arc<Running>,
 }
 
@@ -40,12 +67,8 @@ struct Running {
 }
 
 impl Running {
-    fn state(&self) -> MutexGuard<'_, (usize, Option<Box<dyn Any + Send>>)> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn finished(&self, outcome: thread::Result<()>) {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         state.0 -= 1;
         state.1 = outcome.err().or(state.1.take());
         self.changed.notify_all();
@@ -53,9 +76,9 @@ impl Running {
 
     /// Waits until no helper runs, and answers with a panic of one.
     fn wait(&self) -> Option<Box<dyn Any + Send>> {
-        let mut state = self.state();
+        let mut state = self.state.lock();
         while state.0 > 0 {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait(&mut state);
         }
         state.1.take()
     }
@@ -71,7 +94,7 @@ struct Idle {
 static IDLE: Mutex<(Vec<Idle>, usize)> = Mutex::new((Vec::new(), 0));
 
 fn idle() -> MutexGuard<'static, (Vec<Idle>, usize)> {
-    IDLE.lock().unwrap_or_else(PoisonError::into_inner)
+    IDLE.lock()
 }
 
 /// Runs `work` on this thread and at the same time on up to `helpers` others, and returns when all are through. On a
@@ -90,12 +113,8 @@ pub(super) fn run_on(helpers: usize, work: &Work<'_>) {
     }
     let wait = Wait(&running);
     for _ in 0..helpers {
-        #[expect(unsafe_code, reason = "threads that outlive the call can't borrow from it otherwise")]
-        // SAFETY: only the lifetime changes. A helper uses the reference between its count in `running`, made below before
-        // it can start, and `finished`, and `wait` keeps this function from being left, by a panic too, until all have.
-        let work = unsafe { std::mem::transmute::<&Work<'_>, &'static Work<'static>>(work) };
-        running.state().0 += 1;
-        let job = Job { work, running: Arc::clone(&running) };
+        running.state.lock().0 += 1;
+        let job = Job { work: WorkPointer::new(work), running: Arc::clone(&running) };
         if hand_over(job).is_err() {
             running.finished(Ok(()));
             break;
@@ -131,7 +150,7 @@ fn serve(number: usize, first: Job) {
     let (sender, jobs) = channel();
     let mut next = Some(first);
     while let Some(Job { work, running }) = next {
-        let outcome = catch_unwind(AssertUnwindSafe(work));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work.call()));
         // Idle before the query goes on, which may need a thread at once.
         idle().0.push(Idle { number, jobs: sender.clone() });
         running.finished(outcome);
@@ -191,11 +210,11 @@ mod tests {
         let seen = Mutex::new(HashSet::new());
         for _ in 0..200 {
             run_on(1, &|| {
-                seen.lock().unwrap().insert(thread::current().id());
+                seen.lock().insert(thread::current().id());
             });
         }
         // Other tests take some away meanwhile.
-        assert!(seen.into_inner().unwrap().len() < 100);
+        assert!(seen.into_inner().len() < 100);
     }
 
     #[test]
