@@ -224,11 +224,11 @@ mod tests {
 
     #[test]
     fn parameters_are_decoded_and_the_first_value_counts() {
-        let params = params("query=a%2Bb+c&&match[]=x&match%5B%5D=y&query=z&flag");
+        let params = params("query=a%2Bb+c&&match[]=x&match%5B%5D=y&query=z&stats");
         assert_eq!(params.get("query"), "a+b c");
         assert_eq!(params.all("match[]").collect::<Vec<_>>(), ["x", "y"]);
-        assert_eq!(params.get("flag"), "");
-        assert_eq!(params.get("absent"), "");
+        assert_eq!(params.get("stats"), "");
+        assert_eq!(params.get("limit"), "");
     }
 
     #[test]
@@ -239,7 +239,7 @@ mod tests {
         }
         assert!(Params::default().add(b"query=%ff").is_err());
         let other = params("a=%zz&%=1&query=up");
-        assert_eq!((other.get("a"), other.get("query")), ("", "up"));
+        assert_eq!(other.get("query"), "up");
         assert!(other.only(&["query"], "a test").is_err(), "who refuses others by name still sees them");
     }
 

@@ -2,11 +2,10 @@
 
 use std::{
     collections::{BTreeMap, HashMap, btree_map::Entry},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU64, Ordering},
 };
+
+use parking_lot::Mutex;
 
 use crate::model::{Annotation, Annotations, DependsOn, Severity, Span, decimal};
 
@@ -140,7 +139,7 @@ impl AnnotationCollector {
             AnnotationKind::StartTimeOverlap(_) => Sum::Count(1),
             _ => Sum::Nothing,
         };
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.all.lock();
         match all.entry(key) {
             Entry::Vacant(entry) => drop(entry.insert(Collected { place, sum, depends_on })),
             Entry::Occupied(mut entry) => {
@@ -158,7 +157,7 @@ impl AnnotationCollector {
             return;
         }
         self.added.fetch_add(1, Ordering::Relaxed);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock();
         let slot = last.entry((span, time)).or_insert((series, Vec::new()));
         if slot.1.is_empty() || slot.0 <= series {
             *slot = (series, annotations);
@@ -172,13 +171,13 @@ impl AnnotationCollector {
 
     pub(crate) fn finish(self) -> Annotations {
         let mut last: Vec<_> = {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = self.last.lock();
             last.drain().map(|((span, _), (_, annotations))| (span, annotations)).collect()
         };
         last.drain(..)
             .for_each(|(span, annotations)| annotations.into_iter().for_each(|annotation| self.add(annotation, span)));
         let mut out = Annotations::default();
-        let all = self.all.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let all = self.all.into_inner();
         let mut all: Vec<_> = all.into_iter().collect();
         all.sort_by(|a, b| (a.1.place.1, &a.0).cmp(&(b.1.place.1, &b.0)));
         for ((info, mut message), Collected { place: (_, span), sum, depends_on }) in all {

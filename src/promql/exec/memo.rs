@@ -1,9 +1,8 @@
 //! What equal parts of a query have in common: computed for one, used by all.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 use super::{
     context::Context,
@@ -41,16 +40,16 @@ impl Memo {
 
     /// The series that were looked up.
     pub(crate) fn into_sets(self) -> Sets {
-        self.sets.into_inner().unwrap_or_else(PoisonError::into_inner)
+        self.sets.into_inner()
     }
 
     /// The series found for the matchers of this selector in this range, if somebody has asked already.
     pub(super) fn set(&self, selector: SelectorId, range: TimeRange) -> Option<Arc<dyn SeriesSet>> {
-        self.sets.lock().unwrap_or_else(PoisonError::into_inner).get(&set_key(selector, range)).cloned()
+        self.sets.lock().get(&set_key(selector, range)).cloned()
     }
 
     pub(super) fn keep_set(&self, selector: SelectorId, range: TimeRange, set: &Arc<dyn SeriesSet>) {
-        let mut sets = self.sets.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sets = self.sets.lock();
         sets.insert(set_key(selector, range), Arc::clone(set));
     }
 }
@@ -62,7 +61,7 @@ pub(super) fn aggregate<'c>(
     grid: Grid,
     build: impl FnOnce() -> Result<Op<'c>, QueryError>,
 ) -> Result<Op<'c>, QueryError> {
-    let aggregates = || cx.memo.aggregates.lock().unwrap_or_else(PoisonError::into_inner);
+    let aggregates = || cx.memo.aggregates.lock();
     if let Some(kept) = aggregates().get(&(id, grid)) {
         return Ok(Box::new(Arc::clone(kept)));
     }

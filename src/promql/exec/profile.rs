@@ -3,11 +3,13 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 use super::{
     operator::{Op, Operator, RowError, Scratch, Series},
@@ -82,14 +84,14 @@ impl Profile {
     /// Who reads the steps of `grid`, where that isn't each step itself.
     pub(super) fn readers(&self, grid: &Grid) -> Option<Arc<Readers>> {
         let number = (grid.reads as usize).checked_sub(1)?;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).get(number).cloned()
+        self.readers.lock().get(number).cloned()
     }
 
     /// The grid of a subquery with who reads its steps: those of `outer` look at it in windows of `range` ms, `offset` ms
     /// back, or without a range at all of it.
     pub(super) fn for_subquery(&self, inner: Grid, (offset, range): (i64, i64), outer: &Grid) -> Grid {
         let readers = Readers::of_subquery(&inner, (offset, range), outer, self.readers(outer).as_deref());
-        let mut all = self.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.readers.lock();
         let known = all.iter().position(|known| **known == readers);
         let number = known.unwrap_or_else(|| {
             all.push(Arc::new(readers));
@@ -123,14 +125,14 @@ impl Profile {
     }
 
     fn counters(&self, node: &plan::Node) -> Option<Arc<OperatorCost>> {
-        let mut all = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.nodes.as_ref()?.operators.lock();
         Some(Arc::clone(all.entry(node.id).or_default()))
     }
 
     /// Where a selector counts what it reads.
     pub(super) fn reader(&self, select: &plan::Select) -> Option<Arc<SelectorCost>> {
         let id = select.id?.node;
-        let mut all = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.nodes.as_ref()?.selectors.lock();
         Some(Arc::clone(all.entry(id).or_default()))
     }
 
@@ -151,7 +153,7 @@ impl Profile {
 
     /// What the operator of `node` has cost, if there was one.
     pub(crate) fn cost(&self, node: &plan::Node) -> Option<Cost> {
-        let operators = self.nodes.as_ref()?.operators.lock().unwrap_or_else(PoisonError::into_inner);
+        let operators = self.nodes.as_ref()?.operators.lock();
         let cost = operators.get(&node.id)?;
         Some(Cost {
             series: get(&cost.series),
@@ -163,7 +165,7 @@ impl Profile {
 
     /// Series that `select` has found, and samples read of them, if it was asked.
     pub(crate) fn read(&self, select: &plan::Select) -> Option<(u64, u64)> {
-        let selectors = self.nodes.as_ref()?.selectors.lock().unwrap_or_else(PoisonError::into_inner);
+        let selectors = self.nodes.as_ref()?.selectors.lock();
         let read = selectors.get(&select.id?.node)?;
         Some((get(&read.series), get(&read.samples)))
     }
