@@ -53,27 +53,27 @@ pub enum DependsOn {
     Samples,
 }
 
-/// One remark about an answer.
+/// A warning or info about an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Annotation {
     /// Warning or info.
     pub severity: Severity,
     /// What it depends on.
     pub depends_on: DependsOn,
-    /// The remark, without prefix or position.
+    /// Its text, without prefix or position.
     pub message: String,
     /// The part of the query it speaks of.
     pub span: Option<Span>,
 }
 
-/// A set of annotations: each remark once, in the order of first appearance.
+/// A set of annotations: each once, in the order of first appearance.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Annotations {
     items: Vec<Annotation>,
 }
 
 impl Annotations {
-    /// Adds a remark unless it is there already.
+    /// Adds an annotation unless it is there already.
     pub fn add(&mut self, annotation: Annotation) {
         if !self.items.contains(&annotation) {
             self.items.push(annotation);
@@ -93,7 +93,7 @@ impl Annotations {
         self.items.is_empty()
     }
 
-    /// All remarks.
+    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Annotation> {
         self.items.iter()
     }

@@ -226,7 +226,7 @@ impl Tally {
     fn judge(&self) {
         println!("{} expressions, {} questions", self.expressions, self.questions);
         println!(
-            "{} of them answered, {} with remarks; {} where Prometheus itself is undecided",
+            "{} of them answered, {} with annotations; {} where Prometheus itself is undecided",
             self.succeeded, self.with_remarks, self.undecided
         );
         for (reason, count) in &self.known {

@@ -42,8 +42,8 @@ fn run_all(folder: &Path) -> Vec<Report> {
     let sum = |count: fn(&Report) -> usize| reports.iter().map(count).sum::<usize>();
     for report in &reports {
         println!("{report}");
-        for remark in &report.unsupported {
-            println!("{}:{}: {}", report.name, remark.line, remark.message);
+        for annotation in &report.unsupported {
+            println!("{}:{}: {}", report.name, annotation.line, annotation.message);
         }
     }
     let (passed, failed, unsupported) = (sum(|r| r.passed), sum(|r| r.failed.len()), sum(|r| r.unsupported.len()));
@@ -67,10 +67,10 @@ fn upstream_scripts_answer_as_written_where_supported() {
     let mut known = KNOWN_DIFFERENCES.to_vec();
     let mut failed = vec![];
     for report in run_all(&folder) {
-        for remark in &report.failed {
-            match known.iter().position(|k| k.0 == report.name && k.1 == remark.line) {
-                Some(at) => println!("known: {}:{}: {}", report.name, remark.line, known.remove(at).2),
-                None => failed.push(format!("{}:{}", report.name, remark.line)),
+        for annotation in &report.failed {
+            match known.iter().position(|k| k.0 == report.name && k.1 == annotation.line) {
+                Some(at) => println!("known: {}:{}: {}", report.name, annotation.line, known.remove(at).2),
+                None => failed.push(format!("{}:{}", report.name, annotation.line)),
             }
         }
     }

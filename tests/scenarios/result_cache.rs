@@ -76,8 +76,8 @@ fn bits(answer: &Answer) -> Vec<(String, Vec<(i64, u64)>)> {
     series.iter().map(|s| (s.labels.to_string(), samples(s))).collect()
 }
 
-fn remarks(answer: &QueryAnswer) -> BTreeSet<String> {
-    answer.annotations.iter().map(|remark| format!("{remark:?}")).collect()
+fn annotations(answer: &QueryAnswer) -> BTreeSet<String> {
+    answer.annotations.iter().map(|annotation| format!("{annotation:?}")).collect()
 }
 
 struct Desk {
@@ -149,7 +149,7 @@ proptest! {
                     match (desk.asked(&storage, &query), desk.plain(&storage, &query)) {
                         (Ok((cached, _)), Ok(plain)) => {
                             prop_assert_eq!(bits(&cached.value), bits(&plain.value), "{}", text);
-                            prop_assert_eq!(remarks(&cached), remarks(&plain), "{}", text);
+                            prop_assert_eq!(annotations(&cached), annotations(&plain), "{}", text);
                         }
                         (cached, plain) => {
                             prop_assert_eq!(cached.err().map(|e| e.to_string()), plain.err().map(|e| e.to_string()));

@@ -76,7 +76,7 @@ impl Asker<'_> {
         if !variants || eval.grid.is_some() || eval.string.is_some() || eval.ordered || depends_on_query {
             return Ok(());
         }
-        // Remarks may differ here: the other steps, and the fact that it is a range query, can cause some.
+        // Annotations may differ here: the other steps, and the fact that it is a range query, can cause some.
         let around = (time.saturating_sub(AROUND), time.saturating_add(AROUND));
         let in_range = |message| Trouble::Wrong(format!("as a range query: {message}"));
         let Some(answer) = self.ask(expr, around.0, around.1, AROUND)? else { return Ok(()) };

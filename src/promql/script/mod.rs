@@ -85,8 +85,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, passed) = (&self.name, self.passed);
         write!(f, "{name}: {passed} passed, {} failed, {} unsupported", self.failed.len(), self.unsupported.len())?;
-        for remark in &self.failed {
-            write!(f, "\n{name}:{}: {}", remark.line, remark.message)?;
+        for failure in &self.failed {
+            write!(f, "\n{name}:{}: {}", failure.line, failure.message)?;
         }
         Ok(())
     }

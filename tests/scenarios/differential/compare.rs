@@ -49,7 +49,7 @@ pub(crate) fn difference(theirs: &(u16, Value), ours: &(u16, Value)) -> Option<D
         return differ("too much", String::new(), label.clone());
     }
     for kind in ["warnings", "infos"] {
-        let (a, b) = (remarks(&a[kind]), remarks(&b[kind]));
+        let (a, b) = (annotations(&a[kind]), annotations(&b[kind]));
         if a.len() != b.len() || !a.iter().zip(&b).all(|(a, b)| close_text(a, b)) {
             return differ(kind, format!("{a:?}"), format!("{b:?}"));
         }
@@ -73,8 +73,8 @@ fn brief(value: &Value) -> String {
     value.to_string().chars().take(300).collect()
 }
 
-/// Remarks in no order. Of more than ten Prometheus shows any ten.
-fn remarks(list: &Value) -> Vec<String> {
+/// Annotations in no order. Of more than ten Prometheus shows any ten.
+fn annotations(list: &Value) -> Vec<String> {
     let mut all: Vec<String> = list.as_array().into_iter().flatten().map(ToString::to_string).collect();
     all.sort();
     let many = all.iter().any(|text| text.contains("annotations omitted"));

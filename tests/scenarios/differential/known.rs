@@ -5,15 +5,15 @@
 //!
 //! - [`rules`]: the changes, and how a [`part`] of an expression shows them,
 //! - [`info`]: what `info` needs to be asked for that,
-//! - [`remarks`], [`duplicates`]: what no part shows by itself,
+//! - [`annotations`], [`duplicates`]: what no part shows by itself,
 //! - [`wording`]: words that changed,
 //! - [`answer`]: answers taken apart.
 
+mod annotations;
 mod answer;
 mod duplicates;
 mod info;
 mod part;
-mod remarks;
 mod rules;
 mod wording;
 
@@ -29,11 +29,11 @@ use super::{
     expression::{Kind, Node},
     peers::When,
 };
-use duplicates::{DUPLICATES, other_duplicates};
-use part::Part;
-use remarks::{
+use annotations::{
     CROWDED, OPERATORS, POSITIONS, UNSORTED, lacks_sort_label, operators_differ, positions_differ, sort_crowds_out,
 };
+use duplicates::{DUPLICATES, other_duplicates};
+use part::Part;
 use rules::KNOWN;
 
 /// HTTP status and body.

@@ -46,7 +46,7 @@ const LISTED: [&str; 24] = [
     "count(gauge) + -(1 + 2 * 3 ^ 2) + (1 == bool 1) + -(-1)",
 ];
 
-/// The answer, remarks and all, as text: that tells NaN from NaN and 0 from -0 where numbers don't.
+/// The answer, annotations and all, as text: that tells NaN from NaN and 0 from -0 where numbers don't.
 fn answer(select: &dyn Select, text: &str, when: When, optimise: Optimise) -> String {
     let engine = Engine::new(EngineOptions { optimise, threads: 2, ..EngineOptions::default() });
     let When { start, end, step } = when;

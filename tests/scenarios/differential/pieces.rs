@@ -51,9 +51,9 @@ fn told(answer: Result<QueryAnswer, QueryError>) -> String {
     match answer {
         Ok(QueryAnswer { value: Value::Matrix(mut series), annotations, .. }) => {
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
-            let mut remarks: Vec<String> = annotations.iter().map(|remark| format!("{remark:?}")).collect();
-            remarks.sort();
-            format!("{series:?} {remarks:?}")
+            let mut annotations: Vec<String> = annotations.iter().map(|annotation| format!("{annotation:?}")).collect();
+            annotations.sort();
+            format!("{series:?} {annotations:?}")
         }
         Ok(answer) => format!("{:?}", answer.value),
         Err(error) => error.to_string(),

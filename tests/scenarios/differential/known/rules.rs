@@ -159,7 +159,7 @@ pub(super) const KNOWN: [Known; 15] = [
     },
     Known {
         reason: "a range query of Prometheus evaluates a subquery fixed by `@` for steps after it as well, which brings \
-                 nothing but remarks and failures",
+                 nothing but annotations and failures",
         begins: &["predict_linear(", "quantile_over_time(", "double_exponential_smoothing("],
         is: |part, ask| {
             let is_fixed = part.is_over_subquery() && part.text.contains("] @ ");

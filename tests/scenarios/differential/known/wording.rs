@@ -4,9 +4,9 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-use super::{duplicates::listed, remarks::places};
+use super::{annotations::places, duplicates::listed};
 
-/// Rewords Prometheus' failures and remarks as 3.14 says them.
+/// Rewords Prometheus' failures and annotations as 3.14 says them.
 pub(crate) fn modernise(answer: &mut Value) {
     if let Some(Value::String(error)) = answer.get_mut("error") {
         *error = reworded_error(error);
@@ -32,7 +32,7 @@ pub(crate) fn age(answer: &mut Value) {
     rewrite(answer, "infos", without_details);
 }
 
-/// The remark about buckets that aren't monotonic, up to what #15578 (3.10) put in place of the metric's name.
+/// The annotation about buckets that aren't monotonic, up to what #15578 (3.10) put in place of the metric's name.
 pub(super) fn without_details(text: &str) -> Option<String> {
     let known = "needed to be fixed for monotonicity (see https://prometheus.io/docs/prometheus/latest/querying/functions/\
                  #histogram_quantile)";
@@ -82,9 +82,9 @@ pub(super) fn rewrite(answer: &mut Value, kind: &str, change: impl Fn(&str) -> O
     }
 }
 
-/// The last column that a remark names.
-pub(super) fn place(remark: &str) -> usize {
-    places(remark).last().copied().unwrap_or(0)
+/// The last column that an annotation names.
+pub(super) fn place(annotation: &str) -> usize {
+    places(annotation).last().copied().unwrap_or(0)
 }
 
 #[test]

@@ -1,24 +1,24 @@
-//! Differences that no part of an expression shows by itself: places of remarks and failures, and what has no order.
+//! Differences that no part of an expression shows by itself: places of annotations and failures, and what has no order.
 
 use super::super::{compare::Difference, peers::When};
 
 /// Positions, which no part shows by itself, are known so.
 pub(super) const POSITIONS: &str =
-    "#16896 (3.7): remarks about what is aggregated point into its parentheses; in 3.5 to them";
+    "#16896 (3.7): annotations about what is aggregated point into its parentheses; in 3.5 to them";
 
 /// Likewise of failures.
 pub(super) const OPERATORS: &str = "#16996, #17031 (3.6): what is wrong with an operator is told at the operator; 3.5 took another closing \
                          parenthesis for the end of its left side inside an aggregation or behind labels to match by, or where `@ end()` stands in it";
 
-/// Likewise where there are more remarks than are shown.
-pub(super) const CROWDED: &str = "after 3.5 a remark says that sort is ineffective over steps; where there are ten already, some aren't \
+/// Likewise where there are more annotations than are shown.
+pub(super) const CROWDED: &str = "after 3.5 an annotation says that sort is ineffective over steps; where there are ten already, some aren't \
                        shown then";
 
 /// Likewise of labels that are absent.
 pub(super) const UNSORTED: &str = "sort_by_label of Prometheus has no order where a label is absent: neither \"\" nor a number comes \
                         before the other";
 
-/// Whether the difference is nothing but remarks that point in front of parentheses instead of behind.
+/// Whether the difference is nothing but annotations that point in front of parentheses instead of behind.
 pub(super) fn positions_differ(expr: &str, found: &Difference) -> bool {
     let Difference::Answer(text) = found else { return false };
     let Some((theirs, ours)) =
@@ -31,7 +31,7 @@ pub(super) fn positions_differ(expr: &str, found: &Difference) -> bool {
     theirs.len() == ours.len() && theirs != ours && theirs.iter().zip(&ours).all(opens)
 }
 
-/// Whether theirs are the ten remarks that are shown, and ours more than that for the one about `sort`.
+/// Whether theirs are the ten annotations that are shown, and ours more than that for the one about `sort`.
 pub(super) fn sort_crowds_out(expr: &str, when: When, found: &Difference) -> bool {
     let Difference::Answer(text) = found else { return false };
     let Some((theirs, ours)) = text.split_once("ours: ").filter(|_| text.starts_with("warnings")) else { return false };
@@ -67,9 +67,9 @@ pub(super) fn lacks_sort_label(expr: &str, found: &Difference) -> bool {
     expr.starts_with("sort_by_label") && theirs.starts_with("order: ") && with_label < theirs.matches('{').count()
 }
 
-/// The columns that remarks name.
-pub(super) fn places(remarks: &str) -> Vec<usize> {
-    remarks.split(" (1:").skip(1).filter_map(|rest| rest.split(')').next()?.parse().ok()).collect()
+/// The columns that annotations name.
+pub(super) fn places(annotations: &str) -> Vec<usize> {
+    annotations.split(" (1:").skip(1).filter_map(|rest| rest.split(')').next()?.parse().ok()).collect()
 }
 
 #[test]
