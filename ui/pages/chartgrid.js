@@ -129,15 +129,14 @@ export class ChartGrid {
     cell.stale = false;
     const { item, chart, palette, last, note } = cell;
     const step = Math.max(1000, Math.ceil(this.range / POINTS / 1000) * 1000);
-    const end = Math.floor((this.end ?? Date.now()) / step) * step;
+    const ask = async (/** @type {number} */ end) =>
+      (await askRange(item.expr, { start: end - this.range, end, step, signal: this.abort.signal, timeout: "10s" }))
+        .frame;
+    const now = this.end ?? Date.now();
     try {
-      const { frame } = await askRange(item.expr, {
-        start: end - this.range,
-        end,
-        step,
-        signal: this.abort.signal,
-        timeout: "10s",
-      });
+      let frame = await ask(Math.floor(now / step) * step);
+      // Samples younger than the last whole step, as all are in a store that has just begun.
+      if (frame.series.length === 0 && this.end === null) frame = await ask(Math.floor(now / 1000) * 1000);
       const unit = item.unit ?? (item.mode === "heatmap" ? unitOfBounds(item.expr) : unitOfExpression(item.expr));
       const lines = linesOf(frame, palette);
       const seen = highest(lines, MOST);
