@@ -28,7 +28,7 @@ export const board = {
     },
     {
       title: "Writes to disk: log syncs",
-      expr: "rate(vctsdb_wal_sync_seconds_sum{$filter}[$window]) / rate(vctsdb_wal_sync_seconds_count{$filter}[$window])",
+      expr: "rate(vctsdb_wal_sync_duration_seconds_sum{$filter}[$window]) / rate(vctsdb_wal_sync_duration_seconds_count{$filter}[$window])",
       unit: { kind: "seconds" },
       zero: true,
     },
