@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { countInk, drawn, graph, series, stories } from "./harness.js";
+import { countInk, drawn, graph, series, SLACK, stories } from "./harness.js";
 
 const HOUR = 3_600_000;
 const now = Math.floor(Date.now() / 60_000) * 60_000;
@@ -162,8 +162,10 @@ tell(
     assert.equal((await legend(page))[0], '{host="a"}');
     await page.click(".legend .vt-head >> text=max");
     assert.equal((await legend(page))[0], '{host="d"}');
-    await page.click('[aria-label="Run all again"]');
-    await page.waitForTimeout(300);
+    await Promise.all([
+      page.waitForResponse((one) => one.url().includes("query_range")),
+      page.click('[aria-label="Run all again"]'),
+    ]);
     await page.click(".legend .vt-head >> text=max");
     assert.equal(await colour(), before);
     await go(graph("many", fixed));
@@ -242,7 +244,7 @@ tell(
       document.querySelector(".results .vt-head [role=columnheader]:last-child button").click();
       return performance.now() - begun;
     });
-    assert.ok(sort < 100, `sorted in ${sort} ms`);
+    assert.ok(sort < 100 * SLACK, `sorted in ${sort} ms`);
     assert.equal(await page.textContent('.results .vt-row[data-row="0"] .over-bar'), "9999");
     const filter = await timed(() => {
       const field = document.querySelector('[aria-label="Filter rows"]');
@@ -251,7 +253,7 @@ tell(
       field.dispatchEvent(new Event("input"));
       return performance.now() - begun;
     });
-    assert.ok(filter < 100, `filtered in ${filter} ms`);
+    assert.ok(filter < 100 * SLACK, `filtered in ${filter} ms`);
     assert.match(await page.textContent(".results-bar"), /1 of 10,000 rows/);
     await page.fill('[aria-label="Filter rows"]', "");
     await page.click('button:has-text("columns")');
@@ -279,7 +281,7 @@ tell("28: the CSV is the server's, byte by byte; the PNG has the chart's pixels"
   const params = new URLSearchParams(body);
   params.delete("timeout");
   const want = await (
-    await fetch(`${server.api}/api/v1/query_range`, { method: "POST", body: params, headers: { Accept: "text/csv" } })
+    await fetch(`${server.base}/api/v1/query_range`, { method: "POST", body: params, headers: { Accept: "text/csv" } })
   ).text();
   assert.equal((await download("save as CSV")).toString(), want);
   const png = await download("save as PNG");

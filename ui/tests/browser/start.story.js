@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { countInk, drawn, graph, stories } from "./harness.js";
+import { countInk, drawn, graph, SLACK, stories } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -28,7 +28,7 @@ tell("1: a fresh server shows a chart with a drawn line within a second", async 
   const begun = Date.now();
   await go("/");
   await drawn(page, 1);
-  assert.ok(Date.now() - begun < 1000, `${Date.now() - begun} ms`);
+  assert.ok(Date.now() - begun < 1000 * SLACK, `${Date.now() - begun} ms`);
   assert.ok((await countInk(page)) > 5);
 });
 
@@ -117,7 +117,7 @@ tell(
     assert.match(await page.textContent("#connection"), /No answer for/);
     assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
     await server.start();
-    await page.waitForSelector("#connection", { state: "hidden", timeout: 25_000 });
+    await page.waitForSelector("#connection", { state: "hidden" });
     assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
   },
 );
@@ -148,7 +148,6 @@ for (const scheme of ["light", "dark"]) {
       for (const path of PAGES) {
         await go(path);
         await page.waitForLoadState("networkidle");
-        await page.waitForTimeout(200);
         await page.addScriptTag({ path: axe }).catch(() => {});
         if (!(await page.evaluate(() => "axe" in globalThis)))
           await page.evaluate(await (await import("node:fs/promises")).readFile(axe, "utf8"));
@@ -282,10 +281,10 @@ tell(
     await page.goto(`${server.base}/storage`);
     await page.waitForSelector('.health[data-state="bad"]');
     assert.match(await page.textContent(".health"), /writes refused/);
-  await page.waitForSelector("text=Writes are refused");
+    await page.waitForSelector("text=Writes are refused");
     assert.match(await page.textContent("#page"), /Writes are refused.*no space left on the device.*Reading goes on/s);
     full = false;
-    await page.waitForSelector('.health[data-state="good"]', { timeout: 15_000 });
+    await page.waitForSelector('.health[data-state="good"]');
     await page.waitForSelector("text=Writes are refused", { state: "detached" });
   },
 );
