@@ -1,4 +1,4 @@
-// Who sends: jobs and instances seen through their own `up`, how old their last samples are, and who fell silent.
+// Who sends: jobs and instances seen through their own `up`, how old their last samples are, who fell silent, and which programs write.
 
 import { ApiError, aborted } from "../core/api.js";
 import { vector } from "../core/ask.js";
@@ -11,6 +11,7 @@ import { quote } from "../chart/data.js";
 import { keyOf } from "../chart/decode.js";
 import { VirtualTable } from "../table/virtual.js";
 import { queryLink } from "./links.js";
+import { showWriters } from "./writers.js";
 
 export const title = "Senders";
 
@@ -24,7 +25,8 @@ const EVERY_MS = 10_000;
  */
 export function mount(element, { go, signal }) {
   const sum = h("p", { class: "soft" }, "Asking …");
-  const body = h("section", { class: "card" });
+  const body = h("section", { class: "card", hidden: true });
+  const writers = h("section", { class: "card", hidden: true });
   const search = h("input", {
     type: "search",
     class: "small",
@@ -32,7 +34,7 @@ export function mount(element, { go, signal }) {
     "aria-label": "Filter senders",
     oninput: () => narrow(),
   });
-  element.append(h("div", { class: "row" }, h("h1", {}, "Senders"), h("span", { class: "grow" }), search), sum, body);
+  element.append(h("div", { class: "row" }, h("h1", {}, "Senders"), h("span", { class: "grow" }), search), sum, body, writers);
   const word = { up: "up", down: "down", silent: "fell silent" };
   /** @type {VirtualTable<Sender>} */
   const table = new VirtualTable(
@@ -110,7 +112,8 @@ export function mount(element, { go, signal }) {
   };
   const end = poll(async () => {
     try {
-      const all = await senders(signal);
+      const [all] = await Promise.all([senders(signal), showWriters(writers, signal)]);
+      writers.hidden = false;
       table.show(all);
       narrow();
       const count = (/** @type {Sender["state"]} */ state) => all.filter((one) => one.state === state).length;

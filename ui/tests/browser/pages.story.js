@@ -246,6 +246,19 @@ tell("the catalogue searches names and help, and opens a metric", async ({ page,
   await page.waitForURL(/metric=heavy/);
 });
 
+tell("senders: the programs that wrote are told with what was refused of them", async ({ page, go, server }) => {
+  const refused = await fetch(`${server.base}/api/v1/import/prometheus`, {
+    method: "POST",
+    headers: { "user-agent": "thermometer/2" },
+    body: "room 1\nno sample here {\n",
+  });
+  assert.equal(refused.status, 400);
+  await go("/targets");
+  const row = page.locator('[aria-label="Writers"] tr:has-text("thermometer/2")');
+  await row.waitFor();
+  assert.match(await row.textContent(), /at 127\.0\.0\.1.*import\/prometheus.*never.*400: /);
+});
+
 tell("the board of this store asks for metrics that it has", async ({ server }) => {
   const text = await (await fetch(`${server.base}/metrics`)).text();
   const asked = board.charts.flatMap(({ expr }) => expr.match(/\b(?:vctsdb|process)_\w+/g));
