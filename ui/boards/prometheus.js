@@ -14,7 +14,7 @@ export const board = {
     { title: "Series created", expr: "rate(prometheus_tsdb_head_series_created_total{$filter}[$window])", zero: true },
     {
       title: "Remote write behind by",
-      expr: "prometheus_remote_storage_highest_timestamp_in_seconds{$filter} - ignoring (remote_name, url) group_right () prometheus_remote_storage_queue_highest_sent_timestamp_seconds{$filter}",
+      expr: "prometheus_remote_storage_highest_timestamp_in_seconds{$filter} - ignoring (remote_name, url) group_right () (prometheus_remote_storage_queue_highest_sent_timestamp_seconds{$filter} > 0)",
       unit: { kind: "seconds" },
       zero: true,
     },

@@ -72,8 +72,13 @@ async function show() {
   shown.mounted?.unmount();
   shown = { name, mounted: null, abort: new AbortController() };
   for (const link of document.querySelectorAll("[data-page]")) {
-    if (link.getAttribute("data-page") === name) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.getAttribute("data-page") === name) {
+      link.setAttribute("aria-current", "page");
+      // On a small screen the places are a line that scrolls sideways.
+      const line = link.parentElement;
+      if (line instanceof HTMLElement && link instanceof HTMLElement)
+        line.scrollLeft = link.offsetLeft - line.offsetLeft - (line.clientWidth - link.offsetWidth) / 2;
+    } else link.removeAttribute("aria-current");
   }
   let page;
   try {

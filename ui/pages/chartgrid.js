@@ -158,7 +158,9 @@ export class ChartGrid {
         note,
         frame.series.length === 0
           ? h("span", { class: "soft" }, "no samples in this time")
-          : seen.length < lines.length &&
+          : !heat && lines.every(({ stats }) => stats.points === 0)
+            ? h("span", { class: "soft" }, "only values that aren't numbers: nothing happened in this time")
+            : seen.length < lines.length &&
               h("span", { class: "soft small" }, `the highest ${seen.length} of ${lines.length} series`),
       );
       fill(

@@ -13,7 +13,7 @@ import { board as process } from "../boards/process.js";
 import { board as prometheus } from "../boards/prometheus.js";
 import { board as vctsdb } from "../boards/vctsdb.js";
 import { ChartGrid } from "./chartgrid.js";
-import { changed, timeChoice, timeOfAddress } from "./timechoice.js";
+import { changed, timeChoice, settleRange, timeOfAddress } from "./timechoice.js";
 
 /**
  * @typedef {object} Board
@@ -52,6 +52,7 @@ export function mount(element, { go, signal }) {
 
   const look = async () => {
     try {
+      await settleRange();
       const here = await Promise.all(
         BOARDS.map(async (board) => ({
           board,

@@ -232,19 +232,24 @@ export function mount(element, { signal }) {
     else
       fill(
         waiting,
-        ...senders
-          .slice(0, 6)
-          .map((one, i) => [
-            i > 0 && ", ",
-            `${formatCount(one.value)} target${one.value === 1 ? "" : "s"} of `,
-            h(
-              "a",
-              { class: "inline", href: href("explore", { job: one.labels.job ?? "" }) },
-              one.labels.job ?? "no job",
-            ),
-          ]),
-        senders.length > 6 && ` and ${senders.length - 6} more jobs`,
-        " arrive",
+        h(
+          "span",
+          {},
+          senders
+            .slice(0, 6)
+            .map((one, i) => [
+              i > 0 && ", ",
+              `${formatCount(one.value)} target${one.value === 1 ? "" : "s"} of `,
+              h(
+                "a",
+                { class: "inline", href: href("explore", { job: one.labels.job ?? "" }) },
+                one.labels.job ?? "no job",
+              ),
+            ])
+            .flat(),
+          senders.length > 6 && ` and ${senders.length - 6} more jobs`,
+          " arrive",
+        ),
       );
   };
 

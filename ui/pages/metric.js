@@ -10,7 +10,7 @@ import { quote } from "../chart/data.js";
 import { ChartGrid } from "./chartgrid.js";
 import { queryLink } from "./links.js";
 import { typeOf } from "./metrictype.js";
-import { changed, timeChoice, timeOfAddress } from "./timechoice.js";
+import { changed, timeChoice, settleRange, timeOfAddress } from "./timechoice.js";
 
 /** Series that are looked at for their labels. */
 const LOOKED_AT = 5000;
@@ -54,6 +54,7 @@ export function mountMetric(element, name, { go, signal }) {
   };
 
   const load = async () => {
+    await settleRange().catch(() => {});
     time.show();
     const { range, end } = timeOfAddress();
     const now = JSON.stringify([selector(), params().get("by"), range]);

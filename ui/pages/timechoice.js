@@ -1,5 +1,6 @@
 // The time of a page of small charts, in its address: `range` and `end`.
 
+import { data } from "../core/api.js";
 import { h } from "../core/dom.js";
 import { press, segments } from "../core/controls.js";
 import { formatDuration, formatMoment, parseDuration, parseMoment } from "../core/time.js";
@@ -7,11 +8,32 @@ import { zone } from "../core/zone.js";
 
 const CHOICES = ["15m", "1h", "6h", "1d", "1w", "4w"];
 
+/** Shown where the address names no range. */
+let usual = 3_600_000;
+/** A store that is younger than the usual range begins with this one. */
+const YOUNG = 900_000;
+/** @type {Promise<void> | null} */
+let settled = null;
+
+/** Chooses the range that is shown where the address names none: in a young store most of an hour would be blank. */
+export function settleRange() {
+  settled ??= data("api/v1/status/storage").then(({ tables, memtables }) => {
+    const oldest = Math.min(
+      ...[...tables, ...memtables].map((/** @type {{minTime: number | null}} */ part) => part.minTime ?? Infinity),
+    );
+    if (oldest > Date.now() - YOUNG) usual = YOUNG;
+  });
+  settled.catch(() => {
+    settled = null;
+  });
+  return settled;
+}
+
 /** What the address says. @returns {{range: number, end: number | null}} */
 export function timeOfAddress() {
   const params = new URLSearchParams(location.search);
   return {
-    range: parseDuration(params.get("range") ?? "") ?? 3_600_000,
+    range: parseDuration(params.get("range") ?? "") ?? usual,
     end: params.has("end") ? parseMoment(params.get("end") ?? "") : null,
   };
 }
