@@ -84,16 +84,7 @@ async function show() {
   try {
     page = await PAGES[name]();
   } catch (error) {
-    fill(
-      place,
-      h("h1", {}, "This page couldn't be loaded"),
-      h(
-        "p",
-        {},
-        `${error}. The server may have been replaced by another version: `,
-        h("button", { onclick: () => location.reload() }, "Reload"),
-      ),
-    );
+    if (mine === turn) unloaded(error);
     return;
   }
   if (mine !== turn) return;
@@ -102,6 +93,28 @@ async function show() {
   place.dataset.shown = name;
   shown.mounted = await page.mount(place, { go, signal: shown.abort.signal });
   if (mine !== turn) shown.mounted.unmount();
+}
+
+/**
+ * Says that a page's scripts didn't come: the server is away, or is another version that doesn't have them.
+ * @param {unknown} error
+ */
+function unloaded(error) {
+  const again = h("button", { onclick: () => location.reload() }, "Reload");
+  if (connection.answers)
+    fill(
+      place,
+      h("h1", {}, "This page couldn't be loaded"),
+      h("p", {}, `${error}. The server may have been replaced by another version. `, again),
+    );
+  else {
+    fill(place, h("h1", {}, "The server doesn't answer"), h("p", {}, "This page opens as soon as it does. ", again));
+    const { signal } = shown.abort;
+    const unwatch = watchConnection(({ answers }) => {
+      if (answers && !signal.aborted) location.reload();
+      if (answers) unwatch();
+    });
+  }
 }
 
 /**
