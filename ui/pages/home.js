@@ -30,6 +30,9 @@ const CHARTS = /** @type {const} */ ([
 /** The longest time that first charts show. */
 const LONGEST_MS = 3_600_000;
 const EVERY_MS = 5000;
+/** For so long after the start, a chart without a sample is asked for again after a moment. */
+const BEGINNING_MS = 20_000;
+const AGAIN_MS = 250;
 
 /**
  * @param {HTMLElement} element
@@ -101,8 +104,8 @@ export function mount(element, { signal }) {
   const look = async () => {
     try {
       if (began === 0) began = Date.parse((await data("api/v1/status/runtimeinfo", {}, { signal })).startTime);
-      // The charts come first: they are what one sees.
-      await draw();
+      // The charts come first: they are what one sees. A store's first samples are a moment younger than its pages.
+      while (!(await draw()) && Date.now() - began < BEGINNING_MS && !document.hidden) await pause(AGAIN_MS);
       const [flags, storage, jobs] = await Promise.all([
         data("api/v1/status/flags", {}, { signal }),
         data("api/v1/status/storage", {}, { signal }),
@@ -117,6 +120,7 @@ export function mount(element, { signal }) {
     }
   };
 
+  /** @returns {Promise<boolean>} whether there is something to see */
   const draw = async () => {
     const now = Date.now();
     const from = Math.max(began, now - LONGEST_MS);
@@ -125,7 +129,7 @@ export function mount(element, { signal }) {
     const step = Math.max(1000, Math.ceil((to - from) / 300 / 1000) * 1000);
     const start = Math.floor(from / step) * step;
     const end = Math.ceil(to / step) * step;
-    await Promise.all(
+    const found = await Promise.all(
       shown.map(async ({ name, expr, unit, value, chart, palette }) => {
         const { frame } = await range(expr, { start, end: Math.floor(now / step) * step, step, signal });
         extend(frame, end);
@@ -137,8 +141,10 @@ export function mount(element, { signal }) {
             : "no sample yet"
           : formatValue(last, unit);
         value.classList.toggle("soft", Number.isNaN(last));
+        return !Number.isNaN(last);
       }),
     );
+    return found.includes(true);
   };
 
   /**
@@ -260,6 +266,11 @@ export function mount(element, { signal }) {
       for (const { chart } of shown) chart.remove();
     },
   };
+}
+
+/** @param {number} time */
+function pause(time) {
+  return new Promise((done) => window.setTimeout(done, time));
 }
 
 /** @param {number} samples */

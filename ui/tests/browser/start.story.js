@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { countInk, drawn, graph, SLACK, stories } from "./harness.js";
+import { countInk, drawn, graph, SLACK, startServer, stories } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -30,6 +30,18 @@ tell("1: a fresh server shows a chart with a drawn line within a second", async 
   await drawn(page, 1);
   assert.ok(Date.now() - begun < 1000 * SLACK, `${Date.now() - begun} ms`);
   assert.ok((await countInk(page)) > 5);
+});
+
+tell("1: and so does one that has only just begun, with what it scrapes of itself by default", async ({ page }) => {
+  const first = await startServer();
+  try {
+    const begun = Date.now();
+    await page.goto(`${first.base}/`);
+    await drawn(page, 1);
+    assert.ok(Date.now() - begun < 1000 * SLACK, `${Date.now() - begun} ms`);
+  } finally {
+    await first.close();
+  }
 });
 
 tell(
@@ -121,6 +133,20 @@ tell(
     assert.equal(await page.inputValue(".editor-text"), "sum(up) + 1");
   },
 );
+
+tell("40: a page that is opened while the server is away opens once it answers", async ({ page, go, server }) => {
+  // Its scripts aren't here yet.
+  await page.route("**/pages/storage.js", (route) => route.abort());
+  await go(`${graph("up")}&refresh=1s`);
+  await drawn(page, 1);
+  await server.stop();
+  await page.waitForSelector("#connection:not([hidden])");
+  await page.click('nav >> text="Storage"');
+  await page.waitForSelector("text=This page opens as soon as it does");
+  await page.unroute("**/pages/storage.js");
+  await server.start();
+  await page.waitForSelector("text=Files over time");
+});
 
 for (const scheme of ["light", "dark"]) {
   tell(
