@@ -140,3 +140,59 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_series_are_made_of_and_which_are_new_is_told_of_a_selection() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = ["--self-scrape.interval", "0"];
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &options);
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    // Three pods that are gone, two that stay and four new ones, and something else.
+    let hours: [(&str, std::ops::Range<i64>); 3] = [("gone", 90..100), ("stays", 10..100), ("new", 0..50)];
+    for (kind, minutes) in hours {
+        let pods = match kind {
+            "gone" => 0..3,
+            "stays" => 3..5,
+            _ => 5..9,
+        };
+        for pod in pods {
+            let labels = [("__name__", "cpu"), ("pod", &*format!("pod-{pod}")), ("zone", "a")];
+            let samples: Vec<(i64, f64)> = minutes.clone().rev().map(|ago| (now - ago * 60_000, 1.0)).collect();
+            assert_eq!(super::sender::write(&server.address, &labels, &samples).unwrap(), 204);
+        }
+    }
+    write_one(&server.address, "other", now, 1.0).unwrap();
+    let told = |path: &str| {
+        let answer = get(&server.address, path).unwrap();
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.json()["data"].clone()
+    };
+    let of = |data: &serde_json::Value, list: &str, name: &str| {
+        let row = data[list].as_array().unwrap().iter().find(|row| row["name"] == name).cloned();
+        row.unwrap_or_else(|| panic!("{name}: {data}"))
+    };
+    let all = told("/api/v1/status/tsdb");
+    let pods = told("/api/v1/status/tsdb?match[]=cpu");
+    assert_eq!((&all["headStats"]["numSeries"], &pods["headStats"]["numSeries"]), (&10.into(), &9.into()));
+    assert_eq!(of(&pods, "labelValueCountByLabelName", "pod")["value"], 9);
+    assert_eq!(of(&pods, "seriesCountByLabelValuePair", "zone=a")["value"], 9);
+    assert_eq!(pods["seriesCountByMetricName"].as_array().unwrap().len(), 1);
+    let whole = told(&format!("/api/v1/status/tsdb?start={}", (now - 200 * 60_000) / 1_000));
+    for list in ["seriesCountByMetricName", "labelValueCountByLabelName", "memoryInBytesByLabelName"] {
+        assert_eq!(whole[list], all[list], "counted as the index counts: {list}");
+    }
+    let hour_ago = (now - HOUR) / 1_000;
+    assert_eq!(told(&format!("/api/v1/status/tsdb?match[]=cpu&start={hour_ago}"))["headStats"]["numSeries"], 6);
+
+    let churn = told("/api/v1/status/churn");
+    let numbers = ["series", "appeared", "disappeared"].map(|name| churn[name].as_u64().unwrap());
+    assert_eq!(numbers, [7, 5, 3], "{churn}");
+    let cpu = of(&churn, "byMetricName", "cpu");
+    assert_eq!((&cpu["appeared"], &cpu["disappeared"]), (&4.into(), &3.into()));
+    let pod = of(&churn, "byLabelName", "pod");
+    assert_eq!((&pod["newValues"], &pod["examples"][0]), (&4.into(), &"pod-5".into()));
+    assert!(!churn["byLabelName"].as_array().unwrap().iter().any(|row| row["name"] == "zone"), "{churn}");
+    for bad in ["churn?start=2&end=1", "churn?limit=0", "churn?match[]=cpu%7B", "tsdb?match[]=%7B%7D"] {
+        assert_eq!(get(&server.address, &format!("/api/v1/status/{bad}")).unwrap().status, 400, "{bad}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The routes: for each group a file that parses parameters, does the work and answers, and one [`table`] of them all.
 
 mod admin;
+mod cardinality;
 mod exemplars;
 mod explain;
 mod federate;

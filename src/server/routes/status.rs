@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use std::sync::Arc;
-
-use crate::{
-    seams::interrupt::Interrupt,
-    server::{Response, ServerState, envelope::success_json, error::ApiError, json::rfc_3339, params::Params},
-};
+use crate::server::{Response, ServerState, envelope::success_json, error::ApiError, json::rfc_3339, params::Params};
 
 /// The Prometheus version whose API we speak. Grafana and others conclude from it which endpoints and parameters they may
 /// use; our own version is in `revision`.
@@ -15,11 +10,6 @@ const API_VERSION: &str = "3.5.0";
 
 /// Prometheus' own default for the interval of scrapes.
 const DEFAULT_INTERVAL: &str = "1m";
-
-/// How many names `/status/tsdb` lists by default.
-const DEFAULT_NAMES: usize = 10;
-/// How many it lists at most.
-const MAX_NAMES: usize = 10_000;
 
 /// The configuration file of a Prometheus with our external labels. Clients such as the Thanos sidecar read from it by which labels
 /// our series are told from those of other servers, and the interval of samples. All other configuration is in flags.
@@ -135,38 +125,4 @@ pub(crate) fn no_alertmanagers() -> Value {
 pub(crate) fn wal_replay(state: &ServerState) -> Response {
     let (min, max, current) = state.options.replay_progress.segments();
     success_json(&json!({"min": min, "max": max, "current": current}))
-}
-
-/// Numbers of the store and its heaviest names.
-pub(crate) async fn tsdb(params: Params, state: &ServerState) -> Result<Response, ApiError> {
-    let names = match params.get("limit") {
-        "" => DEFAULT_NAMES,
-        text => match text.parse::<usize>() {
-            Ok(limit) if limit > 0 => limit.min(MAX_NAMES),
-            _ => return Err(ApiError::BadData("limit must be a positive number".to_owned())),
-        },
-    };
-    let stores = state.stores()?.clone();
-    let look = move |interrupt: &Arc<dyn Interrupt>| {
-        Ok((stores.status.status(), stores.status.cardinality(names, &**interrupt)?))
-    };
-    let (status, heaviest) = state.default_deadline().run(&state.lookups, look).await?;
-    let list = |items: Vec<(String, u64)>| -> Vec<Value> {
-        items.into_iter().map(|(name, value)| json!({"name": name, "value": value})).collect()
-    };
-    Ok(success_json(&json!({
-        "headStats": {
-            "numSeries": status.series,
-            "numLabelPairs": status.label_pairs,
-            // Tables come closest to Prometheus' chunks: immutable parts of stored data.
-            "chunkCount": status.tables,
-            // A store without samples has Prometheus' "not yet": the first time after the last.
-            "minTime": status.times.map_or(i64::MAX, |times| times.start),
-            "maxTime": status.times.map_or(i64::MIN, |times| times.end),
-        },
-        "seriesCountByMetricName": list(heaviest.series_by_metric),
-        "labelValueCountByLabelName": list(heaviest.values_by_label),
-        "memoryInBytesByLabelName": list(heaviest.bytes_by_label),
-        "seriesCountByLabelValuePair": list(heaviest.series_by_pair),
-    })))
 }

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, exemplars, explain, federate, health, lookups, metadata,
+    admin, cardinality, exemplars, explain, federate, health, lookups, metadata,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -142,7 +142,8 @@ const ROUTES: &[Route] = &[
         Read,
         WithParams(|c| Box::pin(future::ready(status::runtime_info(c.state)))),
     ),
-    route("/api/v1/status/tsdb", GET, Read, WithParams(|c| Box::pin(status::tsdb(c.params, c.state)))),
+    route("/api/v1/status/tsdb", GET, Read, WithParams(|c| Box::pin(cardinality::tsdb(c.params, c.state)))),
+    route("/api/v1/status/churn", GET, Read, WithParams(|c| Box::pin(cardinality::churn(c.params, c.state)))),
     route("/api/v1/status/walreplay", GET, Read, Immediate(|state| Ok(status::wal_replay(state)))),
     route("/api/v1/status/storage", GET, Read, WithParams(|c| Box::pin(storage::storage(c.state)))),
     route("/api/v1/status/senders", GET, Read, WithParams(|c| constant(c.state.senders.to_json()))),
