@@ -36,6 +36,7 @@ const KNOWN: &[&str] = &[
     "match[]",
     "metric",
     "nocache",
+    "positions",
     "query",
     "quiet",
     "requestId",

@@ -20,7 +20,7 @@ use super::{
     plan::{Kind, Node, NodeId},
 };
 use crate::{
-    model::TimeRange,
+    model::{Span, TimeRange},
     seams::{
         interrupt::Interrupt,
         select::{IndexPath, MatcherStep, Select},
@@ -58,6 +58,8 @@ pub struct Step {
     pub operator: String,
     /// The part of the query it comes from.
     pub text: String,
+    /// Where that stands in the query.
+    pub span: Span,
     /// How many steps in time it is evaluated at.
     pub steps: usize,
     /// What it is expected to cost.
@@ -178,6 +180,7 @@ impl Explainer<'_> {
         let step = Step {
             operator: operator(node),
             text: self.shown(node),
+            span: node.span,
             steps: grid.steps,
             estimate: Estimate {
                 series: flow.series.ceil() as u64,

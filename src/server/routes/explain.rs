@@ -1,7 +1,7 @@
 //! `/api/v1/explain`: how a query is going to be evaluated, and with `analyze=true` how it was.
 //!
 //! Parameters are those of `/api/v1/query`, or with a `start` those of `/api/v1/query_range`. With `quiet=1` a plan is neither among
-//! the running and slowest queries nor in the query log.
+//! the running and slowest queries nor in the query log. With `positions=1` a step says which bytes of the query it comes from.
 
 use std::time::{Duration, Instant};
 
@@ -35,11 +35,11 @@ pub(crate) async fn explain(
     } else {
         QueryRequest::range(&params)?
     };
-    let analyze = params.boolean("analyze")?;
+    let (analyze, positions) = (params.boolean("analyze")?, params.boolean("positions")?);
     if params.boolean("quiet")? && !analyze {
         // The price that an editor shows is asked for with every word that is typed: it would hide the queries that count.
         let (explained, ..) = evaluate(request, analyze, state).await?;
-        return Ok(success_json(&to_json(&explained, state.engine.options().max_samples)));
+        return Ok(success_json(&to_json(&explained, positions, state.engine.options().max_samples)));
     }
     // It is a query like others for those who watch them: planning looks series up, and analysing evaluates.
     let shown = request.params.clone();
@@ -55,7 +55,7 @@ pub(crate) async fn explain(
     };
     let cost = explained.analyzed.as_ref().map(|analyzed| analyzed.stats).unwrap_or_default();
     end(Ok(&|| stats(cost, waited, took)));
-    Ok(success_json(&to_json(&explained, state.engine.options().max_samples)))
+    Ok(success_json(&to_json(&explained, positions, state.engine.options().max_samples)))
 }
 
 /// The plan, how long it waited for its turn, and how long it took.
@@ -83,10 +83,10 @@ async fn evaluate(
     within_deadline(left, run_blocking(permit, explain)).await
 }
 
-fn to_json(explained: &Explained, max_samples: u64) -> Value {
+fn to_json(explained: &Explained, positions: bool, max_samples: u64) -> Value {
     let Explained { plan, estimated_peak, analyzed } = explained;
     let mut out = json!({
-        "plan": step(plan),
+        "plan": step(plan, positions),
         "estimate": {
             "series": plan.estimate.series,
             "samplesRead": plan.estimate.read,
@@ -107,11 +107,14 @@ fn to_json(explained: &Explained, max_samples: u64) -> Value {
     out
 }
 
-fn step(of: &Step) -> Value {
+fn step(of: &Step, positions: bool) -> Value {
     let mut out = Map::new();
     let mut set = |name: &str, value: Value| out.insert(name.to_owned(), value);
     set("operator", of.operator.as_str().into());
     set("expr", of.text.as_str().into());
+    if positions {
+        set("position", json!({"start": of.span.start, "end": of.span.end}));
+    }
     set("steps", of.steps.into());
     let estimate = of.estimate;
     set("estimate", json!({"series": estimate.series, "samples": estimate.samples, "samplesRead": estimate.read}));
@@ -132,7 +135,7 @@ fn step(of: &Step) -> Value {
         set("actual", actual.into());
     }
     if !of.inputs.is_empty() {
-        set("inputs", of.inputs.iter().map(step).collect());
+        set("inputs", of.inputs.iter().map(|input| step(input, positions)).collect());
     }
     out.into()
 }

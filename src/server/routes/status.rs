@@ -38,6 +38,7 @@ pub(crate) fn flags(state: &ServerState) -> Response {
 pub(crate) fn features(state: &ServerState) -> Response {
     let api = json!({
         "admin": state.options.admin_api,
+        "cancel_query": state.options.admin_api,
         "exclude_alerts": false,
         "label_values_match": true,
         "query_stats": true,

@@ -24,6 +24,7 @@ async fn admin_routes_are_off_unless_allowed() {
 #[tokio::test]
 async fn a_delete_is_handed_on_and_answered_without_content() {
     let server = Server::administered().await;
+    assert_eq!(server.get("/api/v1/features").await.json()["data"]["api"]["cancel_query"], true);
     let path = format!("{DELETE}?match[]=up&match[]={{job=%22a%22}}&start=1&end=2.5");
     for method in [Method::POST, Method::PUT] {
         let answer = server.ask(method, &path, &[], b"").await;

@@ -67,7 +67,16 @@ async fn a_plan_tells_what_is_expected_and_what_was() {
     assert_eq!(sums[0]["inputs"][0]["actual"]["rows"], 8);
     assert_eq!(analyzed["data"]["actual"]["samplesRead"], 8);
 
-    for bad in ["query=up&analyze=maybe", "query=up%7B", "query=up&start=1"] {
+    // In bytes, of the query as it was sent.
+    let query = "%20sum(up{a!=%22%C3%BC%22})%20%2B%20up";
+    let placed = server.get(&format!("/api/v1/explain?query={query}&positions=1")).await.json();
+    let plan = &placed["data"]["plan"];
+    assert_eq!(plan["position"], json!({"start": 1, "end": 22}), "{placed}");
+    assert_eq!(plan["inputs"][0]["inputs"][0]["position"], json!({"start": 5, "end": 16}), "{placed}");
+    assert_eq!(plan["inputs"][1]["position"], json!({"start": 20, "end": 22}), "{placed}");
+    assert!(sum.get("position").is_none());
+
+    for bad in ["query=up&analyze=maybe", "query=up&positions=some", "query=up%7B", "query=up&start=1"] {
         let answer = server.get(&format!("/api/v1/explain?{bad}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
     }
@@ -179,5 +188,6 @@ async fn what_a_storage_backend_has_none_of_is_empty() {
     assert_eq!(answer["error"], "invalid parameter \"type\": not supported value \"foo\"");
     let features = server.get("/api/v1/features").await.json();
     assert_eq!(features["data"]["promql_functions"]["rate"], true);
-    assert_eq!(features["data"]["api"]["admin"], false);
+    let api = &features["data"]["api"];
+    assert_eq!((&api["admin"], &api["cancel_query"]), (&json!(false), &json!(false)));
 }
