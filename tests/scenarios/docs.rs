@@ -119,6 +119,7 @@ fn code_that_the_pages_name_is_there() {
     let (src, scenarios) = (root.join("src"), root.join("tests/scenarios"));
     let exists = |folder: &Path, name: &str| folder.join(name).is_dir() || folder.join(format!("{name}.rs")).is_file();
     let docs = fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|e| e == "md"));
     let (mut missing, mut found) = (Vec::new(), 0);
     for page in docs.chain(["spec.md", "README.md", "CONTRIBUTING.md"].map(|name| root.join(name))) {
         let text = fs::read_to_string(&page).unwrap();
