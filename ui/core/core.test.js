@@ -5,6 +5,7 @@ import { sane } from "./settings.js";
 import { formatDuration, formatMoment, lasting, parseDuration, parseMoment } from "./time.js";
 import { formatBytes, formatValue, unitOf } from "./units.js";
 import { folder } from "./base.js";
+import { gridOf } from "../editor/price.js";
 
 test("durations go both ways", () => {
   for (const [text, ms] of [
@@ -78,6 +79,12 @@ test("steps divide the range and stay within what a server answers", () => {
       (365 * 86_400_000) / 11_000,
     true,
   );
+});
+
+test("a range that ends now sees a sample of this second", () => {
+  const panel = newPanel({ range: 3_600_000 });
+  assert.equal(gridOf(panel, 1_700_000_000_300).end, 1_700_000_001_000);
+  assert.equal(gridOf(panel, 1_700_000_000_000).end, 1_700_000_000_000);
 });
 
 test("units come of names and metadata", () => {

@@ -129,6 +129,7 @@ export function rangeOf(panel, now = Date.now()) {
  */
 export function gridOf(panel, now = Date.now()) {
   const step = stepOf(panel);
-  const end = panel.end ?? Math.floor(now / 1000) * 1000;
+  // The next whole second: one that is over would leave out a sample written in this one.
+  const end = panel.end ?? Math.ceil(now / 1000) * 1000;
   return { start: end - panel.range, end, step };
 }
