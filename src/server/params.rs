@@ -114,6 +114,11 @@ impl Params {
         }
     }
 
+    /// The same, but for one given without a value, which says nothing, as in Prometheus.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
+        Ok(!self.get(name).is_empty() && self.boolean(name)?)
+    }
+
     /// Decodes `name=value&…`.
     fn add(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
         for pair in encoded.split(|b| *b == b'&').filter(|pair| !pair.is_empty()) {

@@ -64,8 +64,7 @@ pub(crate) async fn clean_tombstones(params: Params, state: &ServerState) -> Res
 pub(crate) async fn snapshot(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&["skip_head"], "a snapshot")?;
-    // As in Prometheus, one without a value says nothing.
-    let skip_head = !params.get("skip_head").is_empty() && params.boolean("skip_head")?;
+    let skip_head = params.flag("skip_head")?;
     let admin = state.stores()?.admin.clone();
     let permit = state.lookups.enter(state.engine.options().timeout).await?;
     let name = run_blocking(permit, move || Ok(admin.snapshot(skip_head)?)).await?;

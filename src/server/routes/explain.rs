@@ -35,8 +35,8 @@ pub(crate) async fn explain(
     } else {
         QueryRequest::range(&params)?
     };
-    let (analyze, positions) = (params.boolean("analyze")?, params.boolean("positions")?);
-    if params.boolean("quiet")? && !analyze {
+    let (analyze, positions) = (params.flag("analyze")?, params.flag("positions")?);
+    if params.flag("quiet")? && !analyze {
         // The price that an editor shows is asked for with every word that is typed: it would hide the queries that count.
         let (explained, ..) = evaluate(request, analyze, state).await?;
         return Ok(success_json(&to_json(&explained, positions, state.engine.options().max_samples)));

@@ -76,6 +76,8 @@ async fn a_plan_tells_what_is_expected_and_what_was() {
     assert_eq!(plan["inputs"][1]["position"], json!({"start": 20, "end": 22}), "{placed}");
     assert!(sum.get("position").is_none());
 
+    let plain = server.get("/api/v1/explain?query=up&analyze=&positions=&quiet=").await;
+    assert!(plain.json()["data"].get("actual").is_none(), "without a value they say nothing: {}", plain.text());
     for bad in ["query=up&analyze=maybe", "query=up&positions=some", "query=up%7B", "query=up&start=1"] {
         let answer = server.get(&format!("/api/v1/explain?{bad}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
