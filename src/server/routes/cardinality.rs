@@ -2,7 +2,7 @@
 
 use std::{
     cmp::{Ordering, Reverse},
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     hash::Hash,
     sync::Arc,
 };
@@ -29,7 +29,7 @@ const MAX_NAMES: usize = 10_000;
 const COUNT_BYTES: usize = 96;
 /// The range of churn when not told, in ms.
 const HOUR: i64 = 3_600_000;
-/// So many new values of a label are shown.
+/// At most this many new values of a label are shown.
 const EXAMPLES: usize = 3;
 
 /// Numbers of the store and its heaviest names; with `match[]`, `start` or `end`, those of the series that they select.
@@ -118,6 +118,9 @@ fn series(
     interrupt: &Arc<dyn Interrupt>,
 ) -> Result<Vec<Labels>, ApiError> {
     let selectors = selectors(params, &**room, invalid, &**interrupt)?;
+    if range.start > range.end {
+        return Ok(Vec::new());
+    }
     let (budget, interrupt) = (Arc::clone(room), Arc::clone(interrupt));
     Ok(labels.series(&Lookup { selectors, range, limit: 0, budget, interrupt })?.items)
 }
@@ -175,9 +178,10 @@ fn count(
             if name == METRIC_NAME {
                 metrics.add(value, 1)?;
             }
-            let is_first = pairs.add((name, value), 1)?;
-            values.add(name, u64::from(is_first))?;
-            bytes.add(name, if is_first { value.len() as u64 } else { 0 })?;
+            if pairs.add((name, value), 1)? {
+                values.add(name, 1)?;
+                bytes.add(name, value.len() as u64)?;
+            }
         }
     }
     let owned = |list: Vec<(&str, u64)>| list.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
@@ -211,7 +215,7 @@ impl Churn {
     ) -> Result<Self, ApiError> {
         let (mut appeared, mut gone) = (Counts::new(budget), Counts::new(budget));
         let (mut before, mut now) = (old.iter().peekable(), new.iter().peekable());
-        let mut fresh: Vec<&Labels> = Vec::new();
+        let (mut fresh, mut disappeared) = (Vec::new(), 0);
         loop {
             interrupt.check()?;
             let order = match (before.peek(), now.peek()) {
@@ -223,7 +227,10 @@ impl Churn {
             let left = if order.is_le() { before.next() } else { None };
             let came = if order.is_ge() { now.next() } else { None };
             match (left, came) {
-                (Some(labels), None) => drop(gone.add(labels.get(METRIC_NAME).unwrap_or_default(), 1)?),
+                (Some(labels), None) => {
+                    disappeared += 1;
+                    gone.add(labels.get(METRIC_NAME).unwrap_or_default(), 1)?;
+                }
                 (None, Some(labels)) => {
                     fresh.push(labels);
                     appeared.add(labels.get(METRIC_NAME).unwrap_or_default(), 1)?;
@@ -238,7 +245,7 @@ impl Churn {
         Ok(Self {
             series: new.len(),
             appeared: fresh.len(),
-            disappeared: gone.counts.values().sum::<u64>() as usize,
+            disappeared,
             by_metric: by_metric.collect(),
             by_label: new_values(old, &fresh, limit, budget, interrupt)?,
         })
@@ -267,12 +274,11 @@ fn new_values(
             values.add(pair, 1)?;
         }
     }
-    let mut by_label: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut by_label: HashMap<&str, Vec<&str>> = HashMap::new();
     for (name, value) in values.counts.keys() {
-        by_label.entry(name).or_default().insert(value);
+        by_label.entry(name).or_default().push(value);
     }
-    let mut by_label: Vec<(&str, Vec<&str>)> =
-        by_label.into_iter().map(|(name, values)| (name, values.into_iter().collect())).collect();
+    let mut by_label: Vec<(&str, Vec<&str>)> = by_label.into_iter().collect();
     by_label.sort_by_key(|(name, values)| (Reverse(values.len()), *name));
     by_label.truncate(limit);
     let shown = by_label.into_iter().map(|(name, mut values)| {
