@@ -62,16 +62,16 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
         },
         (Ok(()), Some(route)) => {
             let client = context.address;
-            let sender = (route.role == Role::Write).then(|| Sender::new(client, request.headers(), route.pattern));
-            let senders = state.clone();
+            let sender = (route.role == Role::Write)
+                .then(|| (Sender::new(client, request.headers(), route.pattern), Arc::clone(&state)));
             let response = if route.methods.contains(request.method()) {
                 answer(route, request, context, state).instrument(span).await
             } else {
                 discard(request.into_body()).await;
                 not_allowed(route.methods)
             };
-            if let Some(sender) = sender {
-                senders.senders.observe(sender, &response, senders.clock.now());
+            if let Some((sender, state)) = sender {
+                state.senders.observe(sender, &response, state.clock.now());
             }
             rejection_log::log_rejected(&route, client, &response);
             response

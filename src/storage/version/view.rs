@@ -133,7 +133,6 @@ impl View {
         pass: Pass,
         out: &mut SeriesBuf,
     ) -> Result<(), SstError> {
-        out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
         self.read_tables(series, range, pass, out)?;
         // Most questions reach far behind what is in memory, or memory has just been flushed.
