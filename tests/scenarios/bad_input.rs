@@ -4,27 +4,16 @@ use std::{
     io::{Read, Write},
     net::TcpStream,
     process::Command,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use super::{
     http_client::{Response, escape, get, request},
-    process::{Server, free_address, vctsdb},
-    sender::write_one,
+    process::{Server, free_address},
+    sender::{now, server_with_a_sample},
 };
 
 const WRITE: [(&str, &str); 2] = [("Content-Type", "application/x-protobuf"), ("Content-Encoding", "snappy")];
-
-fn started() -> (tempfile::TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    write_one(&server.address, "kept", now(), 7.0).unwrap();
-    (dir, server)
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
-}
 
 fn still_well(server: &Server) {
     let answer = get(&server.address, "/api/v1/query?query=kept").unwrap().json();
@@ -43,7 +32,7 @@ fn post(server: &Server, headers: &[(&str, &str)], body: &[u8]) -> Response {
 
 #[test]
 fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let series =
         |labels: &[u8], sample: &[u8]| snappy(&[&[0x0a, (labels.len() + sample.len()) as u8], labels, sample].concat());
     let name = b"\x0a\x0d\x0a\x08__name__\x12\x01x";
@@ -98,7 +87,7 @@ fn malformed_writes_are_refused_with_the_right_status_and_harm_nothing() {
 
 #[test]
 fn bad_queries_get_prometheus_errors() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let query = |text: &str| format!("/api/v1/query?query={}", escape(text));
     let range = |start: &str, end: &str, step: &str| {
         format!("/api/v1/query_range?query=kept&start={start}&end={end}&step={step}")
@@ -136,7 +125,7 @@ fn bad_queries_get_prometheus_errors() {
 
 #[test]
 fn slow_and_oversized_clients_disturb_nobody() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let slow: Vec<TcpStream> = (0..50)
         .map(|_| {
             let mut stream = TcpStream::connect(&server.address).unwrap();
@@ -158,7 +147,7 @@ fn slow_and_oversized_clients_disturb_nobody() {
 
 #[test]
 fn a_data_directory_that_cannot_be_used_ends_the_program_with_a_sentence() {
-    let (dir, _server) = started();
+    let (dir, _server) = server_with_a_sample();
     let run = |data: &std::path::Path| {
         let output = Command::new(env!("CARGO_BIN_EXE_vctsdb"))
             .arg("--data-dir")

@@ -7,7 +7,7 @@ use std::{
     process::{Command, Output},
     sync::Arc,
     thread::JoinHandle,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use rustls::{
@@ -17,7 +17,7 @@ use rustls::{
 
 use super::{
     process::{eventually, free_address, vctsdb},
-    sender::{write, write_one},
+    sender::{now, write, write_one},
 };
 
 fn query(server: &str, expr: &str, certificates: Option<&Path>) -> Output {
@@ -166,7 +166,7 @@ fn where_no_series_answers_the_newest_sample_is_told() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let server = vctsdb(&dir.path().join("data"), &address, &["--self-scrape.interval", "0"]);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now = now();
     write_one(&address, "old", now - 3 * 3_600_000, 1.0).unwrap();
     write(&address, &[("__name__", "room"), ("r", "a b")], &[(now - 90_000_000, 1.0)]).unwrap();
     // A series that has ended, as its marker says.

@@ -131,10 +131,6 @@ fn a_running_query_is_stopped_by_the_id_of_its_request() {
 fn bodies_that_came_while_the_server_was_stopped_are_stored() {
     let dir = tempfile::tempdir().unwrap();
     let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    let signal = |name: &str| {
-        let sent = std::process::Command::new("kill").args([name, &server.pid().to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "{name}");
-    };
     let body = |i: usize| format!("stopped{{i=\"{i}\"}} 1\n");
     let mut half: Vec<TcpStream> = (0..12)
         .map(|i| {
@@ -147,11 +143,11 @@ fn bodies_that_came_while_the_server_was_stopped_are_stored() {
         .collect();
     // Their requests have begun when one that came after them is answered.
     assert_eq!(get(&server.address, "/api/v1/query?query=1").unwrap().status, 200);
-    signal("-STOP");
+    server.signal("-STOP");
     half.iter_mut().enumerate().for_each(|(i, stream)| stream.write_all(&body(i).as_bytes()[5..]).unwrap());
     // Longer than a body may pause.
     std::thread::sleep(Duration::from_secs(31));
-    signal("-CONT");
+    server.signal("-CONT");
     for mut stream in half {
         let mut answer = String::new();
         std::io::Read::read_to_string(&mut stream, &mut answer).unwrap();

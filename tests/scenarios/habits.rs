@@ -27,11 +27,6 @@ fn log(data: &Path) -> String {
     std::fs::read_to_string(data.with_extension("log")).unwrap()
 }
 
-fn signal(server: &Server, name: &str) {
-    let done = Command::new("kill").arg(name).arg(server.pid().to_string()).status().unwrap();
-    assert!(done.success());
-}
-
 #[test]
 fn a_second_signal_ends_the_server_at_once() {
     for (first, second) in [("-INT", "-INT"), ("-TERM", "-INT"), ("-INT", "-TERM")] {
@@ -39,10 +34,10 @@ fn a_second_signal_ends_the_server_at_once() {
         let (data, address) = (dir.path().join("data"), free_address());
         let mut server = vctsdb(&data, &address, &["--shutdown-timeout", "1h"]);
         let _sender = stuck_sender(&address);
-        signal(&server, first);
+        server.signal(first);
         assert!(eventually(Duration::from_secs(30), || log(&data).contains("stopping")), "{}", log(&data));
         assert!(server.runs(), "it waits for the sender");
-        signal(&server, second);
+        server.signal(second);
         assert!(eventually(Duration::from_secs(20), || !server.runs()), "{first} {second}: {}", log(&data));
         assert!(log(&data).contains("a second signal"), "{}", log(&data));
     }

@@ -1,9 +1,6 @@
 //! Samples posted by hand, and read again through `/federate`.
 
-use std::{
-    io::Write,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{io::Write, time::Duration};
 
 use prost::Message;
 use vctsdb::remote::proto::v1;
@@ -11,13 +8,10 @@ use vctsdb::remote::proto::v1;
 use super::{
     http_client::{Response, escape, get, request},
     process::{Server, eventually, free_address, peer, vctsdb},
+    sender::now,
 };
 
 const PATH: &str = "/api/v1/import/prometheus";
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
-}
 
 fn started(more: &[&str]) -> (tempfile::TempDir, Server) {
     let dir = tempfile::tempdir().unwrap();

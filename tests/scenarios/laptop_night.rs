@@ -41,11 +41,6 @@ fn set_clock(file: &Path, offset: &str) {
     std::fs::rename(next, file).unwrap();
 }
 
-/// Sends a signal.
-fn signal(server: &Server, name: &str) {
-    assert!(Command::new("kill").args([name, &server.pid().to_string()]).status().unwrap().success());
-}
-
 /// The times of all samples of the last ten minutes up to `end`.
 fn times(address: &str, end: f64) -> BTreeSet<String> {
     let path = format!("/api/v1/query?query={}&time={end}", escape(&format!("{SERIES}[10m]")));
@@ -96,9 +91,9 @@ remote_write: [{{url: 'http://{address}/api/v1/write', queue_config: {{batch_sen
     let prometheus = Server::start(&mut command, &scraped, "/-/ready", &dir.path().join("prometheus.log"));
     assert!(eventually(Duration::from_secs(30), || times(&address, now()).len() > 3), "samples arrive");
 
-    signal(&vctsdb, "-STOP");
+    vctsdb.signal("-STOP");
     std::thread::sleep(sleep());
-    signal(&vctsdb, "-CONT");
+    vctsdb.signal("-CONT");
     assert!(has_all(&prometheus, &vctsdb, now() - 1.0), "what was scraped during the night");
 
     set_clock(&clock, "-3600");

@@ -15,7 +15,7 @@ use vctsdb::{
 use super::{
     http_client::get,
     process::{free_address, vctsdb},
-    sender::write_one,
+    sender::{now, write_one},
     store::{Sample, Value, histogram, open, read, series, write},
 };
 
@@ -79,7 +79,7 @@ fn a_flush_changes_no_list() {
 fn a_variable_of_a_dashboard_lists_what_lives_after_a_restart_as_before() {
     let dir = tempfile::tempdir().unwrap();
     let (data, address) = (dir.path().join("data"), free_address());
-    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let now = now();
     for restarted in [false, true] {
         let mut server = vctsdb(&data, &address, &["--self-scrape.interval", "0"]);
         if !restarted {
@@ -146,7 +146,7 @@ fn what_series_are_made_of_and_which_are_new_is_told_of_a_selection() {
     let dir = tempfile::tempdir().unwrap();
     let options = ["--self-scrape.interval", "0"];
     let server = vctsdb(&dir.path().join("data"), &free_address(), &options);
-    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().unwrap().as_millis()).unwrap();
+    let now = now();
     // Three pods that are gone, two that stay and four new ones, and something else.
     let hours: [(&str, std::ops::Range<i64>); 3] = [("gone", 90..100), ("stays", 10..100), ("new", 0..50)];
     for (kind, minutes) in hours {

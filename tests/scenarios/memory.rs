@@ -1,12 +1,7 @@
 //! A small memory budget, under load, heavy questions, a kill and the replay after it: each part and the process stay
 //! within it. Less than this is refused.
 
-use std::{
-    fs,
-    io::Write,
-    path::Path,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{fs, io::Write, path::Path, time::Duration};
 
 use prost::Message;
 use vctsdb::remote::proto::v1::{Label, Sample, TimeSeries, WriteRequest};
@@ -14,6 +9,7 @@ use vctsdb::remote::proto::v1::{Label, Sample, TimeSeries, WriteRequest};
 use super::{
     http_client::{escape, get, request},
     process::{Server, eventually, free_address, vctsdb},
+    sender::now,
 };
 
 const BUDGET: u64 = 96 << 20;
@@ -90,7 +86,7 @@ fn each_part_keeps_to_its_limit_and_the_process_to_its_budget_under_load_and_whe
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut server = start(&dir.path().join("data"), &address);
-    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 / STEP * STEP;
+    let end = now() / STEP * STEP;
     std::thread::scope(|scope| {
         let sending: Vec<_> = (0..2)
             .map(|half| {
@@ -155,7 +151,7 @@ fn threads_that_idle_give_back_what_questions_took() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut server = vctsdb(&dir.path().join("data"), &address, &["--memory", "1GiB", "--self-scrape.interval", "off"]);
-    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 / STEP * STEP;
+    let end = now() / STEP * STEP;
     (0..REQUESTS / 2).for_each(|n| send(&address, &body(n, end)));
     let before = resident(&server);
     std::thread::scope(|scope| {
@@ -205,7 +201,7 @@ fn noise(request: usize, end: i64) -> Vec<u8> {
 fn questions_over_more_than_the_cache_holds_asked_by_several_at_once_keep_the_process_within_its_budget() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
-    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 / STEP * STEP;
+    let end = now() / STEP * STEP;
     let mut server = start(&dir.path().join("data"), &address);
     (0..NOISY / 10).for_each(|request| send(&address, &noise(request, end)));
     server.terminate();
@@ -329,7 +325,7 @@ fn questions_that_fit_alone_wait_for_each_other_instead_of_being_refused() {
     let dir = tempfile::tempdir().unwrap();
     let address = free_address();
     let mut server = start(&dir.path().join("data"), &address);
-    let end = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let end = now();
     let text: String = (0..900).map(|i| format!("alone{{i=\"{i}\"}} {i} {}\n", end - 200_000)).collect();
     import(&address, &[], text.as_bytes());
     // More than half of what all questions may hold.

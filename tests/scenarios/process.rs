@@ -43,12 +43,17 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Sends a signal by its name for `kill`: `-STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(name).arg(self.pid().to_string()).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{name}");
+    }
+
     /// SIGTERM, and waits for the end. Answers whether it ended with code 0 in time.
     pub(crate) fn terminate(&mut self) -> bool {
-        let signalled =
-            Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().is_ok_and(|s| s.success());
+        self.signal("-TERM");
         let ended = eventually(Duration::from_secs(30), || matches!(self.child.try_wait(), Ok(Some(_))));
-        signalled && ended && self.child.wait().is_ok_and(|status| status.success())
+        ended && self.child.wait().is_ok_and(|status| status.success())
     }
 }
 

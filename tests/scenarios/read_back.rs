@@ -6,7 +6,6 @@ use std::{
     net::TcpListener,
     path::Path,
     process::Command,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use prost::{Message, encoding::encode_varint};
@@ -15,6 +14,7 @@ use vctsdb::remote::proto::v1::{self, histogram::Count, histogram::ZeroCount};
 use super::{
     http_client::{escape, get, request},
     process::{Server, free_address, peer, vctsdb},
+    sender::now,
 };
 
 const SERIES: usize = 1_000;
@@ -323,7 +323,7 @@ fn a_thousand_random_series_come_back_bit_for_bit_in_both_forms() {
     let Some(program) = peer("PROMETHEUS_BIN", "prometheus") else { return };
     let dir = tempfile::tempdir().unwrap();
     let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    let begin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 - 6 * 3_600_000;
+    let begin = now() - 6 * 3_600_000;
     let written = write_all(&server.address, begin);
     compare("read from us", &written, &read_all(&server.address, begin, ".*"));
 

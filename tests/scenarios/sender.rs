@@ -13,10 +13,26 @@ use std::{
 use prost::Message;
 use vctsdb::remote::proto::v1::{Label, Sample, TimeSeries, WriteRequest};
 
-use super::http_client::{escape, get, request};
+use super::{
+    http_client::{escape, get, request},
+    process::{Server, free_address, vctsdb},
+};
 
 /// Samples of one request.
 const PER_REQUEST: i64 = 50;
+
+/// The time, in ms.
+pub(crate) fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
+}
+
+/// A server with one sample in it: 7, of now, of the series `kept`.
+pub(crate) fn server_with_a_sample() -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+    write_one(&server.address, "kept", now(), 7.0).unwrap();
+    (dir, server)
+}
 
 /// Sends one request of samples of one series.
 pub(crate) fn write(address: &str, labels: &[(&str, &str)], samples: &[(i64, f64)]) -> io::Result<u16> {
@@ -48,7 +64,7 @@ impl Sender {
     pub(crate) fn start(address: &str, streams: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let acknowledged: Vec<Arc<AtomicI64>> = (0..streams).map(|_| Arc::default()).collect();
-        let base = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64 - 3_600_000;
+        let base = now() - 3_600_000;
         let threads = acknowledged
             .iter()
             .enumerate()

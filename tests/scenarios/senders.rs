@@ -10,7 +10,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use prost::Message;
@@ -19,6 +19,7 @@ use vctsdb::remote::proto::{v1, v2};
 use super::{
     http_client::{escape, get, request},
     process::{Server, eventually, free_address, vctsdb},
+    sender::now,
 };
 
 const SENDERS: usize = 5;
@@ -179,7 +180,7 @@ fn a_day_of_five_senders_is_stored_as_acknowledged_through_random_kills() {
     // Little memory, so that there are flushes and merges to be killed in too.
     let options = ["--self-scrape.interval", "0", "--memory", "96MiB"];
     let server = Mutex::new(Some(vctsdb(&data, &address, &options)));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let now = now();
     let begin = now - SCRAPES as i64 * STEP;
     let all: Vec<usize> = (0..SCRAPES).collect();
     let requests: Vec<Vec<usize>> = all.chunks(per_request).map(<[usize]>::to_vec).collect();

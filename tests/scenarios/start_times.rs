@@ -1,6 +1,6 @@
 //! Start timestamps over real HTTP: written with remote write 2.0, kept through a SIGKILL and into tables, asked for in PromQL.
 
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 use prost::Message;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ fn a_hang_up_opens_the_query_log_anew_and_ends_nothing() {
     let server = start(&dir.path().join("data"), &["--query.log", log.to_str().unwrap()]);
     get(&server.address, "/api/v1/query?query=1").unwrap();
     std::fs::rename(&log, &moved).unwrap();
-    assert!(Command::new("kill").arg("-HUP").arg(server.pid().to_string()).status().unwrap().success());
+    server.signal("-HUP");
     assert!(eventually(std::time::Duration::from_secs(30), || log.is_file()), "there is a new file");
     get(&server.address, "/api/v1/query?query=2").unwrap();
     let query = |path: &Path| {

@@ -6,16 +6,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::super::sender::{now, server_with_a_sample};
 use super::super::{
     http_client::{get, request},
     process::{eventually, free_address, vctsdb},
     sender::{write, write_one},
 };
-use super::{connect, memory, now, rest, served, started};
+use super::{connect, memory, rest, served};
 
 #[test]
 fn who_announces_much_and_sends_nothing_keeps_nobody_from_writing() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let paths = ["/api/v1/write", "/api/v1/read", "/api/v1/import/prometheus", "/api/v1/query"];
     let greedy: Vec<TcpStream> = (0..100)
         .map(|i| {
@@ -78,7 +79,7 @@ fn twelve_imports_at_once_all_come_through_and_keep_neither_writes_nor_questions
 fn whatever_is_oversized_is_refused_by_name_and_forgotten() {
     use prost::Message;
     use vctsdb::remote::proto::v1;
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let before = memory(&server);
     let snappy = |bytes: &[u8]| snap::raw::Encoder::new().compress_vec(bytes).unwrap();
     let written = |labels: Vec<(String, String)>| {
@@ -203,7 +204,7 @@ fn valid(version: usize) -> Vec<u8> {
 
 #[test]
 fn a_thousand_malformed_bodies_are_refused_while_others_write() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let before = memory(&server);
     let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
     let mut answers = std::collections::BTreeMap::<u16, usize>::new();

@@ -7,16 +7,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::super::sender::{now, server_with_a_sample};
 use super::super::{
     process::{Server, eventually, free_address, vctsdb},
     sender::write_one,
 };
-use super::{connect, memory, now, open_many_files, rest, served, started};
+use super::{connect, memory, open_many_files, rest, served};
 
 #[test]
 fn ten_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
     open_many_files(10_500);
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     for _ in 0..50 {
         served(&server);
     }
@@ -61,7 +62,7 @@ fn ten_thousand_idle_connections_keep_nobody_out_and_leave_nothing_behind() {
 #[test]
 fn five_thousand_half_sent_requests_leave_their_places_to_those_who_send_the_whole() {
     open_many_files(5_500);
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     let paths = ["/api/v1/write", "/api/v1/read", "/api/v1/import/prometheus", "/api/v1/query"];
     let half: Vec<TcpStream> = (0..5_000)
         .map(|i| {
@@ -112,7 +113,7 @@ fn connections_leave_files_to_the_store() {
 
 #[test]
 fn half_closed_pipelined_and_dishonest_connections_are_answered_or_closed() {
-    let (_dir, server) = started();
+    let (_dir, server) = server_with_a_sample();
     // The client has said all it will ever say.
     for _ in 0..100 {
         let mut stream = connect(&server);

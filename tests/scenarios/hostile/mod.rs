@@ -6,25 +6,10 @@ mod connections;
 use std::{
     io::Read,
     net::TcpStream,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
-use super::{
-    http_client::get,
-    process::{Server, free_address, vctsdb},
-    sender::write_one,
-};
-
-fn started() -> (tempfile::TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    write_one(&server.address, "kept", now(), 7.0).unwrap();
-    (dir, server)
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
-}
+use super::{http_client::get, process::Server};
 
 /// Asks for what was stored before, and says how long that took.
 fn served(server: &Server) -> Duration {

@@ -1,6 +1,7 @@
 //! Exemplars and metadata after restarts, as a client sees them.
 
-use super::{Receiver, messages::Request2, now};
+use super::super::sender::now;
+use super::{Receiver, messages::Request2};
 use crate::scenarios::process::vctsdb;
 
 #[test]

@@ -11,14 +11,13 @@ mod negotiation;
 mod partial;
 mod suite;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde_json::Value;
 
 use self::messages::Request2;
 use super::{
     http_client::{Response, escape, get, request},
     process::{Server, free_address, vctsdb},
+    sender::now,
 };
 
 /// The headers of a 2.0 request.
@@ -34,10 +33,6 @@ type Counts = [u64; 3];
 struct Receiver {
     dir: tempfile::TempDir,
     server: Server,
-}
-
-fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64
 }
 
 fn snappy(bytes: &[u8]) -> Vec<u8> {

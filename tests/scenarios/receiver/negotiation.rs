@@ -3,10 +3,11 @@
 use prost::Message;
 use vctsdb::remote::proto::v1;
 
+use super::super::sender::now;
 use super::{
     Receiver, V1, V2,
     messages::{Request2, mixed},
-    now, snappy, stated,
+    snappy, stated,
 };
 use crate::scenarios::http_client::request;
 

@@ -3,10 +3,11 @@
 use prost::Message;
 use vctsdb::remote::proto::{v1, v2};
 
+use super::super::sender::now;
 use super::{
     Receiver, V1,
     messages::{Request2, mixed},
-    now, snappy, stated,
+    snappy, stated,
 };
 
 /// A 1.0 series with one sample.

@@ -3,10 +3,11 @@
 use prost::Message;
 use vctsdb::remote::proto::{v1, v2};
 
+use super::super::sender::now;
 use super::{
     Receiver, V1, V2,
     messages::{Buckets, Request2, custom, histogram, mixed},
-    now, snappy, stated,
+    snappy, stated,
 };
 
 const HOUR: i64 = 3_600_000;
