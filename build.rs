@@ -52,7 +52,7 @@ fn pack_ui(ui: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(out.join("ui.rs"), table)?)
 }
 
-/// A script whose comments at beginnings of lines, a third of it, are left out: lines keep their numbers, and who reads the source has `ui/`.
+/// A script whose comments at beginnings of lines, a third of it, are left out. Lines keep their numbers; the source is in `ui/`.
 fn without_comment_lines(script: &str) -> String {
     let (mut out, mut in_comment) = (String::new(), false);
     for line in script.lines() {

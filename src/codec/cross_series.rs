@@ -10,7 +10,7 @@ use super::{CodecError, decimal, ints, take_byte};
 
 /// The tag among those of float columns.
 pub(super) const CROSS_SERIES: u8 = 7;
-/// So many values are looked at to guess what differences are worth.
+/// Values at the beginning of a column that tell whether its differences are worth writing.
 const SAMPLED: usize = 129;
 const WHAT: &str = "a column of differences";
 

@@ -71,7 +71,7 @@ pub(super) struct Gather {
     within: Option<Vec<u32>>,
 }
 
-/// So many ids are picked out of stored lists one by one; of more, making whole bitmaps is cheaper.
+/// Up to this many ids are picked out of stored lists one by one; for more, making whole bitmaps is cheaper.
 const MOST_WITHIN: u64 = 1 << 16;
 
 impl Gather {

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::model::{MatchOp, Matcher};
 
-/// So many series are matched one by one, wherever they lie.
+/// Up to this many series are matched one by one, wherever they lie.
 const FEW_SERIES: u64 = 64;
 /// The series of up to this many values are counted before they are read.
 const FEW_VALUES: usize = 4;

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-/// So many faults are spelled out; the others are counted.
+/// Faults of an import that an answer spells out; the others are counted.
 const SPELLED_OUT: usize = 5;
 /// Bytes that the wording of one fault may take.
 const FAULT_BYTES: usize = 300;

@@ -7,9 +7,9 @@
 
 use super::labels::{Labels, same_bytes, take_str};
 
-/// So few are compared as they are.
+/// Up to this many label sets are compared whole instead of being divided.
 const FEW: usize = 8;
-/// After so many divisions of the same sets what is left is compared as it is: texts can be made to need any number.
+/// After this many divisions the label sets that are left are compared whole: texts can be made to need any number.
 const DEEPEST: usize = 64;
 
 /// Sorts items by their labels; the order of those with equal ones is kept. Takes 24 bytes of memory for each.

@@ -12,7 +12,7 @@ use super::{
     parse::MAX_CHAIN,
 };
 
-/// So many operators fit the stack of any thread, together with all that may be nested in brackets.
+/// A query with at most this many operators fits the stack of any thread, together with all that may be nested in brackets.
 const SHALLOW: usize = 200;
 /// Stack that one level takes at most, in all its functions together (bytes): five times what was measured.
 const LEVEL_BYTES: usize = if cfg!(debug_assertions) { 24 << 10 } else { 8 << 10 };

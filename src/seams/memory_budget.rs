@@ -29,7 +29,7 @@ pub mod fake {
 
     use super::MemoryBudget;
 
-    /// So many bytes.
+    /// A budget of this many bytes.
     #[derive(Debug, Default)]
     pub struct Bytes(pub AtomicUsize);
 

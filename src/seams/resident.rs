@@ -16,9 +16,9 @@ use std::{
 
 use super::allocator;
 
-/// So much of the budget is left for what isn't seen here: the kernel's tables, sockets and pages of files (bytes) …
+/// Bytes of the budget left for what isn't seen here: the kernel's tables, sockets and pages of files.
 const LEFT: u64 = 8 << 20;
-/// … and this part of it, for what others take who don't ask here: memtables, caches, requests on their way.
+/// Share of the budget left for what others take who don't ask here: memtables, caches, requests on their way.
 const LEFT_PART: u64 = 8;
 /// Time between two looks (µs): in it two busy cores fill some megabytes.
 const PAUSE: u64 = 1_000;

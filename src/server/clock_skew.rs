@@ -18,9 +18,9 @@ use crate::seams::{
 
 /// A clock that is slewed, not set, goes back by less. In ms.
 const TOLERANCE: i64 = 1_000;
-/// So long (ms) one sample speaks for the clock.
+/// For how long (ms) an acknowledged sample confirms the clock.
 const CONFIRMED_FOR: i64 = 5 * 60_000;
-/// A sample so near the clock (ms) is of its time.
+/// A sample confirms the clock if it is no further (ms) from it than this.
 const AGREES: i64 = 10 * 60_000;
 /// The first time (ms) that can't be a sender's present: the year 2200.
 const IMPLAUSIBLE: i64 = 7_258_118_400_000;

@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use super::{Response, json::rfc_3339, rejection_log::ErrorReason};
 
-/// So many senders are remembered; whoever has been silent for longest makes room.
+/// At most this many senders are remembered; the one silent for longest makes room.
 const MAX_SENDERS: usize = 1_000;
-/// Longer names of programs are cut to so many bytes.
+/// The name of a program is cut to this many bytes.
 const MAX_AGENT_BYTES: usize = 200;
 
 /// How many samples a request has stored, an extension of its response.

@@ -43,7 +43,7 @@ const FORMAT: u32 = 1;
 const HEADER: usize = 20;
 /// Bytes of a frame before its payload.
 const HEAD: usize = 12;
-/// So many exemplars, or descriptions of families, stand in one frame: what one damaged sector costs at most.
+/// Exemplars, or descriptions of families, in one frame: one damaged sector costs no more than these.
 const PER_FRAME: usize = 512;
 
 /// Saves both tables if they changed since they were saved last.

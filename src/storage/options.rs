@@ -36,11 +36,11 @@ pub struct StorageOptions {
     pub block_cache_bytes: usize,
     /// Unpacked pages of the index take at most this much memory.
     pub page_cache_bytes: usize,
-    /// So many senders' series are found without parsing their labels.
+    /// At most this many series are known by the hash of their labels, and found without parsing them.
     pub known_series: usize,
-    /// So many exemplars are kept, the oldest leave first.
+    /// At most this many exemplars are kept; the oldest leave first.
     pub exemplars: usize,
-    /// So many metadata entries are kept.
+    /// At most this many metadata entries are kept.
     pub metadata: usize,
     /// Neighbouring tables of like size in a time window are merged once there are this many.
     pub compaction_fan_in: usize,

@@ -13,7 +13,7 @@ use crate::{
     sst::Pass,
 };
 
-/// So many blocks are read for one list, 64 MiB that take some 0.1 s; beyond, all series of a block that reaches into the range
+/// At most this many blocks are read for one list, 64 MiB that take some 0.1 s; beyond, all series of a block that reaches into the range
 /// are listed. Where blocks are that many, each has few series.
 const MOST_READS: usize = 4096;
 

@@ -25,13 +25,13 @@ use crate::{
 };
 
 const MINUTE: i64 = 60_000;
-/// A clock so much ahead is believed: it deletes so much too early at most.
+/// A clock that is ahead by no more than this (ms) is believed: at most that much is deleted too early.
 const TOLERANCE: i64 = 60 * MINUTE;
-/// A sample so near is one of now.
+/// A sample no further than this (ms) from a clock is of its time.
 const NOW: i64 = 10 * MINUTE;
-/// So long after the first, another sample of its time confirms the clock.
+/// A clock that is ahead is confirmed by samples of its time that were written this long (ms) apart.
 const CONFIRMED_AFTER: i64 = 5 * MINUTE;
-/// So long nobody may speak against it.
+/// A clock that is ahead is believed after this time (ms) in which no sample spoke against it.
 const HELD_FOR: i64 = 60 * MINUTE;
 
 /// Keeps the time that is believed.

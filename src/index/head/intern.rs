@@ -127,7 +127,7 @@ impl Interner {
     }
 }
 
-/// So much of a hash is kept beside a number.
+/// The bits of a text's hash that are kept beside its number.
 pub(super) fn low_bits(hash: u64) -> u32 {
     hash as u32
 }

@@ -2,9 +2,9 @@
 
 use crate::seams::append::{Append, Fingerprint, SeriesCursor, SeriesId};
 
-/// So many are fetched at once in the end.
+/// Series fetched at once when all guesses have been right.
 const MOST: usize = 64;
-/// One wrong guess in so many is fine: each costs a hash of the wrong bytes.
+/// One wrong guess in this many is fine: each costs a hash of the wrong bytes.
 const RARELY: usize = 16;
 
 /// The known series, and above all those that came behind the last one found when they were first sent.

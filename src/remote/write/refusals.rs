@@ -2,7 +2,7 @@
 
 use super::rule::Rule;
 
-/// So many refusals are spelled out; the others are only counted. Senders log about the first KiB of an answer.
+/// Refusals of a request that an answer spells out; the others are counted. Senders log about the first KiB of an answer.
 const SPELLED_OUT: usize = 4;
 /// Bytes that the wording of one rule may take.
 const RULE_BYTES: usize = 300;

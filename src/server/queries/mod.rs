@@ -22,7 +22,7 @@ use super::{json::rfc_3339, request_context::RequestContext};
 use crate::{promql::Cancel, telemetry::log_each_minute};
 use active::{Active, Slot};
 
-/// So many of the slowest queries are remembered.
+/// How many of the slowest queries are remembered.
 const SLOWEST: usize = 20;
 /// Characters of a query that `/api/v1/status/queries` shows; the log has all of it.
 const SHOWN: usize = 2_000;

@@ -27,7 +27,8 @@ use crate::{
 
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
-/// So much of a file's end is compared before it is taken for the same. Footers, with checksums of what is before, fit.
+/// Bytes at the end of two files that are compared to tell whether these are the same. A footer, with
+/// checksums of what is before, fits.
 const TAIL: u64 = 4 << 10;
 
 /// What may be in a directory that a copy has been begun in, and has no mark yet.

@@ -22,11 +22,11 @@ const BATCH_CELLS: usize = 1 << 15;
 const BATCH_ROWS: usize = 64;
 /// What reading a series costs, in cells.
 const READ_CELLS: usize = 256;
-/// So many cells are worth a thread from the start.
+/// A query with this many cells gets helping threads from the start.
 const MIN_CELLS: usize = 1 << 16;
-/// And so is what is found to take so long: rows that come from the disk.
+/// Rows that are found to take this long, as those read from disk do, get helping threads too.
 const MIN_TIME: Duration = Duration::from_micros(200);
-/// So many rows show how long the others take.
+/// Rows by which the time of all others is estimated.
 const SHOWN: usize = 8;
 /// Each thread has at least about so many batches, so that all end at about the same time.
 const BATCHES: usize = 4;
