@@ -275,13 +275,18 @@ export class Chart {
       });
     }
     // The first series are those that are looked at first: they lie on top.
+    /** @type {import("./pen.js").Stroke[]} */
+    const strokes = [];
     for (let i = view.lines.length - 1; i >= 0; i -= 1) {
       const { slot, ghost } = view.lines[i];
       const ink = colours.series[slot];
-      if (ghost) this.dashed(raster, columns[i], x0, dx, mix(colours.card, ink, 150), radius);
-      else raster.line(columns[i], x0, dx, ink, radius, sub);
-      this.dots(raster, columns[i], x0, dx, ink, radius, Boolean(view.points) && !ghost);
+      const stroke = { ys: columns[i], x0, dx, ink, radius, sub };
+      if (ghost) strokes.push({ ...stroke, ...this.dashes(columns[i], dx), ink: mix(colours.card, ink, 150) });
+      else strokes.push(stroke);
+      for (const [ys, wide] of dots(columns[i], Boolean(view.points) && !ghost))
+        strokes.push({ ...stroke, ys, radius: radius * wide, sub: 3, apart: true });
     }
+    raster.strokes(strokes);
     context.putImageData(raster.image(), left - margin, top - margin);
   }
 
@@ -309,35 +314,12 @@ export class Chart {
   }
 
   /**
-   * A point without neighbours has no line, so it is a dot; with `all` each point is one.
-   * @param {Raster} raster
-   * @param {Float64Array} ys
-   * @param {number} x0
-   * @param {number} dx
-   * @param {number} ink
-   * @param {number} radius
-   * @param {boolean} all
-   */
-  dots(raster, ys, x0, dx, ink, radius, all) {
-    for (let i = 0; i < ys.length; i += 1) {
-      if (ys[i] !== ys[i]) continue;
-      const alone = !(ys[i - 1] === ys[i - 1] && i > 0) && !(ys[i + 1] === ys[i + 1] && i + 1 < ys.length);
-      if (alone || all) raster.dot(x0 + i * dx, ys[i], alone ? radius * 3 : radius * 2.4, ink);
-    }
-  }
-
-  /**
    * A line of dashes: every other stretch of 6 pixels.
-   * @param {Raster} raster
    * @param {Float64Array} ys
-   * @param {number} x0
    * @param {number} dx
-   * @param {number} ink
-   * @param {number} radius
    */
-  dashed(raster, ys, x0, dx, ink, radius) {
+  dashes(ys, dx) {
     const dash = 6 * this.ratio;
-    const per = Math.max(1, Math.ceil(dx));
     // On a grid of single pixels a dash can begin and end anywhere.
     const fine = new Float64Array(Math.max(0, Math.floor((ys.length - 1) * dx)) + 1).fill(NaN);
     for (let x = 0; x < fine.length; x += 1) {
@@ -345,7 +327,7 @@ export class Chart {
       const i = Math.min(ys.length - 2, Math.floor(x / dx));
       if (i >= 0) fine[x] = ys[i] + (ys[i + 1] - ys[i]) * (x / dx - i);
     }
-    raster.line(fine, x0, 1, ink, per > 0 ? radius : radius);
+    return { ys: fine, dx: 1 };
   }
 
   /**
@@ -368,4 +350,25 @@ export class Chart {
         if (y >= 0) raster.box(x, y, x + 1, y + 2, ink);
     }
   }
+}
+
+/**
+ * Points that are dots, with how many times the pen's radius they have: those without neighbours, which have no line, and with
+ * `all` the others too.
+ * @param {Float64Array} ys
+ * @param {boolean} all
+ */
+function dots(ys, all) {
+  /** @type {Float64Array | null} */
+  let alone = null;
+  for (let i = 0; i < ys.length; i += 1) {
+    const joined = (i > 0 && ys[i - 1] === ys[i - 1]) || (i + 1 < ys.length && ys[i + 1] === ys[i + 1]);
+    if (joined || ys[i] !== ys[i]) continue;
+    alone ??= new Float64Array(ys.length).fill(NaN);
+    alone[i] = ys[i];
+  }
+  /** @type {[Float64Array, number][]} */
+  const found = all ? [[ys, 2.4]] : [];
+  if (alone) found.push([alone, 3]);
+  return found;
 }

@@ -1,19 +1,17 @@
 // Lines and areas as pixels, without the canvas' own strokes: where there is no GPU, stroking a hundred noisy lines takes
 // seconds.
 //
-// The picture is a buffer of columns. A line is the area that a round pen covers on its way: for each third of a pixel's width
-// that is one run of heights, from `top` to `bottom`. The three runs of a pixel's column make its rows either whole, which is
-// a `fill`, or parts of thirds, which are blended. Of many lines halves do, which blend without a multiplication, and of very
-// many whole columns without blending. The work is bounded by pixels, whatever the data, and the same on every machine, so
-// that tests can compare pictures.
+// The picture is a buffer of columns. What a line covers is a few runs of heights in each column of pixels (`pen.js`). The three
+// runs of a column make its rows either whole, which is a `fill`, or parts of thirds, which are blended. Of many lines halves do,
+// which blend without a multiplication, and of very many whole columns without blending. What nearer lines hide isn't painted, so
+// that the work is bounded by pixels, whatever the data, and the same on every machine: tests can compare pictures.
 
-/** Runs in each pixel's width, at most. */
-const SUB = 3;
-/** Of many lines an edge that passes more rows within half a pixel isn't blended. */
-const STEEP = 12;
-/** Places of a point within a run's width that are told apart, and the runs that a pen reaches over at most. */
-const PHASES = 16;
-const REACH = 40;
+import { EDGES, Pen, SUB } from "./pen.js";
+
+/** How many columns are worked out at a time: lines that many screens hold take no more room for it. */
+const TILE = 128;
+/** Up to so many rows are blended one by one. */
+const SHORT = 8;
 
 /** @typedef {number} Colour four bytes as the picture has them: alpha, blue, green, red from the top */
 
@@ -51,13 +49,10 @@ export class Raster {
     this.width = width;
     this.height = height;
     this.pixels = new Uint32Array(width * height);
-    this.tops = new Float32Array(width * SUB);
-    this.bottoms = new Float32Array(width * SUB);
+    this.pen = new Pen(width, height);
     /** The edges of a pixel's column while it is blended, and whether a run begins or ends there. */
-    this.edges = new Float64Array(2 * SUB);
-    this.steps = new Int32Array(2 * SUB);
-    /** How high a pen reaches beside its middle, by phase and run. */
-    this.halves = { radius: 0, sub: 0, table: new Float32Array(PHASES * REACH) };
+    this.edges = new Float64Array(EDGES);
+    this.steps = new Int32Array(EDGES);
     /** Whether pixels are see-through but for one line: its colour with the covered share as alpha. */
     this.clear = false;
   }
@@ -92,139 +87,69 @@ export class Raster {
    * @param {number} [sub] runs in each pixel's width: 3, 2 of many lines, 1 of very many
    */
   line(ys, x0, dx, ink, radius, sub = SUB) {
-    const [from, to] = this.runs(ys, x0 * sub, dx * sub, radius, sub);
-    if (from > to) return;
-    if (sub === 1) this.columns(from, to, ink);
-    else this.blend(Math.floor(from / sub), Math.floor(to / sub), ink, sub);
+    this.strokes([{ ys, x0, dx, ink, radius, sub }]);
   }
 
   /**
-   * Works out the runs of a line: each segment and each point widen those of the columns that the pen covers there.
-   * @param {Float64Array | Float32Array} ys
-   * @param {number} x0
-   * @param {number} dx
-   * @param {number} radius in pixels
-   * @param {number} sub
-   * @returns {[number, number]} the first and last column that may have a run
+   * Lines, the farthest first. What nearer ones hide isn't painted: of a hundred noisy lines that is nearly everything.
+   * @param {import("./pen.js").Stroke[]} strokes
    */
-  runs(ys, x0, dx, radius, sub) {
-    const { tops, bottoms, width, height } = this;
-    const columns = width * sub;
-    const reach = radius * sub;
-    const first = Math.max(0, Math.floor(x0 - reach));
-    const last = Math.min(columns - 1, Math.ceil(x0 + dx * (ys.length - 1) + reach));
-    if (first > last) return [1, 0];
-    tops.fill(Infinity, first, last + 1);
-    bottoms.fill(-Infinity, first, last + 1);
-    const halves = this.pen(radius, sub);
-    // Heights far outside make no difference but overflow.
-    const [least, most] = [-4 * height, 5 * height];
-    const begin = Math.max(0, Math.floor((-reach - x0) / dx) - 1);
-    const end = Math.min(ys.length, Math.ceil((columns + reach - x0) / dx) + 2);
-    let before = NaN;
-    for (let i = begin; i < end; i += 1) {
-      let y = ys[i];
-      if (y !== y) {
-        before = NaN;
-        continue;
+  strokes(strokes) {
+    const { pen } = this;
+    const ends = new Int32Array(strokes.length + 1);
+    pen.clear();
+    for (let left = 0; left < this.width; left += TILE) {
+      const right = Math.min(left + TILE, this.width);
+      pen.count = 0;
+      for (let i = strokes.length - 1; i >= 0; i -= 1) {
+        pen.collect(strokes[i], left, right);
+        ends[i] = pen.count;
       }
-      if (y < least) y = least;
-      else if (y > most) y = most;
-      const x = x0 + i * dx;
-      // The pen standing at the point.
-      const whole = Math.floor(x);
-      const phase = Math.floor((x - whole) * PHASES) * REACH + (REACH >> 1) - whole;
-      let k = Math.ceil(x - reach - 0.5);
-      if (k < 0) k = 0;
-      let until = Math.floor(x + reach - 0.5);
-      if (until >= columns) until = columns - 1;
-      for (; k <= until; k += 1) {
-        const half = halves[phase + k];
-        if (y - half < tops[k]) tops[k] = y - half;
-        if (y + half > bottoms[k]) bottoms[k] = y + half;
-      }
-      if (before === before) {
-        // The pen on its way from the point before: its upper and lower tangents, each where it touches the pen.
-        const slope = (y - before) / dx;
-        const steep = slope * sub;
-        const long = Math.sqrt(1 + steep * steep);
-        const shift = (reach * steep) / long;
-        const thick = radius * long;
-        const start = x - dx;
-        let k = Math.ceil(start + shift - 0.5);
-        if (k < 0) k = 0;
-        let until = Math.floor(x + shift - 0.5);
-        if (until >= columns) until = columns - 1;
-        let edge = before - thick + slope * (k + 0.5 - start);
-        for (; k <= until; k += 1, edge += slope) if (edge < tops[k]) tops[k] = edge;
-        k = Math.ceil(start - shift - 0.5);
-        if (k < 0) k = 0;
-        until = Math.floor(x - shift - 0.5);
-        if (until >= columns) until = columns - 1;
-        edge = before + thick + slope * (k + 0.5 - start);
-        for (; k <= until; k += 1, edge += slope) if (edge > bottoms[k]) bottoms[k] = edge;
-      }
-      before = y;
-    }
-    return [first, last];
-  }
-
-  /**
-   * How high a pen reaches in each run beside its middle.
-   * @param {number} radius
-   * @param {number} sub
-   */
-  pen(radius, sub) {
-    const { halves } = this;
-    if (halves.radius === radius && halves.sub === sub) return halves.table;
-    Object.assign(halves, { radius, sub });
-    for (let phase = 0; phase < PHASES; phase += 1) {
-      for (let k = 0; k < REACH; k += 1) {
-        const away = (k - (REACH >> 1) + 0.5 - (phase + 0.5) / PHASES) / sub;
-        halves.table[phase * REACH + k] = Math.sqrt(Math.max(0, radius * radius - away * away));
+      for (let i = 0; i < strokes.length; i += 1) {
+        const { ink, sub } = strokes[i];
+        if (ends[i] === ends[i + 1]) continue;
+        if (sub === 1) this.columns(ends[i + 1], ends[i], ink);
+        else this.blend(ends[i + 1], ends[i], ink, sub);
       }
     }
-    return halves.table;
   }
 
   /**
-   * Paints runs of whole columns.
-   * @param {number} from
-   * @param {number} to
+   * Paints collected runs of whole columns.
+   * @param {number} begin the first span
+   * @param {number} end the one after the last
    * @param {Colour} ink
    */
-  columns(from, to, ink) {
-    const { tops, bottoms, height, pixels } = this;
-    for (let x = from; x <= to; x += 1) {
-      if (tops[x] >= bottoms[x]) continue;
-      const top = Math.max(0, Math.round(tops[x]));
-      const bottom = Math.min(height, Math.max(Math.round(bottoms[x]), top + 1));
-      for (let at = x * height + top; at < x * height + bottom; at += 1) pixels[at] = ink;
+  columns(begin, end, ink) {
+    const { height } = this;
+    const { columns, edges } = this.pen;
+    for (let span = begin; span < end; span += 1) {
+      const column = columns[span] * height;
+      this.paint(column + edges[span * EDGES], column + edges[span * EDGES + 1], ink, 256);
     }
   }
 
   /**
-   * Blends the runs of each pixel's column. Its six edges are walked from the top: between two of them the same number of runs
-   * covers every row, and a row that holds an edge collects the parts.
-   * @param {number} from
-   * @param {number} to
+   * Blends collected runs of pixels' columns. Their six edges are walked from the top: between two of them the same number of
+   * runs covers every row, and a row that holds an edge collects the parts.
+   * @param {number} begin the first span
+   * @param {number} end the one after the last
    * @param {Colour} ink
    * @param {number} sub
    */
-  blend(from, to, ink, sub) {
-    const { tops, bottoms, height, pixels, edges, steps } = this;
+  blend(begin, end, ink, sub) {
+    const { height, pixels, edges, steps, pen } = this;
     const plain = !this.clear;
     const part = 256 / sub;
-    const half = (ink & 0xfefefe) >>> 1;
-    for (let x = from; x <= to; x += 1) {
+    const opaque = ink & 0xffffff;
+    for (let span = begin; span < end; span += 1) {
+      if (sub === 2 && plain && this.short(span, ink)) continue;
       let count = 0;
       // Edges in order: a few that are nearly sorted, so that inserting each takes next to no moves.
-      for (let k = x * sub; k < x * sub + sub; k += 1) {
-        let top = tops[k];
-        let bottom = bottoms[k];
-        if (!(top < bottom) || bottom <= 0 || top >= height) continue;
-        if (top < 0) top = 0;
-        if (bottom > height) bottom = height;
+      for (let k = span * EDGES; k < span * EDGES + 2 * sub; k += 2) {
+        const top = pen.edges[k];
+        const bottom = pen.edges[k + 1];
+        if (!(top < bottom)) continue;
         let at = count;
         while (at > 0 && edges[at - 1] > top) {
           edges[at] = edges[at - 1];
@@ -243,8 +168,7 @@ export class Raster {
         steps[at] = -1;
         count += 2;
       }
-      if (count === 0) continue;
-      const column = x * height;
+      const column = pen.columns[span] * height;
       let y = edges[0];
       let row = y | 0;
       let level = 0;
@@ -261,15 +185,13 @@ export class Raster {
             else this.paint(column + row, column + row + 1, ink, share);
           }
           if (level > 0 && next > row + 1) {
-            if (plain && sub === 2 && level === 1 && next - row > STEEP) {
-              // So steep an edge is drawn where its middle is: reading what lies under it would cost more than all else.
-              const middle = column + ((row + 1 + next) >> 1);
-              if (steps[at] > 0) pixels.fill(ink, middle, column + next);
-              else pixels.fill(ink, column + row + 1, middle);
-            } else if (plain && sub === 2 && level === 1) {
-              for (let i = column + row + 1; i < column + next; i += 1)
-                pixels[i] = 0xff000000 | (((pixels[i] & 0xfefefe) >>> 1) + half);
-            } else this.paint(column + row + 1, column + next, ink, level === sub ? 256 : (level * part) | 0);
+            if (plain && sub === 2 && level === 1) {
+              // The mean of each channel at once.
+              for (let i = column + row + 1; i < column + next; i += 1) {
+                const under = pixels[i];
+                pixels[i] = 0xff000000 | ((under & opaque) + (((under ^ opaque) & 0xfefefe) >>> 1));
+              }
+            } else this.paint(column + row + 1, column + next, ink, (level * part + 0.5) | 0);
           }
           row = next;
           sum = level * (edge - next);
@@ -280,6 +202,40 @@ export class Raster {
       const share = (sum * part + 0.5) | 0;
       if (share > 0 && row < height) this.paint(column + row, column + row + 1, ink, share);
     }
+  }
+
+  /**
+   * Blends two runs of a few rows, row by row: what most lines are made of. Answers whether they were so few.
+   * @param {number} span
+   * @param {Colour} ink
+   */
+  short(span, ink) {
+    const { pixels, pen } = this;
+    const { edges } = pen;
+    const at = span * EDGES;
+    const top1 = edges[at];
+    const bottom1 = edges[at + 1];
+    const top2 = edges[at + 2];
+    const bottom2 = edges[at + 3];
+    if (!(top1 < bottom1 && top2 < bottom2)) return false;
+    const top = top1 < top2 ? top1 : top2;
+    const bottom = bottom1 > bottom2 ? bottom1 : bottom2;
+    if (bottom - top > SHORT) return false;
+    const column = pen.columns[span] * this.height;
+    const odd = ink & 0xff00ff;
+    const even = (ink >>> 8) & 0xff;
+    for (let row = top | 0; row < bottom; row += 1) {
+      const next = row + 1;
+      const part1 = (bottom1 < next ? bottom1 : next) - (top1 > row ? top1 : row);
+      const part2 = (bottom2 < next ? bottom2 : next) - (top2 > row ? top2 : row);
+      const share = ((part1 > 0 ? part1 * 128 : 0) + (part2 > 0 ? part2 * 128 : 0) + 0.5) | 0;
+      const rest = 256 - share;
+      const under = pixels[column + row];
+      const mixedOdd = (Math.imul(under & 0xff00ff, rest) + Math.imul(odd, share)) >>> 8;
+      const mixedEven = Math.imul((under >>> 8) & 0xff, rest) + Math.imul(even, share);
+      pixels[column + row] = 0xff000000 | (mixedOdd & 0xff00ff) | (mixedEven & 0xff00);
+    }
+    return true;
   }
 
   /**
@@ -352,17 +308,6 @@ export class Raster {
     for (let x = Math.max(0, Math.round(left)); x < Math.min(this.width, Math.round(right)); x += 1) {
       this.paint(x * this.height + from, x * this.height + to, ink, share);
     }
-  }
-
-  /**
-   * A filled circle, for a point that has no neighbours.
-   * @param {number} x
-   * @param {number} y
-   * @param {number} radius
-   * @param {Colour} ink
-   */
-  dot(x, y, radius, ink) {
-    this.line(Float64Array.of(y), x, 1, ink, radius);
   }
 
   /**

@@ -66,3 +66,55 @@ test("mixing keeps its ends and is opaque", () => {
   assert.equal(mix(white, black, 256), black);
   assert.equal(mix(colour(0, 100, 200, 0), colour(200, 100, 0), 128), colour(100, 100, 100));
 });
+
+test("leaving out what nearer lines hide changes no pixel", () => {
+  let state = 7;
+  const random = () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+  const kinds = [
+    () => random() * 90 - 10,
+    (i, n) => 35 + 30 * Math.sin(i / 9 + n) + random(),
+    (i, n) => (i % 17 === 0 ? NaN : n % 2 ? 20 : random() * 1e6 - 5e5),
+  ];
+  for (const sub of [3, 2, 1])
+    for (const dx of [0.07, 0.9, 5]) {
+      const strokes = Array.from({ length: 40 }, (_, n) => ({
+        ys: Float64Array.from({ length: Math.ceil(310 / dx) }, (_, i) => kinds[n % 3](i, n)),
+        x0: -3.3 + n / 7,
+        dx,
+        ink: colour(n * 6, 255 - n * 5, (n * 83) & 255),
+        radius: n % 5 === 4 ? 2 : 0.75,
+        sub,
+        apart: n % 5 === 4 && dx > 0.5,
+      }));
+      const [one, all] = [new Raster(300, 70), new Raster(300, 70)];
+      for (const raster of [one, all]) raster.fill(white);
+      for (const stroke of strokes) one.strokes([stroke]);
+      all.strokes(strokes);
+      assert.deepEqual(all.pixels, one.pixels, `sub ${sub}, dx ${dx}`);
+      assert.ok(all.pen.count < one.pen.count * 40);
+    }
+});
+
+test("of a hundred noisy lines nearly nothing is worked on behind the first ten", () => {
+  const raster = new Raster(1300, 360);
+  raster.fill(white);
+  let spans = 0;
+  const paint = raster.blend;
+  raster.blend = (begin, end, ...more) => {
+    spans += end - begin;
+    paint.call(raster, begin, end, ...more);
+  };
+  const strokes = Array.from({ length: 100 }, (_, n) => ({
+    ys: Float64Array.from({ length: 1001 }, (_, i) => (Math.imul(i * 7919 + n * 104729, 2654435761) >>> 8) % 350),
+    x0: 0,
+    dx: 1.3,
+    ink: black,
+    radius: 0.75,
+    sub: 2,
+  }));
+  raster.strokes(strokes);
+  assert.ok(spans < 0.4 * 100 * 1300, `${spans} spans`);
+});
