@@ -10,6 +10,14 @@ const ink = (raster, x) => {
   for (let y = 0; y < raster.height; y += 1) sum += 1 - (raster.pixels[x * raster.height + y] & 255) / 255;
   return sum;
 };
+/** The same random numbers each time. */
+function noise() {
+  let state = 7;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
 
 test("a level line is as thick as its pen, wherever it lies between pixels", () => {
   for (const sub of [3, 2])
@@ -68,11 +76,7 @@ test("mixing keeps its ends and is opaque", () => {
 });
 
 test("leaving out what nearer lines hide changes no pixel", () => {
-  let state = 7;
-  const random = () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const random = noise();
   const kinds = [
     () => random() * 90 - 10,
     (i, n) => 35 + 30 * Math.sin(i / 9 + n) + random(),
@@ -98,9 +102,10 @@ test("leaving out what nearer lines hide changes no pixel", () => {
     }
 });
 
-test("of a hundred noisy lines nearly nothing is worked on behind the first ten", () => {
+test("of a hundred noisy lines most is hidden, and left out", () => {
   const raster = new Raster(1300, 360);
   raster.fill(white);
+  const random = noise();
   let spans = 0;
   const paint = raster.blend;
   raster.blend = (begin, end, ...more) => {
@@ -108,7 +113,7 @@ test("of a hundred noisy lines nearly nothing is worked on behind the first ten"
     paint.call(raster, begin, end, ...more);
   };
   const strokes = Array.from({ length: 100 }, (_, n) => ({
-    ys: Float64Array.from({ length: 1001 }, (_, i) => (Math.imul(i * 7919 + n * 104729, 2654435761) >>> 8) % 350),
+    ys: Float64Array.from({ length: 1001 }, () => random() * 360),
     x0: 0,
     dx: 1.3,
     ink: black,
