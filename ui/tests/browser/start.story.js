@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
-import { countInk, drawn, graph, SLACK, startServer, stories } from "./harness.js";
+import { countInk, drawn, graph, SLACK, startServer, stories, until } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -39,6 +39,28 @@ tell("1: and so does one that has only just begun, with what it scrapes of itsel
     await page.goto(`${first.base}/`);
     await drawn(page, 1);
     assert.ok(Date.now() - begun < 1000 * SLACK, `${Date.now() - begun} ms`);
+  } finally {
+    await first.close();
+  }
+});
+
+tell("1: a chart of a beginning store that found no sample is asked for again by itself", async ({ page }) => {
+  const first = await startServer();
+  try {
+    const answer = () => fetch(`${first.base}/api/v1/query?query=vctsdb_series`).then((response) => response.json());
+    await until(async () => (await answer()).data.result.length > 0, "the server has a sample of itself");
+    const asked = [];
+    await page.route("**/api/v1/query_range", async (route) => {
+      const expr = new URLSearchParams(route.request().postData()).get("query");
+      asked.push(expr);
+      // As though its first sample came a moment later.
+      const early = expr.startsWith("process_resident") && asked.filter((one) => one === expr).length === 1;
+      await (early ? route.fulfill({ body: "", contentType: "application/x-protobuf" }) : route.continue());
+    });
+    await page.goto(`${first.base}/`);
+    await drawn(page, 1);
+    const times = (begin) => asked.filter((one) => one.startsWith(begin)).length;
+    assert.ok(times("process_resident") > times("vctsdb_series"), `${asked}`);
   } finally {
     await first.close();
   }
