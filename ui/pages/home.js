@@ -30,9 +30,11 @@ const CHARTS = /** @type {const} */ ([
 /** The longest time that first charts show. */
 const LONGEST_MS = 3_600_000;
 const EVERY_MS = 5000;
-/** For so long after the start, a chart without a sample is asked for again after a moment. */
+/** Steps of a store that is minutes old. */
+const YOUNG_STEP_MS = 250;
+/** For so long after the start, a chart without a sample is asked for again after a moment, and then after longer ones. */
 const BEGINNING_MS = 20_000;
-const AGAIN_MS = 250;
+const AGAIN_MS = 100;
 
 /**
  * @param {HTMLElement} element
@@ -104,14 +106,15 @@ export function mount(element, { signal }) {
   const look = async () => {
     try {
       if (began === 0) began = Date.parse((await data("api/v1/status/runtimeinfo", {}, { signal })).startTime);
-      // The charts come first: they are what one sees. A store's first samples are a moment younger than its pages.
-      while (!(await draw()) && Date.now() - began < BEGINNING_MS && !document.hidden) await pause(AGAIN_MS);
-      const [flags, storage, jobs] = await Promise.all([
-        data("api/v1/status/flags", {}, { signal }),
-        data("api/v1/status/storage", {}, { signal }),
-        vector("count by (job) (up)", { signal }),
+      // The charts come first: they are what one sees.
+      await Promise.all([
+        ...shown.map(watchOne),
+        Promise.all([
+          data("api/v1/status/flags", {}, { signal }),
+          data("api/v1/status/storage", {}, { signal }),
+          vector("count by (job) (up)", { signal }),
+        ]).then(([flags, storage, jobs]) => tell(flags, storage, jobs)),
       ]);
-      tell(flags, storage, jobs);
     } catch (error) {
       if (aborted(error)) return;
       if (error instanceof ApiError && connection.opening)
@@ -120,31 +123,44 @@ export function mount(element, { signal }) {
     }
   };
 
-  /** @returns {Promise<boolean>} whether there is something to see */
-  const draw = async () => {
+  /**
+   * Draws a chart. A store's first samples are a moment younger than its pages, so one that has just begun is asked again.
+   * @param {typeof shown[number]} one
+   */
+  const watchOne = async (one) => {
+    const begun = Date.now();
+    for (let wait = AGAIN_MS; !(await draw(one)); wait *= 2) {
+      const over = Date.now() + wait;
+      if (over - began > BEGINNING_MS || over - begun > EVERY_MS || document.hidden) return;
+      await pause(wait);
+    }
+  };
+
+  /**
+   * @param {typeof shown[number]} one
+   * @returns {Promise<boolean>} whether there is something to see
+   */
+  const draw = async ({ name, expr, unit, value, chart, palette }) => {
     const now = Date.now();
     const from = Math.max(began, now - LONGEST_MS);
     // Until the store is a minute old the window is its first minute; a single sample has room on its right.
     const to = Math.max(now, began + 60_000);
-    const step = Math.max(1000, Math.ceil((to - from) / 300 / 1000) * 1000);
+    // A sample is seen from the first step after it on, so a young store has short steps.
+    const least = to - from < LONGEST_MS / 10 ? YOUNG_STEP_MS : 1000;
+    const step = Math.ceil((to - from) / 300 / least) * least;
     const start = Math.floor(from / step) * step;
     const end = Math.ceil(to / step) * step;
-    const found = await Promise.all(
-      shown.map(async ({ name, expr, unit, value, chart, palette }) => {
-        const { frame } = await range(expr, { start, end: Math.floor(now / step) * step, step, signal });
-        extend(frame, end);
-        chart.show(viewOf(frame, unit, { zero: true, name: (labels) => labels.instance ?? name }, palette));
-        const last = chart.view?.lines[0]?.stats.last ?? NaN;
-        value.textContent = Number.isNaN(last)
-          ? expr.includes("rate(")
-            ? "needs two samples"
-            : "no sample yet"
-          : formatValue(last, unit);
-        value.classList.toggle("soft", Number.isNaN(last));
-        return !Number.isNaN(last);
-      }),
-    );
-    return found.includes(true);
+    const { frame } = await range(expr, { start, end: Math.floor(now / step) * step, step, signal });
+    extend(frame, end);
+    chart.show(viewOf(frame, unit, { zero: true, name: (labels) => labels.instance ?? name }, palette));
+    const last = chart.view?.lines[0]?.stats.last ?? NaN;
+    value.textContent = Number.isNaN(last)
+      ? expr.includes("rate(")
+        ? "needs two samples"
+        : "no sample yet"
+      : formatValue(last, unit);
+    value.classList.toggle("soft", Number.isNaN(last));
+    return !Number.isNaN(last);
   };
 
   /**
