@@ -45,31 +45,37 @@ fn resolve(from: &str, path: &str) -> String {
     parts.join("/")
 }
 
-#[test]
-fn every_file_that_a_page_can_load_is_there_packed_and_kept() {
-    let (_dir, server) = started(&[]);
-    let page = browse(&server, "/", &[]);
-    let document = inflated(&page);
-    assert_eq!(page.header("cache-control"), Some("no-cache"));
-    let mut waiting: Vec<String> =
-        quoted(&document, "src=\"").chain(quoted(&document, "href=\"ui/").map(|_| "")).map(str::to_owned).collect();
-    waiting.retain(|path| !path.is_empty());
-    waiting.extend(quoted(&document, "href=\"").filter(|path| path.starts_with("ui/")).map(str::to_owned));
+/// The paths of all files that a page can load, each of which is there and kept for as long as `caching` says.
+fn loadable(server: &Server, caching: &str) -> BTreeSet<String> {
+    let document = inflated(&browse(server, "/", &[]));
+    let linked = quoted(&document, "src=\"").chain(quoted(&document, "href=\"").filter(|path| path.starts_with("ui/")));
+    let mut waiting: Vec<String> = linked.map(str::to_owned).collect();
     let mut seen = BTreeSet::new();
     while let Some(path) = waiting.pop() {
         if !seen.insert(path.clone()) {
             continue;
         }
-        let file = browse(&server, &format!("/{path}"), &[]);
+        let file = browse(server, &format!("/{path}"), &[]);
         assert_eq!(file.status, 200, "{path}");
-        assert_eq!(file.header("cache-control"), Some("public, max-age=31536000, immutable"), "{path}");
+        assert_eq!(file.header("cache-control"), Some(caching), "{path}");
         let text = inflated(&file);
         if path.ends_with(".js") {
             let imports = quoted(&text, "from \"").chain(quoted(&text, "import(\"")).chain(quoted(&text, "import \""));
             waiting.extend(imports.filter(|to| to.starts_with('.')).map(|to| resolve(&path, to)));
         }
     }
-    assert!(seen.len() > 20 && seen.iter().any(|path| path.ends_with("/core/api.js")), "{seen:?}");
+    seen
+}
+
+#[test]
+fn every_file_that_a_page_can_load_is_there_packed_and_kept() {
+    let (_dir, server) = started(&[]);
+    let page = browse(&server, "/", &[]);
+    let document = inflated(&page);
+    assert_eq!(page.header("cache-control"), Some("no-cache"));
+    let seen = loadable(&server, "public, max-age=31536000, immutable");
+    let names: Vec<&str> = seen.iter().filter_map(|path| path.splitn(3, '/').nth(2)).collect();
+    assert_eq!(names, ["core/app.js", "core/theme.js", "css/all.css", "icon.svg"], "scripts and styles are joined");
     assert_eq!(browse(&server, "/ui/0123456789abcdef/core/app.js", &[]).status, 404, "another version");
 
     let plain = request(&server.address, "GET", "/", &[], b"").unwrap();
@@ -97,6 +103,15 @@ fn pages_keep_text_from_becoming_markup_and_others_from_framing_them() {
     assert_eq!(browse(&server, "/vmui/", &[]).status, 301, "its hash is kept by the browser");
     assert_eq!(get(&server.address, "/query").unwrap().status, 404, "no page for a program");
     assert_eq!(browse(&server, "/query?q=SHOW+DATABASES", &[]).status, 404);
+}
+
+#[test]
+fn from_a_folder_each_module_is_a_file() {
+    let (_dir, server) = started(&["--web.ui", concat!(env!("CARGO_MANIFEST_DIR"), "/ui")]);
+    let seen = loadable(&server, "no-store");
+    for path in ["ui/now/core/api.js", "ui/now/pages/home.js", "ui/now/css/base.css"] {
+        assert!(seen.contains(path), "{path} of {seen:?}");
+    }
 }
 
 #[test]

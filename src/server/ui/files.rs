@@ -81,13 +81,13 @@ mod tests {
         let on = find(&WebUi::On, "core/app.js").unwrap();
         assert_eq!(on.content_type, "text/javascript; charset=utf-8");
         let folder = WebUi::Folder(concat!(env!("CARGO_MANIFEST_DIR"), "/ui").into());
-        assert!(
-            find(&folder, "css/base.css").unwrap().inflated() == find(&WebUi::On, "css/base.css").unwrap().inflated()
-        );
-        // Comments are left out of packed scripts, and lines keep their numbers.
-        let lines = |file: File| String::from_utf8(file.inflated()).unwrap().lines().count();
-        assert_eq!(lines(find(&folder, "core/app.js").unwrap()), lines(on));
-        for path in ["core/none.js", "../ui/core/app.js", "/etc/x.js", "tests/browser/harness.js", "package.json"] {
+        let text = |ui: &WebUi, path: &str| String::from_utf8(find(ui, path).unwrap().inflated()).unwrap();
+        // In the program modules and styles are joined, and comments at beginnings of lines are left out.
+        assert!(text(&WebUi::On, "css/all.css").contains(&text(&folder, "css/base.css")));
+        let (script, module) = (text(&WebUi::On, "core/app.js"), text(&folder, "core/api.js"));
+        assert!(module.contains("\n// Requests to the server") || module.starts_with("// Requests to the server"));
+        assert!(script.contains("async function envelope(") && !script.contains("// Requests to the server"));
+        for path in ["core/none.js", "core/api.js", "../ui/core/app.js", "/etc/x.js", "tests/browser/harness.js"] {
             assert!(find(&WebUi::On, path).is_none(), "{path}");
         }
         for path in ["core/none.js", "../ui/core/app.js", "/etc/x.js", "package.json"] {

@@ -9,6 +9,9 @@
 //! requires trusted types, of which there are none: no text can become markup.
 
 mod files;
+// `build.rs` runs it.
+#[cfg(test)]
+mod join;
 
 use std::{path::PathBuf, str::FromStr, sync::Arc};
 

@@ -1,7 +1,8 @@
 // Stories 11, 46 and 47: many names, assets, and the budgets, as a guard against falling off a cliff.
 
 import assert from "node:assert/strict";
-import { drawn, graph, series, SLACK, stories } from "./harness.js";
+import { fileURLToPath } from "node:url";
+import { drawn, graph, series, SLACK, startServer, stories } from "./harness.js";
 
 const now = Math.floor(Date.now() / 60_000) * 60_000;
 const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
@@ -57,15 +58,14 @@ tell("46: every asset exists, is compressed, kept for a year and under the hash"
   });
   await go(graph("up"));
   await drawn(page, 0);
-  const scripts = answers.filter((one) => one.url().endsWith(".js"));
-  assert.ok(answers.length > 10);
+  // One script, the one for the theme, one style sheet and an icon.
+  assert.ok(answers.length >= 3 && answers.length <= 4, `${answers.map((one) => one.url())}`);
   for (const answer of answers) {
     assert.equal(answer.status(), 200, answer.url());
     assert.equal(answer.headers()["content-encoding"], "gzip", answer.url());
     assert.equal(answer.headers()["cache-control"], "public, max-age=31536000, immutable", answer.url());
     assert.match(answer.url(), /\/ui\/[0-9a-f]{16}\//);
   }
-  assert.ok(scripts.length < 80, `${scripts.length} scripts`);
   const html = await page.evaluate(async () => (await fetch(location.pathname)).headers.get("content-security-policy"));
   assert.match(html, /require-trusted-types-for 'script'/);
   const document = await fetch(`${server.base}/graph`);
@@ -78,7 +78,7 @@ tell("46: every asset exists, is compressed, kept for a year and under the hash"
   const again = await page.evaluate(() =>
     performance.getEntriesByType("resource").filter((one) => one.name.includes("/ui/")),
   );
-  assert.ok(again.length > 10);
+  assert.ok(again.length >= 3);
   assert.deepEqual(
     again.filter((one) => one.transferSize > 0).map((one) => one.name),
     [],
@@ -102,44 +102,72 @@ for (const name of ["smooth", "noisy"]) {
   });
 }
 
-tell("47: keys, tables and decoding stay in their budgets", async ({ page, go }) => {
-  await go("/graph");
-  await page.waitForSelector(".editor-text");
-  const found = await page.evaluate(async () => {
-    const base = document.querySelector('script[type="module"]').src.replace(/core\/app\.js$/, "");
-    const { colours } = await import(`${base}promql/lex.js`);
-    const { fitting } = await import(`${base}promql/complete.js`);
-    const { decode } = await import(`${base}chart/decode.js`);
-    const timed = (run) => {
-      let best = Infinity;
-      for (let i = 0; i < 5; i += 1) {
-        const begun = performance.now();
-        run();
-        best = Math.min(best, performance.now() - begun);
-      }
-      return best;
-    };
-    const names = Array.from({ length: 150_000 }, (_, i) => ({
-      text: `app_${i}_requests_seconds_total`,
-      kind: "metric",
-    }));
-    const text = 'sum by (job, instance) (rate(http_requests_total{code=~"5.."}[5m])) + '.repeat(28);
-    const area = document.querySelector(".editor-text");
-    area.focus();
-    document.execCommand("insertText", false, text);
-    const key = timed(() => document.execCommand("insertText", false, "x"));
-    return {
-      colours: timed(() => colours(text)),
-      key,
-      one: timed(() => fitting(names, "a")),
-      words: timed(() => fitting(names, "req_sec")),
-      decode: typeof decode,
-    };
-  });
+tell("47: keys, tables and decoding stay in their budgets", async ({ page }) => {
+  // From a folder, modules are files that can be asked for.
+  const server = await startServer({ flags: ["--web.ui", fileURLToPath(new URL("../..", import.meta.url))] });
+  let found;
+  try {
+    await page.goto(`${server.base}/graph`);
+    await page.waitForSelector(".editor-text");
+    found = await page.evaluate(measured);
+  } finally {
+    await server.close();
+  }
   console.log(JSON.stringify(found));
   assert.ok(found.key < 8 * SLACK, `a key: ${found.key} ms`);
   assert.ok(found.words < 50 * SLACK, `completion: ${found.words} ms`);
+  assert.ok(found.decode < 60 * SLACK, `decoding: ${found.decode} ms`);
 });
+
+/** In the page: the best times of what its modules do. */
+async function measured() {
+  const base = document.querySelector('script[type="module"]').src.replace(/core\/app\.js$/, "");
+  const { colours } = await import(`${base}promql/lex.js`);
+  const { fitting } = await import(`${base}promql/complete.js`);
+  const { decode } = await import(`${base}chart/decode.js`);
+  const timed = (run) => {
+    let best = Infinity;
+    for (let i = 0; i < 5; i += 1) {
+      const begun = performance.now();
+      run();
+      best = Math.min(best, performance.now() - begun);
+    }
+    return best;
+  };
+  const names = Array.from({ length: 150_000 }, (_, i) => ({
+    text: `app_${i}_requests_seconds_total`,
+    kind: "metric",
+  }));
+  // An answer of 93 series of 1,000 points, as protobuf.
+  const grid = { start: 1_700_000_000_000, end: 1_700_000_999_000, step: 1000 };
+  const sample = (i) => {
+    const bytes = [9, ...new Uint8Array(Float64Array.of(i / 7).buffer), 16];
+    for (let time = grid.start + i * grid.step; ; time = Math.floor(time / 128)) {
+      bytes.push((time % 128) | (time >= 128 ? 128 : 0));
+      if (time < 128) break;
+    }
+    return [18, bytes.length, ...bytes];
+  };
+  const samples = Array.from({ length: 1000 }, (_, i) => sample(i)).flat();
+  const size = [(samples.length & 127) | 128, (samples.length >> 7) & 127 | (samples.length >> 14 ? 128 : 0)];
+  if (samples.length >> 14) size.push(samples.length >> 14);
+  const one = Uint8Array.from([10, ...size, ...samples]);
+  const answer = new Uint8Array(93 * one.length);
+  for (let i = 0; i < 93; i += 1) answer.set(one, i * one.length);
+  const points = decode(answer, grid).series.reduce((sum, { values }) => sum + values.filter((v) => v === v).length, 0);
+  if (points !== 93_000) throw new Error(`${points} points`);
+  const text = 'sum by (job, instance) (rate(http_requests_total{code=~"5.."}[5m])) + '.repeat(28);
+  const area = document.querySelector(".editor-text");
+  area.focus();
+  document.execCommand("insertText", false, text);
+  return {
+    colours: timed(() => colours(text)),
+    key: timed(() => document.execCommand("insertText", false, "x")),
+    one: timed(() => fitting(names, "a")),
+    words: timed(() => fitting(names, "req_sec")),
+    decode: timed(() => decode(answer, grid)),
+  };
+}
 
 tell("47: first paint", async ({ page, go }) => {
   const times = [];

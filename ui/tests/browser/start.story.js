@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createRequire } from "node:module";
+import { fileURLToPath } from "node:url";
 import { countInk, drawn, graph, SLACK, startServer, stories, until } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
@@ -156,18 +157,36 @@ tell(
   },
 );
 
-tell("40: a page that is opened while the server is away opens once it answers", async ({ page, go, server }) => {
-  // Its scripts aren't here yet.
-  await page.route("**/pages/storage.js", (route) => route.abort());
+tell("40: a page that is opened while the server is away fills itself once it answers", async ({ page, go, server }) => {
   await go(`${graph("up")}&refresh=1s`);
   await drawn(page, 1);
   await server.stop();
   await page.waitForSelector("#connection:not([hidden])");
   await page.click('nav >> text="Storage"');
-  await page.waitForSelector("text=This page opens as soon as it does");
-  await page.unroute("**/pages/storage.js");
+  await page.waitForSelector('#page[data-shown="storage"]');
   await server.start();
   await page.waitForSelector("text=Files over time");
+});
+
+tell("40: and where modules come one by one it opens then", async ({ page }) => {
+  const server = await startServer({
+    flags: ["--self-scrape.interval", "1s", "--web.ui", fileURLToPath(new URL("../..", import.meta.url))],
+  });
+  try {
+    // Its scripts aren't here yet.
+    await page.route("**/pages/storage.js", (route) => route.abort());
+    await page.goto(`${server.base}${graph("up")}&refresh=1s`);
+    await drawn(page, 1);
+    await server.stop();
+    await page.waitForSelector("#connection:not([hidden])");
+    await page.click('nav >> text="Storage"');
+    await page.waitForSelector("text=This page opens as soon as it does");
+    await page.unroute("**/pages/storage.js");
+    await server.start();
+    await page.waitForSelector("text=Files over time");
+  } finally {
+    await server.close();
+  }
 });
 
 for (const scheme of ["light", "dark"]) {
