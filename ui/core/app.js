@@ -235,7 +235,14 @@ function away() {
   });
 }
 
-top();
-away();
-listen((page) => go(page));
-void show();
+/** What the document doesn't have: health and menus, keys, the page itself. */
+function begin() {
+  top();
+  away();
+  listen((page) => go(page));
+  void show();
+}
+
+// The document's own line at the top is painted first; where nobody looks, nothing is painted.
+if (document.hidden) begin();
+else requestAnimationFrame(() => setTimeout(begin));
