@@ -191,7 +191,13 @@ fn what_series_are_made_of_and_which_are_new_is_told_of_a_selection() {
     assert_eq!((&cpu["appeared"], &cpu["disappeared"]), (&4.into(), &3.into()));
     let pod = of(&churn, "byLabelName", "pod");
     assert_eq!((&pod["newValues"], &pod["examples"][0]), (&4.into(), &"pod-5".into()));
+    assert_eq!(pod["appeared"], 4, "of so many new series: {churn}");
+    assert_eq!(of(&churn, "byLabelName", "__name__")["appeared"], 1, "{churn}");
     assert!(!churn["byLabelName"].as_array().unwrap().iter().any(|row| row["name"] == "zone"), "{churn}");
+    // In the last quarter of an hour nothing is new, and nothing that went before is missing from the list.
+    let lost = told(&format!("/api/v1/status/churn?start={}&end={}", now / 1_000 - 90 * 60, now / 1_000 - 80 * 60));
+    assert_eq!((&lost["appeared"], &lost["disappeared"]), (&0.into(), &3.into()), "{lost}");
+    assert_eq!(of(&lost, "byMetricName", "cpu")["disappeared"], 3);
     for bad in ["churn?start=2&end=1", "churn?limit=0", "churn?match[]=cpu%7B", "tsdb?match[]=%7B%7D"] {
         assert_eq!(get(&server.address, &format!("/api/v1/status/{bad}")).unwrap().status, 400, "{bad}");
     }

@@ -140,6 +140,23 @@ async fn ended_queries_are_logged_and_the_slowest_remembered() {
 }
 
 #[tokio::test]
+async fn questions_in_the_background_are_told_apart_and_leave_the_slowest_of_others_their_places() {
+    let server = Server::start(some_series(1)).await;
+    server.get("/api/v1/query?query=up").await;
+    for i in 0..50 {
+        let background = [("x-vctsdb-background", "1")];
+        server.ask(Method::GET, &format!("/api/v1/query?query=sort(up)%2B{i}"), &background, b"").await;
+    }
+    let told = server.get("/api/v1/status/queries").await.json();
+    let slowest = told["data"]["slowest"].as_array().unwrap();
+    assert!(slowest[0]["seconds"].as_f64() >= slowest[1]["seconds"].as_f64());
+    let (background, asked): (Vec<&Value>, Vec<&Value>) = slowest.iter().partition(|one| one["background"] == true);
+    assert_eq!(background.len(), 20);
+    let [asked] = asked.as_slice() else { panic!("{asked:?}") };
+    assert_eq!(asked["query"], "up");
+}
+
+#[tokio::test]
 async fn the_query_log_has_plans_too_and_goes_on_when_its_file_is_moved_or_cut_short() {
     let server = Server::start(some_series(1)).await;
     let dir = tempfile::tempdir().unwrap();
