@@ -13,6 +13,8 @@ use hyper::{
 
 /// The header that carries a request's id, in requests and in answers.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header of questions that no person asked, such as those a page asks by itself.
+const BACKGROUND: HeaderName = HeaderName::from_static("x-vctsdb-background");
 /// A longer id than this is replaced by one of ours.
 const MAX_ID_BYTES: usize = 128;
 
@@ -28,6 +30,8 @@ pub(crate) struct RequestContext {
     pub(crate) address: Option<IpAddr>,
     pub(crate) method: String,
     pub(crate) path: String,
+    /// Whether no person asked for it.
+    pub(crate) background: bool,
 }
 
 impl RequestContext {
@@ -39,6 +43,7 @@ impl RequestContext {
             address: request.extensions().get::<PeerAddress>().and_then(|peer| peer.0),
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
+            background: request.headers().contains_key(BACKGROUND),
         }
     }
 

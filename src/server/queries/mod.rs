@@ -22,7 +22,7 @@ use super::{json::rfc_3339, request_context::RequestContext};
 use crate::{promql::Cancel, telemetry::log_each_minute};
 use active::{Active, Slot};
 
-/// How many of the slowest queries are remembered.
+/// How many of the slowest queries are remembered: of those that people asked, and of those in the background.
 const SLOWEST: usize = 20;
 /// Characters of a query that `/api/v1/status/queries` shows; the log has all of it.
 const SHOWN: usize = 2_000;
@@ -63,6 +63,7 @@ struct Seen {
 /// What is remembered of a query.
 struct Noted {
     request: HeaderValue,
+    background: bool,
     /// The query cut to what is shown of it.
     params: QueryParams,
     /// In ms.
@@ -127,6 +128,7 @@ impl Queries {
         let params = QueryParams { query: shown.unwrap_or(&params.query).to_owned(), ..*params };
         let noted = Noted {
             request: context.id.clone(),
+            background: context.background,
             params,
             now,
             begun: Instant::now(),
@@ -202,12 +204,16 @@ impl Running {
         let (_, mut noted) = seen.running.remove(at);
         let took = noted.begun.elapsed();
         let place = seen.slowest.partition_point(|(other, _)| *other >= took);
-        if place >= SLOWEST {
-            return;
-        }
         noted.error = error.cloned();
+        let background = noted.background;
         seen.slowest.insert(place, (took, noted));
-        seen.slowest.truncate(SLOWEST);
+        // A page that stands open asks more often than people do, and must not crowd out what they asked.
+        let mut left = SLOWEST;
+        seen.slowest.retain(|(_, noted)| {
+            let stays = noted.background != background || left > 0;
+            left = left.saturating_sub(usize::from(noted.background == background));
+            stays
+        });
     }
 }
 
@@ -228,6 +234,7 @@ impl Noted {
             "step": self.params.step as f64 / 1000.0,
             "begun": rfc_3339(self.now),
             "seconds": time.as_secs_f64(),
+            "background": self.background,
         });
         if let (Some(error), Some(out)) = (&self.error, out.as_object_mut()) {
             out.insert("error".to_owned(), Value::from(error.as_str()));

@@ -70,7 +70,7 @@ pub(crate) async fn tsdb(params: Params, state: &ServerState) -> Result<Response
 }
 
 /// Which series have samples from `start` to `end` (the last hour) and had none in as long a time before, and the other way
-/// round: how many, of which metrics, and the labels whose values are new.
+/// round: how many, of which metrics, and the labels whose values are new with how many of the new series have one of those.
 pub(crate) async fn churn(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     let names = names(&params)?;
     let end = params.time_or("end", state.clock.now())?;
@@ -238,10 +238,13 @@ impl Churn {
                 _ => {}
             }
         }
-        let by_metric = appeared
-            .largest(limit)
-            .into_iter()
-            .map(|(name, count)| json!({"name": name, "appeared": count, "disappeared": gone.of(&name)}));
+        let mut changed = Counts::new(budget);
+        for (name, count) in appeared.counts.iter().chain(&gone.counts) {
+            changed.add(*name, *count)?;
+        }
+        let by_metric = changed.largest(limit).into_iter().map(
+            |(name, _)| json!({"name": name, "appeared": appeared.of(&name), "disappeared": gone.of(&name)}),
+        );
         Ok(Self {
             series: new.len(),
             appeared: fresh.len(),
@@ -250,6 +253,13 @@ impl Churn {
             by_label: new_values(old, &fresh, limit, budget, interrupt)?,
         })
     }
+}
+
+/// New values of a label, and how many of the new series have one of them.
+#[derive(Default)]
+struct NewValues<'a> {
+    values: Vec<&'a str>,
+    series: u64,
 }
 
 /// The labels of `fresh` series with the most values that no series of `old` has.
@@ -274,17 +284,19 @@ fn new_values(
             values.add(pair, 1)?;
         }
     }
-    let mut by_label: HashMap<&str, Vec<&str>> = HashMap::new();
-    for (name, value) in values.counts.keys() {
-        by_label.entry(name).or_default().push(value);
+    let mut by_label: HashMap<&str, NewValues<'_>> = HashMap::new();
+    for ((name, value), series) in &values.counts {
+        let label = by_label.entry(name).or_default();
+        label.values.push(value);
+        label.series += series;
     }
-    let mut by_label: Vec<(&str, Vec<&str>)> = by_label.into_iter().collect();
-    by_label.sort_by_key(|(name, values)| (Reverse(values.len()), *name));
+    let mut by_label: Vec<(&str, NewValues<'_>)> = by_label.into_iter().collect();
+    by_label.sort_by_key(|(name, new)| (Reverse(new.values.len()), *name));
     by_label.truncate(limit);
-    let shown = by_label.into_iter().map(|(name, mut values)| {
-        values.sort_unstable();
-        let examples: Vec<&str> = values.iter().copied().take(EXAMPLES).collect();
-        json!({"name": name, "newValues": values.len(), "examples": examples})
+    let shown = by_label.into_iter().map(|(name, mut new)| {
+        new.values.sort_unstable();
+        let examples: Vec<&str> = new.values.iter().copied().take(EXAMPLES).collect();
+        json!({"name": name, "newValues": new.values.len(), "examples": examples, "appeared": new.series})
     });
     Ok(shown.collect())
 }
