@@ -167,3 +167,29 @@ fn respond_with(file: files::File, headers: &HeaderMap) -> Response {
     response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The keys of an object that `core/app.js` declares as the constant `name`.
+    fn keys(name: &str) -> Vec<String> {
+        let script = include_str!("../../../ui/core/app.js");
+        let (_, body) = script.split_once(&format!("const {name} = ")).unwrap();
+        let (body, _) = body.split_once("\n}").unwrap();
+        let pairs = body.lines().skip(1).filter_map(|line| line.trim().split_once(": "));
+        pairs.map(|(key, _)| format!("/{}", key.trim_matches('"'))).collect()
+    }
+
+    #[test]
+    fn the_addresses_that_are_served_are_those_that_scripts_have_pages_for() {
+        let mut known = [keys("PAGES"), keys("ALIASES")].concat();
+        assert!(known.len() > 15, "{known:?}");
+        // The page at the root has a name of its own, which is no address.
+        known.retain(|path| path != "/home");
+        known.sort();
+        let mut served = PAGES.to_vec();
+        served.sort_unstable();
+        assert_eq!(known, served);
+    }
+}
