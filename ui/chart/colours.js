@@ -22,21 +22,33 @@ export const COUNT = 8;
  * @property {string} bad
  */
 
-/** @type {{of: string, theme: Theme} | null} */
+/** @type {{dark: boolean, theme: Theme} | null} */
 let known = null;
+
+/**
+ * One of the two colours of a token.
+ * @param {string} token `light-dark(#rrggbb, #rrggbb)`
+ * @param {boolean} dark
+ */
+export const colourOf = (token, dark) => token.match(/#[0-9a-f]{6}/g)?.[dark ? 1 : 0] ?? token.trim();
+
+/** Whether the dark theme is shown: by choice, or as the system is. */
+function isDark() {
+  const chosen = document.documentElement.dataset.theme;
+  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+}
 
 /** The colours that hold now. @returns {Theme} */
 export function theme() {
+  const dark = isDark();
+  if (known?.dark === dark) return known.theme;
   const style = getComputedStyle(document.documentElement);
-  const read = (/** @type {string} */ name) => style.getPropertyValue(name).trim();
-  const of = read("--card") + read("--s1");
-  if (known?.of === of) return known.theme;
+  const read = (/** @type {string} */ name) => colourOf(style.getPropertyValue(name), dark);
   const first = Array.from({ length: COUNT }, (_, i) => read(`--s${i + 1}`));
-  const dark = luminance(channels(read("--card"))) < 0.5;
   const names = [...first, ...first.map((name) => shifted(name, dark ? -0.16 : 0.16))];
   const pixel = (/** @type {string} */ name) => colour(...channels(name));
   known = {
-    of,
+    dark,
     theme: {
       series: names.map(pixel),
       names,
