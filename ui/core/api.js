@@ -30,6 +30,7 @@ export class ApiError extends Error {
  * @property {string} [accept]
  * @property {"GET" | "POST"} [method]
  * @property {Record<string, string>} [headers]
+ * @property {boolean} [background] whether no person asked for it
  */
 
 /** @typedef {Record<string, string | number | string[] | undefined>} Params */
@@ -87,7 +88,7 @@ export function form(params) {
 export async function ask(
   path,
   params = {},
-  { signal, accept = "application/json", method = "GET", headers = {} } = {},
+  { signal, accept = "application/json", method = "GET", headers = {}, background = false } = {},
 ) {
   const query = form(params).toString();
   const get = method === "GET";
@@ -95,7 +96,12 @@ export async function ask(
   /** @type {RequestInit} */
   const init = {
     method,
-    headers: { Accept: accept, "X-Requested-With": "vctsdb", ...headers },
+    headers: {
+      Accept: accept,
+      "X-Requested-With": "vctsdb",
+      ...(background ? { "X-Vctsdb-Background": "1" } : {}),
+      ...headers,
+    },
     signal: signal ?? null,
   };
   if (!get) {
@@ -181,12 +187,12 @@ export async function envelope(path, params, options) {
 /**
  * Evaluates an expression at one time.
  * @param {string} query
- * @param {{time?: number, timeout?: string, limit?: number, signal?: AbortSignal}} [options] `time` in ms
+ * @param {{time?: number, timeout?: string, limit?: number, signal?: AbortSignal, background?: boolean}} [options] `time` in ms
  * @returns {Promise<Envelope>}
  */
-export function instant(query, { time, timeout, limit, signal } = {}) {
+export function instant(query, { time, timeout, limit, signal, background } = {}) {
   const params = { query, time: time === undefined ? undefined : time / 1000, timeout, limit };
-  return envelope("api/v1/query", params, { method: "POST", signal });
+  return envelope("api/v1/query", params, { method: "POST", signal, background });
 }
 
 /** @param {unknown} error */

@@ -1,7 +1,7 @@
 // Questions in PromQL as pages ask them: ranges as columns, instants as rows. All that pages ask by themselves have a short
-// time-out, so that looking at the store never takes it down.
+// time-out, so that looking at the store never takes it down, and say so, so that lists of queries can leave them out.
 
-import { ask, instant } from "./api.js";
+import { ApiError, ask, instant } from "./api.js";
 import { decode } from "../chart/decode.js";
 
 /** Seconds that a question which nobody typed may take. */
@@ -18,16 +18,17 @@ const OWN_TIMEOUT = "5s";
 /**
  * Evaluates an expression over a range.
  * @param {string} query
- * @param {{start: number, end: number, step: number, timeout?: string, signal?: AbortSignal}} range in ms
+ * @param {{start: number, end: number, step: number, timeout?: string, signal?: AbortSignal, asked?: boolean}} range in ms; `asked` by a person
  * @returns {Promise<Answer>}
  */
-export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, signal }) {
+export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, signal, asked = false }) {
   const begun = performance.now();
   const params = { query, start: start / 1000, end: end / 1000, step: step / 1000, timeout };
   const response = await ask("api/v1/query_range", params, {
     method: "POST",
     accept: "application/x-protobuf",
     signal,
+    background: !asked,
   });
   const bytes = new Uint8Array(await response.arrayBuffer());
   const frame = decode(bytes, { start, end, step });
@@ -53,11 +54,31 @@ export async function range(query, { start, end, step, timeout = OWN_TIMEOUT, si
  * @returns {Promise<Sample[]>}
  */
 export async function vector(query, { time, signal, timeout = OWN_TIMEOUT } = {}) {
-  const { data } = await instant(query, { time, timeout, signal });
+  const { data } = await instant(query, { time, timeout, signal, background: true });
   if (data.resultType === "scalar") return [{ labels: {}, time: data.result[0] * 1000, value: number(data.result[1]) }];
   return data.result
     .filter((/** @type {any} */ one) => one.value)
     .map((/** @type {any} */ one) => ({ labels: one.metric, time: one.value[0] * 1000, value: number(one.value[1]) }));
+}
+
+/**
+ * How far the samples of what a selector finds are apart, in ms: the usual distance in one of its series; 0 where it isn't known.
+ * @param {string} selector
+ * @param {{time?: number, signal?: AbortSignal}} [options]
+ */
+export async function intervalOf(selector, { time, signal } = {}) {
+  const options = { time, signal, timeout: OWN_TIMEOUT, limit: 1, background: true };
+  const { data } = await instant(`${selector}[10m]`, options).catch((error) => {
+    if (error instanceof ApiError) return { data: { result: [] } };
+    throw error;
+  });
+  const [found] = data.result;
+  const times = (found?.values ?? found?.histograms ?? []).map((/** @type {[number, unknown]} */ [at]) => at * 1000);
+  const apart = times.slice(1).map((/** @type {number} */ at, /** @type {number} */ i) => at - times[i]);
+  apart.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
+  const usual = apart[apart.length >> 1] ?? 0;
+  // Scrapes come some milliseconds early or late.
+  return usual >= 1000 ? Math.round(usual / 1000) * 1000 : usual;
 }
 
 /**

@@ -1,7 +1,7 @@
 // A metric's page: its labels at the left, charts chosen by its type at the right.
 
 import { ApiError, aborted, data, envelope } from "../core/api.js";
-import { vector } from "../core/ask.js";
+import { intervalOf, vector } from "../core/ask.js";
 import { plainTable, trouble } from "../core/controls.js";
 import { fill, h, href } from "../core/dom.js";
 import { formatDuration } from "../core/time.js";
@@ -290,8 +290,7 @@ function valuesOf(sets) {
  * @param {AbortSignal} signal
  */
 async function windowOf(selector, range, signal) {
-  const [found] = await vector(`max(count_over_time(${selector}[10m]))`, { signal }).catch(() => []);
-  const apart = found?.value > 1 ? 600_000 / found.value : 60_000;
+  const apart = (await intervalOf(selector, { signal })) || 60_000;
   const ms = Math.max(apart * 4, range / 200);
   return formatDuration(Math.max(20_000, Math.ceil(ms / 5000) * 5000));
 }

@@ -2,14 +2,15 @@
 
 import { fill, h } from "../core/dom.js";
 import { formatCount, shortCount } from "../core/units.js";
-import { emptiness, flat, slowness } from "../promql/advice.js";
+import { emptiness, flat } from "../promql/advice.js";
+import { slowness } from "../promql/slow.js";
 
 /**
  * @param {HTMLElement} host
  * @param {import("../promql/advice.js").Plan} plan
- * @param {{step: number, analyze: () => void, point: (step: import("../promql/advice.js").Step | null) => void}} on
+ * @param {{step: number, interval: number, analyze: () => void, point: (step: import("../promql/advice.js").Step | null) => void}} on
  */
-export function showPlan(host, plan, { step, analyze, point }) {
+export function showPlan(host, plan, { step, interval, analyze, point }) {
   const steps = flat(plan.plan);
   const analyzed = plan.actual !== undefined;
   const longest = Math.max(...steps.map(({ step: one }) => one.actual?.seconds ?? 0), 1e-9);
@@ -92,7 +93,7 @@ export function showPlan(host, plan, { step, analyze, point }) {
         analyzed ? "Analyze again" : "Analyze: run it and measure",
       ),
     ),
-    advice(plan, step),
+    advice(plan, step, interval),
     h(
       "div",
       { class: "wide", tabindex: 0, role: "region", "aria-label": "Plan" },
@@ -101,9 +102,9 @@ export function showPlan(host, plan, { step, analyze, point }) {
   );
 }
 
-/** @param {import("../promql/advice.js").Plan} plan @param {number} step */
-function advice(plan, step) {
-  const slow = slowness(plan, step);
+/** @param {import("../promql/advice.js").Plan} plan @param {number} step @param {number} interval */
+function advice(plan, step, interval) {
+  const slow = slowness(plan, step, interval);
   const empty = emptiness(plan.plan);
   return [
     empty?.why === "matcher" &&
@@ -111,8 +112,15 @@ function advice(plan, step) {
     slow.length > 0 &&
       h(
         "div",
-        { class: "note" },
-        slow.map(({ text }) => h("div", {}, text)),
+        { class: "note plan-advice" },
+        // Every other part stands between back quotes: it is PromQL.
+        slow.map(({ text }) =>
+          h(
+            "div",
+            {},
+            text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)),
+          ),
+        ),
       ),
   ];
 }

@@ -1,11 +1,12 @@
 // What the tabs of a panel ask for, and how it is shown. What only one of them needs is loaded when it is opened.
 
 import { aborted, ApiError, data, instant } from "../core/api.js";
-import { range as askRange } from "../core/ask.js";
+import { intervalOf, range as askRange } from "../core/ask.js";
 import { fill, h } from "../core/dom.js";
 import { formatCount } from "../core/units.js";
 import { source } from "../editor/editor.js";
 import { gridOf, rangeOf } from "../editor/price.js";
+import { heaviest } from "../promql/advice.js";
 import { groupedBy, withMatcher } from "../promql/edit.js";
 
 /** @typedef {import("./panel.js").Panel} Panel */
@@ -18,9 +19,16 @@ export async function runGraph(host, panel, signal, timeout) {
   // Names alone tell most units: the chart doesn't wait for the metadata.
   void source.help(signal);
   const [answer, ghost, marks, { GraphView }] = await Promise.all([
-    askRange(panel.expr, { ...grid, timeout: timeout ?? "2m", signal }),
+    askRange(panel.expr, { ...grid, timeout: timeout ?? "2m", signal, asked: true }),
     vs
-      ? askRange(panel.expr, { ...grid, start: grid.start - vs, end: grid.end - vs, timeout: timeout ?? "2m", signal })
+      ? askRange(panel.expr, {
+          ...grid,
+          start: grid.start - vs,
+          end: grid.end - vs,
+          timeout: timeout ?? "2m",
+          signal,
+          asked: true,
+        })
       : null,
     panel.exemplars ? import("./exemplars.js").then(({ exemplars }) => exemplars(panel.expr, grid, signal)) : [],
     import("./graphview.js"),
@@ -104,10 +112,14 @@ export async function runPlan(host, panel, signal, analyze) {
     },
   );
   if (signal.aborted) return;
-  const { showPlan } = await import("./plan.js");
+  const [{ showPlan }, most] = [await import("./plan.js"), heaviest(plan.plan)?.selector];
+  const selector = most && `{${most.index.map(({ matcher }) => matcher).join(", ")}}`;
+  const interval = selector && most.series > 0 ? await intervalOf(selector, { time: most.end * 1000, signal }) : 0;
+  if (signal.aborted) return;
   const place = h("div", { class: "plan-place" });
   showPlan(place, plan, {
     step: grid.step,
+    interval,
     analyze: () => {
       host.ran = Date.now();
       host.element.classList.add("is-running");

@@ -1,4 +1,4 @@
-// Advice from plans: which matcher finds nothing and what was likely meant, and why something takes long.
+// Advice from plans: which matcher finds nothing and what was likely meant.
 
 /**
  * @typedef {object} Step an operator of a plan, as `/api/v1/explain` shows it
@@ -120,56 +120,4 @@ export function alike(value, known, most = 3) {
     .sort((a, b) => a.away - b.away || a.text.length - b.text.length)
     .slice(0, most)
     .map(({ text }) => text);
-}
-
-/**
- * What would make a query cheaper, in words: the two or three rules of thumb that fit.
- * @param {Plan} plan
- * @param {number} step in ms
- * @returns {{about: Step, text: string}[]}
- */
-export function slowness({ plan }, step) {
-  /** @type {{about: Step, text: string}[]} */
-  const advice = [];
-  for (const { step: one } of flat(plan)) {
-    for (const { matcher, series } of one.selector?.index ?? []) {
-      const parts = matcherOf(matcher);
-      if (
-        parts?.operator === "=~" &&
-        (parts.value === ".*" || (series === one.selector?.ofSeries && series > 0)) &&
-        one.selector &&
-        one.selector.index.length > 1
-      ) {
-        advice.push({
-          about: one,
-          text: `\`${matcher}\` leaves nothing out: without it the index has less to look up`,
-        });
-      }
-    }
-    const window = /^select windows of (\S+)/.exec(one.operator)?.[1];
-    const ms = window ? durationOf(window) : 0;
-    if (ms > 0 && step > 0 && ms / step >= 8 && one.estimate.samplesRead > 50_000) {
-      advice.push({
-        about: one,
-        text: `${Math.round(ms / step)} windows overlap each sample: a step of ${window} computes ${Math.round(ms / step)} times fewer`,
-      });
-    }
-  }
-  return advice.slice(0, 3);
-}
-
-/** @param {string} text */
-function durationOf(text) {
-  const units = /** @type {Record<string, number>} */ ({
-    ms: 1,
-    s: 1000,
-    m: 60_000,
-    h: 3_600_000,
-    d: 86_400_000,
-    w: 604_800_000,
-    y: 31_536_000_000,
-  });
-  let sum = 0;
-  for (const [, number, unit] of text.matchAll(/(\d+)(ms|[smhdwy])/g)) sum += Number(number) * units[unit];
-  return sum;
 }
