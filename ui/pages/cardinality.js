@@ -1,6 +1,6 @@
 // What the series are made of, which of them come and go, and deleting them.
 
-import { ApiError, aborted, data, envelope } from "../core/api.js";
+import { ApiError, aborted, data } from "../core/api.js";
 import { trouble } from "../core/controls.js";
 import { fill, h, href } from "../core/dom.js";
 import { formatBytes, formatCount } from "../core/units.js";
@@ -12,11 +12,9 @@ export const title = "Cardinality";
 
 /** Entries of a list. */
 const SHOWN = 12;
-/** Series that are read to narrow the lists. */
-const LOOKED_AT = 20_000;
 
 /** @typedef {{name: string, value: number}} Entry */
-/** @typedef {{series: number, more: boolean, metrics: Entry[], labels: Entry[], pairs: Entry[], bytes: Entry[]}} Lists */
+/** @typedef {{series: number, metrics: Entry[], labels: Entry[], pairs: Entry[], bytes: Entry[]}} Lists */
 
 /**
  * @param {HTMLElement} element
@@ -38,13 +36,13 @@ export function mount(element, { go, signal }) {
   const load = async () => {
     const filters = narrowed();
     try {
-      const found = filters.length > 0 ? await narrowedLists(`{${filters.join(",")}}`, signal) : await allLists(signal);
+      const found = await listsOf(filters.length > 0 ? `{${filters.join(",")}}` : "", signal);
       fill(
         head,
         h(
           "span",
           {},
-          h("span", { class: "big" }, `${found.more ? "more than " : ""}${formatCount(found.series)}`),
+          h("span", { class: "big" }, formatCount(found.series)),
           " series",
           filters.length > 0 && " of",
         ),
@@ -66,7 +64,6 @@ export function mount(element, { go, signal }) {
           ),
         ),
         filters.length > 0 && h("a", { class: "small", href: "cardinality" }, "all series"),
-        found.more && h("span", { class: "soft" }, `The lists are of the first ${formatCount(LOOKED_AT)}.`),
       );
       const pair = (/** @type {string} */ text) => {
         const at = text.indexOf("=");
@@ -110,58 +107,21 @@ export function mount(element, { go, signal }) {
   return { update: () => void load(), unmount() {} };
 }
 
-/** @param {AbortSignal} signal @returns {Promise<Lists>} */
-async function allLists(signal) {
-  const status = await data("api/v1/status/tsdb", { limit: 4 * SHOWN }, { signal });
-  return {
-    series: status.headStats.numSeries,
-    more: false,
-    metrics: status.seriesCountByMetricName,
-    labels: status.labelValueCountByLabelName,
-    pairs: status.seriesCountByLabelValuePair,
-    bytes: status.memoryInBytesByLabelName,
-  };
-}
-
 /**
- * The same of the series that a selector finds, counted here: the server has no lists of a part yet.
+ * What the series are made of that a selector finds, or all.
  * @param {string} selector
  * @param {AbortSignal} signal
  * @returns {Promise<Lists>}
  */
-async function narrowedLists(selector, signal) {
-  const { data: sets, warnings } = await envelope(
-    "api/v1/series",
-    { "match[]": selector, limit: LOOKED_AT },
-    { signal },
-  );
-  /** @type {Map<string, number>} */
-  const metrics = new Map();
-  /** @type {Map<string, number>} */
-  const pairs = new Map();
-  /** @type {Map<string, Set<string>>} */
-  const values = new Map();
-  for (const set of /** @type {Record<string, string>[]} */ (sets)) {
-    for (const [label, value] of Object.entries(set)) {
-      if (label === "__name__") metrics.set(value, (metrics.get(value) ?? 0) + 1);
-      pairs.set(`${label}=${value}`, (pairs.get(`${label}=${value}`) ?? 0) + 1);
-      let known = values.get(label);
-      if (!known) values.set(label, (known = new Set()));
-      known.add(value);
-    }
-  }
-  const top = (/** @type {Iterable<[string, number]>} */ all) =>
-    [...all]
-      .map(([name, value]) => ({ name, value }))
-      .sort((a, b) => b.value - a.value || (a.name < b.name ? -1 : 1))
-      .slice(0, SHOWN);
+async function listsOf(selector, signal) {
+  const params = { "match[]": selector || undefined, limit: 4 * SHOWN };
+  const status = await data("api/v1/status/tsdb", params, { signal });
   return {
-    series: sets.length,
-    more: warnings.length > 0,
-    metrics: top(metrics),
-    labels: top([...values].map(([label, set]) => /** @type {[string, number]} */ ([label, set.size]))),
-    pairs: top(pairs),
-    bytes: [],
+    series: status.headStats.numSeries,
+    metrics: status.seriesCountByMetricName,
+    labels: status.labelValueCountByLabelName,
+    pairs: status.seriesCountByLabelValuePair,
+    bytes: status.memoryInBytesByLabelName,
   };
 }
 
