@@ -1,4 +1,4 @@
-// Queries: those that run, and the slowest since the start.
+// Queries: those that run, and the slowest since the start; what pages ask by themselves only when wanted.
 
 import { ApiError, aborted, ask, data } from "../core/api.js";
 import { trouble } from "../core/controls.js";
@@ -14,7 +14,7 @@ export const title = "Queries";
 
 const EVERY_MS = 1000;
 
-/** @typedef {{requestId: string, query: string, start: string, end: string, step: number, begun: string, seconds: number, error?: string}} Query */
+/** @typedef {{requestId: string, query: string, start: string, end: string, step: number, begun: string, seconds: number, error?: string, background?: boolean}} Query */
 
 /**
  * @param {HTMLElement} element
@@ -23,26 +23,43 @@ const EVERY_MS = 1000;
 export function mount(element, { signal }) {
   const running = h("section", { class: "card" });
   const slowest = h("section", { class: "card" });
-  element.append(h("h1", {}, "Queries"), running, slowest);
+  const own = h("input", { type: "checkbox", onchange: () => void again() });
+  element.append(
+    h(
+      "div",
+      { class: "row" },
+      h("h1", { class: "grow" }, "Queries"),
+      h("label", { class: "check" }, own, "with those that pages ask by themselves"),
+    ),
+    running,
+    slowest,
+  );
   let told = "";
   /** Whether the server ends queries of others when asked to; unknown at first. @type {boolean | null} */
   let cancels = null;
-  const end = poll(async () => {
+  const look = async () => {
     try {
       cancels ??= Boolean((await data("api/v1/features", {}, { signal })).api?.cancel_query);
       const found = await data("api/v1/status/queries", {}, { signal });
-      show(running, "Running", found.running, "Nothing runs at the moment.", true, cancels);
+      const wanted = (/** @type {Query[]} */ queries) => queries.filter((one) => own.checked || !one.background);
+      show(running, "Running", wanted(found.running), "Nothing runs at the moment.", true, cancels);
       // What hasn't changed keeps the reader's selection.
-      const now = JSON.stringify(found.slowest);
-      if (now !== told) show(slowest, "Slowest since the start", found.slowest, "None yet.", false, false);
+      const slow = wanted(found.slowest);
+      const now = JSON.stringify(slow);
+      if (now !== told) show(slowest, "Slowest since the start", slow, "None yet.", false, false);
       told = now;
     } catch (error) {
       if (aborted(error)) return;
       if (error instanceof ApiError && !told) fill(running, trouble(error));
       throw error;
     }
-  }, EVERY_MS);
-  return { unmount: end };
+  };
+  let end = poll(look, EVERY_MS);
+  const again = () => {
+    end();
+    end = poll(look, EVERY_MS);
+  };
+  return { unmount: () => end() };
 }
 
 /**
