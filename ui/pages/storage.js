@@ -5,10 +5,11 @@ import { copyButton } from "../core/copy.js";
 import { plainTable, trouble } from "../core/controls.js";
 import { fill, h } from "../core/dom.js";
 import { poll } from "../core/poll.js";
-import { counted, formatBytes, formatCount, shortCount } from "../core/units.js";
+import { counted, formatBytes, formatCount } from "../core/units.js";
 import { formatMoment, lasting } from "../core/time.js";
 import { zone } from "../core/zone.js";
 import { vector } from "../core/ask.js";
+import { showMap } from "./storemap.js";
 
 export const title = "Storage";
 
@@ -94,84 +95,6 @@ function damage({ damage: lost, writesRefused }, directory) {
         ),
       ),
   ];
-}
-
-/**
- * Tables as boxes over time, so wide as they reach and in as many lanes as overlap; memory and log at the end.
- * @param {HTMLElement} host
- * @param {any} storage
- */
-function showMap(host, { tables, memtables }) {
-  const parts = [
-    ...tables.map((/** @type {any} */ table) => ({ ...table, kind: "table" })),
-    ...memtables.map((/** @type {any} */ one) => ({ ...one, kind: "memory", damagedBlocks: 0 })),
-  ].filter((part) => part.minTime !== null && part.samples > 0);
-  if (parts.length === 0) {
-    fill(host, h("h2", {}, "Files over time"), h("p", { class: "empty" }, "Nothing stored yet."));
-    return;
-  }
-  const start = Math.min(...parts.map((part) => part.minTime));
-  const end = Math.max(...parts.map((part) => part.maxTime), start + 60_000);
-  // The longest lie at the bottom; a part goes into the lowest lane that is free there.
-  /** @type {[number, number][][]} */
-  const lanes = [];
-  const placed = [...parts]
-    .sort((a, b) => (a.kind === b.kind ? b.maxTime - b.minTime - (a.maxTime - a.minTime) : a.kind === "table" ? -1 : 1))
-    .map((part) => {
-      let lane = lanes.findIndex((taken) => taken.every(([from, to]) => part.minTime > to || part.maxTime < from));
-      if (lane < 0) lane = lanes.push([]) - 1;
-      lanes[lane].push([part.minTime, part.maxTime]);
-      return { part, lane };
-    });
-  const costs = parts.map((part) => part.bytes / part.samples);
-  const [least, most] = [Math.min(...costs), Math.max(...costs)];
-  const tall = 22;
-  const box = h(
-    "div",
-    {
-      class: "store-map",
-      role: "img",
-      "aria-label": `${tables.length} tables and ${memtables.length} memtables from ${formatMoment(start, zone(), "minute")} to ${formatMoment(end, zone(), "minute")}`,
-      style: { height: `${lanes.length * tall}px` },
-    },
-    placed.map(({ part, lane }) => {
-      const cost = part.bytes / part.samples;
-      const share = most > least ? (cost - least) / (most - least) : 0.3;
-      const words = `${part.kind === "table" ? `table ${part.number}` : part.sealed ? "memtable, being written" : "memtable"}: ${formatMoment(part.minTime, zone(), "minute")} to ${formatMoment(part.maxTime, zone(), "minute")}, ${formatCount(part.series)} series, ${shortCount(part.samples)} samples, ${formatBytes(part.bytes)}, ${cost.toFixed(2)} bytes a sample`;
-      return h("div", {
-        class: `store-part is-${part.kind}${part.damagedBlocks > 0 ? " is-damaged" : ""}`,
-        title: words,
-        style: {
-          left: `${((part.minTime - start) / (end - start)) * 100}%`,
-          width: `max(3px, ${((part.maxTime - part.minTime) / (end - start)) * 100}%)`,
-          bottom: `${lane * tall}px`,
-          "--share": `${Math.round(30 + 55 * share)}%`,
-        },
-      });
-    }),
-  );
-  fill(
-    host,
-    h(
-      "div",
-      { class: "card-head" },
-      h("h2", {}, "Files over time"),
-      most > least &&
-        h(
-          "span",
-          { class: "soft small" },
-          `darker takes more bytes a sample: ${least.toFixed(2)} to ${most.toFixed(2)}`,
-        ),
-    ),
-    box,
-    h(
-      "div",
-      { class: "row store-ends soft small" },
-      h("span", {}, formatMoment(start, zone(), "minute")),
-      h("span", {}, lasting(end - start)),
-      h("span", {}, formatMoment(end, zone(), "minute")),
-    ),
-  );
 }
 
 /** @param {HTMLElement} host @param {any} memory */
