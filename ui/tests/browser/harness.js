@@ -1,9 +1,9 @@
 // What the stories share: a server on a fresh directory, a browser, and pages that fail on whatever a browser reports.
 //
-// VCTSDB_BIN names the program; it is started on a free port with a fresh directory for each file of stories. CHROMIUM names the
-// browser. Stories wait for what they need, for as long as a slow machine may take; budgets are multiplied by SLACK.
+// VCTSDB_BIN names the program; it is started on a free port with a fresh directory for each file of stories. VCTSDB_UI names a folder
+// to read the page from instead of the program. CHROMIUM names the browser. Stories wait for what they need, for as long as a slow machine may take; budgets are multiplied by SLACK.
 
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -12,6 +12,8 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 const BIN = process.env.VCTSDB_BIN ?? new URL("../../../target/release/vctsdb", import.meta.url).pathname;
+/** Flags for a page that is read from a folder, so that a story sees an edit without a new build. */
+const FOLDER = process.env.VCTSDB_UI ? ["--web.ui", process.env.VCTSDB_UI] : [];
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -38,14 +40,20 @@ export function freePort() {
   });
 }
 
-/** Starts a server, whose paths begin with `prefix`. */
-export async function startServer({ flags = [], data, prefix = "" } = {}) {
+/** Whether this machine lets a test mount a file system of its own. */
+export const MAY_MOUNT = spawnSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]).status === 0;
+
+/**
+ * Starts a server, whose paths begin with `prefix`. With `disk` its data is on a file system of so many bytes, which only the server
+ * sees: `server.seen` is where it is to be found from here.
+ */
+export async function startServer({ flags = [], data, prefix = "", disk = 0 } = {}) {
   const dir = data ?? (await mkdtemp(join(tmpdir(), "vctsdb-ui-")));
   const port = await freePort();
+  const args = ["--listen", `127.0.0.1:${port}`, "--data-dir", join(dir, "data"), "--memory", "128MiB", ...FOLDER, ...flags];
+  const mounted = ["-rm", "sh", "-c", `mount -t tmpfs -o size=${disk} tmpfs "$0" && exec "$@"`, dir, BIN, ...args];
   const program = () =>
-    spawn(BIN, ["--listen", `127.0.0.1:${port}`, "--data-dir", join(dir, "data"), "--memory", "128MiB", ...flags], {
-      stdio: "ignore",
-    });
+    disk > 0 ? spawn("unshare", mounted, { stdio: "ignore" }) : spawn(BIN, args, { stdio: "ignore" });
   let running = program();
   const base = `http://127.0.0.1:${port}${prefix}`;
   const stop = () =>
@@ -62,6 +70,8 @@ export async function startServer({ flags = [], data, prefix = "" } = {}) {
     port,
     dir,
     stop,
+    /** A path of the server's own file system as this process sees it. */
+    seen: (path) => `/proc/${running.pid}/root${path}`,
     start: async () => {
       running = program();
       await ready(server);
@@ -121,8 +131,8 @@ export function stories({ fill, ...options } = {}) {
     await browser?.close();
     await server?.close();
   });
-  return (name, story, { context: settings = {}, expected = /^$/ } = {}) =>
-    test(name, { timeout: 180_000 }, async () => {
+  return (name, story, { context: settings = {}, expected = /^$/, skip = false } = {}) =>
+    test(name, { timeout: 180_000, skip }, async () => {
       const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...settings });
       const page = await context.newPage();
       const reported = [];

@@ -1,9 +1,11 @@
-// Stories 1 to 3, 32 and 40 to 43: the first minute, hostile values, a server that goes away, themes, small screens.
+// Stories 1 to 3, 32 and 39 to 43: the first minute, hostile values, a full disk, a server that goes away, themes, small screens.
 
 import assert from "node:assert/strict";
+import { open, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { countInk, drawn, graph, SLACK, startServer, stories, until } from "./harness.js";
+import { countInk, drawn, graph, MAY_MOUNT, SLACK, startServer, stories, until } from "./harness.js";
 
 const tell = stories({ flags: ["--self-scrape.interval", "1s"] });
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -337,23 +339,32 @@ tell("the store is opening: the page says so and fills itself", async ({ page, s
 
 tell(
   "39: a full disk is said at the top and on the storage page, and gone when there is space",
-  async ({ page, server }) => {
-    let full = true;
-    await page.route("**/api/v1/status/storage", async (route) => {
-      const answer = await route.fetch();
-      const told = await answer.json();
-      if (full) Object.assign(told.data, { writesRefused: "no space left on the device", diskFreeBytes: 0 });
-      await route.fulfill({ response: answer, json: told });
-    });
-    await page.goto(`${server.base}/storage`);
-    await page.waitForSelector('.health[data-state="bad"]');
-    assert.match(await page.textContent(".health"), /writes refused/);
-    await page.waitForSelector("text=Writes are refused");
-    assert.match(await page.textContent("#page"), /Writes are refused.*no space left on the device.*Reading goes on/s);
-    full = false;
-    await page.waitForSelector('.health[data-state="good"]');
-    await page.waitForSelector("text=Writes are refused", { state: "detached" });
+  async ({ page }) => {
+    const small = await startServer({ disk: 96 << 20 });
+    try {
+      await page.goto(`${small.base}/storage`);
+      await page.waitForSelector('.health[data-state="mind"]');
+      assert.match(await page.textContent(".health"), /disk nearly full/, "all of it is less than 1 GiB");
+      // Something else fills the disk, to its last byte.
+      const filler = await open(small.seen(join(small.dir, "filler")), "w");
+      await assert.rejects(async () => {
+        for (;;) await filler.appendFile(Buffer.alloc(1 << 20));
+      }, /ENOSPC/);
+      await filler.close();
+      await assert.rejects(small.write("refused 1\n"), /the disk is full/);
+      await page.waitForSelector('.health[data-state="bad"]', { timeout: 15_000 * SLACK });
+      assert.match(await page.textContent(".health"), /writes refused/);
+      await page.waitForSelector("text=Writes are refused");
+      assert.match(await page.textContent("#page"), /Writes are refused.*the disk is full: 0 MiB are free.*Reading goes on/s);
+      await rm(small.seen(join(small.dir, "filler")));
+      await page.waitForSelector('.health[data-state="mind"]', { timeout: 15_000 * SLACK });
+      await page.waitForSelector("text=Writes are refused", { state: "detached" });
+      await small.write("taken 1\n");
+    } finally {
+      await small.close();
+    }
   },
+  { skip: !MAY_MOUNT && "this machine lets no test mount a file system (unshare -rm), which a full disk needs" },
 );
 
 tell("without storage and with an address that can't be read the pages work and say so", async ({ page, server }) => {
