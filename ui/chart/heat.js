@@ -105,6 +105,9 @@ function greatest(rows) {
   return most;
 }
 
+/** How much of the accent a cell with nearly nothing in it has: to be told from one with nothing. */
+export const FAINTEST = 24 / 256;
+
 /**
  * Paints the cells, the root of their counts from the card to the accent.
  * @param {import("./raster.js").Raster} raster
@@ -121,7 +124,7 @@ export function paintHeat(raster, { rows, most }, { x0, dx, height, card, accent
       if (!(count > 0)) return;
       const left = Math.round(x0 + (i - 0.5) * dx);
       const right = Math.max(Math.round(x0 + (i + 0.5) * dx) - (dx > 8 ? 1 : 0), left + 1);
-      raster.box(left, top, right, bottom, mix(card, accent, Math.round(24 + 232 * Math.sqrt(count / most))));
+      raster.box(left, top, right, bottom, mix(card, accent, Math.round(256 * (FAINTEST + (1 - FAINTEST) * Math.sqrt(count / most)))));
     });
   });
 }

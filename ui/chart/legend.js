@@ -50,16 +50,26 @@ export class Legend {
       show: (/** @type {Entry} */ entry) =>
         entry.stats.points === 0 ? "–" : formatValue(entry.stats[name], this.unit),
     });
+    const names = {
+      name: "series",
+      grow: true,
+      least: 12,
+      value: (/** @type {Entry} */ entry) => this.name(entry.labels),
+      show: (/** @type {Entry} */ entry) => this.cell(entry),
+    };
+    // Where there is room for one number only, it is the last.
+    this.small = matchMedia("(max-width: 720px)");
+    const columns = () => [
+      names,
+      ...(this.small.matches ? [] : [number("min"), number("avg"), number("max")]),
+      number("last"),
+    ];
+    this.resized = () => this.table.dressUp(columns());
+    this.small.addEventListener("change", this.resized);
     /** @type {VirtualTable<Entry>} */
     this.table = new VirtualTable(
       host,
-      [
-        { name: "series", grow: true, value: (entry) => this.name(entry.labels), show: (entry) => this.cell(entry) },
-        number("min"),
-        number("avg"),
-        number("max"),
-        number("last"),
-      ],
+      columns(),
       {
         label: "Series",
         rows: 9,
@@ -132,6 +142,7 @@ export class Legend {
   }
 
   remove() {
+    this.small.removeEventListener("change", this.resized);
     this.table.remove();
   }
 }

@@ -49,6 +49,9 @@ export function valueScale(extent, { unit, log = false, zero = false, height }) 
     if (min > 0) min = 0;
     if (max < 0) max = 0;
   }
+  // All there is ends at 100 %, where samples that came a little late or early sum up to slightly more.
+  const whole = unit.rate ? 0 : unit.kind === "ratio" ? 1 : unit.kind === "percent" ? 100 : 0;
+  if (max > whole && max <= whole * 1.02) max = whole;
   // A range that nearly reaches zero anyway begins there.
   if (min > 0 && min < (max - min) * 0.2) min = 0;
   const count = Math.max(2, Math.floor(height / 44));

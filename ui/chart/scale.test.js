@@ -27,6 +27,14 @@ test("ticks are round, in the unit of the greatest, and told apart", () => {
   }
 });
 
+test("shares that sum up to all end at 100 %", () => {
+  const ends = (max, unit) => valueScale([0, max], { unit, height: 138 }).max;
+  assert.equal(ends(1.0024, { kind: "ratio" }), 1);
+  assert.equal(ends(101, { kind: "percent" }), 100);
+  assert.equal(ends(1.2, { kind: "ratio" }), 1.5, "more than all is no rounding");
+  assert.ok(ends(1.0024, { kind: "" }) > 1.0024);
+});
+
 test("a logarithmic axis has powers of ten", () => {
   const scale = valueScale([0.3, 2000], { unit: { kind: "" }, log: true, height: 200 });
   assert.deepEqual([scale.min, scale.max], [0.1, 10_000]);

@@ -10,6 +10,7 @@ import { Chart } from "../chart/chart.js";
 import { Palette } from "../chart/colours.js";
 import { common, highest, selectorOf } from "../chart/data.js";
 import { heatOf } from "../chart/heat.js";
+import { heatScale } from "../chart/heatscale.js";
 import { linesOf } from "../chart/lines.js";
 import { unitOfBounds, unitOfExpression } from "../promql/unit.js";
 import { queryLink } from "./links.js";
@@ -18,6 +19,10 @@ import { queryLink } from "./links.js";
 const MOST = 100;
 /** Points of a small chart, about. */
 const POINTS = 200;
+/** With longer steps than this a chart ends now, and not at a whole step. */
+const LONG_STEP_MS = 60_000;
+/** Such a chart is asked for again when so much of a step is over: before, it would look the same. */
+const WORTH_A_LOOK = 0.1;
 
 /**
  * @typedef {object} Item
@@ -43,7 +48,7 @@ export class ChartGrid {
     /** @type {number | null} */
     this.end = null;
     this.abort = new AbortController();
-    /** @type {{item: Item, element: HTMLElement, chart: Chart, palette: Palette, last: HTMLElement, link: HTMLAnchorElement, note: HTMLElement, seen: boolean, stale: boolean}[]} */
+    /** @type {{item: Item, element: HTMLElement, chart: Chart, palette: Palette, last: HTMLElement, link: HTMLAnchorElement, note: HTMLElement, seen: boolean, stale: boolean, asked: number}[]} `asked` when, in ms */
     this.cells = [];
     this.watcher = new IntersectionObserver(
       (entries) => {
@@ -84,7 +89,7 @@ export class ChartGrid {
       );
       this.element.append(element);
       const chart = new Chart(place, { height: 170, label: item.title, on: this.on });
-      return { item, element, chart, palette: new Palette(), last, link, note, seen: false, stale: true };
+      return { item, element, chart, palette: new Palette(), last, link, note, seen: false, stale: true, asked: 0 };
     });
     fill(
       this.element,
@@ -100,10 +105,11 @@ export class ChartGrid {
    * @param {number | null} end
    */
   at(range, end) {
+    const same = this.range === range && this.end === end;
     this.range = range;
     this.end = end;
     this.links();
-    return this.again();
+    return this.again(!same);
   }
 
   links() {
@@ -116,25 +122,39 @@ export class ChartGrid {
     }
   }
 
-  /** Asks anew for what is in sight. */
-  async again() {
+  /** ms between the points of a chart. */
+  get step() {
+    return Math.max(1000, Math.ceil(this.range / POINTS / 1000) * 1000);
+  }
+
+  /**
+   * Asks anew for what is in sight.
+   * @param {boolean} [all] also for what would look the same
+   */
+  async again(all = true) {
+    const old = !all && this.step > LONG_STEP_MS ? Date.now() - this.step * WORTH_A_LOOK : Infinity;
+    const due = this.cells.filter((cell) => cell.asked < old);
+    if (due.length === 0) return;
     this.abort.abort();
     this.abort = new AbortController();
-    for (const cell of this.cells) cell.stale = true;
-    await Promise.all(this.cells.filter((cell) => cell.seen).map((cell) => this.load(cell)));
+    for (const cell of due) cell.stale = true;
+    await Promise.all(this.cells.filter((cell) => cell.seen && cell.stale).map((cell) => this.load(cell)));
   }
 
   /** @param {ChartGrid["cells"][number]} cell */
   async load(cell) {
     cell.stale = false;
     const { item, chart, palette, last, note } = cell;
-    const step = Math.max(1000, Math.ceil(this.range / POINTS / 1000) * 1000);
+    const { step } = this;
     const ask = async (/** @type {number} */ end) =>
       (await askRange(item.expr, { start: end - this.range, end, step, signal: this.abort.signal, timeout: "10s" }))
         .frame;
     const now = this.end ?? Date.now();
     try {
-      let frame = await ask(Math.floor(now / step) * step);
+      // Whole steps let the server answer with those it has kept; of long ones the last would be hours ago.
+      const whole = step > LONG_STEP_MS ? 1000 : step;
+      cell.asked = Date.now();
+      let frame = await ask(Math.floor(now / whole) * whole);
       // Samples younger than the last whole step, as all are in a store that has just begun.
       if (frame.series.length === 0 && this.end === null) frame = await ask(Math.floor(now / 1000) * 1000);
       const unit = item.unit ?? (item.mode === "heatmap" ? unitOfBounds(item.expr) : unitOfExpression(item.expr));
@@ -160,7 +180,9 @@ export class ChartGrid {
           ? h("span", { class: "soft" }, "no samples in this time")
           : !heat && lines.every(({ stats }) => stats.points === 0)
             ? h("span", { class: "soft" }, "only values that aren't numbers: nothing happened in this time")
-            : seen.length < lines.length &&
+            : heat
+              ? heatScale(heat)
+              : seen.length < lines.length &&
               h("span", { class: "soft small" }, `the highest ${seen.length} of ${lines.length} series`),
       );
       fill(

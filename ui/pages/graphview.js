@@ -9,6 +9,7 @@ import { Chart } from "../chart/chart.js";
 import { Palette } from "../chart/colours.js";
 import { highest, selectorOf, stats } from "../chart/data.js";
 import { heatKind, heatOf } from "../chart/heat.js";
+import { heatScale } from "../chart/heatscale.js";
 import { Legend } from "../chart/legend.js";
 import { unitOfBounds } from "../promql/unit.js";
 
@@ -63,6 +64,8 @@ export class GraphView {
         pick: (key) => this.isolate(key, false),
       },
     });
+    this.heat = h("div", { class: "heat-place" });
+    host.append(this.heat);
     this.legend = new Legend(host, {
       isolate: (key, add) => this.isolate(key, add),
       hide: (key) => this.hide(key),
@@ -171,6 +174,7 @@ export class GraphView {
     shared.show(heat ? [] : entries, this.unit);
     shared.table.element.hidden = Boolean(heat);
     shared.bar.hidden = Boolean(heat);
+    fill(this.heat, heat && frame.series.length > 0 && heatScale(heat));
     this.chart.show({
       start: frame.start,
       end: frame.end,

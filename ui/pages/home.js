@@ -6,8 +6,7 @@ import { fill, h, href } from "../core/dom.js";
 import { poll } from "../core/poll.js";
 import { range, vector } from "../core/ask.js";
 import { formatBytes, formatCount, formatValue } from "../core/units.js";
-import { formatMoment, lasting } from "../core/time.js";
-import { zone } from "../core/zone.js";
+import { lasting } from "../core/time.js";
 import { Chart } from "../chart/chart.js";
 import { viewOf } from "../chart/lines.js";
 import { Palette } from "../chart/colours.js";
@@ -202,7 +201,7 @@ export function mount(element, { signal }) {
       fact(
         "samples stored",
         count(samples),
-        Number.isFinite(oldest) ? `since ${formatMoment(oldest, zone(), "minute")}` : "none yet",
+        Number.isFinite(oldest) ? `of the last ${lasting(Date.now() - oldest)}` : "none yet",
         "storage",
       ),
       fact(

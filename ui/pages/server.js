@@ -88,7 +88,7 @@ function flagList(flags) {
       list,
       h(
         "table",
-        { class: "plain" },
+        { class: "plain flags" },
         h(
           "tbody",
           {},

@@ -11,6 +11,7 @@ import { h, uid } from "../core/dom.js";
  * @property {boolean} [number] whether it stands at the right
  * @property {number} [width] in characters; measured of the values unless given
  * @property {boolean} [grow] whether it takes the room that is left
+ * @property {number} [least] characters of one that grows
  * @property {string} [title]
  */
 
@@ -145,8 +146,9 @@ export class VirtualTable {
     let least = 0;
     const widths = this.columns.map((column) => {
       if (column.grow) {
-        least += GROWING;
-        return `minmax(${GROWING}ch, 1fr)`;
+        const chars = column.least ?? GROWING;
+        least += chars;
+        return `minmax(${chars}ch, 1fr)`;
       }
       let wide = column.width ?? 0;
       if (!column.width) {

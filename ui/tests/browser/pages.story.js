@@ -121,8 +121,8 @@ tell(
     await page.waitForURL(/f=__name__/);
     await page.waitForSelector(".churn-label");
     assert.match(await page.textContent(".cardinality-head"), /400 series of/);
-    assert.match(await page.textContent(".churn-label"), /^pod has values that only one side has: they explain 100 %/);
-    assert.match(await page.textContent("#page"), /200 new, 200 gone/);
+    assert.match(await page.textContent(".churn-label"), /^pod has 200 new values: they are in 100 % of the new series/);
+    assert.match(await page.textContent("#page"), /200 of 200 series are new, 200 of the 1h before are gone/);
     await page.goBack();
     await page.waitForFunction(() => !document.querySelector(".cardinality-head").textContent.includes(" of"));
   },
@@ -222,6 +222,22 @@ tell("37: a slow query is seen running, and ends when its page is closed", async
   assert.match(await page.textContent("section"), /runs for/);
   await other.close();
   await page.waitForSelector("text=Nothing runs at the moment");
+});
+
+tell("what pages ask by themselves isn't among the slowest queries, unless it is wanted", async ({ page, go }) => {
+  await go("/dash?d=vctsdb");
+  await page.waitForSelector(".chart-cell .chart[data-took]");
+  const typed = "vector(20261130)";
+  await go(graph(typed));
+  await drawn(page, 1);
+  await go("/queries");
+  const slowest = page.locator('[aria-label="Slowest since the start"]');
+  await slowest.waitFor();
+  assert.match(await slowest.textContent(), /20261130/);
+  assert.doesNotMatch(await slowest.textContent(), /vctsdb_build_info|vctsdb_series/);
+  await page.click("text=with those that pages ask by themselves");
+  await page.waitForFunction(() => document.querySelector("#page").textContent.includes("vctsdb_build_info"));
+  assert.match(await slowest.textContent(), /20261130/);
 });
 
 tell("a metric's page chooses its charts, and a click on a value filters", async ({ page, go }) => {
