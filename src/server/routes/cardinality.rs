@@ -242,9 +242,10 @@ impl Churn {
         for (name, count) in appeared.counts.iter().chain(&gone.counts) {
             changed.add(*name, *count)?;
         }
-        let by_metric = changed.largest(limit).into_iter().map(
-            |(name, _)| json!({"name": name, "appeared": appeared.of(&name), "disappeared": gone.of(&name)}),
-        );
+        let by_metric = changed
+            .largest(limit)
+            .into_iter()
+            .map(|(name, _)| json!({"name": name, "appeared": appeared.of(&name), "disappeared": gone.of(&name)}));
         Ok(Self {
             series: new.len(),
             appeared: fresh.len(),
