@@ -6,6 +6,8 @@ import { decode } from "../chart/decode.js";
 
 /** Seconds that a question which nobody typed may take. */
 const OWN_TIMEOUT = "5s";
+/** Series that tell how far samples are apart. */
+const LOOKED_AT = 10;
 
 /**
  * @typedef {object} Answer
@@ -62,20 +64,22 @@ export async function vector(query, { time, signal, timeout = OWN_TIMEOUT } = {}
 }
 
 /**
- * How far the samples of what a selector finds are apart, in ms: the usual distance in one of its series; 0 where it isn't known.
+ * How far the samples of what a selector finds are apart, in ms: the usual distance in some of its series; 0 where it isn't known.
  * @param {string} selector
  * @param {{time?: number, signal?: AbortSignal}} [options]
  */
 export async function intervalOf(selector, { time, signal } = {}) {
-  const options = { time, signal, timeout: OWN_TIMEOUT, limit: 1, background: true };
+  const options = { time, signal, timeout: OWN_TIMEOUT, limit: LOOKED_AT, background: true };
   const { data } = await instant(`${selector}[10m]`, options).catch((error) => {
     if (error instanceof ApiError) return { data: { result: [] } };
     throw error;
   });
-  const [found] = data.result;
-  const times = (found?.values ?? found?.histograms ?? []).map((/** @type {[number, unknown]} */ [at]) => at * 1000);
-  const apart = times.slice(1).map((/** @type {number} */ at, /** @type {number} */ i) => at - times[i]);
-  apart.sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
+  const apart = data.result
+    .flatMap((/** @type {any} */ { values, histograms }) => {
+      const times = (values ?? histograms ?? []).map((/** @type {[number, unknown]} */ [at]) => at * 1000);
+      return times.slice(1).map((/** @type {number} */ at, /** @type {number} */ i) => at - times[i]);
+    })
+    .sort((/** @type {number} */ a, /** @type {number} */ b) => a - b);
   const usual = apart[apart.length >> 1] ?? 0;
   // Scrapes come some milliseconds early or late.
   return usual >= 1000 ? Math.round(usual / 1000) * 1000 : usual;

@@ -35,8 +35,8 @@ const laneOf = (bytes) => Math.floor(Math.log(Math.max(bytes, SMALLEST) / SMALLE
 
 /** What a lane's tables have in common. @param {number} lane */
 function nameOf(lane) {
-  const from = SMALLEST * FAN_IN ** lane;
-  return lane === 0 ? `below ${formatBytes(FAN_IN * SMALLEST)}` : `from ${formatBytes(from)}`;
+  const bytes = (/** @type {number} */ lane) => formatBytes(SMALLEST * FAN_IN ** lane).replace(".0 ", " ");
+  return lane === 0 ? `below ${bytes(1)}` : `from ${bytes(lane)}`;
 }
 
 /**

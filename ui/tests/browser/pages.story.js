@@ -60,6 +60,8 @@ tell("24: a classic histogram is a heatmap with a row a bucket; hover names boun
   await page.mouse.move(x + width * 0.6, y + 10 + (height - 32) / 2);
   await page.waitForSelector(".tip:not([hidden]) .tip-row");
   assert.match(await page.textContent(".tip"), /100 ms to 1 s0\.5/);
+  // What the colours mean, in numbers: nothing, a quarter, and the most of a cell.
+  assert.deepEqual(await page.locator(".heat-scale-numbers span").allTextContents(), ["0", "0.13", "0.5"]);
   await page.mouse.move(x + width * 0.6, y + height - 32);
   await page.waitForFunction(() => document.querySelector(".tip")?.textContent.includes("0 s to 100 ms"));
 });
@@ -207,6 +209,50 @@ tell("35: a flipped byte is told with its file, and the health at the top turns"
   });
   assert.ok(hatched > 500, `${hatched} pixels`);
   await first.close();
+});
+
+tell("the map of the store has lanes by size, one of memory with the log, and one of the index", async ({ page }) => {
+  const other = await startServer({ flags: ["--web.enable-admin-api", "--self-scrape.interval", "off"] });
+  try {
+    const hour = { from: now - 3_600_000, to: now, step: 1000, value: (/** @type {number} */ t) => t };
+    await other.write(series("written", {}, hour));
+    await fetch(`${other.base}/api/v1/admin/tsdb/snapshot`, { method: "POST" });
+    await other.write(series("held", {}, { ...hour, from: now - 60_000 }));
+    await page.goto(`${other.base}/storage`);
+    await page.waitForSelector(".store-part.is-table");
+    assert.deepEqual(await page.locator(".store-lane > :first-child").allTextContents(), [
+      "tables below 4 MiB",
+      "memory and log",
+      "index, by size",
+    ]);
+    const { data } = await (await fetch(`${other.base}/api/v1/status/storage`)).json();
+    for (const [kind, parts] of [
+      ["table", data.tables],
+      ["memory", data.memtables.filter(({ samples }) => samples > 0)],
+      ["index", data.indexSegments],
+    ])
+      assert.equal(await page.locator(`.store-part.is-${kind}`).count(), parts.length, kind);
+    // What is held reaches over the last minute of the hour that is written.
+    const [table, held] = await Promise.all(
+      ["table", "memory"].map((kind) => page.locator(`.store-part.is-${kind}`).first().boundingBox()),
+    );
+    assert.ok(Math.abs(held.width / table.width - 1 / 60) < 0.005, `${held.width} of ${table.width}`);
+    assert.ok(held.y > table.y && Math.abs(held.x + held.width - table.x - table.width) < 2);
+  } finally {
+    await other.close();
+  }
+});
+
+tell("a board of four weeks ends now, not at its last whole step hours ago", async ({ page, go }) => {
+  /** @type {number[]} */
+  const ends = [];
+  page.on("request", (request) => {
+    if (request.url().includes("query_range")) ends.push(Number(new URLSearchParams(request.postData() ?? "").get("end")));
+  });
+  await go("/dash?d=vctsdb&range=4w");
+  await page.waitForFunction(() => [...document.querySelectorAll(".chart")].filter((one) => one.dataset.took).length > 3);
+  const asked = Date.now() / 1000;
+  assert.ok(ends.length > 3 && ends.every((end) => asked - end < 60), `${ends.map((end) => asked - end)}`);
 });
 
 tell("37: a slow query is seen running, and ends when its page is closed", async ({ page, context, go, server }) => {

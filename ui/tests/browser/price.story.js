@@ -1,7 +1,7 @@
 // Stories 14 to 17: the price while typing, why it is empty, the plan.
 
 import assert from "node:assert/strict";
-import { drawn, graph, series, SLACK, stories } from "./harness.js";
+import { drawn, graph, series, stories } from "./harness.js";
 
 const now = Date.now();
 const tell = stories({
@@ -50,12 +50,18 @@ tell(
 
 tell("15: typing twenty characters asks for few prices, none of which is listed as a query", async ({ page, go, server }) => {
   const seen = prices(page);
+  await page.clock.install();
   await go("/graph");
   await page.click(".editor-text");
-  await page.keyboard.type("sum(rate(up[5m])) + 1", { delay: 30 });
+  // The page's clock goes on as far as a quick typist's would, and no further however slow this machine is.
+  await page.clock.pauseAt(Date.now() + 60_000);
+  for (const key of "sum(rate(up[5m])) + 1") {
+    await page.keyboard.type(key);
+    await page.clock.runFor(30);
+  }
+  await page.clock.runFor(1000);
   await page.waitForFunction(() => document.querySelector(".price").textContent !== "");
-  // A machine that halts between two keys for longer than the pause asks once more.
-  assert.ok(seen.length >= 1 && seen.length <= 3 * SLACK && seen.length < 20, `${seen.length}`);
+  assert.ok(seen.length >= 1 && seen.length <= 3, `${seen.length}`);
   assert.ok(seen.every((request) => new URLSearchParams(request.postData()).get("quiet") === "1"));
   const { data } = await (await fetch(`${server.base}/api/v1/status/queries`)).json();
   const listed = [...data.running, ...data.slowest].map(({ query }) => query);
@@ -64,6 +70,19 @@ tell("15: typing twenty characters asks for few prices, none of which is listed 
     listed.filter((query) => query !== "sum(rate(up[5m])) + 1" && query.startsWith("sum(")),
     [],
   );
+});
+
+tell("the plan says what would make it better, in words with code", async ({ page, go }) => {
+  await go(graph("rate(up[20s])", { "g0.tab": "explain" }));
+  await page.waitForSelector(".plan-advice");
+  assert.match(
+    await page.textContent(".plan-advice"),
+    /^\[20s\] is shorter than two times the 15s between samples.*take \[1m\] or longer/,
+  );
+  assert.equal(await page.textContent(".plan-advice code"), "[20s]");
+  await go(graph("rate(up[1m])", { "g0.tab": "explain" }));
+  await page.waitForSelector(".plan tbody tr");
+  assert.equal(await page.isVisible(".plan-advice"), false);
 });
 
 tell("16: a matcher that finds nothing proposes what was meant, and the click runs it", async ({ page, go }) => {
