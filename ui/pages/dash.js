@@ -80,6 +80,7 @@ export function mount(element, { go, signal }) {
       if (!chosen || chosen.found.length === 0) {
         grid.show([]);
         shown = "";
+        who.hidden = true;
         fill(
           body,
           h(

@@ -73,9 +73,15 @@ async function byMatcher(found, { expr, use, signal }) {
   );
   if (known.length === 0 && selector)
     return [says, h("div", {}, "Nor does any series without it: ", h("code", {}, selector), " finds nothing either.")];
-  if (known.length === 0) return [says, h("div", {}, `There is no label ${parts.label}.`)];
-  const near = alike(parts.value, known);
   const named = parts.label === "__name__";
+  if (known.length === 0)
+    return [
+      says,
+      named
+        ? h("div", {}, "No metric is stored yet. ", h("a", { href: "./" }, "How to send data"))
+        : h("div", {}, `There is no label ${parts.label}.`),
+    ];
+  const near = alike(parts.value, known);
   if (near.length === 0)
     return [
       says,

@@ -118,7 +118,23 @@ export class GraphView {
       ],
       { class: "small", title: "The same of an earlier time, dashed" },
     );
-    this.controls = h("div", { class: "row graph-controls" }, this.modes, this.toggles, this.ghosts);
+    this.others = h(
+      "button",
+      {
+        type: "button",
+        class: "small toggle",
+        title: "Series of the same instance or job that did something else in this time than in as long before",
+        onclick: () => {
+          const { frame, panel } = this;
+          if (!frame || !panel) return;
+          const { start, end } = frame;
+          const shown = { expr: panel.expr, series: frame.series.map(({ labels }) => labels), start, end };
+          void import("./moved.js").then(({ whatElseMoved }) => whatElseMoved(shown));
+        },
+      },
+      "what else moved?",
+    );
+    this.controls = h("div", { class: "row graph-controls" }, this.modes, this.toggles, this.ghosts, this.others);
     controls.append(this.controls);
   }
 

@@ -44,6 +44,13 @@ export function mount(element, { signal }) {
   const facts = h("div", { class: "home-facts" });
   const waiting = h("p", { class: "home-waiting", role: "status" });
   const charts = h("div", { class: "home-charts" });
+  const asleep = h(
+    "p",
+    { class: "empty", hidden: true },
+    "Nothing yet: ",
+    h("code", {}, "--self-scrape.interval"),
+    " is off.",
+  );
   const next = h("span", { class: "soft small" });
   element.append(
     h("h1", { class: "offscreen" }, "Home"),
@@ -62,6 +69,7 @@ export function mount(element, { signal }) {
           next,
           h("a", { href: href("dash", { d: "vctsdb" }) }, "open as board"),
         ),
+        asleep,
         charts,
       ),
       h(
@@ -101,19 +109,21 @@ export function mount(element, { signal }) {
   /** When the process began, in ms. */
   let began = 0;
   let told = "";
+  /** Whether the server has no samples of its own. */
+  let off = false;
 
   const look = async () => {
     try {
       if (began === 0) began = Date.parse((await data("api/v1/status/runtimeinfo", {}, { signal })).startTime);
       // The charts come first: they are what one sees.
-      await Promise.all([
-        ...shown.map(watchOne),
-        Promise.all([
-          data("api/v1/status/flags", {}, { signal }),
-          data("api/v1/status/storage", {}, { signal }),
-          vector("count by (job) (up)", { signal }),
-        ]).then(([flags, storage, jobs]) => tell(flags, storage, jobs)),
+      const [drawn] = await Promise.all([
+        Promise.all(shown.map(watchOne)),
+        state().then((found) => {
+          off = found;
+        }),
       ]);
+      asleep.hidden = drawn.includes(true) || !off;
+      charts.hidden = !asleep.hidden;
     } catch (error) {
       if (aborted(error)) return;
       if (error instanceof ApiError && connection.opening)
@@ -122,17 +132,30 @@ export function mount(element, { signal }) {
     }
   };
 
+  /** Shows what there is beside charts. @returns {Promise<boolean>} whether the server has no samples of its own */
+  const state = async () => {
+    const [flags, storage, jobs] = await Promise.all([
+      data("api/v1/status/flags", {}, { signal }),
+      data("api/v1/status/storage", {}, { signal }),
+      vector("count by (job) (up)", { signal }),
+    ]);
+    tell(flags, storage, jobs);
+    return /^(off|0\w*)$/.test(flags["self-scrape.interval"]);
+  };
+
   /**
    * Draws a chart. A store's first samples are a moment younger than its pages, so one that has just begun is asked again.
    * @param {typeof shown[number]} one
+   * @returns {Promise<boolean>} whether there is something to see
    */
   const watchOne = async (one) => {
     const begun = Date.now();
     for (let wait = AGAIN_MS; !(await draw(one)); wait *= 2) {
       const over = Date.now() + wait;
-      if (over - began > BEGINNING_MS || over - begun > EVERY_MS || document.hidden) return;
+      if (off || over - began > BEGINNING_MS || over - begun > EVERY_MS || document.hidden) return false;
       await pause(wait);
     }
+    return true;
   };
 
   /**

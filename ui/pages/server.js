@@ -98,7 +98,16 @@ function flagList(flags) {
               h(
                 "tr",
                 {},
-                h("td", {}, h("code", {}, `--${name}`)),
+                // A long name is broken behind dots, and not behind hyphens.
+                h(
+                  "td",
+                  {},
+                  h(
+                    "code",
+                    {},
+                    `--${name}`.split(/(?<=\.)/).flatMap((part) => [h("span", { class: "nowrap" }, part), h("wbr")]),
+                  ),
+                ),
                 h("td", {}, value ? h("code", {}, value) : h("span", { class: "soft" }, "not set")),
               ),
             ),

@@ -34,6 +34,13 @@ const tell = stories({
         { room },
         { from: now - 2 * 86_400_000, to: now, step: 60_000, value: (t) => (t / 60_000) % 7 },
       );
+    // 300 series of one machine that rest or waver, of which one jumps in the last ten minutes.
+    const wavers = (/** @type {number} */ n) => (/** @type {number} */ t) =>
+      50 + n + (((t / 60_000) * (n + 7919)) % 10) + (n === 137 && t > now - 300_000 ? 80 : 0);
+    for (let n = 0; n < 300; n += 1)
+      text += series("wavering", { instance: "m", n: String(n) }, { ...range, value: wavers(n) });
+    text += series("watched", { instance: "m" }, { ...range, value: (t) => (t > now - 300_000 ? 9 : 1) });
+    text += series("wavering", { instance: "elsewhere" }, { ...range, value: (t) => (t > now - 300_000 ? 9e9 : 1) });
     await server.write(text);
     const steps = Array.from({ length: 61 }, (_, i) => range.from + i * range.step);
     await remoteWrite(server.base, [
@@ -268,6 +275,19 @@ tell("37: a slow query is seen running, and ends when its page is closed", async
   assert.match(await page.textContent("section"), /runs for/);
   await other.close();
   await page.waitForSelector("text=Nothing runs at the moment");
+});
+
+tell("30: of 300 series the one that jumps in the time that is shown is the first of what else moved", async ({ page, go }) => {
+  await go(graph("watched", { "g0.range_input": "10m", "g0.end_input": end }));
+  await drawn(page, 1);
+  await page.click("text=what else moved?");
+  await page.waitForSelector(".moved-one");
+  assert.match(await page.textContent(".moved p"), /1 of 300 series with instance="m" left in these 10m/);
+  assert.equal(await page.textContent(".moved-one a"), 'wavering{instance="m", n="137"}');
+  await page.waitForFunction(() => document.querySelector(".moved-one .chart")?.dataset.lines === "1");
+  await page.click(".moved-one a");
+  await page.waitForURL(/wavering/);
+  await page.waitForSelector("dialog", { state: "detached" });
 });
 
 tell("what pages ask by themselves isn't among the slowest queries, unless it is wanted", async ({ page, go }) => {
