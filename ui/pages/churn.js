@@ -83,6 +83,8 @@ export function churn(host, { filters, signal, narrow }) {
 function told({ series, appeared, disappeared, byMetricName, byLabelName }, range, selector, narrow) {
   if (appeared + disappeared === 0)
     return h("p", { class: "soft" }, `The same ${counted(series, "series")} as in the ${range} before.`);
+  if (appeared === series && disappeared === 0)
+    return h("p", { class: "soft" }, `Nothing of this is from the ${range} before: all ${formatCount(series)} series are new.`);
   // The label that explains most comes first; of those that explain as much, the one with more new values.
   const labels = byLabelName
     .filter(({ name }) => name !== "__name__")

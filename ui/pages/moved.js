@@ -8,7 +8,7 @@ import { fill, h } from "../core/dom.js";
 import { formatDuration } from "../core/time.js";
 import { formatCount, shortCount } from "../core/units.js";
 import { Chart } from "../chart/chart.js";
-import { quote, selectorOf } from "../chart/data.js";
+import { common, quote, selectorOf } from "../chart/data.js";
 import { viewOf } from "../chart/lines.js";
 import { selectors } from "../promql/edit.js";
 import { matchersOf } from "../promql/matchers.js";
@@ -105,6 +105,8 @@ export function whatElseMoved({ expr, series, start, end }) {
         })
         .filter(({ score }) => score >= STRANGE)
         .sort((a, b) => b.score - a.score);
+      const first = found.slice(0, SHOWN);
+      const shared = common(first.map(({ labels }) => labels));
       fill(
         body,
         h(
@@ -115,36 +117,40 @@ export function whatElseMoved({ expr, series, start, end }) {
           ` left in these ${formatDuration(length)} what they were in the ${formatDuration(length)} before.`,
           found.length > SHOWN && ` The ${SHOWN} that did most:`,
         ),
-        found.slice(0, SHOWN).map((one) => {
-          const place = h("div", {});
-          const chart = new Chart(place, { height: 110, label: one.name });
-          charts.push(chart);
-          // What grows is drawn as its speed, a second.
-          const values = one.speed ? one.values.map((value) => (value * 1000) / step) : one.values;
-          const shown = selectorOf(one.labels);
-          const rate = `rate(${shown}[${formatDuration(step)}])`;
-          const view = { ...frame, series: [{ ...one, values, histograms: null }] };
-          // It has a size only once it is in the document.
-          queueMicrotask(() => chart.show(viewOf(view, unitOfExpression(one.speed ? rate : shown))));
-          return h(
-            "section",
-            { class: "moved-one" },
-            h(
-              "a",
-              {
-                class: "mono small",
-                href: queryLink(one.speed && /_(total|count|sum)$/.test(one.name) ? rate : shown, {
-                  "g0.range_input": formatDuration(Math.round((2 * length) / 1000) * 1000),
-                  "g0.end_input": String(end / 1000),
-                }),
-                onclick: () => dialog.close(),
-              },
-              shown,
-            ),
-            one.speed && h("span", { class: "soft small" }, " a second"),
-            place,
-          );
-        }),
+        h(
+          "div",
+          { class: "moved-list" },
+          first.map((one) => {
+            const place = h("div", {});
+            const chart = new Chart(place, { height: 120, label: one.name });
+            charts.push(chart);
+            // What grows is drawn as its speed, a second.
+            const values = one.speed ? one.values.map((value) => (value * 1000) / step) : one.values;
+            const shown = selectorOf(one.labels);
+            const rate = `rate(${shown}[${formatDuration(step)}])`;
+            const view = { ...frame, series: [{ ...one, values, histograms: null }] };
+            // It has a size only once it is in the document.
+            queueMicrotask(() => chart.show(viewOf(view, unitOfExpression(one.speed ? rate : shown))));
+            return h(
+              "section",
+              { class: "moved-one" },
+              h(
+                "a",
+                {
+                  class: "mono small",
+                  href: queryLink(one.speed && /_(total|count|sum)$/.test(one.name) ? rate : shown, {
+                    "g0.range_input": formatDuration(Math.round((2 * length) / 1000) * 1000),
+                    "g0.end_input": String(end / 1000),
+                  }),
+                  onclick: () => dialog.close(),
+                },
+                selectorOf(one.labels, shared),
+              ),
+              one.speed && h("span", { class: "soft small" }, " a second"),
+              place,
+            );
+          }),
+        ),
       );
     } catch (error) {
       if (aborted(error)) return;
