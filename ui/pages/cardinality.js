@@ -23,7 +23,7 @@ const SHOWN = 12;
 export function mount(element, { go, signal }) {
   const head = h("div", { class: "row cardinality-head" });
   const lists = h("div", { class: "cards cardinality-lists" });
-  const movement = h("section", { class: "card" });
+  const movement = h("section", { class: "card", hidden: true });
   const deleting = h("section", { class: "card", hidden: true });
   element.append(h("h1", {}, "Cardinality"), head, lists, movement, deleting);
   const narrowed = () => new URLSearchParams(location.search).getAll("f");
@@ -100,6 +100,7 @@ export function mount(element, { go, signal }) {
         ),
       );
     }
+    movement.hidden = false;
     churn(movement, { filters, signal, narrow: (name) => narrow(`__name__=${quote(name)}`) });
     void selectorWords(deleting, filters.length > 0 ? `{${filters.join(",")}}` : "", signal);
   };

@@ -21,8 +21,8 @@ const EVERY_MS = 1000;
  * @param {import("../core/app.js").Context} page
  */
 export function mount(element, { signal }) {
-  const running = h("section", { class: "card" });
-  const slowest = h("section", { class: "card" });
+  const running = h("section", { class: "card", hidden: true });
+  const slowest = h("section", { class: "card", hidden: true });
   const own = h("input", { type: "checkbox", onchange: () => void again() });
   element.append(
     h(
@@ -48,9 +48,11 @@ export function mount(element, { signal }) {
       const now = JSON.stringify(slow);
       if (now !== told) show(slowest, "Slowest since the start", slow, "None yet.", false, false);
       told = now;
+      running.hidden = slowest.hidden = false;
     } catch (error) {
       if (aborted(error)) return;
       if (error instanceof ApiError && !told) fill(running, trouble(error));
+      running.hidden = false;
       throw error;
     }
   };

@@ -27,7 +27,9 @@ export function mount(element, { signal }) {
   const memory = h("section", { class: "card" });
   const disk = h("section", { class: "card" });
   const files = h("section", { class: "card" });
-  element.append(h("h1", {}, "Storage"), trouble_, map, h("div", { class: "cards" }, memory, disk), files);
+  // All of it appears at once: cards that fill themselves one by one would push each other down.
+  const all = h("div", { class: "storage", hidden: true }, map, h("div", { class: "cards" }, memory, disk), files);
+  element.append(h("h1", {}, "Storage"), trouble_, all);
   let directory = "./data";
   const end = poll(async () => {
     try {
@@ -42,6 +44,7 @@ export function mount(element, { signal }) {
       showMemory(memory, storage.memory);
       showDisk(disk, storage, added[0]?.value ?? NaN);
       showFiles(files, storage);
+      all.hidden = false;
     } catch (error) {
       if (aborted(error)) return;
       if (error instanceof ApiError && !map.firstChild) fill(trouble_, trouble(error));

@@ -367,6 +367,27 @@ tell(
   { skip: !MAY_MOUNT && "this machine lets no test mount a file system (unshare -rm), which a full disk needs" },
 );
 
+for (const width of [1300, 360])
+  tell(
+    `no page jumps while it fills, ${width} pixels wide`,
+    async ({ page, server }) => {
+      await page.addInitScript(() => {
+        window.jumped = 0;
+        new PerformanceObserver((list) => {
+          for (const shift of list.getEntries()) if (!shift.hadRecentInput) window.jumped += shift.value;
+        }).observe({ type: "layout-shift", buffered: true });
+      });
+      for (const path of PAGES) {
+        await page.goto(server.base + path);
+        await page.waitForLoadState("networkidle");
+        const jumped = await page.evaluate(() => window.jumped);
+        // So much browsers call good.
+        assert.ok(jumped < 0.1, `${path}: ${jumped}`);
+      }
+    },
+    { context: { viewport: { width, height: 760 } } },
+  );
+
 tell("without storage and with an address that can't be read the pages work and say so", async ({ page, server }) => {
   await page.addInitScript(() => {
     Object.defineProperty(window, "localStorage", {
