@@ -3,7 +3,7 @@
 
 use vctsdb::{
     codec::{floats, gorilla, histograms, times},
-    model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint, SeriesBuf},
+    model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint, SeriesBuf, TimeRange},
     remote::read::fuzzing::through_chunks,
 };
 
@@ -122,7 +122,7 @@ fn columns(sent: &SeriesBuf) {
     for (times, values) in sent.times.chunks(most).zip(sent.values.chunks(most)) {
         let mut chunk = gorilla::OpenChunk::default();
         assert!(times.iter().zip(values).all(|(time, value)| chunk.append(*time, *value)), "a chunk holds that many");
-        gorilla::decode(&chunk.to_bytes(), times.len(), &mut found_times, &mut found)
+        gorilla::decode(&chunk.to_bytes(), times.len(), TimeRange::ALL, &mut found_times, &mut found)
             .expect("what was encoded decodes");
     }
     same_floats("gorilla", &found_times, &found, sent);
@@ -153,6 +153,6 @@ pub(crate) fn run(bytes: &[u8]) {
     let count = usize::from(bytes.first().copied().unwrap_or(0));
     let _ = times::decode(bytes, count, &mut Vec::new());
     let _ = floats::decode(bytes, count, &mut Vec::new());
-    let _ = gorilla::decode(bytes, count, &mut Vec::new(), &mut Vec::new());
+    let _ = gorilla::decode(bytes, count, TimeRange::ALL, &mut Vec::new(), &mut Vec::new());
     let _ = histograms::decode(bytes, count, MEMORY, &mut Vec::new());
 }

@@ -14,11 +14,10 @@
 //!
 //! Differences wrap, so every sequence of times is exact, from `i64::MIN` to `i64::MAX`.
 
-use super::{
-    CodecError,
-    bits::{BitReader, BitWriter},
-    xor::Window,
-};
+use std::borrow::Cow;
+
+use super::{CodecError, bits::BitWriter, xor::Window};
+use crate::model::TimeRange;
 
 /// Widths of the three short forms of a time.
 const SHORT: [u32; 3] = [7, 14, 20];
@@ -87,7 +86,7 @@ impl OpenChunk {
         match self.count {
             0 => None,
             1 => Some(self.time),
-            _ => self.bytes.first_chunk().map(|bytes| i64::from_be_bytes(*bytes)),
+            _ => first_time(&self.bytes),
         }
     }
 
@@ -111,14 +110,26 @@ impl OpenChunk {
 
     /// The chunk's bytes so far, for [`decode`].
     #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
+    pub fn as_bytes(&self) -> Cow<'_, [u8]> {
         if self.count == 1 {
             let mut bits = BitWriter::new();
             put_first(&mut bits, self.time, self.value);
-            return bits.into_bytes();
+            return Cow::Owned(bits.into_bytes());
         }
-        self.bytes.clone()
+        Cow::Borrowed(&self.bytes)
     }
+
+    /// A copy of [`Self::as_bytes`].
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.as_bytes().into_owned()
+    }
+}
+
+/// Time of the first sample of a chunk's bytes.
+#[must_use]
+pub fn first_time(bytes: &[u8]) -> Option<i64> {
+    bytes.first_chunk().map(|bytes| i64::from_be_bytes(*bytes))
 }
 
 fn put_first(bits: &mut BitWriter, time: i64, value: u64) {
@@ -142,22 +153,163 @@ fn short_time(d: i64) -> Option<(u64, u32)> {
     None
 }
 
-#[inline]
-fn get_time(bits: &mut BitReader<'_>) -> Result<i64, CodecError> {
-    let width = match bits.ones(4)? {
-        0 => return Ok(0),
-        ones => SHORT.get(ones as usize - 1).copied().unwrap_or(64),
-    };
-    // Moved to the top and back down, the sign fills the rest.
-    let up = 64 - width;
-    Ok(((bits.get(width)? << up) as i64) >> up)
+/// Bytes that one sample may reach over, from the byte of its first bit: it has at most 145 bits, and a load takes nine bytes.
+const REACH: usize = 32;
+
+/// The 64 bits of `bytes` at position `at`; zeros where they end before.
+#[inline(always)]
+fn peek(bytes: &[u8], at: usize) -> u64 {
+    let shift = at as u32 % 8;
+    match bytes.get(at / 8..).and_then(<[u8]>::first_chunk::<9>) {
+        // With shift 0 the ninth byte is shifted out whole.
+        Some([head @ .., ninth]) => (u64::from_be_bytes(*head) << shift) | (u64::from(*ninth) >> (8 - shift)),
+        None => 0,
+    }
 }
 
-/// Appends the `count` samples of a chunk to `times` and `values`.
+/// At least 57 bits of `bytes` at position `at`, above zeros: one load instead of two.
+#[inline(always)]
+fn peek_most(bytes: &[u8], at: usize) -> u64 {
+    let word = bytes.get(at / 8..).and_then(<[u8]>::first_chunk);
+    word.map_or(0, |word| u64::from_be_bytes(*word) << (at as u32 % 8))
+}
+
+/// A sample, and what the next one builds on.
+struct Sample {
+    /// Position of the next one's bits.
+    at: usize,
+    time: i64,
+    delta: i64,
+    value: u64,
+    window: Window,
+}
+
+impl Sample {
+    /// The first sample of a chunk.
+    fn first(bytes: &[u8]) -> Result<Self, CodecError> {
+        let word = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map(|word| u64::from_be_bytes(*word));
+        let (time, value) = word(0).zip(word(8)).ok_or(CodecError::Truncated(WHAT))?;
+        Ok(Self { at: 128, time: time as i64, delta: 0, value, window: Window::default() })
+    }
+
+    /// Goes on to the next sample. All that it may reach over has to be there.
+    ///
+    /// # Errors
+    /// When it ends behind position `limit`.
+    #[inline(always)]
+    fn step(&mut self, bytes: &[u8], limit: usize) -> Result<(), CodecError> {
+        let word = peek_most(bytes, self.at);
+        // The same difference and the same value: most samples of most series.
+        if word >> 62 == 0 {
+            self.at += 2;
+            self.time = self.time.wrapping_add(self.delta);
+            return self.within(limit);
+        }
+        let ones = word.leading_ones().min(4);
+        // The forms that are no jitter of a scrape are rare, so what the value begins with is in the same word.
+        let value = match ones.checked_sub(1).map(|form| SHORT.get(form as usize)) {
+            None => {
+                self.at += 1;
+                word << 1
+            }
+            Some(Some(width)) => {
+                let d = ((word << (ones + 1)) as i64) >> (64 - width);
+                self.delta = self.delta.wrapping_add(d);
+                self.at += (ones + 1 + width) as usize;
+                word << (ones + 1 + width)
+            }
+            Some(None) => {
+                self.delta = self.delta.wrapping_add(peek(bytes, self.at + 4) as i64);
+                self.at += 4 + 64;
+                peek_most(bytes, self.at)
+            }
+        };
+        self.time = self.time.wrapping_add(self.delta);
+        if value >> 63 == 0 {
+            self.at += 1;
+            return self.within(limit);
+        }
+        self.at += self.window.open(value)? as usize;
+        self.value ^= self.window.place(peek(bytes, self.at));
+        self.at += self.window.len() as usize;
+        self.within(limit)
+    }
+
+    #[inline(always)]
+    fn within(&self, limit: usize) -> Result<(), CodecError> {
+        if self.at > limit { Err(CodecError::Truncated(WHAT)) } else { Ok(()) }
+    }
+}
+
+/// Samples of a chunk that are wanted, and where they go.
+struct Wanted<'o> {
+    /// Samples not looked at yet, the next one included.
+    left: usize,
+    range: TimeRange,
+    times: &'o mut Vec<i64>,
+    values: &'o mut Vec<f64>,
+}
+
+impl Wanted<'_> {
+    /// Takes samples from `next` on as long as they begin before position `end`.
+    ///
+    /// # Errors
+    /// When a sample ends behind position `limit`.
+    #[inline(always)]
+    fn take(&mut self, next: &mut Sample, bytes: &[u8], end: usize, limit: usize) -> Result<(), CodecError> {
+        while self.left > 0 && next.at < end && next.time < self.range.start {
+            self.left -= 1;
+            if self.left > 0 {
+                next.step(bytes, limit)?;
+            }
+        }
+        if next.at >= end {
+            return Ok(());
+        }
+        // Room for all at once: a look at the room for each would cost more than filling what isn't used.
+        let before = self.times.len();
+        self.times.resize(before + self.left, 0);
+        self.values.resize(before + self.left, 0.0);
+        let times = self.times.get_mut(before..).unwrap_or_default();
+        let values = self.values.get_mut(before..).unwrap_or_default();
+        let mut taken = 0;
+        let mut read = Ok(());
+        for (time, value) in times.iter_mut().zip(values) {
+            if next.at >= end || next.time > self.range.end {
+                break;
+            }
+            (*time, *value) = (next.time, f64::from_bits(next.value));
+            taken += 1;
+            if taken < self.left {
+                read = next.step(bytes, limit);
+                if read.is_err() {
+                    break;
+                }
+            }
+        }
+        self.times.truncate(before + taken);
+        self.values.truncate(before + taken);
+        self.left -= taken;
+        if next.time > self.range.end {
+            self.left = 0;
+        }
+        read
+    }
+}
+
+/// Appends those of the `count` samples of a chunk to `times` and `values` that are in `range`. Unless that is all time, the
+/// times of the chunk have to ascend.
 ///
 /// # Errors
-/// When the bytes hold fewer. The vectors may then hold some samples more than before.
-pub fn decode(bytes: &[u8], count: usize, times: &mut Vec<i64>, values: &mut Vec<f64>) -> Result<(), CodecError> {
+/// When the bytes hold fewer samples and those missing may be in the range. The vectors may then hold some samples more than
+/// before.
+pub fn decode(
+    bytes: &[u8],
+    count: usize,
+    range: TimeRange,
+    times: &mut Vec<i64>,
+    values: &mut Vec<f64>,
+) -> Result<(), CodecError> {
     if count == 0 {
         return Ok(());
     }
@@ -165,22 +317,16 @@ pub fn decode(bytes: &[u8], count: usize, times: &mut Vec<i64>, values: &mut Vec
     if count > bytes.len().saturating_mul(4) {
         return Err(CodecError::Truncated(WHAT));
     }
-    times.reserve(count);
-    values.reserve(count);
-    let mut bits = BitReader::new(bytes, WHAT);
-    let mut window = Window::default();
-    let (mut time, mut delta) = (bits.get(64)? as i64, 0i64);
-    let mut value = bits.get(64)?;
-    times.push(time);
-    values.push(f64::from_bits(value));
-    for _ in 1..count {
-        delta = delta.wrapping_add(get_time(&mut bits)?);
-        time = time.wrapping_add(delta);
-        value = window.get(&mut bits, value)?;
-        times.push(time);
-        values.push(f64::from_bits(value));
-    }
-    Ok(())
+    let mut next = Sample::first(bytes)?;
+    let mut wanted = Wanted { left: count, range, times, values };
+    let whole = bytes.len().saturating_sub(REACH) * 8;
+    wanted.take(&mut next, bytes, whole, usize::MAX)?;
+    // The last samples are read from a copy that zeros follow, so that no load is ever short of bytes.
+    let rest = bytes.get(next.at / 8..).unwrap_or_default();
+    let mut end = [0; 2 * REACH];
+    end.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    next.at %= 8;
+    wanted.take(&mut next, &end, usize::MAX, rest.len() * 8)
 }
 
 #[cfg(test)]
@@ -191,7 +337,7 @@ mod tests {
 
     fn decoded(chunk: &OpenChunk) -> (Vec<i64>, Vec<u64>) {
         let (mut times, mut values) = (Vec::new(), Vec::new());
-        decode(&chunk.to_bytes(), chunk.len(), &mut times, &mut values).unwrap();
+        decode(&chunk.to_bytes(), chunk.len(), TimeRange::ALL, &mut times, &mut values).unwrap();
         (times, values.into_iter().map(f64::to_bits).collect())
     }
 
@@ -214,6 +360,22 @@ mod tests {
         // A regular scrape of a constant costs two bits a sample.
         assert!(chunk.to_bytes().len() < 16 + 4 + 255 / 4 + 1);
         assert_eq!(decoded(&chunk).0.last(), Some(&(254 * 15_000)));
+    }
+
+    #[test]
+    fn bytes_that_end_early_are_an_error_unless_what_is_missing_lies_behind_the_range() {
+        let mut chunk = OpenChunk::default();
+        (0..200).for_each(|i| assert!(chunk.append(i, (i * i) as f64 / 7.0)));
+        let bytes = chunk.to_bytes();
+        let read = |len: usize, end: i64| {
+            let (mut times, mut values) = (Vec::new(), Vec::new());
+            decode(&bytes[..len], 200, TimeRange::new(0, end), &mut times, &mut values).map(|()| times.len())
+        };
+        assert_eq!(read(bytes.len(), 199), Ok(200));
+        assert_eq!(read(bytes.len() / 2, 20), Ok(21));
+        for len in 0..bytes.len() {
+            assert!(read(len, 199).is_err(), "{len}");
+        }
     }
 
     #[test]
@@ -245,9 +407,26 @@ mod tests {
         }
 
         #[test]
+        fn of_a_range_those_inside_come_back(
+            samples in prop::collection::btree_map(-500i64..500, prop_oneof![any::<u64>(), 0u64..9], 0..255),
+            start in -600i64..600,
+            length in -10i64..600,
+        ) {
+            let mut chunk = OpenChunk::default();
+            samples.iter().for_each(|(time, bits)| assert!(chunk.append(*time, f64::from_bits(*bits))));
+            let (mut times, mut values) = (vec![7], vec![7.0]);
+            let range = TimeRange::new(start, start + length);
+            decode(&chunk.to_bytes(), chunk.len(), range, &mut times, &mut values).unwrap();
+            let inside = samples.iter().filter(|(time, _)| range.contains(**time));
+            let want: Vec<_> = inside.map(|(time, bits)| (*time, *bits)).collect();
+            let found = times.into_iter().zip(values.into_iter().map(f64::to_bits)).skip(1);
+            prop_assert_eq!(found.collect::<Vec<_>>(), want);
+        }
+
+        #[test]
         fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..200), count in 0usize..300) {
             let (mut times, mut values) = (Vec::new(), Vec::new());
-            if decode(&bytes, count, &mut times, &mut values).is_ok() {
+            if decode(&bytes, count, TimeRange::ALL, &mut times, &mut values).is_ok() {
                 prop_assert_eq!(times.len(), count);
             }
             prop_assert!(times.capacity() <= bytes.len() * 4 + 4);

@@ -86,6 +86,37 @@ impl Window {
         // Without a window (len 0, leading 0) there are no bits to shift.
         Ok(before ^ xor.checked_shl(64 - u32::from(self.leading) - len).unwrap_or(0))
     }
+
+    /// Takes what stands before the meaningful bits of a value unlike the one before it, from the top of a word that begins
+    /// with a one; answers how many bits that was. Which of the two forms it is can't be foreseen, so nothing branches on it.
+    ///
+    /// # Errors
+    /// When it describes a window wider than a value.
+    #[inline(always)]
+    pub(super) fn open(&mut self, word: u64) -> Result<u32, CodecError> {
+        let is_own = word >> 62 == 0b11;
+        let (leading, len) = ((word >> 57 & 31) as u8, (word >> 51 & 63) as u8 + 1);
+        self.leading = if is_own { leading } else { self.leading };
+        self.len = if is_own { len } else { self.len };
+        let width = u64::from(self.leading) + u64::from(self.len);
+        if width > 64 {
+            return Err(CodecError::Range { what: "the width of an XOR", got: width, limit: 64 });
+        }
+        Ok(if is_own { 13 } else { 2 })
+    }
+
+    /// How many meaningful bits a value has.
+    #[inline(always)]
+    pub(super) fn len(self) -> u32 {
+        u32::from(self.len)
+    }
+
+    /// The meaningful bits at the top of `word` in the place where they belong.
+    #[inline(always)]
+    pub(super) fn place(self, word: u64) -> u64 {
+        // Without a window (len 0, leading 0) there are no bits to shift.
+        word.checked_shr(64 - self.len()).map_or(0, |bits| bits << (64 - u32::from(self.leading) - self.len()))
+    }
 }
 
 /// Appends the column of `values` to `out`, as tables of version 1 have it: the first as it is, then the chain.

@@ -28,4 +28,5 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use series::Newest;
 pub use table::Memtable;

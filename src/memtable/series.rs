@@ -11,23 +11,34 @@ use crate::{
     model::{Histogram, SeriesBuf, TimeRange},
 };
 
-/// Samples in a closed chunk: an hour of a 15 s scrape. Larger ones would save little more of the 50 bytes that each
+/// Samples in a closed chunk: half an hour of a 15 s scrape. Larger ones would save little more of the 40 bytes that each
 /// costs beside its samples, and make short reads decode more.
-const CHUNK: usize = 240;
+const CHUNK: usize = 120;
 
-/// A full chunk of the run.
-#[derive(Debug, Clone)]
+/// What is known of a series' newest sample in some range without decoding any.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Newest {
+    /// There is no sample in the range.
+    None,
+    /// It is a float at this time.
+    Float(i64, f64),
+    /// Only reading the series tells.
+    Unread,
+}
+
+/// A chunk of the run with [`CHUNK`] samples.
+#[derive(Debug)]
 struct Closed {
-    times: TimeRange,
-    count: usize,
-    bytes: Arc<[u8]>,
+    /// Time of the last sample. That of the first is in the bytes.
+    end: i64,
+    bytes: Box<[u8]>,
 }
 
 /// What only series with more than a few samples, or unruly ones, have.
 #[derive(Debug, Default)]
 struct Rest {
     closed: Vec<Closed>,
-    /// Memory of the closed chunks' bytes and counters.
+    /// Memory of the closed chunks' bytes.
     bytes: usize,
     log: Log,
     /// Start times of the run, if it has any.
@@ -103,11 +114,15 @@ impl Series {
         }
         if self.open.len() >= CHUNK {
             let full = std::mem::take(&mut self.open);
-            if let (Some(start), Some((end, _))) = (full.first_time(), full.last()) {
-                let bytes: Arc<[u8]> = full.to_bytes().into();
+            if let Some((end, _)) = full.last() {
+                let bytes: Box<[u8]> = full.to_bytes().into();
                 let rest = self.rest.get_or_insert_default();
-                rest.bytes += bytes.len() + 2 * size_of::<usize>();
-                rest.closed.push(Closed { times: TimeRange::new(start, end), count: full.len(), bytes });
+                rest.bytes += bytes.len();
+                if rest.closed.len() == rest.closed.capacity() {
+                    // Doubling would waste as much as a chunk costs beside its samples.
+                    rest.closed.reserve_exact((rest.closed.len() / 4).max(1));
+                }
+                rest.closed.push(Closed { end, bytes });
             }
         }
         self.open.append(time, value);
@@ -130,7 +145,8 @@ impl Series {
 
     /// Times of the first and the last sample.
     pub(super) fn times(&self) -> Option<TimeRange> {
-        let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first()).map(|chunk| chunk.times.start);
+        let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first());
+        let first_closed = first_closed.and_then(|chunk| gorilla::first_time(&chunk.bytes));
         let run = first_closed
             .or(self.open.first_time())
             .zip(self.open.last())
@@ -138,24 +154,54 @@ impl Series {
         TimeRange::around(run, self.log_times())
     }
 
+    /// The newest sample in `range`, where it can be had without decoding anything.
+    ///
+    /// # Invariant
+    /// The run's newest sample lies plain in the open chunk, and the log wins over it: with an entry of the log in the range
+    /// nothing is known.
+    pub(super) fn newest(&self, range: TimeRange) -> Newest {
+        match self.open.last() {
+            _ if self.log_times().is_some_and(|times| times.overlaps(range)) => Newest::Unread,
+            Some((time, _)) if time > range.end => Newest::Unread,
+            Some((time, bits)) if time >= range.start => Newest::Float(time, f64::from_bits(bits)),
+            _ => Newest::None,
+        }
+    }
+
+    /// Whether the first and last sample reach into `range`; `begun` says that the first is known to come before its end. It
+    /// is only looked for where that isn't known, because it lies elsewhere in memory.
+    pub(super) fn reaches_into(&self, range: TimeRange, begun: bool) -> bool {
+        match self.open.last() {
+            Some((time, _)) if time >= range.start && (begun || time <= range.end) => true,
+            _ => self.times().is_some_and(|times| times.overlaps(range)),
+        }
+    }
+
     /// Copies what a read of `range` needs, so that it can be decoded without the lock.
     pub(super) fn snapshot(&self, range: TimeRange) -> Snapshot {
         let mut snapshot = Snapshot::default();
+        // The first and last time of the open chunk, which may lie outside the range.
+        let open = self.open.first_time().zip(self.open.last()).map(|(start, (end, _))| TimeRange::new(start, end));
+        let open = open.filter(|times| times.overlaps(range)).map(|_| self.open.as_bytes());
         if let Some(rest) = &self.rest {
-            let inside = rest.closed.iter().filter(|chunk| chunk.times.overlaps(range));
-            snapshot.closed.extend(inside.cloned());
-            rest.log.copy(range, &mut snapshot.log);
-            if let Some(starts) = &rest.starts {
-                let first = rest.closed.partition_point(|chunk| chunk.times.end < range.start);
-                let before = first.checked_sub(1).and_then(|i| rest.closed.get(i)).map(|chunk| chunk.times.end);
-                snapshot.starts = Some((before, starts.clone()));
+            let first = rest.closed.partition_point(|chunk| chunk.end < range.start);
+            let before = first.checked_sub(1).and_then(|i| rest.closed.get(i)).map(|chunk| chunk.end);
+            let starts_inside =
+                |chunk: &&Closed| gorilla::first_time(&chunk.bytes).is_some_and(|time| time <= range.end);
+            let closed = || rest.closed.iter().skip(first).take_while(starts_inside);
+            snapshot.ends.reserve_exact(closed().count());
+            let bytes: usize = closed().map(|chunk| chunk.bytes.len()).sum();
+            snapshot.bytes.reserve_exact(bytes + open.as_ref().map_or(0, |open| open.len()));
+            for chunk in closed() {
+                snapshot.bytes.extend_from_slice(&chunk.bytes);
+                snapshot.ends.push(snapshot.bytes.len() as u32);
             }
+            rest.log.copy(range, &mut snapshot.log);
+            snapshot.starts = rest.starts.as_ref().map(|starts| (before, starts.clone()));
         }
-        if let (Some(start), Some((end, _))) = (self.open.first_time(), self.open.last())
-            && range.overlaps(TimeRange::new(start, end))
-        {
-            snapshot.open = self.open.to_bytes();
-            snapshot.open_count = self.open.len();
+        if let Some(open) = open {
+            snapshot.bytes.extend_from_slice(&open);
+            snapshot.open = self.open.len();
         }
         snapshot
     }
@@ -164,9 +210,11 @@ impl Series {
 /// A copy of part of a series, still compressed.
 #[derive(Debug, Default)]
 pub(super) struct Snapshot {
-    closed: Vec<Closed>,
-    open: Vec<u8>,
-    open_count: usize,
+    /// The bytes of closed chunks, where each ends, and behind them those of the open one.
+    bytes: Vec<u8>,
+    ends: Vec<u32>,
+    /// Samples of the open chunk.
+    open: usize,
     log: Vec<Entry>,
     /// Start times of the run, and the time of the sample before the first chunk here.
     starts: Option<(Option<i64>, Box<Starts>)>,
@@ -175,17 +223,22 @@ pub(super) struct Snapshot {
 impl Snapshot {
     /// Fills the empty `out` with the samples in `range`.
     pub(super) fn decode(mut self, range: TimeRange, out: &mut SeriesBuf) {
-        let closed = self.closed.iter().map(|chunk| (&*chunk.bytes, chunk.count));
-        for (bytes, count) in closed.chain([(&*self.open, self.open_count)]) {
+        // The rules that start times follow count samples from the first of a chunk on.
+        let decoded = if self.starts.is_some() { TimeRange::ALL } else { range };
+        let mut at = 0;
+        let closed = self.ends.iter().map(|end| (*end as usize, CHUNK));
+        for (end, count) in closed.chain([(self.bytes.len(), self.open)]) {
             // These bytes never left memory; were they wrong nevertheless, the samples up to there are what there is.
-            let read = gorilla::decode(bytes, count, &mut out.times, &mut out.values);
+            let bytes = self.bytes.get(at..end).unwrap_or_default();
+            let read = gorilla::decode(bytes, count, decoded, &mut out.times, &mut out.values);
             debug_assert!(read.is_ok(), "a chunk in memory does not decode: {read:?}");
+            at = end;
         }
         if let Some((before, starts)) = &self.starts {
             out.float_starts = starts.of(*before, &out.times);
+            out.truncate(out.times.partition_point(|t| *t <= range.end), 0);
+            out.remove_floats(0..out.times.partition_point(|t| *t < range.start));
         }
-        out.truncate(out.times.partition_point(|t| *t <= range.end), 0);
-        out.remove_floats(0..out.times.partition_point(|t| *t < range.start));
         if !self.log.is_empty() {
             log::sort(&mut self.log);
             merge(self.log, out);

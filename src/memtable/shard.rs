@@ -10,12 +10,14 @@ pub(super) struct Shard {
 }
 
 /// What a change of a shard adds to the table's numbers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Change {
     pub(super) bytes: isize,
     pub(super) samples: isize,
     pub(super) times: Option<TimeRange>,
     pub(super) new: Vec<u32>,
+    /// The latest time at which the first sample of a new series lies.
+    pub(super) begun: i64,
 }
 
 impl Shard {
@@ -43,6 +45,7 @@ impl Shard {
                 let (series, new) = group.get_or_insert(id.0);
                 if new {
                     total.new.push(id.0);
+                    total.begun = total.begun.max(time);
                 }
                 if let Some(series) = series {
                     total.change(time, series, |series| push(series, sample));
@@ -50,6 +53,12 @@ impl Shard {
             }
         });
         total.bytes += self.map.memory() as isize - before as isize;
+    }
+}
+
+impl Default for Change {
+    fn default() -> Self {
+        Self { bytes: 0, samples: 0, times: None, new: Vec::new(), begun: i64::MIN }
     }
 }
 

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::{
     map::GROUP,
-    series::Series,
+    series::{Newest, Series},
     shard::{Change, Shard},
 };
 use crate::{
@@ -30,6 +30,8 @@ pub struct Memtable {
     /// First time; above `end` as long as there is no sample.
     start: AtomicI64,
     end: AtomicI64,
+    /// Every series has a sample at this time or before.
+    begun: AtomicI64,
 }
 
 impl Default for Memtable {
@@ -52,6 +54,7 @@ impl Memtable {
             samples: AtomicU64::new(0),
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
+            begun: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -105,6 +108,8 @@ impl Memtable {
 
     fn book(&self, change: Change) {
         if !change.new.is_empty() {
+            // Before anybody finds them.
+            self.begun.fetch_max(change.begun, Ordering::Relaxed);
             self.series.write().extend(change.new);
         }
         if let Some(times) = change.times {
@@ -169,14 +174,16 @@ impl Memtable {
             return RoaringBitmap::new();
         }
         let here: Vec<u32> = (candidates & &*self.series.read()).into_iter().collect();
-        let mut inside = RoaringBitmap::new();
-        for run in here.chunk_by(|a, b| Self::shard_of(SeriesId(*a)) == Self::shard_of(SeriesId(*b))) {
-            let Some(shard) = run.first().and_then(|id| self.shard(SeriesId(*id))) else { continue };
-            let shard = shard.read();
-            let times = |id: &u32| shard.map.get(*id).and_then(super::series::Series::times);
-            inside.extend(run.iter().copied().filter(|id| times(id).is_some_and(|times| times.overlaps(range))));
+        let all_begun = range.end >= self.begun.load(Ordering::Relaxed);
+        let mut inside = Vec::with_capacity(here.len());
+        for run in here.chunk_by(|a, b| a >> GROUP == b >> GROUP) {
+            let Some(first) = run.first() else { continue };
+            let Some(shard) = self.shard(SeriesId(*first)).map(RwLock::read) else { continue };
+            let Some(group) = shard.map.group(*first) else { continue };
+            let reaches = |id: &u32| group.get(*id).is_some_and(|series| series.reaches_into(range, all_begun));
+            inside.extend(run.iter().copied().filter(reaches));
         }
-        inside
+        RoaringBitmap::from_sorted_iter(inside).unwrap_or_default()
     }
 
     /// Whether the series has a sample.
@@ -199,6 +206,13 @@ impl Memtable {
         if let Some(snapshot) = snapshot {
             snapshot.decode(range, out);
         }
+    }
+
+    /// The newest sample of series `id` in `range`, where it can be had without decoding anything.
+    #[must_use]
+    pub fn newest(&self, id: SeriesId, range: TimeRange) -> Newest {
+        let Some(shard) = self.shard(id) else { return Newest::None };
+        shard.read().map.get(id.0).map_or(Newest::None, |series| series.newest(range))
     }
 
     /// Bytes and samples counted anew, to hold the running numbers against.

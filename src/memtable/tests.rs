@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
-use super::Memtable;
+use super::{Memtable, Newest};
 use crate::{
     model::{BucketCounts, Histogram, STALE_NAN, SeriesBuf, StartTimes, TimeRange},
     seams::append::{FloatSample, HistogramSample, SeriesId},
@@ -45,6 +45,20 @@ fn many_chunks_read_as_one_and_only_in_range() {
     assert_eq!((some.times.first(), some.values.last(), some.len()), (Some(&(300 * 15_000)), Some(&900.0), 601));
     assert!(read(&table, 3, TimeRange::new(5, 4)).is_empty());
     assert_eq!((table.samples(), table.times()), (2000, Some(TimeRange::new(0, 1999 * 15_000))));
+}
+
+#[test]
+fn the_newest_sample_is_known_unless_a_late_one_or_a_past_range_hides_it() {
+    let table = Memtable::new();
+    (0..1000).for_each(|t| table.apply(&[float(3, t * 15_000, t as f64)], &[]));
+    let newest = |start, end| table.newest(SeriesId(3), TimeRange::new(start, end));
+    let last = 999 * 15_000;
+    assert_eq!(newest(0, last), Newest::Float(last, 999.0));
+    assert_eq!((newest(last, i64::MAX), newest(last + 1, i64::MAX)), (Newest::Float(last, 999.0), Newest::None));
+    assert_eq!(newest(0, last - 1), Newest::Unread);
+    assert_eq!(table.newest(SeriesId(4), TimeRange::ALL), Newest::None);
+    table.apply(&[float(3, last - 5, 7.0)], &[]);
+    assert_eq!((newest(0, last), newest(last - 4, last)), (Newest::Unread, Newest::Float(last, 999.0)));
 }
 
 #[test]
@@ -216,6 +230,14 @@ proptest! {
                 let counts = out.histograms_from().map(|(t, h, start)| (t, h.sum as u64, start)).collect::<Vec<_>>();
                 prop_assert_eq!(counts, histograms);
                 prop_assert!(out.is_empty() || table.series_in(range).contains(id));
+                match table.newest(SeriesId(id), range) {
+                    Newest::None => prop_assert!(out.is_empty()),
+                    Newest::Float(time, value) => {
+                        prop_assert_eq!(out.time_range().map(|times| times.end), Some(time));
+                        prop_assert_eq!(out.values.last().map(|v| v.to_bits()), Some(value.to_bits()));
+                    }
+                    Newest::Unread => {}
+                }
             }
         }
     }
