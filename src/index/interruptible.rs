@@ -14,7 +14,10 @@ use super::{
 };
 use crate::{
     model::Matcher,
-    seams::interrupt::{Interrupt, Ticks},
+    seams::{
+        interrupt::{Interrupt, Ticks},
+        select::Projection,
+    },
 };
 
 /// Label sets are visited in runs of so many ids.
@@ -110,6 +113,15 @@ impl Part for Interruptible<'_> {
             Ok(())
         })?;
         Ok(passed)
+    }
+
+    fn each_projection(
+        &self,
+        ids: &RoaringBitmap,
+        projection: &Projection<'_>,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), IndexError> {
+        self.in_runs(ids, |run| self.part.each_projection(run, projection, visit))
     }
 
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {

@@ -16,7 +16,7 @@ use crate::{
         env::Disk,
         interrupt::{Interrupt, Never, Ticks},
         memory_budget::MemoryBudget,
-        select::Limited,
+        select::{Limited, Projection},
         status::Cardinality,
     },
 };
@@ -332,6 +332,20 @@ impl Index {
             })
         })?;
         out.into_iter().zip(ids).map(|(labels, id)| labels.ok_or(IndexError::Unknown(*id))).collect()
+    }
+
+    /// Visits the canonical bytes of those labels that `projection` keeps, of those of `ids` that are here: of each part by
+    /// ascending id, some perhaps twice.
+    ///
+    /// # Errors
+    /// When a segment can't be read. Series whose labels are damaged are left out.
+    pub fn each_projection(
+        &self,
+        ids: &RoaringBitmap,
+        projection: &Projection<'_>,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), IndexError> {
+        self.each_part(&mut |part| part.each_projection(ids, projection, visit))
     }
 
     /// Whether the labels of `ids` can be had without reading from disk.

@@ -9,7 +9,7 @@ use super::{
     pair::{self, Pair},
     postings::Postings,
 };
-use crate::model::Matcher;
+use crate::{model::Matcher, seams::select::Projection};
 
 /// Takes one value of a label and its postings; says whether to go on.
 pub(super) type ValueVisitor<'a> = dyn FnMut(&str, Postings<'_>) -> Result<ControlFlow<()>, IndexError> + 'a;
@@ -80,6 +80,15 @@ pub(super) trait Part {
         })?;
         Ok(passed)
     }
+
+    /// Visits the canonical bytes of those labels that `projection` keeps, of those of `ids` that are here and can be read, by
+    /// ascending id.
+    fn each_projection(
+        &self,
+        ids: &RoaringBitmap,
+        projection: &Projection<'_>,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), IndexError>;
 
     /// What one of these three takes, in units of [`super::names`].
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64;

@@ -1,6 +1,9 @@
 //! The store's reading side.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, atomic::Ordering},
+};
 
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
@@ -15,8 +18,8 @@ use crate::{
         interrupt::Interrupt,
         memory_budget::{ITEM_BYTES, MemoryBudget},
         select::{
-            IndexPath, Limited, Listing, Lookup, LookupCost, MatcherStep, Select, SelectError, SelectExemplars,
-            SelectHints, SelectLabels, SelectMetadata, SeriesExemplars, SeriesSet,
+            IndexPath, Limited, Listing, Lookup, LookupCost, MatcherStep, Projection, ProjectionVisitor, Select,
+            SelectError, SelectExemplars, SelectHints, SelectLabels, SelectMetadata, SeriesExemplars, SeriesSet,
         },
     },
     sst::{Pass, SstError},
@@ -70,6 +73,9 @@ const FEW_SELECTORS: usize = 8;
 /// Gathering and sorting so many label sets takes a millisecond.
 const FEW_SERIES: u64 = 2048;
 
+/// Labels of so many series are projected at once: as long as the head is locked for some hundreds of whole label sets.
+const MOST_PROJECTED: usize = 2048;
+
 /// At most so many labels are fetched in advance.
 const MOST_PREFETCHED: usize = 512;
 
@@ -106,8 +112,52 @@ impl SeriesSet for StoredSeries {
         }
     }
 
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), SelectError> {
+        let mut bytes = Vec::new();
+        if let Some(labels) = &self.labels {
+            // They are here, and in another order than by id.
+            for (i, labels) in labels.iter().enumerate() {
+                labels.filter_into(|name| projection.keeps(name), &mut bytes);
+                if visit(i, &bytes).is_break() {
+                    break;
+                }
+            }
+            return Ok(());
+        }
+        // Not all at once, because the head is locked meanwhile.
+        for (n, ids) in self.ids.chunks(MOST_PROJECTED).enumerate() {
+            let mut run = Run {
+                first: n * MOST_PROJECTED,
+                ids,
+                at: 0,
+                seen: vec![false; ids.len()],
+                flow: ControlFlow::Continue(()),
+            };
+            let wanted: RoaringBitmap = ids.iter().copied().collect();
+            self.shared.index.each_projection(&wanted, projection, &mut |id, bytes| run.take(id, bytes, visit))?;
+            // Series that have left the index since they were found.
+            for id in run.missing() {
+                let labels = self.shared.labels(SeriesId(id), &self.segments)?;
+                labels.filter_into(|name| projection.keeps(name), &mut bytes);
+                run.take(id, &bytes, visit);
+            }
+            if run.flow.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
         Ok(self.view.read(self.id(i)?, self.range, self.pass, out)?)
+    }
+
+    fn read_newest(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        Ok(self.view.read_newest(self.id(i)?, self.range, self.pass, out)?)
     }
 
     fn samples(&self) -> Option<u64> {
@@ -124,6 +174,42 @@ impl SeriesSet for StoredSeries {
         let mut ids = self.ids.clone();
         ids.sort_unstable();
         self.view.warnings(&ids, self.range)
+    }
+}
+
+/// Series whose labels are visited together.
+struct Run<'r> {
+    /// The position of the first.
+    first: usize,
+    /// Ascending.
+    ids: &'r [u32],
+    /// Where the last one visited stands.
+    at: usize,
+    seen: Vec<bool>,
+    flow: ControlFlow<()>,
+}
+
+impl Run<'_> {
+    /// Visits a series, unless it was visited before or nobody wants to go on.
+    fn take(&mut self, id: u32, bytes: &[u8], visit: &mut ProjectionVisitor<'_>) {
+        if self.ids.get(self.at).is_none_or(|last| *last > id) {
+            self.at = 0;
+        }
+        while self.ids.get(self.at).is_some_and(|other| *other < id) {
+            self.at += 1;
+        }
+        if self.ids.get(self.at) == Some(&id)
+            && let Some(seen @ false) = self.seen.get_mut(self.at)
+            && self.flow.is_continue()
+        {
+            *seen = true;
+            self.flow = visit(self.first + self.at, bytes);
+        }
+    }
+
+    fn missing(&self) -> Vec<u32> {
+        let wanted = self.flow.is_continue();
+        self.ids.iter().zip(&self.seen).filter(|(_, seen)| wanted && !**seen).map(|(id, _)| *id).collect()
     }
 }
 

@@ -2,9 +2,10 @@
 
 use proptest::prelude::*;
 use vctsdb::{
-    model::{MatchOp, Matcher, TimeRange},
+    model::{MatchOp, Matcher, SeriesBuf, TimeRange},
     seams::{
         env::{Cut, SimDisk},
+        select::{Select, SelectHints},
         status::Status,
     },
 };
@@ -55,6 +56,73 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Close),
         1 => Just(Step::Crash),
     ]
+}
+
+/// Two of three series get a sample at each time, and each second sample comes late; flushes and merges go on meanwhile.
+#[test]
+fn readers_of_newest_samples_and_of_all_see_the_same_while_writes_go_on() {
+    const TIMES: i64 = 3_000;
+    let storage = open(&SimDisk::new()).unwrap();
+    let is_there = |number: usize, time: i64| (number as i64 + time) % 3 != 0;
+    let value = |time: i64| (time as f64).sin();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            for pair in 0..TIMES / 2 {
+                for time in [pair * 2 + 1, pair * 2] {
+                    let here = (0..3).filter(|number| is_there(*number, time));
+                    let samples: Vec<Sample> =
+                        here.map(|number| (series(number), time, Value::Float(value(time).to_bits()))).collect();
+                    if write(&storage, &samples).is_err() {
+                        storage.flush().unwrap();
+                        write(&storage, &samples).unwrap();
+                    }
+                }
+                match pair % 500 {
+                    250 => storage.flush().unwrap(),
+                    499 => storage.compact().unwrap(),
+                    _ => {}
+                }
+            }
+        });
+        let all = [Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
+        let mut known = [-1; 3];
+        loop {
+            // Looked at before the last read, which so sees all.
+            let is_over = writer.is_finished();
+            for range in [TimeRange::ALL, TimeRange::new(0, TIMES / 2), TimeRange::new(TIMES / 3, TIMES)] {
+                let set = storage.select(&all, range, &SelectHints::default()).unwrap();
+                for i in 0..set.len() {
+                    let labels = set.labels(i).unwrap();
+                    let number = (0..3).find(|number| series(*number) == labels).unwrap();
+                    let (mut before, mut last, mut after) = Default::default();
+                    set.read(i, &mut before).unwrap();
+                    set.read_newest(i, &mut last).unwrap();
+                    set.read(i, &mut after).unwrap();
+                    let end = |buf: &SeriesBuf| buf.times.last().copied().unwrap_or(-1);
+                    assert!(end(&before) <= end(&last) && end(&last) <= end(&after));
+                    for buf in [&before, &last, &after] {
+                        assert!(buf.times.iter().all(|time| range.contains(*time) && is_there(number, *time)));
+                        assert!(
+                            buf.times
+                                .iter()
+                                .map(|time| value(*time).to_bits())
+                                .eq(buf.values.iter().map(|v| v.to_bits()))
+                        );
+                    }
+                    if range == TimeRange::ALL {
+                        assert!(known[number] <= end(&last), "what was seen stays");
+                        known[number] = end(&last);
+                    }
+                }
+            }
+            if is_over {
+                break;
+            }
+        }
+        writer.join().unwrap();
+        let newest = |number: usize| (0..TIMES).rev().find(|time| is_there(number, *time)).unwrap();
+        assert_eq!(known, [newest(0), newest(1), newest(2)]);
+    });
 }
 
 proptest! {

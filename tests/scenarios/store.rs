@@ -1,6 +1,6 @@
 //! A store on a simulated disk, driven by hand, and the naive model it is held against.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, ops::ControlFlow, sync::Arc};
 
 use vctsdb::{
     model::{BucketCounts, BucketSpan, Histogram, Labels, MatchOp, Matcher, SeriesBuf, TimeRange},
@@ -8,7 +8,7 @@ use vctsdb::{
         append::{Append, AppendError, Batch, FloatSample, HistogramSample},
         env::{SimDisk, TestClock},
         memory_budget::Unlimited,
-        select::{Select, SelectHints},
+        select::{Projection, Select, SelectHints, SeriesSet},
     },
     storage::{OpenError, Storage, StorageOptions, Threads},
 };
@@ -111,16 +111,46 @@ pub(crate) fn apply(model: &mut Model, samples: &[Sample]) {
     }
 }
 
-/// Everything the store has in `range`.
+/// The time and value of the newest sample, without its start time.
+fn newest(buf: &SeriesBuf) -> Option<(i64, Value)> {
+    let float = buf.times.last().zip(buf.values.last()).map(|(t, v)| (*t, Value::Float(v.to_bits())));
+    let histogram = buf.histograms.last().map(|(t, h)| (*t, Value::Histogram((**h).clone())));
+    float.into_iter().chain(histogram).max_by_key(|(time, _)| *time)
+}
+
+/// Checks that label sets told in part are parts of those told whole, each series once.
+fn check_projections(set: &dyn SeriesSet) {
+    let names = ["host", "job", "none"];
+    let projections = [Projection::of(["host"]), Projection::of(names), Projection::all_but(["host"])];
+    for projection in projections.into_iter().chain([Projection::of([]), Projection::all_but(names)]) {
+        let mut told: Vec<Option<Labels>> = vec![None; set.len()];
+        set.each_projection(&projection, &mut |i, bytes| {
+            assert!(told[i].replace(Labels::from_bytes(bytes).unwrap()).is_none(), "a series is visited twice");
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        for (i, told) in told.into_iter().enumerate() {
+            let want = set.labels(i).unwrap().filtered(|name| projection.keeps(name));
+            assert_eq!(told, Some(want), "{projection:?}");
+        }
+    }
+}
+
+/// Everything the store has in `range`. Checks that newest samples and parts of label sets, asked for by themselves, are those
+/// of the whole.
 pub(crate) fn read(storage: &Storage, range: TimeRange) -> Model {
     let all = [Matcher::new(MatchOp::Regex, "__name__", ".+").unwrap()];
     let set = storage
         .select(&all, range, &SelectHints { sorted: Some(Arc::new(Unlimited)), ..SelectHints::default() })
         .unwrap();
     let mut found = Model::new();
-    let mut buf = SeriesBuf::default();
+    let (mut buf, mut last) = (SeriesBuf::default(), SeriesBuf::default());
+    check_projections(&*set);
+    check_projections(&*storage.select(&all, range, &SelectHints::default()).unwrap());
     for i in 0..set.len() {
         set.read(i, &mut buf).unwrap();
+        set.read_newest(i, &mut last).unwrap();
+        assert_eq!(newest(&last), newest(&buf), "the newest sample alone");
         let floats = buf.floats().map(|(t, v, start)| (t, Value::Float(v.to_bits()).from(start)));
         let histograms = buf.histograms_from().map(|(t, h, start)| (t, Value::Histogram((**h).clone()).from(start)));
         let samples: BTreeMap<i64, Value> = floats.chain(histograms).collect();

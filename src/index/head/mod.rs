@@ -24,7 +24,7 @@ use super::{
     part::{Part, ValueVisitor},
     postings::Postings,
 };
-use crate::model::Labels;
+use crate::{model::Labels, seams::select::Projection};
 
 /// Series in memory.
 #[derive(Debug, Default)]
@@ -161,6 +161,27 @@ impl Head {
     }
 }
 
+/// Which pairs a projection keeps, as far as that was asked lately.
+struct Judged([(u32, bool); Self::PLACES]);
+
+impl Judged {
+    const PLACES: usize = 256;
+
+    fn new() -> Self {
+        // No pair has this number: the texts of all begin below it.
+        Self([(u32::MAX, false); Self::PLACES])
+    }
+
+    fn keeps(&mut self, number: u32, pairs: &Interner, projection: &Projection<'_>) -> bool {
+        let judge = || pair::pairs(pairs.get(number)).next().is_some_and(|pair| projection.keeps(pair.name));
+        let Some(place) = self.0.get_mut(number as usize % Self::PLACES) else { return judge() };
+        if place.0 != number {
+            *place = (number, judge());
+        }
+        place.1
+    }
+}
+
 impl Part for Head {
     fn ids(&self) -> &RoaringBitmap {
         &self.ids
@@ -187,6 +208,31 @@ impl Part for Head {
 
     fn names(&self) -> Result<Vec<String>, IndexError> {
         Ok(self.label_names().map(str::to_owned).collect())
+    }
+
+    fn each_projection(
+        &self,
+        ids: &RoaringBitmap,
+        projection: &Projection<'_>,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), IndexError> {
+        let mut judged = Judged::new();
+        let (mut row, mut kept, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        let mut before: Vec<u32> = Vec::new();
+        for id in ids {
+            let Some(slot) = self.by_id.get(id).and_then(|index| self.series.get(index as usize)) else { continue };
+            self.rows.read(slot.start, &mut row);
+            kept.clear();
+            kept.extend(row.iter().copied().filter(|number| judged.keeps(*number, &self.pairs, projection)));
+            // Neighbours mostly have the same.
+            if kept != before {
+                bytes.clear();
+                kept.iter().for_each(|number| bytes.extend_from_slice(self.pairs.get(*number)));
+                std::mem::swap(&mut kept, &mut before);
+            }
+            visit(id, &bytes);
+        }
+        Ok(())
     }
 
     fn cost_of_pairs(&self, ids: &RoaringBitmap) -> u64 {

@@ -47,7 +47,7 @@ use super::{
 };
 use crate::{
     model::{Labels, Matcher},
-    seams::{append::SeriesId, env::Disk},
+    seams::{append::SeriesId, env::Disk, select::Projection},
 };
 
 /// Up to this many values are matched one by one.
@@ -430,6 +430,22 @@ impl Part for Segment {
                 page.write_labels(row, &mut labels);
                 visit(id, &labels);
             }
+        })
+    }
+
+    fn each_projection(
+        &self,
+        ids: &RoaringBitmap,
+        projection: &Projection<'_>,
+        visit: &mut dyn FnMut(u32, &[u8]),
+    ) -> Result<(), IndexError> {
+        self.each_page(ids, &mut |page, ids| {
+            let rows = ids.iter().filter_map(|id| page.position(*id));
+            page.project(projection, rows, &mut |row, bytes| {
+                if let Some(id) = page.ids().get(row) {
+                    visit(*id, bytes);
+                }
+            });
         })
     }
 

@@ -9,7 +9,7 @@ use hashbrown::HashTable;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::cells::Cells;
-use crate::{codec::varint, index::pair};
+use crate::{codec::varint, index::pair, seams::select::Projection};
 
 /// Bytes that a page's texts, or a page as a whole, can't exceed; request limits are far below.
 pub(super) const MAX_BYTES: usize = 256 << 20;
@@ -163,6 +163,34 @@ impl Page {
             }
         }
         numbers.zip(has).filter(|(_, has)| *has).for_each(|(number, _)| visit(self.value(number)));
+    }
+
+    /// Visits each of these rows with the canonical bytes of those of its labels that `projection` keeps.
+    pub(super) fn project(
+        &self,
+        projection: &Projection<'_>,
+        rows: impl Iterator<Item = usize>,
+        visit: &mut dyn FnMut(usize, &[u8]),
+    ) {
+        let listed: Vec<Range<u16>> = projection
+            .names()
+            .iter()
+            .map(|name| self.numbers_of(name.as_bytes()))
+            .filter(|of| !of.is_empty())
+            .collect();
+        let keeps = |number: &u16| listed.iter().any(|of| of.contains(number)) == projection.is_listed();
+        let (mut kept, mut before, mut bytes) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            kept.clear();
+            kept.extend(self.row(row).filter(keeps));
+            // Neighbours mostly have the same.
+            if kept != before {
+                bytes.clear();
+                kept.iter().for_each(|number| bytes.extend_from_slice(self.pair(*number)));
+                std::mem::swap(&mut kept, &mut before);
+            }
+            visit(row, &bytes);
+        }
     }
 
     /// Those of these rows whose value of label `name` passes, that is "" where there is none. Each value is asked for once.

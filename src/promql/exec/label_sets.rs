@@ -21,6 +21,8 @@ pub(crate) struct LabelSets {
     sets: Vec<Labels>,
     by_bytes: HashTable<u32>,
     bytes: Vec<u8>,
+    /// The number of one that was asked for lately.
+    latest: usize,
 }
 
 impl LabelSets {
@@ -31,6 +33,17 @@ impl LabelSets {
         labels.filter_into(keep, &mut bytes);
         let (number, is_new) = self.find_or_add(&bytes, || Labels::from_canonical(&bytes));
         self.bytes = bytes;
+        (number, if is_new { self.sets.last() } else { None })
+    }
+
+    /// The number of the set with these canonical bytes, and the set itself if it is new.
+    pub(crate) fn number_bytes(&mut self, bytes: &[u8]) -> (usize, Option<&Labels>) {
+        // Neighbours mostly belong together.
+        if self.sets.get(self.latest).is_some_and(|set| set.as_bytes() == bytes) {
+            return (self.latest, None);
+        }
+        let (number, is_new) = self.find_or_add(bytes, || Labels::from_canonical(bytes));
+        self.latest = number;
         (number, if is_new { self.sets.last() } else { None })
     }
 

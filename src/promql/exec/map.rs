@@ -3,7 +3,7 @@
 use super::{
     context::Context,
     dedup::{Overlap, distinct},
-    operator::{Op, Operator, RowError, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series, renamed},
 };
 use crate::{
     model::Span,
@@ -15,6 +15,7 @@ use crate::{
         },
         functions::native::FloatHistogram,
     },
+    seams::select::{Projection, ProjectionVisitor},
 };
 
 /// What happens to a float.
@@ -71,6 +72,18 @@ impl Operator for Map<'_> {
     fn series(&self, i: usize) -> Result<Series, QueryError> {
         let series = self.inner.series(i)?;
         Ok(if self.renames { series.renamed(self.cx) } else { series })
+    }
+
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        if self.renames {
+            self.inner.each_projection(&renamed(projection, self.cx), visit)
+        } else {
+            self.inner.each_projection(projection, visit)
+        }
     }
 
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {

@@ -4,7 +4,7 @@ use super::context::Context;
 use crate::{
     model::{Labels, METRIC_NAME, SeriesBuf},
     promql::{QueryError, data::row::Row, functions::window::Windows},
-    seams::select::SelectError,
+    seams::select::{Projection, ProjectionVisitor, SelectError},
 };
 
 /// Labels that describe the metric itself; they go when the values are no longer the metric's.
@@ -31,6 +31,11 @@ impl Series {
             Self { labels: without_metadata(&self.labels), drop_name: self.drop_name }
         }
     }
+}
+
+/// The labels of `projection` that a series still has where [`Series::renamed`] was done.
+pub(crate) fn renamed<'n>(projection: &Projection<'n>, cx: &Context<'_>) -> Projection<'n> {
+    if cx.settings.delayed_name_removal { projection.clone() } else { projection.without(&METADATA_LABELS) }
 }
 
 /// The labels without those that describe the metric.
@@ -68,6 +73,23 @@ pub(crate) trait Operator: Sync {
 
     /// Labels of output series `i`.
     fn series(&self, i: usize) -> Result<Series, QueryError>;
+
+    /// Visits each series by its number, in any order, with the canonical bytes of those of its labels that `projection` keeps,
+    /// until the visitor breaks. Cheaper than [`Self::series`] for who needs no more.
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        let mut bytes = Vec::new();
+        for i in 0..self.len() {
+            self.series(i)?.labels.filter_into(|name| projection.keeps(name), &mut bytes);
+            if visit(i, &bytes).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// Makes `out` the row of output series `i`.
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError>;

@@ -24,7 +24,7 @@ use crate::{
         },
         plan::{self, Kind, Node},
     },
-    seams::select::SeriesSet,
+    seams::select::{Projection, ProjectionVisitor, SeriesSet},
 };
 
 /// A range vector: for every series its samples over all windows at once.
@@ -112,6 +112,17 @@ impl<'c> RangeVector<'c> {
         match &self.from {
             From::Storage(set, ..) => Ok(Series::new(set.labels(i)?)),
             From::Rows(op, _) => op.series(i),
+        }
+    }
+
+    pub(super) fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        match &self.from {
+            From::Storage(set, ..) => Ok(set.each_projection(projection, visit)?),
+            From::Rows(op, _) => op.each_projection(projection, visit),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::{
         },
         plan,
     },
-    seams::select::{SelectHints, SeriesSet},
+    seams::select::{Projection, ProjectionVisitor, SelectHints, SeriesSet},
 };
 
 /// Finds the series of a selector that may have samples in `range`.
@@ -191,9 +191,21 @@ impl Operator for Selector<'_> {
         Ok(Series::new(self.set.labels(i)?))
     }
 
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        Ok(self.set.each_projection(projection, visit)?)
+    }
+
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {
         let mut buffer = scratch.take_buffer();
-        self.set.read(i, &mut buffer)?;
+        if self.grid.steps == 1 && self.give != Give::Starts {
+            self.set.read_newest(i, &mut buffer)?;
+        } else {
+            self.set.read(i, &mut buffer)?;
+        }
         if self.give != Give::Starts {
             buffer.forget_starts();
         }

@@ -1,7 +1,10 @@
 //! What is the same at every step, computed once per series.
 
 use super::operator::{Op, Operator, RowError, Scratch, Series};
-use crate::promql::{QueryError, data::row::Row};
+use crate::{
+    promql::{QueryError, data::row::Row},
+    seams::select::{Projection, ProjectionVisitor},
+};
 
 /// Repeats the one step of `inner` over `steps`.
 pub(super) struct StepInvariant<'c> {
@@ -16,6 +19,14 @@ impl Operator for StepInvariant<'_> {
 
     fn series(&self, i: usize) -> Result<Series, QueryError> {
         self.inner.series(i)
+    }
+
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        self.inner.each_projection(projection, visit)
     }
 
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {

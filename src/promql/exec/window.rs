@@ -3,7 +3,7 @@
 use super::{
     context::Context,
     dedup::{Overlap, distinct},
-    operator::{Op, Operator, RowError, Scratch, Series},
+    operator::{Op, Operator, RowError, Scratch, Series, renamed},
     range_vector::RangeVector,
     sample_count::{SampleCount, size},
     scalar::Numbers,
@@ -27,6 +27,7 @@ use crate::{
         },
         signature::Signature,
     },
+    seams::select::{Projection, ProjectionVisitor},
 };
 
 /// A window function over every series of a range vector.
@@ -295,6 +296,18 @@ impl Operator for Window<'_> {
     fn series(&self, i: usize) -> Result<Series, QueryError> {
         let series = self.source.series(i)?;
         Ok(if self.function.keeps_name { series } else { series.renamed(self.cx) })
+    }
+
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), QueryError> {
+        if self.function.keeps_name {
+            self.source.each_projection(projection, visit)
+        } else {
+            self.source.each_projection(&renamed(projection, self.cx), visit)
+        }
     }
 
     fn row(&self, i: usize, scratch: &mut Scratch, out: &mut Row) -> Result<(), RowError> {

@@ -12,14 +12,16 @@ mod exemplars;
 mod labels;
 mod memory;
 mod metadata;
+mod projection;
 
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 pub use self::{
     exemplars::{SelectExemplars, SeriesExemplars},
     labels::{Limited, Listing, Lookup, SelectLabels},
     memory::MemorySelect,
     metadata::SelectMetadata,
+    projection::Projection,
 };
 use super::{
     cause::Cause,
@@ -127,6 +129,9 @@ pub struct MatcherStep {
     pub series: u64,
 }
 
+/// Takes the position of a series and the canonical bytes of some of its labels; says whether to go on.
+pub type ProjectionVisitor<'v> = dyn FnMut(usize, &[u8]) -> ControlFlow<()> + 'v;
+
 /// The series that a selection found. Positions run from 0 to `len() - 1` and keep their meaning.
 pub trait SeriesSet: Send + Sync {
     /// How many series there are.
@@ -143,11 +148,40 @@ pub trait SeriesSet: Send + Sync {
     /// When the index can't be read or `i` is out of range.
     fn labels(&self, i: usize) -> Result<Labels, SelectError>;
 
+    /// Visits each series by its position, in any order, with the canonical bytes of those of its labels that `projection`
+    /// keeps, until the visitor breaks.
+    ///
+    /// # Errors
+    /// When the index can't be read.
+    fn each_projection(
+        &self,
+        projection: &Projection<'_>,
+        visit: &mut ProjectionVisitor<'_>,
+    ) -> Result<(), SelectError> {
+        let mut bytes = Vec::new();
+        for i in 0..self.len() {
+            self.labels(i)?.filter_into(|name| projection.keeps(name), &mut bytes);
+            if visit(i, &bytes).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Replaces what `out` holds by the samples of series `i` in the selection's range.
     ///
     /// # Errors
     /// When the data can't be read or `i` is out of range.
     fn read(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError>;
+
+    /// Like [`Self::read`] for who needs the newest sample only: earlier ones and start times may be left out. Saves decoding
+    /// where it can be had without.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    fn read_newest(&self, i: usize, out: &mut SeriesBuf) -> Result<(), SelectError> {
+        self.read(i, out)
+    }
 
     /// About how many samples the series have in the selection's range together, known without reading them; `None`
     /// when it isn't.

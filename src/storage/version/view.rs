@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     index::Segment,
-    memtable::Memtable,
+    memtable::{Memtable, Newest},
     model::{SeriesBuf, TimeRange},
     seams::append::SeriesId,
     sst::{Pass, SstError, Table},
@@ -137,9 +137,49 @@ impl View {
         self.read_tables(series, range, pass, out)?;
         // Most questions reach far behind what is in memory, or memory has just been flushed.
         for memtable in self.memtables().filter(|m| m.times().is_some_and(|times| times.overlaps(range))) {
-            memtable.read(series, range, &mut part);
-            merge_over(out, &part, &mut scratch);
+            if out.is_empty() {
+                memtable.read(series, range, out);
+            } else {
+                memtable.read(series, range, &mut part);
+                merge_over(out, &part, &mut scratch);
+            }
         }
+        Ok(())
+    }
+
+    /// Replaces what `out` holds by the series' newest samples in `range`, the last one at least, perhaps without its start
+    /// time. Where a memtable has it and nothing else can have a newer one, nothing is decoded for it.
+    pub(in crate::storage) fn read_newest(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        pass: Pass,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
+        let mut newest: Option<(i64, f64)> = None;
+        // A newer memtable's sample replaces another one of the same time.
+        for memtable in self.memtables().filter(|m| m.times().is_some_and(|times| times.overlaps(range))) {
+            match memtable.newest(series, range) {
+                Newest::None => {}
+                Newest::Float(time, value) if newest.is_none_or(|(newest, _)| newest <= time) => {
+                    newest = Some((time, value));
+                }
+                Newest::Float(..) => {}
+                Newest::Unread => return self.read(series, range, pass, out),
+            }
+        }
+        let Some((time, value)) = newest else { return self.read_tables(series, range, pass, out) };
+        // Samples of any age may come at any time, so that a table may have newer ones.
+        let later = TimeRange::new(time.saturating_add(1), range.end);
+        let may_have_later = |live: &Arc<LiveTable>| {
+            let table = &live.table;
+            table.summary().times.overlaps(later) && table.series().contains(series.0)
+        };
+        if time < range.end && self.tables.iter().any(may_have_later) {
+            return self.read(series, range, pass, out);
+        }
+        out.clear();
+        out.push_float(time, value);
         Ok(())
     }
 

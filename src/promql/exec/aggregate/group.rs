@@ -1,7 +1,9 @@
 //! Which series are aggregated together.
 
+use std::ops::ControlFlow;
+
 use crate::{
-    model::Labels,
+    model::{Labels, METRIC_NAME},
     promql::{
         QueryError,
         exec::{
@@ -11,6 +13,7 @@ use crate::{
         },
         plan::Aggregate,
     },
+    seams::select::Projection,
 };
 
 /// The groups of an aggregation.
@@ -28,6 +31,35 @@ pub(super) fn in_group(name: &[u8], a: &Aggregate) -> bool {
     counts(name, &a.grouping, !a.without)
 }
 
+/// The group of each input series, told by nothing but the labels that the groups have.
+fn of_projection(
+    cx: &Context<'_>,
+    inner: &dyn Operator,
+    a: &Aggregate,
+    sets: &mut LabelSets,
+) -> Result<Vec<u32>, QueryError> {
+    let names = a.grouping.iter().map(String::as_str);
+    let projection = if a.without { Projection::all_but(names.chain([METRIC_NAME])) } else { Projection::of(names) };
+    let mut of_series = vec![0; inner.len()];
+    let mut visited = 0usize;
+    let mut refused = Ok(());
+    inner.each_projection(&projection, &mut |i, bytes| {
+        let (group, new) = sets.number_bytes(bytes);
+        if let Some(of_series) = of_series.get_mut(i) {
+            *of_series = group as u32;
+        }
+        if let Some(labels) = new {
+            refused = cx.budget.keep(labels);
+        }
+        if visited.is_multiple_of(1024) && refused.is_ok() {
+            refused = cx.budget.check();
+        }
+        visited += 1;
+        if refused.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })?;
+    refused.map(|()| of_series)
+}
+
 impl Groups {
     pub(super) fn new(cx: &Context<'_>, inner: &dyn Operator, a: &Aggregate) -> Result<Self, QueryError> {
         let delayed = cx.settings.delayed_name_removal;
@@ -42,6 +74,12 @@ impl Groups {
         }
         let mut sets = LabelSets::default();
         cx.budget.keep_bytes(inner.len() * (size_of::<u32>() + usize::from(delayed)))?;
+        if !delayed {
+            groups.of_series = of_projection(cx, inner, a, &mut sets)?;
+            groups.labels = sets.into_sets();
+            groups.arrange();
+            return Ok(groups);
+        }
         groups.of_series.reserve(inner.len());
         for i in 0..inner.len() {
             if i % 1024 == 0 {
@@ -53,12 +91,29 @@ impl Groups {
                 cx.budget.keep(labels)?;
             }
             groups.of_series.push(group as u32);
-            if delayed {
-                groups.drops_name.push(series.drop_name);
-            }
+            groups.drops_name.push(series.drop_name);
         }
         groups.labels = sets.into_sets();
         Ok(groups)
+    }
+
+    /// Numbers the groups in the order of their first series.
+    fn arrange(&mut self) {
+        let mut first: Vec<usize> = vec![usize::MAX; self.labels.len()];
+        for (i, group) in self.of_series.iter().enumerate().rev() {
+            first.iter_mut().skip(*group as usize).take(1).for_each(|first| *first = i);
+        }
+        if first.is_sorted() {
+            return;
+        }
+        let mut order: Vec<usize> = (0..self.labels.len()).collect();
+        order.sort_by_key(|group| first.get(*group).copied());
+        let mut renamed = vec![0; order.len()];
+        for (new, old) in order.iter().enumerate() {
+            renamed.iter_mut().skip(*old).take(1).for_each(|place| *place = new as u32);
+        }
+        self.of_series.iter_mut().for_each(|group| *group = renamed.get(*group as usize).copied().unwrap_or_default());
+        self.labels = order.iter().filter_map(|old| self.labels.get(*old).cloned()).collect();
     }
 
     pub(super) fn len(&self) -> usize {
