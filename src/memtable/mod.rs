@@ -7,7 +7,7 @@
 //! # A series in memory
 //!
 //! - Float samples that come in order, the rule, are appended to an [open chunk](crate::codec::gorilla); a full one is
-//!   kept as exact bytes and a new one begun. Together they are the *run*: strictly ascending in time.
+//!   kept as exact bytes (`closed`) and a new one begun. Together they are the *run*: strictly ascending in time.
 //! - Everything else goes to the *log* in the order of arrival: late floats, floats that replace another value, and
 //!   all histograms. In the log later entries win over earlier ones with the same time, and all of it wins over the
 //!   run; that is why a float may only join the run while it is newer than everything in the log.
@@ -19,6 +19,7 @@
 //!
 //! A series with a single float costs its 64 bytes of struct and a map entry, and nothing on the heap.
 
+mod closed;
 mod log;
 mod map;
 mod series;

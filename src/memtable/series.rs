@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    closed::{Chunk, Closed},
     log::{self, Entry, Log, Value},
     start_rules::Starts,
 };
@@ -11,7 +12,7 @@ use crate::{
     model::{Histogram, SeriesBuf, TimeRange},
 };
 
-/// Samples in a closed chunk: half an hour of a 15 s scrape. Larger ones would save little more of the 40 bytes that each
+/// Samples in a closed chunk: half an hour of a 15 s scrape. Larger ones would save little more of the 26 bytes that each
 /// costs beside its samples, and make short reads decode more.
 const CHUNK: usize = 120;
 
@@ -26,21 +27,12 @@ pub enum Newest {
     Unread,
 }
 
-/// A chunk of the run with [`CHUNK`] samples.
-#[derive(Debug)]
-struct Closed {
-    /// Time of the last sample. That of the first is in the bytes.
-    end: i64,
-    bytes: Box<[u8]>,
-}
-
 /// What only series with more than a few samples, or unruly ones, have.
 #[derive(Debug, Default)]
 struct Rest {
-    closed: Vec<Closed>,
-    /// Memory of the closed chunks' bytes.
-    bytes: usize,
-    log: Log,
+    /// Chunks of [`CHUNK`] samples.
+    closed: Closed,
+    log: Option<Box<Log>>,
     /// Start times of the run, if it has any.
     starts: Option<Box<Starts>>,
 }
@@ -60,12 +52,12 @@ impl Series {
     pub(super) fn touch(all: &[&Self]) -> usize {
         let places: Vec<_> = all.iter().map(|series| (series.open.newest_byte(), series.rest.as_deref())).collect();
         places.into_iter().fold(0, |sum, (byte, rest)| {
-            sum ^ byte.map_or(0, |byte| usize::from(*byte)) ^ rest.map_or(0, |rest| rest.bytes)
+            sum ^ byte.map_or(0, |byte| usize::from(*byte)) ^ rest.map_or(0, |rest| rest.closed.len())
         })
     }
 
     fn log(&self) -> Option<&Log> {
-        self.rest.as_ref().map(|rest| &rest.log)
+        self.rest.as_ref().and_then(|rest| rest.log.as_deref())
     }
 
     fn log_times(&self) -> Option<TimeRange> {
@@ -99,7 +91,7 @@ impl Series {
     }
 
     fn log_mut(&mut self) -> &mut Log {
-        &mut self.rest.get_or_insert_default().log
+        self.rest.get_or_insert_default().log.get_or_insert_default()
     }
 
     /// The newest sample of the run. The open chunk is emptied only to be filled at once, so it has it.
@@ -115,14 +107,7 @@ impl Series {
         if self.open.len() >= CHUNK {
             let full = std::mem::take(&mut self.open);
             if let Some((end, _)) = full.last() {
-                let bytes: Box<[u8]> = full.to_bytes().into();
-                let rest = self.rest.get_or_insert_default();
-                rest.bytes += bytes.len();
-                if rest.closed.len() == rest.closed.capacity() {
-                    // Doubling would waste as much as a chunk costs beside its samples.
-                    rest.closed.reserve_exact((rest.closed.len() / 4).max(1));
-                }
-                rest.closed.push(Closed { end, bytes });
+                self.rest.get_or_insert_default().closed.push(Chunk { bytes: &full.as_bytes(), end });
             }
         }
         self.open.append(time, value);
@@ -132,21 +117,24 @@ impl Series {
     pub(super) fn heap(&self) -> usize {
         let rest = self.rest.as_ref().map_or(0, |rest| {
             let starts = rest.starts.as_ref().map_or(0, |starts| size_of::<Starts>() + starts.heap());
-            size_of::<Rest>() + rest.closed.capacity() * size_of::<Closed>() + rest.bytes + rest.log.heap() + starts
+            let log = rest.log.as_ref().map_or(0, |log| size_of::<Log>() + log.heap());
+            size_of::<Rest>() + rest.closed.heap() + log + starts
         });
         self.open.heap() + rest
     }
 
     /// Number of samples kept, replaced ones included as long as they are.
     pub(super) fn samples(&self) -> usize {
-        let rest = self.rest.as_ref().map_or(0, |rest| rest.closed.len() * CHUNK + rest.log.len());
+        let rest = self
+            .rest
+            .as_ref()
+            .map_or(0, |rest| rest.closed.len() * CHUNK + rest.log.as_ref().map_or(0, |log| log.len()));
         self.open.len() + rest
     }
 
     /// Times of the first and the last sample.
     pub(super) fn times(&self) -> Option<TimeRange> {
-        let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first());
-        let first_closed = first_closed.and_then(|chunk| gorilla::first_time(&chunk.bytes));
+        let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first_time());
         let run = first_closed
             .or(self.open.first_time())
             .zip(self.open.last())
@@ -184,19 +172,23 @@ impl Series {
         let open = self.open.first_time().zip(self.open.last()).map(|(start, (end, _))| TimeRange::new(start, end));
         let open = open.filter(|times| times.overlaps(range)).map(|_| self.open.as_bytes());
         if let Some(rest) = &self.rest {
-            let first = rest.closed.partition_point(|chunk| chunk.end < range.start);
-            let before = first.checked_sub(1).and_then(|i| rest.closed.get(i)).map(|chunk| chunk.end);
-            let starts_inside =
-                |chunk: &&Closed| gorilla::first_time(&chunk.bytes).is_some_and(|time| time <= range.end);
-            let closed = || rest.closed.iter().skip(first).take_while(starts_inside);
-            snapshot.ends.reserve_exact(closed().count());
-            let bytes: usize = closed().map(|chunk| chunk.bytes.len()).sum();
+            let mut before = None;
+            let reaches_back = |chunk: &Chunk<'_>| {
+                before = (chunk.end < range.start).then_some(chunk.end);
+                before.is_none()
+            };
+            let begins = |chunk: &Chunk<'_>| gorilla::first_time(chunk.bytes).is_some_and(|time| time <= range.end);
+            let mut closed: Vec<_> = rest.closed.newest_first().take_while(reaches_back).filter(begins).collect();
+            closed.reverse();
+            let bytes: usize = closed.iter().map(|chunk| chunk.bytes.len()).sum();
             snapshot.bytes.reserve_exact(bytes + open.as_ref().map_or(0, |open| open.len()));
-            for chunk in closed() {
-                snapshot.bytes.extend_from_slice(&chunk.bytes);
+            for chunk in closed {
+                snapshot.bytes.extend_from_slice(chunk.bytes);
                 snapshot.ends.push(snapshot.bytes.len() as u32);
             }
-            rest.log.copy(range, &mut snapshot.log);
+            if let Some(log) = &rest.log {
+                log.copy(range, &mut snapshot.log);
+            }
             snapshot.starts = rest.starts.as_ref().map(|starts| (before, starts.clone()));
         }
         if let Some(open) = open {
