@@ -1,4 +1,7 @@
-//! What the operators cost, each over a thousand series, without what storage adds.
+//! What the operators cost, each over a thousand series, without what storage adds; and what questions about a real store
+//! cost while its samples are in memory, and once they are in tables.
+
+#![expect(clippy::expect_used, reason = "a benchmark that can't be set up has nothing to measure")]
 
 use std::{hint::black_box, sync::Arc};
 
@@ -7,9 +10,12 @@ use vctsdb::{
     model::{Labels, Matcher, SeriesBuf, TimeRange},
     promql::{Cancel, Engine, EngineOptions, Query},
     seams::{
+        append::{Append, Batch, FloatSample},
+        env::{RealDisk, SystemClock},
         interrupt::Interrupt,
         select::{IndexPath, LookupCost, Select, SelectError, SelectHints, SeriesSet},
     },
+    storage::{Storage, StorageOptions, Threads},
 };
 
 /// Samples are this far apart (ms).
@@ -135,5 +141,68 @@ fn bench(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench);
+/// Hosts of the store, and the series of each.
+const HOSTS: usize = 100;
+const OF_A_HOST: usize = 50;
+
+/// Labels and newest values of series: CPUs that count, and sizes that don't change.
+fn of_hosts() -> Vec<(Labels, f64)> {
+    let number = |i: usize| (i / OF_A_HOST, i % OF_A_HOST);
+    let labels = |i: usize| {
+        let (host, n) = number(i);
+        let name = if n % 2 == 0 { "cpu_seconds_total" } else { "size_bytes" };
+        let (instance, n) = (format!("host-{host:03}.example.com:9100"), n.to_string());
+        Labels::from_pairs([("__name__", name), ("instance", instance.as_str()), ("job", "node"), ("n", n.as_str())])
+    };
+    (0..HOSTS * OF_A_HOST).map(|i| (labels(i).unwrap_or_default(), (i * 1000) as f64)).collect()
+}
+
+/// Writes `STEPS` scrapes of these series.
+fn fill(storage: &Storage) -> Result<(), Box<dyn std::error::Error>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut series = of_hosts();
+    for scrape in 0..STEPS {
+        let mut batch = Batch::default();
+        for (i, (labels, value)) in series.iter_mut().enumerate() {
+            *value += if i % 2 == 0 { ((scrape * 7 + i as i64) % 31) as f64 / 100.0 } else { 0.0 };
+            let series = Append::series(storage, labels, None, &mut batch)?;
+            batch.floats.push(FloatSample { series, time: START + scrape * SCRAPE, value: *value, start: 0 });
+        }
+        runtime.block_on(storage.append(batch))?;
+    }
+    Ok(())
+}
+
+fn stored(c: &mut Criterion) {
+    let end = START + (STEPS - 1) * SCRAPE;
+    let cases = [
+        ("count of all now", r#"count({__name__=~".+"})"#, end, 0),
+        ("count by (instance) of all now", r#"count by (instance) ({__name__=~".+"})"#, end, 0),
+        ("count by (instance) of all a minute ago", r#"count by (instance) ({__name__=~".+"})"#, end - 60_000, 0),
+        ("sum by (job) (rate) now", "sum by (job) (rate(cpu_seconds_total[5m]))", end, 0),
+        ("sum by (job) (rate), 1 h", "sum by (job) (rate(cpu_seconds_total[5m]))", end, STEPS - 1),
+    ];
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = Arc::new(RealDisk::new(dir.path().to_owned()));
+    let options = StorageOptions { threads: Threads::Manual, ..StorageOptions::default() };
+    let storage = Storage::open(disk, Arc::new(SystemClock), options).expect("it opens");
+    fill(&storage).expect("it is filled");
+    let engine = Engine::new(EngineOptions { threads: 1, ..EngineOptions::default() });
+    let mut group = c.benchmark_group(format!("{} series, {STEPS} samples each", HOSTS * OF_A_HOST));
+    for place in ["memory", "tables"] {
+        if place == "tables" {
+            storage.flush().expect("it is flushed");
+        }
+        for (name, text, end, steps) in cases {
+            let start = end - steps * STEP;
+            let query = Query { text, start, end, step: STEP, lookback: None, timeout: None, per_step: false };
+            group.bench_function(format!("{name}, in {place}"), |b| {
+                b.iter(|| black_box(engine.run(&storage, &query, &Cancel::default())));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench, stored);
 criterion_main!(benches);

@@ -249,10 +249,14 @@ impl<'q> Budget<'q> {
         // A start time is half of a sample.
         let starts = (samples.float_starts.len() + samples.histogram_starts.len()) as u64 / 2;
         let size = histograms.saturating_add(samples.times.len() as u64 + starts);
-        let before = self.largest.fetch_max(size, Ordering::Relaxed);
+        // Looked at first: what all threads write to on each series keeps them waiting for each other.
+        let is_larger = size > self.largest.load(Ordering::Relaxed);
+        let before = if is_larger { self.largest.fetch_max(size, Ordering::Relaxed) } else { size };
         let shared = size <= before || self.take((size - before) * self.threads);
         let now = self.held.load(Ordering::Relaxed).saturating_add(size);
-        self.peak.fetch_max(now, Ordering::Relaxed);
+        if now > self.peak.load(Ordering::Relaxed) {
+            self.peak.fetch_max(now, Ordering::Relaxed);
+        }
         match (now > self.max_samples, shared) {
             (true, _) => Err(self.too_many_samples()),
             (false, false) => Err(self.others_hold_too_many()),

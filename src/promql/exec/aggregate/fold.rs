@@ -253,8 +253,10 @@ fn fold<'c, F: Fold>(
             }
         }
         let missing = cell.missing(row) * size_of::<F::Cell>().div_ceil(SAMPLE_BYTES as usize);
-        cx.budget.hold(missing)?;
-        held += missing;
+        if missing > 0 {
+            cx.budget.hold(missing)?;
+            held += missing;
+        }
         cell.add(row);
         Ok(())
     })?;
