@@ -498,4 +498,30 @@ mod tests {
         assert_eq!(SelectLabels::series(&storage, &ask("few")).unwrap().items.len() as u64, FEW_SERIES);
         assert!(at_once(&storage, "few"));
     }
+
+    #[test]
+    fn samples_in_memory_are_estimated_by_what_each_series_has() {
+        let storage = open(&SimDisk::new());
+        let mut batch = Batch::default();
+        let mut series = |name: &str, i: u64, samples: i64| {
+            let labels = Labels::from_pairs([("__name__", name), ("i", &i.to_string())]).unwrap();
+            let series = Append::series(&storage, &labels, None, &mut batch).unwrap();
+            let sample = |time| FloatSample { series, time: time * 1_000, value: 1.0, start: 0 };
+            batch.floats.extend((0..samples).map(sample));
+        };
+        (0..100).for_each(|i| series("often", i, 1_000));
+        (0..10_000).for_each(|i| series("once", i, 1));
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(storage.append(batch)).unwrap();
+        for (name, range, samples) in [
+            ("often", TimeRange::ALL, 100_000),
+            ("once", TimeRange::ALL, 10_000),
+            ("o.*", TimeRange::ALL, 110_000),
+            ("often", TimeRange::new(500_000, 749_999), 25_000),
+            ("once", TimeRange::new(500_000, 749_999), 0),
+        ] {
+            let matchers = [Matcher::new(MatchOp::Regex, "__name__", name).unwrap()];
+            let told = storage.select(&matchers, range, &SelectHints::default()).unwrap().samples().unwrap();
+            assert!(told >= samples / 2 && told <= samples * 2, "{told} instead of {samples} of {name} in {range:?}");
+        }
+    }
 }
