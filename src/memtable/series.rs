@@ -132,6 +132,18 @@ impl Series {
         self.open.len() + rest
     }
 
+    /// About how many samples lie in `range`: of a chunk that reaches beyond it, as many as its share of the chunk's time.
+    pub(super) fn samples_in(&self, range: TimeRange) -> f64 {
+        let open = self.open.first_time().zip(self.open.last()).map(|(start, (end, _))| TimeRange::new(start, end));
+        let share =
+            |times: Option<TimeRange>, count: usize| times.map_or(0.0, |times| times.share_in(range) * count as f64);
+        let rest = self.rest.as_ref().map_or(0.0, |rest| {
+            let closed: f64 = rest.closed.iter().map(|chunk| share(Some(chunk.times), chunk.count)).sum();
+            closed + share(rest.log.times(), rest.log.len())
+        });
+        rest + share(open, self.open.len())
+    }
+
     /// Times of the first and the last sample.
     pub(super) fn times(&self) -> Option<TimeRange> {
         let first_closed = self.rest.as_ref().and_then(|rest| rest.closed.first_time());
@@ -284,6 +296,18 @@ mod tests {
         }
         series.snapshot(TimeRange::ALL).decode(TimeRange::ALL, &mut out);
         assert_eq!((out.times, out.values), (vec![10], vec![1.0]));
+    }
+
+    #[test]
+    fn samples_in_a_range_are_counted_by_chunks_and_by_their_share_of_time() {
+        let mut series = Series::default();
+        // Closely at first, then one an hour.
+        (0..1_000i64).for_each(|i| series.push_float(i * 1_000, i as f64, 0));
+        (1..=100i64).for_each(|i| series.push_float(1_000_000 + i * 3_600_000, 0.5, 0));
+        series.push_histogram(500, Histogram::stale(), 0);
+        let about = |start, end| series.samples_in(TimeRange::new(start, end)).round();
+        assert_eq!([about(i64::MIN, i64::MAX), about(0, 959_000), about(-10, -1)], [1_101.0, 961.0, 0.0]);
+        assert!((470.0..490.0).contains(&about(480_000, 959_000)), "{}", about(480_000, 959_000));
     }
 
     #[test]

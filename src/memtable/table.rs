@@ -20,6 +20,9 @@ use crate::{
 /// for together.
 const AT_ONCE: usize = 128;
 
+/// So many series are looked at, at most, to tell how many samples some have: a fraction of what finding them has taken.
+const COUNTED: usize = 2048;
+
 /// Samples in memory. One thread writes a series, any number read.
 #[derive(Debug)]
 pub struct Memtable {
@@ -152,6 +155,19 @@ impl Memtable {
         self.series.read().clone()
     }
 
+    /// How many series there are.
+    #[must_use]
+    pub fn series_count(&self) -> u64 {
+        self.series.read().len()
+    }
+
+    /// Whether the series has samples and its first and last reach into `range`.
+    #[must_use]
+    pub fn reaches_into(&self, id: SeriesId, range: TimeRange) -> bool {
+        let reaches = |series: &Series| series.times().is_some_and(|times| times.overlaps(range));
+        self.shard(id).is_some_and(|shard| shard.read().map.get(id.0).is_some_and(reaches))
+    }
+
     /// The ids of the series whose first and last sample reach into `range`. Looks at every series.
     #[must_use]
     pub fn series_in(&self, range: TimeRange) -> RoaringBitmap {
@@ -184,6 +200,34 @@ impl Memtable {
             inside.extend(run.iter().copied().filter(reaches));
         }
         RoaringBitmap::from_sorted_iter(inside).unwrap_or_default()
+    }
+
+    /// About how many samples those of `series` that are here have in `range`. Of many series some are looked at, for all.
+    #[must_use]
+    pub fn samples_in(&self, series: &RoaringBitmap, range: TimeRange) -> f64 {
+        let Some(times) = self.times().filter(|times| times.overlaps(range)) else { return 0.0 };
+        let here: Vec<u32> = {
+            let all = self.series.read();
+            let here = series & &*all;
+            if here.len() == all.len() && range.covers(times) {
+                return self.samples() as f64;
+            }
+            here.iter().collect()
+        };
+        // One of each stride, another one each time: ids that differ by a power of two have much in common.
+        let stride = here.len().div_ceil(COUNTED).max(1);
+        let strides = here.chunks(stride).enumerate();
+        let one = strides.filter_map(|(n, some)| some.get((n.wrapping_mul(0x9e37_79b9) >> 7) % some.len()).copied());
+        let (mut sum, mut counted) = (0.0, 0usize);
+        let mut looked_at: Vec<u32> = one.collect();
+        looked_at.sort_unstable_by_key(|id| Self::shard_of(SeriesId(*id)));
+        for run in looked_at.chunk_by(|a, b| Self::shard_of(SeriesId(*a)) == Self::shard_of(SeriesId(*b))) {
+            let Some(shard) = run.first().and_then(|id| self.shard(SeriesId(*id))) else { continue };
+            let shard = shard.read();
+            sum += run.iter().filter_map(|id| shard.map.get(*id)).map(|series| series.samples_in(range)).sum::<f64>();
+            counted += run.len();
+        }
+        if counted == 0 { 0.0 } else { sum * here.len() as f64 / counted as f64 }
     }
 
     /// Whether the series has a sample.

@@ -46,6 +46,16 @@ impl TimeRange {
         Self { start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
+    /// Which share of this time lies in `range`; both ends count.
+    #[must_use]
+    pub fn share_in(&self, range: Self) -> f64 {
+        let (start, end) = (self.start.max(range.start), self.end.min(range.end));
+        if start > end {
+            return 0.0;
+        }
+        (end.abs_diff(start) as f64 + 1.0) / (self.end.abs_diff(self.start) as f64 + 1.0)
+    }
+
     /// The smallest range around those of the two that are there.
     #[must_use]
     pub fn around(a: Option<Self>, b: Option<Self>) -> Option<Self> {

@@ -210,23 +210,20 @@ impl View {
         Ok(())
     }
 
-    /// About how many samples `series` have in `range`: as many of a table's or memtable's as their share of its series
+    /// About how many samples `series` have in `range`: what memtables count, and of each table as many as their share of its series
     /// and of its time.
     pub(in crate::storage) fn estimate(&self, series: &RoaringBitmap, range: TimeRange) -> u64 {
-        let share = |here: &RoaringBitmap, samples: u64, times: TimeRange| -> f64 {
-            let (start, end) = (times.start.max(range.start), times.end.min(range.end));
-            if start > end || here.is_empty() {
-                return 0.0;
-            }
-            // Both ends count.
-            let time = (end.abs_diff(start) as f64 + 1.0) / (times.end.abs_diff(times.start) as f64 + 1.0);
-            samples as f64 * time * here.intersection_len(series) as f64 / here.len() as f64
-        };
         let tables = self.tables.iter().map(|live| {
-            let summary = live.table.summary();
-            share(live.table.series(), summary.samples, summary.times)
+            let (here, summary) = (live.table.series(), live.table.summary());
+            match here.len() {
+                0 => 0.0,
+                all => {
+                    let share = here.intersection_len(series) as f64 / all as f64;
+                    summary.samples as f64 * share * summary.times.share_in(range)
+                }
+            }
         });
-        let memtables = self.memtables().filter_map(|m| Some(share(&m.series(), m.samples(), m.times()?)));
+        let memtables = self.memtables().map(|memtable| memtable.samples_in(series, range));
         tables.chain(memtables).sum::<f64>().ceil() as u64
     }
 
