@@ -9,7 +9,7 @@ use std::{hint::black_box, path::Path, sync::Arc};
 use criterion::{Criterion, criterion_group, criterion_main};
 use roaring::RoaringBitmap;
 use vctsdb::{
-    index::{Index, PageCache, Segment},
+    index::{Filter, Index, PageCache, Segment},
     model::{Labels, MatchOp, Matcher},
     seams::{append::SeriesId, env::RealDisk, interrupt::Never, memory_budget::Unlimited},
 };
@@ -91,10 +91,10 @@ fn lookups(c: &mut Criterion) {
     });
     let recent: RoaringBitmap = (count as u32 - 50_000..count as u32).collect();
     group.bench_function("label_names_of_the_recent", |b| {
-        b.iter(|| black_box(index.label_names(Some(&recent), 0, &Unlimited, &Never)))
+        b.iter(|| black_box(index.label_names(Filter::Only(&recent), 0, &Unlimited, &Never)))
     });
     for name in ["__name__", "node", "pod", "id"] {
-        let values = || black_box(index.label_values(name, Some(&recent), 0, &Unlimited, &Never));
+        let values = || black_box(index.label_values(name, Filter::Only(&recent), 0, &Unlimited, &Never));
         group.bench_function(format!("values_of_{name}_of_the_recent"), |b| b.iter(values));
     }
     let matchers = [Matcher::equal("__name__", "container_metric_7"), Matcher::equal("node", "node-003")];

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::seams::{append::SeriesId, interrupt::Interrupted};
+use crate::seams::{append::SeriesId, interrupt::Interrupted, select::SelectError};
 
 /// Why the index can't answer or grow.
 #[derive(Debug, thiserror::Error)]
@@ -84,6 +84,9 @@ pub enum IndexError {
     /// Nobody waits for the answer, or not any longer.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+    /// Which series are present can't be told.
+    #[error(transparent)]
+    Presence(SelectError),
     /// The head holds more label text than its offsets can name.
     #[error("the index head is full: it holds 4 GiB of label text; it must be flushed first")]
     HeadFull,

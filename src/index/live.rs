@@ -1,13 +1,13 @@
 //! The index as storage uses it: active head, sealed heads and segments behind one lock.
 
-use std::{path::Path, sync::Arc};
+use std::{borrow::Cow, path::Path, sync::Arc};
 
 use parking_lot::{Mutex, RwLock};
 use roaring::RoaringBitmap;
 
 use super::{
-    IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, head::Head, ids::Ids,
-    interruptible::Interruptible, names, part::Part, query, segment,
+    Filter, IndexError, PageCache, Segment, SegmentSummary, cardinality, distinct::Distinct, filter::Glances,
+    head::Head, ids::Ids, interruptible::Interruptible, names, part::Part, query, segment,
 };
 use crate::{
     model::{Labels, Matcher},
@@ -354,37 +354,72 @@ impl Index {
         self.segments().iter().all(|segment| segment.has_at_hand(ids))
     }
 
-    /// Sorted label names, of all series or of those in `filter`; the first `limit` of them, unless that is 0.
+    /// Sorted label names of the series in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
     /// When a segment can't be read or is damaged, or the names don't fit the `budget`.
     pub fn label_names(
         &self,
-        filter: Option<&RoaringBitmap>,
+        filter: Filter<'_>,
         limit: usize,
         budget: &dyn MemoryBudget,
         interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
         let mut out = Distinct::new(limit, budget);
-        self.each_part(&mut |part| names::names(&Interruptible::new(part, interrupt), filter, &mut out))?;
-        Ok(out.finish())
+        let glance = |part: &Interruptible<'_>, glances: &mut Glances<'_>, out: &mut Distinct<'_>| {
+            names::glance_at_names(part, glances, out)
+        };
+        let look = |part: &Interruptible<'_>, series: Option<&RoaringBitmap>, out: &mut Distinct<'_>| {
+            names::names(part, series, out)
+        };
+        self.gather(filter, interrupt, &mut out, glance, look)?;
+        out.finish()
     }
 
-    /// Sorted values of label `name`, in all series or in those in `filter`; the first `limit` of them, unless that is 0.
+    /// Sorted values of label `name` in the series in `filter`; the first `limit` of them, unless that is 0.
     ///
     /// # Errors
     /// When a segment can't be read or is damaged, or the values don't fit the `budget`.
     pub fn label_values(
         &self,
         name: &str,
-        filter: Option<&RoaringBitmap>,
+        filter: Filter<'_>,
         limit: usize,
         budget: &dyn MemoryBudget,
         interrupt: &dyn Interrupt,
     ) -> Result<Limited<String>, IndexError> {
         let mut out = Distinct::new(limit, budget);
-        self.each_part(&mut |part| names::values(&Interruptible::new(part, interrupt), name, filter, &mut out))?;
-        Ok(out.finish())
+        let glance = |part: &Interruptible<'_>, glances: &mut Glances<'_>, out: &mut Distinct<'_>| {
+            names::glance_at_values(part, name, glances, out)
+        };
+        let look = |part: &Interruptible<'_>, series: Option<&RoaringBitmap>, out: &mut Distinct<'_>| {
+            names::values(part, name, series, out)
+        };
+        self.gather(filter, interrupt, &mut out, glance, look)?;
+        out.finish()
+    }
+
+    /// Gathers in `out` what `look` finds in each part. Where the series are those that are present, a `glance` at each part goes
+    /// first, and it is asked without the lock which of the series are present that this left open.
+    fn gather<'b>(
+        &self,
+        filter: Filter<'_>,
+        interrupt: &dyn Interrupt,
+        out: &mut Distinct<'b>,
+        glance: impl Fn(&Interruptible<'_>, &mut Glances<'_>, &mut Distinct<'b>) -> Result<(), IndexError>,
+        look: impl Fn(&Interruptible<'_>, Option<&RoaringBitmap>, &mut Distinct<'b>) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        let present = match filter {
+            Filter::All => return self.each_part(&mut |part| look(&Interruptible::new(part, interrupt), None, out)),
+            Filter::Only(series) => Some(Cow::Borrowed(series)),
+            Filter::Present(presence) => {
+                let mut glances = Glances::new(presence);
+                self.each_part(&mut |part| glance(&Interruptible::new(part, interrupt), &mut glances, out))?;
+                glances.settle()?.map(Cow::Owned)
+            }
+        };
+        let Some(present) = present else { return Ok(()) };
+        self.each_part(&mut |part| look(&Interruptible::new(part, interrupt), Some(&present), out))
     }
 
     /// The names and pairs with most series, at most `limit` in each list.

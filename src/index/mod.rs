@@ -8,7 +8,7 @@
 //! - [`Index`] is the door: resolve, define, find, labels, names, values, cardinality, and the flush.
 //! - [`Segment`] is one file; its layout is in `segment/format.rs`.
 //! - `part` is what head and segment have in common; `query` (matchers to ids) and `names` (label names and values,
-//!   gathered in `distinct`) are written once against it.
+//!   gathered in `distinct`) are written once against it; `filter` says which series they are of.
 //! - `ids` decides which id a new series gets, and so what lies together.
 //!
 //! Nothing reads the disk while it holds the lock of the head.
@@ -16,6 +16,7 @@
 mod cardinality;
 mod distinct;
 mod error;
+mod filter;
 mod head;
 mod ids;
 mod interruptible;
@@ -28,6 +29,7 @@ mod query;
 mod segment;
 
 pub use error::IndexError;
+pub use filter::{Filter, Presence};
 pub use live::{Index, IndexCounts, Resolved, Snapshot};
 pub use query::{in_order, looks_up, path};
 pub use segment::{PageCache, SavedSegment, Segment, SegmentDamage, SegmentSummary};

@@ -4,12 +4,20 @@
 //! What the second costs is known beforehand, what the first costs only the scan itself brings out; so, unless the second
 //! is cheap, it starts with the first way and changes over when that has cost as much as the second would. Costs are in
 //! units of about 0.1 µs.
+//!
+//! Where it isn't known yet which series count, a glance at a few series of each value goes first ([`super::filter`]).
 
 use std::ops::ControlFlow;
 
 use roaring::RoaringBitmap;
 
-use super::{IndexError, distinct::Distinct, part::Part, postings::Postings};
+use super::{
+    IndexError,
+    distinct::Distinct,
+    filter::Glances,
+    part::Part,
+    postings::{Gather, Postings},
+};
 
 /// Cost that is hardly worth a thought.
 pub(super) const CHEAP: u64 = 1000;
@@ -31,6 +39,75 @@ pub(super) fn values(
     let wanted = narrowed(part, filter);
     let asked = ask_values(part, name, wanted.as_ref(), out);
     if told(part, asked)? { Ok(()) } else { walk_values(part, name, wanted.as_ref().unwrap_or(part.ids()), out) }
+}
+
+/// Adds the names of `part`'s labels that a glance shows to be of a series that is present.
+pub(super) fn glance_at_names(
+    part: &dyn Part,
+    glances: &mut Glances<'_>,
+    out: &mut Distinct<'_>,
+) -> Result<(), IndexError> {
+    let seen = ask_names_at_a_glance(part, glances, out);
+    if !told(part, seen)? {
+        glances.leave_open(part.ids());
+    }
+    Ok(())
+}
+
+/// Adds the values of label `name` that a glance shows to be of a series of `part` that is present.
+pub(super) fn glance_at_values(
+    part: &dyn Part,
+    name: &str,
+    glances: &mut Glances<'_>,
+    out: &mut Distinct<'_>,
+) -> Result<(), IndexError> {
+    let mut open = Gather::default();
+    let seen = part.scan(name, "", &mut |value, postings| {
+        if out.lacks(value) {
+            if glances.show(postings)? {
+                out.add(value)?;
+            } else {
+                postings.add_to(&mut open)?;
+            }
+        }
+        Ok(if glances.are_spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    });
+    if told(part, seen.map(|()| !glances.are_spent()))? {
+        glances.leave_open(&open.finish());
+    } else {
+        glances.leave_open(part.ids());
+    }
+    Ok(())
+}
+
+/// Adds names that a glance shows. Of each other name the series of all values are left open. Says whether that were all names.
+fn ask_names_at_a_glance(
+    part: &dyn Part,
+    glances: &mut Glances<'_>,
+    out: &mut Distinct<'_>,
+) -> Result<bool, IndexError> {
+    for name in part.names()? {
+        if glances.are_spent() {
+            return Ok(false);
+        }
+        if !out.lacks(&name) {
+            continue;
+        }
+        let (mut found, mut open) = (false, Gather::default());
+        part.scan(&name, "", &mut |_, postings| {
+            found = glances.show(postings)?;
+            if !found {
+                postings.add_to(&mut open)?;
+            }
+            Ok(if found || glances.are_spent() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        if found {
+            out.add(&name)?;
+        } else {
+            glances.leave_open(&open.finish());
+        }
+    }
+    Ok(!glances.are_spent())
 }
 
 /// Whether asking the dictionary and the postings told all. Where they are damaged, the labels have to be walked.

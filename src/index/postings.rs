@@ -45,6 +45,22 @@ impl Postings<'_> {
         })
     }
 
+    /// Appends the first and the last ids to `out`, at most `most` of each, in ascending order; answers what that took, in units of
+    /// [`super::names`].
+    pub(super) fn ends(self, most: usize, out: &mut Vec<u32>) -> Result<u64, IndexError> {
+        match self {
+            Self::One(id) => out.push(id),
+            Self::Few(ids) if ids.len() <= 2 * most => out.extend_from_slice(ids),
+            Self::Few(ids) => {
+                out.extend_from_slice(ids.get(..most).unwrap_or_default());
+                out.extend_from_slice(ids.get(ids.len() - most..).unwrap_or_default());
+            }
+            Self::Many(bitmap) => push_ends(bitmap, most, out),
+            Self::Stored(segment, at) => return Ok(10 + segment.postings_ends(at, most, out)? / 10),
+        }
+        Ok(1)
+    }
+
     /// How many ids there are.
     pub(super) fn count(self) -> Result<u64, IndexError> {
         match self {
@@ -60,6 +76,15 @@ impl Postings<'_> {
 /// bitmap of runs for each id of the other.
 pub(super) fn meet(a: &RoaringBitmap, b: &RoaringBitmap) -> bool {
     a.iter().take(8).any(|id| b.contains(id)) || a.intersection_len(b) > 0
+}
+
+/// Appends the first and the last ids of a bitmap to `out`, at most `most` of each, in ascending order.
+pub(super) fn push_ends(bitmap: &RoaringBitmap, most: usize, out: &mut Vec<u32>) {
+    let mut ids = bitmap.iter();
+    out.extend(ids.by_ref().take(most));
+    let first = out.len();
+    out.extend(ids.rev().take(most));
+    out.get_mut(first..).unwrap_or_default().reverse();
 }
 
 /// A union being made. Single ids wait in a list: sorting them once is cheaper than placing each.

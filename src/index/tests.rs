@@ -6,7 +6,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::ErrorKind,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use proptest::prelude::*;
@@ -25,6 +28,29 @@ use crate::{
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
     Labels::from_pairs(pairs.iter().copied()).unwrap()
+}
+
+/// Series that are present. Of every `sure` ids one is told at a glance, if it is present.
+struct Known<'k> {
+    present: &'k RoaringBitmap,
+    sure: u32,
+    asked: AtomicU64,
+}
+
+impl Presence for Known<'_> {
+    fn is_sure(&self, id: u32) -> bool {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        id.is_multiple_of(self.sure) && self.present.contains(id)
+    }
+
+    fn present(&self, ids: &RoaringBitmap) -> Result<RoaringBitmap, IndexError> {
+        self.asked.fetch_add(ids.len(), Ordering::Relaxed);
+        Ok(ids & self.present)
+    }
+
+    fn most(&self) -> u64 {
+        self.present.len()
+    }
 }
 
 fn matcher(op: MatchOp, name: &str, value: &str) -> Matcher {
@@ -299,8 +325,10 @@ proptest! {
             prop_assert_eq!(index.find(matchers).unwrap().iter().collect::<Vec<_>>(), want, "{:?}", matchers);
         }
         let bitmap: RoaringBitmap = filter.iter().copied().collect();
-        for filter in [None, Some(&bitmap)] {
-            let inside = || model.iter().filter(|(id, _)| filter.is_none_or(|f| f.contains(**id))).map(|(_, l)| l);
+        let known = Known { present: &bitmap, sure: 2, asked: AtomicU64::new(0) };
+        for filter in [Filter::All, Filter::Only(&bitmap), Filter::Present(&known)] {
+            let all = matches!(filter, Filter::All);
+            let inside = || model.iter().filter(|(id, _)| all || bitmap.contains(**id)).map(|(_, l)| l);
             let names: BTreeSet<&str> = inside().flat_map(|l| l.iter().map(|(n, _)| n)).collect();
             prop_assert_eq!(index.label_names(filter, 0, &Unlimited, &Never).unwrap().items, names.into_iter().collect::<Vec<_>>());
             for name in ["__name__", "a", "ab", "none"] {
@@ -326,12 +354,50 @@ fn with_few_wanted_series_names_and_values_come_from_their_labels() {
         }
     }
     let wanted: RoaringBitmap = [3, 999, 1999].into_iter().collect();
-    assert_eq!(index.label_values("id", Some(&wanted), 0, &Unlimited, &Never).unwrap().items, ["0003", "0999", "1999"]);
     assert_eq!(
-        index.label_names(Some(&wanted), 0, &Unlimited, &Never).unwrap().items,
+        index.label_values("id", Filter::Only(&wanted), 0, &Unlimited, &Never).unwrap().items,
+        ["0003", "0999", "1999"]
+    );
+    assert_eq!(
+        index.label_names(Filter::Only(&wanted), 0, &Unlimited, &Never).unwrap().items,
         ["id", "n0003", "n0999", "n1999"]
     );
-    assert_eq!(index.label_names(Some(&RoaringBitmap::new()), 0, &Unlimited, &Never).unwrap().items, [""; 0]);
+    assert_eq!(index.label_names(Filter::Only(&RoaringBitmap::new()), 0, &Unlimited, &Never).unwrap().items, [""; 0]);
+}
+
+#[test]
+fn names_and_values_of_present_series_are_told_by_a_few_series_of_each_label() {
+    let disk = SimDisk::new();
+    let index = Index::new(Vec::new(), 0);
+    for i in 0..20_000u32 {
+        let metric = format!("m{}", i % 10);
+        index.resolve(&labels(&[("__name__", &metric), ("id", &i.to_string()), ("job", "x")]), None).unwrap();
+        if i == 10_000 {
+            index.install(written(&disk, 0, index.head_snapshot().series()));
+        }
+    }
+    let gone = Matcher::equal("__name__", "m3");
+    let all = index.ids();
+    let but_m3 = &all - index.find(&[gone]).unwrap();
+    let newest: RoaringBitmap = all.iter().rev().take(10).collect();
+    let asked = |present: &RoaringBitmap, name: Option<&str>| {
+        let known = Known { present, sure: 1, asked: AtomicU64::new(0) };
+        let filter = Filter::Present(&known);
+        let listed = match name {
+            Some(name) => index.label_values(name, filter, 0, &Unlimited, &Never),
+            None => index.label_names(filter, 0, &Unlimited, &Never),
+        };
+        (listed.unwrap().items.len(), known.asked.into_inner())
+    };
+    for (present, metrics, most) in [(&all, 10, 20), (&but_m3, 9, 2_100)] {
+        let (values, series) = asked(present, Some("__name__"));
+        assert!(values == metrics && series <= most, "{values} metrics by looking at {series} series");
+    }
+    let (names, series) = asked(&but_m3, None);
+    assert!(names == 3 && series <= 100, "{names} names by looking at {series} series");
+    // Where hardly any is present, looking at all of them is the end of it.
+    let (values, series) = asked(&newest, Some("id"));
+    assert!(values == 10 && series <= 22_000, "{values} ids by looking at {series} series");
 }
 
 #[test]
@@ -350,12 +416,15 @@ fn with_many_wanted_series_names_and_values_come_from_postings() {
     let segment = Arc::new(Segment::open_with(&disk, &path(1), Arc::new(PageCache::new(0))).unwrap());
     let index = Index::new(vec![segment], 0);
     let wanted: RoaringBitmap = (0..3000).map(|i| i * 2).collect();
-    let values = |name: &str| index.label_values(name, Some(&wanted), 0, &Unlimited, &Never).unwrap().items;
+    let values = |name: &str| index.label_values(name, Filter::Only(&wanted), 0, &Unlimited, &Never).unwrap().items;
     assert_eq!(values("group"), ["high", "low"]);
     assert_eq!(values("n"), ["0", "1", "2", "3", "4", "5", "6"]);
     assert_eq!(values("id").len(), 3000);
     let of_low: RoaringBitmap = (0..1999).map(|i| i * 2).collect();
-    assert_eq!(index.label_names(Some(&of_low), 0, &Unlimited, &Never).unwrap().items, ["group", "id", "low", "n"]);
+    assert_eq!(
+        index.label_names(Filter::Only(&of_low), 0, &Unlimited, &Never).unwrap().items,
+        ["group", "id", "low", "n"]
+    );
     for (pattern, odd) in [("[135]", true), ("[0246]", false)] {
         let found = index.find(&[Matcher::equal("group", "low"), matcher(MatchOp::Regex, "n", pattern)]).unwrap();
         let want = (0..2000).filter(|i| (i % 7 % 2 == 1) == odd).map(|i| i * 2);

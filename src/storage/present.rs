@@ -6,8 +6,10 @@
 
 use roaring::RoaringBitmap;
 
-use super::version::View;
+use super::version::{LiveTable, Tombstone, View};
 use crate::{
+    index::{IndexError, Presence},
+    memtable::Memtable,
     model::{SeriesBuf, TimeRange},
     seams::{append::SeriesId, interrupt::Interrupt, select::SelectError},
     sst::Pass,
@@ -16,6 +18,51 @@ use crate::{
 /// At most this many blocks are read for one list, 64 MiB that take some 0.1 s; beyond, all series of a block that reaches into the range
 /// are listed. Where blocks are that many, each has few series.
 const MOST_READS: usize = 4096;
+
+/// Tells which series have samples in a range: most of them at a glance, by what is in memory.
+pub(super) struct InRange<'v> {
+    view: &'v View,
+    range: TimeRange,
+    interrupt: &'v dyn Interrupt,
+    memtables: Vec<&'v Memtable>,
+    /// Tables that lie in the range.
+    inside: Vec<&'v LiveTable>,
+    most: u64,
+}
+
+impl<'v> InRange<'v> {
+    pub(super) fn new(view: &'v View, range: TimeRange, interrupt: &'v dyn Interrupt) -> Self {
+        let reaches = |memtable: &&Memtable| memtable.times().is_some_and(|times| times.overlaps(range));
+        let memtables: Vec<&Memtable> = view.memtables().filter(reaches).collect();
+        let tables = || view.tables.iter().map(|live| &**live);
+        let times = |live: &LiveTable| live.table.summary().times;
+        let inside = tables().filter(|live| range.covers(times(live))).collect();
+        let stored = tables().filter(|live| times(live).overlaps(range)).map(|live| live.table.series().len());
+        let most = stored.sum::<u64>() + memtables.iter().map(|memtable| memtable.series_count()).sum::<u64>();
+        Self { view, range, interrupt, memtables, inside, most }
+    }
+
+    /// Whether a table that lies in the range has the series, and no delete has touched it there.
+    fn is_stored(&self, live: &LiveTable, id: u32) -> bool {
+        let touched = |tombstone: &Tombstone| tombstone.range.overlaps(self.range) && tombstone.series.contains(id);
+        live.table.series().contains(id) && !self.view.deletes.heeded(live.settled).any(touched)
+    }
+}
+
+impl Presence for InRange<'_> {
+    fn is_sure(&self, id: u32) -> bool {
+        self.memtables.iter().any(|memtable| memtable.reaches_into(SeriesId(id), self.range))
+            || self.inside.iter().any(|live| self.is_stored(live, id))
+    }
+
+    fn present(&self, ids: &RoaringBitmap) -> Result<RoaringBitmap, IndexError> {
+        self.view.present(Some(ids), self.range, self.interrupt).map_err(IndexError::Presence)
+    }
+
+    fn most(&self) -> u64 {
+        self.most
+    }
+}
 
 impl View {
     /// Whether [`View::present`] needs no look at blocks.

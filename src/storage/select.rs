@@ -8,9 +8,9 @@ use std::{
 use parking_lot::Mutex;
 use roaring::RoaringBitmap;
 
-use super::{state::Shared, store::Storage, version::View};
+use super::{present::InRange, state::Shared, store::Storage, version::View};
 use crate::{
-    index::{IndexError, Segment, in_order, looks_up, path},
+    index::{Filter, IndexError, Segment, in_order, looks_up, path},
     model::{Labels, Matcher, Metadata, SeriesBuf, TimeRange, sort_by_labels},
     seams::{
         append::SeriesId,
@@ -30,6 +30,7 @@ impl From<IndexError> for SelectError {
         match error {
             IndexError::NoRoom => Self::Limit(error.to_string()),
             IndexError::Interrupted(interrupted) => Self::Interrupted(interrupted),
+            IndexError::Presence(error) => error,
             error => Self::Storage(Cause::new(error)),
         }
     }
@@ -292,6 +293,24 @@ impl Shared {
         Ok(any)
     }
 
+    /// Lists with `list` what the series that `ask` asks for have. Where these are all that are present, it isn't settled first which
+    /// they are: a few of each label mostly tell.
+    fn list<T>(
+        &self,
+        ask: &Lookup,
+        list: impl Fn(Filter<'_>) -> Result<Limited<T>, IndexError>,
+    ) -> Result<Limited<T>, SelectError> {
+        if !ask.selectors.is_empty() {
+            let found = self.found(&ask.selectors, ask.range, &*ask.interrupt)?;
+            return Ok(list(found.as_ref().map_or(Filter::All, Filter::Only))?);
+        }
+        let view = self.view();
+        if ask.range == TimeRange::ALL && !self.has_ghosts(&view) {
+            return Ok(list(Filter::All)?);
+        }
+        Ok(list(Filter::Present(&InRange::new(&view, self.visible(ask.range), &*ask.interrupt)))?)
+    }
+
     /// The series that pass any of `selectors` and have samples in `range`; `None` for "all of the index".
     fn found(
         &self,
@@ -362,13 +381,13 @@ impl SelectLabels for Storage {
     }
 
     fn label_names(&self, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
-        Ok(self.shared.index.label_names(found.as_ref(), ask.limit, &*ask.budget, &*ask.interrupt)?)
+        let (index, limit, budget, interrupt) = (&self.shared.index, ask.limit, &*ask.budget, &*ask.interrupt);
+        self.shared.list(ask, |series| index.label_names(series, limit, budget, interrupt))
     }
 
     fn label_values(&self, name: &str, ask: &Lookup) -> Result<Limited<String>, SelectError> {
-        let found = self.shared.found(&ask.selectors, ask.range, &*ask.interrupt)?;
-        Ok(self.shared.index.label_values(name, found.as_ref(), ask.limit, &*ask.budget, &*ask.interrupt)?)
+        let (index, limit, budget, interrupt) = (&self.shared.index, ask.limit, &*ask.budget, &*ask.interrupt);
+        self.shared.list(ask, |series| index.label_values(name, series, limit, budget, interrupt))
     }
 
     fn cost(&self, listing: Listing, ask: &Lookup) -> Result<LookupCost, SelectError> {

@@ -11,7 +11,8 @@
 //!    flushed whole ([`Committer::log`] says where the log goes on) and when series leave the index.
 //! 5. The view's, in `versions`: held while a view is copied and replaced, never during file work.
 //!
-//! All others are held for a moment in which no other lock is taken: those inside `index`, `known`, `journal`, `queue`,
+//! All others are held for a moment in which no other lock is taken, but that lists look at shards of memtables while they hold the
+//! one inside `index`: those inside `index`, `known`, `journal`, `queue`,
 //! `timekeeper`, `standing` and `wakeup`, and `exemplars`, `metadata`, `unmergeable`, `retired`. Only the start, which is
 //! alone, holds `damage` and `damaged_log` together.
 

@@ -114,6 +114,7 @@ proptest! {
         flushes in prop::collection::vec(samples(), 1..4),
         (deleted, from, length) in (0..8usize, 0..100i64, -1..60i64),
         compact: bool,
+        in_memory in samples(),
         ranges in ranges(),
     ) {
         let storage = open(&SimDisk::new()).unwrap();
@@ -132,13 +133,38 @@ proptest! {
         if compact {
             storage.compact().unwrap();
         }
-        for (start, length) in ranges {
+        for &(start, length) in &ranges {
             let range = TimeRange::new(start, start + length);
             let readable: Vec<Labels> = read(&storage, range).into_keys().collect();
             let listed = storage.series(&Lookup { range, ..Lookup::all(Vec::new()) }).unwrap().items;
             prop_assert_eq!(listed, readable, "{:?}", range);
+            labels_are_those_of_the_series(&storage, range)?;
+        }
+        let float = |(number, time, _): &(usize, i64, bool)| (series(*number), *time, Value::Float(0));
+        write(&storage, &in_memory.iter().map(float).collect::<Vec<Sample>>()).unwrap();
+        for (start, length) in ranges {
+            labels_are_those_of_the_series(&storage, TimeRange::new(start, start + length))?;
         }
     }
+}
+
+/// Names and values listed are those of the series listed, also where a limit cuts them.
+fn labels_are_those_of_the_series(storage: &Storage, range: TimeRange) -> Result<(), TestCaseError> {
+    let ask = |limit| Lookup { range, limit, ..Lookup::all(Vec::new()) };
+    let listed = storage.series(&ask(0)).unwrap().items;
+    for limit in [0, 2] {
+        let most = if limit == 0 { usize::MAX } else { limit };
+        let names: BTreeSet<&str> = listed.iter().flat_map(|labels| labels.iter().map(|(name, _)| name)).collect();
+        let told = storage.label_names(&ask(limit)).unwrap();
+        prop_assert_eq!(told.items, names.iter().copied().take(most).collect::<Vec<_>>(), "{:?}", range);
+        prop_assert_eq!(told.truncated, names.len() > most);
+        for name in ["__name__", "host", "none"] {
+            let values: BTreeSet<&str> = listed.iter().filter_map(|labels| labels.get(name)).collect();
+            let told = storage.label_values(name, &ask(limit)).unwrap();
+            prop_assert_eq!(told.items, values.iter().copied().take(most).collect::<Vec<_>>(), "{} {:?}", name, range);
+        }
+    }
+    Ok(())
 }
 
 #[test]

@@ -246,6 +246,11 @@ impl Segment {
         postings::intersects(&self.source, &self.footer, at, filter)
     }
 
+    /// Appends the first and the last ids of the postings at `at` to `out`, at most `most` of each; answers how many bytes told.
+    pub(super) fn postings_ends(&self, at: u64, most: usize, out: &mut Vec<u32>) -> Result<u64, IndexError> {
+        postings::ends(&self.source, &self.footer, at, most, out)
+    }
+
     /// How many ids the postings at `at` have.
     pub(super) fn count_postings(&self, at: u64) -> Result<u64, IndexError> {
         postings::count(&self.source, &self.footer, at)

@@ -3,6 +3,8 @@
 //! A list of a few runs takes less as their lengths than as a bitmap, whose containers each have a head; one of many ids
 //! without order is read faster as a bitmap. The writer takes the smaller form, the bitmap when it hardly matters.
 
+use std::collections::VecDeque;
+
 use roaring::RoaringBitmap;
 
 use super::{
@@ -11,7 +13,10 @@ use super::{
 };
 use crate::{
     codec::{checksum::crc32_of, varint},
-    index::{IndexError, postings::meet},
+    index::{
+        IndexError,
+        postings::{meet, push_ends},
+    },
 };
 
 /// How much is read at first, in the hope that it is all.
@@ -196,6 +201,43 @@ fn runs_intersect(body: &[u8], filter: &RoaringBitmap) -> Option<(bool, u64)> {
     Some((false, (body.len() - rest.len()) as u64))
 }
 
+/// Appends the first and the last ids of the list at `at` to `out`, at most `most` of each; answers how many bytes were looked at.
+pub(super) fn ends(
+    source: &SegmentFile,
+    footer: &Footer,
+    at: u64,
+    most: usize,
+    out: &mut Vec<u32>,
+) -> Result<u64, IndexError> {
+    fetch(source, footer, at, |head, body| {
+        if head.is_runs {
+            runs_ends(body, most, out).ok_or_else(|| NO_RUNS.to_owned())?;
+        } else {
+            push_ends(&head.decode(body)?, most, out);
+        }
+        Ok(head.len)
+    })
+}
+
+/// Appends the first and the last ids of these runs, at most `most` of each; `None` when these are no runs.
+fn runs_ends(mut body: &[u8], most: usize, out: &mut Vec<u32>) -> Option<()> {
+    let (mut end, mut first) = (0, most);
+    let mut last = VecDeque::with_capacity(most + 1);
+    while let Some((from, to)) = next_run(&mut body, &mut end)? {
+        let taken = (from..=to).take(first).inspect(|id| out.push(*id)).count();
+        first -= taken;
+        let rest = (u64::from(from) + taken as u64).max((u64::from(to) + 1).saturating_sub(most as u64));
+        for id in rest..=u64::from(to) {
+            last.push_back(id as u32);
+            if last.len() > most {
+                last.pop_front();
+            }
+        }
+    }
+    out.extend(last);
+    Some(())
+}
+
 const NO_RUNS: &str = "its runs don't ascend, or have more ids than it says";
 
 /// Hands over head and body of the list at `at`, its checksum checked.
@@ -290,8 +332,28 @@ mod tests {
         }
 
         #[test]
+        fn runs_end_as_their_ids_do(
+            ids in prop::collection::btree_set(prop_oneof![0..60u32, any::<u32>()], 0..40),
+            to_the_last: bool,
+            most in 1..6usize,
+        ) {
+            let mut ids: RoaringBitmap = ids.into_iter().collect();
+            if to_the_last {
+                ids.insert_range(u32::MAX - 3..=u32::MAX);
+            }
+            let (mut of_runs, mut of_bitmap) = (Vec::new(), Vec::new());
+            runs_ends(&encode_runs(&ids, usize::MAX).unwrap(), most, &mut of_runs).unwrap();
+            push_ends(&ids, most, &mut of_bitmap);
+            let all: Vec<u32> = ids.iter().collect();
+            let rest = all.len().saturating_sub(most).max(most.min(all.len()));
+            prop_assert_eq!(&of_runs, &[&all[..most.min(all.len())], &all[rest..]].concat());
+            prop_assert_eq!(of_runs, of_bitmap);
+        }
+
+        #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..40), count in prop_oneof![0u64..100, any::<u64>()]) {
             decode_runs(&bytes, count);
+            runs_ends(&bytes, 3, &mut Vec::new());
             let mut found = Vec::new();
             runs_within(&bytes, &[0, 3, 90, 1 << 20], &mut found);
             prop_assert!(found.is_sorted());

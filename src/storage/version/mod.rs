@@ -15,6 +15,6 @@ pub(super) use self::{
     commit::Versions,
     edit::{FlushedTable, Version},
     manifest::{FileEntry, Manifest, ReadManifest, TableEntry},
-    tombstones::Deletes,
+    tombstones::{Deletes, Tombstone},
     view::{LiveSegment, LiveTable, Sealed, View},
 };
