@@ -138,8 +138,10 @@ impl Series {
         let share =
             |times: Option<TimeRange>, count: usize| times.map_or(0.0, |times| times.share_in(range) * count as f64);
         let rest = self.rest.as_ref().map_or(0.0, |rest| {
-            let closed: f64 = rest.closed.iter().map(|chunk| share(Some(chunk.times), chunk.count)).sum();
-            closed + share(rest.log.times(), rest.log.len())
+            let inside = rest.closed.newest_first().take_while(|chunk| chunk.end >= range.start);
+            let times = |chunk: Chunk<'_>| Some(TimeRange::new(gorilla::first_time(chunk.bytes)?, chunk.end));
+            let closed: f64 = inside.map(|chunk| share(times(chunk), CHUNK)).sum();
+            closed + rest.log.as_deref().map_or(0.0, |log| share(log.times(), log.len()))
         });
         rest + share(open, self.open.len())
     }

@@ -164,7 +164,8 @@ impl Memtable {
     /// Whether the series has samples and its first and last reach into `range`.
     #[must_use]
     pub fn reaches_into(&self, id: SeriesId, range: TimeRange) -> bool {
-        let reaches = |series: &Series| series.times().is_some_and(|times| times.overlaps(range));
+        let begun = self.begun.load(Ordering::Relaxed) <= range.end;
+        let reaches = |series: &Series| series.reaches_into(range, begun);
         self.shard(id).is_some_and(|shard| shard.read().map.get(id.0).is_some_and(reaches))
     }
 
