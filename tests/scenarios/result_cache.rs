@@ -7,7 +7,7 @@ use vctsdb::{
     model::TimeRange,
     promql::{
         Cancel, Engine, EngineOptions, Features, MatrixSeries, Query, QueryAnswer, QueryError, ResultCache,
-        Value as Answer,
+        Value as Answer, VectorSample,
     },
     seams::env::{SimDisk, TestClock},
     storage::{Storage, StorageOptions},
@@ -45,6 +45,24 @@ const EXPRESSIONS: [&str; 24] = [
     "stddev without (host) (metric_1)",
 ];
 
+/// What is asked about one time again and again. Rows of some of their subqueries are kept.
+const INSTANTS: [&str; 14] = [
+    "max_over_time(sum(rate(metric_1[2m]))[10m:1m])",
+    "avg_over_time(sum by (host) (metric_0)[5m:15s])",
+    "sum_over_time(metric_1[5m:30s])",
+    "sum(avg_over_time(metric_0[5m:1m]))",
+    "count(max_over_time(metric_0[5m:1m]) > 3)",
+    "max_over_time(sum(metric_0)[5m:1m] offset 1m) - min_over_time(sum(metric_1)[5m:30s])",
+    "avg_over_time(topk(1, metric_0)[5m:1m])",
+    "absent_over_time(metric_2[3m:1m])",
+    "max_over_time(sum(metric_0 @ 300)[5m:1m])",
+    "quantile_over_time(0.5, avg(metric_0)[8m:1m] @ 600)",
+    "sum_over_time(rate(metric_1[90s])[5m:1m])",
+    "stddev_over_time(max_over_time(sum(metric_0)[2m:30s])[5m:1m])",
+    "sum_over_time(sum(metric_0 offset -1m)[3m:15s])",
+    "avg_over_time((metric_0 or metric_1)[3m:1m])",
+];
+
 #[derive(Debug, Clone)]
 enum Act {
     Write(Vec<Sample>),
@@ -53,6 +71,8 @@ enum Act {
     Compact,
     /// Expression, first step and number of steps.
     Ask(usize, i64, i64),
+    /// Expression and time.
+    AskAt(usize, i64),
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -65,12 +85,20 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::Flush),
         1 => Just(Act::Compact),
         12 => (0..EXPRESSIONS.len(), 0i64..40, 2i64..60).prop_map(|(e, first, steps)| Act::Ask(e, first, steps)),
+        12 => (0..INSTANTS.len(), 300_000i64..1_300_000).prop_map(|(e, time)| Act::AskAt(e, time)),
     ]
 }
 
 /// Labels and the bits of times and values.
 fn bits(answer: &Answer) -> Vec<(String, Vec<(i64, u64)>)> {
-    let Answer::Matrix(series) = answer else { panic!("{answer:?}") };
+    let series = match answer {
+        Answer::Matrix(series) => series,
+        Answer::Vector(samples) => {
+            let sample = |s: &VectorSample| (s.labels.to_string(), vec![(s.time, s.value.to_bits())]);
+            return samples.iter().map(sample).collect();
+        }
+        answer => panic!("{answer:?}"),
+    };
     let samples =
         |s: &MatrixSeries| s.samples.times.iter().copied().zip(s.samples.values.iter().map(|v| v.to_bits())).collect();
     series.iter().map(|s| (s.labels.to_string(), samples(s))).collect()
@@ -120,6 +148,10 @@ fn range(text: &str, start: i64, end: i64) -> Query<'_> {
     Query { text, start, end, step: STEP, lookback: None, timeout: None, per_step: false }
 }
 
+fn instant(text: &str, time: i64) -> Query<'_> {
+    Query { text, start: time, end: time, step: 0, lookback: None, timeout: None, per_step: false }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
@@ -142,10 +174,17 @@ proptest! {
                 }
                 Act::Flush => storage.flush().unwrap(),
                 Act::Compact => storage.compact().unwrap(),
-                Act::Ask(expression, first, steps) => {
+                Act::Ask(..) | Act::AskAt(..) => {
                     // Mostly the same expression, so that there is something to reuse.
-                    let text = EXPRESSIONS[if i % 3 == 0 { expression } else { favourite }];
-                    let query = range(text, first * STEP, (first + steps) * STEP);
+                    let number = |expression| if i % 3 == 0 { expression } else { favourite };
+                    let query = match act {
+                        Act::AskAt(expression, time) => instant(INSTANTS[number(expression) % INSTANTS.len()], time),
+                        Act::Ask(expression, first, steps) => {
+                            range(EXPRESSIONS[number(expression)], first * STEP, (first + steps) * STEP)
+                        }
+                        _ => continue,
+                    };
+                    let text = query.text;
                     match (desk.asked(&storage, &query), desk.plain(&storage, &query)) {
                         (Ok((cached, _)), Ok(plain)) => {
                             prop_assert_eq!(bits(&cached.value), bits(&plain.value), "{}", text);
@@ -188,6 +227,32 @@ fn a_refresh_reads_only_what_is_new_and_a_late_sample_only_what_it_touches() {
     let (_, some, reused) = desk.ask(&storage, &range(text, 630_000, 3_030_000)).unwrap();
     assert_eq!(reused, (2_900_000 - 630_000) / STEP as usize + 1, "up to the slot of the late sample");
     assert!(some * 5 < all, "{some} samples read against {all}");
+}
+
+#[test]
+fn a_question_about_a_later_time_reads_only_the_new_steps_of_its_subqueries() {
+    let storage = open(&SimDisk::new()).unwrap();
+    hour(&storage);
+    let desk = Desk::new(1 << 20);
+    let ask = |text: &'static str, time| {
+        let query = instant(text, time);
+        let (answer, samples, _) = desk.ask(&storage, &query).unwrap();
+        assert_eq!(bits(&answer), bits(&desk.plain(&storage, &query).unwrap().value), "{text} at {time}");
+        samples
+    };
+    for text in ["max_over_time(sum(rate(metric_0[1m]))[40m:1m])", "min_over_time(metric_0[40m:1m])"] {
+        let all = ask(text, 2_810_000);
+        let next = ask(text, 2_830_000);
+        assert!(next <= 60 && all > 180, "{next} samples read against {all}");
+        let next = ask(text, 2_890_000);
+        assert!(next <= 60, "{next} samples read against {all}");
+        write(&storage, &[(series(3), 2_200_000, Value::Float(0))]).unwrap();
+        let late = ask(text, 2_890_000);
+        assert!(late > next && late < all, "{late} samples read, and {next} before a late one");
+        let selector = vec![matcher("__name__", "metric_0")];
+        storage.delete(&[selector], TimeRange::new(1_000_000, 1_010_000), false).unwrap();
+        ask(text, 2_890_000);
+    }
 }
 
 #[test]
