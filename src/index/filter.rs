@@ -51,6 +51,11 @@ impl<'p> Glances<'p> {
 
     /// Whether a glance at some of the ids shows one that is present.
     pub(super) fn show(&mut self, postings: Postings<'_>) -> Result<bool, IndexError> {
+        // Mostly the newest tells.
+        if postings.newest().is_some_and(|id| self.presence.is_sure(id)) {
+            self.left = self.left.saturating_sub(1);
+            return Ok(true);
+        }
         self.ids.clear();
         let cost = postings.ends(GLANCES, &mut self.ids)?;
         let seen = self.ids.iter().rev().position(|id| self.presence.is_sure(*id));

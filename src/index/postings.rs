@@ -45,6 +45,16 @@ impl Postings<'_> {
         })
     }
 
+    /// The last id, where it is in memory.
+    pub(super) fn newest(self) -> Option<u32> {
+        match self {
+            Self::One(id) => Some(id),
+            Self::Few(ids) => ids.last().copied(),
+            Self::Many(bitmap) => bitmap.max(),
+            Self::Stored(..) => None,
+        }
+    }
+
     /// Appends the first and the last ids to `out`, at most `most` of each, in ascending order; answers what that took, in units of
     /// [`super::names`].
     pub(super) fn ends(self, most: usize, out: &mut Vec<u32>) -> Result<u64, IndexError> {
