@@ -75,6 +75,23 @@ pub(crate) struct AnnotationCollector {
     last: Mutex<HashMap<(Span, i64), Last>>,
     /// How many were added, repeated ones too.
     added: AtomicU64,
+    /// What has been added since somebody began to record it.
+    recording: Mutex<Option<Recording>>,
+}
+
+/// An annotation that depends on the names of metrics alone, to be added again.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NameAnnotation {
+    key: Key,
+    place: Place,
+    depends_on: DependsOn,
+}
+
+/// Annotations that were added, each once, and whether any depends on more than names.
+#[derive(Debug, Default)]
+struct Recording {
+    of_names: Vec<NameAnnotation>,
+    has_others: bool,
 }
 
 /// What is kept of equal annotations.
@@ -132,6 +149,13 @@ impl AnnotationCollector {
         self.added.fetch_add(1, Ordering::Relaxed);
         let place = (whole.end, span);
         let (key, depends_on) = ((annotation.is_info(), annotation.message()), annotation.depends_on());
+        if let Some(recording) = &mut *self.recording.lock() {
+            let annotation = NameAnnotation { key: key.clone(), place, depends_on };
+            recording.has_others |= depends_on != DependsOn::Name;
+            if !recording.of_names.contains(&annotation) {
+                recording.of_names.push(annotation);
+            }
+        }
         let sum = match annotation {
             AnnotationKind::ForcedMonotonicity(m) => {
                 Sum::Fixes(Fixes { times: (m.time, m.time), bounds: m.bounds, difference: m.difference, count: 1 })
@@ -139,15 +163,37 @@ impl AnnotationCollector {
             AnnotationKind::StartTimeOverlap(_) => Sum::Count(1),
             _ => Sum::Nothing,
         };
+        self.collect(key, Collected { place, sum, depends_on });
+    }
+
+    fn collect(&self, key: Key, annotation: Collected) {
         let mut all = self.all.lock();
         match all.entry(key) {
-            Entry::Vacant(entry) => drop(entry.insert(Collected { place, sum, depends_on })),
+            Entry::Vacant(entry) => drop(entry.insert(annotation)),
             Entry::Occupied(mut entry) => {
                 let known = entry.get_mut();
-                known.place = place.max(known.place);
-                known.sum.add(sum);
+                known.place = annotation.place.max(known.place);
+                known.sum.add(annotation.sum);
             }
         }
+    }
+
+    /// Records what is added from here on. One part of the query does so at a time.
+    pub(crate) fn record(&self) {
+        *self.recording.lock() = Some(Recording::default());
+    }
+
+    /// What was recorded; `None` when some of it depends on more than names.
+    pub(crate) fn recorded(&self) -> Option<Vec<NameAnnotation>> {
+        let recording = self.recording.lock().take().unwrap_or_default();
+        (!recording.has_others).then_some(recording.of_names)
+    }
+
+    /// Adds an annotation again.
+    pub(crate) fn add_again(&self, annotation: &NameAnnotation) {
+        self.added.fetch_add(1, Ordering::Relaxed);
+        let NameAnnotation { key, place, depends_on } = annotation.clone();
+        self.collect(key, Collected { place, sum: Sum::Nothing, depends_on });
     }
 
     /// Adds annotations about the part at `span`; of all such at one time only those about the last series are kept: a binary
@@ -157,6 +203,9 @@ impl AnnotationCollector {
             return;
         }
         self.added.fetch_add(1, Ordering::Relaxed);
+        if let Some(recording) = &mut *self.recording.lock() {
+            recording.has_others = true;
+        }
         let mut last = self.last.lock();
         let slot = last.entry((span, time)).or_insert((series, Vec::new()));
         if slot.1.is_empty() || slot.0 <= series {

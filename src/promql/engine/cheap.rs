@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use crate::{
     promql::{
         data::grid::Grid,
-        exec::Found,
+        exec::{Found, Subqueries, subquery_steps},
         plan::{Kind, Node, NodeId},
     },
     seams::select::{LookupCost, Select},
@@ -20,13 +20,15 @@ const MAX_SERIES: u64 = 64;
 /// It looks at so many samples and steps at most, which takes a millisecond or two.
 const MAX_WORK: u64 = 1 << 21;
 
-/// Whether a plan may turn out to be cheap: it has no steps of its own, and its series can be looked up at once.
-pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select) -> bool {
-    let (mut nodes, mut quick) = (0u64, true);
+/// Whether a plan may turn out to be cheap: it has no steps of its own, but those that are kept, and its series can be looked up at
+/// once.
+pub(super) fn may_be(plan: &Node, grid: &Grid, select: &dyn Select, subqueries: &Subqueries) -> bool {
+    let (mut nodes, mut quick, mut kept) = (0u64, true, true);
+    subquery_steps(plan, *grid, &mut |node, grid| kept &= subqueries.has_all(node, grid));
     plan.for_each(&mut |node| {
         nodes += 1;
         quick &= match &node.kind {
-            Kind::Subquery(_) => false,
+            Kind::Subquery(_) => kept,
             // It looks up series by labels that only its argument tells.
             Kind::Call(call) => !call.function.looks_up_labels,
             Kind::Select(selector) | Kind::Window(selector, _) => {

@@ -17,9 +17,9 @@ use crate::{
         ast::ValueType,
         budget::Budget,
         data::{annotations::AnnotationCollector, grid::Grid},
-        exec::{Context, Found, Memo, Profile, Sets, Settings, answer, select_all},
+        exec::{Context, Found, Memo, Profile, Sets, Settings, Subqueries, answer, select_all, subquery_steps},
         explain::{Analyzed, Known},
-        plan::{NodeId, Plan, TimeDependency},
+        plan::{KeepableSubquery, NodeId, Plan, TimeDependency, keepable_subqueries},
         stack,
     },
     seams::{memory_budget::MemoryBudget, select::Select},
@@ -38,6 +38,8 @@ pub struct Prepared {
     grid: Grid,
     /// Nothing when its value at a step depends on more than the samples around it.
     dependency: Option<TimeDependency>,
+    /// Subqueries whose rows may be kept for the next question.
+    keepable: Vec<KeepableSubquery>,
     /// Whether it is asked for one time only.
     is_instant: bool,
     /// How high it may be, where only a stack of its own has room for it.
@@ -61,13 +63,15 @@ impl Prepared {
         let is_instant = query.step == 0;
         let room = engine.room();
         let lookback = query.lookback.unwrap_or(engine.options().lookback);
-        let (plan, dependency) = stack::sufficient(levels, || {
+        let (plan, dependency, keepable) = stack::sufficient(levels, || {
             let plan = engine.plan(query, &*room, highest)?;
             if !is_instant {
                 refuse_type(plan.root.value_type())?;
             }
             let dependency = if is_instant { None } else { TimeDependency::of(&plan, lookback) };
-            Ok((plan, dependency))
+            // Those of a plan as high as this one would have to be looked for on a stack of its own, each time.
+            let keepable = if levels.is_some() { Vec::new() } else { keepable_subqueries(&plan, lookback) };
+            Ok((plan, dependency, keepable))
         })?;
         let grid = match is_instant {
             true => Grid::instant(query.start),
@@ -83,6 +87,7 @@ impl Prepared {
             plan,
             grid,
             dependency,
+            keepable,
             is_instant,
             levels,
             looked_up: Mutex::default(),
@@ -108,6 +113,24 @@ impl Prepared {
         self.dependency.as_ref()
     }
 
+    /// Its step in ms; 0 when it is asked for one time only.
+    pub(in super::super) fn step(&self) -> i64 {
+        if self.is_instant { 0 } else { self.grid.step }
+    }
+
+    /// The subqueries whose rows may be kept, and the first and last of the steps that each evaluates its expression at.
+    pub(in super::super) fn keepable_subqueries(&self) -> Vec<(KeepableSubquery, TimeRange)> {
+        let mut found = Vec::new();
+        if self.keepable.is_empty() {
+            return found;
+        }
+        subquery_steps(&self.plan.root, self.grid, &mut |node, grid| {
+            let keepable = self.keepable.iter().find(|subquery| subquery.node == node && grid.steps > 1);
+            found.extend(keepable.map(|subquery| (*subquery, TimeRange::new(grid.start, grid.last()))));
+        });
+        found
+    }
+
     /// All its steps, from the first to the last.
     #[must_use]
     pub fn steps(&self) -> TimeRange {
@@ -117,13 +140,24 @@ impl Prepared {
     /// Whether evaluating its steps in `pieces` takes next to no time; what isn't certain isn't cheap. The series that it
     /// had to look up for that are used by [`Prepared::run`], which is to be asked at once then and with the same `select`.
     pub fn is_cheap(&self, select: &dyn Select, pieces: &[TimeRange]) -> bool {
+        self.is_cheap_with(select, pieces, &Arc::default())
+    }
+
+    /// As [`Self::is_cheap`], with rows of `subqueries` that are kept.
+    pub(in super::super) fn is_cheap_with(
+        &self,
+        select: &dyn Select,
+        pieces: &[TimeRange],
+        subqueries: &Arc<Subqueries>,
+    ) -> bool {
         let grids: Vec<Grid> = pieces.iter().map(|piece| self.grid_of(*piece)).collect();
         // Its stack is another thread's.
-        if self.levels.is_some() || !grids.iter().all(|grid| cheap::may_be(&self.plan.root, grid, select)) {
+        if self.levels.is_some() || !grids.iter().all(|grid| cheap::may_be(&self.plan.root, grid, select, subqueries)) {
             return false;
         }
         let cancel = Cancel::default();
         let cx = self.context(select, &cancel, Profile::default());
+        let cx = Context { subqueries: Arc::clone(subqueries), ..cx };
         let is_cheap = grids.iter().all(|grid| {
             // What can't be looked up tells so when it is evaluated.
             select_all(&cx, &self.plan.root, *grid).is_ok_and(|found| cheap::is(&found, grid))
@@ -139,11 +173,11 @@ impl Prepared {
     /// # Errors
     /// When the data doesn't fit the expression, a limit is passed or `cancel` is used.
     pub fn run(&self, select: &dyn Select, cancel: &Cancel) -> Result<QueryAnswer, QueryError> {
-        self.run_piece(select, self.steps(), cancel)
+        self.run_piece(select, self.steps(), &Arc::default(), cancel)
     }
 
     /// Evaluates its steps from the first to the last time of `piece`, which are two of its steps. They are steps of the
-    /// whole query, to which its text may refer.
+    /// whole query, to which its text may refer. Of `subqueries` rows are kept.
     ///
     /// # Errors
     /// As [`Prepared::run`].
@@ -151,12 +185,13 @@ impl Prepared {
         &self,
         select: &dyn Select,
         piece: TimeRange,
+        subqueries: &Arc<Subqueries>,
         cancel: &Cancel,
     ) -> Result<QueryAnswer, QueryError> {
         let grid = self.grid_of(piece);
         stack::sufficient(self.levels, || {
             let profile = if self.per_step { Profile::default().by_step(grid.steps) } else { Profile::default() };
-            let cx = self.context(select, cancel, profile);
+            let cx = Context { subqueries: Arc::clone(subqueries), ..self.context(select, cancel, profile) };
             self.known(&cx, grid)?;
             self.evaluate(cx, grid).map(|(answer, _)| answer)
         })
@@ -203,7 +238,8 @@ impl Prepared {
             optimise: options.optimise,
         };
         let memo = Memo::new(self.looked_up.lock().clone());
-        Context { select, settings, budget, annotations: AnnotationCollector::default(), profile, memo }
+        let (annotations, subqueries) = (AnnotationCollector::default(), Arc::default());
+        Context { select, settings, budget, annotations, profile, memo, subqueries }
     }
 
     /// Looks up what the plan selects, and refuses what can't fit.

@@ -86,7 +86,7 @@ fn refuse_equal<'l>(sorted: impl Iterator<Item = &'l Labels> + Clone) -> Result<
     if sorted.clone().zip(sorted.skip(1)).any(|(a, b)| a == b) { Err(same_labelset()) } else { Ok(()) }
 }
 
-fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
+pub(super) fn matrix<'c>(cx: &'c Context<'c>, op: Op<'c>, grid: Grid) -> Result<Vec<MatrixSeries>, QueryError> {
     let op = if cx.settings.delayed_name_removal {
         distinct(cx, op, Overlap::Refuse, |series| Ok(cleaned(series)))?
     } else {

@@ -1,6 +1,8 @@
 //! What all operators of a query share.
 
-use super::{memo::Memo, profile::Profile};
+use std::sync::Arc;
+
+use super::{kept::Subqueries, memo::Memo, profile::Profile};
 use crate::{
     model::SeriesBuf,
     promql::{budget::Budget, data::annotations::AnnotationCollector, plan::Optimise},
@@ -41,4 +43,5 @@ pub(crate) struct Context<'q> {
     pub(crate) annotations: AnnotationCollector,
     pub(crate) profile: Profile,
     pub(crate) memo: Memo,
+    pub(crate) subqueries: Arc<Subqueries>,
 }

@@ -22,6 +22,7 @@ mod dedup;
 mod fault;
 mod hints;
 mod info;
+mod kept;
 mod label_sets;
 mod map;
 mod materialized;
@@ -38,6 +39,7 @@ mod select;
 mod selectors;
 mod smoothed;
 mod sort;
+mod splice;
 
 mod stats;
 mod step_invariant;
@@ -45,7 +47,9 @@ mod window;
 
 pub(crate) use answer::answer;
 pub(crate) use context::{Context, Settings};
+pub(crate) use kept::{FreshRows, KeptRows, Subqueries};
 pub(crate) use memo::{Memo, Sets};
 pub use profile::Cost;
 pub(crate) use profile::Profile;
-pub(crate) use selectors::{Found, children, select_all, selectors};
+pub(crate) use selectors::{Found, children, select_all, selectors, subquery_steps};
+pub(crate) use splice::{cut, join};

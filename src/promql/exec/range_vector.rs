@@ -6,6 +6,7 @@ use super::{
     build::build,
     context::Context,
     fault, hints,
+    kept::build_subquery,
     materialized::Materialized,
     operator::{Op, RowError, Scratch, Series},
     profile::SelectorCost,
@@ -22,7 +23,7 @@ use crate::{
             grid::{Grid, Shift},
             row::Sample,
         },
-        plan::{self, Kind, Node},
+        plan::{self, Kind, Node, NodeId},
     },
     seams::select::{Projection, ProjectionVisitor, SeriesSet},
 };
@@ -50,7 +51,7 @@ impl<'c> RangeVector<'c> {
     pub(super) fn new(cx: &'c Context<'c>, node: &Node, grid: Grid, function: &str) -> Result<Self, QueryError> {
         match &node.kind {
             Kind::Window(select, range) => Self::storage(cx, select, *range, grid, function),
-            Kind::Subquery(subquery) => Self::subquery(cx, subquery, grid, function.is_empty()),
+            Kind::Subquery(subquery) => Self::subquery(cx, node.id, subquery, grid, function.is_empty()),
             _ => Err(QueryError::Execution("expected a range vector".to_owned())),
         }
     }
@@ -80,6 +81,7 @@ impl<'c> RangeVector<'c> {
 
     fn subquery(
         cx: &'c Context<'c>,
+        node: NodeId,
         subquery: &plan::Subquery,
         grid: Grid,
         is_answer: bool,
@@ -91,7 +93,11 @@ impl<'c> RangeVector<'c> {
         let inner = cx.profile.for_subquery(inner, window, &grid);
         let inner = if is_answer { Grid { weight: 1, ..inner } } else { inner };
         // What is never evaluated brings no faults.
-        let op = if inner.steps == 0 { Box::new(Materialized::new(cx, 0)) } else { build(cx, &subquery.expr, inner)? };
+        let op: Op<'c> = match (inner.steps, is_answer) {
+            (0, _) => Box::new(Materialized::new(cx, 0)),
+            (_, true) => build(cx, &subquery.expr, inner)?,
+            (_, false) => build_subquery(cx, node, &subquery.expr, inner)?,
+        };
         let (from, shift) = (From::Rows(op, inner), subquery.shift.on(grid));
         Ok(Self { cx, from, range: subquery.range, shift, edges: Edges::Plain, name: None })
     }

@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{context::Context, range_vector::subquery_grid};
+use super::{context::Context, kept::Subqueries, range_vector::subquery_grid};
 use crate::{
     model::TimeRange,
     promql::{
@@ -43,12 +43,35 @@ pub(crate) fn children<'p>(node: &'p Node, grid: &Grid) -> Vec<(&'p Node, Grid)>
     node.children().into_iter().map(|child| (child, grid)).collect()
 }
 
-/// Hands over the selectors below and at `node` whose series are going to be looked up.
-pub(crate) fn selectors<'p>(node: &'p Node, grid: Grid, lookback: i64, each: &mut dyn FnMut(SelectorUse<'p>)) {
-    below(node, grid, "", lookback, each);
+/// Hands over the selectors below and at `node` whose series are going to be looked up, at the steps that are left to evaluate
+/// of `kept` subqueries.
+pub(crate) fn selectors<'p>(
+    node: &'p Node,
+    grid: Grid,
+    lookback: i64,
+    kept: &Subqueries,
+    each: &mut dyn FnMut(SelectorUse<'p>),
+) {
+    below(node, grid, "", (lookback, kept), each);
 }
 
-fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, each: &mut dyn FnMut(SelectorUse<'p>)) {
+/// The steps that the subqueries at and below `node` evaluate their expressions at, but for those inside of others.
+pub(crate) fn subquery_steps(node: &Node, grid: Grid, each: &mut dyn FnMut(NodeId, Grid)) {
+    for (child, inner) in children(node, &grid) {
+        match &node.kind {
+            Kind::Subquery(_) => each(node.id, inner),
+            _ => subquery_steps(child, inner, each),
+        }
+    }
+}
+
+fn below<'p>(
+    node: &'p Node,
+    grid: Grid,
+    function: &'static str,
+    (lookback, kept): (i64, &Subqueries),
+    each: &mut dyn FnMut(SelectorUse<'p>),
+) {
     let function = match &node.kind {
         Kind::Select(select) => {
             let window = (select.edges == Edges::Smoothed).then_some(0);
@@ -64,7 +87,11 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
         }
         // The second argument says what to look for beside the first.
         Kind::Call(call) if call.function.looks_up_labels => {
-            return call.args.iter().take(1).for_each(|arg| below(arg, grid, call.function.name, lookback, each));
+            return call
+                .args
+                .iter()
+                .take(1)
+                .for_each(|arg| below(arg, grid, call.function.name, (lookback, kept), each));
         }
         Kind::Call(call) => call.function.name,
         Kind::Aggregate(a) => a.op.as_str(),
@@ -72,7 +99,11 @@ fn below<'p>(node: &'p Node, grid: Grid, function: &'static str, lookback: i64, 
         _ => "",
     };
     for (child, grid) in children(node, &grid) {
-        below(child, grid, function, lookback, each);
+        let pieces = match &node.kind {
+            Kind::Subquery(_) => kept.to_evaluate(node.id, grid),
+            _ => vec![grid],
+        };
+        pieces.into_iter().for_each(|grid| below(child, grid, function, (lookback, kept), each));
     }
 }
 
@@ -92,7 +123,7 @@ pub(crate) fn read_range(select: &plan::Select, window: Option<i64>, lookback: i
 /// Looks up the series of all selectors of a plan; the answer goes by the selectors' nodes.
 pub(crate) fn select_all(cx: &Context<'_>, node: &Node, grid: Grid) -> Result<HashMap<NodeId, Found>, QueryError> {
     let mut all = Vec::new();
-    selectors(node, grid, cx.settings.lookback, &mut |ask| all.push(ask));
+    selectors(node, grid, cx.settings.lookback, &cx.subqueries, &mut |ask| all.push(ask));
     let mut found = HashMap::with_capacity(all.len());
     for SelectorUse { select, grid, range, function } in all {
         cx.budget.check()?;

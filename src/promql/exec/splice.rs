@@ -1,4 +1,4 @@
-//! Cutting and joining the series of answers.
+//! Cutting and joining series by time.
 
 use crate::{
     model::{SeriesBuf, TimeRange},
@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// The part of `series` in `range`; series without a sample there are left out. Floats only.
-pub(super) fn cut(series: &[MatrixSeries], range: TimeRange) -> Vec<MatrixSeries> {
+pub(crate) fn cut(series: &[MatrixSeries], range: TimeRange) -> Vec<MatrixSeries> {
     let within = |one: &MatrixSeries| {
         let times = &one.samples.times;
         let from = times.partition_point(|t| *t < range.start);
@@ -20,7 +20,7 @@ pub(super) fn cut(series: &[MatrixSeries], range: TimeRange) -> Vec<MatrixSeries
 
 /// Appends the samples of `later`, which come after all of `earlier`, series by series. Both are sorted by labels, and
 /// so is the answer.
-pub(super) fn join(earlier: Vec<MatrixSeries>, later: Vec<MatrixSeries>) -> Vec<MatrixSeries> {
+pub(crate) fn join(earlier: Vec<MatrixSeries>, later: Vec<MatrixSeries>) -> Vec<MatrixSeries> {
     if earlier.is_empty() {
         return later;
     }

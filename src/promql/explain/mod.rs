@@ -16,7 +16,7 @@ use std::{collections::HashMap, time::Duration};
 use super::{
     QueryError, QueryStats,
     data::grid::Grid,
-    exec::{Cost, Found, Profile, children, selectors},
+    exec::{Cost, Found, Profile, Subqueries, children, selectors},
     plan::{Kind, Node, NodeId},
 };
 use crate::{
@@ -132,7 +132,7 @@ impl Known<'_> {
         profile: &Profile,
     ) -> Result<Step, QueryError> {
         let mut ranges = HashMap::new();
-        selectors(node, grid, self.lookback, &mut |ask| {
+        selectors(node, grid, self.lookback, &Subqueries::default(), &mut |ask| {
             ranges.extend(ask.select.id.map(|id| (id.node, ask.range)));
         });
         let explainer = Explainer { estimator: self.estimator(), ranges, text, select, interrupt, profile };

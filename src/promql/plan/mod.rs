@@ -11,6 +11,7 @@
 
 mod duration;
 mod identity;
+mod keepable;
 mod lower;
 mod node;
 mod optimise;
@@ -20,6 +21,7 @@ mod stats;
 mod time_dependency;
 
 pub(crate) use identity::{NodeId, SelectorId};
+pub(crate) use keepable::{KeepableSubquery, keepable_subqueries};
 pub(crate) use lower::{QueryTimes, lower};
 pub(crate) use node::{Aggregate, Binary, Call, Kind, Node, Select, Subquery};
 pub use optimise::Optimise;

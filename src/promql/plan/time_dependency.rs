@@ -31,6 +31,13 @@ impl TimeDependency {
         Some(dependency)
     }
 
+    /// The time dependency of the value of `node`, a part of a plan, at each of many steps.
+    pub(super) fn of_steps(node: &Node, lookback: i64) -> Option<Self> {
+        let mut dependency = Self::default();
+        dependency.add(node, lookback, false)?;
+        Some(dependency)
+    }
+
     /// `joins`: whether series of different names may meet here. Where names are dropped, two series that never meet at
     /// one step become one over many, which is an error for the whole query but not for its parts.
     fn add(&mut self, node: &Node, lookback: i64, joins: bool) -> Option<()> {

@@ -2,16 +2,21 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
 
-use super::splice::{cut, join};
 use crate::{
     model::{Annotations, DependsOn, TimeRange},
     promql::{
-        Cancel, Engine, MatrixSeries, Prepared, Query, QueryAnswer, QueryError, QueryStats, Value, plan::TimeDependency,
+        Cancel, Engine, MatrixSeries, Prepared, Query, QueryAnswer, QueryError, QueryStats, Value,
+        data::annotations::NameAnnotation,
+        exec::{FreshRows, KeptRows, Subqueries, cut, join},
+        plan::{NodeId, TimeDependency},
     },
     seams::{changes::Changes, select::Select},
 };
@@ -29,24 +34,40 @@ struct Key {
     /// Where between two multiples of the step the steps lie.
     phase: i64,
     lookback: i64,
+    /// The subquery of the text whose rows these are, and the step of the query, which the text may name; none for its answer.
+    subquery: Option<(NodeId, i64)>,
 }
 
-/// A kept answer.
+/// Rows that were better not kept are not tried to be for so many questions.
+const UNFIT_FOR: u32 = 32;
+
+/// A kept answer, or rows of a subquery.
 #[derive(Debug)]
 struct Entry {
     /// First and last step in ms.
     steps: TimeRange,
-    series: Vec<MatrixSeries>,
+    series: Arc<Vec<MatrixSeries>>,
+    /// For how many questions more there is nothing to be kept here.
+    unfit_for: AtomicU32,
     /// Of the whole answer: nobody knows of which steps.
     annotations: Annotations,
+    /// The same of rows of a subquery.
+    of_names: Vec<NameAnnotation>,
     /// The store's version before the oldest of its steps was evaluated.
     version: u64,
     bytes: usize,
 }
 
-/// An answer worth keeping, until [`ResultCache::keep`] is told that it is whole.
+/// What is worth keeping of an answer, until [`ResultCache::keep`] is told that it is whole.
 #[derive(Debug)]
 pub struct Fresh {
+    answer: Option<FreshAnswer>,
+    rows: Vec<(Key, Entry)>,
+}
+
+/// An answer worth keeping.
+#[derive(Debug)]
+struct FreshAnswer {
     key: Key,
     steps: TimeRange,
     version: u64,
@@ -58,7 +79,7 @@ pub struct Fresh {
 pub struct Answered {
     /// The answer.
     pub answer: QueryAnswer,
-    /// Given when it may be kept.
+    /// Given when something of it may be kept.
     pub fresh: Option<Fresh>,
     /// How many of its steps were taken from the cache.
     pub reused: usize,
@@ -75,18 +96,27 @@ pub struct Reuse {
     kept: Option<(Arc<Entry>, TimeRange)>,
     /// What the answer may be kept as, and the store's version before anything was selected for it.
     keep_as: Option<(Key, u64)>,
+    /// The subqueries whose rows may be kept, and as what.
+    subqueries: Arc<Subqueries>,
+    rows: HashMap<NodeId, (Key, u64)>,
 }
 
 impl Reuse {
     /// Evaluates all of it and keeps nothing.
     #[must_use]
     pub fn nothing(query: &Prepared) -> Self {
-        Self { steps: query.steps(), step: 0, kept: None, keep_as: None }
+        let (steps, subqueries, rows) = (query.steps(), Arc::default(), HashMap::new());
+        Self { steps, step: 0, kept: None, keep_as: None, subqueries, rows }
+    }
+
+    /// Whether answering `query` takes next to no time; what isn't certain isn't cheap. It is to be answered at once then, and with the
+    /// same `select`.
+    pub fn is_cheap(&self, query: &Prepared, select: &dyn Select) -> bool {
+        query.is_cheap_with(select, &self.to_evaluate(), &self.subqueries)
     }
 
     /// The steps that have to be evaluated, as runs from a first to a last step.
-    #[must_use]
-    pub fn to_evaluate(&self) -> Vec<TimeRange> {
+    fn to_evaluate(&self) -> Vec<TimeRange> {
         let Some((_, good)) = &self.kept else { return vec![self.steps] };
         let mut pieces = self.around(*good).to_vec();
         pieces.retain(|piece| piece.start <= piece.end);
@@ -111,17 +141,35 @@ impl Reuse {
         };
         let (mut answer, reused) = match pieced {
             Some(pieced) => pieced,
-            None => (query.run(select, cancel)?, 0),
+            None => (query.run_piece(select, query.steps(), &self.subqueries, cancel)?, 0),
         };
-        let Some((key, version)) = self.keep_as else { return Ok(Answered { answer, fresh: None, reused }) };
+        let rows = self.fresh_rows();
+        let Some((key, version)) = self.keep_as else {
+            let fresh = (!rows.is_empty()).then_some(Fresh { answer: None, rows });
+            return Ok(Answered { answer, fresh, reused });
+        };
         if let Value::Matrix(series) = &mut answer.value {
             series.sort_by(|a, b| a.labels.cmp(&b.labels));
         }
         let fresh = answer.annotations.iter().all(|one| one.depends_on == DependsOn::Name).then(|| {
             let annotations = answer.annotations.clone();
-            Fresh { key, steps: self.steps, version, annotations }
+            FreshAnswer { key, steps: self.steps, version, annotations }
         });
+        let fresh = (fresh.is_some() || !rows.is_empty()).then_some(Fresh { answer: fresh, rows });
         Ok(Answered { answer, fresh, reused })
+    }
+
+    /// The rows of subqueries that were evaluated, as they may be kept.
+    fn fresh_rows(&self) -> Vec<(Key, Entry)> {
+        let keep = |rows: FreshRows| {
+            let (key, version) = self.rows.get(&rows.node)?;
+            let unfit_for = AtomicU32::new(if rows.series.is_none() { UNFIT_FOR } else { 0 });
+            let (series, of_names) = rows.series.unwrap_or_default();
+            let (steps, version) = (rows.steps, *version);
+            let entry = Entry { of_names, unfit_for, ..Entry::new(steps, series, version) };
+            Some((key.clone(), entry))
+        };
+        self.subqueries.take_fresh().into_iter().filter_map(keep).collect()
     }
 
     /// The steps of `good` from the entry, those before and after it evaluated. `None` if that can't tell which annotations
@@ -143,7 +191,7 @@ impl Reuse {
                 series = join(series, cut(&entry.series, good));
                 continue;
             }
-            let piece = query.run_piece(select, range, cancel)?;
+            let piece = query.run_piece(select, range, &self.subqueries, cancel)?;
             annotations.merge(piece.annotations);
             stats.add(piece.stats);
             if let Value::Matrix(mut piece) = piece.value {
@@ -216,41 +264,104 @@ impl ResultCache {
     /// Which steps of a query can be taken from a kept answer. What changes from here on is noted under a later version, so
     /// this comes before anything is selected.
     pub fn look_up(&self, query: &Prepared, changes: &dyn Changes) -> Reuse {
+        if self.bytes == 0 {
+            return Reuse::nothing(query);
+        }
+        let version = changes.version();
+        let (subqueries, rows) = self.look_up_rows(query, changes, version);
+        let nothing = Reuse { subqueries: Arc::new(subqueries), rows, ..Reuse::nothing(query) };
         let (grid, steps) = (query.grid(), query.steps());
         let dependency = match query.time_dependency() {
             // An order of series means something where there is one step only.
-            Some(dependency) if self.bytes > 0 && grid.steps > 1 => dependency,
-            _ => return Reuse::nothing(query),
+            Some(dependency) if grid.steps > 1 => dependency,
+            _ => return nothing,
         };
         let key = Key {
             text: query.text().to_owned(),
             step: grid.step,
             phase: grid.start.rem_euclid(grid.step),
             lookback: query.lookback(),
+            subquery: None,
         };
-        let version = changes.version();
         let kept = self.kept.lock().find(&key);
         let kept = kept.and_then(|entry| {
             let good = still_good(&entry, dependency, steps, grid.step, changes)?;
             Some((entry, good))
         });
-        Reuse { steps, step: grid.step, kept, keep_as: Some((key, version)) }
+        Reuse { step: grid.step, kept, keep_as: Some((key, version)), ..nothing }
+    }
+
+    /// The subqueries of a query whose rows may be kept, what is kept of each, and what they may be kept as.
+    fn look_up_rows(
+        &self,
+        query: &Prepared,
+        changes: &dyn Changes,
+        version: u64,
+    ) -> (Subqueries, HashMap<NodeId, (Key, u64)>) {
+        let (mut kept, mut rows) = (HashMap::new(), HashMap::new());
+        for (subquery, steps) in query.keepable_subqueries() {
+            let key = Key {
+                text: query.text().to_owned(),
+                step: subquery.step,
+                phase: steps.start.rem_euclid(subquery.step),
+                lookback: query.lookback(),
+                subquery: Some((subquery.node, query.step())),
+            };
+            let entry = self.kept.lock().find(&key);
+            if entry.as_ref().is_some_and(|entry| entry.is_unfit()) {
+                continue;
+            }
+            let good = entry.and_then(|entry| {
+                let steps = still_good(&entry, &subquery.dependency, steps, subquery.step, changes)?;
+                let (series, annotations) = (Arc::clone(&entry.series), entry.of_names.clone());
+                Some(KeptRows { steps, all_steps: entry.steps, series, annotations })
+            });
+            kept.insert(subquery.node, good);
+            rows.insert(subquery.node, (key, version));
+        }
+        (Subqueries::new(kept, self.bytes / LARGEST_SHARE), rows)
     }
 
     /// Keeps an answer that turned out to be whole.
     pub fn keep(&self, fresh: Fresh, answer: &Value) {
-        let Value::Matrix(series) = answer else { return };
+        for (key, entry) in fresh.rows {
+            self.insert(key, entry);
+        }
+        let (Some(fresh), Value::Matrix(series)) = (fresh.answer, answer) else { return };
         if series.iter().any(|one| !one.samples.histograms.is_empty()) {
             return;
         }
-        let held: usize = series.iter().map(MatrixSeries::memory).sum();
-        let bytes = size_of::<Entry>() + fresh.key.text.len() * 2 + held;
-        if bytes > self.bytes / LARGEST_SHARE {
-            return;
+        let FreshAnswer { key, steps, version, annotations } = fresh;
+        if bytes(&key, series) <= self.bytes / LARGEST_SHARE {
+            self.insert(key, Entry { annotations, ..Entry::new(steps, series.clone(), version) });
         }
-        let Fresh { key, steps, version, annotations } = fresh;
-        let entry = Entry { steps, series: series.clone(), annotations, version, bytes };
-        self.kept.lock().insert(key, entry, self.bytes);
+    }
+
+    fn insert(&self, key: Key, entry: Entry) {
+        let bytes = bytes(&key, &entry.series);
+        if bytes <= self.bytes / LARGEST_SHARE {
+            self.kept.lock().insert(key, Entry { bytes, ..entry }, self.bytes);
+        }
+    }
+}
+
+/// What an entry takes.
+fn bytes(key: &Key, series: &[MatrixSeries]) -> usize {
+    let held: usize = series.iter().map(MatrixSeries::memory).sum();
+    size_of::<Entry>() + 2 * (size_of::<Key>() + key.text.len()) + held
+}
+
+impl Entry {
+    /// These without annotations.
+    fn new(steps: TimeRange, series: Vec<MatrixSeries>, version: u64) -> Self {
+        let (annotations, of_names, unfit_for) = (Annotations::default(), Vec::new(), AtomicU32::new(0));
+        Self { steps, series: Arc::new(series), unfit_for, annotations, of_names, version, bytes: 0 }
+    }
+
+    /// Whether rows are better not kept here, for now; counts down the questions that ask.
+    fn is_unfit(&self) -> bool {
+        let down = |left: u32| left.checked_sub(1);
+        self.unfit_for.fetch_update(Ordering::Relaxed, Ordering::Relaxed, down).is_ok()
     }
 }
 
@@ -347,13 +458,7 @@ mod tests {
     }
 
     fn entry(start: i64, end: i64) -> Entry {
-        Entry {
-            steps: TimeRange::new(start, end),
-            series: Vec::new(),
-            annotations: Annotations::default(),
-            version: 0,
-            bytes: 0,
-        }
+        Entry::new(TimeRange::new(start, end), Vec::new(), 0)
     }
 
     fn dependency(text: &str) -> TimeDependency {
@@ -391,7 +496,7 @@ mod tests {
     #[test]
     fn the_longest_unused_answers_go_first_and_bytes_are_counted() {
         let mut kept = Entries::default();
-        let key = |n: i64| Key { text: String::new(), step: n, phase: 0, lookback: 0 };
+        let key = |n: i64| Key { text: String::new(), step: n, phase: 0, lookback: 0, subquery: None };
         let sized = |bytes| Entry { bytes, ..entry(0, 0) };
         kept.insert(key(1), sized(40), 100);
         kept.insert(key(2), sized(40), 100);

@@ -1,8 +1,12 @@
-//! Answers of range queries, kept for the next refresh of a dashboard.
+//! Answers of range queries, and rows of subqueries, kept for the next refresh of a dashboard.
 //!
 //! A dashboard asks the same expressions again and again, each time over a window that has moved by a step or two. A
 //! [`ResultCache`] keeps the last answer per expression, step and lookback; when it comes again, steps that the kept
 //! answer has are taken from there and only the others are evaluated.
+//!
+//! A question about one time is a new one each time, but the subqueries inside of it are evaluated at multiples of their steps: so are
+//! those of the next one. Their rows are kept as answers of range queries are, by the text around them and their place in it,
+//! where nothing depends on the order of rows (`plan::keepable`).
 //!
 //! # Why it can't lie
 //!
@@ -21,6 +25,5 @@
 //!   grown by a step.
 
 mod cache;
-mod splice;
 
 pub use cache::{Answered, Fresh, ResultCache, Reuse};

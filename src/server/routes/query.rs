@@ -303,7 +303,7 @@ impl Job {
         let _querying = metrics::QUERYING.guard();
         let select = WarningCollector::new(&*self.stores.select);
         match self.prepare() {
-            Ok(ready) if !ready.query.is_cheap(&select, &ready.reuse.to_evaluate()) => ControlFlow::Continue(ready),
+            Ok(ready) if !ready.reuse.is_cheap(&ready.query, &select) => ControlFlow::Continue(ready),
             ready => ControlFlow::Break(self.evaluate(ready, select)),
         }
     }

@@ -208,6 +208,7 @@ mod tests {
             annotations: AnnotationCollector::default(),
             profile: Profile::default(),
             memo: Memo::new(Sets::new()),
+            subqueries: std::sync::Arc::default(),
         };
         let mut seen = Vec::new();
         let result = for_each_row(&cx, op, 1, &mut |i, row| {
