@@ -131,6 +131,8 @@ pub(crate) fn labels<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) ->
             out.extend_from_slice(text.as_bytes());
         }
     }
+    // There may be millions.
+    out.shrink_to_fit();
     out
 }
 

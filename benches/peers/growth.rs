@@ -8,11 +8,13 @@ use std::path::Path;
 
 use crate::{
     Fallible,
+    ask::{self, Phase},
     encode::Spool,
     flags::Flags,
     generate::Fleet,
     measure,
-    queries::{self, Query},
+    queries::Query,
+    questions,
     report::{self, Figure},
     run::{self, Found},
     serve::{Kind, Program},
@@ -34,7 +36,7 @@ struct Stage {
 
 /// Measures all programs and prints the table.
 pub(crate) fn measure(programs: &[Program], flags: &Flags, scratch: &Path) -> Fallible<()> {
-    let questions = queries::of_growth();
+    let questions = questions::of_growth();
     let mut stages = Vec::new();
     for series in SERIES {
         let fleet = Fleet::growing(series, flags.seed, measure::now_ms() - 60_000);
@@ -64,8 +66,8 @@ fn stage(
     let dir = tempfile::Builder::new().prefix("server-").tempdir_in(dir)?;
     let mut found = Found::default();
     let server = run::ingest(program, fleet, spool, dir.path(), &mut found)?;
-    let server = run::settle(program, fleet, server, dir.path(), &mut found)?;
-    found.answers = run::ask(program.kind, questions, fleet, &server)?;
+    let server = run::settle(program, fleet, server, 0.0, dir.path(), &mut found)?;
+    found.answers.push((Phase::Settled, ask::all(program.kind, questions, fleet, &server)?));
     let figure = |figure| found.figure(figure).unwrap_or(f64::NAN);
     let (cpu, yardstick) = (1e6 / figure(Figure::IngestStopped), figure(Figure::Yardstick));
     Ok(Stage { kind: program.kind, series, cpu, yardstick, found })
@@ -89,8 +91,12 @@ fn print(programs: &[Program], questions: &[Query], stages: &[Stage]) {
         row("peak RSS during the load (MiB)", 0, &|stage| stage.found.figure(Figure::Peak));
         for (i, question) in questions.iter().enumerate() {
             let label = question.label();
-            row(&format!("`{label}`, repeated (ms)"), 2, &|stage| Some(stage.found.answers.get(i)?.repeated * 1e3));
-            row(&format!("`{label}`, CPU (ms)"), 3, &|stage| Some(stage.found.answers.get(i)?.cpu * 1e3));
+            row(&format!("`{label}`, repeated (ms)"), 2, &|stage| {
+                Some(stage.found.answered(Phase::Settled).get(i)?.repeated * 1e3)
+            });
+            row(&format!("`{label}`, CPU (ms)"), 3, &|stage| {
+                Some(stage.found.answered(Phase::Settled).get(i)?.cpu * 1e3)
+            });
         }
     }
     println!();

@@ -1,7 +1,7 @@
 //! Loaded data that stays, so that questions can be asked again without loading.
 //!
 //! ```text
-//! DIR/load        what was loaded: size, hours and seed, then the end of the data (ms)
+//! DIR/load        what was loaded: size, hours, seed and number of series, then the end of the data (ms)
 //! DIR/NAME        where the server of that name has its data, once it is loaded and settled
 //! DIR/NAME.part   while it is being loaded
 //! ```
@@ -22,7 +22,8 @@ impl Kept {
     /// The data in `dir`, or an empty directory for the load that `flags` ask for.
     pub(crate) fn in_dir(dir: &Path, flags: &Flags) -> Fallible<Self> {
         std::fs::create_dir_all(dir)?;
-        let what = format!("{:?} {:?} {}", flags.size, flags.hours, flags.seed);
+        let series = flags.series.map(|series| format!(" of {series} series")).unwrap_or_default();
+        let what = format!("{:?} {:?} {}{series}", flags.size, flags.hours, flags.seed);
         let file = dir.join("load");
         let Ok(text) = std::fs::read_to_string(&file) else {
             let end = measure::now_ms() - 60_000;

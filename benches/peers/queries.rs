@@ -1,136 +1,72 @@
-//! The questions of a dashboard, and whether two answers to one are the same.
-
-use serde_json::Value;
+//! A question: how it is asked of a fleet, and as a dashboard that is refreshed asks it.
 
 use crate::{
-    Fallible,
-    flags::Flags,
     generate::{Fleet, Size},
     http::escape,
 };
 
 /// How a question is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ask {
+pub(crate) enum Ask {
     /// An expression at the end of the data.
     Instant,
     /// An expression over most of the data, about 120 steps.
     Range,
     /// `labels`, `series` or `label/NAME/values` with one `match[]`.
     Endpoint(&'static str),
+    /// `labels` or `label/NAME/values` without a matcher.
+    List(&'static str, Time),
 }
-use Ask::{Endpoint, Instant, Range};
+
+/// The time that a list is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Time {
+    /// Nothing is said.
+    All,
+    /// The last quarter of an hour.
+    Latest,
+}
+
+/// What people do when they ask it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Dashboard,
+    Lists,
+    Everything,
+    Windows,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 4] = [Self::Dashboard, Self::Lists, Self::Everything, Self::Windows];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dashboard => "dashboards",
+            Self::Lists => "lists without matcher",
+            Self::Everything => "the whole fleet now",
+            Self::Windows => "instants with long windows",
+        }
+    }
+}
 
 /// A question.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Query {
+    /// `HOST` stands for the name of a host.
     pub(crate) text: &'static str,
-    ask: Ask,
+    pub(crate) ask: Ask,
+    pub(crate) group: Group,
     /// Whether VictoriaMetrics means the same by it. It doesn't extrapolate in `rate` and `increase` and looks at the
     /// sample before the window, keeps metric names in places, and takes ranges of series that have just begun differently.
     pub(crate) same_in_victoria_metrics: bool,
+    /// Whether the same data a minute later gives the same answer a minute later.
+    pub(crate) same_at_any_minute: bool,
 }
 
-const fn q(ask: Ask, text: &'static str) -> Query {
-    Query { text, ask, same_in_victoria_metrics: true }
-}
-
-const fn other_in_victoria_metrics(ask: Ask, text: &'static str) -> Query {
-    Query { text, ask, same_in_victoria_metrics: false }
-}
-
-/// The questions that a fleet is asked.
-pub(crate) fn of(flags: &Flags) -> Vec<Query> {
-    let all = match flags.size {
-        Size::Operators => OPERATORS,
-        // Its series are over before a question about them would be fair.
-        Size::Churn => &[],
-        _ => HOSTS,
-    };
-    all.iter().filter(|query| query.label().contains(&flags.question)).copied().collect()
-}
-
-/// 10,000 series at 240 steps each.
-const OPERATORS: &[Query] = &[
-    other_in_victoria_metrics(Range, "sum by (job) (rate(x[5m]))"),
-    other_in_victoria_metrics(Range, "histogram_quantile(0.99, sum by (le) (rate(b[5m])))"),
-];
-
-/// What is asked while the fleet grows: about one host, and about all.
-pub(crate) fn of_growth() -> Vec<Query> {
-    vec![
-        q(Instant, r#"node_load1{instance="HOST"}"#),
-        q(Range, r#"node_load1{instance="HOST"}"#),
-        q(Range, r#"{__name__=~"node_load.*",instance="HOST"}"#),
-        other_in_victoria_metrics(Range, r#"sum by (mode) (rate(node_cpu_seconds_total{instance="HOST"}[5m]))"#),
-        q(Instant, "sum(node_memory_MemAvailable_bytes)"),
-        other_in_victoria_metrics(Range, "sum by (cluster) (rate(node_network_receive_bytes_total[5m]))"),
-        q(Endpoint("label/instance/values"), "node_load1"),
-    ]
-}
-
-/// Of hosts. `HOST` stands for the name of one.
-const HOSTS: &[Query] = &[
-    q(Instant, r#"node_load1{instance="HOST"}"#),
-    other_in_victoria_metrics(Instant, r#"rate(node_network_receive_bytes_total{instance="HOST",device="eth0"}[5m])"#),
-    q(Instant, "count(up)"),
-    q(Instant, "sum(node_memory_MemAvailable_bytes)"),
-    q(Instant, "sum by (cluster, mountpoint) (node_filesystem_avail_bytes)"),
-    q(Instant, "topk(5, node_memory_Active_bytes)"),
-    other_in_victoria_metrics(
-        Instant,
-        r#"topk(10, sum by (instance) (rate(node_cpu_seconds_total{mode!="idle"}[5m])))"#,
-    ),
-    q(Instant, "quantile by (cluster) (0.95, node_hwmon_temp_celsius)"),
-    q(Instant, r#"count by (__name__) ({instance="HOST"})"#),
-    q(Instant, "node_filesystem_avail_bytes / node_filesystem_size_bytes < 0.3"),
-    q(Instant, "node_load1 * on (instance) group_left (nodename) node_uname_info"),
-    q(Instant, r#"{instance=~"host-00.*",__name__=~"node_memory_Mem.*"}"#),
-    other_in_victoria_metrics(
-        Instant,
-        "histogram_quantile(0.99, sum by (le) (rate(http_request_duration_seconds_bucket[5m])))",
-    ),
-    other_in_victoria_metrics(Instant, r#"sum by (handler) (increase(http_requests_total{code="200"}[30m]))"#),
-    other_in_victoria_metrics(
-        Instant,
-        r#"predict_linear(node_filesystem_avail_bytes{mountpoint="/"}[30m], 14400) < 0"#,
-    ),
-    q(Instant, "count(count by (instance, cpu) (node_cpu_seconds_total))"),
-    q(Range, r#"node_load1{instance="HOST"}"#),
-    q(Range, r#"{__name__=~"node_load.*",instance="HOST"}"#),
-    other_in_victoria_metrics(Range, r#"rate(node_network_receive_bytes_total{instance="HOST",device="eth0"}[5m])"#),
-    other_in_victoria_metrics(Range, r#"sum by (mode) (rate(node_cpu_seconds_total{instance="HOST"}[5m]))"#),
-    q(Range, r#"node_memory_MemTotal_bytes{instance="HOST"} - node_memory_MemAvailable_bytes{instance="HOST"}"#),
-    other_in_victoria_metrics(Range, r#"irate(node_disk_io_time_seconds_total{instance="HOST"}[5m])"#),
-    q(Range, "sum(node_memory_MemAvailable_bytes) / sum(node_memory_MemTotal_bytes)"),
-    q(Range, "avg by (cluster) (node_load5)"),
-    other_in_victoria_metrics(Range, "sum(rate(node_network_receive_bytes_total[5m]))"),
-    other_in_victoria_metrics(Range, "sum by (mode) (rate(node_cpu_seconds_total[5m]))"),
-    q(Range, "topk(5, node_memory_Active_bytes)"),
-    q(Range, "quantile(0.9, node_hwmon_temp_celsius)"),
-    q(Range, r#"max by (sensor) (max_over_time(node_hwmon_temp_celsius{cluster="us-east-1"}[10m]))"#),
-    other_in_victoria_metrics(
-        Range,
-        "histogram_quantile(0.9, sum by (le, handler) (rate(http_request_duration_seconds_bucket[5m])))",
-    ),
-    other_in_victoria_metrics(
-        Range,
-        r#"sum by (handler) (rate(http_requests_total{code=~"5.."}[5m])) / sum by (handler) (rate(http_requests_total[5m]))"#,
-    ),
-    other_in_victoria_metrics(Range, "max_over_time(sum(rate(node_network_transmit_bytes_total[5m]))[10m:1m])"),
-    other_in_victoria_metrics(
-        Range,
-        r#"sum by (device) (rate(node_network_receive_bytes_total{device=~"eth.*|bond.*"}[5m]))"#,
-    ),
-    q(Range, "sum(node_load1) - sum(node_load1 offset 10m)"),
-    q(Range, r#"count(node_load1 > 10) or vector(0)"#),
-    q(Range, r#"sum by (instance) (node_load1) / count by (instance) (node_cpu_seconds_total{mode="idle"})"#),
-    q(Endpoint("labels"), r#"{job="node"}"#),
-    q(Endpoint("label/instance/values"), "node_load1"),
-    q(Endpoint("label/__name__/values"), r#"{job="node"}"#),
-    q(Endpoint("series"), r#"{instance="HOST"}"#),
-    q(Endpoint("series"), "node_filesystem_avail_bytes"),
-];
+/// Between two evaluations of an alert or a recording rule (s).
+const EVALUATED_EVERY: i64 = 60;
+/// The end of the data that a list is asked for, where it says a time (s).
+const LATEST: i64 = 900;
 
 impl Query {
     /// Its path and parameters for a fleet.
@@ -138,15 +74,26 @@ impl Query {
         let text = self.escaped();
         let (start, end) = window(fleet);
         match self.ask {
-            Instant => format!("/api/v1/query?query={text}&time={end}"),
-            Range => self.range(fleet, 0),
-            Endpoint(name) => format!("/api/v1/{name}?match[]={text}&start={start}&end={end}"),
+            Ask::Instant => self.instant(fleet, 0),
+            Ask::Range => self.range(fleet, 0),
+            Ask::Endpoint(name) => format!("/api/v1/{name}?match[]={text}&start={start}&end={end}"),
+            Ask::List(name, Time::All) => format!("/api/v1/{name}?"),
+            Ask::List(name, Time::Latest) => format!("/api/v1/{name}?start={}&end={end}", end - LATEST),
         }
     }
 
-    /// The path of a range query whose window ends so many steps early.
+    /// The path of a range query whose window ends so many steps early, or of an instant with a long window as it was
+    /// evaluated so many times before.
     pub(crate) fn refreshed(&self, fleet: &Fleet, early: i64) -> Option<String> {
-        (self.ask == Range).then(|| self.range(fleet, early))
+        match (self.ask, self.group) {
+            (Ask::Range, _) => Some(self.range(fleet, early)),
+            (Ask::Instant, Group::Windows) => Some(self.instant(fleet, early)),
+            _ => None,
+        }
+    }
+
+    fn instant(&self, fleet: &Fleet, early: i64) -> String {
+        format!("/api/v1/query?query={}&time={}", self.escaped(), window(fleet).1 - early * EVALUATED_EVERY)
     }
 
     fn range(&self, fleet: &Fleet, early: i64) -> String {
@@ -164,77 +111,19 @@ impl Query {
 
     pub(crate) fn label(&self) -> String {
         match self.ask {
-            Instant => format!("{} (instant)", self.text),
-            Range => format!("{} (range)", self.text),
-            Endpoint(name) => format!("{name} of {}", self.text),
+            Ask::Instant => format!("{} (instant)", self.text),
+            Ask::Range => format!("{} (range)", self.text),
+            Ask::Endpoint(name) => format!("{name} of {}", self.text),
+            Ask::List(name, Time::All) => format!("{name} (all)"),
+            Ask::List(name, Time::Latest) => format!("{name} (last 15 minutes)"),
         }
     }
 }
 
-/// What is asked about, in seconds: all of a fleet's time but the first quarter of an hour.
+/// What is asked about, in seconds: all of a fleet's time but the first quarter of an hour, or of that time where there is no
+/// more.
 fn window(fleet: &Fleet) -> (i64, i64) {
-    ((fleet.start() / 1_000 + 900).div_euclid(60) * 60, fleet.end / 1_000)
-}
-
-/// An answer in a form that can be compared: series by their labels, each with times and values.
-pub(crate) type Answer = Vec<(String, Vec<(f64, f64)>)>;
-
-/// Reads an answer's JSON.
-pub(crate) fn read(body: &[u8]) -> Fallible<Answer> {
-    let value: Value = serde_json::from_slice(body)?;
-    let data = &value["data"];
-    let mut answer: Answer = match (data["result"].as_array(), data.as_array()) {
-        (Some(result), _) if data["resultType"] == "scalar" => {
-            vec![(String::new(), vec![point(&Value::Array(result.clone()))])]
-        }
-        (Some(result), _) => result.iter().map(|s| (text(&s["metric"]), points(s))).collect(),
-        (None, Some(list)) => list.iter().map(|item| (text(item), Vec::new())).collect(),
-        (None, None) => return Err(format!("no result in {value}").into()),
-    };
-    answer.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(answer)
-}
-
-fn points(series: &Value) -> Vec<(f64, f64)> {
-    match series["values"].as_array() {
-        Some(values) => values.iter().map(point).collect(),
-        None => vec![point(&series["value"])],
-    }
-}
-
-fn point(pair: &Value) -> (f64, f64) {
-    let value = pair[1].as_str().and_then(|s| s.parse().ok()).unwrap_or(f64::NAN);
-    (pair[0].as_f64().unwrap_or(f64::NAN), value)
-}
-
-fn text(item: &Value) -> String {
-    match item {
-        Value::Object(map) => {
-            let mut pairs: Vec<_> = map.iter().map(|(k, v)| format!("{k}={v}")).collect();
-            pairs.sort();
-            pairs.join(",")
-        }
-        other => other.to_string(),
-    }
-}
-
-/// How two answers differ, if they do: other series, other times, or values more than 1e-9 of their size apart.
-pub(crate) fn difference(a: &Answer, b: &Answer) -> Option<String> {
-    if a.len() != b.len() {
-        return Some(format!("{} against {} series", a.len(), b.len()));
-    }
-    let near = |x: f64, y: f64| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= 1e-9 * x.abs().max(y.abs());
-    for ((name, ours), (other, theirs)) in a.iter().zip(b) {
-        if name != other {
-            return Some(format!("{name} against {other}"));
-        }
-        if ours.len() != theirs.len() {
-            return Some(format!("{} against {} points of {name}", ours.len(), theirs.len()));
-        }
-        let apart = ours.iter().zip(theirs).find(|((t, x), (u, y))| (t - u).abs() > 0.0005 || !near(*x, *y));
-        if let Some((x, y)) = apart {
-            return Some(format!("{x:?} against {y:?} in {name}"));
-        }
-    }
-    None
+    let (start, end) = (fleet.start() / 1_000, fleet.end / 1_000);
+    let skipped = if end - start > 900 { 900 } else { (end - start) / 4 };
+    ((start + skipped).div_euclid(60) * 60, end)
 }

@@ -6,8 +6,8 @@ use crate::{
     encode::{SHARDS, Spool},
     flags::Flags,
     generate::Fleet,
-    queries::{self, Query},
-    run::{Answered, Found},
+    queries::Query,
+    run::Found,
     serve::{Kind, Program},
 };
 
@@ -27,6 +27,8 @@ pub(crate) enum Figure {
     Restarted,
     BytesPerSample,
     BytesPerSeries,
+    Age,
+    RecentPeak,
     QueryPeak,
     FirstAnswer,
     Missing,
@@ -37,7 +39,7 @@ pub(crate) enum Figure {
 }
 
 /// The rows in their order: what it is, and digits after the point.
-const ROWS: [(Figure, &str, usize); 20] = [
+const ROWS: [(Figure, &str, usize); 22] = [
     (Figure::Ingest, "samples per CPU second, until the last acknowledgement", 0),
     (Figure::IngestSettled, "samples per CPU second, until idle", 0),
     (Figure::IngestStopped, "samples per CPU second, of its life, until stopped with all data in its place", 0),
@@ -47,6 +49,8 @@ const ROWS: [(Figure, &str, usize); 20] = [
     (Figure::Retries, "requests told to try again", 0),
     (Figure::Peak, "peak RSS during the load (MiB)", 1),
     (Figure::Settled, "RSS when idle after the load (MiB)", 1),
+    (Figure::Age, "age of the newest data when questions begin (s)", 0),
+    (Figure::RecentPeak, "peak RSS after these questions (MiB)", 1),
     (Figure::Restarted, "RSS when idle after a restart (MiB)", 1),
     (Figure::QueryPeak, "peak RSS after all queries, since that restart (MiB)", 1),
     (Figure::BytesPerSample, "bytes on disk per sample, settled", 3),
@@ -62,13 +66,13 @@ const ROWS: [(Figure, &str, usize); 20] = [
 
 /// What all runs found.
 pub(crate) struct Report {
-    kinds: Vec<Kind>,
-    questions: Vec<Query>,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) questions: Vec<Query>,
     runs: Vec<(usize, Kind, Found)>,
 }
 
 /// Says what is measured, on what.
-pub(crate) fn preamble(flags: &Flags, fleet: &Fleet, spool: &Spool, programs: &[Program]) {
+pub(crate) fn preamble(flags: &Flags, fleet: &Fleet, spool: &Spool, programs: &[&Program]) {
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =
         cpu.lines().find_map(|l| l.strip_prefix("model name")).unwrap_or("").trim_start_matches([' ', '\t', ':']);
@@ -101,11 +105,11 @@ pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     }
 }
 
-fn geometric_mean(values: &[f64]) -> Option<f64> {
+pub(crate) fn geometric_mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| (values.iter().map(|v| v.ln()).sum::<f64>() / values.len() as f64).exp())
 }
 
-fn show(value: Option<f64>, digits: usize) -> String {
+pub(crate) fn show(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"))
 }
 
@@ -122,12 +126,17 @@ impl Report {
         self.runs.push((run, kind, found));
     }
 
-    fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Found)> {
+    pub(crate) fn of(&self, kind: Kind) -> impl Iterator<Item = (usize, &Found)> {
         self.runs.iter().filter(move |(_, k, _)| *k == kind).map(|(run, _, found)| (*run, found))
     }
 
-    fn peers(&self) -> impl Iterator<Item = Kind> {
+    pub(crate) fn peers(&self) -> impl Iterator<Item = Kind> {
         self.kinds.iter().copied().filter(|k| *k != Kind::Vctsdb)
+    }
+
+    /// The highest value of a figure in all runs.
+    pub(crate) fn highest(&self, kind: Kind, figure: Figure) -> Option<f64> {
+        self.of(kind).filter_map(|(_, found)| found.figure(figure)).max_by(f64::total_cmp)
     }
 
     fn value(&self, run: usize, kind: Kind, figure: Figure) -> Option<f64> {
@@ -146,7 +155,7 @@ impl Report {
         }
     }
 
-    fn runs(&self) -> usize {
+    pub(crate) fn runs(&self) -> usize {
         self.runs.iter().map(|(run, _, _)| run + 1).max().unwrap_or(0)
     }
 
@@ -159,9 +168,7 @@ impl Report {
             }
         }
         println!();
-        if self.runs.iter().any(|(_, _, found)| !found.answers.is_empty()) {
-            self.print_queries();
-        }
+        self.print_questions();
     }
 
     fn print_figures(&self) {
@@ -188,96 +195,5 @@ impl Report {
             println!("| {name} | {} | {} |", values.join(" | "), ratios.join(" | "));
         }
         println!("\nRatios of samples per CPU second are taken at equal machine speed (the last row).");
-    }
-
-    /// The median over runs of a question's latency (ms).
-    fn latency(&self, kind: Kind, query: usize, of: impl Fn(&Answered) -> Option<f64>) -> Option<f64> {
-        let seconds = self.of(kind).filter_map(|(_, found)| of(found.answers.get(query)?));
-        median(seconds.map(|s| s * 1e3).collect())
-    }
-
-    fn print_queries(&self) {
-        let heads: Vec<_> =
-            self.kinds.iter().map(|k| format!("{0} cold | {0} repeated | {0} refreshed | {0} CPU", k.name())).collect();
-        println!("| question (ms) | {} | cold ratio | repeated ratio | refreshed ratio | answers |", heads.join(" | "));
-        println!("|---|{}--:|--:|--:|---|", "--:|".repeat(4 * self.kinds.len()));
-        let (mut cold_ratios, mut repeated_ratios, mut refreshed_ratios) = (Vec::new(), Vec::new(), Vec::new());
-        let mut different = Vec::new();
-        for (i, query) in self.questions.iter().enumerate() {
-            let mut cells = Vec::new();
-            for kind in &self.kinds {
-                cells.push(show(self.latency(*kind, i, |a| Some(a.cold)), 2));
-                cells.push(show(self.latency(*kind, i, |a| Some(a.repeated)), 2));
-                cells.push(show(self.latency(*kind, i, |a| a.refreshed), 2));
-                cells.push(show(self.latency(*kind, i, |a| Some(a.cpu)), 2));
-            }
-            let cold = self.ratio(i, |a| Some(a.cold));
-            let repeated = self.ratio(i, |a| Some(a.repeated));
-            let refreshed = self.ratio(i, |a| a.refreshed);
-            cold_ratios.extend(cold);
-            repeated_ratios.extend(repeated);
-            refreshed_ratios.extend(refreshed);
-            let (verdict, details) = self.agreement(i);
-            different.extend(details.into_iter().map(|d| format!("- `{}`: {d}", query.label())));
-            let name = query.label().replace('|', "\\|");
-            let ratios = [cold, repeated, refreshed].map(|ratio| show(ratio, 2)).join(" | ");
-            println!("| `{name}` | {} | {ratios} | {verdict} |", cells.join(" | "));
-        }
-        println!("\nRatios are against the faster peer of each question; geometric means over all of them:");
-        println!(
-            "cold {}, repeated {}, refreshed {}.",
-            show(geometric_mean(&cold_ratios), 3),
-            show(geometric_mean(&repeated_ratios), 3),
-            show(geometric_mean(&refreshed_ratios), 3)
-        );
-        let slower = |ratios: &[f64]| format!("{} of {}", ratios.iter().filter(|r| **r > 1.0).count(), ratios.len());
-        println!(
-            "Questions that a peer answers faster: cold {}, repeated {}, refreshed {}.\n",
-            slower(&cold_ratios),
-            slower(&repeated_ratios),
-            slower(&refreshed_ratios)
-        );
-        for line in different {
-            println!("{line}");
-        }
-    }
-
-    fn ratio(&self, query: usize, of: impl Fn(&Answered) -> Option<f64> + Copy) -> Option<f64> {
-        let one = |run: usize| {
-            let latency = |kind| of(self.of(kind).find(|(r, _)| *r == run)?.1.answers.get(query)?);
-            let fastest = self.peers().filter_map(latency).fold(f64::INFINITY, f64::min);
-            latency(Kind::Vctsdb).map(|ours| ours / fastest).filter(|r| *r > 0.0)
-        };
-        median((0..self.runs()).filter_map(one).collect())
-    }
-
-    /// Whether our answer is the peers', and how it differs.
-    fn agreement(&self, query: usize) -> (String, Vec<String>) {
-        let answer = |kind| self.of(kind).next().and_then(|(_, found)| found.answers.get(query)).map(|a| &a.answer);
-        let ours = match answer(Kind::Vctsdb) {
-            Some(Ok(ours)) => ours,
-            Some(Err(error)) => return ("**failed**".to_owned(), vec![error.clone()]),
-            None => return ("-".to_owned(), Vec::new()),
-        };
-        let (mut verdicts, mut details) = (Vec::new(), Vec::new());
-        for peer in self.peers() {
-            if peer == Kind::VictoriaMetrics && !self.questions[query].same_in_victoria_metrics {
-                verdicts.push(format!("{} means another thing", peer.name()));
-                continue;
-            }
-            let different = match answer(peer) {
-                Some(Ok(theirs)) => queries::difference(ours, theirs),
-                Some(Err(error)) => Some(format!("it failed: {error}")),
-                None => continue,
-            };
-            match different {
-                None => verdicts.push(format!("as {}", peer.name())),
-                Some(different) => {
-                    verdicts.push(format!("**not as {}**", peer.name()));
-                    details.push(format!("against {}: {different}", peer.name()));
-                }
-            }
-        }
-        (format!("{} series, {}", ours.len(), verdicts.join(", ")), details)
     }
 }

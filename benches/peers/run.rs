@@ -6,29 +6,26 @@ use std::{
 };
 
 use crate::{
-    Fallible,
+    Fallible, answers,
+    ask::{self, Answered, Phase},
     encode::Spool,
     flags::{Flags, Part},
     generate::{Fleet, Size},
-    http::{self, Connection, escape},
+    http::{self, escape},
     keep::Kept,
     load, measure,
-    queries::{self, Answer, Query},
+    queries::Query,
+    questions,
     report::Figure,
     serve::{Kind, Program, Server, eventually},
 };
-
-/// Asked at least this often after the first, cold time …
-const REPEATS: usize = 5;
-/// … and until it has taken this long together: quick answers need many to tell them apart.
-const REPEAT_FOR: Duration = Duration::from_millis(100);
-/// Repeating a question ends when it has taken this long.
-const REPEAT_LIMIT: Duration = Duration::from_secs(10);
 
 /// An idle server gets this many rounds of scrapes …
 const IDLE_ROUNDS: usize = 10;
 /// … so far apart.
 const IDLE_PAUSE: Duration = Duration::from_secs(15);
+/// The newest data is this old when questions about it begin: while it is being loaded it gets older, by more or less.
+const RECENT_AGE: Duration = Duration::from_secs(180);
 /// After a kill, a right answer is waited for this long.
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
@@ -38,7 +35,8 @@ pub(crate) struct Found {
     pub(crate) figures: Vec<(Figure, f64)>,
     /// The parts of the settled directory.
     pub(crate) disk: String,
-    pub(crate) answers: Vec<Answered>,
+    /// Answers to all questions, of each time at which they were asked.
+    pub(crate) answers: Vec<(Phase, Vec<Answered>)>,
 }
 
 impl Found {
@@ -46,42 +44,42 @@ impl Found {
     pub(crate) fn figure(&self, figure: Figure) -> Option<f64> {
         self.figures.iter().find(|(f, _)| *f == figure).map(|(_, value)| *value)
     }
+
+    /// What was answered in a phase, question by question.
+    pub(crate) fn answered(&self, phase: Phase) -> &[Answered] {
+        self.answers.iter().find(|(asked, _)| *asked == phase).map_or(&[], |(_, answers)| answers)
+    }
 }
 
-/// One question's latencies (s) and answer.
-#[derive(Debug)]
-pub(crate) struct Answered {
-    pub(crate) cold: f64,
-    pub(crate) repeated: f64,
-    /// Of range queries.
-    pub(crate) refreshed: Option<f64>,
-    /// CPU seconds of the server for one of the repeated ones.
-    pub(crate) cpu: f64,
-    pub(crate) answer: Result<Answer, String>,
-}
-
-/// Everything that `flags` asks for, of one server.
+/// Everything that `flags` asks for, of one server, which may be the only one that is measured.
 pub(crate) fn measure(
     program: &Program,
     flags: &Flags,
     (fleet, spool): (&Fleet, &Spool),
     kept: Option<&Kept>,
+    alone: bool,
     scratch: &Path,
 ) -> Fallible<Found> {
     let mut found = Found::default();
+    let questions = questions::of(flags);
     if let Some(kept) = kept {
         let server = settled_in(kept, program, fleet, spool, &mut found)?;
-        found.answers = ask(program.kind, &queries::of(flags), fleet, &server)?;
+        found.answers.push((Phase::Settled, ask::all(program.kind, &questions, fleet, &server)?));
         server.stop()?;
         return Ok(found);
     }
-    if [Part::Ingest, Part::Size, Part::Query].iter().any(|part| flags.wants(*part)) {
+    let asks = fleet.size != Size::Churn;
+    if [Part::Ingest, Part::Recent, Part::Size, Part::Query].iter().any(|part| flags.wants(*part)) {
         let dir = tempfile::Builder::new().prefix("server-").tempdir_in(scratch)?;
         let server = ingest(program, fleet, spool, dir.path(), &mut found)?;
+        let mut asked = 0.0;
+        if flags.wants(Part::Recent) && asks {
+            asked = ask_recent(program, &questions, fleet, &server, alone, &mut found)?;
+        }
         if flags.wants(Part::Size) || flags.wants(Part::Query) {
-            let server = settle(program, fleet, server, dir.path(), &mut found)?;
-            if flags.wants(Part::Query) && fleet.size != Size::Churn {
-                found.answers = ask(program.kind, &queries::of(flags), fleet, &server)?;
+            let server = settle(program, fleet, server, asked, dir.path(), &mut found)?;
+            if flags.wants(Part::Query) && asks {
+                found.answers.push((Phase::Settled, ask::all(program.kind, &questions, fleet, &server)?));
                 found.figures.push((Figure::QueryPeak, measure::memory(server.pid())?.peak));
             }
         }
@@ -110,7 +108,7 @@ fn settled_in(kept: &Kept, program: &Program, fleet: &Fleet, spool: &Spool, foun
     }
     let dir = kept.begin(program.kind)?;
     let server = ingest(program, fleet, spool, &dir, found)?;
-    settle(program, fleet, server, &dir, found)?.stop()?;
+    settle(program, fleet, server, 0.0, &dir, found)?.stop()?;
     program.start(&kept.finish(program.kind)?)
 }
 
@@ -143,18 +141,43 @@ pub(crate) fn ingest(
     Ok(server)
 }
 
-/// Restarts the server gracefully, waits until nothing more happens to its files, and measures them.
+/// Asks while the newest data is in memory. Answers the CPU seconds of the server that this took.
+fn ask_recent(
+    program: &Program,
+    questions: &[Query],
+    fleet: &Fleet,
+    server: &Server,
+    alone: bool,
+    found: &mut Found,
+) -> Fallible<f64> {
+    // Caches and merges go by age, so nobody's data is younger than another's.
+    let age = || Duration::from_millis((measure::now_ms() - fleet.end).unsigned_abs());
+    if !alone {
+        std::thread::sleep(RECENT_AGE.saturating_sub(age()));
+    }
+    found.figures.push((Figure::Age, age().as_secs_f64()));
+    let before = measure::cpu_seconds(server.pid())?;
+    found.answers.push((Phase::Recent, ask::all(program.kind, questions, fleet, server)?));
+    found.figures.push((Figure::RecentPeak, measure::memory(server.pid())?.peak));
+    Ok(measure::cpu_seconds(server.pid())? - before)
+}
+
+/// Restarts the server gracefully, waits until nothing more happens to its files, and measures them. `asked` are the CPU
+/// seconds that it took to answer questions.
 pub(crate) fn settle(
     program: &Program,
     fleet: &Fleet,
     server: Server,
+    asked: f64,
     dir: &Path,
     found: &mut Found,
 ) -> Fallible<Server> {
-    found.figures.push((Figure::IngestStopped, fleet.samples() as f64 / server.stop()?));
+    found.figures.push((Figure::IngestStopped, fleet.samples() as f64 / (server.stop()? - asked)));
     let server = program.start(dir)?;
     if program.kind == Kind::VictoriaMetrics {
         http::get(&server.address, "/internal/force_merge")?;
+        // It has saved the answers of the last time.
+        http::get(&server.address, "/internal/resetRollupResultCache")?;
     }
     measure::wait_idle(server.pid())?;
     // VictoriaMetrics saves its caches when it stops; they are not what it needs to keep. Nor is our reserve for a full
@@ -168,52 +191,6 @@ pub(crate) fn settle(
         (Figure::Restarted, measure::memory(server.pid())?.now),
     ]);
     Ok(server)
-}
-
-pub(crate) fn ask(kind: Kind, questions: &[Query], fleet: &Fleet, server: &Server) -> Fallible<Vec<Answered>> {
-    let mut connection = Connection::open(&server.address)?;
-    let mut all = Vec::new();
-    for query in questions {
-        let path = format!("{}{}", query.path(fleet), kind.uncached());
-        let mut time = || -> Fallible<_> {
-            let began = Instant::now();
-            let response = connection.get(&path)?;
-            Ok((began.elapsed().as_secs_f64(), response))
-        };
-        let (cold, response) = time()?;
-        let (mut repeated, cpu) = measure::cpu_of(server.pid(), || {
-            let (mut repeated, mut took) = (Vec::new(), 0.0);
-            while (repeated.len() < REPEATS && took < REPEAT_LIMIT.as_secs_f64()) || took < REPEAT_FOR.as_secs_f64() {
-                repeated.push(time()?.0);
-                took = repeated.iter().sum();
-            }
-            Ok(repeated)
-        })?;
-        let cpu = cpu / repeated.len() as f64;
-        repeated.sort_by(f64::total_cmp);
-        let refreshed = refresh(&mut connection, query, fleet)?;
-        let answer = match response.status {
-            200 => queries::read(&response.body).map_err(|e| e.to_string()),
-            status => Err(format!("status {status}: {}", response.text())),
-        };
-        all.push(Answered { cold, repeated: repeated[repeated.len() / 2], refreshed, cpu, answer });
-    }
-    Ok(all)
-}
-
-/// Asks as a dashboard that is refreshed does, caches on: the same expression, its window a step further each time. The
-/// first time fills the caches.
-fn refresh(connection: &mut Connection, query: &Query, fleet: &Fleet) -> Fallible<Option<f64>> {
-    let mut seconds = Vec::new();
-    for late in (0..=REPEATS).rev() {
-        let Some(path) = query.refreshed(fleet, late as i64) else { return Ok(None) };
-        let began = Instant::now();
-        connection.get(&path)?;
-        seconds.push(began.elapsed().as_secs_f64());
-    }
-    seconds.remove(0);
-    seconds.sort_by(f64::total_cmp);
-    Ok(Some(seconds[seconds.len() / 2]))
 }
 
 /// What a server uses that stores 1,000 series every 15 s.
@@ -281,5 +258,5 @@ fn count(address: &str, expression: &str, time: i64) -> Fallible<f64> {
     if response.status != 200 {
         return Err(format!("{expression}: status {}: {}", response.status, response.text()).into());
     }
-    Ok(queries::read(&response.body)?.first().and_then(|(_, points)| points.first()).map_or(0.0, |(_, v)| *v))
+    Ok(answers::read(&response.body)?.first().and_then(|(_, points)| points.first()).map_or(0.0, |(_, v)| *v))
 }

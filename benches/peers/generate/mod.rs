@@ -14,7 +14,7 @@ use host::Host;
 use pods::Pods;
 use service::Instance;
 
-use crate::Fallible;
+use crate::{Fallible, flags::Flags};
 
 /// How much.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) enum Size {
     Tiny,
     /// 1,000,000 series, every 60 s, for ten minutes.
     Wide,
+    /// 10,000,000 series, every 60 s, for ten minutes; peers have as many only where they fit.
+    Fleet,
     /// 1,000,000 series that live for 5 samples each, every 15 s, for an hour.
     Churn,
     /// 10,000 counters and 10,000 histogram buckets of a service, every 15 s, for 75 minutes.
@@ -47,10 +49,11 @@ impl Size {
             "hosts" => Ok(Self::Hosts),
             "tiny" => Ok(Self::Tiny),
             "wide" => Ok(Self::Wide),
+            "fleet" => Ok(Self::Fleet),
             "operators" => Ok(Self::Operators),
             _ => {
-                Err(format!("--size {name}: expected tiny, small, medium, dense, hosts, wide, churn or operators")
-                    .into())
+                let known = "tiny, small, medium, dense, hosts, wide, fleet, churn or operators";
+                Err(format!("--size {name}: expected {known}").into())
             }
         }
     }
@@ -89,6 +92,17 @@ impl Source {
 }
 
 impl Fleet {
+    /// The fleet that `flags` name, with its last scrape as of [`Self::new`].
+    pub(crate) fn of(flags: &Flags, end: i64) -> Self {
+        let fleet = Self::new(flags.size, flags.hours, flags.seed, end);
+        let hosts = match flags.series {
+            // Nothing else has a number of hosts that is free.
+            Some(series) if !matches!(flags.size, Size::Churn | Size::Operators) => series / host::SERIES,
+            _ => fleet.hosts,
+        };
+        Self { hosts, ..fleet }
+    }
+
     /// A fleet whose last scrape is at or before `end` (ms), on a whole minute.
     pub(crate) fn new(size: Size, hours: Option<u32>, seed: u64, end: i64) -> Self {
         let (hosts, interval, rounds) = match size {
@@ -96,6 +110,7 @@ impl Fleet {
             Size::Dense => (30_000 / host::SERIES, 15_000, 720),
             Size::Hosts => (100_000 / host::SERIES, 15_000, 240),
             Size::Wide => (1_000_000 / host::SERIES, 60_000, 10),
+            Size::Fleet => (10_000_000 / host::SERIES, 60_000, 10),
             Size::Small => (10_000 / host::SERIES, 15_000, 240),
             Size::Medium => (100_000 / host::SERIES, 60_000, 120),
             Size::Churn => (pods::NODES, 15_000, 240),
