@@ -125,4 +125,10 @@ mod tests {
             assert!(kept as u64 <= storage, "{memory}: {kept} of {storage}");
         }
     }
+
+    #[test]
+    fn ten_million_active_series_fit_four_gibibytes() {
+        let options = crate::storage::StorageOptions::for_memory(Budget::new(Bytes(4 << 30)).storage as usize);
+        assert!(options.known_series >= 10_000_000, "{}", options.known_series);
+    }
 }

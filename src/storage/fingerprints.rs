@@ -188,6 +188,17 @@ mod tests {
     }
 
     #[test]
+    fn as_many_series_as_there_are_places_stay_known_however_they_take_turns() {
+        let known = Fingerprints::new(1_000);
+        known.insert((1..=1_000).map(|i| (u128::from(i), SeriesId(i))));
+        for round in 0..5 {
+            for i in 1..=1_000u32 {
+                assert_eq!(get(&known, u128::from(i)), Some(SeriesId(i)), "round {round}");
+            }
+        }
+    }
+
+    #[test]
     fn a_retired_series_is_forgotten_for_good() {
         let known = Fingerprints::new(20);
         known.insert([(7, SeriesId(7)), (8, SeriesId(8))]);
