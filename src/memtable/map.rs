@@ -61,8 +61,9 @@ impl Group {
         if !here {
             self.present |= bit(id);
             if self.series.len() == self.series.capacity() {
-                // Doubling would waste up to half of the memory.
-                self.series.reserve_exact((self.series.len() / 4).max(1));
+                // Doubling would waste up to half of the memory, and there are never more than ids.
+                let more = (self.series.len() / 4).max(1);
+                self.series.reserve_exact(more.min(u64::BITS as usize - self.series.len()));
             }
             self.series.insert(place, Series::default());
         }
