@@ -12,7 +12,7 @@
 //! requests          16/64         the server: they reserve memory from their first byte until what they bring is stored
 //! ```
 //!
-//! Of the requests' part the largest write or import there may be gets 15/24, what writes and imports share 3/24 each, the
+//! A large budget has more for requests than they may take; the store has that too. Of the requests' part the largest write or import there may be gets 15/24, what writes and imports share 3/24 each, the
 //! largest question 2/24 and what questions share 1/24.
 
 use super::bytes::Bytes;
@@ -56,12 +56,15 @@ impl Budget {
     /// Divides `memory`.
     pub(super) fn new(memory: Bytes) -> Self {
         let rest = memory.0.saturating_sub(PROCESS + memory.0 / UNCOUNTED);
+        let requests = requests(rest / 64 * 16);
+        // A large budget has more for requests than they may take.
+        let left = (rest / 64 * 16).saturating_sub(bytes_of(&requests));
         let at_once = u16::try_from(memory.0 / PER_QUERY).unwrap_or(MOST_QUERIES).clamp(1, MOST_QUERIES);
         Self {
-            storage: rest / 64 * 33,
+            storage: rest / 64 * 33 + left,
             queries: rest / 64 * 12,
             answers: rest / 64 * 3,
-            requests: requests(rest / 64 * 16),
+            requests,
             queries_at_once: at_once,
         }
     }
@@ -77,6 +80,12 @@ fn requests(bytes: u64) -> RequestMemory {
         imports: share(3, MOST_TOGETHER),
         largest_write: share(15, LARGEST_WRITE),
     }
+}
+
+/// What requests of all kinds may take together.
+fn bytes_of(requests: &RequestMemory) -> u64 {
+    let RequestMemory { queries, largest_query, writes, imports, largest_write } = requests;
+    queries + largest_query + writes + imports + largest_write
 }
 
 /// Parses the size that all files may have; 0 or "off" for any.
@@ -116,12 +125,11 @@ mod tests {
         for memory in [96 << 20, 128 << 20, 1 << 30, 4 << 30] {
             let Budget { storage, queries, answers, requests, queries_at_once } = Budget::new(Bytes(memory));
             assert!(u64::from(queries_at_once) == (memory >> 25).min(20));
-            let RequestMemory { queries: forms, largest_query, writes, imports, largest_write } = requests;
-            let requests = forms + largest_query + writes + imports + largest_write;
-            assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + requests <= memory);
+            assert!(PROCESS + memory / UNCOUNTED + storage + queries + answers + bytes_of(&requests) <= memory);
             let options = crate::storage::StorageOptions::for_memory(storage as usize);
-            let memtables = options.memtable_bytes * (options.sealed_limit + 1);
-            let kept = memtables + options.block_cache_bytes + options.known_series * 48;
+            assert!(options.unflushed_bytes >= options.memtable_bytes * (options.sealed_limit + 1));
+            let caches = options.block_cache_bytes + options.page_cache_bytes;
+            let kept = options.unflushed_bytes + caches + options.known_series * 34;
             assert!(kept as u64 <= storage, "{memory}: {kept} of {storage}");
         }
     }
@@ -130,5 +138,7 @@ mod tests {
     fn ten_million_active_series_fit_four_gibibytes() {
         let options = crate::storage::StorageOptions::for_memory(Budget::new(Bytes(4 << 30)).storage as usize);
         assert!(options.known_series >= 10_000_000, "{}", options.known_series);
+        // A series with a few samples takes some 100 bytes in memory.
+        assert!(options.largest_memtable_bytes >= 10_000_000 * 96, "{}", options.largest_memtable_bytes);
     }
 }

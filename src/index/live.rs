@@ -452,6 +452,13 @@ impl Index {
         self.state.read().active.bytes()
     }
 
+    /// About how many bytes of memory the series take that no segment has.
+    #[must_use]
+    pub fn head_bytes(&self) -> usize {
+        let state = self.state.read();
+        state.view.sealed.iter().map(|head| &**head).chain([&state.active]).map(Head::bytes).sum()
+    }
+
     /// The index in numbers.
     #[must_use]
     pub fn counts(&self) -> IndexCounts {

@@ -11,18 +11,35 @@ const LEAST_LABELS: usize = 4 << 20;
 /// Whether new samples, and the labels of series new with them, have the memory they may take, or all that is new since
 /// the last seal the log: exemplars and metadata make that longer and fill no memtable.
 pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
-    if shared.logged.load(Ordering::Relaxed) >= shared.options.log_bytes {
-        return true;
+    let options = &shared.options;
+    let (logged, used) =
+        (shared.logged.load(Ordering::Relaxed), view.active.bytes() + shared.index.active_head_bytes());
+    if logged < options.log_bytes && used < options.memtable_bytes {
+        return false;
     }
-    let most = shared.options.memtable_bytes;
-    let samples = view.active.bytes();
-    samples >= most || samples + shared.index.active_head_bytes() >= most
+    let series = expected_series(shared, view);
+    logged >= options.log_limit(series) || used >= options.memtable_limit(series)
+}
+
+/// How many series the limits of the active memtable go by: those it has, and of a fleet that is being seen for the first time
+/// a part of those seen before, so that what is flushed grows with it.
+fn expected_series(shared: &Shared, view: &View) -> u64 {
+    view.active.series_count().max(shared.known.len() as u64 / 2)
+}
+
+/// Whether all that isn't flushed yet takes the memory it may, and flushing something would help.
+pub(super) fn is_out_of_memory(shared: &Shared, view: &View) -> bool {
+    !view.sealed.is_empty() && view.unflushed_bytes() + shared.index.head_bytes() >= shared.options.unflushed_bytes
 }
 
 /// Makes sure that there is memory for the labels of more series, some of which may belong to batches that are never
 /// handed over.
 pub(super) fn make_room_for_series(shared: &Shared) -> Result<(), AppendError> {
-    let (head, most) = (shared.index.active_head_bytes(), shared.options.memtable_bytes);
+    let head = shared.index.active_head_bytes();
+    if head < shared.options.memtable_bytes {
+        return Ok(());
+    }
+    let most = shared.options.memtable_limit(expected_series(shared, &shared.view()));
     if head < most {
         return Ok(());
     }
@@ -41,8 +58,7 @@ pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
         return Err(unavailable(why));
     }
     let view = shared.view();
-    let unflushed = view.memtables().map(|memtable| memtable.bytes() as u64).sum();
-    if let Some(reason) = shared.reserve.refusal(&*shared.disk, unflushed) {
+    if let Some(reason) = shared.reserve.refusal(&*shared.disk, view.unflushed_bytes() as u64) {
         return Err(unavailable(reason));
     }
     let backlog = view.backlog();
@@ -50,7 +66,7 @@ pub(super) fn refuse_when_full(shared: &Shared) -> Result<(), AppendError> {
         return Err(unavailable(format!("{backlog} flushed tables wait for compaction, which can't keep up")));
     }
     let full = view.sealed.len() >= shared.options.sealed_limit && is_full(shared, &view);
-    if full {
+    if full || is_out_of_memory(shared, &view) {
         Err(unavailable("the log or the memory for new samples is full until the disk has taken older ones"))
     } else {
         Ok(())

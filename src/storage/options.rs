@@ -2,8 +2,8 @@
 
 use crate::seams::replay_progress::ReplayProgress;
 
-/// About what a known series' hash takes, with its place in a table that doubles now and then.
-pub(super) const KNOWN_SERIES_BYTES: usize = 48;
+/// What a known series' hash takes at most, with its place in a table that doubles now and then.
+pub(super) const KNOWN_SERIES_BYTES: usize = 34;
 
 /// Who does the work that isn't a caller's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,8 +21,15 @@ pub enum Threads {
 pub struct StorageOptions {
     /// A memtable is sealed and flushed when it has this size together with the labels of the series that came with it.
     pub memtable_bytes: usize,
+    /// A memtable of so many series that they would have a sample or two each by then is sealed later, at this size at most.
+    pub largest_memtable_bytes: usize,
+    /// All memtables, and the labels of new series, together take no more than this: beyond it writes are refused until one
+    /// is flushed.
+    pub unflushed_bytes: usize,
     /// A memtable is sealed and flushed when the log has this much of it: the more, the longer a start takes after a crash.
     pub log_bytes: u64,
+    /// The log of a memtable of many series is this long at most.
+    pub largest_log_bytes: u64,
     /// A memtable is sealed and flushed at this age, so that the log stays short on a quiet machine.
     pub memtable_age: i64,
     /// With this many memtables sealed and not yet flushed, writes are refused until one is.
@@ -66,7 +73,10 @@ impl Default for StorageOptions {
     fn default() -> Self {
         Self {
             memtable_bytes: 64 << 20,
+            largest_memtable_bytes: 0,
+            unflushed_bytes: 192 << 20,
             log_bytes: 64 << 20,
+            largest_log_bytes: 0,
             memtable_age: 2 * 3_600_000,
             sealed_limit: 2,
             wal_segment_bytes: 64 << 20,
@@ -94,34 +104,82 @@ const LOG_PART: u64 = 8;
 const LEAST_LOG: u64 = 1 << 20;
 const RESERVE_PART: u64 = 16;
 
+/// Memory that each series of a memtable may take before it is sealed, where there is room for it: ten samples or so. With one
+/// sample each, a series costs as much to flush and to merge as with ten.
+const SERIES_BYTES: usize = 128;
+/// What the log may have of each: as many samples.
+const SERIES_LOG: u64 = 96;
+/// Room for what is written while the largest memtable is flushed.
+const NEXT_MEMTABLE: usize = 256 << 20;
+/// From this part of the store's memory on, more of it goes where millions of active series need it.
+const ORDINARY: usize = 896 << 20;
+
 impl StorageOptions {
     /// The same where what isn't samples in tables takes only a part of a limited size.
     #[must_use]
     pub(super) fn fitted(mut self) -> Self {
         if let Some(size) = self.retention_size {
-            self.log_bytes = self.log_bytes.min((size / LOG_PART).max(LEAST_LOG));
+            let log = (size / LOG_PART).max(LEAST_LOG);
+            self.log_bytes = self.log_bytes.min(log);
+            self.largest_log_bytes = self.largest_log_bytes.min(log);
             self.reserve_bytes = self.reserve_bytes.min(size / RESERVE_PART);
         }
         self
     }
 
+    /// The size at which a memtable of so many series is sealed.
+    pub(super) fn memtable_limit(&self, series: u64) -> usize {
+        let wanted = usize::try_from(series).unwrap_or(usize::MAX).saturating_mul(SERIES_BYTES);
+        wanted.min(self.largest_memtable_bytes).max(self.memtable_bytes)
+    }
+
+    /// The length of the log at which a memtable of so many series is sealed.
+    pub(super) fn log_limit(&self, series: u64) -> u64 {
+        series.saturating_mul(SERIES_LOG).min(self.largest_log_bytes).max(self.log_bytes)
+    }
+
     /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
-    /// Of 28 shares, 18 are for new samples and the labels of new series: one memtable that fills and two that are being
-    /// flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the index 2, and the hashes of
-    /// known series (about 48 bytes each) 2. Upper limits keep the rest for the page cache where a share would be more than
-    /// is of use.
+    /// Up to 896 MiB are 28 shares, of which 18 are for new samples and the labels of new series: one memtable that fills
+    /// and two that are being flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the
+    /// index 2, and the hashes of known series (at most 34 bytes each) 2. Of what there is beyond, memtables get 19/32, so that
+    /// each of ten million series has several samples when theirs is flushed, hashes 7/32, and blocks 5/32. Upper limits keep
+    /// the rest for the page cache where a share would be more than is of use.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
-        let share = |shares: usize, low: usize, high: usize| (budget / 28 * shares).clamp(low, high);
+        let (ordinary, more) = (budget.min(ORDINARY), budget.saturating_sub(ORDINARY));
+        let share = |shares: usize, low: usize, high: usize| (ordinary / 28 * shares).clamp(low, high);
+        let memtable_bytes = share(5, 3 << 20, 128 << 20);
+        let unflushed_bytes = share(15, 9 << 20, usize::MAX) + more / 32 * 19;
+        let largest_memtable_bytes = unflushed_bytes.saturating_sub(NEXT_MEMTABLE).max(memtable_bytes);
         Self {
-            memtable_bytes: share(5, 3 << 20, 128 << 20),
-            block_cache_bytes: share(6, 3 << 20, 1 << 30),
+            memtable_bytes,
+            largest_memtable_bytes,
+            unflushed_bytes,
+            largest_log_bytes: largest_memtable_bytes as u64 / 8 * 5,
+            block_cache_bytes: (share(6, 3 << 20, usize::MAX) + more / 32 * 5).min(1 << 30),
             page_cache_bytes: share(2, 1 << 20, 64 << 20),
-            queue_bytes: share(14, 16 << 20, 256 << 20),
-            known_series: share(2, 1 << 20, 192 << 20) / KNOWN_SERIES_BYTES,
+            queue_bytes: (budget / 28 * 14).clamp(16 << 20, 256 << 20),
+            known_series: (share(2, 1 << 20, usize::MAX) + more / 32 * 7) / KNOWN_SERIES_BYTES,
             reserve_bytes: super::reserve::RESERVE_BYTES,
             ..Self::default()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_memtable_of_many_series_is_sealed_later_where_memory_has_room() {
+        let small = StorageOptions::for_memory(100 << 20);
+        assert_eq!((small.memtable_limit(10_000_000), small.log_limit(10_000_000)), (small.memtable_bytes, 64 << 20));
+        let large = StorageOptions::for_memory(2_000 << 20);
+        assert_eq!((large.memtable_limit(500_000), large.log_limit(500_000)), (128 << 20, 64 << 20));
+        assert!(large.memtable_limit(2_500_000) > 300 << 20 && large.log_limit(2_500_000) > 200 << 20);
+        assert!(large.memtable_limit(u64::MAX) + NEXT_MEMTABLE <= large.unflushed_bytes);
+        let limited = StorageOptions { retention_size: Some(1 << 30), ..large }.fitted();
+        assert!(limited.log_limit(u64::MAX) <= 128 << 20);
     }
 }

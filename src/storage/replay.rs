@@ -10,12 +10,13 @@ use std::{collections::HashMap, path::Path, sync::Arc, time::Instant};
 use roaring::RoaringBitmap;
 
 use super::{
-    damage,
+    backpressure, damage,
     error::{OpenError, io_error},
     flush, layout,
     log_tail::LogTail,
     replay_workers::ReplayWorkers,
     state::{Committer, Shared},
+    version::View,
     wal_marker,
 };
 use crate::{
@@ -101,6 +102,7 @@ impl<'a> Replay<'a> {
             // before the next flush, which changes nothing.
             self.seal(position.segment)?;
         }
+        self.make_room(|view| backpressure::is_out_of_memory(self.shared, view))?;
         self.logged += payload.len() as u64;
         match self.decode(payload) {
             Ok(batch) => self.apply(batch),
@@ -110,13 +112,15 @@ impl<'a> Replay<'a> {
     }
 
     fn is_full(&self, boundary: bool) -> bool {
-        let options = &self.shared.options;
+        // By the largest limits there may have been: what was in memory before a crash fits again.
+        let (samples_limit, log_limit) =
+            (self.shared.options.memtable_limit(u64::MAX), self.shared.options.log_limit(u64::MAX));
         let passes = |filled: u64, limit: u64| {
             let slack = limit / SLACK;
             filled >= if boundary { limit - slack } else { limit + slack }
         };
         let samples_and_labels = self.workers.memtable().bytes() + self.shared.index.active_head_bytes();
-        passes(samples_and_labels as u64, options.memtable_bytes as u64) || passes(self.logged, options.log_bytes)
+        passes(samples_and_labels as u64, samples_limit as u64) || passes(self.logged, log_limit)
     }
 
     /// Seals the memtable; the log from segment `wal_end` on doesn't need it.
@@ -128,10 +132,15 @@ impl<'a> Replay<'a> {
         shared.versions.seal(fresh, wal_end);
         shared.index.seal_head();
         self.logged = 0;
-        // Where nothing can be flushed memory has to take all of the log, which is little more than fits.
-        while !shared.options.read_only && shared.view().sealed.len() >= shared.options.sealed_limit {
-            let Some(oldest) = shared.view().sealed.first().cloned() else { break };
-            flush::persist(shared, &oldest)?;
+        self.make_room(|view| view.sealed.len() >= shared.options.sealed_limit)
+    }
+
+    /// Flushes the oldest memtables as long as there are too many. Where nothing can be flushed memory has to take all of the
+    /// log, which is little more than fits.
+    fn make_room(&self, too_many: impl Fn(&View) -> bool) -> Result<(), OpenError> {
+        while !self.shared.options.read_only && too_many(&self.shared.view()) {
+            let Some(oldest) = self.shared.view().sealed.first().cloned() else { break };
+            flush::persist(self.shared, &oldest)?;
         }
         Ok(())
     }

@@ -32,11 +32,7 @@ fn memory(shared: &Shared) -> Vec<MemoryPart> {
     let part = |name, used: u64, limit: usize| MemoryPart { name, used, limit: limit as u64 };
     vec![
         // The one that fills, and those that wait to be flushed.
-        part(
-            "memtables",
-            samples + shared.index.counts().head_bytes,
-            options.memtable_bytes * (options.sealed_limit + 1),
-        ),
+        part("memtables", samples + shared.index.counts().head_bytes, options.unflushed_bytes),
         part("known series", shared.known.bytes() as u64, options.known_series * KNOWN_SERIES_BYTES),
         part("block cache", blocks.bytes, options.block_cache_bytes),
     ]

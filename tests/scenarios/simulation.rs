@@ -89,6 +89,8 @@ impl Simulation {
         let options = StorageOptions {
             log_bytes,
             memtable_bytes: 12_000 + dice.roll(3) as usize * 20_000,
+            largest_memtable_bytes: dice.roll(2) as usize * 100_000,
+            largest_log_bytes: 100_000,
             memtable_age: HOUR * 2,
             retention_time,
             retention_size,

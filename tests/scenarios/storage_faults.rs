@@ -166,6 +166,55 @@ fn samples_whose_definition_was_damaged_are_reported_and_never_given_to_another_
 }
 
 #[test]
+fn a_memtable_of_many_series_waits_for_their_samples_and_leaves_room_for_the_next() {
+    let (disk, clock) = (SimDisk::new(), Arc::new(TestClock::at(0)));
+    let large = StorageOptions {
+        log_bytes: 16 << 10,
+        largest_memtable_bytes: 1 << 20,
+        largest_log_bytes: 1 << 20,
+        unflushed_bytes: 200 << 10,
+        ..options()
+    };
+    let storage = Storage::open(Arc::new(disk.clone()), clock.clone(), large.clone()).unwrap();
+    let round = |round: i64| -> Vec<Vec<Sample>> {
+        let sample = |s: &usize| (series(*s), round * 60_000, Value::Float((round as f64 + 0.1).to_bits()));
+        let all: Vec<usize> = (0..1_000).collect();
+        all.chunks(50).map(|some| some.iter().map(sample).collect()).collect()
+    };
+    let mut model = Model::new();
+    for samples in round(0) {
+        write(&storage, &samples).unwrap();
+        apply(&mut model, &samples);
+        // New series: what their labels take ends a memtable, and here nobody else flushes it.
+        storage.flush().unwrap();
+    }
+    let tables = storage.status().tables;
+    for samples in (1..4).flat_map(round) {
+        write(&storage, &samples).unwrap();
+        apply(&mut model, &samples);
+    }
+    let status = storage.status();
+    assert!(status.memtable_bytes > 4 * options().memtable_bytes as u64 && status.tables == tables, "{status:?}");
+    // As many again and again: one memtable is sealed, and the next may have what is left.
+    let mut rest = (4..100).flat_map(round);
+    let refused = rest.find(|samples| {
+        let written = write(&storage, samples);
+        if written.is_ok() {
+            apply(&mut model, samples);
+        }
+        written.is_err()
+    });
+    let full = storage.status().memtable_bytes;
+    assert!(refused.is_some() && full >= 190 << 10 && full < 220 << 10, "{full}");
+    drop(storage);
+    let storage = Storage::open(Arc::new(disk.restart(Cut::KILL)), clock, large).unwrap();
+    assert!(storage.status().memtable_bytes < 220 << 10, "{:?}", storage.status());
+    assert_eq!(read(&storage, TimeRange::ALL), model);
+    storage.flush().unwrap();
+    write(&storage, &refused.unwrap()).unwrap();
+}
+
+#[test]
 fn replay_needs_no_more_memory_than_running() {
     let disk = SimDisk::new();
     let roomy = StorageOptions { memtable_bytes: 64 << 20, ..options() };

@@ -227,6 +227,11 @@ impl View {
         tables.chain(memtables).sum::<f64>().ceil() as u64
     }
 
+    /// Bytes of memory that all memtables take.
+    pub(in crate::storage) fn unflushed_bytes(&self) -> usize {
+        self.memtables().map(Memtable::bytes).sum()
+    }
+
     /// All memtables, oldest first.
     pub(in crate::storage) fn memtables(&self) -> impl Iterator<Item = &Memtable> {
         self.sealed.iter().map(|s| &*s.memtable).chain([&*self.active])
