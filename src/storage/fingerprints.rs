@@ -147,7 +147,9 @@ impl Known {
         if table.len() == table.capacity() {
             // It would double, even where all that is in its way is what was removed.
             let mut roomy = HashTable::with_capacity(table.len() + table.len() / 8 + 1);
-            table.drain().for_each(|place| drop(roomy.insert_unique(hash(&place), place, hash)));
+            for place in table.drain() {
+                roomy.insert_unique(hash(&place), place, hash);
+            }
             *table = roomy;
         }
         // Fewer entries than series are kept, and those have 32-bit numbers.

@@ -205,7 +205,7 @@ fn a_memtable_of_many_series_waits_for_their_samples_and_leaves_room_for_the_nex
         written.is_err()
     });
     let full = storage.status().memtable_bytes;
-    assert!(refused.is_some() && full >= 190 << 10 && full < 220 << 10, "{full}");
+    assert!(refused.is_some() && (190 << 10..220 << 10).contains(&full), "{full}");
     drop(storage);
     let storage = Storage::open(Arc::new(disk.restart(Cut::KILL)), clock, large).unwrap();
     assert!(storage.status().memtable_bytes < 220 << 10, "{:?}", storage.status());
