@@ -149,12 +149,6 @@ impl Memtable {
         self.series.read().is_empty()
     }
 
-    /// How many series there are.
-    #[must_use]
-    pub fn series_count(&self) -> u64 {
-        self.series.read().len()
-    }
-
     /// The ids of all series.
     #[must_use]
     pub fn series(&self) -> RoaringBitmap {
