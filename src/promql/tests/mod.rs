@@ -1,6 +1,7 @@
 //! The engine as a whole, on data in memory.
 
 mod allocations;
+mod cancelling;
 mod chains;
 mod faults;
 mod functions;
