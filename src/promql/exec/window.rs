@@ -81,6 +81,9 @@ pub(super) fn unchecked<'c>(
     Box::new(Window { cx, source, function, args, grid, ends, place })
 }
 
+/// After looking at so many samples a function asks whether to go on: some ms where each step sorts them.
+const SAMPLES_PER_CHECK: usize = 64 << 10;
+
 /// Indexes of the samples in a window that only moves forwards.
 #[derive(Default)]
 struct Slide {
@@ -137,6 +140,7 @@ impl Window<'_> {
         let (natives, resets) = self.natives(buffer);
         let mut extremes = self.function.beats.map(Extremes::new);
         let sizes = sizes(buffer);
+        let mut looked_at = 0;
         let size = |from: usize, to: usize| match sizes.get(to).zip(sizes.get(from)) {
             Some((to, from)) => to.saturating_sub(*from),
             None => 0,
@@ -153,6 +157,11 @@ impl Window<'_> {
                 continue;
             }
             let samples = floats.high - floats.low + size(histograms.low, histograms.high);
+            looked_at += samples;
+            if looked_at > SAMPLES_PER_CHECK {
+                self.cx.budget.check()?;
+                looked_at = 0;
+            }
             let fresh_floats = floats.high - floats.low.max(seen.0);
             let fresh = fresh_floats + size(histograms.low.max(seen.1), histograms.high);
             count.step(step, samples, if self.source.is_stored() { fresh } else { 0 });

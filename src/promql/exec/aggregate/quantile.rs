@@ -62,6 +62,8 @@ pub(super) fn run<'c>(
         }
         row.reset(steps);
         for (step, cell) in values.iter_mut().enumerate().filter(|(_, c)| !c.is_empty()) {
+            // Sorting the values of a step may take longer than reading a series.
+            cx.budget.check()?;
             row.set(step, quantile(q.at(step), cell));
         }
         if row.present.any() {
