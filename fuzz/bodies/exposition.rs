@@ -7,14 +7,14 @@ use vctsdb::{
 
 /// Takes an input.
 pub(crate) fn run(bytes: &[u8]) {
-    let format = format_at("/api/v1/import/prometheus").expect("the format is there");
+    let format = format_at("/api/v1/import/prometheus");
     let limits = ImportLimits { decoded: 1 << 20, ..ImportLimits::default() };
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().build() else { return };
     for (content_type, allow_old) in
         [("text/plain", true), ("text/plain", false), ("application/openmetrics-text; version=1.0.0", false)]
     {
         let append = MemoryAppend::default();
-        let declared = Declared { content_type, unit: None, allow_old };
+        let declared = Declared { content_type: content_type.to_owned(), allow_old, ..Declared::default() };
         match runtime.block_on(receive(format, bytes, &declared, 1_000_000, &limits, &append)) {
             Ok(imported) => {
                 let stored: usize = append.batches().iter().map(|batch| batch.floats.len()).sum();

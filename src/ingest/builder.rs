@@ -9,9 +9,10 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
+use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::{ImportError, Imported};
+use super::{Declared, Faults, ImportError, Imported, OnError};
 use crate::{
     model::{
         Exemplar, Labels, Metadata,
@@ -23,11 +24,6 @@ use crate::{
         memory_budget::Unlimited,
     },
 };
-
-/// Faults of an import that an answer spells out; the others are counted.
-const SPELLED_OUT: usize = 5;
-/// Bytes that the wording of one fault may take.
-const FAULT_BYTES: usize = 300;
 
 /// What a name takes in the table of those of a part.
 const NAME_BYTES: usize = 96;
@@ -43,36 +39,42 @@ pub struct ImportBuilder<'s> {
     batch: BatchBuilder<'s>,
     /// What the part may still hold, and the bytes that the batch and the names take, once stored too.
     allowance: Allowance<'s>,
-    /// What was taken out before.
+    /// What was taken out before, and the series of that.
     stored: Imported,
+    series: RoaringBitmap,
     seed: u64,
     /// Series of this part by a hash of the text that names them.
     known: HashMap<u128, SeriesId>,
-    faults: Vec<String>,
-    fault_count: u64,
+    on_error: OnError,
+    /// Labels that each series gets.
+    extra_labels: Vec<Pair<'static>>,
+    faults: Faults,
     /// Why the body as a whole makes no sense.
-    cause: Option<&'static str>,
+    cause: Option<String>,
 }
 
 impl<'s> ImportBuilder<'s> {
-    pub(super) fn new(append: &'s dyn Append, now: i64, latest: i64) -> Self {
+    pub(super) fn new(append: &'s dyn Append, declared: &Declared, now: i64, latest: i64) -> Self {
+        let owned = |(name, value): &(String, String)| (Cow::Owned(name.clone()), Cow::Owned(value.clone()));
         Self {
             now,
             batch: BatchBuilder::new(append, latest),
             allowance: Allowance::new(&Unlimited),
             stored: Imported::default(),
+            series: RoaringBitmap::new(),
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
             known: HashMap::new(),
-            faults: Vec::new(),
-            fault_count: 0,
+            on_error: declared.on_error,
+            extra_labels: declared.extra_labels.iter().map(owned).collect(),
+            faults: Faults::default(),
             cause: None,
         }
     }
 
     /// Bytes of memory that what was found since the last part takes, and will take once it is stored.
     pub(super) fn memory(&self) -> usize {
-        self.allowance.paid()
+        self.allowance.paid() + self.series.serialized_size()
     }
 
     /// What was taken out so far.
@@ -80,34 +82,45 @@ impl<'s> ImportBuilder<'s> {
         self.stored
     }
 
+    /// What is wrong so far.
+    pub(super) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     /// Takes out what is to be stored, unless there were faults.
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
         (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::new());
-        let (batch, Held { floats: samples, exemplars, metadata, .. }) = self.batch.take();
-        self.stored = self.stored.and(Imported { samples, exemplars, metadata });
+        let (batch, Held { floats, histograms, exemplars, metadata }) = self.batch.take();
+        let floats_of = batch.floats.iter().map(|sample| sample.series);
+        let histograms_of = batch.histograms.iter().map(|sample| sample.series);
+        self.series.extend(floats_of.chain(histograms_of).map(|SeriesId(id)| id));
+        self.stored = Imported {
+            series: self.series.len(),
+            samples: self.stored.samples + floats + histograms,
+            exemplars: self.stored.exemplars + exemplars,
+            metadata: self.stored.metadata + metadata,
+        };
         Ok(batch)
     }
 
-    /// Fails when there were faults.
+    /// Fails when nothing may be stored.
     fn sound(&self) -> Result<(), ImportError> {
         if !self.is_faulty() {
             return Ok(());
         }
-        let more = self.fault_count - self.faults.len() as u64;
-        let rest = if more > 0 { format!("; and {more} more lines") } else { String::new() };
-        let lines = format!("{}{rest}", self.faults.join("; "));
         let begin = if self.stored == Imported::default() { "nothing was stored: " } else { "" };
-        Err(ImportError::Faults(match self.cause {
-            Some(cause) if lines.is_empty() => format!("{begin}{cause}"),
-            Some(cause) => format!("{begin}{cause} ({lines})"),
-            None => format!("{begin}{lines}"),
+        let faults = &self.faults;
+        Err(ImportError::Faults(match &self.cause {
+            Some(cause) if faults.count() == 0 => format!("{begin}{cause}"),
+            Some(cause) => format!("{begin}{cause} ({faults})"),
+            None => format!("{begin}{faults}"),
         }))
     }
 
     /// Whether nothing more will be stored, because something is wrong.
     pub(super) fn is_faulty(&self) -> bool {
-        self.fault_count > 0 || self.cause.is_some()
+        self.cause.is_some() || (self.faults.count() > 0 && self.on_error == OnError::Refuse)
     }
 
     /// The time of samples that have none, in ms.
@@ -118,22 +131,24 @@ impl<'s> ImportBuilder<'s> {
 
     /// Notes what is wrong at a line and column, both from 1.
     pub fn fault(&mut self, line: usize, column: usize, why: &str) {
-        if self.fault_count == 0 {
-            // From here on lines are only looked at for what else is wrong.
+        if self.on_error == OnError::Refuse && self.faults.count() == 0 {
+            // From here on records are only looked at for what else is wrong.
             self.batch.take();
             self.known = HashMap::new();
             self.allowance.forget_paid();
         }
-        self.fault_count += 1;
-        if self.faults.len() < SPELLED_OUT {
-            let end = (0..=FAULT_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
-            self.faults.push(format!("line {line}:{column}: {}", why.get(..end).unwrap_or_default()));
-        }
+        self.faults.add(line, column, why);
     }
 
-    /// Refuses the body as a whole, and says why beside what is wrong with its lines.
-    pub fn refuse(&mut self, why: &'static str) {
-        self.cause = Some(why);
+    /// Refuses the body as a whole, and says why beside what is wrong with its records.
+    pub fn refuse(&mut self, why: &str) {
+        self.cause.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// The series that `text` named before in this part.
+    #[must_use]
+    pub fn known(&self, text: &str) -> Option<SeriesId> {
+        self.known.get(&xxh3_128_with_seed(text.as_bytes(), self.seed)).copied()
     }
 
     /// The series with these labels; `text` names it within the body. `Err` says which rule the labels break.
@@ -145,7 +160,7 @@ impl<'s> ImportBuilder<'s> {
         if let Some(id) = self.known.get(&name) {
             return Ok(Ok(*id));
         }
-        let labels = match check(pairs) {
+        let labels = match check(&self.with_extra(pairs)) {
             Ok(labels) if labels.metric_name().is_some() => labels,
             Ok(_) => return Ok(Err("the series has no metric name".to_owned())),
             Err(why) => return Ok(Err(why)),
@@ -162,23 +177,53 @@ impl<'s> ImportBuilder<'s> {
         Ok(Ok(id))
     }
 
-    /// A sample. The inner `Err` says which rule its time breaks.
+    /// The labels with those that each series gets.
+    fn with_extra<'p>(&self, pairs: &'p [Pair<'p>]) -> Cow<'p, [Pair<'p>]> {
+        if self.extra_labels.is_empty() {
+            return Cow::Borrowed(pairs);
+        }
+        let stays = |pair: &&Pair<'_>| self.extra_labels.iter().all(|(name, _)| *name != pair.0);
+        Cow::Owned(pairs.iter().filter(stays).chain(&self.extra_labels).cloned().collect())
+    }
+
+    /// Why a sample can't have this time, if so.
+    #[must_use]
+    pub fn time_fault(&self, time: i64) -> Option<String> {
+        let latest = self.batch.latest();
+        (time > latest)
+            .then(|| format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)"))
+    }
+
+    /// A sample, whose time was found right.
     ///
     /// # Errors
     /// When there are too many.
-    pub fn sample(&mut self, series: SeriesId, time: i64, value: f64) -> Result<Result<(), String>, BatchError> {
-        self.allowance.spend(1)?;
-        let latest = self.batch.latest();
-        if time > latest {
-            let why = format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)");
-            return Ok(Err(why));
+    pub fn sample(&mut self, series: SeriesId, time: i64, value: f64) -> Result<(), BatchError> {
+        self.samples(series, &[time], &[value])
+    }
+
+    /// Samples, whose times were found right.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn samples(&mut self, series: SeriesId, times: &[i64], values: &[f64]) -> Result<(), BatchError> {
+        self.allowance.spend(times.len())?;
+        if !self.is_faulty() {
+            self.allowance.pay(FLOAT_BYTES * times.len())?;
+            let samples = times.iter().zip(values);
+            self.batch.floats(samples.map(|(time, value)| FloatSample {
+                series,
+                time: *time,
+                value: *value,
+                start: 0,
+            }));
         }
-        if self.is_faulty() {
-            return Ok(Ok(()));
-        }
-        self.allowance.pay(FLOAT_BYTES)?;
-        self.batch.floats(std::iter::once(FloatSample { series, time, value, start: 0 }));
-        Ok(Ok(()))
+        Ok(())
+    }
+
+    /// How many more samples the part may have.
+    pub(super) fn room(&self) -> usize {
+        self.allowance.samples_left()
     }
 
     /// An exemplar. The inner `Err` says which rule it breaks.

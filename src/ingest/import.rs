@@ -4,18 +4,16 @@
 //! more happens; each step reads a few lines, so that little memory is taken between two looks at [`Import::memory`]. A part
 //! ends with [`Import::store`], the body with [`Import::finish`].
 
-use super::{Declared, Format, ImportBuilder, ImportError, ImportLimits, Imported, Reader};
-use crate::seams::append::Append;
+use super::{Declared, Faults, ImportBuilder, ImportError, ImportLimits, Imported, Reader};
+use crate::{model::limits::MAX_SAMPLES, seams::append::Append};
 
 /// Bytes of text that a part may have at most.
 pub const MAX_PART: usize = 32 << 20;
 
-/// Bytes of text of a step, unless a line is longer.
+/// Bytes of text of a step, unless a record is longer.
 const STEP: usize = 2 << 10;
-/// More than what a step may take, whatever stands in the text: at worst each six bytes are a series that is new.
-pub const BITE_BYTES: usize = STEP / 6 * 640;
-/// Bytes of a line: twice what a series may have, for a text in which everything is escaped.
-const MAX_LINE: usize = 1 << 20;
+/// More than what a step of short records may take, whatever stands in the text: at worst each six bytes are a series that is new.
+const BITE_BYTES: usize = STEP / 6 * 640;
 
 /// A body on its way into the store.
 pub struct Import<'s> {
@@ -25,6 +23,8 @@ pub struct Import<'s> {
     /// What has come and wasn't read yet begins at `at`.
     text: Vec<u8>,
     at: usize,
+    /// Where the next step ends, if that is known.
+    end: Option<usize>,
     /// Bytes of text read since the last part, and altogether.
     part: usize,
     read: usize,
@@ -38,18 +38,19 @@ impl<'s> Import<'s> {
     /// Begins one; `now`, in ms, is the time of samples that have none.
     #[must_use]
     pub fn new(
-        format: &dyn Format,
-        declared: &Declared<'_>,
+        reader: Box<dyn Reader>,
+        declared: &Declared,
         now: i64,
         limits: &ImportLimits,
         append: &'s dyn Append,
     ) -> Self {
         Self {
-            reader: format.reader(declared),
-            builder: ImportBuilder::new(append, now, now.saturating_add(limits.max_ahead)),
+            reader,
+            builder: ImportBuilder::new(append, declared, now, now.saturating_add(limits.max_ahead)),
             append,
             text: Vec::new(),
             at: 0,
+            end: None,
             part: 0,
             read: 0,
             decoded: limits.decoded,
@@ -61,6 +62,7 @@ impl<'s> Import<'s> {
     /// Where more of the text is appended.
     pub fn text(&mut self) -> &mut Vec<u8> {
         self.text.drain(..std::mem::take(&mut self.at));
+        self.end = None;
         &mut self.text
     }
 
@@ -73,37 +75,52 @@ impl<'s> Import<'s> {
     /// Whether a part must end before more is read.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.part >= MAX_PART
+        self.part >= MAX_PART || self.builder.room() < MAX_SAMPLES / 2
     }
 
-    /// Reads some more lines, if the text has a whole one.
+    /// The most bytes of memory that the next step takes.
+    #[must_use]
+    pub fn bite(&mut self) -> usize {
+        self.look();
+        let next = self.end.map_or(0, |end| end - self.at);
+        if next > STEP { BITE_BYTES + self.reader.growth(next) } else { BITE_BYTES }
+    }
+
+    /// Finds out where the next step ends, if the text has a whole record.
+    fn look(&mut self) {
+        if self.end.is_none() {
+            let left = self.text.get(self.at..).unwrap_or_default();
+            self.end = self.reader.cut(left, STEP).map(|bytes| self.at + bytes);
+        }
+    }
+
+    /// Reads some more records, if the text has a whole one.
     ///
     /// # Errors
     /// When nothing of this part can be stored whatever comes.
     pub fn step(&mut self) -> Result<bool, ImportError> {
-        let left = self.text.get(self.at..).unwrap_or_default();
-        let some = left.get(..STEP).unwrap_or(left);
-        let whole = some.iter().rposition(|byte| *byte == b'\n');
-        let Some(end) = whole.or_else(|| left.iter().position(|byte| *byte == b'\n')) else {
-            if left.len() <= MAX_LINE {
-                return Ok(false);
-            }
+        self.look();
+        let most = self.reader.max_record();
+        let next = self.end.map_or(self.text.len(), |end| end) - self.at;
+        if next > most.max(STEP) {
             let line = self.reader.line() + 1;
-            self.builder.fault(line, 1, &format!("the line has more than {MAX_LINE} bytes"));
-            return Err(self.failure());
-        };
-        self.take(end + 1)?;
+            self.builder.refuse(&format!("line {line}:1: the record has more than {most} bytes"));
+            self.builder.take_part()?;
+        }
+        let Some(end) = self.end else { return Ok(false) };
+        self.take(end - self.at)?;
         Ok(true)
     }
 
     fn take(&mut self, bytes: usize) -> Result<(), ImportError> {
-        (self.read, self.part) = (self.read + bytes, self.part + bytes);
+        (self.read, self.part) = (self.read.saturating_add(bytes), self.part + bytes);
         if self.read > self.decoded {
             return Err(ImportError::TooLarge(format!("{} bytes", self.decoded)));
         }
         let text = self.text.get(self.at..self.at + bytes).unwrap_or_default();
         self.reader.take(text, &mut self.builder)?;
         self.at += bytes;
+        self.end = None;
         Ok(())
     }
 
@@ -131,7 +148,7 @@ impl<'s> Import<'s> {
         Ok(())
     }
 
-    /// Reads the last line, stores what came since the last part, and tells how much the whole body was.
+    /// Reads the last record, stores what came since the last part, and tells how much the whole body was.
     ///
     /// # Errors
     /// See [`ImportError`]; nothing of the last part is stored then.
@@ -140,20 +157,27 @@ impl<'s> Import<'s> {
         if self.at < self.text.len() {
             self.take(self.text.len() - self.at)?;
         }
+        if self.read == 0 {
+            self.builder.refuse("the body is empty");
+        }
         self.reader.end_part(true, &mut self.builder)?;
         self.hand_over().await?;
+        if self.stored == Imported::default() && self.faults().count() > 0 {
+            return Err(ImportError::Faults(format!("nothing was stored: {}", self.faults())));
+        }
         Ok(self.stored)
+    }
+
+    /// What is wrong with records so far, left out or the reason why nothing more is stored.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        self.builder.faults()
     }
 
     /// What of the body is on disk, and up to which line; `None` while there is nothing.
     #[must_use]
     pub fn stored(&self) -> Option<(Imported, usize)> {
         (self.stored != Imported::default()).then_some((self.stored, self.stored_line))
-    }
-
-    /// Why nothing more is stored.
-    fn failure(&mut self) -> ImportError {
-        self.builder.take_part().err().unwrap_or_else(|| ImportError::Faults("the body can't be read".to_owned()))
     }
 }
 
@@ -168,7 +192,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{ingest::format_at, seams::append::fake::MemoryAppend};
+    use crate::{
+        ingest::{format_at, reader},
+        seams::append::fake::MemoryAppend,
+    };
 
     fn now<T>(future: impl Future<Output = T>) -> T {
         match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -179,8 +206,8 @@ mod tests {
 
     fn begin(append: &MemoryAppend) -> Import<'_> {
         let declared = Declared { allow_old: true, ..Declared::default() };
-        let format = format_at("/api/v1/import/prometheus").unwrap();
-        Import::new(format, &declared, 1_000, &ImportLimits::default(), append)
+        let reader = reader(format_at("/api/v1/import/prometheus"), &declared).unwrap();
+        Import::new(reader, &declared, 1_000, &ImportLimits::default(), append)
     }
 
     /// Takes `text` in pieces of so many bytes, in parts of so many pieces.
@@ -231,10 +258,10 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_not_gathered_for_ever() {
+    fn a_record_without_end_is_not_gathered_for_ever() {
         let append = MemoryAppend::default();
-        let error = take(&mut begin(&append), &"x".repeat(2 * MAX_LINE), 64 << 10, 1_000).unwrap_err().to_string();
-        assert!(error.starts_with("nothing was stored: line 1:1: the line has more than"), "{error}");
+        let error = take(&mut begin(&append), &"x".repeat(2 << 20), 64 << 10, 1_000).unwrap_err().to_string();
+        assert!(error.starts_with("nothing was stored: line 1:1: the record has more than"), "{error}");
     }
 
     #[test]

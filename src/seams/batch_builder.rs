@@ -79,6 +79,12 @@ impl<'s> Allowance<'s> {
         Ok(())
     }
 
+    /// How many more samples there may be.
+    #[must_use]
+    pub fn samples_left(&self) -> usize {
+        self.samples
+    }
+
     /// What was paid for is gone, and its memory with it.
     pub fn forget_paid(&mut self) {
         self.paid = 0;

@@ -27,18 +27,20 @@ pub(crate) struct Params {
 const KNOWN: &[&str] = &[
     "allow_old",
     "analyze",
-    "counts",
     "dry_run",
     "end",
+    "extra_label",
     "limit",
     "limit_per_metric",
     "lookback_delta",
     "match[]",
     "metric",
     "nocache",
+    "on_error",
     "positions",
     "query",
     "quiet",
+    "report",
     "requestId",
     "skip_head",
     "start",
@@ -117,6 +119,11 @@ impl Params {
     /// The same, but for one given without a value, which says nothing, as in Prometheus.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, ApiError> {
         Ok(!self.get(name).is_empty() && self.boolean(name)?)
+    }
+
+    /// All names and values, in order.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Decodes `name=value&…`.

@@ -39,8 +39,8 @@ pub(crate) struct BodyReader {
     kind: BodyKind,
     progress: IncomingBody,
     deadlines: Deadlines,
-    /// When all of it has to be here.
-    deadline: Instant,
+    /// When all of it has to be here; none for a body of which parts are stored as they come.
+    deadline: Option<Instant>,
 }
 
 impl BodyReader {
@@ -55,9 +55,15 @@ impl BodyReader {
             discard(incoming).await;
             return Err(too_large(limit));
         }
-        let deadlines = state.options.deadlines;
-        let (progress, deadline) = (state.incoming_bodies.begin(budget.kind()), Instant::now() + deadlines.body);
-        Ok(Self { incoming, limit, received: 0, kind: budget.kind(), progress, deadlines, deadline })
+        let deadline = Some(Instant::now() + state.options.deadlines.body);
+        Ok(Self { limit, deadline, ..Self::endless(incoming, budget, state) })
+    }
+
+    /// Begins to read a body of any size that may come for as long as it comes: it is never held whole.
+    pub(crate) fn endless(incoming: Incoming, budget: &RequestBudget, state: &ServerState) -> Self {
+        let (kind, deadlines) = (budget.kind(), state.options.deadlines);
+        let progress = state.incoming_bodies.begin(kind);
+        Self { incoming, limit: usize::MAX, received: 0, kind, progress, deadlines, deadline: None }
     }
 
     /// The next chunk; `None` at the end.
@@ -75,7 +81,7 @@ impl BodyReader {
             })?;
             let Ok(data) = frame.into_data() else { continue };
             self.progress.received(data.len());
-            self.received += data.len();
+            self.received = self.received.saturating_add(data.len());
             if self.received <= self.limit {
                 return Ok(Some(data));
             }
@@ -106,18 +112,19 @@ impl BodyReader {
     }
 }
 
-/// The next frame of a body, `None` when it is complete; the outer `None` when it came neither by `deadline` nor within `pause`.
+/// The next frame of a body, `None` when it is complete; the outer `None` when it came neither by `deadline`, if there is one, nor within `pause`.
 ///
 /// Where the process or the machine was suspended for longer than that, what came meanwhile is in the socket, and
 /// [`SOCKET_GRACE`] is enough to read it.
 async fn frame(
     incoming: &mut Incoming,
-    deadline: Instant,
+    deadline: Option<Instant>,
     pause: Duration,
 ) -> Option<Option<Result<Frame<Bytes>, hyper::Error>>> {
-    match timeout_at(deadline, timeout(pause, incoming.frame())).await {
-        Ok(Ok(frame)) => Some(frame),
-        Ok(Err(_)) | Err(_) => timeout(SOCKET_GRACE, incoming.frame()).await.ok(),
+    let end = Instant::now() + pause;
+    match timeout_at(deadline.map_or(end, |deadline| deadline.min(end)), incoming.frame()).await {
+        Ok(frame) => Some(frame),
+        Err(_) => timeout(SOCKET_GRACE, incoming.frame()).await.ok(),
     }
 }
 

@@ -79,7 +79,6 @@ fn a_path_that_people_mistake_is_answered_with_the_right_one() {
         ("/readyz", "/-/ready"),
         ("/ready", "/-/ready"),
         ("/livez", "/-/healthy"),
-        ("/api/v1/import", "/api/v1/import/prometheus"),
         ("/metrics/job/some_job", "/api/v1/import/prometheus"),
     ] {
         let answer = request(&address, "POST", path, &[], &body).unwrap();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::{Unit, builder::Pair};
+use crate::ingest::{builder::Pair, times::Times};
 use crate::model::{METRIC_NAME, decimal};
 
 /// The NaN that stands for "not a number", as Prometheus stores it.
@@ -44,7 +44,7 @@ pub(super) struct SentExemplar<'b> {
 }
 
 /// Reads a sample line; its labels, the name among them, replace what is in `pairs`.
-pub(super) fn sample<'b>(text: &'b str, unit: Unit, pairs: &mut Vec<Pair<'b>>) -> Result<Sample<'b>, Fault> {
+pub(super) fn sample<'b>(text: &'b str, times: Times, pairs: &mut Vec<Pair<'b>>) -> Result<Sample<'b>, Fault> {
     let mut line = Line { text, at: 0 };
     pairs.clear();
     line.skip_blanks();
@@ -67,7 +67,7 @@ pub(super) fn sample<'b>(text: &'b str, unit: Unit, pairs: &mut Vec<Pair<'b>>) -
     let value = line.value()?;
     line.skip_blanks();
     let time_at = line.at;
-    let time = line.time(unit)?;
+    let time = line.time(times)?;
     let exemplar = line.exemplar()?;
     Ok(Sample { series, value, time, time_at, exemplar })
 }
@@ -186,28 +186,13 @@ impl<'b> Line<'b> {
     }
 
     /// A time in ms, if there is one before the exemplar or the line's end.
-    fn time(&mut self, unit: Unit) -> Result<Option<i64>, Fault> {
+    fn time(&mut self, times: Times) -> Result<Option<i64>, Fault> {
         self.skip_blanks();
         if self.peek().is_none_or(|c| c == '#') {
             return Ok(None);
         }
         let (at, word) = self.word();
-        let time = match unit {
-            Unit::Milliseconds => word.parse().map_err(|_| {
-                let hint = "; seconds with fractions need unit=s or Content-Type: application/openmetrics-text";
-                Fault::at(at, format!("{word:?} is no time in whole milliseconds{hint}"))
-            })?,
-            Unit::Seconds => {
-                let seconds: f64 =
-                    word.parse().map_err(|_| Fault::at(at, format!("{word:?} is no time in seconds")))?;
-                let ms = (seconds * 1000.0).round();
-                // Beyond this a float doesn't know its milliseconds any more.
-                if ms.is_nan() || ms.abs() >= (1i64 << 53) as f64 {
-                    return Err(Fault::at(at, format!("{word:?} is no time in seconds")));
-                }
-                ms as i64
-            }
-        };
+        let time = times.parse(word).map_err(|why| Fault::at(at, why))?;
         Ok(Some(time))
     }
 
@@ -227,7 +212,7 @@ impl<'b> Line<'b> {
         let mut labels = Vec::new();
         self.labels(&mut labels, false)?;
         let value = self.value()?;
-        let time = self.time(Unit::Seconds)?;
+        let time = self.time(Times::SECONDS)?;
         self.skip_blanks();
         if self.peek().is_some() {
             return Err(self.expected("the end of the line"));

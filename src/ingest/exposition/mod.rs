@@ -12,7 +12,7 @@
 //! - In quotes `\\`, `\"` and `\n` are escapes, in help texts `\\` and `\n`; any other backslash stands for itself.
 //! - The time is milliseconds, and seconds with fractions when the `Content-Type` is `application/openmetrics-text`, unless the
 //!   sender says otherwise; absent, it is the time of the request, one for all lines. One that nobody said the unit of and that
-//!   can hardly be in milliseconds ([`times`]) is a fault.
+//!   can hardly be in milliseconds is a fault.
 //! - A value may be followed by an OpenMetrics exemplar, `# {trace_id="abc"} 0.67 1520879607.789`, whose time is always
 //!   seconds and, when absent, that of its sample.
 //! - `# EOF` may end the text; nothing follows it.
@@ -21,7 +21,6 @@
 
 mod line;
 mod silence;
-mod times;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +28,7 @@ use self::{
     line::{Fault, sample},
     silence::Beginning,
 };
-use super::{Declared, Format, ImportBuilder, Unit, builder::Pair};
+use super::{Declared, Format, ImportBuilder, ImportError, Unit, builder::Pair, times::Times};
 use crate::{
     model::{Metadata, MetricType},
     seams::batch_builder::BatchError,
@@ -39,14 +38,29 @@ use crate::{
 pub(super) struct Exposition;
 
 impl Format for Exposition {
-    fn path(&self) -> &'static str {
-        "/api/v1/import/prometheus"
+    fn name(&self) -> &'static str {
+        NAME
     }
 
-    fn reader(&self, declared: &Declared<'_>) -> Box<dyn super::Reader> {
-        Box::new(Reader {
-            times: Times::of(declared),
-            content_type: declared.content_type.to_owned(),
+    fn paths(&self) -> &'static [&'static str] {
+        &["/api/v1/import/prometheus"]
+    }
+
+    fn content_types(&self) -> &'static [&'static str] {
+        &[OPEN_METRICS]
+    }
+
+    fn is_likely(&self, beginning: &[u8]) -> bool {
+        let line = beginning.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line);
+        line.starts_with('#') || sample(line.trim_end(), Times::SECONDS, &mut Vec::new()).is_ok()
+    }
+
+    fn reader(&self, declared: &Declared) -> Result<Box<dyn super::Reader>, ImportError> {
+        let open_metrics = declared.media() == OPEN_METRICS;
+        Ok(Box::new(Reader {
+            times: Times::of(declared, Unit::Milliseconds, open_metrics.then_some(Unit::Seconds)),
+            media: declared.media(),
             beginning: Beginning::default(),
             line: 0,
             understood: false,
@@ -54,14 +68,19 @@ impl Format for Exposition {
             families: BTreeMap::new(),
             described: String::new(),
             bytes: 0,
-        })
+        }))
     }
 }
+
+/// What the format is called.
+const NAME: &str = "prometheus";
+/// The media type of OpenMetrics.
+const OPEN_METRICS: &str = "application/openmetrics-text";
 
 /// Reads a body.
 struct Reader {
     times: Times,
-    content_type: String,
+    media: String,
     beginning: Beginning,
     line: usize,
     /// Whether the body has a sample, or a comment that says something.
@@ -114,8 +133,8 @@ impl super::Reader for Reader {
     }
 
     fn end_part(&mut self, last: bool, builder: &mut ImportBuilder<'_>) -> Result<(), BatchError> {
-        if last && let Some(why) = silence::cause(&self.beginning, &self.content_type, self.understood) {
-            builder.refuse(why);
+        if last && let Some(why) = silence::cause(&self.beginning, &self.media, self.understood) {
+            builder.refuse(&why);
         }
         // Of the family described last there may be more to come.
         let kept = if last { None } else { self.families.remove_entry(&self.described) };
@@ -148,30 +167,13 @@ impl Reader {
     }
 }
 
-/// How times are read.
-#[derive(Clone, Copy)]
-struct Times {
-    unit: Unit,
-    /// Whether one may be refused for what it looks like.
-    doubted: bool,
-}
-
-impl Times {
-    fn of(declared: &Declared<'_>) -> Self {
-        let media = declared.content_type.split(';').next().unwrap_or_default().trim();
-        let open_metrics = media.eq_ignore_ascii_case("application/openmetrics-text");
-        let said = declared.unit.or(open_metrics.then_some(Unit::Seconds));
-        Self { unit: said.unwrap_or(Unit::Milliseconds), doubted: said.is_none() && !declared.allow_old }
-    }
-}
-
 fn take_sample<'b>(
     text: &'b str,
     times: Times,
     pairs: &mut Vec<Pair<'b>>,
     builder: &mut ImportBuilder<'_>,
 ) -> Result<Result<(), Fault>, BatchError> {
-    let found = match sample(text, times.unit, pairs) {
+    let found = match sample(text, times, pairs) {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
@@ -179,16 +181,19 @@ fn take_sample<'b>(
         Ok(series) => series,
         Err(why) => return Ok(Err(Fault::at(0, why))),
     };
-    if let Some(why) = found.time.filter(|_| times.doubted).and_then(times::doubt) {
-        return Ok(Err(Fault::at(found.time_at, why)));
-    }
     let time = found.time.unwrap_or_else(|| builder.now());
-    if let Err(why) = builder.sample(series, time, found.value)? {
+    if let Some(why) = builder.time_fault(time) {
         return Ok(Err(Fault::at(found.time_at, why)));
     }
-    let Some(exemplar) = found.exemplar else { return Ok(Ok(())) };
-    let taken = builder.exemplar(series, &exemplar.labels, exemplar.value, exemplar.time.unwrap_or(time))?;
-    Ok(taken.map_err(|why| Fault::at(exemplar.at, why)))
+    // The sample comes last: a line whose exemplar is wrong leaves nothing.
+    if let Some(exemplar) = found.exemplar {
+        let time = exemplar.time.unwrap_or(time);
+        if let Err(why) = builder.exemplar(series, &exemplar.labels, exemplar.value, time)? {
+            return Ok(Err(Fault::at(exemplar.at, why)));
+        }
+    }
+    builder.sample(series, time, found.value)?;
+    Ok(Ok(()))
 }
 
 /// Takes a comment that says what a family is, and names that.

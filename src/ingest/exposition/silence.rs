@@ -2,6 +2,11 @@
 //!
 //! An answer of success to a body that stored nothing would be found out much later, when a graph is empty.
 
+use std::borrow::Cow;
+
+use super::NAME;
+use crate::ingest::{ANY_PATH, detect::by_beginning};
+
 /// What `curl -d @FILE` does, by far the likeliest reason for a body of one long line.
 const JOINED: &str = "the lines seem to have been joined to one, as curl -d @FILE does: use curl --data-binary @FILE";
 
@@ -33,9 +38,9 @@ impl Beginning {
 
 /// Why a body stores nothing that its sender meant to store, as far as one can guess. `understood`: it has samples, or comments
 /// that say something.
-pub(super) fn cause(beginning: &Beginning, content_type: &str, understood: bool) -> Option<&'static str> {
-    if content_type.trim_start().to_ascii_lowercase().starts_with("multipart/") {
-        return Some("the body is a form with a file in it, as curl -F sends it: use curl --data-binary @FILE");
+pub(super) fn cause(beginning: &Beginning, media: &str, understood: bool) -> Option<Cow<'static, str>> {
+    if media.starts_with("multipart/") {
+        return said("the body is a form with a file in it, as curl -F sends it: use curl --data-binary @FILE");
     }
     let (body, one_line) = (&beginning.bytes[..], !beginning.has_lines);
     if body.is_empty() || (understood && !one_line) {
@@ -43,16 +48,16 @@ pub(super) fn cause(beginning: &Beginning, content_type: &str, understood: bool)
     }
     let text = String::from_utf8_lossy(body);
     if understood {
-        return swallows_samples(&text).then_some(JOINED);
+        return swallows_samples(&text).then_some(Cow::Borrowed(JOINED));
     }
-    unknown_format(body, &text, content_type).or_else(|| {
+    unknown_format(body, &text, media).or_else(|| {
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
         if one_line && is_joined(&text) {
-            Some(JOINED)
+            said(JOINED)
         } else if lines().next().is_none() {
-            Some("the body has only blank lines")
+            said("the body has only blank lines")
         } else if lines().all(|line| line.starts_with('#')) {
-            Some("the body has only comments, and none that describes a metric")
+            said("the body has only comments, and none that describes a metric")
         } else {
             // What is wrong with each line is all there is to say.
             None
@@ -60,24 +65,32 @@ pub(super) fn cause(beginning: &Beginning, content_type: &str, understood: bool)
     })
 }
 
+fn said(text: &'static str) -> Option<Cow<'static, str>> {
+    Some(Cow::Borrowed(text))
+}
+
 /// What a body is instead of the text format.
-fn unknown_format(body: &[u8], text: &str, content_type: &str) -> Option<&'static str> {
+fn unknown_format(body: &[u8], text: &str, media: &str) -> Option<Cow<'static, str>> {
     if let Some((_, says)) = MAGIC.iter().find(|(magic, _)| body.starts_with(magic)) {
-        return Some(says);
+        return said(says);
     }
     // The last character may be cut.
     let is_binary = std::str::from_utf8(body).is_err_and(|error| error.error_len().is_some());
-    if content_type.contains("protobuf") || is_binary {
-        return Some("the body is no text; remote write is sent to /api/v1/write");
+    if media.contains("protobuf") || is_binary {
+        return said("the body is no text; remote write is sent to /api/v1/write");
+    }
+    if let Some(other) = by_beginning(body).filter(|format| format.name() != NAME) {
+        let path = other.paths().first().copied().unwrap_or(ANY_PATH);
+        let name = other.name().to_ascii_uppercase();
+        return Some(Cow::Owned(format!(
+            "the body looks like {name}, which is posted to {path}; {ANY_PATH} takes all formats"
+        )));
     }
     let line = text.lines().find(|line| !line.trim().is_empty())?.trim();
-    if line.starts_with('[') || (line.starts_with('{') && line.contains("\":")) {
-        return Some("the body looks like JSON; the text format that exporters speak is wanted");
-    }
     // measurement,tag=value field=value time
     let second = line.split_whitespace().nth(1).unwrap_or_default();
     if !line.starts_with('#') && !line.contains('{') && second.contains('=') {
-        return Some("the body looks like InfluxDB's line protocol; the text format that exporters speak is wanted");
+        return said("the body looks like InfluxDB's line protocol; the text format that exporters speak is wanted");
     }
     None
 }

@@ -17,9 +17,9 @@ const NOW: i64 = 1_700_000_000_000;
 
 /// Posts times of any age.
 fn post_as(content_type: &str, body: &[u8], append: &MemoryAppend) -> Result<Imported, ImportError> {
-    let format = format_at("/api/v1/import/prometheus").unwrap();
+    let format = format_at("/api/v1/import/prometheus");
     let limits = ImportLimits::default();
-    let declared = Declared { content_type, unit: None, allow_old: true };
+    let declared = Declared { content_type: content_type.to_owned(), allow_old: true, ..Declared::default() };
     match pin!(receive(format, body, &declared, NOW, &limits, append)).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer,
         Poll::Pending => panic!("the fake store never waits"),
@@ -126,7 +126,10 @@ fn openmetrics_counts_in_seconds_and_brings_exemplars() {
                 a_total 17 1600000000.123 # {trace_id=\"x\"} 0.5 1600000000.1\n\
                 b_bucket{le=\"1\"} 2 # {} 3\n# EOF\n";
     let kind = "application/openmetrics-text; version=1.0.0";
-    assert_eq!(post_as(kind, body.as_bytes(), &append).unwrap(), Imported { samples: 2, exemplars: 2, metadata: 1 });
+    assert_eq!(
+        post_as(kind, body.as_bytes(), &append).unwrap(),
+        Imported { series: 2, samples: 2, exemplars: 2, metadata: 1 }
+    );
     let batch = append.batches().pop().unwrap();
     assert_eq!(batch.floats.iter().map(|s| s.time).collect::<Vec<_>>(), [1_600_000_000_123, NOW]);
     assert_eq!(batch.exemplars.iter().map(|(_, e)| e.time).collect::<Vec<_>>(), [1_600_000_000_100, NOW]);
@@ -146,7 +149,8 @@ fn metadata_alone_is_stored() {
     let append = MemoryAppend::default();
     post_as("", b"# HELP a Help.\n# TYPE a gauge\n# a comment\n", &append).unwrap();
     assert_eq!(append.batches()[0].metadata[0].metric_type, MetricType::Gauge);
-    assert_eq!(post_as("", b"", &append), Ok(Imported::default()));
+    let nothing = post_as("", b"", &append).unwrap_err().to_string();
+    assert_eq!(nothing, "nothing was stored: the body is empty");
 }
 
 proptest! {

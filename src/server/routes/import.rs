@@ -1,7 +1,9 @@
-//! `/api/v1/import/…`: the formats of [`ingest`](crate::ingest).
+//! `/api/v1/import` and `/api/v1/import/…`: the formats of [`ingest`](crate::ingest).
 //!
-//! Parameters are in the URL: `unit` (`s` or `ms`) is the unit of times, `allow_old=1` says that times before 2000 are meant, and
-//! `counts=1` asks for an answer that tells how much was stored.
+//! Parameters are in the URL, since the body is data: `unit` (`s`, `ms`, `us` or `ns`) is the unit of times, `allow_old=1` says
+//! that times before 2000 are meant, `on_error=skip` stores what is right beside what is wrong, `extra_label=name=value` is a label
+//! of all series, `dry_run=1` stores nothing, and `report=1` asks for an answer that tells what was stored, as an `Accept` header
+//! does that names JSON. A format may have some of its own.
 
 use std::{
     sync::Arc,
@@ -11,16 +13,21 @@ use std::{
 use hyper::{
     HeaderMap, Request, StatusCode,
     body::Incoming,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
-
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
-    ingest::{BITE_BYTES, Declared, Format, Import, ImportError, ImportLimits, Imported, Unit, encoding::Inflater},
-    seams::{allocator, append::AppendError},
+    ingest::{
+        COMMON_PARAMETERS, Declared, DryRun, Fault, Format, Import, ImportError, ImportLimits, Imported, OnError, Unit,
+        encoding::Inflater, reader,
+    },
+    seams::{
+        allocator,
+        append::{Append, AppendError},
+    },
     server::{
-        Response, ServerState, envelope::success_json, error::ApiError, limits::MAX_REMOTE_BYTES, metrics,
+        Response, ServerState, envelope::success_json, error::ApiError, metrics, negotiation::preferences,
         params::Params, request_body::BodyReader, request_budget::Reservation, respond, senders::StoredSamples,
     },
     telemetry::log_each_minute,
@@ -28,35 +35,37 @@ use crate::{
 
 /// Bytes that the connection buffers of a body.
 const CHUNK_BYTES: usize = 128 << 10;
+/// So much more than is needed is reserved, while there is memory.
+const SPARE_BYTES: u64 = 256 << 10;
 /// How long an import waits for the store to accept more.
 const STORE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How often it asks meanwhile.
 const STORE_PAUSE: Duration = Duration::from_millis(20);
 
-/// Stores a body in `format`.
+/// Stores a body in `format`, or in one that is to be found out.
 pub(crate) async fn import(
-    format: &'static dyn Format,
+    format: Option<&'static dyn Format>,
     request: Request<Incoming>,
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let params = Params::of_url(request.uri()).map_err(ApiError::plainly)?;
-    let ImportParams { unit, allow_old, counts } = ImportParams::read(&params).map_err(ApiError::plainly)?;
-    let content_type = text(request.headers(), CONTENT_TYPE);
+    let wanted = Wanted::read(&request).map_err(ApiError::plainly)?;
     let content_encoding = text(request.headers(), CONTENT_ENCODING);
-    let limits = ImportLimits {
-        max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
-        ..ImportLimits::default()
+    let max_ahead = i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX);
+    let limits = ImportLimits { max_ahead, ..ImportLimits::default() };
+    let dry_run = DryRun::default();
+    let append: &dyn Append = if wanted.dry_run { &dry_run } else { &*stores.append };
+    let reader = match reader(format, &wanted.declared) {
+        Ok(reader) => reader,
+        Err(error) => return Ok(wanted.refusal(&error, None)),
     };
-    let declared = Declared { content_type: &content_type, unit, allow_old };
-    let mut import = Import::new(format, &declared, state.clock.now(), &limits, &*stores.append);
+    let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append);
     let mut answer = match store(&mut import, request, &content_encoding, &state).await {
-        Ok(imported) if counts => Ok(counted(&imported)),
-        Ok(_) => Ok(respond::no_content()),
-        Err(Refusal::Import(error)) => Ok(refusal(&error, import.stored())),
+        Ok(imported) => Ok(wanted.answer(&imported, &import)),
+        Err(Refusal::Import(error)) => Ok(wanted.refusal(&error, Some(&import))),
         Err(Refusal::Request(error)) => Err(error.after(&stored_before(import.stored()))),
     };
-    if let Some((stored, _)) = import.stored() {
+    if let Some((stored, _)) = import.stored().filter(|_| !wanted.dry_run) {
         metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
         metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(stored.exemplars);
         if let Ok(response) = &mut answer {
@@ -94,7 +103,7 @@ async fn store(
     let mut reservation = state.import_budget.reserve_nothing();
     let mut inflater = Inflater::new(encoding, reservation.max())?;
     let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
-    let mut reader = BodyReader::begin(request.into_body(), MAX_REMOTE_BYTES, &state.import_budget, state).await?;
+    let mut reader = BodyReader::endless(request.into_body(), &state.import_budget, state);
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {
@@ -126,7 +135,7 @@ async fn reserve(
     reservation: &mut Reservation,
     state: &ServerState,
 ) -> Result<(), Refusal> {
-    let needed = |import: &Import<'_>| (import.memory() + overhead + BITE_BYTES) as u64;
+    let needed = |import: &mut Import<'_>| (import.memory() + overhead + import.bite()) as u64;
     if import.is_full() || needed(import) > reservation.max() {
         wait_for_store(state).await?;
         import.store().await?;
@@ -135,8 +144,8 @@ async fn reserve(
         reservation.shrink(0);
     }
     // Reserving a little more than is needed saves asking each time.
-    let (needed, more) = (needed(import), needed(import) + BITE_BYTES as u64);
-    if needed > reservation.bytes() && !reservation.try_grow(more) {
+    let needed = needed(import);
+    if needed > reservation.bytes() && !reservation.try_grow(needed + SPARE_BYTES) {
         reservation.grow(needed).await?;
     }
     Ok(())
@@ -154,33 +163,93 @@ async fn wait_for_store(state: &ServerState) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The parameters of an import.
-struct ImportParams {
-    /// The unit of times, where it is given.
-    unit: Option<Unit>,
-    /// Whether times before 2000 are meant.
-    allow_old: bool,
-    /// Whether the answer tells how much was stored.
-    counts: bool,
+/// What a request wants.
+struct Wanted {
+    declared: Declared,
+    dry_run: bool,
+    /// Whether the answer tells what was stored.
+    report: bool,
 }
 
-impl ImportParams {
-    fn read(params: &Params) -> Result<Self, ApiError> {
-        params.only(&["allow_old", "counts", "unit"], "an import")?;
+impl Wanted {
+    fn read(request: &Request<Incoming>) -> Result<Self, ApiError> {
+        let params = Params::of_url(request.uri())?;
         let unit = match params.all("unit").next() {
             None => None,
-            Some("ms") => Some(Unit::Milliseconds),
-            Some("s") => Some(Unit::Seconds),
-            Some(other) => return Err(ApiError::invalid("unit", format!("\"{other}\" is neither s nor ms"))),
+            Some(name) => Some(
+                Unit::named(name)
+                    .ok_or_else(|| ApiError::invalid("unit", format!("\"{name}\" is none of s, ms, us and ns")))?,
+            ),
         };
-        Ok(Self { unit, allow_old: params.boolean("allow_old")?, counts: params.boolean("counts")? })
+        let on_error = match params.all("on_error").next() {
+            None | Some("refuse") => OnError::Refuse,
+            Some("skip") => OnError::Skip,
+            Some(other) => {
+                return Err(ApiError::invalid("on_error", format!("\"{other}\" is neither refuse nor skip")));
+            }
+        };
+        let label = |text: &str| {
+            let (name, value) = text
+                .split_once('=')
+                .filter(|(name, _)| !name.is_empty())
+                .ok_or_else(|| ApiError::invalid("extra_label", format!("\"{text}\" is not name=value")))?;
+            Ok((name.to_owned(), value.to_owned()))
+        };
+        let own = params.pairs().filter(|(name, _)| !COMMON_PARAMETERS.contains(name));
+        let declared = Declared {
+            content_type: text(request.headers(), CONTENT_TYPE),
+            unit,
+            allow_old: params.boolean("allow_old")?,
+            on_error,
+            extra_labels: params.all("extra_label").map(label).collect::<Result<_, ApiError>>()?,
+            parameters: own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+        };
+        let names_json = || preferences(request.headers(), ACCEPT).any(|wish| wish.is_any_of(&["application/json"]));
+        let report = params.boolean("report")? || names_json();
+        Ok(Self { declared, dry_run: params.boolean("dry_run")?, report })
+    }
+
+    /// The answer to a body that was stored, maybe without some records.
+    fn answer(&self, imported: &Imported, import: &Import<'_>) -> Response {
+        if self.report { success_json(&report(imported, import)) } else { respond::no_content() }
+    }
+
+    /// The answer to a body that was refused, as a whole or from some line on.
+    fn refusal(&self, error: &ImportError, import: Option<&Import<'_>>) -> Response {
+        let stored = import.and_then(Import::stored);
+        let (status, words) = (status(error), format!("{error}{}", stored_before(stored)));
+        let mut response = if self.report {
+            let mut body = json!({"status": "error", "errorType": "bad_data", "error": words});
+            if let (Some(import), Some(fields)) = (import, body.as_object_mut()) {
+                let imported = stored.map(|(imported, _)| imported).unwrap_or_default();
+                fields.insert("data".to_owned(), report(&imported, import));
+            }
+            let mut response = respond::json(body.to_string());
+            *response.status_mut() = status;
+            response
+        } else {
+            respond::text(status, words)
+        };
+        if let ImportError::Append(AppendError::Unavailable { retry_after, .. }) = error {
+            response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+        }
+        response
     }
 }
 
-/// The answer that tells how much was stored.
-fn counted(imported: &Imported) -> Response {
-    let Imported { samples, exemplars, metadata } = imported;
-    success_json(&json!({"samples": samples, "exemplars": exemplars, "metadata": metadata}))
+/// What was stored, and what was wrong.
+fn report(imported: &Imported, import: &Import<'_>) -> Value {
+    let Imported { series, samples, exemplars, metadata } = imported;
+    let fault = |Fault { line, column, why }: &Fault| json!({"line": line, "column": column, "error": why});
+    let faults = import.faults();
+    json!({
+        "series": series,
+        "samples": samples,
+        "exemplars": exemplars,
+        "metadata": metadata,
+        "skipped": faults.count(),
+        "first_faults": faults.first().iter().map(fault).collect::<Vec<_>>(),
+    })
 }
 
 /// A header's text. One that isn't text names nothing that we know.
@@ -197,10 +266,9 @@ fn stored_before(stored: Option<(Imported, usize)>) -> String {
     })
 }
 
-/// The answer to a body that was refused, as a whole or from some line on.
-fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
-    let status = match error {
-        ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
+fn status(error: &ImportError) -> StatusCode {
+    match error {
+        ImportError::Parameter(_) | ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
         ImportError::TooLarge(_) | ImportError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         ImportError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ImportError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
@@ -208,10 +276,5 @@ fn refusal(error: &ImportError, stored: Option<(Imported, usize)>) -> Response {
             log_each_minute!(error, %error, "an import failed");
             StatusCode::INTERNAL_SERVER_ERROR
         }
-    };
-    let mut response = respond::text(status, format!("{error}{}", stored_before(stored)));
-    if let ImportError::Append(AppendError::Unavailable { retry_after, .. }) = error {
-        response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
     }
-    response
 }

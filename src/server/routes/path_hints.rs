@@ -12,8 +12,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("/api/v1/remote_write", "/api/v1/write"),
     ("/api/v1/prom/remote/read", "/api/v1/read"),
     ("/api/v1/remote_read", "/api/v1/read"),
-    // VictoriaMetrics has further formats there.
-    ("/api/v1/import", "/api/v1/import/prometheus"),
     // Kubernetes by habit.
     ("/livez", "/-/healthy"),
     ("/ready", "/-/ready"),

@@ -50,8 +50,8 @@ pub(crate) enum Handler {
     Immediate(fn(&ServerState) -> Result<Response, ApiError>),
     /// Reads the body itself. It is asked while the store is opening too.
     WithBody(fn(Request<Incoming>, Arc<ServerState>) -> Answer<'static>),
-    /// Stores a body in this format. It is asked while the store is opening too.
-    Import(&'static dyn ingest::Format),
+    /// Stores a body in this format, or in one that is to be found out. It is asked while the store is opening too.
+    Import(Option<&'static dyn ingest::Format>),
     /// Gets the parameters, once the store is open.
     WithParams(for<'s> fn(Call<'s>) -> Answer<'s>),
     /// The same for a client that shows the text of an error as it is: errors are plain text.
@@ -215,8 +215,13 @@ fn at_hand<'s>(response: Response) -> Answer<'s> {
 pub(crate) fn find(path: &str) -> Option<Route> {
     let pattern = if label_name(path).is_some() { LABEL_VALUES } else { path };
     let import = || {
+        let row = |pattern, format| route(pattern, POST, Write, Handler::Import(format));
+        if path == ingest::ANY_PATH {
+            return Some(row(ingest::ANY_PATH, None));
+        }
         let format = ingest::format_at(path)?;
-        Some(route(format.path(), POST, Write, Handler::Import(format)))
+        let pattern = format.paths().iter().copied().find(|pattern| *pattern == path)?;
+        Some(row(pattern, Some(format)))
     };
     ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import)
 }
@@ -267,6 +272,8 @@ mod tests {
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
         }
-        assert!(find("/api/v1/import/prometheus").is_some_and(|route| route.changes(&Method::POST)));
+        for path in [ingest::ANY_PATH, "/api/v1/import/prometheus"] {
+            assert!(find(path).is_some_and(|route| route.changes(&Method::POST)), "{path}");
+        }
     }
 }

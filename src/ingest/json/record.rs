@@ -1,0 +1,168 @@
+//! One object: a series with samples.
+
+use std::{borrow::Cow, ops::Range};
+
+use super::cursor::{Cursor, Fault};
+use crate::{
+    ingest::{ImportBuilder, Pair, times::Times},
+    model::{METRIC_NAME, parse_time},
+    seams::batch_builder::BatchError,
+};
+
+/// What an object says; kept from one to the next for its memory.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    values: Vec<f64>,
+    times: Vec<i64>,
+    /// Where the greatest time stands that was read.
+    latest_at: usize,
+    /// The names and values of all labels with their lengths, which together name the series within a body.
+    labels: String,
+    /// Where each name and each value stands in that.
+    pairs: Vec<[Range<usize>; 2]>,
+    /// Whether the samples had times.
+    timed: bool,
+}
+
+impl Record {
+    /// Reads the object that begins here.
+    pub(super) fn read(&mut self, cursor: &mut Cursor<'_>, times: Times) -> Result<(), Fault> {
+        let begin = cursor.at();
+        (self.latest_at, self.timed) = (0, false);
+        self.values.clear();
+        self.times.clear();
+        self.labels.clear();
+        self.pairs.clear();
+        let mut seen: [Option<usize>; 3] = [None; 3];
+        let mut once = |cursor: &Cursor<'_>, which: usize, what: &str| match seen.get_mut(which) {
+            Some(place) if place.is_none() => {
+                *place = Some(cursor.at());
+                Ok(())
+            }
+            _ => Err(cursor.fault(cursor.at(), format!("the object says its {what} a second time"))),
+        };
+        cursor.object(|cursor, name| match &*name {
+            "metric" | "labels" => {
+                once(cursor, 0, "labels")?;
+                self.read_labels(cursor)
+            }
+            "name" | METRIC_NAME => self.read_name(cursor),
+            "values" | "value" => {
+                once(cursor, 1, "values")?;
+                self.read_values(cursor)
+            }
+            "timestamps" | "times" | "timestamp" | "time" => {
+                once(cursor, 2, "times")?;
+                self.timed = true;
+                self.read_times(cursor, times, begin)
+            }
+            other => Err(cursor.fault(
+                cursor.at(),
+                format!("{other:?} means nothing here; metric, name, labels, value, values, time and timestamps do"),
+            )),
+        })?;
+        self.check(cursor, begin, seen)
+    }
+
+    /// Whether what the object says fits together.
+    fn check(&self, cursor: &Cursor<'_>, begin: usize, seen: [Option<usize>; 3]) -> Result<(), Fault> {
+        let [_, values, times] = seen;
+        let Some(values_at) = values else { return Err(cursor.fault(begin, "the object has no value")) };
+        match times {
+            None if self.values.len() == 1 => Ok(()),
+            None => Err(cursor.fault(values_at, "a list of values needs as many timestamps")),
+            Some(at) if self.values.len() != self.times.len() => {
+                let (values, times) = (self.values.len(), self.times.len());
+                Err(cursor.fault(at, format!("there are {times} times for {values} values")))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn read_labels(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        cursor.object(|cursor, name| {
+            let value = match cursor.peek() {
+                Some(b'{' | b'[') => return Err(cursor.expected("a text as a label's value")),
+                _ => cursor.word()?,
+            };
+            self.add(&name, value);
+            Ok(())
+        })
+    }
+
+    fn read_name(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        let name = cursor.string()?;
+        self.add(METRIC_NAME, name);
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, value: Cow<'_, str>) {
+        // Lengths keep apart what would be the same in a row.
+        let pair = [name, &value].map(|text| {
+            self.labels.push_str(itoa::Buffer::new().format(text.len()));
+            self.labels.push(':');
+            let begin = self.labels.len();
+            self.labels.push_str(text);
+            begin..self.labels.len()
+        });
+        self.pairs.push(pair);
+    }
+
+    fn read_values(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+        if cursor.peek() != Some(b'[') {
+            self.values.push(cursor.value()?);
+            return Ok(());
+        }
+        cursor.array(|cursor| {
+            self.values.push(cursor.value()?);
+            Ok(())
+        })
+    }
+
+    fn read_times(&mut self, cursor: &mut Cursor<'_>, times: Times, begin: usize) -> Result<(), Fault> {
+        let mut latest = i64::MIN;
+        let mut one = |cursor: &mut Cursor<'_>| {
+            let (at, quoted) = (cursor.at(), cursor.peek() == Some(b'"'));
+            let word = cursor.word()?;
+            let time = match quoted.then(|| parse_time(&word)).flatten().filter(|_| word.contains('T')) {
+                Some(time) => time,
+                None => times.parse(&word).map_err(|why| cursor.fault(at, why))?,
+            };
+            if time > latest {
+                (latest, self.latest_at) = (time, at - begin);
+            }
+            self.times.push(time);
+            Ok(())
+        };
+        if cursor.peek() == Some(b'[') { cursor.array(one) } else { one(cursor) }
+    }
+
+    /// Hands over what was read. The inner `Err` says which rule is broken, and where, counted from the object's beginning.
+    pub(super) fn store(&mut self, builder: &mut ImportBuilder<'_>) -> Result<Result<(), Fault>, BatchError> {
+        if !self.timed {
+            self.times.push(builder.now());
+        }
+        if let Some(why) = self.times.iter().max().and_then(|latest| builder.time_fault(*latest)) {
+            return Ok(Err(Fault { at: self.latest_at, why }));
+        }
+        let series = match builder.known(&self.labels) {
+            Some(series) => series,
+            None => {
+                let text = |range: &Range<usize>| Cow::Borrowed(self.labels.get(range.clone()).unwrap_or_default());
+                let pairs: Vec<Pair<'_>> = self.pairs.iter().map(|[name, value]| (text(name), text(value))).collect();
+                match builder.series(&self.labels, &pairs)? {
+                    Ok(series) => series,
+                    Err(why) => return Ok(Err(Fault { at: 0, why })),
+                }
+            }
+        };
+        builder.samples(series, &self.times, &self.values)?;
+        Ok(Ok(()))
+    }
+
+    /// Bytes of memory.
+    pub(super) fn memory(&self) -> usize {
+        let lists = self.values.capacity() * size_of::<f64>() + self.times.capacity() * size_of::<i64>();
+        lists + self.labels.capacity() + self.pairs.capacity() * size_of::<[Range<usize>; 2]>()
+    }
+}
