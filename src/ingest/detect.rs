@@ -95,6 +95,10 @@ impl Reader for Detecting {
         self.found.as_ref().map_or(0, |reader| reader.memory())
     }
 
+    fn guessed(&self) -> Option<String> {
+        self.found.as_ref().and_then(|reader| reader.guessed())
+    }
+
     fn line(&self) -> usize {
         self.found.as_ref().map_or(0, |reader| reader.line())
     }

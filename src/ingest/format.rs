@@ -66,6 +66,11 @@ pub trait Reader: Send {
         0
     }
 
+    /// What was guessed about the body as a whole, for whoever wants to know whether it is right.
+    fn guessed(&self) -> Option<String> {
+        None
+    }
+
     /// The number of the line read last, from 1.
     fn line(&self) -> usize;
 }

@@ -174,6 +174,12 @@ impl<'s> Import<'s> {
         self.builder.faults()
     }
 
+    /// What was guessed about the body as a whole.
+    #[must_use]
+    pub fn guessed(&self) -> Option<String> {
+        self.reader.guessed()
+    }
+
     /// What of the body is on disk, and up to which line; `None` while there is nothing.
     #[must_use]
     pub fn stored(&self) -> Option<(Imported, usize)> {

@@ -19,6 +19,7 @@
 //! name, no sample lies further ahead of now than [`ImportLimits::max_ahead`].
 
 mod builder;
+mod csv;
 mod declared;
 pub mod detect;
 mod dry_run;
@@ -29,7 +30,9 @@ mod faults;
 mod format;
 mod import;
 mod json;
+mod series_text;
 mod times;
+mod values;
 
 pub use builder::{ImportBuilder, Pair};
 pub use declared::{COMMON_PARAMETERS, Declared, OnError, Unit};
@@ -42,7 +45,7 @@ pub use import::{Import, MAX_PART};
 use crate::seams::append::Append;
 
 /// All formats, in the order in which they are looked for in a body.
-pub const FORMATS: &[&dyn Format] = &[&json::Json, &exposition::Exposition];
+pub const FORMATS: &[&dyn Format] = &[&json::Json, &exposition::Exposition, &csv::Csv];
 
 /// Where a body is posted whose format is to be found out.
 pub const ANY_PATH: &str = "/api/v1/import";

@@ -30,6 +30,20 @@ impl Times {
         Self { unit: said.unwrap_or(usual), doubted: said.is_none() && !declared.allow_old }
     }
 
+    /// The unit in which `written` lies between 2000 and 2200; there is at most one.
+    pub(super) fn unit_of(written: f64) -> Option<Unit> {
+        let looks_like = |(unit, ..): &&(Unit, &str, &str)| {
+            let seconds = written / unit.per_second() as f64;
+            seconds >= LIKELY.start as f64 && seconds < LIKELY.end as f64
+        };
+        UNITS.iter().find(looks_like).map(|(unit, ..)| *unit)
+    }
+
+    /// In `unit`, and no doubt about it.
+    pub(super) fn said(unit: Unit) -> Self {
+        Self { unit, doubted: false }
+    }
+
     /// Seconds, and no doubt about it.
     pub(super) const SECONDS: Self = Self { unit: Unit::Seconds, doubted: false };
 
@@ -56,7 +70,7 @@ impl Times {
     }
 
     /// The name of the unit, and the short one of parameters.
-    fn words(self) -> (&'static str, &'static str) {
+    pub(super) fn words(self) -> (&'static str, &'static str) {
         UNITS.iter().find(|(unit, ..)| *unit == self.unit).map_or(("", ""), |(_, name, short)| (name, short))
     }
 

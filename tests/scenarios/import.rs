@@ -238,6 +238,95 @@ fn the_format_of_a_body_is_found_out_or_all_of_them_are_named() {
     assert!(parameter.status == 400 && parameter.text().contains("\"rp\""), "{}", parameter.text());
 }
 
+#[test]
+fn the_examples_of_formats_in_the_documents_are_taken_at_their_paths_and_found_out() {
+    let (_dir, server) = started(&[]);
+    let text = include_str!("../../docs/http.md");
+    let (_, table) = text.split_once("| format | path | example |\n").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let mut formats = std::collections::BTreeSet::new();
+    for row in table.lines().skip(1) {
+        let mut quoted = row.split('`').skip(1).step_by(2);
+        let (path, example) = (quoted.next().unwrap(), quoted.next().unwrap().replace("\\n", "\n"));
+        formats.insert(row.split('|').nth(1).unwrap().trim());
+        let (own, parameters) = path.split_once('?').unwrap_or((path, ""));
+        for path in [own, "/api/v1/import"] {
+            let path = format!("{path}?{parameters}&report=1").replace("?&", "?");
+            // What a parameter says of the columns can't be found out.
+            let headers: &[_] = if parameters.is_empty() { &[] } else { &[("Content-Type", "text/csv")] };
+            let answer = request(&server.address, "POST", &path, headers, example.as_bytes()).unwrap();
+            assert_eq!(answer.status, 200, "{path} {example}: {}", answer.text());
+            assert!(answer.json()["data"]["samples"].as_u64().unwrap() > 0, "{path} {example}");
+        }
+    }
+    let known: std::collections::BTreeSet<&str> = vctsdb::ingest::FORMATS.iter().map(|format| format.name()).collect();
+    assert_eq!(formats, known, "each format has an example");
+}
+
+#[test]
+fn a_table_of_results_can_be_posted_again_and_what_was_guessed_is_told() {
+    let (_dir, server) = started(&[]);
+    let t = now() / 1_000 * 1_000 - 60_000;
+    let body = format!("a{{b=\"1,2\"}} NaN {t}\na{{b=\"\\\"\"}} -Inf {t}\na 1e-9 {t}\n");
+    assert_eq!(post(&server, &[], body.as_bytes()).status, 204);
+    let query = format!("/api/v1/query?query=a&time={}", t / 1_000);
+    let table = request(&server.address, "GET", &query, &[("Accept", "text/csv")], b"").unwrap().text();
+    let renamed = table.replace("\na,", "\nc,");
+    let answer = request(&server.address, "POST", "/api/v1/import?report=1", &[], renamed.as_bytes()).unwrap();
+    let report = &answer.json()["data"];
+    assert_eq!((answer.status, &report["samples"]), (200, &3.into()), "{}", answer.text());
+    let guessed = "columns 1: metric name, 2: label b, 3: time (seconds), 4: values";
+    assert_eq!(report["guessed"], guessed);
+    let again = query.replace("query=a", "query=c");
+    let again = request(&server.address, "GET", &again, &[("Accept", "text/csv")], b"").unwrap().text();
+    assert_eq!(again.replace("\nc,", "\na,"), table);
+}
+
+#[test]
+fn what_is_exported_streams_in_each_format_and_can_be_imported_again() {
+    let (_dir, server) = started(&[]);
+    let t = now() - 60_000;
+    let lines: String = (0..20_000).map(|i| format!("a{{b=\"{}\"}} {i}.5 {}\n", i % 3, t - i)).collect();
+    assert_eq!(post(&server, &[], lines.as_bytes()).status, 204);
+    let export = |path: &str| get(&server.address, &format!("/api/v1/export{path}match[]=a")).unwrap();
+    let json = export("?");
+    assert_eq!((json.status, json.text().lines().count()), (200, 6), "lines of at most 4,096 samples");
+    assert_eq!(json.header("content-type"), Some("application/stream+json; charset=utf-8"));
+    let table = export("/csv?header=1&format=__name__,b,__value__,__timestamp__&");
+    assert_eq!(table.text().lines().next(), Some("__name__,b,value,time"));
+    let text = export("/prometheus?");
+    let digest = || value(&server, "sum(sum_over_time(a[2m]))");
+    let before = digest();
+    for again in [&json, &table, &text] {
+        let answer = request(&server.address, "POST", "/api/v1/import?report=1", &[], &again.body).unwrap();
+        assert_eq!(answer.json()["data"]["samples"], 20_000, "{}", answer.text());
+        let extra = "?report=1&extra_label=again%3D1";
+        let answer = request(&server.address, "POST", &format!("/api/v1/import{extra}"), &[], &again.body).unwrap();
+        assert_eq!(answer.json()["data"]["series"], 3, "{}", answer.text());
+    }
+    assert_eq!(value(&server, "count(a)"), "6");
+    assert_eq!(
+        digest().as_str().map(|sum| sum.parse::<f64>().unwrap()),
+        before.as_str().map(|sum| 2.0 * sum.parse::<f64>().unwrap())
+    );
+    for (path, says) in [
+        ("/api/v1/export", "match[]"),
+        ("/api/v1/export?match[]=a&max_rows_per_line=0", "max_rows_per_line"),
+        ("/api/v1/export?match[]=a&format=x", "format"),
+        ("/api/v1/export/csv?match[]=a", "format"),
+        ("/api/v1/export/csv?match[]=a&format=b", "__value__"),
+        ("/api/v1/export?match[]=a%7B", "match[]"),
+        ("/api/v1/export?match[]=a&histograms=show", "histograms"),
+    ] {
+        let answer = get(&server.address, path).unwrap();
+        assert!(answer.status == 400 && answer.text().contains(says), "{path}: {} {}", answer.status, answer.text());
+    }
+    post_custom(&server, "sizes");
+    let refused = get(&server.address, "/api/v1/export?match[]=sizes").unwrap();
+    assert!(refused.status == 400 && refused.text().contains("histograms=omit"), "{}", refused.text());
+    assert_eq!(get(&server.address, "/api/v1/export?match[]=sizes&histograms=omit").unwrap().text(), "");
+}
+
 /// Posts a histogram with custom buckets.
 fn post_custom(server: &Server, name: &str) {
     let histogram = v1::Histogram {

@@ -2,11 +2,8 @@
 
 use std::borrow::Cow;
 
-use crate::ingest::{builder::Pair, times::Times};
-use crate::model::{METRIC_NAME, decimal};
-
-/// The NaN that stands for "not a number", as Prometheus stores it.
-const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+use crate::ingest::{builder::Pair, times::Times, values};
+use crate::model::METRIC_NAME;
 
 /// What is wrong, and at which byte of the line.
 #[derive(Debug, PartialEq, Eq)]
@@ -178,8 +175,8 @@ impl<'b> Line<'b> {
         if word.is_empty() {
             return Err(self.expected("a value"));
         }
-        match decimal::parse_float(word) {
-            Some(value) => Ok(if value.is_nan() { NAN } else { value }),
+        match values::parse(word) {
+            Some(value) => Ok(value),
             None if word.parse::<f64>().is_ok() => Err(Fault::at(at, format!("{word:?} is beyond the largest number"))),
             None => Err(Fault::at(at, format!("{word:?} is no number"))),
         }

@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use crate::model::decimal;
-
-/// The ordinary NaN.
-const NAN: f64 = f64::from_bits(0x7ff8_0000_0000_0001);
+use crate::{
+    ingest::values::{self, NAN},
+    model::STALE_NAN,
+};
 
 /// What is wrong, and at which byte of the text.
 #[derive(Debug, PartialEq, Eq)]
@@ -253,6 +253,7 @@ impl<'b> Cursor<'b> {
             "null" => return Ok(NAN),
             "true" => return Ok(1.0),
             "false" => return Ok(0.0),
+            "StaleNaN" if quoted => return Ok(STALE_NAN),
             "" => {
                 self.at = begin;
                 return Err(self.expected("a number"));
@@ -260,8 +261,7 @@ impl<'b> Cursor<'b> {
             _ => {}
         }
         let digits = word.starts_with(|c: char| c.is_ascii_digit() || c == '-');
-        match decimal::parse_float(&word) {
-            Some(value) if value.is_nan() && quoted => Ok(NAN),
+        match values::parse(&word) {
             Some(value) if quoted || (digits && value.is_finite()) => Ok(value),
             _ => Err(self.fault(begin, format!("{word:?} is no number"))),
         }

@@ -11,7 +11,7 @@
 //!   say the samples; of both lists there are as many. Without a time a single value has that of the request. Any other name is a
 //!   fault, since what is misspelt would be lost.
 //! - A value is a number, a number in quotes, `true` (1) or `false` (0), `null` (the ordinary NaN), or `"NaN"`, `"Infinity"`,
-//!   `"-Infinity"` and what else Prometheus writes for these.
+//!   `"-Infinity"` and what else Prometheus writes for these; `"StaleNaN"` is the marker of a series that has ended.
 //! - A time is a whole number of ms, in other units when the sender says so, or RFC 3339 in quotes.
 //! - An object is taken or refused as a whole.
 

@@ -1,10 +1,8 @@
 //! One object: a series with samples.
 
-use std::{borrow::Cow, ops::Range};
-
 use super::cursor::{Cursor, Fault};
 use crate::{
-    ingest::{ImportBuilder, Pair, times::Times},
+    ingest::{ImportBuilder, series_text::SeriesText, times::Times},
     model::{METRIC_NAME, parse_time},
     seams::batch_builder::BatchError,
 };
@@ -16,10 +14,7 @@ pub(super) struct Record {
     times: Vec<i64>,
     /// Where the greatest time stands that was read.
     latest_at: usize,
-    /// The names and values of all labels with their lengths, which together name the series within a body.
-    labels: String,
-    /// Where each name and each value stands in that.
-    pairs: Vec<[Range<usize>; 2]>,
+    labels: SeriesText,
     /// Whether the samples had times.
     timed: bool,
 }
@@ -32,7 +27,6 @@ impl Record {
         self.values.clear();
         self.times.clear();
         self.labels.clear();
-        self.pairs.clear();
         let mut seen: [Option<usize>; 3] = [None; 3];
         let mut once = |cursor: &Cursor<'_>, which: usize, what: &str| match seen.get_mut(which) {
             Some(place) if place.is_none() => {
@@ -85,27 +79,15 @@ impl Record {
                 Some(b'{' | b'[') => return Err(cursor.expected("a text as a label's value")),
                 _ => cursor.word()?,
             };
-            self.add(&name, value);
+            self.labels.add(&name, &value);
             Ok(())
         })
     }
 
     fn read_name(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
         let name = cursor.string()?;
-        self.add(METRIC_NAME, name);
+        self.labels.add(METRIC_NAME, &name);
         Ok(())
-    }
-
-    fn add(&mut self, name: &str, value: Cow<'_, str>) {
-        // Lengths keep apart what would be the same in a row.
-        let pair = [name, &value].map(|text| {
-            self.labels.push_str(itoa::Buffer::new().format(text.len()));
-            self.labels.push(':');
-            let begin = self.labels.len();
-            self.labels.push_str(text);
-            begin..self.labels.len()
-        });
-        self.pairs.push(pair);
     }
 
     fn read_values(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
@@ -145,16 +127,9 @@ impl Record {
         if let Some(why) = self.times.iter().max().and_then(|latest| builder.time_fault(*latest)) {
             return Ok(Err(Fault { at: self.latest_at, why }));
         }
-        let series = match builder.known(&self.labels) {
-            Some(series) => series,
-            None => {
-                let text = |range: &Range<usize>| Cow::Borrowed(self.labels.get(range.clone()).unwrap_or_default());
-                let pairs: Vec<Pair<'_>> = self.pairs.iter().map(|[name, value]| (text(name), text(value))).collect();
-                match builder.series(&self.labels, &pairs)? {
-                    Ok(series) => series,
-                    Err(why) => return Ok(Err(Fault { at: 0, why })),
-                }
-            }
+        let series = match self.labels.series(builder)? {
+            Ok(series) => series,
+            Err(why) => return Ok(Err(Fault { at: 0, why })),
         };
         builder.samples(series, &self.times, &self.values)?;
         Ok(Ok(()))
@@ -163,6 +138,6 @@ impl Record {
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         let lists = self.values.capacity() * size_of::<f64>() + self.times.capacity() * size_of::<i64>();
-        lists + self.labels.capacity() + self.pairs.capacity() * size_of::<[Range<usize>; 2]>()
+        lists + self.labels.memory()
     }
 }

@@ -78,6 +78,7 @@ fn values_are_numbers_of_any_kind_and_texts_may_be_escaped() {
         ("\"Infinity\"", f64::INFINITY),
         ("\"-Inf\"", f64::NEG_INFINITY),
         ("\"+Inf\"", f64::INFINITY),
+        ("\"StaleNaN\"", crate::model::STALE_NAN),
         ("\"1.5\"", 1.5),
         ("true", 1.0),
         ("false", 0.0),

@@ -25,11 +25,11 @@ use crate::{
     server::{
         Response, ServerState,
         error::ApiError,
-        json,
         negotiation::{Preference, preferences},
         params::Params,
         respond,
         response_body::{BodySource, ResponseBody},
+        text_format::{is_classic, is_classic_char, put_quoted, put_value},
     },
 };
 
@@ -261,33 +261,4 @@ impl Text {
             out.extend(name.chars().enumerate().map(plain).collect::<String>().bytes());
         }
     }
-}
-
-fn is_classic_char(c: char, colons: bool, first: bool) -> bool {
-    c.is_ascii_alphabetic() || c == '_' || (colons && c == ':') || (!first && c.is_ascii_digit())
-}
-
-fn is_classic(name: &str, colons: bool) -> bool {
-    name.chars().enumerate().all(|(i, c)| is_classic_char(c, colons, i == 0))
-}
-
-fn put_quoted(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    for byte in text.bytes() {
-        match byte {
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\n' => out.extend_from_slice(b"\\n"),
-            byte => out.push(byte),
-        }
-    }
-    out.push(b'"');
-}
-
-/// A number as JSON answers have it, without the quotes.
-fn put_value(out: &mut Vec<u8>, value: f64) {
-    let begin = out.len();
-    json::value(out, value);
-    out.pop();
-    out.remove(begin);
 }

@@ -242,14 +242,18 @@ fn report(imported: &Imported, import: &Import<'_>) -> Value {
     let Imported { series, samples, exemplars, metadata } = imported;
     let fault = |Fault { line, column, why }: &Fault| json!({"line": line, "column": column, "error": why});
     let faults = import.faults();
-    json!({
+    let mut report = json!({
         "series": series,
         "samples": samples,
         "exemplars": exemplars,
         "metadata": metadata,
         "skipped": faults.count(),
         "first_faults": faults.first().iter().map(fault).collect::<Vec<_>>(),
-    })
+    });
+    if let (Some(guessed), Some(fields)) = (import.guessed(), report.as_object_mut()) {
+        fields.insert("guessed".to_owned(), guessed.into());
+    }
+    report
 }
 
 /// A header's text. One that isn't text names nothing that we know.

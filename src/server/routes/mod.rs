@@ -4,6 +4,7 @@ mod admin;
 mod cardinality;
 mod exemplars;
 mod explain;
+mod export;
 mod federate;
 mod health;
 mod import;

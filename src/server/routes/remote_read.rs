@@ -1,36 +1,25 @@
 //! `/api/v1/read`: remote read, as one message or as a stream of chunks.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use hyper::{
     Request, StatusCode,
-    body::{Bytes, Incoming},
+    body::Incoming,
     header::{CONTENT_ENCODING, HeaderValue},
 };
-use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     model::MatcherError,
-    remote::read::{
-        ReadError, ReadLimits, ReadRequest, ResponseType, SinkClosed, chunks, decode, inflated_len, samples,
-    },
-    seams::{
-        interrupt::{Interrupt, Interrupted},
-        memory_budget::MemoryBudget,
-    },
+    remote::read::{ReadError, ReadLimits, ResponseType, SinkClosed, chunks, decode, inflated_len, samples},
+    seams::interrupt::Interrupt,
     server::{
-        Response, ServerState, Stores,
-        admission::{self, Deadline, Permit},
+        Response, ServerState,
         error::ApiError,
         limits::MAX_REMOTE_BYTES,
         metrics, read_body,
         request_body::RequestBody,
-        request_budget::Reservation,
         respond,
-        response_body::{BodyChunk, ResponseBody},
+        streaming::{StreamError, Unread, stream},
     },
     telemetry::log_each_minute,
 };
@@ -40,9 +29,6 @@ const STREAM_TYPE: &str = "application/x-streamed-protobuf; proto=prometheus.Chu
 
 /// An error's text is cut here.
 const MAX_MESSAGE_CHARS: usize = 1_000;
-
-/// Frames, of up to about a megabyte, that may wait for a slow client.
-const FRAMES_AHEAD: usize = 2;
 
 /// Answers the request's queries.
 pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
@@ -79,84 +65,26 @@ pub(crate) async fn read(request: Request<Incoming>, state: Arc<ServerState>) ->
         }
         ResponseType::StreamedXorChunks => {
             metrics::READS.with_label_values(&["chunks"]).inc();
-            stream(request, stores, room, Held { _permit: permit, _reservation: reservation }, &deadline).await
+            stream(&deadline, STREAM_TYPE, move |interrupt, sink| {
+                // The place among the remote reads, and the memory of the request, until the last frame is sent.
+                let _held = (permit, reservation);
+                request.interrupt_by(interrupt);
+                let goes_on = || interrupt.check().is_ok();
+                let mut send = |frame| sink(frame).map_err(|Unread| SinkClosed);
+                chunks(&request, &*stores.select, &goes_on, &room, &mut send)
+            })
+            .await
         }
     }
 }
 
-/// What a stream keeps until its last frame is sent: its place among the remote reads, and the memory of its request.
-struct Held {
-    _permit: Permit,
-    _reservation: Reservation,
-}
-
-/// Ends a stream when its client has gone, and, until the first frame, when its deadline has passed. From the first frame on the
-/// client sets the pace.
-#[derive(Debug)]
-struct StreamInterrupt {
-    frames: mpsc::Sender<BodyChunk>,
-    until: Arc<dyn Interrupt>,
-    begun: AtomicBool,
-}
-
-impl Interrupt for StreamInterrupt {
-    fn check(&self) -> Result<(), Interrupted> {
-        if self.frames.is_closed() {
-            return Err(Interrupted::Canceled);
-        }
-        if self.begun.load(Ordering::Relaxed) { Ok(()) } else { self.until.check() }
+impl StreamError for ReadError {
+    fn is_unheard(&self) -> bool {
+        matches!(self, Self::Closed | Self::Interrupted(_))
     }
-}
 
-/// Begins a stream. A failure before its first frame still gets a proper answer; a later one aborts the connection.
-async fn stream(
-    mut request: ReadRequest,
-    stores: Stores,
-    room: Arc<dyn MemoryBudget>,
-    held: Held,
-    deadline: &Deadline,
-) -> Result<Response, ApiError> {
-    let (frames, receiver) = mpsc::channel(FRAMES_AHEAD);
-    let (begin, begun) = oneshot::channel();
-    let stream_interrupt = Arc::new(StreamInterrupt {
-        frames: frames.clone(),
-        until: deadline.interrupt(),
-        begun: AtomicBool::new(false),
-    });
-    let interrupt: Arc<dyn Interrupt> = stream_interrupt.clone();
-    request.interrupt_by(&interrupt);
-    admission::spawn_blocking(move || {
-        let _held = held;
-        let mut begin = Some(begin);
-        let result = chunks(&request, &*stores.select, &|| interrupt.check().is_ok(), &room, &mut |frame| {
-            if let Some(begin) = begin.take() {
-                stream_interrupt.begun.store(true, Ordering::Relaxed);
-                begin.send(Ok(())).map_err(|_| SinkClosed)?;
-            }
-            frames.blocking_send(BodyChunk::Data(Bytes::from(frame))).map_err(|_| SinkClosed)
-        });
-        match (result, begin) {
-            // The receivers are gone when the client is.
-            (Ok(()), begin) => {
-                let _ = begin.map(|begin| begin.send(Ok(())));
-                let _ = frames.blocking_send(BodyChunk::End);
-            }
-            (Err(error), Some(begin)) => {
-                let _ = begin.send(Err(error));
-            }
-            (Err(ReadError::Closed | ReadError::Interrupted(_)), None) => {}
-            // Without an end the connection is aborted: the client must not take this for all there is.
-            (Err(error), None) => log_each_minute!(error, %error, "a streamed remote read broke off"),
-        }
-    })?;
-    let begun = tokio::time::timeout(deadline.left(), begun).await.map_err(|_| Interrupted::TimedOut)?;
-    match begun {
-        Ok(Ok(())) => Ok(respond::typed(STREAM_TYPE, ResponseBody::Channel(Some(receiver)))),
-        Ok(Err(error)) => Err(refusal(error)),
-        Err(_) => Err(ApiError::Plain(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the server failed to answer; its log says more".to_owned(),
-        )),
+    fn refusal(self) -> ApiError {
+        refusal(self)
     }
 }
 

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, cardinality, exemplars, explain, federate, health, lookups, metadata,
+    admin, cardinality, exemplars, explain, export, federate, health, lookups, metadata,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -174,6 +174,9 @@ const ROUTES: &[Route] = &[
     ),
     route("/api/v1/write", POST, Write, WithBody(|request, state| Box::pin(remote_write::write(request, state)))),
     route("/api/v1/read", POST, Read, WithBody(|request, state| Box::pin(remote_read::read(request, state)))),
+    route("/api/v1/export", GET_POST, Read, WithParams(|c| Box::pin(export::json_lines(c.params, c.state)))),
+    route("/api/v1/export/csv", GET_POST, Read, WithParams(|c| Box::pin(export::table(c.params, c.state)))),
+    route("/api/v1/export/prometheus", GET_POST, Read, WithParams(|c| Box::pin(export::text(c.params, c.state)))),
     route("/federate", GET, Read, WithPlainErrors(federate)),
 ];
 
