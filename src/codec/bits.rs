@@ -9,7 +9,7 @@ const GROWTH: usize = 16;
 
 /// Appends bits to bytes. The last byte is filled up with zeros.
 ///
-/// Grows by a quarter and not by doubling: the memtable keeps one writer for each of its series.
+/// Grows by an eighth and not by doubling: the memtable keeps one writer for each of its series.
 #[derive(Debug, Clone, Default)]
 pub struct BitWriter {
     bytes: Vec<u8>,
@@ -55,7 +55,7 @@ impl BitWriter {
         let room = self.bytes.capacity() - len;
         if room < whole as usize {
             let least = if len == 0 { FIRST } else { GROWTH };
-            self.bytes.reserve_exact(least.max(self.bytes.capacity() / 4));
+            self.bytes.reserve_exact(least.max(self.bytes.capacity() / 8));
         }
         if room >= 8 {
             // Eight bytes at once, and away with those too many, is less work than counting.

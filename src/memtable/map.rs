@@ -36,14 +36,27 @@ impl Hasher for IdHasher {
 }
 
 /// Series whose ids share all but their last [`GROUP`] bits.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Group {
     present: u64,
+    /// Each of the series has a sample at this time or before.
+    begun: i64,
     /// In the order of their ids.
     series: Vec<Series>,
 }
 
+impl Default for Group {
+    fn default() -> Self {
+        Self { present: 0, begun: i64::MIN, series: Vec::new() }
+    }
+}
+
 impl Group {
+    /// Whether each of the series is known to have a sample at `time` or before.
+    pub(super) fn has_begun_by(&self, time: i64) -> bool {
+        self.begun <= time
+    }
+
     /// Whether series `id` is here, and its place or the one it would get.
     fn place(&self, id: u32) -> (bool, usize) {
         let bit = bit(id);
@@ -55,10 +68,11 @@ impl Group {
         self.series.get(place).filter(|_| here)
     }
 
-    /// The series, a new one if need be, and whether it is new.
-    pub(super) fn get_or_insert(&mut self, id: u32) -> (Option<&mut Series>, bool) {
+    /// The series, a new one if need be, and whether it is new: then it is about to get its first sample, at `time`.
+    pub(super) fn get_or_insert(&mut self, id: u32, time: i64) -> (Option<&mut Series>, bool) {
         let (here, place) = self.place(id);
         if !here {
+            self.begun = self.begun.max(time);
             self.present |= bit(id);
             if self.series.len() == self.series.capacity() {
                 // Doubling would waste up to half of the memory, and there are never more than ids.

@@ -10,14 +10,12 @@ pub(super) struct Shard {
 }
 
 /// What a change of a shard adds to the table's numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Change {
     pub(super) bytes: isize,
     pub(super) samples: isize,
     pub(super) times: Option<TimeRange>,
     pub(super) new: Vec<u32>,
-    /// The latest time at which the first sample of a new series lies.
-    pub(super) begun: i64,
 }
 
 impl Shard {
@@ -42,10 +40,9 @@ impl Shard {
         self.map.with_group(place(first).0.0, |group| {
             for sample in run {
                 let (id, time) = place(sample);
-                let (series, new) = group.get_or_insert(id.0);
+                let (series, new) = group.get_or_insert(id.0, time);
                 if new {
                     total.new.push(id.0);
-                    total.begun = total.begun.max(time);
                 }
                 if let Some(series) = series {
                     total.change(time, series, |series| push(series, sample));
@@ -53,12 +50,6 @@ impl Shard {
             }
         });
         total.bytes += self.map.memory() as isize - before as isize;
-    }
-}
-
-impl Default for Change {
-    fn default() -> Self {
-        Self { bytes: 0, samples: 0, times: None, new: Vec::new(), begun: i64::MIN }
     }
 }
 

@@ -33,8 +33,6 @@ pub struct Memtable {
     /// First time; above `end` as long as there is no sample.
     start: AtomicI64,
     end: AtomicI64,
-    /// Every series has a sample at this time or before.
-    begun: AtomicI64,
 }
 
 impl Default for Memtable {
@@ -57,7 +55,6 @@ impl Memtable {
             samples: AtomicU64::new(0),
             start: AtomicI64::new(i64::MAX),
             end: AtomicI64::new(i64::MIN),
-            begun: AtomicI64::new(i64::MIN),
         }
     }
 
@@ -111,8 +108,6 @@ impl Memtable {
 
     fn book(&self, change: Change) {
         if !change.new.is_empty() {
-            // Before anybody finds them.
-            self.begun.fetch_max(change.begun, Ordering::Relaxed);
             self.series.write().extend(change.new);
         }
         if let Some(times) = change.times {
@@ -191,13 +186,14 @@ impl Memtable {
             return RoaringBitmap::new();
         }
         let here: Vec<u32> = (candidates & &*self.series.read()).into_iter().collect();
-        let all_begun = range.end >= self.begun.load(Ordering::Relaxed);
         let mut inside = Vec::with_capacity(here.len());
         for run in here.chunk_by(|a, b| a >> GROUP == b >> GROUP) {
             let Some(first) = run.first() else { continue };
             let Some(shard) = self.shard(SeriesId(*first)).map(RwLock::read) else { continue };
             let Some(group) = shard.map.group(*first) else { continue };
-            let reaches = |id: &u32| group.get(*id).is_some_and(|series| series.reaches_into(range, all_begun));
+            let reaches = |id: &u32| {
+                group.get(*id).is_some_and(|series| series.reaches_into(range, group.has_begun_by(range.end)))
+            };
             inside.extend(run.iter().copied().filter(reaches));
         }
         RoaringBitmap::from_sorted_iter(inside).unwrap_or_default()
