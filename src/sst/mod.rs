@@ -97,6 +97,7 @@ mod cache;
 mod chain;
 mod damage;
 mod error;
+mod estimate;
 mod footer;
 mod index;
 mod piece;

@@ -210,19 +210,9 @@ impl View {
         Ok(())
     }
 
-    /// About how many samples `series` have in `range`: what memtables count, and of each table as many as their share of its series
-    /// and of its time.
+    /// About how many samples `series` have in `range`, by what memtables count and what block indexes of tables say.
     pub(in crate::storage) fn estimate(&self, series: &RoaringBitmap, range: TimeRange) -> u64 {
-        let tables = self.tables.iter().map(|live| {
-            let (here, summary) = (live.table.series(), live.table.summary());
-            match here.len() {
-                0 => 0.0,
-                all => {
-                    let share = here.intersection_len(series) as f64 / all as f64;
-                    summary.samples as f64 * share * summary.times.share_in(range)
-                }
-            }
-        });
+        let tables = self.tables.iter().map(|live| live.table.samples_in(series, range));
         let memtables = self.memtables().map(|memtable| memtable.samples_in(series, range));
         tables.chain(memtables).sum::<f64>().ceil() as u64
     }
