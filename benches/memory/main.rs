@@ -77,12 +77,13 @@ fn bytes(text: &str) -> Fallible<u64> {
     Ok(number.parse::<u64>()? << shift)
 }
 
-/// Series that are loaded before everything goes on at once: 3 million with 1 GiB.
+/// Series that are loaded before everything goes on at once: 3 million with 1 GiB, 10 million with 4.
 fn fleet_for(bytes: u64) -> usize {
     match bytes >> 20 {
         0..200 => 100_000,
         200..512 => 300_000,
-        _ => 3_000_000,
+        512..3_072 => 3_000_000,
+        _ => 10_000_000,
     }
 }
 
