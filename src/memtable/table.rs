@@ -159,9 +159,9 @@ impl Memtable {
     /// Whether the series has samples and its first and last reach into `range`.
     #[must_use]
     pub fn reaches_into(&self, id: SeriesId, range: TimeRange) -> bool {
-        let begun = self.begun.load(Ordering::Relaxed) <= range.end;
-        let reaches = |series: &Series| series.reaches_into(range, begun);
-        self.shard(id).is_some_and(|shard| shard.read().map.get(id.0).is_some_and(reaches))
+        let Some(shard) = self.shard(id).map(RwLock::read) else { return false };
+        let Some(group) = shard.map.group(id.0) else { return false };
+        group.get(id.0).is_some_and(|series| series.reaches_into(range, group.has_begun_by(range.end)))
     }
 
     /// The ids of the series whose first and last sample reach into `range`. Looks at every series.
