@@ -42,6 +42,8 @@ pub struct ImportBuilder<'s> {
     /// What was taken out before, and the series of that.
     stored: Imported,
     series: RoaringBitmap,
+    /// About how many bytes those take.
+    series_bytes: usize,
     seed: u64,
     /// Series of this part by a hash of the text that names them.
     known: HashMap<u128, SeriesId>,
@@ -62,6 +64,7 @@ impl<'s> ImportBuilder<'s> {
             allowance: Allowance::new(&Unlimited),
             stored: Imported::default(),
             series: RoaringBitmap::new(),
+            series_bytes: 0,
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
             known: HashMap::new(),
@@ -74,7 +77,7 @@ impl<'s> ImportBuilder<'s> {
 
     /// Bytes of memory that what was found since the last part takes, and will take once it is stored.
     pub(super) fn memory(&self) -> usize {
-        self.allowance.paid() + self.series.serialized_size()
+        self.allowance.paid() + self.series_bytes
     }
 
     /// What was taken out so far.
@@ -95,6 +98,7 @@ impl<'s> ImportBuilder<'s> {
         let floats_of = batch.floats.iter().map(|sample| sample.series);
         let histograms_of = batch.histograms.iter().map(|sample| sample.series);
         self.series.extend(floats_of.chain(histograms_of).map(|SeriesId(id)| id));
+        self.series_bytes = self.series.serialized_size();
         self.stored = Imported {
             series: self.series.len(),
             samples: self.stored.samples + floats + histograms,

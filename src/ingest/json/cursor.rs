@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::scan::Scan;
 use crate::{
     ingest::values::{self, NAN},
     model::STALE_NAN,
@@ -67,21 +68,8 @@ impl<'b> Cursor<'b> {
     /// Goes behind the object that begins at `begin`, wherever in it reading stopped.
     pub(super) fn leave_object(&mut self, begin: usize) {
         self.at = begin;
-        let (mut depth, mut in_text, mut escaped) = (0usize, false, false);
-        let end = self.bytes().iter().position(|byte| {
-            if in_text {
-                in_text = escaped || *byte != b'"';
-                escaped = !escaped && *byte == b'\\';
-                return false;
-            }
-            match byte {
-                b'"' => in_text = true,
-                b'{' => depth += 1,
-                b'}' => depth -= 1,
-                _ => {}
-            }
-            depth == 0
-        });
+        let mut scan = Scan::default();
+        let end = self.bytes().iter().position(|byte| scan.take(*byte));
         self.at = end.map_or(self.text.len(), |end| begin + end + 1);
     }
 

@@ -17,8 +17,9 @@
 
 mod cursor;
 mod record;
+mod scan;
 
-use self::{cursor::Cursor, record::Record};
+use self::{cursor::Cursor, record::Record, scan::Scan};
 use super::{Declared, Format, ImportBuilder, ImportError, Unit, times::Times};
 use crate::seams::batch_builder::{BatchError, FLOAT_BYTES};
 
@@ -65,6 +66,7 @@ impl Format for Json {
             record: Record::default(),
             line: 1,
             column: 1,
+            scan: Scan::default(),
             commas: 0,
             open: false,
             objects: false,
@@ -80,6 +82,8 @@ struct Reader {
     /// Where the next byte stands, from 1.
     line: usize,
     column: usize,
+    /// What was looked at of an object whose end has not come yet.
+    scan: Scan,
     /// How many commas the records have that were cut last.
     commas: usize,
     /// Whether an array is open.
@@ -100,30 +104,24 @@ enum Behind {
 
 impl super::Reader for Reader {
     fn cut(&mut self, text: &[u8], most: usize) -> Option<usize> {
-        let (mut end, mut commas, mut depth, mut in_text, mut escaped) = (None, 0, 0u32, false, false);
-        self.commas = 0;
-        for (at, byte) in text.iter().enumerate() {
-            if in_text {
-                in_text = escaped || *byte != b'"';
-                escaped = !escaped && *byte == b'\\';
-                continue;
-            }
-            match byte {
-                b'"' => in_text = true,
-                b',' => commas += 1,
-                b'{' => depth += 1,
-                b'}' if depth > 1 => depth -= 1,
-                b'}' => {
-                    if end.is_some() && at >= most {
-                        break;
-                    }
-                    (end, depth, self.commas) = (Some(at + 1), 0, commas);
+        let mut scan = std::mem::take(&mut self.scan);
+        let (mut end, mut commas) = (None, 0);
+        while let Some(byte) = text.get(scan.at) {
+            scan.at += 1;
+            if scan.take(*byte) {
+                if end.is_some() && scan.at > most {
+                    break;
                 }
-                _ => {}
+                (end, commas) = (Some(scan.at), scan.commas);
             }
-            if at >= most && end.is_some() {
+            if end.is_some() && scan.at >= most {
                 break;
             }
+        }
+        match end {
+            Some(_) => self.commas = commas,
+            // The next look goes on from here.
+            None => self.scan = scan,
         }
         end
     }

@@ -159,6 +159,24 @@ fn deep_and_endless_values_are_refused() {
 
 proptest! {
     #[test]
+    fn a_body_that_comes_in_any_pieces_stores_what_a_whole_one_does(piece in 1usize..50) {
+        let object = |i| format!(" {{\"name\":\"a}}\\\"{{\",\"labels\":{{\"é\":\"{i}\"}},\"values\":[{i},2],\"timestamps\":[1,{i}]}}");
+        let body = format!("[{}]\n{}", [object(2), object(3)].join(",\n"), object(4).repeat(3));
+        let (whole, pieces) = (MemoryAppend::default(), MemoryAppend::default());
+        let declared = Declared { allow_old: true, ..Declared::default() };
+        post(&body, &declared, &whole).unwrap();
+        let reader = crate::ingest::reader(format_at("/api/v1/import/json"), &declared).unwrap();
+        let mut import = crate::ingest::Import::new(reader, &declared, NOW, &ImportLimits::default(), &pieces);
+        for piece in body.as_bytes().chunks(piece) {
+            import.text().extend_from_slice(piece);
+            while import.step().unwrap() {}
+        }
+        run(import.finish()).unwrap();
+        prop_assert_eq!(samples(&pieces), samples(&whole));
+        prop_assert_eq!(samples(&whole).len(), 10);
+    }
+
+    #[test]
     fn any_text_is_taken_or_refused_and_never_both(body in r#"[\[\]{}",:a\\ \n0-9.eE+-]{0,60}"#) {
         let append = MemoryAppend::default();
         match post(&body, &Declared::default(), &append) {
