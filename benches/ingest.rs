@@ -21,6 +21,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use parking_lot::RwLock;
 use prost::Message;
 use vctsdb::{
+    ingest::{Declared, ImportLimits, LINE_PROTOCOL_PATH, OnError, format_at},
     model::Labels,
     remote::{
         proto::{v1, v2},
@@ -152,6 +153,54 @@ fn write(protocol: Protocol, body: &[u8], door: &Door) -> Written {
     }
 }
 
+/// As many samples as line protocol: ten fields a line, under tags such as Telegraf's.
+fn lines() -> Vec<u8> {
+    let fields = [
+        "usage_user",
+        "usage_system",
+        "usage_idle",
+        "usage_nice",
+        "usage_iowait",
+        "usage_irq",
+        "usage_softirq",
+        "usage_steal",
+        "usage_guest",
+        "usage_guest_nice",
+    ];
+    let line = |i: usize| {
+        let tags = format!(
+            "host=host_{i},region=eu-central-1,datacenter=eu-central-1a,rack={},os=Ubuntu22.04LTS,arch=x64",
+            i % 100
+        );
+        let field = |(n, name): (usize, &&str)| format!("{name}={}.{}", (i * 7 + n) % 100, (i + n * 37) % 1000);
+        let fields: Vec<String> = fields.iter().enumerate().map(field).collect();
+        format!("cpu,{tags} {} {}000000\n", fields.join(","), NOW + i as i64)
+    };
+    (0..SERIES / fields.len()).map(line).collect::<String>().into_bytes()
+}
+
+fn import(body: &[u8], door: &Door) -> u64 {
+    let parameters = vec![("db".to_owned(), "telegraf".to_owned())];
+    let declared = Declared { by_protocol: true, on_error: OnError::Skip, parameters, ..Declared::default() };
+    let format = format_at(LINE_PROTOCOL_PATH);
+    let limits = ImportLimits::default();
+    let future = pin!(vctsdb::ingest::receive(format, body, &declared, NOW, &limits, door));
+    match future.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(imported)) => imported.samples,
+        _ => 0,
+    }
+}
+
+fn line_protocol(c: &mut Criterion) {
+    let mut group = c.benchmark_group("line protocol");
+    group.throughput(Throughput::Elements(SERIES as u64));
+    let (body, door) = (lines(), Door::default());
+    assert_eq!(import(&body, &door), SERIES as u64);
+    group.bench_function("known series", |b| b.iter(|| import(black_box(&body), &door)));
+    group.bench_function("new series", |b| b.iter(|| import(black_box(&body), &Door::default())));
+    group.finish();
+}
+
 fn ingest(c: &mut Criterion) {
     let mut group = c.benchmark_group("ingest");
     group.throughput(Throughput::Elements(SERIES as u64));
@@ -194,5 +243,5 @@ fn on_disk(c: &mut Criterion) {
     storage.close().expect("the store closes");
 }
 
-criterion_group!(benches, ingest, on_disk);
+criterion_group!(benches, ingest, line_protocol, on_disk);
 criterion_main!(benches);

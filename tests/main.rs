@@ -19,6 +19,7 @@ mod scenarios {
     mod hostile;
     mod http_client;
     mod import;
+    mod influx;
     mod laptop_night;
     mod layers;
     mod lifecycle;

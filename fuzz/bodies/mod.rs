@@ -3,6 +3,7 @@
 
 mod chunks;
 mod exposition;
+mod line_protocol;
 mod manifest;
 mod promql;
 mod query;
@@ -37,7 +38,7 @@ const TEXTS: [&str; 5] = [
 #[test]
 fn every_target_takes_any_bytes() {
     for input in inputs() {
-        for run in [chunks::run, exposition::run, read::run, segment::run, table::run, wal::run] {
+        for run in [chunks::run, exposition::run, line_protocol::run, read::run, segment::run, table::run, wal::run] {
             run(&input);
         }
         [Protocol::V1, Protocol::V2].into_iter().for_each(|protocol| write::run(protocol, &input));
@@ -52,6 +53,8 @@ fn every_target_takes_any_text() {
         promql::run(&text);
         (0..16).for_each(|how| query::run(how, &text));
         exposition::run(text.as_bytes());
+        line_protocol::run(text.as_bytes());
     }
     exposition::run(b"# TYPE a counter\na_total{b=\"c\"} 1 # {d=\"e\"} 1\n# EOF\n");
+    line_protocol::run(b"a\\ b,c=d e=\"f\ng\",h=1i,i=t 5\r\n# j\nk l=\n");
 }

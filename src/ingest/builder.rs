@@ -19,7 +19,7 @@ use crate::{
         limits::{HEAVY, MAX_EXEMPLAR, MAX_VALUE, check_labels},
     },
     seams::{
-        append::{Append, Batch, FloatSample, SeriesId},
+        append::{Append, Batch, Fingerprint, FloatSample, SeriesCursor, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
         memory_budget::Unlimited,
     },
@@ -47,6 +47,11 @@ pub struct ImportBuilder<'s> {
     seed: u64,
     /// Series of this part by a hash of the text that names them.
     known: HashMap<u128, SeriesId>,
+    /// Where the store stands among the series that it remembers.
+    cursor: SeriesCursor,
+    /// Values of this part that were left out, and that were rounded.
+    texts: u64,
+    rounded: u64,
     on_error: OnError,
     /// Labels that each series gets.
     extra_labels: Vec<Pair<'static>>,
@@ -68,6 +73,9 @@ impl<'s> ImportBuilder<'s> {
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
             known: HashMap::new(),
+            cursor: SeriesCursor::default(),
+            texts: 0,
+            rounded: 0,
             on_error: declared.on_error,
             extra_labels: declared.extra_labels.iter().map(owned).collect(),
             faults: Faults::default(),
@@ -104,6 +112,8 @@ impl<'s> ImportBuilder<'s> {
             samples: self.stored.samples + floats + histograms,
             exemplars: self.stored.exemplars + exemplars,
             metadata: self.stored.metadata + metadata,
+            texts: self.stored.texts + std::mem::take(&mut self.texts),
+            rounded: self.stored.rounded + std::mem::take(&mut self.rounded),
         };
         Ok(batch)
     }
@@ -127,6 +137,11 @@ impl<'s> ImportBuilder<'s> {
         self.cause.is_some() || (self.faults.count() > 0 && self.on_error == OnError::Refuse)
     }
 
+    /// Whether the body as a whole makes no sense.
+    pub(super) fn has_cause(&self) -> bool {
+        self.cause.is_some()
+    }
+
     /// The time of samples that have none, in ms.
     #[must_use]
     pub fn now(&self) -> i64 {
@@ -135,13 +150,29 @@ impl<'s> ImportBuilder<'s> {
 
     /// Notes what is wrong at a line and column, both from 1.
     pub fn fault(&mut self, line: usize, column: usize, why: &str) {
+        self.forget_if_refused();
+        self.faults.add(line, column, why);
+    }
+
+    /// Notes the same of a record that is well-formed and breaks a rule of the store.
+    pub fn reject(&mut self, line: usize, column: usize, why: &str) {
+        self.forget_if_refused();
+        self.faults.reject(line, column, why);
+    }
+
+    /// Forgets what was found where one fault refuses all of it: from there on records are only looked at for what else is wrong.
+    fn forget_if_refused(&mut self) {
         if self.on_error == OnError::Refuse && self.faults.count() == 0 {
-            // From here on records are only looked at for what else is wrong.
             self.batch.take();
             self.known = HashMap::new();
             self.allowance.forget_paid();
         }
-        self.faults.add(line, column, why);
+    }
+
+    /// Notes values of a record that were left out because they are texts, and that were rounded.
+    pub fn altered(&mut self, texts: u64, rounded: u64) {
+        self.texts += texts;
+        self.rounded += rounded;
     }
 
     /// Refuses the body as a whole, and says why beside what is wrong with its records.
@@ -161,9 +192,37 @@ impl<'s> ImportBuilder<'s> {
     /// When the store can't answer.
     pub fn series(&mut self, text: &str, pairs: &[Pair<'_>]) -> Result<Result<SeriesId, String>, BatchError> {
         let name = xxh3_128_with_seed(text.as_bytes(), self.seed);
-        if let Some(id) = self.known.get(&name) {
-            return Ok(Ok(*id));
+        match self.known.get(&name) {
+            Some(id) => Ok(Ok(*id)),
+            None => self.define(name, None, pairs),
         }
+    }
+
+    /// The series that `fingerprint` named before, in this part or any other.
+    #[must_use]
+    pub fn remembered(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
+        let known = self.batch.append().known(fingerprint, &mut self.cursor);
+        known.or_else(|| self.known.get(&fingerprint).copied())
+    }
+
+    /// The series with these labels, which `fingerprint` names from now on. `Err` says which rule the labels break.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub fn series_of(
+        &mut self,
+        fingerprint: Fingerprint,
+        pairs: &[Pair<'_>],
+    ) -> Result<Result<SeriesId, String>, BatchError> {
+        self.define(fingerprint, Some(fingerprint), pairs)
+    }
+
+    fn define(
+        &mut self,
+        name: u128,
+        fingerprint: Option<Fingerprint>,
+        pairs: &[Pair<'_>],
+    ) -> Result<Result<SeriesId, String>, BatchError> {
         let labels = match check(&self.with_extra(pairs)) {
             Ok(labels) if labels.metric_name().is_some() => labels,
             Ok(_) => return Ok(Err("the series has no metric name".to_owned())),
@@ -174,7 +233,7 @@ impl<'s> ImportBuilder<'s> {
             return Ok(Ok(SeriesId(0)));
         }
         let before = self.batch.defined();
-        let id = self.batch.series(&labels, None)?;
+        let id = self.batch.series(&labels, fingerprint)?;
         self.known.insert(name, id);
         let new = self.batch.defined() > before;
         self.allowance.pay(NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 })?;

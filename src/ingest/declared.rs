@@ -18,6 +18,9 @@ pub struct Declared {
     pub on_error: OnError,
     /// Labels that each series gets, in place of its own of the same name.
     pub extra_labels: Vec<(String, String)>,
+    /// Whether it comes by the format's own protocol, whose clients rely on its rules: a body may hold nothing, and times are of
+    /// any age unless they would be of now in another unit.
+    pub by_protocol: bool,
     /// The parameters of the format's own, by name.
     pub parameters: Vec<(String, String)>,
 }

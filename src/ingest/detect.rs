@@ -34,7 +34,7 @@ impl Detecting {
 
     /// Finds the format, if it isn't known yet and can be told from `text`.
     fn look(&mut self, text: &[u8], all: bool) {
-        let enough = all || text.len() >= LOOKED_AT || text.trim_ascii_start().contains(&b'\n');
+        let enough = all || text.len() >= LOOKED_AT || has_record(text);
         if self.found.is_some() || self.failure.is_some() || !enough || text.is_empty() {
             return;
         }
@@ -47,6 +47,12 @@ impl Detecting {
             Err(error) => self.failure = Some(error.to_string()),
         }
     }
+}
+
+/// Whether there is a whole line, and not only comments, which most formats have.
+fn has_record(text: &[u8]) -> bool {
+    let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+    lines.any(|line| line.ends_with(b"\n") && line.trim_ascii().first().is_some_and(|byte| *byte != b'#'))
 }
 
 fn no_format() -> ImportError {

@@ -23,6 +23,7 @@ pub struct Fault {
 pub struct Faults {
     first: Vec<Fault>,
     count: u64,
+    rejected: u64,
 }
 
 impl Faults {
@@ -32,6 +33,18 @@ impl Faults {
             let end = (0..=WORDING_BYTES.min(why.len())).rev().find(|&end| why.is_char_boundary(end)).unwrap_or(0);
             self.first.push(Fault { line, column, why: why.get(..end).unwrap_or_default().to_owned() });
         }
+    }
+
+    /// The same of a record that is well-formed and breaks a rule of the store.
+    pub(super) fn reject(&mut self, line: usize, column: usize, why: &str) {
+        self.rejected += 1;
+        self.add(line, column, why);
+    }
+
+    /// How many records were well-formed and break a rule of the store.
+    #[must_use]
+    pub fn rejected(&self) -> u64 {
+        self.rejected
     }
 
     /// How many there are.

@@ -8,6 +8,9 @@ pub trait Format: Send + Sync {
     /// What it is called in answers and in `--format`.
     fn name(&self) -> &'static str;
 
+    /// What people call it.
+    fn title(&self) -> &'static str;
+
     /// The paths it is posted to, the one that documentation names first.
     fn paths(&self) -> &'static [&'static str];
 
@@ -38,7 +41,7 @@ pub trait Reader: Send {
         cut_lines(text, most)
     }
 
-    /// Bytes of memory that the record of so many bytes takes at most which was cut last, where it is longer than a step.
+    /// Bytes of memory that the records of so many bytes take at most which were cut last, beside what a step of short ones may take.
     fn growth(&self, bytes: usize) -> usize {
         4 * bytes
     }

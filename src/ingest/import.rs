@@ -29,6 +29,7 @@ pub struct Import<'s> {
     part: usize,
     read: usize,
     decoded: usize,
+    may_be_empty: bool,
     /// What is on disk, and the last line of that.
     stored: Imported,
     stored_line: usize,
@@ -54,6 +55,7 @@ impl<'s> Import<'s> {
             part: 0,
             read: 0,
             decoded: limits.decoded,
+            may_be_empty: declared.by_protocol,
             stored: Imported::default(),
             stored_line: 0,
         }
@@ -83,7 +85,7 @@ impl<'s> Import<'s> {
     pub fn bite(&mut self) -> usize {
         self.look();
         let next = self.end.map_or(0, |end| end - self.at);
-        if next > STEP { BITE_BYTES + self.reader.growth(next) } else { BITE_BYTES }
+        BITE_BYTES + self.reader.growth(next)
     }
 
     /// Finds out where the next step ends, if the text has a whole record.
@@ -157,7 +159,7 @@ impl<'s> Import<'s> {
         if self.at < self.text.len() {
             self.take(self.text.len() - self.at)?;
         }
-        if self.read == 0 {
+        if self.read == 0 && !self.may_be_empty {
             self.builder.refuse("the body is empty");
         }
         self.reader.end_part(true, &mut self.builder)?;
@@ -178,6 +180,12 @@ impl<'s> Import<'s> {
     #[must_use]
     pub fn guessed(&self) -> Option<String> {
         self.reader.guessed()
+    }
+
+    /// Whether the body makes no sense as a whole, which the error says beside what is wrong with its records.
+    #[must_use]
+    pub fn is_senseless(&self) -> bool {
+        self.builder.has_cause()
     }
 
     /// What of the body is on disk, and up to which line; `None` while there is nothing.

@@ -29,6 +29,7 @@ mod exposition;
 mod faults;
 mod format;
 mod import;
+mod influx;
 mod json;
 mod series_text;
 mod times;
@@ -45,7 +46,13 @@ pub use import::{Import, MAX_PART};
 use crate::seams::append::Append;
 
 /// All formats, in the order in which they are looked for in a body.
-pub const FORMATS: &[&dyn Format] = &[&json::Json, &exposition::Exposition, &csv::Csv];
+pub const FORMATS: &[&dyn Format] = &[&json::Json, &influx::LineProtocol, &exposition::Exposition, &csv::Csv];
+
+/// Where InfluxDB's line protocol is posted; what InfluxDB's clients post to comes here too.
+pub const LINE_PROTOCOL_PATH: &str = influx::PATH;
+
+/// The label of the database that line protocol was written to, the database whose series have none, and the only retention policy.
+pub use influx::{DATABASE_LABEL, RETENTION_POLICY, UNLABELED_DATABASE};
 
 /// Where a body is posted whose format is to be found out.
 pub const ANY_PATH: &str = "/api/v1/import";
@@ -96,6 +103,10 @@ pub struct Imported {
     pub exemplars: u64,
     /// Descriptions of metric families.
     pub metadata: u64,
+    /// Values left out because they are texts, which is no fault.
+    pub texts: u64,
+    /// Values rounded because they have more digits than a float.
+    pub rounded: u64,
 }
 
 /// Stores what `body` holds, all of it at once; `now`, in ms, is the time of samples that have none.

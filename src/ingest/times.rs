@@ -21,13 +21,31 @@ pub(super) struct Times {
     unit: Unit,
     /// Whether one may be refused for what it looks like.
     doubted: bool,
+    /// The parameter that says the unit.
+    parameter: &'static str,
 }
 
 impl Times {
     /// Those of a format that counts in `usual` unless its sender says otherwise. `said`: the unit by the body's own words.
     pub(super) fn of(declared: &Declared, usual: Unit, said: Option<Unit>) -> Self {
         let said = declared.unit.or(said);
-        Self { unit: said.unwrap_or(usual), doubted: said.is_none() && !declared.allow_old }
+        let doubted = said.is_none() && !declared.allow_old;
+        Self { unit: said.unwrap_or(usual), doubted, parameter: "unit" }
+    }
+
+    /// The same, where `parameter` says the unit.
+    pub(super) fn said_by(self, parameter: &'static str) -> Self {
+        Self { parameter, ..self }
+    }
+
+    /// The same, of which all are taken.
+    pub(super) fn undoubted(self) -> Self {
+        Self { doubted: false, ..self }
+    }
+
+    /// Whether one may be refused for what it looks like.
+    pub(super) fn is_doubted(self) -> bool {
+        self.doubted
     }
 
     /// The unit in which `written` lies between 2000 and 2200; there is at most one.
@@ -41,11 +59,11 @@ impl Times {
 
     /// In `unit`, and no doubt about it.
     pub(super) fn said(unit: Unit) -> Self {
-        Self { unit, doubted: false }
+        Self { unit, doubted: false, parameter: "unit" }
     }
 
     /// Seconds, and no doubt about it.
-    pub(super) const SECONDS: Self = Self { unit: Unit::Seconds, doubted: false };
+    pub(super) const SECONDS: Self = Self { unit: Unit::Seconds, doubted: false, parameter: "unit" };
 
     /// The time in ms of one in words: a whole number, of seconds also one with fractions.
     pub(super) fn parse(self, word: &str) -> Result<i64, String> {
@@ -92,15 +110,24 @@ impl Times {
         }
         let way_out = "if it is meant so, allow_old=1 in the URL stores it";
         let (taken_for, short) = self.words();
+        let parameter = self.parameter;
         let looks_like = |unit: &Unit| LIKELY.contains(&written.div_euclid(unit.per_second()));
         if let Some((_, looks, name)) = UNITS.iter().find(|(unit, ..)| looks_like(unit)) {
             return Some(format!(
-                "the time {written} looks like {looks}, not {taken_for}: say unit={name} in the URL; {way_out}"
+                "the time {written} looks like {looks}, not {taken_for}: say {parameter}={name} in the URL; {way_out}"
             ));
         }
         let side = if ms < 0 || ms / 1_000 < LIKELY.start { "before 2000" } else { "after 2200" };
         Some(format!("the time {written} {short} lies {side}; {way_out}"))
     }
+}
+
+/// The unit in which `time` would be within a day of `now`, in ms, in words and in parameters.
+pub(super) fn unit_of_now(time: i64, now: i64) -> Option<(&'static str, &'static str)> {
+    const DAY_SECONDS: u64 = 86_400;
+    let now = now.div_euclid(1_000);
+    let is_near = |unit: Unit| time.div_euclid(unit.per_second()).abs_diff(now) <= DAY_SECONDS;
+    UNITS.iter().find(|(unit, ..)| is_near(*unit)).map(|(_, words, short)| (*words, *short))
 }
 
 #[cfg(test)]

@@ -84,6 +84,11 @@ pub(crate) static WRITE_BYTES: LazyLock<IntCounter> =
 pub(crate) static WRITTEN: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_remote_write_samples_total", "Samples stored by remote write, by kind.", &["kind"])
 });
+/// By what was done: text or rounded.
+pub(crate) static ALTERED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let help = "Values of imports and line protocol that were texts and left out, or that were rounded to floats.";
+    counters("vctsdb_import_altered_values_total", help, &["kind"])
+});
 /// By kind of response: samples or chunks.
 pub(crate) static READS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_remote_read_requests_total", "Remote-read requests, by response type.", &["type"])
@@ -100,6 +105,7 @@ pub(crate) fn prepare() {
         (&QUERY_FAILURES, &["parse", "execution", "memory", "unsupported", "timeout", "canceled", "storage"][..]),
         (&REFUSED, &["host", "origin"]),
         (&WRITTEN, &["float", "histogram", "exemplar"]),
+        (&ALTERED, &["text", "rounded"]),
         (&READS, &["samples", "chunks"]),
         (&SELF_SCRAPES, &["stored", "failed"]),
     ] {

@@ -27,6 +27,9 @@ pub(crate) struct Params {
 const KNOWN: &[&str] = &[
     "allow_old",
     "analyze",
+    "bucket",
+    "consistency",
+    "db",
     "dry_run",
     "end",
     "extra_label",
@@ -42,10 +45,13 @@ const KNOWN: &[&str] = &[
     "nocache",
     "on_error",
     "positions",
+    "precision",
+    "q",
     "query",
     "quiet",
     "report",
     "requestId",
+    "rp",
     "skip_head",
     "stale_markers",
     "start",
@@ -55,6 +61,7 @@ const KNOWN: &[&str] = &[
     "timeout",
     "type",
     "unit",
+    "verbose",
 ];
 
 /// Bytes of memory that a parameter takes beside its text.

@@ -15,6 +15,8 @@ use hyper::{
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header of questions that no person asked, such as those a page asks by itself.
 const BACKGROUND: HeaderName = HeaderName::from_static("x-vctsdb-background");
+/// What InfluxDB's clients call it.
+const OTHER_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 /// A longer id than this is replaced by one of ours.
 const MAX_ID_BYTES: usize = 128;
 
@@ -37,7 +39,9 @@ pub(crate) struct RequestContext {
 impl RequestContext {
     /// The context of a request, with a new id where the request has none that can be passed on.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        let given = request.headers().get(REQUEST_ID).filter(|id| is_fit(id.as_bytes()));
+        let headers = request.headers();
+        let given = headers.get(REQUEST_ID).or_else(|| headers.get(OTHER_REQUEST_ID));
+        let given = given.filter(|id| is_fit(id.as_bytes()));
         Self {
             id: given.cloned().unwrap_or_else(new_id),
             address: request.extensions().get::<PeerAddress>().and_then(|peer| peer.0),

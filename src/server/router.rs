@@ -50,8 +50,7 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     let external = &state.options.external;
     let within = external.prefix().is_empty()
         || external.strip_prefix(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
-    let page = || routes::find_page(&request, &state.options.ui);
-    let found = if within { routes::find(request.uri().path()).or_else(page) } else { None };
+    let found = if within { routes::find_for(&request, &state.options.ui) } else { None };
     let pattern = found.map_or("unknown", |route| route.pattern);
     let response = match (state.browser.judge(&request, found.as_ref()), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,

@@ -20,6 +20,7 @@ use super::{
     metrics,
     queries::Queries,
     request_budget::{ExclusiveSlot, RequestBudget, Usage},
+    routes::CreatedDatabases,
     senders::Senders,
     ui::WebUi,
 };
@@ -149,6 +150,8 @@ pub struct ServerState {
     pub(crate) clock_skew: ClockSkew,
     /// Who writes.
     pub(crate) senders: Senders,
+    /// Names of InfluxDB's databases that may hold nothing yet.
+    pub(crate) created_databases: CreatedDatabases,
     /// The running and the slowest queries, and the query log.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
@@ -179,6 +182,7 @@ impl ServerState {
             incoming_bodies,
             clock_skew: ClockSkew::default(),
             senders: Senders::default(),
+            created_databases: CreatedDatabases::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),

@@ -186,7 +186,7 @@ fn an_import_heeds_each_parameter_or_refuses_it_and_reports_when_asked() {
     let form = ("Content-Type", "application/x-www-form-urlencoded");
     let body = b"# TYPE a gauge\na{b=\"1\"} 1\na{b=\"2\"} 2 # {id=\"x\"} 1\na{b=\"1\"} 3 1700000000000\n";
     let data = serde_json::json!({
-        "series": 2, "samples": 3, "exemplars": 1, "metadata": 1, "skipped": 0, "first_faults": []
+        "series": 2, "samples": 3, "exemplars": 1, "metadata": 1, "texts_left_out": 0, "rounded": 0, "skipped": 0, "first_faults": []
     });
     let want = serde_json::json!({"status": "success", "data": data});
     let dry = request(&server.address, "POST", &format!("{PATH}?report=1&dry_run=1"), &[form], body).unwrap();

@@ -39,6 +39,10 @@ impl Format for Csv {
         "csv"
     }
 
+    fn title(&self) -> &'static str {
+        "a table of comma-separated values"
+    }
+
     fn paths(&self) -> &'static [&'static str] {
         &["/api/v1/import/csv"]
     }

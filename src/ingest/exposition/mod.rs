@@ -42,6 +42,10 @@ impl Format for Exposition {
         NAME
     }
 
+    fn title(&self) -> &'static str {
+        "the text format that exporters speak"
+    }
+
     fn paths(&self) -> &'static [&'static str] {
         &["/api/v1/import/prometheus"]
     }

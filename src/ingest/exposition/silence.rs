@@ -50,7 +50,7 @@ pub(super) fn cause(beginning: &Beginning, media: &str, understood: bool) -> Opt
     if understood {
         return swallows_samples(&text).then_some(Cow::Borrowed(JOINED));
     }
-    unknown_format(body, &text, media).or_else(|| {
+    unknown_format(body, media).or_else(|| {
         let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
         if one_line && is_joined(&text) {
             said(JOINED)
@@ -70,7 +70,7 @@ fn said(text: &'static str) -> Option<Cow<'static, str>> {
 }
 
 /// What a body is instead of the text format.
-fn unknown_format(body: &[u8], text: &str, media: &str) -> Option<Cow<'static, str>> {
+fn unknown_format(body: &[u8], media: &str) -> Option<Cow<'static, str>> {
     if let Some((_, says)) = MAGIC.iter().find(|(magic, _)| body.starts_with(magic)) {
         return said(says);
     }
@@ -81,16 +81,10 @@ fn unknown_format(body: &[u8], text: &str, media: &str) -> Option<Cow<'static, s
     }
     if let Some(other) = by_beginning(body).filter(|format| format.name() != NAME) {
         let path = other.paths().first().copied().unwrap_or(ANY_PATH);
-        let name = other.name().to_ascii_uppercase();
+        let title = other.title();
         return Some(Cow::Owned(format!(
-            "the body looks like {name}, which is posted to {path}; {ANY_PATH} takes all formats"
+            "the body looks like {title}, which is posted to {path}; {ANY_PATH} takes all formats"
         )));
-    }
-    let line = text.lines().find(|line| !line.trim().is_empty())?.trim();
-    // measurement,tag=value field=value time
-    let second = line.split_whitespace().nth(1).unwrap_or_default();
-    if !line.starts_with('#') && !line.contains('{') && second.contains('=') {
-        return said("the body looks like InfluxDB's line protocol; the text format that exporters speak is wanted");
     }
     None
 }

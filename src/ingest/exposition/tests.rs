@@ -128,7 +128,7 @@ fn openmetrics_counts_in_seconds_and_brings_exemplars() {
     let kind = "application/openmetrics-text; version=1.0.0";
     assert_eq!(
         post_as(kind, body.as_bytes(), &append).unwrap(),
-        Imported { series: 2, samples: 2, exemplars: 2, metadata: 1 }
+        Imported { series: 2, samples: 2, exemplars: 2, metadata: 1, ..Imported::default() }
     );
     let batch = append.batches().pop().unwrap();
     assert_eq!(batch.floats.iter().map(|s| s.time).collect::<Vec<_>>(), [1_600_000_000_123, NOW]);

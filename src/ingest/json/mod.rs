@@ -34,6 +34,10 @@ impl Format for Json {
         "json"
     }
 
+    fn title(&self) -> &'static str {
+        "JSON"
+    }
+
     fn paths(&self) -> &'static [&'static str] {
         &["/api/v1/import/json"]
     }

@@ -49,34 +49,58 @@ pub(crate) async fn import(
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let wanted = Wanted::read(&request).map_err(ApiError::plainly)?;
-    let content_encoding = text(request.headers(), CONTENT_ENCODING);
-    let max_ahead = i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX);
-    let limits = ImportLimits { max_ahead, ..ImportLimits::default() };
-    let dry_run = DryRun::default();
-    let append: &dyn Append = if wanted.dry_run { &dry_run } else { &*stores.append };
+    let wanted = Wanted::read(&request, false).map_err(ApiError::plainly)?;
+    let limits = ImportLimits { max_ahead: max_ahead(&state), ..ImportLimits::default() };
+    let append = wanted.append(&*stores.append);
     let reader = match reader(format, &wanted.declared) {
         Ok(reader) => reader,
         Err(error) => return Ok(wanted.refusal(&error, None)),
     };
-    let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append);
-    let mut answer = match store(&mut import, request, &content_encoding, &state).await {
+    let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append.get());
+    let mut answer = match store(&mut import, request, None, &state).await {
         Ok(imported) => Ok(wanted.answer(&imported, &import)),
         Err(Refusal::Import(error)) => Ok(wanted.refusal(&error, Some(&import))),
         Err(Refusal::Request(error)) => Err(error.after(&stored_before(import.stored()))),
     };
-    if let Some((stored, _)) = import.stored().filter(|_| !wanted.dry_run) {
-        metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
-        metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(stored.exemplars);
-        if let Ok(response) = &mut answer {
-            response.extensions_mut().insert(StoredSamples(stored.samples));
-        }
+    let stored = count(&import, wanted.dry_run);
+    if let Ok(response) = &mut answer {
+        response.extensions_mut().insert(stored);
     }
     answer
 }
 
+/// How far ahead of now samples may lie, in ms.
+pub(super) fn max_ahead(state: &ServerState) -> i64 {
+    i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Counts what was stored, in our metrics and for the list of senders.
+pub(super) fn count(import: &Import<'_>, dry_run: bool) -> StoredSamples {
+    let stored = import.stored().filter(|_| !dry_run).map(|(stored, _)| stored).unwrap_or_default();
+    metrics::WRITTEN.with_label_values(&["float"]).inc_by(stored.samples);
+    metrics::WRITTEN.with_label_values(&["exemplar"]).inc_by(stored.exemplars);
+    metrics::ALTERED.with_label_values(&["text"]).inc_by(stored.texts);
+    metrics::ALTERED.with_label_values(&["rounded"]).inc_by(stored.rounded);
+    StoredSamples(stored.samples)
+}
+
+/// Where a body goes: to the store or nowhere.
+pub(super) enum Target<'s> {
+    Store(&'s dyn Append),
+    Nowhere(DryRun),
+}
+
+impl Target<'_> {
+    pub(super) fn get(&self) -> &dyn Append {
+        match self {
+            Self::Store(append) => *append,
+            Self::Nowhere(dry_run) => dry_run,
+        }
+    }
+}
+
 /// Why a body was not stored, or not to its end.
-enum Refusal {
+pub(super) enum Refusal {
     Import(ImportError),
     Request(ApiError),
 }
@@ -93,17 +117,20 @@ impl From<ApiError> for Refusal {
     }
 }
 
-/// Stores the body as it comes, in one part if there is memory for it, else in several.
-async fn store(
+/// Stores the body as it comes, in one part if there is memory for it, else in several. As it is sent it may have `limit` bytes.
+pub(super) async fn store(
     import: &mut Import<'_>,
     request: Request<Incoming>,
-    encoding: &str,
+    limit: Option<usize>,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
     let mut reservation = state.import_budget.reserve_nothing();
-    let mut inflater = Inflater::new(encoding, reservation.max())?;
+    let mut inflater = Inflater::new(&text(request.headers(), CONTENT_ENCODING), reservation.max())?;
     let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
-    let mut reader = BodyReader::endless(request.into_body(), &state.import_budget, state);
+    let mut reader = match limit {
+        Some(limit) => BodyReader::begin(request.into_body(), limit, &state.import_budget, state).await?,
+        None => BodyReader::endless(request.into_body(), &state.import_budget, state),
+    };
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {
@@ -164,15 +191,17 @@ async fn wait_for_store(state: &ServerState) -> Result<(), Refusal> {
 }
 
 /// What a request wants.
-struct Wanted {
-    declared: Declared,
-    dry_run: bool,
+pub(super) struct Wanted {
+    pub(super) declared: Declared,
+    pub(super) dry_run: bool,
     /// Whether the answer tells what was stored.
-    report: bool,
+    pub(super) report: bool,
 }
 
 impl Wanted {
-    fn read(request: &Request<Incoming>) -> Result<Self, ApiError> {
+    /// Reads a request, which may come by its format's own protocol: there what is right is stored unless the sender says otherwise,
+    /// and only the sender's parameter asks for a report, as headers are those of the protocol.
+    pub(super) fn read(request: &Request<Incoming>, by_protocol: bool) -> Result<Self, ApiError> {
         let params = Params::of_url(request.uri())?;
         let unit = match params.all("unit").next() {
             None => None,
@@ -182,6 +211,7 @@ impl Wanted {
             ),
         };
         let on_error = match params.all("on_error").next() {
+            None if by_protocol => OnError::Skip,
             None | Some("refuse") => OnError::Refuse,
             Some("skip") => OnError::Skip,
             Some(other) => {
@@ -202,15 +232,21 @@ impl Wanted {
             allow_old: params.boolean("allow_old")?,
             on_error,
             extra_labels: params.all("extra_label").map(label).collect::<Result<_, ApiError>>()?,
+            by_protocol,
             parameters: own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         };
         let names_json = || preferences(request.headers(), ACCEPT).any(|wish| wish.is_any_of(&["application/json"]));
-        let report = params.boolean("report")? || names_json();
+        let report = params.boolean("report")? || (!by_protocol && names_json());
         Ok(Self { declared, dry_run: params.boolean("dry_run")?, report })
     }
 
+    /// Where the body goes, where `store` is the store.
+    pub(super) fn append<'s>(&self, store: &'s dyn Append) -> Target<'s> {
+        if self.dry_run { Target::Nowhere(DryRun::default()) } else { Target::Store(store) }
+    }
+
     /// The answer to a body that was stored, maybe without some records.
-    fn answer(&self, imported: &Imported, import: &Import<'_>) -> Response {
+    pub(super) fn answer(&self, imported: &Imported, import: &Import<'_>) -> Response {
         if self.report { success_json(&report(imported, import)) } else { respond::no_content() }
     }
 
@@ -239,7 +275,7 @@ impl Wanted {
 
 /// What was stored, and what was wrong.
 fn report(imported: &Imported, import: &Import<'_>) -> Value {
-    let Imported { series, samples, exemplars, metadata } = imported;
+    let Imported { series, samples, exemplars, metadata, texts, rounded } = imported;
     let fault = |Fault { line, column, why }: &Fault| json!({"line": line, "column": column, "error": why});
     let faults = import.faults();
     let mut report = json!({
@@ -247,6 +283,8 @@ fn report(imported: &Imported, import: &Import<'_>) -> Value {
         "samples": samples,
         "exemplars": exemplars,
         "metadata": metadata,
+        "texts_left_out": texts,
+        "rounded": rounded,
         "skipped": faults.count(),
         "first_faults": faults.first().iter().map(fault).collect::<Vec<_>>(),
     });
@@ -270,7 +308,7 @@ fn stored_before(stored: Option<(Imported, usize)>) -> String {
     })
 }
 
-fn status(error: &ImportError) -> StatusCode {
+pub(super) fn status(error: &ImportError) -> StatusCode {
     match error {
         ImportError::Parameter(_) | ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
         ImportError::TooLarge(_) | ImportError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,

@@ -8,6 +8,7 @@ mod export;
 mod federate;
 mod health;
 mod import;
+mod influx;
 mod lookups;
 mod metadata;
 mod path_hints;
@@ -25,9 +26,10 @@ use hyper::{Request, body::Incoming};
 
 use super::{Response, ServerState, error::ApiError, params::Params, request_context::RequestContext};
 pub(crate) use health::landing;
+pub(crate) use influx::CreatedDatabases;
 pub(crate) use path_hints::hint;
 use table::{Call, Handler};
-pub(crate) use table::{Role, Route, find, find_page};
+pub(crate) use table::{Role, Route, find, find_for};
 
 /// Answers a request for `route`.
 pub(crate) async fn answer(
@@ -40,6 +42,10 @@ pub(crate) async fn answer(
         Handler::Immediate(answer) => answer(&state),
         Handler::WithBody(answer) => answer(request, state).await,
         Handler::Import(format) => import::import(format, request, state).await,
+        Handler::Influx(answer) => {
+            let id = context.id.clone();
+            Ok(influx::dress(answer(request, context, state).await, &id))
+        }
         Handler::WithParams(answer) => answer(call(request, context, &state).await?).await,
         Handler::WithPlainErrors(answer) => {
             let call = call(request, context, &state).await.map_err(ApiError::plainly)?;

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, cardinality, exemplars, explain, export, federate, health, lookups, metadata,
+    admin, cardinality, exemplars, explain, export, federate, health, influx, lookups, metadata,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -21,7 +21,7 @@ use crate::{
         ui::{self, WebUi},
     },
 };
-use Handler::{Immediate, WithBody, WithParams, WithPlainErrors};
+use Handler::{Immediate, Influx, WithBody, WithParams, WithPlainErrors};
 use Role::{Admin, Backup, Health, Metrics, Read, Write};
 
 /// What becomes of a request.
@@ -52,6 +52,8 @@ pub(crate) enum Handler {
     WithBody(fn(Request<Incoming>, Arc<ServerState>) -> Answer<'static>),
     /// Stores a body in this format, or in one that is to be found out. It is asked while the store is opening too.
     Import(Option<&'static dyn ingest::Format>),
+    /// Answers a client of InfluxDB, which reads errors and headers of another shape. It is asked while the store is opening too.
+    Influx(fn(Request<Incoming>, RequestContext, Arc<ServerState>) -> Answer<'static>),
     /// Gets the parameters, once the store is open.
     WithParams(for<'s> fn(Call<'s>) -> Answer<'s>),
     /// The same for a client that shows the text of an error as it is: errors are plain text.
@@ -102,6 +104,9 @@ const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
+/// The path of InfluxQL, which is also that of a page.
+const INFLUX_QUERY: &str = "/query";
+
 const fn route(pattern: &'static str, methods: &'static [Method], role: Role, handler: Handler) -> Route {
     Route { pattern, methods, role, handler }
 }
@@ -110,7 +115,7 @@ const ROUTES: &[Route] = &[
     route("/", GET, Read, WithBody(|request, state| Box::pin(ui::serve(request, state)))),
     route("/-/healthy", GET, Health, Immediate(|_| Ok(health::healthy()))),
     // What load balancers and people from elsewhere ask.
-    route("/health", GET, Health, Immediate(|_| Ok(health::healthy()))),
+    route("/health", GET, Health, WithBody(health_of)),
     route("/healthz", GET, Health, Immediate(|_| Ok(health::healthy()))),
     route("/-/ready", GET, Health, Immediate(health::ready)),
     route("/metrics", GET, Metrics, WithBody(|_, state| Box::pin(health::metrics(state)))),
@@ -173,6 +178,15 @@ const ROUTES: &[Route] = &[
         WithParams(|c| Box::pin(admin::clean_tombstones(c.params, c.state))),
     ),
     route("/api/v1/write", POST, Write, WithBody(|request, state| Box::pin(remote_write::write(request, state)))),
+    route("/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "db", state)))),
+    route("/api/v2/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "bucket", state)))),
+    route("/ping", GET, Health, Influx(|request, _, _| Box::pin(future::ready(influx::ping(&request))))),
+    route(
+        INFLUX_QUERY,
+        GET_POST,
+        Read,
+        Influx(|request, context, state| Box::pin(influx_query(request, context, state))),
+    ),
     route("/api/v1/read", POST, Read, WithBody(|request, state| Box::pin(remote_read::read(request, state)))),
     route("/api/v1/export", GET_POST, Read, WithParams(|c| Box::pin(export::json_lines(c.params, c.state)))),
     route("/api/v1/export/csv", GET_POST, Read, WithParams(|c| Box::pin(export::table(c.params, c.state)))),
@@ -205,6 +219,18 @@ fn federate(call: Call<'_>) -> Answer<'_> {
     Box::pin(federate::federate(call.params, federate::Names::accepted(&call.head.headers), call.state))
 }
 
+fn health_of(request: Request<Incoming>, state: Arc<ServerState>) -> Answer<'static> {
+    Box::pin(future::ready(Ok(influx::health(request.headers(), &state))))
+}
+
+async fn influx_query(
+    request: Request<Incoming>,
+    context: RequestContext,
+    state: Arc<ServerState>,
+) -> Result<Response, ApiError> {
+    influx::query(super::call(request, context, &state).await?).await
+}
+
 /// An answer whose `data` is at hand.
 fn constant<'s>(data: Value) -> Answer<'s> {
     at_hand(success_json(&data))
@@ -229,12 +255,14 @@ pub(crate) fn find(path: &str) -> Option<Route> {
     ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import)
 }
 
-/// The route of the web interface, if a request is for that.
+/// The route of a request, which may be for the web interface.
 ///
-/// All of it has one pattern: each has series of its own in the server's metrics.
-pub(crate) fn find_page(request: &Request<Incoming>, ui: &WebUi) -> Option<Route> {
+/// All of that has one pattern: each has series of its own in the server's metrics.
+pub(crate) fn find_for(request: &Request<Incoming>, ui: &WebUi) -> Option<Route> {
     let page = || route("/ui", GET, Read, WithBody(|request, state| Box::pin(ui::serve(request, state))));
-    ui::is_asked(request, ui).then(page)
+    let asked = ui::is_asked(request, ui);
+    let found = find(request.uri().path()).filter(|route| route.pattern != INFLUX_QUERY || !asked);
+    found.or_else(|| asked.then(page))
 }
 
 /// The still encoded name in `/api/v1/label/<name>/values`.
@@ -271,11 +299,12 @@ mod tests {
         let changing: Vec<&str> = changing.map(|route| route.pattern).collect();
         let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
         let cancel = "/api/v1/status/queries/cancel";
-        assert_eq!(changing, [cancel, &admin[0], &admin[1], &admin[2], "/api/v1/write"]);
+        let writes = ["/api/v1/write", "/write", "/api/v2/write"];
+        assert_eq!(changing, [&[cancel, &admin[0], &admin[1], &admin[2]][..], &writes].concat());
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
         }
-        for path in [ingest::ANY_PATH, "/api/v1/import/prometheus"] {
+        for path in [ingest::ANY_PATH, "/api/v1/import/prometheus", ingest::LINE_PROTOCOL_PATH] {
             assert!(find(path).is_some_and(|route| route.changes(&Method::POST)), "{path}");
         }
     }
