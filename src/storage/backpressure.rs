@@ -17,14 +17,8 @@ pub(super) fn is_full(shared: &Shared, view: &View) -> bool {
     if logged < options.log_bytes && used < options.memtable_bytes {
         return false;
     }
-    let series = expected_series(shared, view);
+    let series = view.active.series_count();
     logged >= options.log_limit(series) || used >= options.memtable_limit(series)
-}
-
-/// How many series the limits of the active memtable go by: those it has, and of a fleet that is being seen for the first time
-/// a part of those seen before, so that what is flushed grows with it.
-fn expected_series(shared: &Shared, view: &View) -> u64 {
-    view.active.series_count().max(shared.known.len() as u64 / 2)
 }
 
 /// Whether all that isn't flushed yet takes the memory it may, and flushing something would help.
@@ -39,7 +33,7 @@ pub(super) fn make_room_for_series(shared: &Shared) -> Result<(), AppendError> {
     if head < shared.options.memtable_bytes {
         return Ok(());
     }
-    let most = shared.options.memtable_limit(expected_series(shared, &shared.view()));
+    let most = shared.options.memtable_limit(shared.view().active.series_count());
     if head < most {
         return Ok(());
     }

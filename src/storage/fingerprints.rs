@@ -225,11 +225,6 @@ impl Fingerprints {
         Self { known: RwLock::default(), capacity: capacity.max(1) }
     }
 
-    /// How many series are known, retired ones included.
-    pub(super) fn len(&self) -> usize {
-        self.known.read().len()
-    }
-
     /// Bytes of memory that they take.
     pub(super) fn bytes(&self) -> usize {
         self.known.read().bytes()
