@@ -2,6 +2,7 @@
 
 mod admin;
 mod harness;
+mod influx;
 mod lookups;
 mod observed;
 mod parameters;
