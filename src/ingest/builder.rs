@@ -103,9 +103,10 @@ impl<'s> ImportBuilder<'s> {
         self.sound()?;
         (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::new());
         let (batch, Held { floats, histograms, exemplars, metadata }) = self.batch.take();
-        let floats_of = batch.floats.iter().map(|sample| sample.series);
+        // Formats hand over many samples of a series in a row.
+        let runs = batch.floats.chunk_by(|a, b| a.series == b.series).filter_map(<[FloatSample]>::first);
         let histograms_of = batch.histograms.iter().map(|sample| sample.series);
-        self.series.extend(floats_of.chain(histograms_of).map(|SeriesId(id)| id));
+        self.series.extend(runs.map(|sample| sample.series).chain(histograms_of).map(|SeriesId(id)| id));
         self.series_bytes = self.series.serialized_size();
         self.stored = Imported {
             series: self.series.len(),
