@@ -6,11 +6,11 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    hash::{BuildHasher, RandomState},
+    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
 };
 
 use roaring::RoaringBitmap;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
 use super::{Declared, Faults, ImportError, Imported, OnError};
 use crate::{
@@ -33,6 +33,27 @@ const SERIES_BYTES: usize = 400;
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
 
+/// Takes keys that are hashes already.
+type PrehashedState = BuildHasherDefault<Prehashed>;
+
+/// The low half of a hash of 128 bits, in which the bits that a table looks at are as good as any.
+#[derive(Debug, Default)]
+struct Prehashed(u64);
+
+impl Hasher for Prehashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = xxh3_64(bytes);
+    }
+
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
 /// Gathers what a format finds.
 pub struct ImportBuilder<'s> {
     now: i64,
@@ -46,7 +67,7 @@ pub struct ImportBuilder<'s> {
     series_bytes: usize,
     seed: u64,
     /// Series of this part by a hash of the text that names them.
-    known: HashMap<u128, SeriesId>,
+    known: HashMap<u128, SeriesId, PrehashedState>,
     /// Where the store stands among the series that it remembers.
     cursor: SeriesCursor,
     /// Values of this part that were left out, and that were rounded.
@@ -72,7 +93,7 @@ impl<'s> ImportBuilder<'s> {
             series_bytes: 0,
             // Nobody outside can tell which texts have the same hash.
             seed: RandomState::new().hash_one(0),
-            known: HashMap::new(),
+            known: HashMap::default(),
             cursor: SeriesCursor::default(),
             texts: 0,
             rounded: 0,
@@ -101,7 +122,7 @@ impl<'s> ImportBuilder<'s> {
     /// Takes out what is to be stored, unless there were faults.
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
-        (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::new());
+        (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::default());
         let (batch, Held { floats, histograms, exemplars, metadata }) = self.batch.take();
         // Formats hand over many samples of a series in a row.
         let runs = batch.floats.chunk_by(|a, b| a.series == b.series).filter_map(<[FloatSample]>::first);
@@ -165,7 +186,7 @@ impl<'s> ImportBuilder<'s> {
     fn forget_if_refused(&mut self) {
         if self.on_error == OnError::Refuse && self.faults.count() == 0 {
             self.batch.take();
-            self.known = HashMap::new();
+            self.known = HashMap::default();
             self.allowance.forget_paid();
         }
     }

@@ -90,6 +90,11 @@ impl BodyReader {
         }
     }
 
+    /// Reads what the client still sends and throws it away, for a short time ([`discard`]).
+    pub(crate) async fn discard(mut self) {
+        drain(&mut self.incoming).await;
+    }
+
     /// The answer to a sender that paused too long. Senders of samples drop what is answered with a 4xx and should try this again.
     fn too_slow(&self) -> ApiError {
         match self.kind {

@@ -1,6 +1,6 @@
 //! One line of the text format: `name{label="value",…} value [time] [# {label="value",…} value [time]]`.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use crate::ingest::{builder::Pair, times::Times, values};
 use crate::model::METRIC_NAME;
@@ -60,13 +60,40 @@ pub(super) fn sample<'b>(text: &'b str, times: Times, pairs: &mut Vec<Pair<'b>>)
     } else if line.at == end {
         return Err(line.expected("a blank and a value behind the metric name"));
     }
-    let series = text.get(begin..end).unwrap_or_default();
-    let value = line.value()?;
-    line.skip_blanks();
-    let time_at = line.at;
-    let time = line.time(times)?;
-    let exemplar = line.exemplar()?;
-    Ok(Sample { series, value, time, time_at, exemplar })
+    line.sample(text.get(begin..end).unwrap_or_default(), times)
+}
+
+/// Where name and labels stand in a line that [`sample`] can read, told by quotes and braces alone.
+pub(super) fn series_range(text: &str) -> Option<Range<usize>> {
+    let bytes = text.as_bytes();
+    let from = |at: usize, stops: fn(u8) -> bool| {
+        bytes.get(at..)?.iter().position(|byte| stops(*byte)).map(|found| at + found)
+    };
+    let begin = from(0, |byte| !is_blank(byte))?;
+    let end = from(begin, |byte| is_blank(byte) || byte == b'{')?;
+    let brace = from(end, |byte| !is_blank(byte)).filter(|at| bytes.get(*at) == Some(&b'{'));
+    let Some(brace) = brace else { return Some(begin..end) };
+    let (mut quoted, mut escaped) = (false, false);
+    let close = bytes.get(brace..)?.iter().position(|byte| {
+        if quoted {
+            quoted = escaped || *byte != b'"';
+            escaped = !escaped && *byte == b'\\';
+            return false;
+        }
+        quoted = *byte == b'"';
+        *byte == b'}'
+    })?;
+    Some(begin..brace + close + 1)
+}
+
+/// Reads what stands behind name and labels.
+pub(super) fn known_sample(text: &str, series: Range<usize>, times: Times) -> Result<Sample<'_>, Fault> {
+    let line = Line { text, at: series.end };
+    line.sample(text.get(series).unwrap_or_default(), times)
+}
+
+fn is_blank(byte: u8) -> bool {
+    byte == b' ' || byte == b'\t'
 }
 
 fn is_name(c: char, first: bool) -> bool {
@@ -86,6 +113,16 @@ impl<'b> Line<'b> {
 
     fn peek(&self) -> Option<char> {
         self.rest().chars().next()
+    }
+
+    /// The sample of `series`, whose value comes next.
+    fn sample(mut self, series: &'b str, times: Times) -> Result<Sample<'b>, Fault> {
+        let value = self.value()?;
+        self.skip_blanks();
+        let time_at = self.at;
+        let time = self.time(times)?;
+        let exemplar = self.exemplar()?;
+        Ok(Sample { series, value, time, time_at, exemplar })
     }
 
     fn skip_blanks(&mut self) {

@@ -25,7 +25,7 @@ mod silence;
 use std::collections::BTreeMap;
 
 use self::{
-    line::{Fault, sample},
+    line::{Fault, known_sample, sample, series_range},
     silence::Beginning,
 };
 use super::{Declared, Format, ImportBuilder, ImportError, Unit, builder::Pair, times::Times};
@@ -177,13 +177,23 @@ fn take_sample<'b>(
     pairs: &mut Vec<Pair<'b>>,
     builder: &mut ImportBuilder<'_>,
 ) -> Result<Result<(), Fault>, BatchError> {
-    let found = match sample(text, times, pairs) {
+    // Whoever posts many samples of a series mostly spells it the same each time.
+    let range = series_range(text);
+    let known = range.and_then(|range| Some((builder.known(text.get(range.clone())?)?, range)));
+    let found = match &known {
+        Some((_, range)) => known_sample(text, range.clone(), times),
+        None => sample(text, times, pairs),
+    };
+    let found = match found {
         Ok(found) => found,
         Err(fault) => return Ok(Err(fault)),
     };
-    let series = match builder.series(found.series, pairs)? {
-        Ok(series) => series,
-        Err(why) => return Ok(Err(Fault::at(0, why))),
+    let series = match known {
+        Some((series, _)) => series,
+        None => match builder.series(found.series, pairs)? {
+            Ok(series) => series,
+            Err(why) => return Ok(Err(Fault::at(0, why))),
+        },
     };
     let time = found.time.unwrap_or_else(|| builder.now());
     if let Some(why) = builder.time_fault(time) {

@@ -155,6 +155,16 @@ fn metadata_alone_is_stored() {
 
 proptest! {
     #[test]
+    fn a_series_is_found_where_its_labels_are_read(line in "[ \t]{0,2}[a-z]{0,2}[ ]{0,2}[{]?[a-z=\",{}\\\\ ]{0,12}[}]?[ ]{0,2}[0-9]{0,2}") {
+        let mut pairs = Vec::new();
+        if let Ok(found) = line::sample(&line, Times::SECONDS, &mut pairs) {
+            let range = line::series_range(&line).unwrap();
+            prop_assert_eq!(&line[range.clone()], found.series);
+            prop_assert_eq!(line::known_sample(&line, range, Times::SECONDS).unwrap(), found);
+        }
+    }
+
+    #[test]
     fn whatever_is_posted_is_answered(body in proptest::collection::vec(any::<u8>(), 0..200)) {
         let _ = post_as("", &body, &MemoryAppend::default());
     }

@@ -27,7 +27,7 @@ use crate::{
         append::{Append, AppendError},
     },
     server::{
-        Response, ServerState, envelope::success_json, error::ApiError, metrics, negotiation::preferences,
+        Response, ServerState, discard, envelope::success_json, error::ApiError, metrics, negotiation::preferences,
         params::Params, request_body::BodyReader, request_budget::Reservation, respond, senders::StoredSamples,
     },
     telemetry::log_each_minute,
@@ -49,12 +49,21 @@ pub(crate) async fn import(
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let wanted = Wanted::read(&request, false).map_err(ApiError::plainly)?;
+    let wanted = match Wanted::read(&request, false) {
+        Ok(wanted) => wanted,
+        Err(error) => {
+            discard(request.into_body()).await;
+            return Err(error.plainly());
+        }
+    };
     let limits = ImportLimits { max_ahead: max_ahead(&state), ..ImportLimits::default() };
     let append = wanted.append(&*stores.append);
     let reader = match reader(format, &wanted.declared) {
         Ok(reader) => reader,
-        Err(error) => return Ok(wanted.refusal(&error, None)),
+        Err(error) => {
+            discard(request.into_body()).await;
+            return Ok(wanted.refusal(&error, None));
+        }
     };
     let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append.get());
     let mut answer = match store(&mut import, request, None, &state).await {
@@ -124,13 +133,35 @@ pub(super) async fn store(
     limit: Option<usize>,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
-    let mut reservation = state.import_budget.reserve_nothing();
-    let mut inflater = Inflater::new(&text(request.headers(), CONTENT_ENCODING), reservation.max())?;
-    let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
+    let reservation = state.import_budget.reserve_nothing();
+    let inflater = match Inflater::new(&text(request.headers(), CONTENT_ENCODING), reservation.max()) {
+        Ok(inflater) => inflater,
+        Err(error) => {
+            discard(request.into_body()).await;
+            return Err(error.into());
+        }
+    };
     let mut reader = match limit {
         Some(limit) => BodyReader::begin(request.into_body(), limit, &state.import_budget, state).await?,
         None => BodyReader::endless(request.into_body(), &state.import_budget, state),
     };
+    let stored = take(import, inflater, &mut reader, reservation, state).await;
+    if let Err(Refusal::Import(_)) = &stored {
+        // Who is still sending would see a broken connection instead of what is wrong.
+        reader.discard().await;
+    }
+    stored
+}
+
+/// Stores what `reader` brings.
+async fn take(
+    import: &mut Import<'_>,
+    mut inflater: Inflater,
+    reader: &mut BodyReader,
+    mut reservation: Reservation,
+    state: &ServerState,
+) -> Result<Imported, Refusal> {
+    let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {
