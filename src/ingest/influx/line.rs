@@ -221,7 +221,11 @@ pub(super) fn key(text: &str) -> Result<Key<'_>, Fault> {
             Some(b'=') => {}
             _ => return Err(fault(name_end, "missing tag value")),
         }
-        let (value_end, value) = until(text, name_end + 1, b",=");
+        // InfluxDB takes an equals sign where a value begins, and nowhere else in it.
+        let value_begin = name_end + 1;
+        let signs = usize::from(bytes.get(value_begin) == Some(&b'='));
+        let (value_end, _) = until(text, value_begin + signs, b",=");
+        let value = text.get(value_begin..value_end).unwrap_or_default();
         match bytes.get(value_end) {
             _ if value.is_empty() => return Err(fault(name_end + 1, "missing tag value")),
             Some(b'=') => return Err(fault(value_end, "invalid tag format")),

@@ -95,6 +95,8 @@ fn escapes_quotes_blanks_and_comments_are_read_as_influxdb_does() {
     let space = labels(&[("__name__", "my cpu,x=1_a=b c"), ("k,e y", "v=a,l \\n\"q\"")]);
     assert_eq!(stored("my\\ cpu\\,x=1,k\\,e\\ y=v\\=a\\,l\\ \\n\"q\" a\\=b\\ c=1 0"), [(space, 0, 1.0)]);
     let one = [(labels(&[("__name__", "m_v")]), 0, 1.0)];
+    let sign = labels(&[("__name__", "m"), ("t", "=a"), ("u", "=")]);
+    assert_eq!(stored("m,t==a,u== value=1 0"), [(sign, 0, 1.0)], "a value may begin with an equals sign");
     for body in [
         "m v=1 0",
         "m v=1 0\r\n",
@@ -187,6 +189,7 @@ const WRONG: &[(&str, usize, &str)] = &[
     ("cpu,host= v=1", 10, "missing tag value"),
     ("cpu,host=a, v=1", 12, "missing tag key"),
     ("cpu,host=a=b v=1", 11, "invalid tag format"),
+    ("cpu,host===a v=1", 11, "invalid tag format"),
     ("cpu,a=1,b=2,a=3 v=1", 1, "duplicate tags"),
     ("cpu =1", 5, "missing field key"),
     ("cpu v=1,=2", 9, "missing field key"),
@@ -402,7 +405,8 @@ mod naive {
         while let Some(text) = tags_text {
             let (tag, more) = cut(&text, ',', false);
             let (name, value) = cut(&tag, '=', false);
-            let value = value.filter(|value| !value.is_empty() && cut(value, '=', false).1.is_none())?;
+            let is_clean = |value: &str| cut(value.strip_prefix('=').unwrap_or(value), '=', false).1.is_none();
+            let value = value.filter(|value| !value.is_empty() && is_clean(value))?;
             if name.is_empty() {
                 return None;
             }
