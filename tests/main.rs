@@ -47,5 +47,6 @@ mod scenarios {
     mod tampering;
     mod thanos;
     mod vmagent;
+    mod vmctl;
     mod web_ui;
 }

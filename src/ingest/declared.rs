@@ -21,6 +21,8 @@ pub struct Declared {
     /// Whether it comes by the format's own protocol, whose clients rely on its rules: a body may hold nothing, and times are of
     /// any age unless they would be of now in another unit.
     pub by_protocol: bool,
+    /// Whether the body may hold nothing, as one may that a program streams from elsewhere.
+    pub may_be_empty: bool,
     /// The parameters of the format's own, by name.
     pub parameters: Vec<(String, String)>,
 }

@@ -55,7 +55,7 @@ impl<'s> Import<'s> {
             part: 0,
             read: 0,
             decoded: limits.decoded,
-            may_be_empty: declared.by_protocol,
+            may_be_empty: declared.by_protocol || declared.may_be_empty,
             stored: Imported::default(),
             stored_line: 0,
         }

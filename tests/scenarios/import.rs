@@ -1,6 +1,9 @@
 //! Samples posted by hand, and read again through `/federate`.
 
-use std::{io::Write, time::Duration};
+use std::{
+    io::{Read, Write},
+    time::Duration,
+};
 
 use prost::Message;
 use vctsdb::remote::proto::v1;
@@ -234,6 +237,14 @@ fn the_format_of_a_body_is_found_out_or_all_of_them_are_named() {
     }
     let unknown = any("", &[], b"<html></html>\n");
     assert!(unknown.status == 400 && unknown.text().contains("/api/v1/import/prometheus"), "{}", unknown.text());
+    // A program that streams what another server exports finds nothing there at times.
+    let chunked = b"POST /api/v1/import HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n";
+    let mut stream = std::net::TcpStream::connect(&server.address).unwrap();
+    stream.write_all(chunked).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+    assert_eq!(any("", &[], b"").status, 400);
     let parameter = any("?rp=x", &[], b"a 1\n");
     assert!(parameter.status == 400 && parameter.text().contains("\"rp\""), "{}", parameter.text());
 }

@@ -12,7 +12,7 @@ use std::{
 
 use hyper::{
     HeaderMap, Request, StatusCode,
-    body::Incoming,
+    body::{Body as _, Incoming},
     header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
 };
 use serde_json::{Value, json};
@@ -49,13 +49,15 @@ pub(crate) async fn import(
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let wanted = match Wanted::read(&request, false) {
+    let mut wanted = match Wanted::read(&request, false) {
         Ok(wanted) => wanted,
         Err(error) => {
             discard(request.into_body()).await;
             return Err(error.plainly());
         }
     };
+    // vmctl passes on what another server exports, and that may be nothing. A body that is known to be empty is a mistake.
+    wanted.declared.may_be_empty = format.is_none() && request.body().size_hint().exact().is_none();
     let limits = ImportLimits { max_ahead: max_ahead(&state), ..ImportLimits::default() };
     let append = wanted.append(&*stores.append);
     let reader = match reader(format, &wanted.declared) {
@@ -106,6 +108,14 @@ impl Target<'_> {
             Self::Nowhere(dry_run) => dry_run,
         }
     }
+}
+
+/// Refuses VictoriaMetrics' binary format, in words that tell those who use vmctl what to do.
+pub(crate) async fn native(request: Request<Incoming>) -> Result<Response, ApiError> {
+    discard(request.into_body()).await;
+    let why = "VictoriaMetrics' native format is not spoken here: give vmctl --vm-native-disable-binary-protocol, with which it \
+               sends and reads JSON lines (/api/v1/import, /api/v1/export)";
+    Ok(respond::text(StatusCode::BAD_REQUEST, why))
 }
 
 /// Why a body was not stored, or not to its end.
@@ -264,6 +274,7 @@ impl Wanted {
             on_error,
             extra_labels: params.all("extra_label").map(label).collect::<Result<_, ApiError>>()?,
             by_protocol,
+            may_be_empty: false,
             parameters: own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         };
         let names_json = || preferences(request.headers(), ACCEPT).any(|wish| wish.is_any_of(&["application/json"]));

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, cardinality, exemplars, explain, export, federate, health, influx, lookups, metadata,
+    admin, cardinality, exemplars, explain, export, federate, health, import, influx, lookups, metadata,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -191,6 +191,8 @@ const ROUTES: &[Route] = &[
     route("/api/v1/export", GET_POST, Read, WithParams(|c| Box::pin(export::json_lines(c.params, c.state)))),
     route("/api/v1/export/csv", GET_POST, Read, WithParams(|c| Box::pin(export::table(c.params, c.state)))),
     route("/api/v1/export/prometheus", GET_POST, Read, WithParams(|c| Box::pin(export::text(c.params, c.state)))),
+    route("/api/v1/import/native", POST, Write, WithBody(|request, _| Box::pin(import::native(request)))),
+    route("/api/v1/export/native", GET_POST, Read, WithBody(|request, _| Box::pin(import::native(request)))),
     route("/federate", GET, Read, WithPlainErrors(federate)),
 ];
 
@@ -299,7 +301,7 @@ mod tests {
         let changing: Vec<&str> = changing.map(|route| route.pattern).collect();
         let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
         let cancel = "/api/v1/status/queries/cancel";
-        let writes = ["/api/v1/write", "/write", "/api/v2/write"];
+        let writes = ["/api/v1/write", "/write", "/api/v2/write", "/api/v1/import/native"];
         assert_eq!(changing, [&[cancel, &admin[0], &admin[1], &admin[2]][..], &writes].concat());
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
