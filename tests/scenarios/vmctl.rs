@@ -26,7 +26,8 @@ fn moved(program: &Path, from: &str, to: &str, native: bool) -> String {
 }
 
 fn count(address: &str) -> String {
-    let query = escape("sum(count_over_time({__name__=~\"moved.*\"}[1h]))");
+    let query =
+        escape(&["moved_0", "moved_1", "moved_2"].map(|name| format!("sum(count_over_time({name}[1h]))")).join(" + "));
     let answer = get(address, &format!("/api/v1/query?query={query}&nocache=1")).unwrap().json();
     answer["data"]["result"][0]["value"][1].as_str().unwrap_or_default().to_owned()
 }
