@@ -197,26 +197,13 @@ impl<'s> Import<'s> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        future::Future,
-        pin::pin,
-        task::{Context, Poll, Waker},
-    };
-
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
         ingest::{format_at, reader},
-        seams::append::fake::MemoryAppend,
+        seams::append::fake::{MemoryAppend, finished},
     };
-
-    fn now<T>(future: impl Future<Output = T>) -> T {
-        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => answer,
-            Poll::Pending => panic!("the fake store never waits"),
-        }
-    }
 
     fn begin(append: &MemoryAppend) -> Import<'_> {
         let declared = Declared { allow_old: true, ..Declared::default() };
@@ -230,10 +217,10 @@ mod tests {
             import.text().extend_from_slice(piece);
             while import.step()? {}
             if i % pieces == pieces - 1 {
-                now(import.store())?;
+                finished(import.store())?;
             }
         }
-        now(import.finish())
+        finished(import.finish())
     }
 
     /// Labels, times and values in the order in which they were stored, and the metadata.
@@ -296,7 +283,7 @@ mod tests {
                 before = import.memory();
             }
             let counted = import.memory() - import.text.capacity();
-            now(import.store()).unwrap();
+            finished(import.store()).unwrap();
             let taken = append.batches().last().unwrap().memory();
             assert!(counted >= taken, "{counted} counted of {taken} bytes");
         }

@@ -20,7 +20,7 @@ use crate::{
 /// for together.
 const AT_ONCE: usize = 128;
 
-/// So many series are looked at, at most, to tell how many samples some have: a fraction of what finding them has taken.
+/// The most series that are looked at to tell how many samples some have: a fraction of what finding them has taken.
 const COUNTED: usize = 2048;
 
 /// Samples in memory. One thread writes a series, any number read.

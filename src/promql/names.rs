@@ -85,6 +85,12 @@ impl AggregateOp {
         AGGREGATIONS.iter().map(|a| a.0)
     }
 
+    /// Whether a group gives one row at most: not some of its own rows, and none for each of its values.
+    #[must_use]
+    pub fn has_one_row_a_group(self) -> bool {
+        !matches!(self, Self::Topk | Self::Bottomk | Self::Limitk | Self::LimitRatio | Self::CountValues)
+    }
+
     /// The aggregation of this (lower-case) name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

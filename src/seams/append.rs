@@ -170,6 +170,19 @@ pub mod fake {
 
     use super::{Append, AppendError, Appending, Batch, Fingerprint, Labels, SeriesCursor, SeriesId};
 
+    /// What comes of `future`, which waits for nothing but a [`MemoryAppend`], and so not at all.
+    #[cfg(test)]
+    pub(crate) fn finished<T>(future: impl Future<Output = T>) -> T {
+        use std::{
+            pin::pin,
+            task::{Context, Poll, Waker},
+        };
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => panic!("the fake store never waits"),
+        }
+    }
+
     /// Remembers every batch.
     #[derive(Debug, Default)]
     pub struct MemoryAppend {

@@ -1,8 +1,10 @@
 //! Building responses.
 
+use std::time::Duration;
+
 use hyper::{
     StatusCode,
-    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue},
+    header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
 };
 
 use super::{
@@ -10,6 +12,11 @@ use super::{
     rejection_log::ErrorReason,
     response_body::{BodySource, ResponseBody},
 };
+
+/// Says when the same request makes sense again: in whole seconds, one at least.
+pub(crate) fn retry_after(response: &mut Response, after: Duration) {
+    response.headers_mut().insert(RETRY_AFTER, (after.as_secs_f64().ceil() as u64).max(1).into());
+}
 
 /// Plain text, with a line feed behind it.
 pub(crate) fn text(status: StatusCode, text: impl Into<String>) -> Response {

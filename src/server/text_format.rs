@@ -28,8 +28,13 @@ pub(crate) fn put_quoted(out: &mut Vec<u8>, text: &str) {
 
 /// A number as JSON answers have it, without the quotes.
 pub(crate) fn put_value(out: &mut Vec<u8>, value: f64) {
+    put_unquoted(out, value, json::value);
+}
+
+/// A number as `write` writes it, without the quotes around it.
+pub(crate) fn put_unquoted(out: &mut Vec<u8>, value: f64, write: fn(&mut Vec<u8>, f64)) {
     let begin = out.len();
-    json::value(out, value);
+    write(out, value);
     out.pop();
     out.remove(begin);
 }

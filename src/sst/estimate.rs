@@ -5,7 +5,7 @@ use roaring::RoaringBitmap;
 use super::Table;
 use crate::model::TimeRange;
 
-/// So many blocks are looked at, at most: a tenth of a millisecond. Where series lie in more, the others are taken to have what
+/// The most blocks that are looked at: a tenth of a millisecond. Where series lie in more, the others are taken to have what
 /// the table has of a series.
 const MOST_BLOCKS: usize = 128;
 

@@ -32,8 +32,7 @@ pub(super) struct InRange<'v> {
 
 impl<'v> InRange<'v> {
     pub(super) fn new(view: &'v View, range: TimeRange, interrupt: &'v dyn Interrupt) -> Self {
-        let reaches = |memtable: &&Memtable| memtable.times().is_some_and(|times| times.overlaps(range));
-        let memtables: Vec<&Memtable> = view.memtables().filter(reaches).collect();
+        let memtables: Vec<&Memtable> = view.memtables_in(range).collect();
         let tables = || view.tables.iter().map(|live| &**live);
         let times = |live: &LiveTable| live.table.summary().times;
         let inside = tables().filter(|live| range.covers(times(live))).collect();

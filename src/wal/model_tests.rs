@@ -9,7 +9,7 @@ use crate::seams::env::{Cut, Disk, Op, SimDisk};
 
 #[derive(Debug, Clone)]
 enum Step {
-    /// So many records in one commit.
+    /// Writes this number of records in one commit.
     Commit(usize),
     /// The next call of this kind fails.
     Fail(Op),

@@ -1,25 +1,12 @@
-use std::{
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     ingest::{ImportLimits, Imported, OnError, format_at, receive},
-    seams::append::fake::MemoryAppend,
+    seams::append::fake::{MemoryAppend, finished},
 };
 
 const NOW: i64 = 1_700_000_100_000;
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the fake store never waits"),
-    }
-}
 
 fn with_format(format: &str) -> Declared {
     Declared { parameters: vec![("format".to_owned(), format.to_owned())], ..Declared::default() }
@@ -27,7 +14,7 @@ fn with_format(format: &str) -> Declared {
 
 fn post(body: &str, declared: &Declared, append: &MemoryAppend) -> Result<Imported, ImportError> {
     let format = format_at("/api/v1/import/csv");
-    run(receive(format, body.as_bytes(), declared, NOW, &ImportLimits::default(), append))
+    finished(receive(format, body.as_bytes(), declared, NOW, &ImportLimits::default(), append))
 }
 
 /// Labels, time and value of each sample that a body stores.

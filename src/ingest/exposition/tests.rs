@@ -1,16 +1,10 @@
-use std::{
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     ingest::{ImportError, ImportLimits, Imported, format_at, receive},
     model::Labels,
-    seams::append::fake::MemoryAppend,
+    seams::append::fake::{MemoryAppend, finished},
 };
 
 const NOW: i64 = 1_700_000_000_000;
@@ -20,10 +14,7 @@ fn post_as(content_type: &str, body: &[u8], append: &MemoryAppend) -> Result<Imp
     let format = format_at("/api/v1/import/prometheus");
     let limits = ImportLimits::default();
     let declared = Declared { content_type: content_type.to_owned(), allow_old: true, ..Declared::default() };
-    match pin!(receive(format, body, &declared, NOW, &limits, append)).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the fake store never waits"),
-    }
+    finished(receive(format, body, &declared, NOW, &limits, append))
 }
 
 /// What one body stores: labels, time and bits of each sample.

@@ -1,9 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -11,17 +6,10 @@ use super::*;
 use crate::{
     ingest::{Import, ImportLimits, Imported, OnError, detect::by_beginning, format_at, reader},
     model::Labels,
-    seams::append::fake::MemoryAppend,
+    seams::append::fake::{MemoryAppend, finished},
 };
 
 const NOW: i64 = 1_700_000_000_123;
-
-fn run<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the fake store never waits"),
-    }
-}
 
 /// What a client of InfluxDB declares, with parameters.
 fn client(parameters: &[(&str, &str)]) -> Declared {
@@ -43,7 +31,7 @@ fn post(
             import.text().extend_from_slice(piece);
             while import.step()? {}
         }
-        run(import.finish())
+        finished(import.finish())
     };
     let result = take();
     let faults = import.faults();
@@ -247,7 +235,7 @@ fn points_that_cannot_be_stored_are_told_from_lines_that_are_none() {
         let append = MemoryAppend::default();
         let mut import = Import::new(reader, &declared, NOW, &ImportLimits::default(), &append);
         import.text().extend_from_slice(line.as_bytes());
-        assert!(run(import.finish()).is_err(), "{line}");
+        assert!(finished(import.finish()).is_err(), "{line}");
         assert_eq!((import.faults().rejected(), import.faults().count()), (1, 1), "{line}");
         assert!(import.faults().first()[0].why.contains(says), "{line}: {:?}", import.faults());
     }

@@ -1,29 +1,16 @@
-use std::{
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
     ingest::{ImportLimits, Imported, OnError, format_at, receive},
-    seams::append::fake::MemoryAppend,
+    seams::append::fake::{MemoryAppend, finished},
 };
 
 const NOW: i64 = 1_700_000_000_000;
 
-fn run<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the fake store never waits"),
-    }
-}
-
 fn post(body: &str, declared: &Declared, append: &MemoryAppend) -> Result<Imported, ImportError> {
     let format = format_at("/api/v1/import/json");
-    run(receive(format, body.as_bytes(), declared, NOW, &ImportLimits::default(), append))
+    finished(receive(format, body.as_bytes(), declared, NOW, &ImportLimits::default(), append))
 }
 
 /// Labels, time and bits of each sample that a body stores.
@@ -132,7 +119,7 @@ fn what_is_wrong_is_named_by_line_column_and_rule() {
     let append = MemoryAppend::default();
     let limits = ImportLimits::default();
     let format = format_at("/api/v1/import/json");
-    let error = run(receive(format, &broken, &Declared::default(), NOW, &limits, &append)).unwrap_err();
+    let error = finished(receive(format, &broken, &Declared::default(), NOW, &limits, &append)).unwrap_err();
     assert!(error.to_string().contains("line 2:10: this is not UTF-8"), "{error}");
 }
 
@@ -171,7 +158,7 @@ proptest! {
             import.text().extend_from_slice(piece);
             while import.step().unwrap() {}
         }
-        run(import.finish()).unwrap();
+        finished(import.finish()).unwrap();
         prop_assert_eq!(samples(&pieces), samples(&whole));
         prop_assert_eq!(samples(&whole).len(), 10);
     }

@@ -10,7 +10,7 @@ use crate::{
     model::Matcher,
     promql::{
         QueryError,
-        ast::{AggregateOp, BinaryOp, Cardinality, ValueType},
+        ast::{BinaryOp, Cardinality, ValueType},
         data::grid::Grid,
         exec::{Found, children},
         plan::{Aggregate, Binary, Call, Kind, Node, NodeId, Select},
@@ -159,15 +159,7 @@ fn aggregated(a: &Aggregate, grid: &Grid, inner: Flow) -> Flow {
     let steps = grid.steps as f64;
     let one_group = !a.without && a.grouping.is_empty();
     let groups = if one_group { inner.series.min(1.0) } else { inner.series.sqrt().ceil() };
-    let picks = matches!(
-        a.op,
-        AggregateOp::Topk
-            | AggregateOp::Bottomk
-            | AggregateOp::Limitk
-            | AggregateOp::LimitRatio
-            | AggregateOp::CountValues
-    );
-    let series = if picks { inner.series } else { groups };
+    let series = if a.op.has_one_row_a_group() { groups } else { inner.series };
     let cells = (series * steps).min(inner.cells);
     // Groups are held as they are filled, and nothing of the input but a row per thread.
     Flow { series, cells, held: inner.held + cells, certain: false, ..inner }

@@ -69,17 +69,7 @@ fn keepable(node: NodeId, subquery: &Subquery, ordered: bool, lookback: i64) -> 
 /// Whether the node surely has one row at most.
 fn has_one_row(node: &Node) -> bool {
     match &node.kind {
-        Kind::Aggregate(a) => {
-            let picks = matches!(
-                a.op,
-                AggregateOp::Topk
-                    | AggregateOp::Bottomk
-                    | AggregateOp::Limitk
-                    | AggregateOp::LimitRatio
-                    | AggregateOp::CountValues
-            );
-            !picks && !a.without && a.grouping.is_empty()
-        }
+        Kind::Aggregate(a) => a.op.has_one_row_a_group() && !a.without && a.grouping.is_empty(),
         Kind::Negate(inner) => has_one_row(inner),
         _ => false,
     }

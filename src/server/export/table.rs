@@ -4,6 +4,7 @@ use super::Writer;
 use crate::{
     model::{Labels, METRIC_NAME},
     server::{
+        formats::csv::field,
         json::{rfc_3339, time},
         text_format::put_value,
     },
@@ -66,7 +67,7 @@ impl Writer for Table {
                 Column::Value => "value",
                 Column::Time(_) => "time",
             });
-            row(out, names.map(|name| move |out: &mut Vec<u8>| field(out, name)));
+            row(out, names.map(|name| move |out: &mut Vec<u8>| field(out, name.as_bytes())));
         }
     }
 
@@ -77,9 +78,9 @@ impl Writer for Table {
                 self.columns.iter().map(|column| {
                     move |out: &mut Vec<u8>| match column {
                         Column::Label(name) if name == METRIC_NAME => {
-                            field(out, labels.metric_name().unwrap_or_default())
+                            field(out, labels.metric_name().unwrap_or_default().as_bytes())
                         }
-                        Column::Label(name) => field(out, labels.get(name).unwrap_or_default()),
+                        Column::Label(name) => field(out, labels.get(name).unwrap_or_default().as_bytes()),
                         Column::Value => put_value(out, *value),
                         Column::Time(form) => put_time(out, *ms, *form),
                     }
@@ -108,15 +109,6 @@ fn put_time(out: &mut Vec<u8>, ms: i64, form: TimeForm) {
         }
         TimeForm::Rfc3339 => out.extend_from_slice(rfc_3339(ms).as_bytes()),
     }
-}
-
-fn field(out: &mut Vec<u8>, text: &str) {
-    if !text.contains([',', '"', '\r', '\n']) {
-        return out.extend_from_slice(text.as_bytes());
-    }
-    out.push(b'"');
-    out.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-    out.push(b'"');
 }
 
 #[cfg(test)]

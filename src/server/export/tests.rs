@@ -1,10 +1,4 @@
-use std::{
-    collections::BTreeMap,
-    future::Future,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use proptest::prelude::*;
 
@@ -12,7 +6,11 @@ use super::*;
 use crate::{
     ingest::{Declared, ImportLimits, format_at, receive},
     model::{Histogram, MatchOp, STALE_NAN_BITS},
-    seams::{append::fake::MemoryAppend, interrupt::Never, select::MemorySelect},
+    seams::{
+        append::fake::{MemoryAppend, finished},
+        interrupt::Never,
+        select::MemorySelect,
+    },
 };
 
 const NAN: u64 = 0x7ff8_0000_0000_0001;
@@ -49,10 +47,7 @@ fn imported(path: &str, text: &str) -> Samples {
     let declared = Declared { allow_old: true, ..Declared::default() };
     let limits = ImportLimits::default();
     let taken = receive(format_at(path), text.as_bytes(), &declared, i64::MAX / 2, &limits, &append);
-    match pin!(taken).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => drop(answer.unwrap_or_else(|error| panic!("{text}: {error}"))),
-        Poll::Pending => panic!("the fake store never waits"),
-    }
+    finished(taken).unwrap_or_else(|error| panic!("{text}: {error}"));
     let mut found = Samples::new();
     for sample in append.batches().iter().flat_map(|batch| &batch.floats) {
         let labels = append.labels(sample.series).unwrap();

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc, vec};
 use crate::{
     model::{Histogram, Labels, SeriesBuf},
     promql::Value,
-    server::{json, response_body::BodySource},
+    server::{json, response_body::BodySource, text_format::put_unquoted},
 };
 
 /// Writes the rows series by series.
@@ -66,10 +66,10 @@ impl BodySource for Rows {
         };
         match cells {
             Cells::Text(time, text) => row(time, &|out| field(out, text.as_bytes())),
-            Cells::Scalar(time, value) => row(time, &|out| unquoted(out, value, json::plain_value)),
+            Cells::Scalar(time, value) => row(time, &|out| put_unquoted(out, value, json::plain_value)),
             Cells::Samples(samples) => {
                 for (time, value) in samples.times.iter().zip(&samples.values) {
-                    row(*time, &|out| unquoted(out, *value, json::value));
+                    row(*time, &|out| put_unquoted(out, *value, json::value));
                 }
                 for (time, histogram) in &samples.histograms {
                     row(*time, &|out| object(out, histogram));
@@ -80,20 +80,14 @@ impl BodySource for Rows {
     }
 }
 
-/// A number as JSON writes it, without the quotes.
-fn unquoted(out: &mut Vec<u8>, value: f64, write: fn(&mut Vec<u8>, f64)) {
-    let mut quoted = Vec::new();
-    write(&mut quoted, value);
-    out.extend(quoted.into_iter().filter(|byte| *byte != b'"'));
-}
-
 fn object(out: &mut Vec<u8>, histogram: &Arc<Histogram>) {
     let mut text = Vec::new();
     json::histogram(&mut text, histogram);
     field(out, &text);
 }
 
-fn field(out: &mut Vec<u8>, text: &[u8]) {
+/// A field, quoted if need be.
+pub(crate) fn field(out: &mut Vec<u8>, text: &[u8]) {
     if !text.iter().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
         return out.extend_from_slice(text);
     }

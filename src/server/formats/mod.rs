@@ -2,7 +2,7 @@
 //!
 //! Errors are always JSON.
 
-mod csv;
+pub(crate) mod csv;
 mod protobuf;
 
 use hyper::{

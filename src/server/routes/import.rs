@@ -13,7 +13,7 @@ use std::{
 use hyper::{
     HeaderMap, Request, StatusCode,
     body::{Body as _, Incoming},
-    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
 };
 use serde_json::{Value, json};
 
@@ -309,7 +309,7 @@ impl Wanted {
             respond::text(status, words)
         };
         if let ImportError::Append(AppendError::Unavailable { retry_after, .. }) = error {
-            response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+            respond::retry_after(&mut response, *retry_after);
         }
         response
     }

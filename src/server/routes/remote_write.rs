@@ -11,7 +11,7 @@ use std::{
 use hyper::{
     HeaderMap, Request, StatusCode,
     body::Incoming,
-    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER},
+    header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
 };
 
 use crate::{
@@ -166,7 +166,7 @@ fn refusal(error: &WriteError) -> Response {
     let mut response = respond::text(status, error.to_string());
     if let WriteError::Append(AppendError::Unavailable { retry_after, .. }) = error {
         // The header counts whole seconds, and "at once" would be a busy loop.
-        response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+        respond::retry_after(&mut response, *retry_after);
     }
     response
 }

@@ -136,7 +136,7 @@ impl View {
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
         self.read_tables(series, range, pass, out)?;
         // Most questions reach far behind what is in memory, or memory has just been flushed.
-        for memtable in self.memtables().filter(|m| m.times().is_some_and(|times| times.overlaps(range))) {
+        for memtable in self.memtables_in(range) {
             if out.is_empty() {
                 memtable.read(series, range, out);
             } else {
@@ -158,7 +158,7 @@ impl View {
     ) -> Result<(), SstError> {
         let mut newest: Option<(i64, f64)> = None;
         // A newer memtable's sample replaces another one of the same time.
-        for memtable in self.memtables().filter(|m| m.times().is_some_and(|times| times.overlaps(range))) {
+        for memtable in self.memtables_in(range) {
             match memtable.newest(series, range) {
                 Newest::None => {}
                 Newest::Float(time, value) if newest.is_none_or(|(newest, _)| newest <= time) => {
@@ -225,5 +225,10 @@ impl View {
     /// All memtables, oldest first.
     pub(in crate::storage) fn memtables(&self) -> impl Iterator<Item = &Memtable> {
         self.sealed.iter().map(|s| &*s.memtable).chain([&*self.active])
+    }
+
+    /// Those of them whose samples reach into `range`.
+    pub(in crate::storage) fn memtables_in(&self, range: TimeRange) -> impl Iterator<Item = &Memtable> {
+        self.memtables().filter(move |memtable| memtable.times().is_some_and(|times| times.overlaps(range)))
     }
 }

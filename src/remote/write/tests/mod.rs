@@ -9,12 +9,6 @@ mod reference;
 mod samples;
 mod series;
 
-use std::{
-    future::Future,
-    pin::pin,
-    task::{Context, Poll, Waker},
-};
-
 use prost::Message;
 
 use super::{Protocol, WriteError, WriteLimits, Written, receive};
@@ -24,7 +18,7 @@ use crate::{
         proto::{v1, v2},
         snappy,
     },
-    seams::append::fake::MemoryAppend,
+    seams::append::fake::{MemoryAppend, finished},
 };
 
 /// A series' labels.
@@ -42,11 +36,7 @@ fn write(protocol: Protocol, message: &[u8], append: &MemoryAppend) -> Result<Wr
 /// Writes a body as it is.
 fn write_body(protocol: Protocol, body: &[u8], append: &MemoryAppend) -> Result<Written, WriteError> {
     let limits = WriteLimits::default();
-    let future = pin!(receive(protocol, body, NOW, &limits, append));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer,
-        Poll::Pending => panic!("the fake store never waits"),
-    }
+    finished(receive(protocol, body, NOW, &limits, append))
 }
 
 /// Everything stored, in order, with labels instead of ids and bits instead of floats.
@@ -158,7 +148,7 @@ fn write1(series: &[v1::TimeSeries], append: &MemoryAppend) -> Result<Written, W
     write(Protocol::V1, &message.encode_to_vec(), append)
 }
 
-/// So many samples, histograms and exemplars.
+/// The counts of a write that stored these numbers of samples, histograms and exemplars.
 fn written(samples: u64, histograms: u64, exemplars: u64) -> Written {
     Written { samples, histograms, exemplars }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::{Request, StatusCode, body::Incoming, header::RETRY_AFTER};
+use hyper::{Request, StatusCode, body::Incoming};
 
 use super::failure;
 use crate::{
@@ -101,7 +101,7 @@ fn refusal(error: &ImportError) -> Response {
     }
     let mut response = failure(status, &error.to_string());
     if let ImportError::Append(AppendError::Unavailable { retry_after, .. }) = error {
-        response.headers_mut().insert(RETRY_AFTER, (retry_after.as_secs_f64().ceil() as u64).max(1).into());
+        respond::retry_after(&mut response, *retry_after);
     }
     response
 }
