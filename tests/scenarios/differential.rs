@@ -13,7 +13,7 @@
 //! data and servers of its own and asks [`PER_SEED`] expressions, each at one time and on a grid of steps.
 
 mod catalogue;
-mod compare;
+pub(crate) mod compare;
 mod data;
 mod expression;
 mod floats;

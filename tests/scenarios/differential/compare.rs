@@ -141,7 +141,7 @@ fn close_text(a: &str, b: &str) -> bool {
 }
 
 /// Equal but for the last digits. Nothing is close to infinity.
-pub(super) fn close(a: f64, b: f64) -> bool {
+pub(crate) fn close(a: f64, b: f64) -> bool {
     let distance = (a - b).abs();
     a == b || distance.is_finite() && distance <= (RELATIVE * a.abs().max(b.abs())).max(ABSOLUTE)
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { drawn, graph, series, SLACK, startServer, stories } from "./harness.js";
+import { drawn, graph, series, SLACK, startServer, stories, within } from "./harness.js";
 
 const now = Math.floor(Date.now() / 60_000) * 60_000;
 const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
@@ -42,13 +42,12 @@ tell("11: of 150,000 names a key is answered in 50 ms, and the list says that it
   await page.keyboard.press("Control+A");
   await page.keyboard.type("requests");
   await page.waitForFunction(() => document.querySelector(".popup-foot")?.textContent.includes("type on"));
-  const key = await page.evaluate(() => {
-    const area = document.querySelector(".editor-text");
+  const key = () => {
     const begun = performance.now();
     document.execCommand("insertText", false, "_");
-    return [performance.now() - begun, area.value];
-  });
-  assert.ok(key[0] < 50 * SLACK, `${key[0]} ms`);
+    return performance.now() - begun;
+  };
+  await within(50, () => page.evaluate(key));
 });
 
 tell("46: every asset exists, is compressed, kept for a year and under the hash", async ({ page, go, server }) => {

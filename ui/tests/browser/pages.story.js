@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { board } from "../../boards/vctsdb.js";
 import { exemplar, histogram, remoteWrite, sample } from "./remotewrite.js";
-import { countInk, drawn, graph, series, SLACK, startServer, stories } from "./harness.js";
+import { countInk, drawn, graph, series, startServer, stories, within } from "./harness.js";
 
 const now = Math.floor(Date.now() / 60_000) * 60_000;
 const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
@@ -375,14 +375,14 @@ tell("34: 5,000 rules are searched under 50 ms, with few of them in the document
   await page.goto(`${server.base}/rules`);
   await page.waitForSelector("text=5,000 rules");
   assert.ok((await page.locator(".vt-row").count()) < 100);
-  const took = await page.evaluate(() => {
+  const search = () => {
     const field = document.querySelector('[aria-label="Filter rules"]');
     field.value = "rule4999";
     const begun = performance.now();
     field.dispatchEvent(new Event("input"));
     return performance.now() - begun;
-  });
-  assert.ok(took < 50 * SLACK, `${took} ms`);
+  };
+  await within(50, () => page.evaluate(search));
   assert.match(await page.textContent('[aria-label="Rules"] .vt-row'), /Rule4999/);
 });
 
