@@ -15,6 +15,8 @@ export const title = "Queries";
 const EVERY_MS = 1000;
 
 /** @typedef {{requestId: string, query: string, start: string, end: string, step: number, begun: string, seconds: number, error?: string, background?: boolean}} Query */
+/** @typedef {{element: HTMLElement, took: (seconds: number, most: number) => void}} Row */
+/** @typedef {Map<string, Row>} Rows */
 
 /**
  * @param {HTMLElement} element
@@ -35,6 +37,9 @@ export function mount(element, { signal }) {
     slowest,
   );
   let told = "";
+  let asked = "";
+  /** The rows of those that run, by request. @type {Rows} */
+  let rows = new Map();
   /** Whether the server ends queries of others when asked to; unknown at first. @type {boolean | null} */
   let cancels = null;
   const look = async () => {
@@ -42,12 +47,17 @@ export function mount(element, { signal }) {
       cancels ??= Boolean((await data("api/v1/features", {}, { signal })).api?.cancel_query);
       const found = await data("api/v1/status/queries", {}, { signal });
       const wanted = (/** @type {Query[]} */ queries) => queries.filter((one) => own.checked || !one.background);
-      show(running, "Running", wanted(found.running), "Nothing runs at the moment.", true, cancels);
-      // What hasn't changed keeps the reader's selection.
+      const now = wanted(found.running);
+      const ids = JSON.stringify(now.map(({ requestId }) => requestId));
+      // What hasn't changed keeps the reader's selection, and a button stays under the finger that is about to press it.
+      if (ids !== asked) rows = show(running, "Running", now, "Nothing runs at the moment.", true, cancels, rows);
+      asked = ids;
+      const most = longest(now);
+      now.forEach(({ requestId, seconds }) => rows.get(requestId)?.took(seconds, most));
       const slow = wanted(found.slowest);
-      const now = JSON.stringify(slow);
-      if (now !== told) show(slowest, "Slowest since the start", slow, "None yet.", false, false);
-      told = now;
+      const text = JSON.stringify(slow);
+      if (text !== told) show(slowest, "Slowest since the start", slow, "None yet.", false, false);
+      told = text;
       running.hidden = slowest.hidden = false;
     } catch (error) {
       if (aborted(error)) return;
@@ -64,16 +74,25 @@ export function mount(element, { signal }) {
   return { unmount: () => end() };
 }
 
+/** @param {Query[]} queries */
+function longest(queries) {
+  return Math.max(...queries.map(({ seconds }) => seconds), 1e-9);
+}
+
 /**
+ * Shows queries; those that were shown before keep their rows.
  * @param {HTMLElement} host
  * @param {string} title
  * @param {Query[]} queries
  * @param {string} none
  * @param {boolean} live
  * @param {boolean} cancels
+ * @param {Rows} before
+ * @returns {Rows}
  */
-function show(host, title, queries, none, live, cancels) {
-  const most = Math.max(...queries.map(({ seconds }) => seconds), 1e-9);
+function show(host, title, queries, none, live, cancels, before = new Map()) {
+  const most = longest(queries);
+  const rows = queries.map((query) => before.get(query.requestId) ?? row(query, most, cancels));
   fill(
     host,
     h(
@@ -106,14 +125,15 @@ function show(host, title, queries, none, live, cancels) {
             h(
               "tbody",
               {},
-              queries.map((query) => row(query, most, cancels)),
+              rows.map(({ element }) => element),
             ),
           ),
         ),
   );
+  return new Map(queries.flatMap(({ requestId }, i) => (rows[i] ? [[requestId, rows[i]]] : [])));
 }
 
-/** @param {Query} query @param {number} most @param {boolean} cancels */
+/** @param {Query} query @param {number} most @param {boolean} cancels @returns {Row} */
 function row({ query, start, end, step, begun, seconds, requestId, error }, most, cancels) {
   const [from, to] = [Date.parse(start), Date.parse(end)];
   const instant = step === 0;
@@ -125,15 +145,19 @@ function row({ query, start, end, step, begun, seconds, requestId, error }, most
         "g0.res_type": "fixed",
         "g0.res_step": String(step),
       });
-  return h(
+  const bar = h("span", {});
+  const number = h("span", { class: "num" });
+  const age = h("td", { class: "nowrap num", title: formatMoment(Date.parse(begun), zone()) });
+  const took = (/** @type {number} */ seconds, /** @type {number} */ most) => {
+    bar.style.width = `${(seconds / most) * 100}%`;
+    number.textContent = time(seconds);
+    age.textContent = distance(Date.parse(begun), Date.now());
+  };
+  took(seconds, most);
+  const element = h(
     "tr",
     {},
-    h(
-      "td",
-      { class: "query-time" },
-      h("div", { class: "meter" }, h("span", { style: { width: `${(seconds / most) * 100}%` } })),
-      h("span", { class: "num" }, time(seconds)),
-    ),
+    h("td", { class: "query-time" }, h("div", { class: "meter" }, bar), number),
     h(
       "td",
       {},
@@ -145,11 +169,7 @@ function row({ query, start, end, step, begun, seconds, requestId, error }, most
       { class: "nowrap num" },
       instant ? "at one time" : `${formatDuration(to - from)}, step ${formatDuration(step * 1000)}`,
     ),
-    h(
-      "td",
-      { class: "nowrap num", title: formatMoment(Date.parse(begun), zone()) },
-      distance(Date.parse(begun), Date.now()),
-    ),
+    age,
     h(
       "td",
       { class: "nowrap" },
@@ -162,6 +182,7 @@ function row({ query, start, end, step, begun, seconds, requestId, error }, most
       ),
     ),
   );
+  return { element, took };
 }
 
 /** @param {number} seconds */

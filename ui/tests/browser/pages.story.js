@@ -5,7 +5,7 @@ import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { board } from "../../boards/vctsdb.js";
 import { exemplar, histogram, remoteWrite, sample } from "./remotewrite.js";
-import { countInk, drawn, graph, series, startServer, stories, within } from "./harness.js";
+import { countInk, drawn, graph, series, startServer, stories, until, within } from "./harness.js";
 
 const now = Math.floor(Date.now() / 60_000) * 60_000;
 const end = new Date(now).toISOString().slice(0, 19).replace("T", " ");
@@ -392,7 +392,13 @@ tell("where the server can, a running query is ended from the list", async ({ pa
   const other = await context.newPage();
   const slow = "quantile_over_time(0.4, (daylong + 0)[1d:5s])";
   await other.goto(server.base + graph(slow, { "g0.range_input": "6h", "g0.res_type": "fixed", "g0.res_step": "3" }));
-  await page.click("text=End it");
+  // While it runs, what is asked again each second doesn't take the button from under the finger.
+  const button = await page.waitForSelector("text=End it");
+  const took = () => page.textContent(".queries .query-time");
+  const first = await took();
+  await until(async () => (await took()) !== first, "the time it has taken is told again");
+  assert.ok(await button.evaluate((element) => element.isConnected));
+  await button.click();
   await page.waitForSelector("text=Told it to end");
   await page.waitForSelector("text=Nothing runs at the moment");
   await other.waitForSelector(".panel-message .note.bad");
