@@ -1,0 +1,86 @@
+//! How names and attributes become metrics and labels.
+
+/// The `otlp:` section of a Prometheus configuration, and the two features beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtlpSettings {
+    /// How names are translated.
+    pub strategy: Strategy,
+    /// Which attributes of a resource are labels of all its series.
+    pub promoted: Promoted,
+    /// Whether the attributes that make `job` and `instance` stay in `target_info` too.
+    pub keep_identifying: bool,
+    /// Whether histograms with explicit bounds become native ones with custom buckets.
+    pub custom_buckets: bool,
+    /// Whether name, version, schema and attributes of a scope are labels.
+    pub promote_scope: bool,
+    /// Whether a label that would begin with one underscore begins with `key` instead.
+    pub sanitize_underscores: bool,
+    /// Whether several underscores in a row stay in labels.
+    pub keep_underscores: bool,
+    /// `otlp-native-delta-ingestion`: deltas are stored as they come.
+    pub native_delta: bool,
+    /// `type-and-unit-labels`: series have labels `__type__` and `__unit__`.
+    pub type_and_unit: bool,
+}
+
+/// How a metric's name is translated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strategy {
+    /// Other characters are underscores; unit and type are suffixes.
+    UnderscoresWithSuffixes,
+    /// Other characters are underscores.
+    UnderscoresWithoutSuffixes,
+    /// All characters stay; unit and type are suffixes.
+    Utf8WithSuffixes,
+    /// Names stay as they are.
+    NoTranslation,
+}
+
+impl Strategy {
+    /// By the names that configurations have for them.
+    pub const NAMES: [(&'static str, Self); 4] = [
+        ("UnderscoreEscapingWithSuffixes", Self::UnderscoresWithSuffixes),
+        ("UnderscoreEscapingWithoutSuffixes", Self::UnderscoresWithoutSuffixes),
+        ("NoUTF8EscapingWithSuffixes", Self::Utf8WithSuffixes),
+        ("NoTranslation", Self::NoTranslation),
+    ];
+
+    /// Whether characters outside the classic alphabet become underscores.
+    pub(super) fn escapes(self) -> bool {
+        matches!(self, Self::UnderscoresWithSuffixes | Self::UnderscoresWithoutSuffixes)
+    }
+}
+
+/// Attributes of a resource that become labels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Promoted {
+    /// Those with these keys.
+    Listed(Vec<String>),
+    /// All but those with these keys.
+    AllBut(Vec<String>),
+}
+
+impl Promoted {
+    pub(super) fn has(&self, key: &str) -> bool {
+        match self {
+            Self::Listed(keys) => keys.iter().any(|own| own == key),
+            Self::AllBut(keys) => !keys.iter().any(|own| own == key),
+        }
+    }
+}
+
+impl Default for OtlpSettings {
+    fn default() -> Self {
+        Self {
+            strategy: Strategy::UnderscoresWithSuffixes,
+            promoted: Promoted::Listed(Vec::new()),
+            keep_identifying: false,
+            custom_buckets: false,
+            promote_scope: false,
+            sanitize_underscores: true,
+            keep_underscores: true,
+            native_delta: false,
+            type_and_unit: false,
+        }
+    }
+}
