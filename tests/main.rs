@@ -29,6 +29,7 @@ mod scenarios {
     mod logs;
     mod maintenance;
     mod memory;
+    mod otlp;
     mod otlp_cases;
     mod power_cut;
     mod process;

@@ -10,7 +10,7 @@ mod flags;
 mod listen_address;
 mod memory;
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     promql::{EngineOptions, SAMPLE_BYTES},
@@ -99,6 +99,7 @@ impl Config {
                 max_queries: usize::from(max_queries),
                 result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.remote_write.max_ahead,
+                otlp: Arc::default(),
                 admin_api: flags.http.admin_api,
                 deadlines: Deadlines { shutdown: flags.http.shutdown_timeout, ..Deadlines::default() },
                 external_labels: flags.remote_read.labels(),

@@ -45,6 +45,12 @@ impl Inflater {
         }))
     }
 
+    /// Whether there is no compression.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        matches!(self.0, Kind::Plain)
+    }
+
     /// Bytes of memory that it takes for itself, where there are so many.
     #[must_use]
     pub fn memory(&self, memory: u64) -> usize {

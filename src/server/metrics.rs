@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use prometheus::{Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use crate::{
+    remote::otlp::Reason,
     seams::status::{MemoryPart, StoreStatus},
     telemetry::{SECONDS, counter, counters, float_gauge, gauge, gauges, histogram, histograms, info},
 };
@@ -84,6 +85,19 @@ pub(crate) static WRITE_BYTES: LazyLock<IntCounter> =
 pub(crate) static WRITTEN: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_remote_write_samples_total", "Samples stored by remote write, by kind.", &["kind"])
 });
+/// By status.
+pub(crate) static OTLP_REQUESTS: LazyLock<IntCounterVec> =
+    LazyLock::new(|| counters("vctsdb_otlp_requests_total", "Requests with OTLP metrics, by status.", &["code"]));
+pub(crate) static OTLP_POINTS: LazyLock<IntCounter> =
+    LazyLock::new(|| counter("vctsdb_otlp_points_total", "Points of OTLP metrics that were stored."));
+/// By reason: see [`Reason`](crate::remote::otlp::Reason).
+pub(crate) static OTLP_REJECTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    counters(
+        "vctsdb_otlp_rejected_points_total",
+        "Points of OTLP metrics that were not stored, by reason.",
+        &["reason"],
+    )
+});
 /// By what was done: text or rounded.
 pub(crate) static ALTERED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let help = "Values of imports and line protocol that were texts and left out, or that were rounded to floats.";
@@ -107,6 +121,8 @@ pub(crate) fn prepare() {
         (&WRITTEN, &["float", "histogram", "exemplar"]),
         (&ALTERED, &["text", "rounded"]),
         (&READS, &["samples", "chunks"]),
+        (&OTLP_REQUESTS, &["200"]),
+        (&OTLP_REJECTED, &Reason::ALL.map(Reason::name)),
         (&SELF_SCRAPES, &["stored", "failed"]),
     ] {
         for value in values {
@@ -122,7 +138,7 @@ pub(crate) fn prepare() {
     for kind in ["instant", "range"] {
         QUERY_SECONDS.with_label_values(&[kind]);
     }
-    for lazy in [&QUERY_SAMPLES, &QUERY_STEPS_REUSED, &WRITE_BYTES] {
+    for lazy in [&QUERY_SAMPLES, &QUERY_STEPS_REUSED, &WRITE_BYTES, &OTLP_POINTS] {
         LazyLock::force(lazy);
     }
     for gauge in [&CONNECTIONS, &IN_FLIGHT, &WAITING, &QUERYING] {

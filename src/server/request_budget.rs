@@ -215,6 +215,30 @@ impl Reservation {
         }
     }
 
+    /// Decodes a body, for which `needed` bytes are needed in any case, and more as it is decoded, which can't wait for other
+    /// requests: where none is left, and `decode` says so by `None`, it begins again in the exclusive slot, which has as much as any
+    /// request may have.
+    ///
+    /// # Errors
+    /// When that isn't enough either, or was not free in time.
+    pub(crate) async fn decode<T>(
+        &mut self,
+        needed: u64,
+        decode: impl Fn(&dyn MemoryBudget) -> Option<T>,
+    ) -> Result<T, ApiError> {
+        self.grow(needed).await?;
+        loop {
+            if let Some(decoded) = decode(&GrowingReservation::new(self)) {
+                return Ok(decoded);
+            }
+            if self.is_exclusive() {
+                return Err(ApiError::OverBudget { bytes: self.bytes(), most: self.max() });
+            }
+            self.shrink(needed);
+            self.make_exclusive().await?;
+        }
+    }
+
     /// Returns what is beyond `bytes`; the exclusive slot only with everything.
     pub(crate) fn shrink(&mut self, bytes: u64) {
         self.bytes = self.bytes.min(bytes);

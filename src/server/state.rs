@@ -27,6 +27,7 @@ use super::{
 use crate::{
     model::Labels,
     promql::{Engine, ResultCache},
+    remote::otlp::OtlpSettings,
     seams::{
         admin::Admin,
         append::Append,
@@ -55,6 +56,8 @@ pub struct ServerOptions {
     pub result_cache: usize,
     /// A remote write may carry samples this far ahead of our clock.
     pub max_ahead: Duration,
+    /// How names and attributes of OTLP become metrics and labels.
+    pub otlp: Arc<OtlpSettings>,
     /// Whether `/api/v1/admin/…` may be used.
     pub admin_api: bool,
     /// How long to wait for clients.

@@ -59,6 +59,18 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Delta,
+        Self::Temporality,
+        Self::Name,
+        Self::Scale,
+        Self::Histogram,
+        Self::Label,
+        Self::Time,
+        Self::Future,
+    ];
+
     /// One word for it, in answers and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {

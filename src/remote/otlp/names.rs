@@ -74,9 +74,8 @@ impl Unit {
 
 /// A unit as metadata and labels have it, whatever the strategy is.
 pub(super) fn unit_text(unit: &str) -> String {
-    let Unit { main, per } = Unit::new(unit, true);
-    let between = if main.is_empty() || per.is_empty() { "" } else { "_" };
-    format!("{main}{between}{per}")
+    let Unit { main, per } = Unit::new(unit, false);
+    [tokens(&main), tokens(&per)].concat().join("_")
 }
 
 /// The name of a metric; `None` when nothing of it is left.

@@ -11,6 +11,7 @@ mod import;
 mod influx;
 mod lookups;
 mod metadata;
+mod otlp;
 mod path_hints;
 mod query;
 mod remote_read;

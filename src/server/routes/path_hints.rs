@@ -12,6 +12,9 @@ const OTHERS: &[(&str, &str)] = &[
     ("/api/v1/remote_write", "/api/v1/write"),
     ("/api/v1/prom/remote/read", "/api/v1/read"),
     ("/api/v1/remote_read", "/api/v1/read"),
+    // OTLP: VictoriaMetrics.
+    ("/opentelemetry/v1/metrics", "/v1/metrics"),
+    ("/opentelemetry/api/v1/push", "/v1/metrics"),
     // Kubernetes by habit.
     ("/livez", "/-/healthy"),
     ("/ready", "/-/ready"),

@@ -14,21 +14,13 @@ use hyper::{
     header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
 };
 
+use super::import::max_ahead;
 use crate::{
     remote::write::{Protocol, Taken, WriteError, WriteLimits, Written, inflated_len, negotiate, take_in},
-    seams::append::AppendError,
+    seams::{append::AppendError, memory_budget::MemoryBudget},
     server::{
-        Response, ServerState,
-        clock_skew::WitnessedAppend,
-        discard,
-        error::ApiError,
-        limits::MAX_REMOTE_BYTES,
-        metrics,
-        params::Params,
-        read_body,
-        request_body::RequestBody,
-        request_budget::{GrowingReservation, Reservation},
-        respond,
+        Response, ServerState, clock_skew::WitnessedAppend, discard, error::ApiError, limits::MAX_REMOTE_BYTES,
+        metrics, params::Params, read_body, request_body::RequestBody, request_budget::Reservation, respond,
         senders::StoredSamples,
     },
     telemetry::log_each_minute,
@@ -93,11 +85,7 @@ async fn store(
     let RequestBody { bytes: body, mut reservation } =
         read_body(request.into_body(), MAX_REMOTE_BYTES, &state.write_budget, state).await?;
     metrics::WRITE_BYTES.inc_by(body.len() as u64);
-    let limits = WriteLimits {
-        compressed: MAX_REMOTE_BYTES,
-        max_ahead: i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX),
-        ..WriteLimits::default()
-    };
+    let limits = WriteLimits { compressed: MAX_REMOTE_BYTES, max_ahead: max_ahead(state), ..WriteLimits::default() };
     let begun = Instant::now();
     let clock = &*state.clock;
     let append = WitnessedAppend { append: &*stores.append, clock_skew: &state.clock_skew, clock };
@@ -122,9 +110,7 @@ async fn store(
     })
 }
 
-/// Decodes the body. The memory for that shows as it is decoded, which can't wait for other requests: where none is left, decoding
-/// begins again in the exclusive slot, which has as much as any request may have. The inner error is what the protocol refuses, the
-/// outer one what any request may meet.
+/// Decodes the body. The inner error is what the protocol refuses, the outer one what any request may meet.
 async fn take(
     protocol: Protocol,
     body: &[u8],
@@ -137,20 +123,12 @@ async fn take(
         Ok(bytes) => bytes,
         Err(error) => return Ok(Err(error)),
     };
-    let needed = (body.len() + inflated) as u64;
-    reservation.grow(needed).await?;
-    loop {
-        let growing = GrowingReservation::new(reservation);
-        let taken = take_in(protocol, body, state.clock_skew.now(&*state.clock), limits, append, &growing);
-        if !matches!(taken, Err(WriteError::NoRoom)) {
-            return Ok(taken);
-        }
-        if reservation.is_exclusive() {
-            return Err(ApiError::OverBudget { bytes: reservation.bytes(), most: reservation.max() });
-        }
-        reservation.shrink(needed);
-        reservation.make_exclusive().await?;
-    }
+    let now = state.clock_skew.now(&*state.clock);
+    let decode = |budget: &dyn MemoryBudget| match take_in(protocol, body, now, limits, append, budget) {
+        Err(WriteError::NoRoom) => None,
+        taken => Some(taken),
+    };
+    reservation.decode((body.len() + inflated) as u64, decode).await
 }
 
 fn refusal(error: &WriteError) -> Response {

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, cardinality, exemplars, explain, export, federate, health, import, influx, lookups, metadata,
+    admin, cardinality, exemplars, explain, export, federate, health, import, influx, lookups, metadata, otlp,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -178,6 +178,8 @@ const ROUTES: &[Route] = &[
         WithParams(|c| Box::pin(admin::clean_tombstones(c.params, c.state))),
     ),
     route("/api/v1/write", POST, Write, WithBody(|request, state| Box::pin(remote_write::write(request, state)))),
+    route("/v1/metrics", POST, Write, WithBody(|request, state| Box::pin(otlp::metrics(request, state)))),
+    route("/api/v1/otlp/v1/metrics", POST, Write, WithBody(|request, state| Box::pin(otlp::metrics(request, state)))),
     route("/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "db", state)))),
     route("/api/v2/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "bucket", state)))),
     route("/ping", GET, Health, Influx(|request, _, _| Box::pin(future::ready(influx::ping(&request))))),

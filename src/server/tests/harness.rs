@@ -138,6 +138,7 @@ impl Server {
             external: ExternalAddress::default(),
             max_queries: 2,
             max_ahead: Duration::from_secs(600),
+            otlp: Arc::default(),
             admin_api: false,
             deadlines: Deadlines::default(),
             external_labels: Labels::empty(),
