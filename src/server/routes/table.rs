@@ -303,7 +303,14 @@ mod tests {
         let changing: Vec<&str> = changing.map(|route| route.pattern).collect();
         let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
         let cancel = "/api/v1/status/queries/cancel";
-        let writes = ["/api/v1/write", "/write", "/api/v2/write", "/api/v1/import/native"];
+        let writes = [
+            "/api/v1/write",
+            "/v1/metrics",
+            "/api/v1/otlp/v1/metrics",
+            "/write",
+            "/api/v2/write",
+            "/api/v1/import/native",
+        ];
         assert_eq!(changing, [&[cancel, &admin[0], &admin[1], &admin[2]][..], &writes].concat());
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
