@@ -29,6 +29,7 @@ use vctsdb::{
     },
     seams::{
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
+        catalog::Catalog,
         env::{RealDisk, SystemClock},
     },
     storage::{Storage, StorageOptions},
@@ -55,6 +56,7 @@ impl Hasher for AsItIs {
 #[derive(Default)]
 struct Door {
     known: RwLock<Known>,
+    catalog: Catalog,
 }
 
 #[derive(Default)]
@@ -85,7 +87,12 @@ impl Append for Door {
         Ok(id)
     }
 
+    fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
     fn append(&self, batch: Batch) -> Appending<'_> {
+        self.catalog.commit(batch.catalog);
         let mut known = self.known.write();
         for entry in &batch.fingerprints {
             let place = known.entries.len();

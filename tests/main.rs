@@ -7,6 +7,7 @@ mod scenarios {
     mod bad_input;
     mod bit_rot;
     mod browser;
+    mod catalog;
     mod client;
     mod command_line;
     mod deadlines;

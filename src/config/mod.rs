@@ -22,7 +22,8 @@ use budget::Budget;
 pub use bytes::Bytes;
 use flags::Effective;
 pub use flags::{
-    Flags, HttpFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags, RemoteWriteFlags, StorageFlags,
+    Flags, HttpFlags, InfluxFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags, RemoteWriteFlags,
+    StorageFlags,
 };
 pub use listen_address::ListenAddress;
 use memory::{DefaultMemory, beyond_limit, default_memory};
@@ -113,6 +114,7 @@ impl Config {
                     loopback: false,
                 },
                 ui: flags.http.ui.clone(),
+                field_naming: flags.influx.naming(),
                 replay_progress,
             },
             self_scrape: Some(flags.observation.self_scrape)

@@ -15,12 +15,13 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 use super::{Declared, Faults, ImportError, Imported, OnError};
 use crate::{
     model::{
-        Exemplar, Labels, Metadata,
+        Exemplar, FieldType, Labels, METRIC_NAME, Metadata,
         limits::{HEAVY, MAX_EXEMPLAR, MAX_VALUE, check_labels},
     },
     seams::{
         append::{Append, Batch, Fingerprint, FloatSample, SeriesCursor, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
+        catalog::{ClaimRefusal, Claimed, WantedField},
         memory_budget::Unlimited,
     },
 };
@@ -30,6 +31,27 @@ const NAME_BYTES: usize = 96;
 /// What a series that is new to the store takes beside three copies of its labels: its places in the batch, in the index,
 /// and in a memtable.
 const SERIES_BYTES: usize = 400;
+/// What a field that is new to the part takes beside two copies of its names.
+const FIELD_BYTES: usize = 900;
+
+/// Where a series is known by its fingerprint, or by the text that names it.
+enum Remember {
+    /// In this part only.
+    Here,
+    /// In the store once the series is on disk, which may be now.
+    Now(Fingerprint),
+    /// In the store once the batch is on disk.
+    Later(Fingerprint),
+}
+
+/// Why a field has no series.
+pub enum FieldFault {
+    /// The catalog has no place for it.
+    Claim(ClaimRefusal),
+    /// Its labels break a rule.
+    Series(String),
+}
+
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
 
@@ -70,6 +92,9 @@ pub struct ImportBuilder<'s> {
     known: HashMap<u128, SeriesId, PrehashedState>,
     /// Where the store stands among the series that it remembers.
     cursor: SeriesCursor,
+    /// Fields of this part by a hash of what names them.
+    fields: HashMap<u64, Claimed>,
+    field_names: RandomState,
     /// Values of this part that were left out, and that were rounded.
     texts: u64,
     rounded: u64,
@@ -95,6 +120,8 @@ impl<'s> ImportBuilder<'s> {
             seed: RandomState::new().hash_one(0),
             known: HashMap::default(),
             cursor: SeriesCursor::default(),
+            fields: HashMap::new(),
+            field_names: RandomState::new(),
             texts: 0,
             rounded: 0,
             on_error: declared.on_error,
@@ -123,6 +150,7 @@ impl<'s> ImportBuilder<'s> {
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
         (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::default());
+        self.fields = HashMap::new();
         let (batch, Held { floats, histograms, exemplars, metadata }) = self.batch.take();
         // Formats hand over many samples of a series in a row.
         let runs = batch.floats.chunk_by(|a, b| a.series == b.series).filter_map(<[FloatSample]>::first);
@@ -187,6 +215,7 @@ impl<'s> ImportBuilder<'s> {
         if self.on_error == OnError::Refuse && self.faults.count() == 0 {
             self.batch.take();
             self.known = HashMap::default();
+            self.fields = HashMap::new();
             self.allowance.forget_paid();
         }
     }
@@ -216,7 +245,7 @@ impl<'s> ImportBuilder<'s> {
         let name = xxh3_128_with_seed(text.as_bytes(), self.seed);
         match self.known.get(&name) {
             Some(id) => Ok(Ok(*id)),
-            None => self.define(name, None, pairs),
+            None => self.define(name, Remember::Here, pairs),
         }
     }
 
@@ -227,22 +256,66 @@ impl<'s> ImportBuilder<'s> {
         known.or_else(|| self.known.get(&fingerprint).copied())
     }
 
-    /// The series with these labels, which `fingerprint` names from now on. `Err` says which rule the labels break.
+    /// The series of a field with these labels and its metric as the name, which `fingerprint` names from now on.
     ///
     /// # Errors
     /// When the store can't answer.
-    pub fn series_of(
+    pub fn series_of_field(
         &mut self,
         fingerprint: Fingerprint,
-        pairs: &[Pair<'_>],
-    ) -> Result<Result<SeriesId, String>, BatchError> {
-        self.define(fingerprint, Some(fingerprint), pairs)
+        wanted: &WantedField<'_>,
+        mut pairs: Vec<Pair<'_>>,
+    ) -> Result<Result<SeriesId, FieldFault>, BatchError> {
+        let catalog = self.batch.append().catalog();
+        let WantedField { database, measurement, field, metric, field_type } = *wanted;
+        let name = RandomState::hash_one(&self.field_names, (database, measurement, field, field_type));
+        let (before, faulty) = (self.batch.catalog().len(), self.is_faulty());
+        let claimed = match self.fields.get(&name) {
+            Some(claimed) => Ok(claimed.clone()),
+            None if faulty => catalog.claim(wanted, &mut Vec::new()),
+            None => catalog.claim(wanted, self.batch.catalog()),
+        };
+        let claimed = match claimed {
+            Ok(claimed) => claimed,
+            Err(refusal) => return Ok(Err(FieldFault::Claim(refusal))),
+        };
+        pairs.push((Cow::Borrowed(METRIC_NAME), Cow::Owned((*claimed.metric).to_owned())));
+        // A fingerprint that the store remembers says that the catalog has the field, with this type: that is so once both are on
+        // disk.
+        let remember = if claimed.is_durable { Remember::Now(fingerprint) } else { Remember::Later(fingerprint) };
+        let id = match self.define(fingerprint, remember, &pairs)? {
+            Ok(id) => id,
+            Err(why) => {
+                self.batch.catalog().truncate(before);
+                return Ok(Err(FieldFault::Series(why)));
+            }
+        };
+        if !faulty && !self.fields.contains_key(&name) {
+            let names = database.len() + 2 * measurement.len() + field.len() + metric.len();
+            self.allowance.pay(FIELD_BYTES + 2 * names)?;
+            self.fields.insert(name, claimed);
+        }
+        Ok(Ok(id))
+    }
+
+    /// Notes that there is a database, unless there is no place for one more.
+    pub fn database(&mut self, name: &str) {
+        if !self.is_faulty() {
+            // That there is one, its samples say too.
+            let _ = self.batch.append().catalog().claim_database(name, self.batch.catalog());
+        }
+    }
+
+    /// The type of a field whose values are samples.
+    #[must_use]
+    pub fn field_type(&self, database: &str, measurement: &str, field: &str) -> Option<FieldType> {
+        self.batch.append().catalog().field_type(database, measurement, field)
     }
 
     fn define(
         &mut self,
         name: u128,
-        fingerprint: Option<Fingerprint>,
+        remember: Remember,
         pairs: &[Pair<'_>],
     ) -> Result<Result<SeriesId, String>, BatchError> {
         let labels = match check(&self.with_extra(pairs)) {
@@ -255,7 +328,15 @@ impl<'s> ImportBuilder<'s> {
             return Ok(Ok(SeriesId(0)));
         }
         let before = self.batch.defined();
-        let id = self.batch.series(&labels, fingerprint)?;
+        let id = match remember {
+            Remember::Here => self.batch.series(&labels, None)?,
+            Remember::Now(fingerprint) => self.batch.series(&labels, Some(fingerprint))?,
+            Remember::Later(fingerprint) => {
+                let id = self.batch.series(&labels, None)?;
+                self.batch.remember(fingerprint, id);
+                id
+            }
+        };
         self.known.insert(name, id);
         let new = self.batch.defined() > before;
         self.allowance.pay(NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 })?;

@@ -1,6 +1,6 @@
 //! What the sender of a body says about it, in its URL and headers, or by flags.
 
-use super::{Format, ImportError};
+use super::{FieldNaming, Format, ImportError};
 
 /// Parameters that all formats understand.
 pub const COMMON_PARAMETERS: &[&str] = &["allow_old", "dry_run", "extra_label", "on_error", "report", "unit"];
@@ -23,6 +23,8 @@ pub struct Declared {
     pub by_protocol: bool,
     /// Whether the body may hold nothing, as one may that a program streams from elsewhere.
     pub may_be_empty: bool,
+    /// How fields become metrics, by flags.
+    pub naming: FieldNaming,
     /// The parameters of the format's own, by name.
     pub parameters: Vec<(String, String)>,
 }

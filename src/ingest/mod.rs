@@ -31,17 +31,19 @@ mod format;
 mod import;
 mod influx;
 mod json;
+mod naming;
 mod series_text;
 mod times;
 mod values;
 
-pub use builder::{ImportBuilder, Pair};
+pub use builder::{FieldFault, ImportBuilder, Pair};
 pub use declared::{COMMON_PARAMETERS, Declared, OnError, Unit};
 pub use dry_run::DryRun;
 pub use error::ImportError;
 pub use faults::{Fault, Faults};
 pub use format::{Format, Reader};
 pub use import::{Import, MAX_PART};
+pub use naming::FieldNaming;
 
 use crate::seams::append::Append;
 
@@ -51,8 +53,8 @@ pub const FORMATS: &[&dyn Format] = &[&json::Json, &influx::LineProtocol, &expos
 /// Where InfluxDB's line protocol is posted; what InfluxDB's clients post to comes here too.
 pub const LINE_PROTOCOL_PATH: &str = influx::PATH;
 
-/// The label of the database that line protocol was written to, the database whose series have none, and the only retention policy.
-pub use influx::{DATABASE_LABEL, RETENTION_POLICY, UNLABELED_DATABASE};
+/// The database whose series have no label, and the only retention policy.
+pub use influx::{RETENTION_POLICY, UNLABELED_DATABASE};
 
 /// Where a body is posted whose format is to be found out.
 pub const ANY_PATH: &str = "/api/v1/import";

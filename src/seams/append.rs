@@ -4,9 +4,12 @@
 //! [`Append::known`] with a fingerprint of those raw bytes; only when that misses are labels parsed, checked, and given
 //! an id by [`Append::series`].
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
-use super::cause::Cause;
+use super::{
+    catalog::{Catalog, CatalogEntry},
+    cause::Cause,
+};
 use crate::model::{Exemplar, Histogram, Labels, Metadata};
 
 /// Names a series. Given out once, never reused.
@@ -68,6 +71,8 @@ pub struct Batch {
     pub exemplars: Vec<(SeriesId, Exemplar)>,
     /// Metadata of metric families.
     pub metadata: Vec<Metadata>,
+    /// What the catalog has to remember about its series, and databases.
+    pub catalog: Vec<Arc<CatalogEntry>>,
     /// Whether its times come from other machines' clocks, and so speak for or against ours.
     pub witnessed: bool,
 }
@@ -76,7 +81,11 @@ impl Batch {
     /// Whether there is nothing to store.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.floats.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty() && self.metadata.is_empty()
+        self.floats.is_empty()
+            && self.histograms.is_empty()
+            && self.exemplars.is_empty()
+            && self.metadata.is_empty()
+            && self.catalog.is_empty()
     }
 
     /// About how many bytes of memory it takes.
@@ -86,8 +95,10 @@ impl Batch {
         let histograms: usize = self.histograms.iter().map(|sample| sample.value.memory()).sum();
         let texts = |metadata: &Metadata| metadata.family.len() + metadata.help.len() + metadata.unit.len();
         let metadata: usize = self.metadata.iter().map(texts).sum();
+        let catalog: usize = self.catalog.iter().map(|entry| entry.memory()).sum();
         labels
             + metadata
+            + catalog
             + self.metadata.capacity() * size_of::<Metadata>()
             + histograms
             + self.series.capacity() * size_of::<(SeriesId, Labels)>()
@@ -147,6 +158,9 @@ pub trait Append: Send + Sync {
         batch: &mut Batch,
     ) -> Result<SeriesId, AppendError>;
 
+    /// Which fields there are.
+    fn catalog(&self) -> &Catalog;
+
     /// Whether a batch would be taken now, so that who has a choice need not make one in vain.
     ///
     /// # Errors
@@ -168,7 +182,7 @@ pub mod fake {
 
     use parking_lot::Mutex;
 
-    use super::{Append, AppendError, Appending, Batch, Fingerprint, Labels, SeriesCursor, SeriesId};
+    use super::{Append, AppendError, Appending, Batch, Catalog, Fingerprint, Labels, SeriesCursor, SeriesId};
 
     /// What comes of `future`, which waits for nothing but a [`MemoryAppend`], and so not at all.
     #[cfg(test)]
@@ -187,6 +201,7 @@ pub mod fake {
     #[derive(Debug, Default)]
     pub struct MemoryAppend {
         state: Mutex<State>,
+        catalog: Catalog,
     }
 
     #[derive(Debug, Default)]
@@ -197,6 +212,7 @@ pub mod fake {
         places: HashMap<Fingerprint, usize>,
         batches: Vec<Batch>,
         refusal: Option<AppendError>,
+        full: Option<AppendError>,
     }
 
     impl MemoryAppend {
@@ -213,6 +229,11 @@ pub mod fake {
         /// Makes every append fail from now on (`None`: succeed again).
         pub fn refuse(&self, error: Option<AppendError>) {
             self.state.lock().refusal = error;
+        }
+
+        /// Says from now on that it takes no batch (`None`: that it does).
+        pub fn fill(&self, error: Option<AppendError>) {
+            self.state.lock().full = error;
         }
     }
 
@@ -244,11 +265,20 @@ pub mod fake {
             Ok(id)
         }
 
+        fn catalog(&self) -> &Catalog {
+            &self.catalog
+        }
+
+        fn admits(&self) -> Result<(), AppendError> {
+            self.state.lock().full.clone().map_or(Ok(()), Err)
+        }
+
         fn append(&self, batch: Batch) -> Appending<'_> {
             let mut state = self.state.lock();
             let answer = match &state.refusal {
                 Some(error) => Err(error.clone()),
                 None => {
+                    self.catalog.commit(batch.catalog.iter().cloned());
                     for entry in &batch.fingerprints {
                         let place = state.known.len();
                         state.known.push(*entry);

@@ -4,8 +4,11 @@
 //! rule. Here is what doesn't depend on that: how much may come at once, what memory it takes before it is there, and what
 //! was taken.
 
+use std::sync::Arc;
+
 use super::{
     append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
+    catalog::CatalogEntry,
     memory_budget::MemoryBudget,
 };
 use crate::model::{Exemplar, Labels, Metadata, limits::MAX_SAMPLES};
@@ -155,6 +158,16 @@ impl<'s> BatchBuilder<'s> {
     /// When the store can't answer.
     pub fn series(&mut self, labels: &Labels, fingerprint: Option<Fingerprint>) -> Result<SeriesId, BatchError> {
         self.append.series(labels, fingerprint, &mut self.batch).map_err(BatchError::Store)
+    }
+
+    /// Remembers the series by a fingerprint once the batch is on disk.
+    pub fn remember(&mut self, fingerprint: Fingerprint, series: SeriesId) {
+        self.batch.fingerprints.push((fingerprint, series));
+    }
+
+    /// What the batch brings to the catalog.
+    pub fn catalog(&mut self) -> &mut Vec<Arc<CatalogEntry>> {
+        &mut self.batch.catalog
     }
 
     /// How many series the batch defines.

@@ -7,6 +7,7 @@
 //! - [`resident`]: how much memory the process really has.
 //! - [`append`]: how ingest formats hand over samples.
 //! - [`batch_builder`]: what the formats that write have in common.
+//! - [`catalog`]: which fields there are, for those who write them and those who list them.
 //! - [`cause`]: errors of the layers below.
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
@@ -21,6 +22,7 @@ pub mod admin;
 pub mod allocator;
 pub mod append;
 pub mod batch_builder;
+pub mod catalog;
 pub mod cause;
 pub mod changes;
 pub mod detail;

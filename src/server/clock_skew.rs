@@ -13,6 +13,7 @@ use super::metrics;
 use crate::model::Labels;
 use crate::seams::{
     append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
+    catalog::Catalog,
     env::Clock,
 };
 
@@ -110,6 +111,10 @@ impl Append for WitnessedAppend<'_> {
         batch: &mut Batch,
     ) -> Result<SeriesId, AppendError> {
         self.append.series(labels, fingerprint, batch)
+    }
+
+    fn catalog(&self) -> &Catalog {
+        self.append.catalog()
     }
 
     fn admits(&self) -> Result<(), AppendError> {

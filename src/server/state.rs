@@ -20,11 +20,11 @@ use super::{
     metrics,
     queries::Queries,
     request_budget::{ExclusiveSlot, RequestBudget, Usage},
-    routes::CreatedDatabases,
     senders::Senders,
     ui::WebUi,
 };
 use crate::{
+    ingest::FieldNaming,
     model::Labels,
     promql::{Engine, ResultCache},
     remote::otlp::OtlpSettings,
@@ -72,6 +72,8 @@ pub struct ServerOptions {
     pub browser: BrowserOptions,
     /// Where the web interface comes from.
     pub ui: WebUi,
+    /// How fields become metrics, and databases labels.
+    pub field_naming: FieldNaming,
     /// How far the store being opened has replayed its log.
     pub replay_progress: ReplayProgress,
 }
@@ -153,8 +155,6 @@ pub struct ServerState {
     pub(crate) clock_skew: ClockSkew,
     /// Who writes.
     pub(crate) senders: Senders,
-    /// Names of InfluxDB's databases that may hold nothing yet.
-    pub(crate) created_databases: CreatedDatabases,
     /// The running and the slowest queries, and the query log.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
@@ -185,7 +185,6 @@ impl ServerState {
             incoming_bodies,
             clock_skew: ClockSkew::default(),
             senders: Senders::default(),
-            created_databases: CreatedDatabases::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),

@@ -6,6 +6,7 @@ use crate::{
     model::Labels,
     seams::{
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
+        catalog::Catalog,
         cause::Cause,
     },
 };
@@ -44,6 +45,10 @@ impl Append for Storage {
             batch.fingerprints.extend(fingerprint.map(|f| (f, resolved.id)));
         }
         Ok(resolved.id)
+    }
+
+    fn catalog(&self) -> &Catalog {
+        &self.shared.catalog
     }
 
     fn admits(&self) -> Result<(), AppendError> {

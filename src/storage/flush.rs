@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::{
+    catalog,
     discard::discard,
     error::{StorageError, Tried},
     extras, layout, quarantine,
@@ -76,6 +77,7 @@ pub(super) fn persist(shared: &Shared, sealed: &Sealed) -> Result<(), StorageErr
     let table = write_table(shared, memtable)?;
     let segment = write_segment(shared, &shared.index.head_snapshot())?;
     extras::save(shared)?;
+    catalog::save(shared)?;
     if shared.options.retention_time.is_some() {
         shared.timekeeper.store(&*shared.disk, &*shared.clock)?;
     }
@@ -145,6 +147,9 @@ pub(super) fn end_log(shared: &Shared) -> Result<(), StorageError> {
         return Ok(());
     }
     let start = shared.committer.lock().log.next_number();
+    // Where the log had no samples no flush has saved the rest of it.
+    extras::save(shared)?;
+    catalog::save(shared)?;
     shared.commit_version(|version| {
         version.begin_log_at(start);
         Ok(())

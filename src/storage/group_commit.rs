@@ -74,6 +74,10 @@ impl Committer {
             view.active.apply(&batch.floats, &batch.histograms);
             shared.journal.wrote(&batch);
             shared.index.mark_durable(batch.series.iter().map(|(id, _)| *id));
+            if !batch.catalog.is_empty() {
+                shared.catalog.commit(batch.catalog);
+            }
+            // Whoever finds a series by its fingerprint takes it that the catalog knows its field.
             shared.known.insert(batch.fingerprints);
             shared.counters.samples.inc_by((batch.floats.len() + batch.histograms.len()) as u64);
             if !batch.exemplars.is_empty() {

@@ -6,6 +6,8 @@
 //! MANIFEST.new     the next manifest until it is renamed
 //! EXTRAS           exemplars and metadata (see `extras`)
 //! EXTRAS.new       the next EXTRAS until it is renamed
+//! CATALOG          databases, and the metric and type of each of their fields (see `catalog`)
+//! CATALOG.new      the next CATALOG until it is renamed
 //! wal/NNNNNNNN.wal log segments
 //! tables/NNNNNNNN.table
 //! index/NNNNNNNN.index
@@ -26,6 +28,8 @@ pub(super) const MANIFEST: &str = "MANIFEST";
 pub(super) const MANIFEST_NEW: &str = "MANIFEST.new";
 pub(super) const EXTRAS: &str = "EXTRAS";
 pub(super) const EXTRAS_NEW: &str = "EXTRAS.new";
+pub(super) const CATALOG: &str = "CATALOG";
+pub(super) const CATALOG_NEW: &str = "CATALOG.new";
 pub(super) const WAL: &str = "wal";
 pub(super) const TABLES: &str = "tables";
 pub(super) const INDEX: &str = "index";
@@ -42,12 +46,14 @@ pub(super) const UNFINISHED_NEW: &str = "UNFINISHED.new";
 const ACTIVE_QUERIES: &str = "queries.active";
 const WAL_MARKER: &str = "NEWEST-";
 
-const AT_THE_TOP: [&str; 16] = [
+const AT_THE_TOP: [&str; 18] = [
     LOCK,
     MANIFEST,
     MANIFEST_NEW,
     EXTRAS,
     EXTRAS_NEW,
+    CATALOG,
+    CATALOG_NEW,
     RESERVE,
     CLOCK,
     CLOCK_NEW,

@@ -37,6 +37,7 @@
 
 mod append;
 mod backpressure;
+mod catalog;
 mod changes;
 mod compact;
 mod counters;
@@ -48,6 +49,7 @@ mod exemplars;
 mod extras;
 mod fingerprints;
 mod flush;
+mod frames;
 mod group_commit;
 mod index_gc;
 mod journal;

@@ -49,6 +49,8 @@ pub struct StorageOptions {
     pub exemplars: usize,
     /// At most this many metadata entries are kept.
     pub metadata: usize,
+    /// The catalog of fields takes at most this much memory; beyond it new fields are refused.
+    pub catalog_bytes: usize,
     /// Neighbouring tables of like size in a time window are merged once there are this many.
     pub compaction_fan_in: usize,
     /// Tables from this size on are not merged further.
@@ -86,6 +88,7 @@ impl Default for StorageOptions {
             known_series: 1 << 20,
             exemplars: 100_000,
             metadata: 50_000,
+            catalog_bytes: 16 << 20,
             compaction_fan_in: 4,
             table_bytes: 4 << 30,
             backlog_limit: 64,
@@ -141,25 +144,27 @@ impl StorageOptions {
     /// Options for a store that may use `budget` bytes of memory for its own parts.
     ///
     /// Up to 896 MiB are 28 shares, of which 18 are for new samples and the labels of new series: one memtable that fills
-    /// and two that are being flushed, with what flushing needs besides. Blocks of tables read before get 6, pages of the
-    /// index 2, and the hashes of known series (at most 34 bytes each) 2. Of what there is beyond, memtables get 19/32, so that
-    /// each of ten million series has several samples when theirs is flushed, hashes 7/32, and blocks 5/32. Upper limits keep
-    /// the rest for the page cache where a share would be more than is of use.
+    /// and two that are being flushed, with what flushing needs besides. The catalog of fields may have half a share, blocks of
+    /// tables read before get 5 1/2, pages of the index 2, and the hashes of known series (at most 34 bytes each) 2. Of what there
+    /// is beyond, memtables get 19/32, so that each of ten million series has several samples when theirs is flushed, hashes
+    /// 7/32, and blocks 5/32. Upper limits keep the rest for the page cache where a share would be more than is of use.
     #[must_use]
     pub fn for_memory(budget: usize) -> Self {
         let (ordinary, more) = (budget.min(ORDINARY), budget.saturating_sub(ORDINARY));
         let share = |shares: usize, low: usize, high: usize| (ordinary / 28 * shares).clamp(low, high);
         let memtable_bytes = share(5, 3 << 20, 128 << 20);
         let unflushed_bytes = share(15, 9 << 20, usize::MAX) + more / 32 * 19;
+        let catalog_bytes = (ordinary / 56).clamp(1 << 20, 16 << 20);
         let largest_memtable_bytes = unflushed_bytes.saturating_sub(NEXT_MEMTABLE).max(memtable_bytes);
         Self {
             memtable_bytes,
             largest_memtable_bytes,
             unflushed_bytes,
             largest_log_bytes: largest_memtable_bytes as u64 / 8 * 5,
-            block_cache_bytes: (share(6, 3 << 20, usize::MAX) + more / 32 * 5).min(1 << 30),
+            block_cache_bytes: (share(6, 3 << 20, usize::MAX) - catalog_bytes + more / 32 * 5).min(1 << 30),
             page_cache_bytes: share(2, 1 << 20, 64 << 20),
             queue_bytes: (budget / 28 * 14).clamp(16 << 20, 256 << 20),
+            catalog_bytes,
             known_series: (share(2, 1 << 20, usize::MAX) + more / 32 * 7) / KNOWN_SERIES_BYTES,
             reserve_bytes: super::reserve::RESERVE_BYTES,
             ..Self::default()

@@ -15,6 +15,7 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
+    catalog,
     counters::COUNTERS,
     discard::discard,
     error::{OpenError, io_error},
@@ -40,7 +41,10 @@ use super::{
 use crate::{
     index::{Index, PageCache, Segment},
     memtable::Memtable,
-    seams::env::{Clock, Disk, DiskLock},
+    seams::{
+        catalog::Catalog,
+        env::{Clock, Disk, DiskLock},
+    },
     sst::{BlockCache, Table},
 };
 
@@ -135,6 +139,7 @@ pub(super) fn open(
     let opened = open_files(&disk, manifest, &options)?;
     let mut shared = share(disk, standing, clock, options, opened);
     extras::load(&shared)?;
+    catalog::load(&shared)?;
     replay::replay(&mut shared)?;
     remove_leftovers(&*shared.disk, &shared.versions.manifest(), !shared.damage.lock().is_empty())?;
     if shared.options.retention_time.is_some() {
@@ -158,6 +163,7 @@ fn open_to_read(
     opened.damage.extend(damaged_copy.map(|why| format!("{}: {why}; the other copy is whole", layout::MANIFEST)));
     let mut shared = share(disk, standing, clock, options, opened);
     extras::load(&shared)?;
+    catalog::load(&shared)?;
     replay::replay(&mut shared)?;
     Ok(shared)
 }
@@ -233,6 +239,7 @@ fn share(
         known: Fingerprints::new(options.known_series),
         exemplars: Mutex::new(Exemplars::new(options.exemplars)),
         metadata: Mutex::new(MetadataTable::new(options.metadata)),
+        catalog: Catalog::new(options.catalog_bytes),
         index: opened.index,
         versions: Versions::new(opened.manifest, opened.view, opened.next_file),
         queue: Queue::default(),

@@ -184,6 +184,9 @@ impl<'a> Replay<'a> {
         if !batch.metadata.is_empty() {
             self.shared.metadata.lock().add(batch.metadata);
         }
+        if !batch.catalog.is_empty() {
+            self.shared.catalog.commit(batch.catalog);
+        }
     }
 }
 

@@ -149,6 +149,6 @@ fn disk_bytes(shared: &Shared) -> u64 {
     let tables: u64 = shared.view().tables.iter().map(|t| t.table.summary().bytes).sum();
     let log = wal::size(&*shared.disk, Path::new(layout::WAL)).unwrap_or_default();
     let len = |name: &str| shared.disk.open(Path::new(name)).map_or(0, |file| file.len());
-    let others: u64 = [layout::MANIFEST, layout::EXTRAS, layout::RESERVE].into_iter().map(len).sum();
+    let others: u64 = [layout::MANIFEST, layout::EXTRAS, layout::CATALOG, layout::RESERVE].into_iter().map(len).sum();
     tables + shared.index.counts().segment_bytes + log + others
 }

@@ -54,8 +54,8 @@ fn link_all(shared: &Shared, dir: &Path) -> Result<(), StorageError> {
     let locked = shared.versions.manifest();
     let tables = locked.tables.iter().map(|entry| (entry.set_aside, layout::table(entry.number)));
     let segments = locked.segments.iter().map(|entry| (entry.set_aside, layout::segment(entry.number)));
-    // There may be no exemplars and no metadata yet; what is set aside may be missing here too, and is marked so in both.
-    let files = tables.chain(segments).chain([(true, layout::EXTRAS.into())]);
+    // There may be no exemplars, no metadata and no fields yet; what is set aside may be missing here too, and is marked so in both.
+    let files = tables.chain(segments).chain([layout::EXTRAS, layout::CATALOG].map(|name| (true, name.into())));
     let mut to_copy = Vec::new();
     for (may_be_missing, path) in files {
         let name = dir.join(&path);

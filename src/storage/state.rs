@@ -12,7 +12,7 @@
 //! 5. The view's, in `versions`: held while a view is copied and replaced, never during file work.
 //!
 //! All others are held for a moment in which no other lock is taken, but that lists look at shards of memtables while they hold the
-//! one inside `index`: those inside `index`, `known`, `journal`, `queue`,
+//! one inside `index`: those inside `index`, `catalog`, `known`, `journal`, `queue`,
 //! `timekeeper`, `standing` and `wakeup`, and `exemplars`, `metadata`, `unmergeable`, `retired`. Only the start, which is
 //! alone, holds `damage` and `damaged_log` together.
 
@@ -46,7 +46,10 @@ use super::{
 };
 use crate::{
     index::Index,
-    seams::env::{Clock, Disk},
+    seams::{
+        catalog::Catalog,
+        env::{Clock, Disk},
+    },
     sst::BlockCache,
 };
 
@@ -67,6 +70,8 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) exemplars: Mutex<Exemplars>,
     pub(super) metadata: Mutex<MetadataTable>,
+    /// Which fields there are.
+    pub(super) catalog: Catalog,
     pub(super) queue: Queue,
     /// Locked by whoever commits.
     pub(super) committer: Mutex<Committer>,

@@ -34,6 +34,7 @@ fn memory(shared: &Shared) -> Vec<MemoryPart> {
         // The one that fills, and those that wait to be flushed.
         part("memtables", samples + shared.index.counts().head_bytes, options.unflushed_bytes),
         part("known series", shared.known.bytes() as u64, options.known_series * KNOWN_SERIES_BYTES),
+        part("catalog of fields", shared.catalog.bytes() as u64, options.catalog_bytes),
         part("block cache", blocks.bytes, options.block_cache_bytes),
     ]
 }

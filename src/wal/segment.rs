@@ -5,7 +5,7 @@
 //!
 //! ```text
 //!  0  8  magic "vctswal\n"
-//!  8  4  format version, 2; version 1, still read, has no start times in its records
+//!  8  4  format version, 3; still read: 2, without catalogs in its records, and 1, without start times besides
 //! 12  8  number of the segment
 //! 20  8  valid length of the segment before, in bytes; 2^64 - 1: there is none
 //! 28  4  crc32 of bytes 0 to 27
@@ -25,7 +25,7 @@ use super::WalError;
 use crate::{codec::checksum::crc32, seams::env::Disk};
 
 const MAGIC: &[u8; 8] = b"vctswal\n";
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 const NO_PREVIOUS: u64 = u64::MAX;
 const SUFFIX: &str = ".wal";
 /// Bytes of the header: where the first frame starts.
@@ -161,11 +161,11 @@ mod tests {
     #[test]
     fn a_header_of_a_newer_version_is_an_error_that_names_it() {
         let mut bytes = Header { previous: None }.encode(3).to_vec();
-        bytes[8] = 3;
+        bytes[8] = 4;
         let crc = crc32(&bytes[..28]).to_le_bytes();
         bytes[28..].copy_from_slice(&crc);
         let error = Header::decode(&bytes, 3, Path::new("wal/x")).unwrap_err();
-        assert_eq!(error.to_string(), "wal/x: has format version 3, this program reads up to 2");
+        assert_eq!(error.to_string(), "wal/x: has format version 4, this program reads up to 3");
     }
 
     #[test]

@@ -177,6 +177,72 @@ fn a_write_that_makes_no_sense_is_refused_with_influxdbs_status_and_words() {
 }
 
 #[test]
+fn a_field_keeps_its_kind_and_its_metric_over_restarts() {
+    let (dir, mut server) = started();
+    is_stored(&write(&server, "/write?db=t", "a v=1i,b=true,s=\"x\" 1000000\n"));
+    let words = |field: &str, is: &str, was: &str| {
+        format!(
+            "field type conflict: input field \"{field}\" on measurement \"a\" is type {is}, already exists as type {was}"
+        )
+    };
+    for round in 0..2 {
+        let answer = write(
+            &server,
+            "/write?db=t",
+            &format!(
+                "a,x={round} v=true,b=1,w{round}=2 2000000\na,x={round} v=\"x\" 2000000\na,x={round} v=2.5 3000000\n"
+            ),
+        );
+        assert_eq!(answer.status, 400);
+        let was = if round == 0 { "integer" } else { "float" };
+        let says = [
+            format!("partial write: {} (line 1, column 7)", words("v", "boolean", was)),
+            format!("{} (line 1, column 14)", words("b", "float", "boolean")),
+            format!("{} (line 2, column 7) dropped=2", words("v", "string", was)),
+        ];
+        assert_eq!(error(&answer), says.join("\n"));
+        let at = |name: &str| value(&server, &format!("count_over_time({name}{{x=\"{round}\"}}[1h] @ 10)"));
+        assert_eq!((at(&format!("a_w{round}")), at("a_v"), at("a_b")), (json!("1"), json!("1"), json!(null)));
+        is_stored(&write(&server, "/write?db=t", "cpu usage_idle=1 1000000\n"));
+        let clash = write(&server, "/write?db=t", "cpu_usage idle=1,user=1 1000000\n");
+        let text = error(&clash);
+        for says in ["\"idle\" on measurement \"cpu_usage\"", "\"usage_idle\" on measurement \"cpu\"", "dropped=1"] {
+            assert!(clash.status == 400 && text.contains(says), "{text}");
+        }
+        assert_eq!(value(&server, "count_over_time(cpu_usage_user[1h] @ 10)"), "1");
+        let dry = write(&server, "/write?db=t&dry_run=1", "a v=true\n");
+        assert!(dry.status == 400 && error(&dry).contains("field type conflict"), "{}", dry.text());
+        let create = request(&server.address, "POST", "/query?q=CREATE%20DATABASE%20empty", &[], b"").unwrap();
+        assert_eq!(create.json(), json!({"results": [{"statement_id": 0}]}));
+        server.kill();
+        server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+        let databases = get(&server.address, "/query?q=SHOW+DATABASES").unwrap().text();
+        assert!(databases.contains("\"empty\"") && databases.contains("\"t\""), "{databases}");
+    }
+}
+
+#[test]
+fn flags_name_the_label_and_the_separator_and_what_was_written_keeps_its_metric() {
+    let (dir, mut server) = started();
+    is_stored(&write(&server, "/write?db=t", "cpu usage_idle=1 1000000\n"));
+    server.kill();
+    let flags = ["--self-scrape.interval", "0", "--influx.database-label", "", "--influx.separator", ":"];
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &flags);
+    is_stored(&write(&server, "/write?db=t", "cpu_usage idle=2 1000000\ncpu usage_idle=3 2000000\n"));
+    for (query, want) in [
+        ("cpu_usage_idle{influx_db=\"t\"} @ 10", json!("1")),
+        ("{\"cpu_usage:idle\",influx_db=\"\"} @ 10", json!("2")),
+        ("{\"cpu:usage_idle\",influx_db=\"\"} @ 10", json!("3")),
+    ] {
+        assert_eq!(value(&server, query), want, "{query}");
+    }
+    let databases = get(&server.address, "/query?q=SHOW+DATABASES").unwrap().text();
+    assert!(databases.contains("[\"t\"]"), "{databases}");
+    let label = write(&server, "/api/v1/import/influx?extra_label=__name__=x", "a v=1\n");
+    assert!(label.status == 400 && label.text().contains("extra_label can't set __name__"), "{}", label.text());
+}
+
+#[test]
 fn ping_health_and_the_first_statements_are_answered() {
     let (_dir, server) = started();
     for method in ["GET", "HEAD"] {

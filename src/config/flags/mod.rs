@@ -1,6 +1,7 @@
 //! The flags of `vctsdb serve`, a file for each category. Every flag can be given as an environment variable too.
 
 mod http;
+mod influx;
 mod observation;
 mod queries;
 mod remote;
@@ -13,6 +14,7 @@ use clap::Args;
 use super::bytes::Bytes;
 use crate::promql::parse_duration;
 pub use http::HttpFlags;
+pub use influx::InfluxFlags;
 pub use observation::{LogFormat, ObservationFlags};
 pub use queries::QueryFlags;
 pub use remote::{RemoteReadFlags, RemoteWriteFlags};
@@ -30,6 +32,9 @@ pub struct Flags {
     /// Limits on samples of senders.
     #[command(flatten)]
     pub remote_write: RemoteWriteFlags,
+    /// How InfluxDB's line protocol is stored.
+    #[command(flatten)]
+    pub influx: InfluxFlags,
     /// Labels that readers see.
     #[command(flatten)]
     pub remote_read: RemoteReadFlags,
@@ -59,6 +64,7 @@ impl Flags {
         all.extend(self.storage.listed(effective.memory));
         all.extend(self.http.listed());
         all.extend(self.remote_write.listed());
+        all.extend(self.influx.listed());
         all.extend(self.remote_read.listed());
         all.extend(self.queries.listed(effective));
         all.extend(self.observation.listed());

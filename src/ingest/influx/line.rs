@@ -201,6 +201,11 @@ fn read_time(bytes: &[u8], at: usize) -> Result<Option<i64>, Fault> {
 /// A time that has no place in InfluxDB.
 pub(super) const OUT_OF_RANGE: &str = "time outside range -9223372036854775806 - 9223372036854775806";
 
+/// The measurement as it stands at the beginning of a key.
+pub(super) fn measurement(key: &str) -> &str {
+    until(key, 0, b",").1
+}
+
 /// Reads measurement and tags.
 pub(super) fn key(text: &str) -> Result<Key<'_>, Fault> {
     let bytes = text.as_bytes();

@@ -13,7 +13,7 @@ pub const UNLABELED: &str = "prometheus";
 /// The longest name of a database, in bytes: each series has it.
 const MAX_DATABASE: usize = 255;
 
-/// The database, as a label has it: empty for the one without label.
+/// The name of the database; empty: none is given.
 pub(super) fn database(declared: &Declared) -> Result<String, ImportError> {
     let bucket = declared.parameter("bucket").unwrap_or_default();
     let (bucket, bucket_policy) = bucket.split_once('/').unwrap_or((bucket, ""));
@@ -31,7 +31,7 @@ pub(super) fn database(declared: &Declared) -> Result<String, ImportError> {
     if !matches!(declared.parameter("consistency"), None | Some("" | "any" | "one" | "quorum" | "all")) {
         return Err(ImportError::Parameter("invalid consistency level".to_owned()));
     }
-    Ok(if database == UNLABELED { String::new() } else { database.to_owned() })
+    Ok(database.to_owned())
 }
 
 /// How the times of a body are read.

@@ -310,6 +310,8 @@ fn a_line_of_many_fields_and_long_tags_is_counted_before_it_is_taken() {
 
 /// Reads a body the slow way: byte by byte, with lists. What is wrong is not named.
 mod naive {
+    use std::collections::HashMap;
+
     /// Lines, of which texts in quotes may have several.
     fn lines(body: &str) -> Vec<String> {
         let mut lines = Vec::new();
@@ -369,23 +371,29 @@ mod naive {
 
     type Sample = (Vec<(String, String)>, i64, u64);
 
-    /// The samples of a body, and how many lines are wrong.
+    /// Whether a field has booleans, by measurement and field.
+    type Known = HashMap<(String, String), bool>;
+
+    /// The samples of a body, and how many lines, or fields of others, are wrong.
     pub(super) fn read(body: &str) -> (Vec<Sample>, u64) {
-        let (mut samples, mut wrong) = (Vec::new(), 0);
+        let (mut samples, mut wrong, mut known) = (Vec::new(), 0, Known::new());
         for line in lines(body) {
             let line = line.strip_suffix('\r').unwrap_or(&line).trim_start_matches([' ', '\t', '\0']).to_owned();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            match point(&line) {
-                Some(point) => samples.extend(point),
+            match point(&line, &mut known) {
+                Some((point, refused)) => {
+                    samples.extend(point);
+                    wrong += refused;
+                }
                 None => wrong += 1,
             }
         }
         (samples, wrong)
     }
 
-    fn point(line: &str) -> Option<Vec<Sample>> {
+    fn point(line: &str, known: &mut Known) -> Option<(Vec<Sample>, u64)> {
         let (key, rest) = cut(line, ' ', false);
         let mut rest = rest?.trim_start_matches([' ', '\t', '\0']).to_owned();
         let (measurement, mut tags_text) = cut(&key, ',', false);
@@ -426,11 +434,12 @@ mod naive {
                 }
             };
             texts |= word.is_none();
-            if let Some(word) = word {
-                let value = number(&word)?;
-                if name != "time" {
-                    fields.push((unescape(&name, ",= "), value));
-                }
+            let value = match &word {
+                Some(word) => Some((number(word)?, word.starts_with(['t', 'T', 'f', 'F']))),
+                None => None,
+            };
+            if name != "time" || value.is_none() {
+                fields.push((unescape(&name, ",= "), value));
             }
             match behind.chars().next() {
                 Some(',') => rest = behind[1..].to_owned(),
@@ -451,13 +460,25 @@ mod naive {
         if fields.is_empty() && !texts {
             return None;
         }
+        let mut refused = 0;
+        let mut kept = Vec::new();
+        for (field, value) in fields {
+            let name = (measurement.clone(), field.clone());
+            match value {
+                None => refused += u64::from(known.contains_key(&name)),
+                Some((value, is_boolean)) if *known.entry(name).or_insert(is_boolean) == is_boolean => {
+                    kept.push((field, value));
+                }
+                Some(_) => refused += 1,
+            }
+        }
         let sample = |(field, value): (String, f64)| {
             let name = if field == "value" { measurement.clone() } else { format!("{measurement}_{field}") };
             let mut labels = vec![("__name__".to_owned(), name)];
             labels.extend(tags.iter().cloned());
             (labels, time.div_euclid(1_000_000), value.to_bits())
         };
-        Some(fields.into_iter().map(sample).collect())
+        Some((kept.into_iter().map(sample).collect(), refused))
     }
 
     fn number(word: &str) -> Option<f64> {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::model::FieldType;
+
 /// What is wrong with a value, in InfluxDB's words.
 pub(super) type Wrong = Cow<'static, str>;
 
@@ -10,6 +12,8 @@ pub(super) type Wrong = Cow<'static, str>;
 pub(super) enum Value {
     Number {
         value: f64,
+        /// What it was.
+        field_type: FieldType,
         /// Whether it is what is written: a float has no place for all digits of a large integer.
         exact: bool,
     },
@@ -17,16 +21,16 @@ pub(super) enum Value {
 }
 
 impl Value {
-    fn exact(value: f64) -> Self {
-        Self::Number { value, exact: true }
+    fn exact(value: f64, field_type: FieldType) -> Self {
+        Self::Number { value, field_type, exact: true }
     }
 }
 
 /// A boolean as it stands without quotes.
 pub(super) fn boolean(word: &[u8]) -> Result<Value, Wrong> {
     match word {
-        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Ok(Value::exact(1.0)),
-        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Ok(Value::exact(0.0)),
+        b"t" | b"T" | b"true" | b"True" | b"TRUE" => Ok(Value::exact(1.0, FieldType::Boolean)),
+        b"f" | b"F" | b"false" | b"False" | b"FALSE" => Ok(Value::exact(0.0, FieldType::Boolean)),
         _ => Err(Cow::Borrowed("invalid boolean")),
     }
 }
@@ -36,7 +40,7 @@ pub(super) fn number(word: &[u8]) -> Result<Value, Wrong> {
     match word.split_last() {
         Some((b'i', digits)) => integer(digits),
         Some((b'u', digits)) => unsigned(digits),
-        _ => float(word).map(Value::exact),
+        _ => float(word).map(|value| Value::exact(value, FieldType::Float)),
     }
 }
 
@@ -47,7 +51,8 @@ fn integer(text: &[u8]) -> Result<Value, Wrong> {
         // 2^63 as a float is beyond the largest integer, and reads back as that one.
         Ok(number) => {
             let value = number as f64;
-            Ok(Value::Number { value, exact: value as i64 == number && value < 9_223_372_036_854_775_808.0 })
+            let exact = value as i64 == number && value < 9_223_372_036_854_775_808.0;
+            Ok(Value::Number { value, field_type: FieldType::Integer, exact })
         }
         Err(_) => Err(Cow::Owned(format!(
             "unable to parse integer {digits}: strconv.ParseInt: parsing \"{digits}\": value out of range"
@@ -60,7 +65,8 @@ fn unsigned(text: &[u8]) -> Result<Value, Wrong> {
     match digits.parse::<u64>() {
         Ok(number) => {
             let value = number as f64;
-            Ok(Value::Number { value, exact: value as u64 == number && value < 18_446_744_073_709_551_616.0 })
+            let exact = value as u64 == number && value < 18_446_744_073_709_551_616.0;
+            Ok(Value::Number { value, field_type: FieldType::Unsigned, exact })
         }
         Err(_) => Err(Cow::Owned(format!(
             "unable to parse unsigned {digits}: strconv.ParseUint: parsing \"{digits}\": value out of range"
@@ -148,7 +154,7 @@ mod tests {
         ];
         for (word, want) in cases {
             match number(word.as_bytes()) {
-                Ok(Value::Number { value, exact: true }) => assert_eq!(value.to_bits(), want.to_bits(), "{word}"),
+                Ok(Value::Number { value, exact: true, .. }) => assert_eq!(value.to_bits(), want.to_bits(), "{word}"),
                 other => panic!("{word}: {other:?}"),
             }
         }

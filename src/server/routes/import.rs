@@ -16,6 +16,7 @@ use hyper::{
     header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderName},
 };
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use crate::{
     ingest::{
@@ -37,8 +38,8 @@ use crate::{
 const CHUNK_BYTES: usize = 128 << 10;
 /// So much more than is needed is reserved, while there is memory.
 const SPARE_BYTES: u64 = 256 << 10;
-/// How long an import waits for the store to accept more.
-const STORE_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long an import waits each time for the store to accept more, or for memory.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it asks meanwhile.
 const STORE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -49,7 +50,7 @@ pub(crate) async fn import(
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
     let stores = state.stores()?;
-    let mut wanted = match Wanted::read(&request, false) {
+    let mut wanted = match Wanted::read(&request, false, &state) {
         Ok(wanted) => wanted,
         Err(error) => {
             discard(request.into_body()).await;
@@ -68,7 +69,7 @@ pub(crate) async fn import(
         }
     };
     let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append.get());
-    let mut answer = match store(&mut import, request, None, &state).await {
+    let mut answer = match store(&mut import, request, &Terms { limit: None, patience: PATIENCE }, &state).await {
         Ok(imported) => Ok(wanted.answer(&imported, &import)),
         Err(Refusal::Import(error)) => Ok(wanted.refusal(&error, Some(&import))),
         Err(Refusal::Request(error)) => Err(error.after(&stored_before(import.stored()))),
@@ -136,11 +137,19 @@ impl From<ApiError> for Refusal {
     }
 }
 
-/// Stores the body as it comes, in one part if there is memory for it, else in several. As it is sent it may have `limit` bytes.
+/// What a body is granted.
+pub(super) struct Terms {
+    /// The most bytes that are sent.
+    pub(super) limit: Option<usize>,
+    /// How long it waits for the store, and for memory.
+    pub(super) patience: Duration,
+}
+
+/// Stores the body as it comes, in one part if there is memory for it, else in several.
 pub(super) async fn store(
     import: &mut Import<'_>,
     request: Request<Incoming>,
-    limit: Option<usize>,
+    terms: &Terms,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
     let reservation = state.import_budget.reserve_nothing();
@@ -151,11 +160,11 @@ pub(super) async fn store(
             return Err(error.into());
         }
     };
-    let mut reader = match limit {
+    let mut reader = match terms.limit {
         Some(limit) => BodyReader::begin(request.into_body(), limit, &state.import_budget, state).await?,
         None => BodyReader::endless(request.into_body(), &state.import_budget, state),
     };
-    let stored = take(import, inflater, &mut reader, reservation, state).await;
+    let stored = take(import, inflater, &mut reader, reservation, terms.patience, state).await;
     if let Err(Refusal::Import(_)) = &stored {
         // Who is still sending would see a broken connection instead of what is wrong.
         reader.discard().await;
@@ -169,28 +178,29 @@ async fn take(
     mut inflater: Inflater,
     reader: &mut BodyReader,
     mut reservation: Reservation,
+    patience: Duration,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
     let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {
-            reserve(import, overhead, &mut reservation, state).await?;
+            reserve(import, overhead, &mut reservation, patience, state).await?;
             reader.set_reserved(&reservation);
             let taken = inflater.inflate(left, import.text())?;
             left = left.get(taken..).unwrap_or_default();
             // Other requests need this thread too.
             tokio::task::yield_now().await;
             while import.step()? {
-                reserve(import, overhead, &mut reservation, state).await?;
+                reserve(import, overhead, &mut reservation, patience, state).await?;
             }
         }
     }
     inflater.finish(import.text())?;
     while import.step()? {
-        reserve(import, overhead, &mut reservation, state).await?;
+        reserve(import, overhead, &mut reservation, patience, state).await?;
     }
-    wait_for_store(state).await?;
+    wait_for_store(patience, state).await?;
     let imported = import.finish().await?;
     allocator::give_back();
     Ok(imported)
@@ -201,11 +211,12 @@ async fn reserve(
     import: &mut Import<'_>,
     overhead: usize,
     reservation: &mut Reservation,
+    patience: Duration,
     state: &ServerState,
 ) -> Result<(), Refusal> {
     let needed = |import: &mut Import<'_>| (import.memory() + overhead + import.bite()) as u64;
     if import.is_full() || needed(import) > reservation.max() {
-        wait_for_store(state).await?;
+        wait_for_store(patience, state).await?;
         import.store().await?;
         allocator::give_back();
         // Other requests may have the memory meanwhile.
@@ -214,14 +225,14 @@ async fn reserve(
     // Reserving a little more than is needed saves asking each time.
     let needed = needed(import);
     if needed > reservation.bytes() && !reservation.try_grow(needed + SPARE_BYTES) {
-        reservation.grow(needed).await?;
+        timeout(patience, reservation.grow(needed)).await.unwrap_or(Err(ApiError::Busy))?;
     }
     Ok(())
 }
 
-/// Waits up to [`STORE_TIMEOUT`] for the store to accept more: it may have to flush first.
-async fn wait_for_store(state: &ServerState) -> Result<(), Refusal> {
-    let end = Instant::now() + STORE_TIMEOUT;
+/// Waits for the store to accept more: it may have to flush first.
+async fn wait_for_store(patience: Duration, state: &ServerState) -> Result<(), Refusal> {
+    let end = Instant::now() + patience;
     while let Err(error) = state.stores()?.append.admits() {
         if Instant::now() >= end {
             return Err(Refusal::Import(error.into()));
@@ -242,7 +253,7 @@ pub(super) struct Wanted {
 impl Wanted {
     /// Reads a request, which may come by its format's own protocol: there what is right is stored unless the sender says otherwise,
     /// and only the sender's parameter asks for a report, as headers are those of the protocol.
-    pub(super) fn read(request: &Request<Incoming>, by_protocol: bool) -> Result<Self, ApiError> {
+    pub(super) fn read(request: &Request<Incoming>, by_protocol: bool, state: &ServerState) -> Result<Self, ApiError> {
         let params = Params::of_url(request.uri())?;
         let unit = match params.all("unit").next() {
             None => None,
@@ -275,6 +286,7 @@ impl Wanted {
             extra_labels: params.all("extra_label").map(label).collect::<Result<_, ApiError>>()?,
             by_protocol,
             may_be_empty: false,
+            naming: state.options.field_naming.clone(),
             parameters: own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         };
         let names_json = || preferences(request.headers(), ACCEPT).any(|wish| wish.is_any_of(&["application/json"]));
@@ -284,7 +296,7 @@ impl Wanted {
 
     /// Where the body goes, where `store` is the store.
     pub(super) fn append<'s>(&self, store: &'s dyn Append) -> Target<'s> {
-        if self.dry_run { Target::Nowhere(DryRun::default()) } else { Target::Store(store) }
+        if self.dry_run { Target::Nowhere(DryRun::new(store)) } else { Target::Store(store) }
     }
 
     /// The answer to a body that was stored, maybe without some records.

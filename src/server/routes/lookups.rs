@@ -84,13 +84,14 @@ pub(crate) async fn values(name: &str, params: Params, state: &ServerState) -> R
 }
 
 /// All values of label `name`.
-pub(crate) async fn all_values(name: &'static str, state: &ServerState) -> Result<Vec<String>, ApiError> {
+pub(crate) async fn all_values(name: &str, state: &ServerState) -> Result<Vec<String>, ApiError> {
     let deadline = state.default_deadline();
     let (budget, stores) = (state.engine.room(), state.stores()?.clone());
     let permit = state.lookups.enter(deadline.left()).await?;
+    let name = name.to_owned();
     let find = move |interrupt: &Arc<dyn Interrupt>| {
         let ask = Lookup { budget, interrupt: Arc::clone(interrupt), ..Lookup::all(Vec::new()) };
-        Ok(stores.labels.label_values(name, &ask)?.items)
+        Ok(stores.labels.label_values(&name, &ask)?.items)
     };
     deadline.run_admitted(permit, find).await
 }

@@ -182,6 +182,7 @@ const ROUTES: &[Route] = &[
     route("/api/v1/otlp/v1/metrics", POST, Write, WithBody(|request, state| Box::pin(otlp::metrics(request, state)))),
     route("/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "db", state)))),
     route("/api/v2/write", POST, Write, Influx(|request, _, state| Box::pin(influx::write(request, "bucket", state)))),
+    route("/api/v2/query", POST, Read, Influx(|request, _, _| Box::pin(influx::flux(request)))),
     route("/ping", GET, Health, Influx(|request, _, _| Box::pin(future::ready(influx::ping(&request))))),
     route(
         INFLUX_QUERY,

@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use crate::{
+    ingest::FieldNaming,
     model::{Labels, SeriesBuf},
     promql::{Engine, EngineOptions, Features},
     seams::{
@@ -142,6 +143,7 @@ impl Server {
             admin_api: false,
             deadlines: Deadlines::default(),
             external_labels: Labels::empty(),
+            field_naming: FieldNaming::default(),
             query_log: None,
             // The names by which tests call it.
             browser: BrowserOptions {

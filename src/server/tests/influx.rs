@@ -1,6 +1,6 @@
 //! InfluxDB's routes over HTTP; what line protocol means is tested where it is read.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::{Method, StatusCode};
 use serde_json::json;
@@ -41,6 +41,29 @@ async fn a_store_that_takes_no_writes_says_when_to_come_back() {
     server.append.refuse(Some(AppendError::Storage("broken".into())));
     let answer = server.ask(Method::POST, "/write?db=t", &[], b"m v=1\n").await;
     assert_eq!(answer.status, StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn a_store_that_stays_full_answers_before_telegraf_gives_up() {
+    let server = Server::start(MemorySelect::default()).await;
+    let full = AppendError::Unavailable { reason: "memory is full".into(), retry_after: Duration::from_millis(1500) };
+    server.append.fill(Some(full));
+    let began = Instant::now();
+    let answer = server.ask(Method::POST, "/write?db=t", &[], b"m v=1\n").await;
+    assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, Some("2")));
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}: Telegraf waits for 5 s", began.elapsed());
+    server.append.fill(None);
+    assert_eq!(server.ask(Method::POST, "/write?db=t", &[], b"m v=1\n").await.status, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn flux_is_refused_with_the_way_to_go() {
+    let server = Server::start(MemorySelect::default()).await;
+    let answer = server.ask(Method::POST, "/api/v2/query?org=o", &[], b"from(bucket:\"t\")").await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN, "{}", answer.text());
+    let why = answer.json()["error"].as_str().unwrap().to_owned();
+    assert!(why.contains("Flux") && why.contains("/query") && why.contains("/api/v1/query"), "{why}");
+    assert_eq!(answer.header("x-influxdb-build"), Some("OSS"));
 }
 
 #[tokio::test]

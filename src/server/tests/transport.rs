@@ -14,7 +14,7 @@ use crate::{seams::status::fake::FixedStatus, server::Deadlines};
 #[tokio::test]
 async fn unknown_paths_and_wrong_methods_are_told_apart() {
     let server = Server::start(some_series(1)).await;
-    for path in ["/nothing", "/api/v1/nothing", "/api/v1/label//values", "/api/v2/query"] {
+    for path in ["/nothing", "/api/v1/nothing", "/api/v1/label//values", "/api/v2/buckets"] {
         let answer = server.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
         assert_eq!(answer.text(), "404 page not found\n", "{path}");

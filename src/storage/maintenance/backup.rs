@@ -17,6 +17,7 @@ use crate::{
     seams::env::{Disk, DiskFile},
     sst::Table,
     storage::{
+        catalog,
         error::{OpenError, io_error},
         extras, layout, recover, unfinished,
         version::Manifest,
@@ -161,8 +162,10 @@ fn copy_all(from: &Arc<dyn Disk>, to: &Arc<dyn Disk>, command: &str) -> Result<B
         to.sync_dir(Path::new(dir)).map_err(target("syncing directories"))?;
     }
     copy_note(from, to, &manifest, &log, &mut done)?;
-    // The one file that changes under its name: it may be newer than the manifest, as after a crash between the two.
-    extras::copy(&**from, &**to).map_err(BackupError::Source)?;
+    // The files that change under their names: they may be newer than the manifest, as after a crash between the two.
+    for file in [extras::FILE, catalog::FILE] {
+        file.copy(&**from, &**to).map_err(BackupError::Source)?;
+    }
     manifest.store(&**to).map_err(|error| BackupError::Target(error.into()))?;
     done.removed = prune(&**to, &manifest, &log).map_err(BackupError::Target)?;
     unfinished::end(&**to).map_err(target("removing the mark of an unfinished copy"))?;

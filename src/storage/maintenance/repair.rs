@@ -23,9 +23,12 @@ use crate::{
     seams::env::{Clock, Disk, DiskLock},
     sst::{Table, salvage, survey},
     storage::{
+        catalog,
         damage::{self, series},
         error::{OpenError, io_error},
-        extras, flush, layout,
+        extras, flush,
+        frames::Content,
+        layout,
         options::StorageOptions,
         quarantine, recover,
         standing::Standing,
@@ -313,10 +316,17 @@ impl Work<'_> {
     }
 
     fn extras(&mut self) -> Result<(), OpenError> {
-        let Some(why) = extras::check(&**self.disk)? else { return Ok(()) };
-        self.lost(format!("{}: {why}; the exemplars and metadata in it", layout::EXTRAS));
-        self.done(format!("{}: what is whole written anew; the damaged one kept in quarantine/", layout::EXTRAS));
-        if self.dry_run { Ok(()) } else { extras::mend(&**self.disk) }
+        for (file, what) in [(extras::FILE, "exemplars and metadata"), (catalog::FILE, "types of fields")] {
+            let Some(Content { damage: Some(why), is_lost, .. }) = file.read(&**self.disk)? else { continue };
+            if is_lost {
+                self.lost(format!("{}: {why}; the {what} in it", file.name));
+            }
+            self.done(format!("{}: what is whole written anew; the damaged one kept in quarantine/", file.name));
+            if !self.dry_run {
+                file.mend(&**self.disk)?;
+            }
+        }
+        Ok(())
     }
 
     /// Flushes what is whole in a damaged log, and moves its segments to the quarantine.

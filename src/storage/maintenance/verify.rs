@@ -9,7 +9,7 @@ use crate::{
     index::Segment,
     seams::env::Disk,
     sst::Table,
-    storage::{damage, error::OpenError, extras, layout, recover, version::Manifest},
+    storage::{catalog, damage, error::OpenError, extras, layout, recover, version::Manifest},
 };
 
 /// Something wrong.
@@ -74,8 +74,10 @@ pub fn verify(disk: &Arc<dyn Disk>) -> Result<Verified, OpenError> {
         seen.find(layout::MANIFEST, format!("{why}; the other copy is whole, nothing is lost"));
     }
     let manifest = read.manifest;
-    if let Some(what) = extras::check(&**disk)? {
-        seen.find(layout::EXTRAS, what);
+    for file in [extras::FILE, catalog::FILE] {
+        if let Some(what) = file.check(&**disk)? {
+            seen.find(file.name, what);
+        }
     }
     let labelled = segments(disk, &manifest, &mut seen)?;
     let log = Log::read(&**disk, manifest.wal_start)?;

@@ -2,18 +2,21 @@
 //!
 //! Five lists one after the other, each a varint count and its items. Varints are LEB128, signed ones zigzagged; floats
 //! are 8 bytes in little endian, bit for bit; a text is a varint length and its bytes. Order is kept in every list.
-//! Where a sample has a start time, a mark stands in front of the lists, a number that no count reaches, and the start times
-//! of all floats and of all histograms behind them; other records, as all of version 1, are the lists alone.
+//! Where a sample has a start time, or the catalog has to remember something, a mark stands in front of the lists, a number that
+//! no count reaches, and behind them the start times of all floats and of all histograms, what the catalog gets, or both in this
+//! order; other records, as all of version 1, are the lists alone.
 //!
 //! ```text
-//! mark        varint: 2^35 - 1
+//! mark        varint: 2^35 - 1: starts; 2^35 - 2: catalog; 2^35 - 3: starts and catalog
 //! series      signed: id - id before; text: canonical labels
 //! floats      varint: head; signed: time - time before, unless SAME_TIME; value
 //! histograms  varint: head; signed: time - time before, unless SAME_TIME; histogram
 //! exemplars   signed: id - id before; signed: time - time before; float: value; text: canonical labels
 //! metadata    byte: type; texts: family, help, unit
 //! starts      runs over the floats, runs over the histograms (`start_runs`)
+//! catalog     byte: kind; text: database; texts, unless kind is 0: measurement, field, metric
 //!
+//! kind        0: a database; 1: a field of floats, 2: of integers, 3: of unsigned integers, 4: of booleans
 //! head        zigzag(id - id before) << 2 | INTEGER << 1 | SAME_TIME
 //! value       signed: the whole number it is, if INTEGER; else a float
 //! ```
@@ -22,6 +25,7 @@
 //! whole number of at most 53 bits (and not -0): counters mostly are, and take one to five bytes then. A scraped
 //! target's samples share their time and have neighbouring ids, so that the rest of a sample is one byte.
 
+mod catalog;
 mod histogram;
 mod start_runs;
 
@@ -34,8 +38,10 @@ use crate::{
 
 const SAME_TIME: u64 = 1;
 const INTEGER: u64 = 2;
-/// What a record with start times begins with: more than a record has bytes, so no count of series.
-const MARK: u64 = (1 << 35) - 1;
+/// What records begin with that have more than lists: more than a record has bytes, so no count of series.
+const STARTS: u64 = (1 << 35) - 1;
+const CATALOG: u64 = (1 << 35) - 2;
+const STARTS_AND_CATALOG: u64 = (1 << 35) - 3;
 /// Whole numbers below this are exact in a float and short as a varint.
 const INTEGER_LIMIT: f64 = (1u64 << 53) as f64;
 
@@ -82,13 +88,22 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
         put_bytes(out, metadata.help.as_bytes());
         put_bytes(out, metadata.unit.as_bytes());
     }
+    let mark = match (given != 0, !batch.catalog.is_empty()) {
+        (false, false) => return,
+        (true, false) => STARTS,
+        (false, true) => CATALOG,
+        (true, true) => STARTS_AND_CATALOG,
+    };
+    // Told last, so that batches without any aren't looked through for it.
+    let mut bytes = Vec::new();
+    varint::put(&mut bytes, mark);
+    out.splice(begin..begin, bytes);
     if given != 0 {
-        // Told last, so that batches without any aren't looked through for it.
-        let mut mark = Vec::new();
-        varint::put(&mut mark, MARK);
-        out.splice(begin..begin, mark);
         start_runs::put(out, batch.floats.iter().map(|sample| (sample.time, sample.start)));
         start_runs::put(out, batch.histograms.iter().map(|sample| (sample.time, sample.start)));
+    }
+    if !batch.catalog.is_empty() {
+        catalog::put(out, &batch.catalog);
     }
 }
 
@@ -99,8 +114,10 @@ pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
 pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
     let input = &mut input;
     let mut lists = *input;
-    let with_starts = varint::get(&mut lists, "the number of series").is_ok_and(|number| number == MARK);
-    if with_starts {
+    let mark = varint::get(&mut lists, "the number of series").ok();
+    let with_starts = matches!(mark, Some(STARTS | STARTS_AND_CATALOG));
+    let with_catalog = matches!(mark, Some(CATALOG | STARTS_AND_CATALOG));
+    if with_starts || with_catalog {
         *input = lists;
     }
     let mut batch = Batch::default();
@@ -142,6 +159,9 @@ pub fn decode(mut input: &[u8]) -> Result<Batch, WalError> {
         start_runs::take(input, first, batch.floats.iter_mut().map(|sample| &mut sample.start))?;
         let first = batch.histograms.first().map(|sample| sample.time).unwrap_or_default();
         start_runs::take(input, first, batch.histograms.iter_mut().map(|sample| &mut sample.start))?;
+    }
+    if with_catalog {
+        batch.catalog = list(input, catalog::MIN_LEN, "entries of the catalog", catalog::take)?;
     }
     finish(input, "a record").map_err(RecordError::from)?;
     Ok(batch)

@@ -1,7 +1,12 @@
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{BucketCounts, BucketSpan, Histogram, ResetHint, STALE_NAN_BITS};
+use crate::{
+    model::{BucketCounts, BucketSpan, FieldType, Histogram, ResetHint, STALE_NAN_BITS},
+    seams::catalog::{CatalogEntry, Field},
+};
 
 fn floats() -> impl Strategy<Value = f64> {
     prop_oneof![
@@ -80,14 +85,24 @@ fn batches() -> impl Strategy<Value = Batch> {
         help,
         unit,
     });
+    let name = || "\\PC{0,9}".prop_map(|text| Arc::from(text.as_str()));
+    let entry = prop_oneof![
+        name().prop_map(CatalogEntry::Database),
+        (name(), name(), name(), name(), prop::sample::select(FieldType::ALL.to_vec())).prop_map(
+            |(database, measurement, name, metric, field_type)| {
+                CatalogEntry::Field(Field { database, measurement, name, metric, field_type })
+            }
+        ),
+    ];
     (
         prop::collection::vec((ids(), labels()), 0..6),
         prop::collection::vec(float, 0..40),
         prop::collection::vec(histogram, 0..4),
         prop::collection::vec(exemplar, 0..4),
         prop::collection::vec(metadata, 0..4),
+        prop::collection::vec(entry.prop_map(Arc::new), 0..3),
     )
-        .prop_map(|(series, floats, histograms, exemplars, metadata)| Batch {
+        .prop_map(|(series, floats, histograms, exemplars, metadata, catalog)| Batch {
             witnessed: false,
             series,
             fingerprints: Vec::new(),
@@ -95,6 +110,7 @@ fn batches() -> impl Strategy<Value = Batch> {
             histograms,
             exemplars,
             metadata,
+            catalog,
         })
 }
 
@@ -108,6 +124,7 @@ fn same_bits(a: &Batch, b: &Batch) -> bool {
         && floats(a) == floats(b)
         && exemplars(a) == exemplars(b)
         && a.metadata == b.metadata
+        && a.catalog == b.catalog
         && a.histograms.len() == b.histograms.len()
         && a.histograms
             .iter()

@@ -19,7 +19,7 @@ use crate::server::{
     Response, ServerState, error::ApiError, negotiation::preferences, params::Params, rejection_log::ErrorReason,
     respond,
 };
-pub(crate) use query::{CreatedDatabases, query};
+pub(crate) use query::{flux, query};
 pub(crate) use write::write;
 
 /// The version of InfluxDB whose clients are served.

@@ -1,46 +1,57 @@
 //! `/query`, as far as clients need it before they write: `CREATE DATABASE` and `SHOW DATABASES`.
 //!
-//! A database is a label, and there once something is written to it. The names created since the server began are remembered
-//! besides, so that a client finds what it made.
+//! A database is a label, and there once something is written to it. The catalog remembers names that were created besides, so that
+//! a client finds what it made.
 
 use std::collections::BTreeSet;
 
-use hyper::{Method, StatusCode};
-use parking_lot::Mutex;
+use hyper::{Method, Request, StatusCode, body::Incoming};
 use serde_json::{Value, json};
 
 use super::{answer, is_from_page};
 use crate::{
-    ingest::{DATABASE_LABEL, UNLABELED_DATABASE},
+    ingest::UNLABELED_DATABASE,
+    seams::append::Batch,
     server::{
-        Response, ServerState,
+        Response, ServerState, discard,
         error::ApiError,
         routes::{lookups, table::Call},
     },
 };
 
-/// At most so many created names are remembered, of at most so many bytes.
+/// At most so many databases are created, with names of at most so many bytes.
 const MAX_NAMES: usize = 1_000;
 const MAX_NAME_BYTES: usize = 255;
 
-/// Names of databases created since the server began.
-#[derive(Debug, Default)]
-pub(crate) struct CreatedDatabases(Mutex<BTreeSet<String>>);
-
-impl CreatedDatabases {
-    fn add(&self, name: &str) -> Result<(), String> {
-        if name.is_empty() {
-            return Err("invalid name".to_owned());
-        }
-        let mut names = self.0.lock();
-        if name.len() > MAX_NAME_BYTES || (names.len() >= MAX_NAMES && !names.contains(name)) {
-            return Err(format!(
-                "at most {MAX_NAMES} databases are created before they are written to, with names of up to {MAX_NAME_BYTES} bytes"
-            ));
-        }
-        names.insert(name.to_owned());
-        Ok(())
+/// Makes the catalog remember a database. `Err` says why it can't, for the one who asked.
+async fn create(name: &str, state: &ServerState) -> Result<Result<(), String>, ApiError> {
+    if name.is_empty() {
+        return Ok(Err("invalid name".to_owned()));
     }
+    let append = &*state.stores()?.append;
+    let mut batch = Batch::default();
+    let full = format!(
+        "at most {MAX_NAMES} databases are created before they are written to, with names of up to {MAX_NAME_BYTES} bytes"
+    );
+    if append.catalog().claim_database(name, &mut batch.catalog).is_err() {
+        return Ok(Err(full));
+    }
+    let is_new = !batch.is_empty() && name != UNLABELED_DATABASE;
+    if !is_new {
+        return Ok(Ok(()));
+    }
+    if name.len() > MAX_NAME_BYTES || append.catalog().snapshot().databases().count() >= MAX_NAMES {
+        return Ok(Err(full));
+    }
+    Ok(append.append(batch).await.map_err(|error| error.to_string()))
+}
+
+/// Refuses Flux, which comes by a path of its own.
+pub(crate) async fn flux(request: Request<Incoming>) -> Result<Response, ApiError> {
+    discard(request.into_body()).await;
+    let why =
+        "Flux is not answered here: use PromQL at /api/v1/query, or InfluxQL at /query, as far as that is answered";
+    Err(ApiError::Plain(StatusCode::FORBIDDEN, why.to_owned()))
 }
 
 /// Answers statements, up to the first that fails.
@@ -74,8 +85,13 @@ async fn run(statement: &str, may_write: bool, state: &ServerState) -> Result<Re
     let words = words(statement);
     let is = |at: usize, keyword: &str| words.get(at).is_some_and(|word| word.eq_ignore_ascii_case(keyword));
     if is(0, "SHOW") && is(1, "DATABASES") && words.len() == 2 {
-        let mut names: BTreeSet<String> = state.created_databases.0.lock().clone();
-        names.extend(lookups::all_values(DATABASE_LABEL, state).await?);
+        let snapshot = state.stores()?.append.catalog().snapshot();
+        let mut names: BTreeSet<String> = snapshot.databases().map(str::to_owned).collect();
+        // The catalog is younger than databases that are.
+        let label = &state.options.field_naming.label;
+        if !label.is_empty() {
+            names.extend(lookups::all_values(label, state).await?);
+        }
         names.insert(UNLABELED_DATABASE.to_owned());
         let rows: Vec<Value> = names.iter().map(|name| json!([name])).collect();
         return Ok(Ok(Some(json!({"name": "databases", "columns": ["name"], "values": rows}))));
@@ -87,7 +103,13 @@ async fn run(statement: &str, may_write: bool, state: &ServerState) -> Result<Re
             ));
         }
         let name = words.get(2).map(|word| unquoted(word)).unwrap_or_default();
-        return Ok(state.created_databases.add(&name).map(|()| None));
+        return Ok(create(&name, state).await?.map(|()| None));
+    }
+    if is(0, "DROP") {
+        return Ok(Err(
+            "nothing is dropped in InfluxQL: /api/v1/admin/tsdb/delete_series deletes series, where --web.enable-admin-api allows it"
+                .to_owned(),
+        ));
     }
     let why = "of InfluxQL only CREATE DATABASE and SHOW DATABASES are answered; PromQL is, at /api/v1/query";
     Ok(Err(why.to_owned()))
@@ -154,14 +176,5 @@ mod tests {
         );
         assert_eq!(unquoted("\"my \\\" db\""), "my \" db");
         assert_eq!(unquoted("plain"), "plain");
-    }
-
-    #[test]
-    fn created_names_are_bounded() {
-        let created = CreatedDatabases::default();
-        assert_eq!(created.add(""), Err("invalid name".to_owned()));
-        assert!(created.add(&"x".repeat(MAX_NAME_BYTES + 1)).is_err());
-        (0..MAX_NAMES).for_each(|i| created.add(&i.to_string()).unwrap());
-        assert!(created.add("one more").is_err() && created.add("7").is_ok());
     }
 }

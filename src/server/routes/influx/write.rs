@@ -1,6 +1,6 @@
 //! `/write` and `/api/v2/write`: what is right of a body is stored, and the answer names what is not.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use hyper::{Request, StatusCode, body::Incoming};
 
@@ -12,12 +12,14 @@ use crate::{
         Response, ServerState, discard,
         error::ApiError,
         respond,
-        routes::import::{self, Refusal, Wanted},
+        routes::import::{self, Refusal, Terms, Wanted},
     },
 };
 
 /// The most bytes of a body, as sent and inflated.
 const MAX_BODY: usize = 25_000_000;
+/// How long a body waits for memory, and again for the store: with both, Telegraf, which gives up after 5 s, still gets the answer.
+const PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// Stores the request's points; `parameter` is the one that names the database.
 pub(crate) async fn write(
@@ -25,7 +27,7 @@ pub(crate) async fn write(
     parameter: &'static str,
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
-    let (wanted, reader) = match begin(&request, parameter) {
+    let (wanted, reader) = match begin(&request, parameter, &state) {
         Ok(begun) => begun,
         Err(error) => {
             discard(request.into_body()).await;
@@ -36,7 +38,8 @@ pub(crate) async fn write(
     let limits = ImportLimits { decoded: MAX_BODY, max_ahead: import::max_ahead(&state) };
     let append = wanted.append(&*stores.append);
     let mut import = Import::new(reader, &wanted.declared, state.clock.now(), &limits, append.get());
-    let outcome = import::store(&mut import, request, Some(MAX_BODY), &state).await;
+    let outcome =
+        import::store(&mut import, request, &Terms { limit: Some(MAX_BODY), patience: PATIENCE }, &state).await;
     let faults = import.faults();
     let mut response = match outcome {
         Ok(imported) if faults.count() > 0 => partial(imported, faults),
@@ -54,8 +57,12 @@ pub(crate) async fn write(
 }
 
 /// Reads what the URL says.
-fn begin(request: &Request<Incoming>, parameter: &str) -> Result<(Wanted, Box<dyn ingest::Reader>), ApiError> {
-    let wanted = Wanted::read(request, true)?;
+fn begin(
+    request: &Request<Incoming>,
+    parameter: &str,
+    state: &ServerState,
+) -> Result<(Wanted, Box<dyn ingest::Reader>), ApiError> {
+    let wanted = Wanted::read(request, true, state)?;
     let given = |name: &str| wanted.declared.parameter(name).unwrap_or_default();
     let database = given(parameter);
     if database.is_empty() {
