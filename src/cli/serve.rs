@@ -21,7 +21,7 @@ use crate::{
         allocator,
         env::{RealDisk, SystemClock},
     },
-    server::{self, SelfScrape, ServerState, Stores},
+    server::{self, SelfScrape, ServerState, Stores, influx_udp},
     storage::Storage,
 };
 
@@ -74,6 +74,19 @@ async fn serve(config: Config) -> Result<(), Failure> {
     if !address.ip().to_canonical().is_loopback() {
         tracing::warn!(%address, "there is no login: whoever reaches this address may read and write");
     }
+
+    let datagrams = match config.influx_udp.clone() {
+        None => None,
+        Some((at, options)) => {
+            let cannot_listen = |error| {
+                Failure::Said(format!("can't receive on {at}: {error}; choose another --influx.udp-listen-address"))
+            };
+            let socket = influx_udp::listen(&at.host, at.port).await.map_err(cannot_listen)?;
+            let address = socket.local_addr().map_err(cannot_listen)?;
+            tracing::info!(%address, database = options.database, "receiving line protocol by UDP");
+            Some((socket, options))
+        }
+    };
 
     let began = Instant::now();
     let clock = Arc::new(SystemClock);
@@ -138,6 +151,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     // A slow disk delays the first sample and not the service. Without scrapes there is nothing to wait for.
     let _ = timeout(FIRST_SCRAPE_TIMEOUT, first_scrape).await;
     state.ready(stores);
+    let (stop_receiving, stopped) = stopper();
+    let receiving =
+        datagrams.map(|(socket, options)| tokio::spawn(influx_udp::run(socket, options, state.clone(), stopped)));
     tracing::info!(seconds = began.elapsed().as_secs_f64(), "ready");
     print_addresses(&config);
 
@@ -147,7 +163,11 @@ async fn serve(config: Config) -> Result<(), Failure> {
     reopening.abort();
     // Dropping these is what stops: first clients, then our own samples, then the store.
     drop(stop_serving);
+    drop(stop_receiving);
     report(serving.await, "serving");
+    if let Some(receiving) = receiving {
+        report(receiving.await, "receiving datagrams");
+    }
     drop(stop_scraping);
     if let Some(scraping) = scraping {
         report(scraping.await, "storing our own metrics");

@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use crate::{
     promql::{EngineOptions, SAMPLE_BYTES},
     seams::replay_progress::ReplayProgress,
-    server::{BrowserOptions, Deadlines, ServerOptions},
+    server::{BrowserOptions, Deadlines, ServerOptions, influx_udp::UdpOptions},
     storage::StorageOptions,
 };
 use budget::Budget;
@@ -48,6 +48,8 @@ pub struct Config {
     pub engine: EngineOptions,
     /// Options of the server; what depends on the listener is filled in by [`Config::at`].
     pub server: ServerOptions,
+    /// Where to receive line protocol by UDP.
+    pub influx_udp: Option<(ListenAddress, UdpOptions)>,
     /// How often to store our own metrics.
     pub self_scrape: Option<Duration>,
 }
@@ -117,6 +119,7 @@ impl Config {
                 field_naming: flags.influx.naming(),
                 replay_progress,
             },
+            influx_udp: flags.influx.udp(),
             self_scrape: Some(flags.observation.self_scrape)
                 .filter(|interval| !interval.is_zero() && !flags.storage.read_only),
         }

@@ -28,6 +28,7 @@ mod error;
 mod exposition;
 mod faults;
 mod format;
+mod gather;
 mod import;
 mod influx;
 mod json;
@@ -42,6 +43,7 @@ pub use dry_run::DryRun;
 pub use error::ImportError;
 pub use faults::{Fault, Faults};
 pub use format::{Format, Reader};
+pub use gather::Gather;
 pub use import::{Import, MAX_PART};
 pub use naming::FieldNaming;
 

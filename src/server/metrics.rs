@@ -103,6 +103,11 @@ pub(crate) static ALTERED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     let help = "Values of imports and line protocol that were texts and left out, or that were rounded to floats.";
     counters("vctsdb_import_altered_values_total", help, &["kind"])
 });
+/// By what became of them: received, stored, faulty or dropped.
+pub(crate) static UDP_DATAGRAMS: LazyLock<IntCounterVec> = LazyLock::new(|| {
+    let help = "Datagrams of InfluxDB's line protocol, by what became of them.";
+    counters("vctsdb_influx_udp_datagrams_total", help, &["result"])
+});
 /// By kind of response: samples or chunks.
 pub(crate) static READS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_remote_read_requests_total", "Remote-read requests, by response type.", &["type"])
@@ -120,6 +125,7 @@ pub(crate) fn prepare() {
         (&REFUSED, &["host", "origin"]),
         (&WRITTEN, &["float", "histogram", "exemplar"]),
         (&ALTERED, &["text", "rounded"]),
+        (&UDP_DATAGRAMS, &["received", "stored", "faulty", "dropped"]),
         (&READS, &["samples", "chunks"]),
         (&OTLP_REQUESTS, &["200"]),
         (&OTLP_REJECTED, &Reason::ALL.map(Reason::name)),

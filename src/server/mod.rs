@@ -24,6 +24,7 @@ mod external_url;
 mod formats;
 mod idle_connections;
 mod incoming_bodies;
+pub mod influx_udp;
 mod json;
 mod limits;
 mod listen;

@@ -3,13 +3,14 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use serde_json::json;
 
 use super::{
     http_client::{Response, escape, exchange, get, request},
-    process::{Server, free_address, peer, vctsdb},
+    process::{Server, eventually, free_address, peer, vctsdb},
     sender::now,
 };
 
@@ -219,6 +220,38 @@ fn a_field_keeps_its_kind_and_its_metric_over_restarts() {
         let databases = get(&server.address, "/query?q=SHOW+DATABASES").unwrap().text();
         assert!(databases.contains("\"empty\"") && databases.contains("\"t\""), "{databases}");
     }
+}
+
+#[test]
+fn datagrams_are_stored_each_by_itself_and_the_last_ones_before_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let listen = port.to_string();
+    let flags = [
+        &["--self-scrape.interval", "0", "--influx.udp-listen-address", &listen][..],
+        &["--influx.udp-precision", "ms", "--influx.udp-database", "net"],
+    ]
+    .concat();
+    let mut server = vctsdb(&dir.path().join("data"), &free_address(), &flags);
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let send = |lines: &str| socket.send_to(lines.as_bytes(), ("127.0.0.1", port)).unwrap();
+    // collectd's plugin, a quote that nothing closes, and a line without its end.
+    send(&format!("cpu_value,host=h,type=cpu value=42 {0}\nm a=1,b=2i {0}\n", now()));
+    send("open v=\"x\n");
+    send(&format!("last v=\"x\",w=7 {}", now()));
+    let is_there = || value(&server, "last_w{influx_db=\"net\"}") == "7";
+    assert!(eventually(Duration::from_secs(60), is_there));
+    assert_eq!((value(&server, "cpu_value"), value(&server, "m_b")), (json!("42"), json!("2")));
+    let metrics = get(&server.address, "/metrics").unwrap().text();
+    for says in ["received\"} 3", "faulty\"} 1", "dropped\"} 0"] {
+        assert!(metrics.contains(&format!("vctsdb_influx_udp_datagrams_total{{result=\"{says}")), "{says}: {metrics}");
+    }
+    for i in 0..50 {
+        send(&format!("end,i={i} v={i} {}\n", now()));
+    }
+    assert!(server.terminate());
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+    assert_eq!(value(&server, "count(end_v)"), "50");
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::Listed;
-use crate::{ingest::FieldNaming, model::METRIC_NAME};
+use super::{Listed, text_or_empty};
+use crate::{config::ListenAddress, ingest::FieldNaming, model::METRIC_NAME, server::influx_udp::UdpOptions};
 
 /// How InfluxDB's line protocol is stored.
 #[derive(Debug, Clone, Args)]
@@ -18,6 +18,18 @@ pub struct InfluxFlags {
     #[arg(long = "influx.separator", env = "VCTSDB_INFLUX_SEPARATOR", default_value = FieldNaming::SEPARATOR,
           value_name = "TEXT", value_parser = separator)]
     pub separator: String,
+    /// Where datagrams of line protocol are received by UDP, as a port of this machine, HOST:PORT, or :PORT for all addresses; off
+    /// unless given. Nobody is told what is lost of them.
+    #[arg(long = "influx.udp-listen-address", env = "VCTSDB_INFLUX_UDP_LISTEN_ADDRESS", value_name = "ADDRESS")]
+    pub udp_listen: Option<ListenAddress>,
+    /// The database that datagrams are written to.
+    #[arg(long = "influx.udp-database", env = "VCTSDB_INFLUX_UDP_DATABASE", default_value = "udp", value_name = "NAME",
+          value_parser = database)]
+    pub udp_database: String,
+    /// What times in datagrams count: n, u, ms, s, m or h. collectd sends ms.
+    #[arg(long = "influx.udp-precision", env = "VCTSDB_INFLUX_UDP_PRECISION", default_value = "n", value_name = "UNIT",
+          value_parser = ["n", "u", "ms", "s", "m", "h"])]
+    pub udp_precision: String,
 }
 
 impl InfluxFlags {
@@ -26,9 +38,22 @@ impl InfluxFlags {
         FieldNaming { label: self.database_label.as_str().into(), separator: self.separator.as_str().into() }
     }
 
+    /// Where datagrams are received, and what they are.
+    pub(crate) fn udp(&self) -> Option<(ListenAddress, UdpOptions)> {
+        let options = UdpOptions { database: self.udp_database.clone(), precision: self.udp_precision.clone() };
+        Some((self.udp_listen.clone()?, options))
+    }
+
     pub(super) fn listed(&self) -> impl Iterator<Item = Listed> {
-        [("influx.database-label", self.database_label.clone()), ("influx.separator", self.separator.clone())]
-            .into_iter()
+        let Self { database_label, separator, udp_listen, udp_database, udp_precision } = self;
+        [
+            ("influx.database-label", database_label.clone()),
+            ("influx.separator", separator.clone()),
+            ("influx.udp-listen-address", text_or_empty(udp_listen.as_ref())),
+            ("influx.udp-database", udp_database.clone()),
+            ("influx.udp-precision", udp_precision.clone()),
+        ]
+        .into_iter()
     }
 }
 
@@ -39,6 +64,14 @@ fn label(text: &str) -> Result<String, String> {
         "time" => Err("\"time\" is no tag in InfluxDB, and no label that InfluxQL could ask for".to_owned()),
         _ if text.len() > 64 => Err("must have at most 64 bytes".to_owned()),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// Parses the name of a database.
+fn database(text: &str) -> Result<String, String> {
+    match text.len() {
+        1..=255 => Ok(text.to_owned()),
+        _ => Err("must have 1 to 255 bytes".to_owned()),
     }
 }
 

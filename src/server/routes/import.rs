@@ -82,7 +82,7 @@ pub(crate) async fn import(
 }
 
 /// How far ahead of now samples may lie, in ms.
-pub(super) fn max_ahead(state: &ServerState) -> i64 {
+pub(in crate::server) fn max_ahead(state: &ServerState) -> i64 {
     i64::try_from(state.options.max_ahead.as_millis()).unwrap_or(i64::MAX)
 }
 

@@ -27,6 +27,7 @@ use hyper::{Request, body::Incoming};
 
 use super::{Response, ServerState, error::ApiError, params::Params, request_context::RequestContext};
 pub(crate) use health::landing;
+pub(super) use import::max_ahead;
 pub(crate) use path_hints::hint;
 use table::{Call, Handler};
 pub(crate) use table::{Role, Route, find, find_for};
