@@ -24,6 +24,9 @@ const SNIPPETS = /** @type {Record<string, string>} */ ({
   OTel: `exporters:
   prometheusremotewrite:
     endpoint: ${WRITE}`,
+  Telegraf: `[[outputs.influxdb]]
+  urls = ["${address}"]
+  database = "telegraf"`,
   curl: `echo 'room_temperature{room="attic"} 21.5' |
   curl --data-binary @- ${address}/api/v1/import/prometheus`,
 });

@@ -101,6 +101,14 @@ tell(
   },
 );
 
+tell("2: Telegraf is told where to write, in its own words", async ({ page, go, server }) => {
+  await go("/");
+  await page.click("text=Telegraf");
+  const text = await page.textContent('[aria-label="Configuration"]');
+  assert.match(text, /\[\[outputs\.influxdb\]\]/);
+  assert.ok(text.includes(`urls = ["${server.base}"]`), text);
+});
+
 tell("3: home waits for a sender and then names it", async ({ page, go, server }) => {
   await go("/");
   await page.waitForSelector("text=waiting for the first sample");
