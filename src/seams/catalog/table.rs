@@ -225,12 +225,14 @@ impl Table {
         if let Some(claimed) = self.claimed.get_mut(&key) {
             let alive: Vec<_> = claimed.alive().collect();
             if let Some((_, known)) = alive.first() {
-                let joined = join(known, field_type)?;
+                join(known, field_type)?;
                 let metric = known.metric.clone();
-                match alive.iter().find(|(_, other)| other.field_type == joined) {
+                // Whether the others reach the disk isn't known: this batch speaks of its own values.
+                match alive.iter().find(|(_, other)| other.field_type == field_type) {
                     Some((entry, _)) => claims.push(entry.clone()),
                     None => {
-                        let entry = Arc::new(CatalogEntry::Field(Field { field_type: joined, ..known.clone() }));
+                        let entry = Arc::new(CatalogEntry::Field(Field { field_type, ..known.clone() }));
+                        claimed.entries.retain(|entry| entry.strong_count() > 0);
                         claimed.entries.push(Arc::downgrade(&entry));
                         claims.push(entry);
                     }

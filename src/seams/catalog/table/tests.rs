@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn wanted<'w>(measurement: &'w str, field: &'w str, metric: &'w str, field_type: FieldType) -> WantedField<'w> {
@@ -146,4 +148,81 @@ fn entries_make_the_same_catalog_and_what_is_saved_is_not_saved_again() {
     catalog.commit(claim(&catalog, "m", "c", FieldType::Float).unwrap());
     assert_eq!(before.database("t").unwrap().fields("m").count(), 2, "a snapshot never changes");
     assert!(catalog.unsaved().is_some());
+}
+
+/// What happens to a few batches: one claims a field, reaches the disk, or is dropped.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Claim(usize, usize, FieldType),
+    Commit(usize),
+    Drop(usize),
+}
+
+/// Fields of which some have the metric of another.
+const FIELDS: [(&str, &str); 4] = [("a", "b_c"), ("a_b", "c"), ("a", "d"), ("a_b_c", "value")];
+
+fn metric(field: usize) -> String {
+    match FIELDS[field] {
+        (measurement, "value") => measurement.to_owned(),
+        (measurement, field) => format!("{measurement}_{field}"),
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (0usize..3, 0..FIELDS.len(), prop::sample::select(FieldType::ALL.to_vec())).prop_map(|(b, f, t)| Step::Claim(b, f, t)),
+        1 => (0usize..3).prop_map(Step::Commit),
+        1 => (0usize..3).prop_map(Step::Drop),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn claims_are_granted_as_long_as_nothing_on_disk_or_on_its_way_stands_against_them(steps in prop::collection::vec(step(), 0..60)) {
+        let catalog = Catalog::default();
+        let mut batches: [Vec<Arc<CatalogEntry>>; 3] = Default::default();
+        // Naively: the fields and types that each batch holds, and those on disk.
+        let mut held: [Vec<(usize, FieldType)>; 3] = Default::default();
+        let mut durable: Vec<(usize, FieldType)> = Vec::new();
+        for step in steps {
+            match step {
+                Step::Claim(batch, field, field_type) => {
+                    let fits = |(other, has): &(usize, FieldType)| match *other == field {
+                        true => has.join(field_type).is_some(),
+                        false => metric(*other) != metric(field),
+                    };
+                    let may = held.iter().flatten().chain(&durable).all(fits);
+                    let (measurement, name) = FIELDS[field];
+                    let metric = metric(field);
+                    let claimed = catalog.claim(&wanted(measurement, name, &metric, field_type), &mut batches[batch]);
+                    prop_assert_eq!(claimed.is_ok(), may, "{:?}", claimed);
+                    if let Ok(claimed) = claimed {
+                        let known = durable.iter().filter(|(known, _)| *known == field).map(|(_, known)| *known);
+                        let known = known.reduce(|one, other| one.join(other).unwrap());
+                        prop_assert_eq!(claimed.is_durable, known.is_some_and(|known| known.join(field_type) == Some(known)));
+                        if !claimed.is_durable {
+                            held[batch].push((field, field_type));
+                        }
+                    }
+                }
+                Step::Commit(batch) => {
+                    catalog.commit(std::mem::take(&mut batches[batch]));
+                    durable.append(&mut held[batch]);
+                }
+                Step::Drop(batch) => {
+                    batches[batch].clear();
+                    held[batch].clear();
+                }
+            }
+            let snapshot = catalog.snapshot();
+            for (field, _) in &durable {
+                let types = durable.iter().filter(|(other, _)| other == field).map(|(_, field_type)| *field_type);
+                let (measurement, name) = FIELDS[*field];
+                let known = snapshot.field("t", measurement, name).unwrap();
+                let want = types.reduce(|one, other| one.join(other).unwrap()).unwrap();
+                prop_assert_eq!(known.field_type, want);
+                prop_assert_eq!(&*snapshot.database("t").unwrap().field_of(&metric(*field)).unwrap().name, name);
+            }
+        }
+    }
 }
