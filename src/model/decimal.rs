@@ -91,6 +91,23 @@ pub fn scientific(value: f64) -> (String, i32) {
     (String::from_utf8(digits).unwrap_or_default(), exponent)
 }
 
+/// A number with as many digits as it needs, with an exponent beyond the sixth digit: the way Prometheus writes numbers
+/// in messages and in labels.
+#[must_use]
+pub fn general(v: f64) -> String {
+    if v.is_nan() {
+        return "NaN".to_owned();
+    }
+    if v.is_infinite() {
+        return if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let (digits, e) = scientific(v);
+    if v != 0.0 && !(-4..6).contains(&e) {
+        return format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs());
+    }
+    plain(v)
+}
+
 /// Takes one from the last digit, which is the one `places` behind the point, where Go would.
 fn settle_tie(value: f64, last: &mut u8, places: usize) {
     let Ok(finer) = i32::try_from(places + 1) else { return };

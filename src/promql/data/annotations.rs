@@ -7,7 +7,7 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::model::{Annotation, Annotations, DependsOn, Severity, Span, decimal};
+use crate::model::{Annotation, Annotations, DependsOn, Severity, Span, decimal::general};
 
 /// What an annotation says.
 #[derive(Debug, Clone, PartialEq)]
@@ -344,22 +344,6 @@ impl AnnotationKind {
             }
         }
     }
-}
-
-/// A number with as many digits as it needs, with an exponent beyond the sixth digit: the way Prometheus writes numbers
-/// in messages.
-pub(crate) fn general(v: f64) -> String {
-    if v.is_nan() {
-        return "NaN".to_owned();
-    }
-    if v.is_infinite() {
-        return if v > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
-    }
-    let (digits, e) = decimal::scientific(v);
-    if v != 0.0 && !(-4..6).contains(&e) {
-        return format!("{digits}e{}{:02}", if e < 0 { '-' } else { '+' }, e.abs());
-    }
-    decimal::plain(v)
 }
 
 /// A number with two significant digits.

@@ -14,7 +14,7 @@ use crate::{
     promql::{
         QueryError,
         data::{
-            annotations::{AnnotationKind, Monotonicity, general},
+            annotations::{AnnotationKind, Monotonicity},
             grid::Grid,
             row::Row,
         },
@@ -196,7 +196,7 @@ struct HistogramRows {
 
 /// A number as the value of a label: with a point or an exponent, always.
 fn label_value(v: f64) -> String {
-    let text = general(v);
+    let text = decimal::general(v);
     if !v.is_finite() || text.contains(['.', 'e']) { text } else { format!("{text}.0") }
 }
 

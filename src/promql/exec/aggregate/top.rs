@@ -6,12 +6,12 @@ use xxhash_rust::xxh64::xxh64;
 
 use super::{Groups, Input};
 use crate::{
-    model::{Labels, Span},
+    model::{Labels, Span, decimal},
     promql::{
         QueryError,
         ast::AggregateOp,
         data::{
-            annotations::{AnnotationKind, general},
+            annotations::AnnotationKind,
             row::{Row, Sample},
         },
         exec::{
@@ -241,10 +241,10 @@ fn is_wanted(input: &Input<'_, '_>, op: AggregateOp, param: &Numbers, span: Span
         return failed("Parameter value is NaN".to_owned());
     }
     if min <= i64::MIN as f64 {
-        return failed(format!("Scalar value {} underflows int64", general(min)));
+        return failed(format!("Scalar value {} underflows int64", decimal::general(min)));
     }
     if max >= i64::MAX as f64 {
-        return failed(format!("Scalar value {} overflows int64", general(max)));
+        return failed(format!("Scalar value {} overflows int64", decimal::general(max)));
     }
     Ok(true)
 }

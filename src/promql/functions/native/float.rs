@@ -4,8 +4,8 @@ use std::fmt;
 
 use super::bounds::{self, Bucket};
 use crate::{
-    model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint},
-    promql::{data::annotations::general, functions::kahan::Kahan},
+    model::{BucketCounts, BucketSpan, CUSTOM_BUCKETS_SCHEMA, Histogram, ResetHint, decimal},
+    promql::functions::kahan::Kahan,
 };
 
 /// The count of one bucket.
@@ -198,12 +198,23 @@ impl FloatHistogram {
 /// As Prometheus writes a histogram where a text is needed: count, sum, and buckets with their bounds.
 impl fmt::Display for FloatHistogram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{count:{}, sum:{}", general(self.count.signed_total()), general(self.sum.signed_total()))?;
+        write!(
+            f,
+            "{{count:{}, sum:{}",
+            decimal::general(self.count.signed_total()),
+            decimal::general(self.sum.signed_total())
+        )?;
         let mut part = |b: Bucket, open: char, close: char| {
             if b.count == 0.0 {
                 return Ok(());
             }
-            write!(f, ", {open}{},{}{close}:{}", general(b.lower), general(b.upper), general(b.count))
+            write!(
+                f,
+                ", {open}{},{}{close}:{}",
+                decimal::general(b.lower),
+                decimal::general(b.upper),
+                decimal::general(b.count)
+            )
         };
         self.negative_buckets().rev().try_for_each(|b| part(b, '[', ')'))?;
         if !self.is_custom() {
