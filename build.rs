@@ -18,7 +18,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
-    let files = protox::compile(["proto/remote.proto", "proto/write_v2.proto", "proto/query.proto"], ["proto"])?;
+    let files = protox::compile(
+        ["proto/remote.proto", "proto/write_v2.proto", "proto/query.proto", "proto/metrics.proto"],
+        ["proto"],
+    )?;
     prost_build::Config::new().compile_fds(files)?;
     println!("cargo:rerun-if-changed=ui");
     println!("cargo:rerun-if-changed=src/server/ui/join.rs");

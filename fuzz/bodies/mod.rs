@@ -6,6 +6,7 @@ mod exposition;
 mod line_protocol;
 mod manifest;
 mod promql;
+mod protobuf;
 mod query;
 mod read;
 mod segment;
@@ -38,7 +39,16 @@ const TEXTS: [&str; 5] = [
 #[test]
 fn every_target_takes_any_bytes() {
     for input in inputs() {
-        for run in [chunks::run, exposition::run, line_protocol::run, read::run, segment::run, table::run, wal::run] {
+        for run in [
+            chunks::run,
+            exposition::run,
+            line_protocol::run,
+            protobuf::run,
+            read::run,
+            segment::run,
+            table::run,
+            wal::run,
+        ] {
             run(&input);
         }
         [Protocol::V1, Protocol::V2].into_iter().for_each(|protocol| write::run(protocol, &input));

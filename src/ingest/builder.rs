@@ -15,11 +15,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 use super::{Declared, Faults, ImportError, Imported, OnError};
 use crate::{
     model::{
-        Exemplar, FieldType, Labels, METRIC_NAME, Metadata,
+        Exemplar, FieldType, Histogram, Labels, METRIC_NAME, Metadata,
         limits::{HEAVY, MAX_EXEMPLAR, MAX_VALUE, check_labels},
     },
     seams::{
-        append::{Append, Batch, Fingerprint, FloatSample, SeriesCursor, SeriesId},
+        append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesCursor, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
         catalog::{ClaimRefusal, Claimed, WantedField},
         memory_budget::Unlimited,
@@ -52,6 +52,10 @@ pub enum FieldFault {
     Series(String),
 }
 
+/// A native histogram counts for so many samples.
+const HISTOGRAM: usize = 16;
+/// Why a sample is refused where none may have a time.
+const TIMESTAMPS: &str = "pushed metrics must not have timestamps";
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
 
@@ -99,6 +103,8 @@ pub struct ImportBuilder<'s> {
     texts: u64,
     rounded: u64,
     on_error: OnError,
+    /// Whether samples with a time are refused.
+    without_times: bool,
     /// Labels that each series gets.
     extra_labels: Vec<Pair<'static>>,
     faults: Faults,
@@ -125,6 +131,7 @@ impl<'s> ImportBuilder<'s> {
             texts: 0,
             rounded: 0,
             on_error: declared.on_error,
+            without_times: declared.without_times,
             extra_labels: declared.extra_labels.iter().map(owned).collect(),
             faults: Faults::default(),
             cause: None,
@@ -358,6 +365,44 @@ impl<'s> ImportBuilder<'s> {
         let latest = self.batch.latest();
         (time > latest)
             .then(|| format!("the time {time} ms lies too far in the future (the latest accepted now is {latest} ms)"))
+    }
+
+    /// The time of a sample that was sent with `sent`, or with none. `Err` says why it can't have it.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn time_of(&self, sent: Option<i64>) -> Result<i64, String> {
+        match sent {
+            None => Ok(self.now),
+            Some(_) if self.without_times => Err(TIMESTAMPS.to_owned()),
+            Some(time) => self.time_fault(time).map_or(Ok(time), Err),
+        }
+    }
+
+    /// A sample that counts from `start` on (0: not known), whose time was found right.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn sample_from(&mut self, series: SeriesId, time: i64, value: f64, start: i64) -> Result<(), BatchError> {
+        self.allowance.spend(1)?;
+        if !self.is_faulty() {
+            self.allowance.pay(FLOAT_BYTES)?;
+            self.batch.floats([FloatSample { series, time, value, start }].into_iter());
+        }
+        Ok(())
+    }
+
+    /// A native histogram that follows the rules and counts from `start` on (0: not known), whose time was found right.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn histogram(&mut self, series: SeriesId, time: i64, value: Histogram, start: i64) -> Result<(), BatchError> {
+        self.allowance.spend(HISTOGRAM)?;
+        if !self.is_faulty() {
+            self.allowance.pay(2 * value.memory() + 2 * size_of::<HistogramSample>())?;
+            self.batch.histograms([HistogramSample { series, time, value, start }].into_iter());
+        }
+        Ok(())
     }
 
     /// A sample, whose time was found right.

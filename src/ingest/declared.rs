@@ -25,6 +25,10 @@ pub struct Declared {
     pub may_be_empty: bool,
     /// How fields become metrics, by flags.
     pub naming: FieldNaming,
+    /// Whether samples with a time are refused, which a push of current values has none of.
+    pub without_times: bool,
+    /// Whether all of it must be one record of the log, and is refused where there is no memory for that.
+    pub whole: bool,
     /// The parameters of the format's own, by name.
     pub parameters: Vec<(String, String)>,
 }

@@ -33,6 +33,7 @@ mod import;
 mod influx;
 mod json;
 mod naming;
+mod protobuf;
 mod series_text;
 mod times;
 mod values;
@@ -50,7 +51,8 @@ pub use naming::FieldNaming;
 use crate::seams::append::Append;
 
 /// All formats, in the order in which they are looked for in a body.
-pub const FORMATS: &[&dyn Format] = &[&json::Json, &influx::LineProtocol, &exposition::Exposition, &csv::Csv];
+pub const FORMATS: &[&dyn Format] =
+    &[&json::Json, &influx::LineProtocol, &exposition::Exposition, &csv::Csv, &protobuf::Protobuf];
 
 /// Where InfluxDB's line protocol is posted; what InfluxDB's clients post to comes here too.
 pub const LINE_PROTOCOL_PATH: &str = influx::PATH;

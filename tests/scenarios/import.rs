@@ -249,6 +249,18 @@ fn the_format_of_a_body_is_found_out_or_all_of_them_are_named() {
     assert!(parameter.status == 400 && parameter.text().contains("\"rp\""), "{}", parameter.text());
 }
 
+/// The bytes of an example in which some are written `\xNN`.
+fn unescaped(example: &str) -> Vec<u8> {
+    let mut parts = example.split("\\x");
+    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
+    for part in parts {
+        let (number, text) = part.split_at(2);
+        bytes.push(u8::from_str_radix(number, 16).unwrap());
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    bytes
+}
+
 #[test]
 fn the_examples_of_formats_in_the_documents_are_taken_at_their_paths_and_found_out() {
     let (_dir, server) = started(&[]);
@@ -259,13 +271,19 @@ fn the_examples_of_formats_in_the_documents_are_taken_at_their_paths_and_found_o
     for row in table.lines().skip(1) {
         let mut quoted = row.split('`').skip(1).step_by(2);
         let (path, example) = (quoted.next().unwrap(), quoted.next().unwrap().replace("\\n", "\n"));
-        formats.insert(row.split('|').nth(1).unwrap().trim());
+        let format = row.split('|').nth(1).unwrap().trim();
+        formats.insert(format);
         let (own, parameters) = path.split_once('?').unwrap_or((path, ""));
         for path in [own, "/api/v1/import"] {
             let path = format!("{path}?{parameters}&report=1").replace("?&", "?");
-            // What a parameter says of the columns can't be found out.
-            let headers: &[_] = if parameters.is_empty() { &[] } else { &[("Content-Type", "text/csv")] };
-            let answer = request(&server.address, "POST", &path, headers, example.as_bytes()).unwrap();
+            // What a parameter says of the columns can't be found out, nor what bytes mean.
+            let media = match format {
+                "csv" if !parameters.is_empty() => Some("text/csv"),
+                "protobuf" => Some("application/vnd.google.protobuf"),
+                _ => None,
+            };
+            let headers: Vec<_> = media.map(|media| ("Content-Type", media)).into_iter().collect();
+            let answer = request(&server.address, "POST", &path, &headers, &unescaped(&example)).unwrap();
             assert_eq!(answer.status, 200, "{path} {example}: {}", answer.text());
             assert!(answer.json()["data"]["samples"].as_u64().unwrap() > 0, "{path} {example}");
         }

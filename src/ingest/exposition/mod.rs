@@ -195,10 +195,10 @@ fn take_sample<'b>(
             Err(why) => return Ok(Err(Fault::at(0, why))),
         },
     };
-    let time = found.time.unwrap_or_else(|| builder.now());
-    if let Some(why) = builder.time_fault(time) {
-        return Ok(Err(Fault::at(found.time_at, why)));
-    }
+    let time = match builder.time_of(found.time) {
+        Ok(time) => time,
+        Err(why) => return Ok(Err(Fault::at(found.time_at, why))),
+    };
     // The sample comes last: a line whose exemplar is wrong leaves nothing.
     if let Some(exemplar) = found.exemplar {
         let time = exemplar.time.unwrap_or(time);

@@ -287,6 +287,8 @@ impl Wanted {
             by_protocol,
             may_be_empty: false,
             naming: state.options.field_naming.clone(),
+            without_times: false,
+            whole: false,
             parameters: own.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         };
         let names_json = || preferences(request.headers(), ACCEPT).any(|wish| wish.is_any_of(&["application/json"]));
