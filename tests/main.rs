@@ -37,6 +37,7 @@ mod scenarios {
     mod prometheus;
     mod promql_scripts;
     mod proxy;
+    mod push;
     mod read_back;
     mod receiver;
     mod result_cache;

@@ -12,7 +12,7 @@ use std::{
 use roaring::RoaringBitmap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
 
-use super::{Declared, Faults, ImportError, Imported, OnError};
+use super::{Declared, Faults, ImportError, Imported, OnError, push};
 use crate::{
     model::{
         Exemplar, FieldType, Histogram, Labels, METRIC_NAME, Metadata,
@@ -105,6 +105,8 @@ pub struct ImportBuilder<'s> {
     on_error: OnError,
     /// Whether samples with a time are refused.
     without_times: bool,
+    /// The series of a body that must be one part, and may not have those of the server.
+    named: Option<HashMap<SeriesId, Labels>>,
     /// Labels that each series gets.
     extra_labels: Vec<Pair<'static>>,
     faults: Faults,
@@ -132,6 +134,7 @@ impl<'s> ImportBuilder<'s> {
             rounded: 0,
             on_error: declared.on_error,
             without_times: declared.without_times,
+            named: declared.whole.then(HashMap::new),
             extra_labels: declared.extra_labels.iter().map(owned).collect(),
             faults: Faults::default(),
             cause: None,
@@ -176,7 +179,7 @@ impl<'s> ImportBuilder<'s> {
     }
 
     /// Fails when nothing may be stored.
-    fn sound(&self) -> Result<(), ImportError> {
+    pub(super) fn sound(&self) -> Result<(), ImportError> {
         if !self.is_faulty() {
             return Ok(());
         }
@@ -334,6 +337,10 @@ impl<'s> ImportBuilder<'s> {
             // Its samples go nowhere.
             return Ok(Ok(SeriesId(0)));
         }
+        if self.named.is_some() && labels.metric_name().is_some_and(push::is_ours) {
+            let name = labels.metric_name().unwrap_or_default();
+            return Ok(Err(format!("{name} is written by the server at each push")));
+        }
         let before = self.batch.defined();
         let id = match remember {
             Remember::Here => self.batch.series(&labels, None)?,
@@ -345,6 +352,10 @@ impl<'s> ImportBuilder<'s> {
             }
         };
         self.known.insert(name, id);
+        if let Some(named) = &mut self.named {
+            self.allowance.pay(NAME_BYTES + labels.as_bytes().len())?;
+            named.insert(id, labels.clone());
+        }
         let new = self.batch.defined() > before;
         self.allowance.pay(NAME_BYTES + if new { SERIES_BYTES + 3 * labels.as_bytes().len() } else { 0 })?;
         Ok(Ok(id))
@@ -462,6 +473,33 @@ impl<'s> ImportBuilder<'s> {
             self.batch.exemplar(series, Exemplar { labels, value, time });
         }
         Ok(Ok(()))
+    }
+
+    /// All that was found without a time of its own is of `now`, in ms, instead of when the body began.
+    pub fn retime(&mut self, now: i64) {
+        let before = std::mem::replace(&mut self.now, now);
+        self.batch.retime(before, now);
+    }
+
+    /// The labels of a body's series, if all of it is one part.
+    pub fn named(&self) -> impl Iterator<Item = &Labels> {
+        self.named.iter().flat_map(HashMap::values)
+    }
+
+    /// A series that has two samples at the same time, if all of the body is one part.
+    #[must_use]
+    pub fn repeated(&self) -> Option<&Labels> {
+        let id = self.batch.repeated()?;
+        self.named.as_ref()?.get(&id)
+    }
+
+    /// The series with these labels, none added. The inner `Err` says why there is none.
+    ///
+    /// # Errors
+    /// When the store can't answer.
+    pub fn series_with(&mut self, labels: &Labels) -> Result<Result<SeriesId, String>, BatchError> {
+        self.allowance.pay(SERIES_BYTES + 3 * labels.as_bytes().len())?;
+        Ok(Ok(self.batch.series(labels, None)?))
     }
 
     /// What a family is.

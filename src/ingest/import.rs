@@ -30,6 +30,7 @@ pub struct Import<'s> {
     read: usize,
     decoded: usize,
     may_be_empty: bool,
+    whole: bool,
     /// What is on disk, and the last line of that.
     stored: Imported,
     stored_line: usize,
@@ -56,6 +57,7 @@ impl<'s> Import<'s> {
             read: 0,
             decoded: limits.decoded,
             may_be_empty: declared.by_protocol || declared.may_be_empty,
+            whole: declared.whole,
             stored: Imported::default(),
             stored_line: 0,
         }
@@ -78,6 +80,12 @@ impl<'s> Import<'s> {
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.part >= MAX_PART || self.builder.room() < MAX_SAMPLES / 2
+    }
+
+    /// Whether all of the body must be one part.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.whole
     }
 
     /// The most bytes of memory that the next step takes.
@@ -140,7 +148,11 @@ impl<'s> Import<'s> {
         self.hand_over().await
     }
 
-    async fn hand_over(&mut self) -> Result<(), ImportError> {
+    /// Stores what is found of a body that is [complete](Self::complete).
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing of this part is stored then.
+    pub async fn hand_over(&mut self) -> Result<(), ImportError> {
         let batch = self.builder.take_part()?;
         if !batch.is_empty() {
             self.append.append(batch).await?;
@@ -150,11 +162,11 @@ impl<'s> Import<'s> {
         Ok(())
     }
 
-    /// Reads the last record, stores what came since the last part, and tells how much the whole body was.
+    /// Reads the last record. What it and others before it hold can be added to before it is stored.
     ///
     /// # Errors
-    /// See [`ImportError`]; nothing of the last part is stored then.
-    pub async fn finish(&mut self) -> Result<Imported, ImportError> {
+    /// When nothing of this part can be stored.
+    pub fn complete(&mut self) -> Result<&mut ImportBuilder<'s>, ImportError> {
         while self.step()? {}
         if self.at < self.text.len() {
             self.take(self.text.len() - self.at)?;
@@ -163,6 +175,16 @@ impl<'s> Import<'s> {
             self.builder.refuse("the body is empty");
         }
         self.reader.end_part(true, &mut self.builder)?;
+        self.builder.sound()?;
+        Ok(&mut self.builder)
+    }
+
+    /// Reads the last record, stores what came since the last part, and tells how much the whole body was.
+    ///
+    /// # Errors
+    /// See [`ImportError`]; nothing of the last part is stored then.
+    pub async fn finish(&mut self) -> Result<Imported, ImportError> {
+        self.complete()?;
         self.hand_over().await?;
         if self.stored == Imported::default() && self.faults().count() > 0 {
             return Err(ImportError::Faults(format!("nothing was stored: {}", self.faults())));

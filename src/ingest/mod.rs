@@ -34,6 +34,7 @@ mod influx;
 mod json;
 mod naming;
 mod protobuf;
+pub mod push;
 mod series_text;
 mod times;
 mod values;

@@ -201,6 +201,28 @@ impl<'s> BatchBuilder<'s> {
         self.batch.metadata.push(metadata);
     }
 
+    /// Moves everything at the time `from` to `to`.
+    pub fn retime(&mut self, from: i64, to: i64) {
+        let Batch { floats, histograms, exemplars, .. } = &mut self.batch;
+        let of_histograms = histograms.iter_mut().map(|sample| &mut sample.time);
+        let of_exemplars = exemplars.iter_mut().map(|(_, exemplar)| &mut exemplar.time);
+        let times = floats.iter_mut().map(|sample| &mut sample.time).chain(of_histograms).chain(of_exemplars);
+        times.filter(|time| **time == from).for_each(|time| *time = to);
+    }
+
+    /// A series that has two samples at the same time.
+    #[must_use]
+    pub fn repeated(&self) -> Option<SeriesId> {
+        let Batch { floats, histograms, .. } = &self.batch;
+        let of_histograms = histograms.iter().map(|sample| (sample.series, sample.time));
+        let mut seen: Vec<_> = floats.iter().map(|sample| (sample.series, sample.time)).chain(of_histograms).collect();
+        seen.sort_unstable();
+        seen.windows(2).find_map(|two| match two {
+            [one, other] if one == other => Some(one.0),
+            _ => None,
+        })
+    }
+
     /// Takes out the batch and how much it holds; another one begins.
     pub fn take(&mut self) -> (Batch, Held) {
         (std::mem::take(&mut self.batch), std::mem::take(&mut self.held))

@@ -20,6 +20,7 @@ use super::{
     metrics,
     queries::Queries,
     request_budget::{ExclusiveSlot, RequestBudget, Usage},
+    routes::PushOrder,
     senders::Senders,
     ui::WebUi,
 };
@@ -155,6 +156,8 @@ pub struct ServerState {
     pub(crate) clock_skew: ClockSkew,
     /// Who writes.
     pub(crate) senders: Senders,
+    /// Whose turn it is to push to a group.
+    pub(crate) pushes: PushOrder,
     /// The running and the slowest queries, and the query log.
     pub(crate) asked: Queries,
     /// Empty until the store is open.
@@ -185,6 +188,7 @@ impl ServerState {
             incoming_bodies,
             clock_skew: ClockSkew::default(),
             senders: Senders::default(),
+            pushes: PushOrder::default(),
             asked: Queries::default(),
             results: Arc::new(ResultCache::new(options.result_cache)),
             browser: Browser::new(&options.browser),

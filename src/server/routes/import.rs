@@ -39,7 +39,7 @@ const CHUNK_BYTES: usize = 128 << 10;
 /// So much more than is needed is reserved, while there is memory.
 const SPARE_BYTES: u64 = 256 << 10;
 /// How long an import waits each time for the store to accept more, or for memory.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(20);
 /// How often it asks meanwhile.
 const STORE_PAUSE: Duration = Duration::from_millis(20);
 
@@ -152,7 +152,22 @@ pub(super) async fn store(
     terms: &Terms,
     state: &ServerState,
 ) -> Result<Imported, Refusal> {
-    let reservation = state.import_budget.reserve_nothing();
+    let mut reservation = state.import_budget.reserve_nothing();
+    feed(import, request, terms, &mut reservation, state).await?;
+    wait_for_store(terms.patience, state).await?;
+    let imported = import.finish().await?;
+    allocator::give_back();
+    Ok(imported)
+}
+
+/// Has the body read as it comes, and all but its last part stored.
+pub(super) async fn feed(
+    import: &mut Import<'_>,
+    request: Request<Incoming>,
+    terms: &Terms,
+    reservation: &mut Reservation,
+    state: &ServerState,
+) -> Result<(), Refusal> {
     let inflater = match Inflater::new(&text(request.headers(), CONTENT_ENCODING), reservation.max()) {
         Ok(inflater) => inflater,
         Err(error) => {
@@ -164,46 +179,43 @@ pub(super) async fn store(
         Some(limit) => BodyReader::begin(request.into_body(), limit, &state.import_budget, state).await?,
         None => BodyReader::endless(request.into_body(), &state.import_budget, state),
     };
-    let stored = take(import, inflater, &mut reader, reservation, terms.patience, state).await;
-    if let Err(Refusal::Import(_)) = &stored {
+    let taken = take(import, inflater, &mut reader, reservation, terms.patience, state).await;
+    if let Err(Refusal::Import(_)) = &taken {
         // Who is still sending would see a broken connection instead of what is wrong.
         reader.discard().await;
     }
-    stored
+    taken
 }
 
-/// Stores what `reader` brings.
+/// Has read what `reader` brings.
 async fn take(
     import: &mut Import<'_>,
     mut inflater: Inflater,
     reader: &mut BodyReader,
-    mut reservation: Reservation,
+    reservation: &mut Reservation,
     patience: Duration,
     state: &ServerState,
-) -> Result<Imported, Refusal> {
+) -> Result<(), Refusal> {
     let overhead = inflater.memory(reservation.max()) + CHUNK_BYTES;
     while let Some(chunk) = reader.next().await? {
         let mut left = &chunk[..];
         while !left.is_empty() {
-            reserve(import, overhead, &mut reservation, patience, state).await?;
-            reader.set_reserved(&reservation);
+            reserve(import, overhead, reservation, patience, state).await?;
+            reader.set_reserved(reservation);
             let taken = inflater.inflate(left, import.text())?;
             left = left.get(taken..).unwrap_or_default();
             // Other requests need this thread too.
             tokio::task::yield_now().await;
             while import.step()? {
-                reserve(import, overhead, &mut reservation, patience, state).await?;
+                reserve(import, overhead, reservation, patience, state).await?;
             }
         }
     }
     inflater.finish(import.text())?;
     while import.step()? {
-        reserve(import, overhead, &mut reservation, patience, state).await?;
+        reserve(import, overhead, reservation, patience, state).await?;
     }
-    wait_for_store(patience, state).await?;
-    let imported = import.finish().await?;
-    allocator::give_back();
-    Ok(imported)
+    Ok(())
 }
 
 /// Reserves memory for some more lines, by waiting for other requests or by ending a part.
@@ -215,7 +227,11 @@ async fn reserve(
     state: &ServerState,
 ) -> Result<(), Refusal> {
     let needed = |import: &mut Import<'_>| (import.memory() + overhead + import.bite()) as u64;
-    if import.is_full() || needed(import) > reservation.max() {
+    let is_too_much = import.is_full() || needed(import) > reservation.max();
+    if is_too_much && import.is_whole() {
+        return Err(Refusal::Import(ImportError::NoRoom));
+    }
+    if is_too_much {
         wait_for_store(patience, state).await?;
         import.store().await?;
         allocator::give_back();
@@ -231,7 +247,7 @@ async fn reserve(
 }
 
 /// Waits for the store to accept more: it may have to flush first.
-async fn wait_for_store(patience: Duration, state: &ServerState) -> Result<(), Refusal> {
+pub(super) async fn wait_for_store(patience: Duration, state: &ServerState) -> Result<(), Refusal> {
     let end = Instant::now() + patience;
     while let Err(error) = state.stores()?.append.admits() {
         if Instant::now() >= end {

@@ -13,6 +13,7 @@ mod lookups;
 mod metadata;
 mod otlp;
 mod path_hints;
+mod push;
 mod query;
 mod remote_read;
 mod remote_write;
@@ -29,6 +30,7 @@ use super::{Response, ServerState, error::ApiError, params::Params, request_cont
 pub(crate) use health::landing;
 pub(super) use import::max_ahead;
 pub(crate) use path_hints::hint;
+pub(crate) use push::PushOrder;
 use table::{Call, Handler};
 pub(crate) use table::{Role, Route, find, find_for};
 

@@ -6,7 +6,7 @@ use hyper::{Method, Request, body::Incoming, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::{
-    admin, cardinality, exemplars, explain, export, federate, health, import, influx, lookups, metadata, otlp,
+    admin, cardinality, exemplars, explain, export, federate, health, import, influx, lookups, metadata, otlp, push,
     query::{self, Client},
     remote_read, remote_write, status, storage,
 };
@@ -101,6 +101,8 @@ const GET: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
 const POST: &[Method] = &[Method::POST];
 const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
+
+const POST_PUT_DELETE: &[Method] = &[Method::POST, Method::PUT, Method::DELETE];
 
 const LABEL_VALUES: &str = "/api/v1/label/:name/values";
 
@@ -245,6 +247,10 @@ fn at_hand<'s>(response: Response) -> Answer<'s> {
     Box::pin(future::ready(Ok(response)))
 }
 
+/// Where pushes go, whatever the group.
+const PUSH: Route =
+    route("/metrics/job/:job", POST_PUT_DELETE, Write, WithBody(|request, state| Box::pin(push::push(request, state))));
+
 /// The route of a path.
 pub(crate) fn find(path: &str) -> Option<Route> {
     let pattern = if label_name(path).is_some() { LABEL_VALUES } else { path };
@@ -257,7 +263,8 @@ pub(crate) fn find(path: &str) -> Option<Route> {
         let pattern = format.paths().iter().copied().find(|pattern| *pattern == path)?;
         Some(row(pattern, Some(format)))
     };
-    ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import)
+    let push = || push::is_push(path).then_some(PUSH);
+    ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import).or_else(push)
 }
 
 /// The route of a request, which may be for the web interface.
