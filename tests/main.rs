@@ -43,6 +43,7 @@ mod scenarios {
     mod result_cache;
     mod sender;
     mod senders;
+    mod series_limits;
     mod simulation;
     mod start_times;
     mod storage_faults;

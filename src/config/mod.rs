@@ -22,8 +22,8 @@ use budget::Budget;
 pub use bytes::Bytes;
 use flags::Effective;
 pub use flags::{
-    Flags, HttpFlags, InfluxFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags, RemoteWriteFlags,
-    StorageFlags,
+    Flags, HttpFlags, InfluxFlags, IngestFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags,
+    RemoteWriteFlags, StorageFlags,
 };
 pub use listen_address::ListenAddress;
 use memory::{DefaultMemory, beyond_limit, default_memory};
@@ -82,6 +82,8 @@ impl Config {
                 retention_time: Some(ms(flags.storage.retention_time)).filter(|ms| *ms > 0),
                 retention_size: flags.storage.retention_size.map(|bytes| bytes.0).filter(|bytes| *bytes > 0),
                 read_only: flags.storage.read_only,
+                max_series: flags.ingest.max_series,
+                max_new_series_per_minute: flags.ingest.max_new_series_per_minute,
                 replay_progress: replay_progress.clone(),
                 ..StorageOptions::for_memory(usize::try_from(budget.storage).unwrap_or(usize::MAX))
             },

@@ -160,28 +160,45 @@ impl Index {
     /// # Errors
     /// When a segment can't be read or no id is left.
     pub fn resolve(&self, labels: &Labels, time: Option<i64>) -> Result<Resolved, IndexError> {
+        self.resolve_if(labels, time, &mut |_| true)?.ok_or(IndexError::Exhausted)
+    }
+
+    /// The same, where `admit` says whether there may be one more series. It is asked under the lock, before a series gets its id, and
+    /// may ask how many there are. `None` where it says no.
+    ///
+    /// # Errors
+    /// As [`Index::resolve`].
+    pub fn resolve_if(
+        &self,
+        labels: &Labels,
+        time: Option<i64>,
+        admit: &mut dyn FnMut(&dyn Fn() -> u64) -> bool,
+    ) -> Result<Option<Resolved>, IndexError> {
         loop {
             let (view, epoch) = {
                 let state = self.state.read();
                 if let Some(known) = state.known_in_head(labels) {
-                    return Ok(known);
+                    return Ok(Some(known));
                 }
                 (Arc::clone(&state.view), state.epoch)
             };
             if let Some(known) = self.find_stored(&view, labels)? {
-                return Ok(known);
+                return Ok(Some(known));
             }
             let mut state = self.state.write();
             if state.epoch != epoch {
                 continue;
             }
             if let Some(known) = state.known_in_head(labels) {
-                return Ok(known);
+                return Ok(Some(known));
+            }
+            if !admit(&|| state.series()) {
+                return Ok(None);
             }
             let id = state.ids.take(labels, time).ok_or(IndexError::Exhausted)?;
             state.active.insert(id, labels)?;
             state.pending.insert(id);
-            return Ok(Resolved { id: SeriesId(id), durable: false });
+            return Ok(Some(Resolved { id: SeriesId(id), durable: false }));
         }
     }
 
@@ -469,9 +486,8 @@ impl Index {
             counts.head_bytes += head.bytes() as u64;
             counts.label_pairs += head.pair_count() as u64;
         }
-        counts.series = counts.head_series;
+        counts.series = state.series();
         for summary in state.view.segments.iter().map(|segment| segment.summary()) {
-            counts.series += summary.series;
             counts.label_pairs += summary.pairs;
             counts.segment_bytes += summary.bytes;
             counts.segments += 1;
@@ -547,6 +563,13 @@ impl Index {
 }
 
 impl State {
+    /// How many series there are.
+    fn series(&self) -> u64 {
+        let heads = self.view.sealed.iter().map(|head| &**head).chain([&self.active]);
+        let in_heads: u64 = heads.map(|head| head.len() as u64).sum();
+        in_heads + self.view.segments.iter().map(|segment| segment.summary().series).sum::<u64>()
+    }
+
     /// Looks in the active and the sealed heads.
     fn known_in_head(&self, labels: &Labels) -> Option<Resolved> {
         let heads = [&self.active].into_iter().chain(self.view.sealed.iter().map(|head| &**head));

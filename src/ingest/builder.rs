@@ -342,15 +342,17 @@ impl<'s> ImportBuilder<'s> {
             return Ok(Err(format!("{name} is written by the server at each push")));
         }
         let before = self.batch.defined();
-        let id = match remember {
-            Remember::Here => self.batch.series(&labels, None)?,
+        let defined = match remember {
+            Remember::Here | Remember::Later(_) => self.batch.series(&labels, None)?,
             Remember::Now(fingerprint) => self.batch.series(&labels, Some(fingerprint))?,
-            Remember::Later(fingerprint) => {
-                let id = self.batch.series(&labels, None)?;
-                self.batch.remember(fingerprint, id);
-                id
-            }
         };
+        let id = match defined {
+            Ok(id) => id,
+            Err(why) => return Ok(Err(why)),
+        };
+        if let Remember::Later(fingerprint) = remember {
+            self.batch.remember(fingerprint, id);
+        }
         self.known.insert(name, id);
         if let Some(named) = &mut self.named {
             self.allowance.pay(NAME_BYTES + labels.as_bytes().len())?;
@@ -499,7 +501,7 @@ impl<'s> ImportBuilder<'s> {
     /// When the store can't answer.
     pub fn series_with(&mut self, labels: &Labels) -> Result<Result<SeriesId, String>, BatchError> {
         self.allowance.pay(SERIES_BYTES + 3 * labels.as_bytes().len())?;
-        Ok(Ok(self.batch.series(labels, None)?))
+        self.batch.series(labels, None)
     }
 
     /// What a family is.

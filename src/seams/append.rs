@@ -126,6 +126,9 @@ pub enum AppendError {
     /// All 2^32 series ids are given out.
     #[error("no series id is left: 4294967295 series have been written to this data directory")]
     SeriesExhausted,
+    /// A limit on series stands in the way of a new one; samples of others are taken.
+    #[error("{0}")]
+    SeriesLimit(String),
     /// The index can't be read.
     #[error("reading the series index failed: {0}")]
     Storage(#[source] Cause),
@@ -150,7 +153,8 @@ pub trait Append: Send + Sync {
     /// [`Append::known`] gives it for `fingerprint`.
     ///
     /// # Errors
-    /// When the index can't be read or no id is left.
+    /// When the index can't be read, no id is left, or it would be a new series too many: [`AppendError::SeriesLimit`], after which the
+    /// batch can still be used.
     fn series(
         &self,
         labels: &Labels,

@@ -152,12 +152,21 @@ impl<'s> BatchBuilder<'s> {
         self.batch.floats.reserve(floats);
     }
 
-    /// The series with these labels; whether the batch defines it, tells [`BatchBuilder::defined`].
+    /// The series with these labels; whether the batch defines it, tells [`BatchBuilder::defined`]. The inner `Err` says which limit on
+    /// series it would pass: the format refuses it as it does what breaks any rule.
     ///
     /// # Errors
     /// When the store can't answer.
-    pub fn series(&mut self, labels: &Labels, fingerprint: Option<Fingerprint>) -> Result<SeriesId, BatchError> {
-        self.append.series(labels, fingerprint, &mut self.batch).map_err(BatchError::Store)
+    pub fn series(
+        &mut self,
+        labels: &Labels,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<Result<SeriesId, String>, BatchError> {
+        match self.append.series(labels, fingerprint, &mut self.batch) {
+            Ok(series) => Ok(Ok(series)),
+            Err(AppendError::SeriesLimit(why)) => Ok(Err(why)),
+            Err(error) => Err(BatchError::Store(error)),
+        }
     }
 
     /// Remembers the series by a fingerprint once the batch is on disk.

@@ -116,10 +116,17 @@ impl Scraper {
     /// Appends `samples`, and staleness markers for series that are no longer among them.
     async fn store(&mut self, stores: &Stores, samples: Vec<(Labels, f64)>, now: i64) -> Result<(), AppendError> {
         let mut batch = Batch::default();
-        let alive: HashSet<Labels> = samples.iter().map(|(labels, _)| labels.clone()).collect();
-        let gone = self.alive.difference(&alive).map(|labels| (labels.clone(), STALE_NAN));
-        for (labels, value) in gone.chain(samples) {
-            let series = stores.append.series(&labels, None, &mut batch)?;
+        let mut alive: HashSet<Labels> = samples.iter().map(|(labels, _)| labels.clone()).collect();
+        let gone: Vec<_> = self.alive.difference(&alive).map(|labels| (labels.clone(), STALE_NAN)).collect();
+        for (labels, value) in gone.into_iter().chain(samples) {
+            let series = match stores.append.series(&labels, None, &mut batch) {
+                // Those that are there are stored all the same.
+                Err(AppendError::SeriesLimit(_)) => {
+                    alive.remove(&labels);
+                    continue;
+                }
+                other => other?,
+            };
             batch.floats.push(FloatSample { series, time: now, value, start: 0 });
         }
         batch.metadata = self.metadata.clone();

@@ -2,7 +2,7 @@
 
 use super::{backpressure, options::Threads, queue::unavailable, store::Storage};
 use crate::{
-    index::IndexError,
+    index::{IndexError, Resolved},
     model::Labels,
     seams::{
         append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
@@ -13,6 +13,33 @@ use crate::{
 
 /// Memory for labels is looked at before each of so many new series of a batch.
 const SERIES_PER_LOOK: usize = 256;
+
+fn failed(error: IndexError) -> AppendError {
+    match error {
+        IndexError::Exhausted => AppendError::SeriesExhausted,
+        other => AppendError::Storage(Cause::new(other)),
+    }
+}
+
+impl Storage {
+    /// The id of the series with these labels, unless it would be a new one too many.
+    fn resolve_within_limits(&self, labels: &Labels, time: Option<i64>) -> Result<Resolved, AppendError> {
+        let (limits, now) = (&self.shared.series_limits, self.shared.clock.now());
+        let mut answer = None;
+        let mut admit = |series: &dyn Fn() -> u64| answer.insert(limits.admit(now, series)).is_ok();
+        let resolved = self.shared.index.resolve_if(labels, time, &mut admit).map_err(failed)?;
+        match (resolved, answer) {
+            (None, Some(Err(limit))) => Err(AppendError::SeriesLimit(limits.refuse(limit, labels, now))),
+            (None, _) => Err(AppendError::SeriesExhausted),
+            (Some(resolved), answer) => {
+                if answer.is_some() {
+                    limits.note(labels, now);
+                }
+                Ok(resolved)
+            }
+        }
+    }
+}
 
 impl Append for Storage {
     fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
@@ -31,10 +58,11 @@ impl Append for Storage {
     ) -> Result<SeriesId, AppendError> {
         // Its first sample will be about as old as what was sent along.
         let time = batch.floats.last().map(|sample| sample.time);
-        let resolved = self.shared.index.resolve(labels, time).map_err(|error| match error {
-            IndexError::Exhausted => AppendError::SeriesExhausted,
-            other => AppendError::Storage(Cause::new(other)),
-        })?;
+        let resolved = if self.shared.series_limits.are_set() {
+            self.resolve_within_limits(labels, time)
+        } else {
+            self.shared.index.resolve(labels, time).map_err(failed)
+        }?;
         if resolved.durable {
             self.shared.known.insert(fingerprint.map(|f| (f, resolved.id)));
         } else {

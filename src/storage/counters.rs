@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter};
+use prometheus::{Histogram, IntCounter, IntCounterVec};
 
-use crate::telemetry::{SECONDS, counter, histogram};
+use crate::telemetry::{SECONDS, counter, counters, histogram};
 
 /// The process' storage counters.
 pub(super) static COUNTERS: LazyLock<Counters> = LazyLock::new(Counters::new);
@@ -14,6 +14,8 @@ pub(super) struct Counters {
     pub(super) samples: IntCounter,
     /// Batches refused because the log could not be written.
     pub(super) refused: IntCounter,
+    /// New series refused, by the limit that stood in the way.
+    pub(super) refused_series: IntCounterVec,
     /// Durations of log writes with their sync.
     pub(super) syncs: Histogram,
     /// Durations of flushes.
@@ -44,6 +46,7 @@ impl Counters {
                 "vctsdb_wal_batches_refused_total",
                 "Batches refused because the write-ahead log could not be written.",
             ),
+            refused_series: refused_series(),
             syncs: histogram(
                 "vctsdb_wal_sync_duration_seconds",
                 "Time to write and sync the waiting batches.",
@@ -67,4 +70,16 @@ impl Counters {
             compaction_failures: counter("vctsdb_compaction_failures_total", "Merges that failed."),
         }
     }
+}
+
+fn refused_series() -> IntCounterVec {
+    let refused = counters(
+        "vctsdb_new_series_refused_total",
+        "New series refused, each time they were sent, because of --ingest.max-series (all) or --ingest.max-new-series-per-minute (new).",
+        &["limit"],
+    );
+    for limit in ["all", "new"] {
+        refused.with_label_values(&[limit]).inc_by(0);
+    }
+    refused
 }

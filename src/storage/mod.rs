@@ -71,6 +71,7 @@ mod retention;
 mod rewrite;
 mod second_name;
 mod select;
+mod series_limits;
 mod snapshot;
 mod standing;
 mod state;

@@ -57,6 +57,10 @@ pub struct StorageOptions {
     pub table_bytes: u64,
     /// With this many flushed tables waiting for compaction, writes are refused until there are fewer.
     pub backlog_limit: usize,
+    /// No new series are taken where the index has so many; 0 for no limit.
+    pub max_series: u64,
+    /// So many new series are taken in a minute of the clock; 0 for no limit.
+    pub max_new_series_per_minute: u64,
     /// Samples are dropped at this age (ms).
     pub retention_time: Option<i64>,
     /// The oldest samples are dropped when all files together, but for snapshots and quarantine, are larger than this.
@@ -92,6 +96,8 @@ impl Default for StorageOptions {
             compaction_fan_in: 4,
             table_bytes: 4 << 30,
             backlog_limit: 64,
+            max_series: 0,
+            max_new_series_per_minute: 0,
             retention_time: None,
             retention_size: None,
             reserve_bytes: 0,

@@ -13,7 +13,7 @@
 //!
 //! All others are held for a moment in which no other lock is taken, but that lists look at shards of memtables while they hold the
 //! one inside `index`: those inside `index`, `catalog`, `known`, `journal`, `queue`,
-//! `timekeeper`, `standing` and `wakeup`, and `exemplars`, `metadata`, `unmergeable`, `retired`. Only the start, which is
+//! `timekeeper`, `standing`, `series_limits` and `wakeup`, and `exemplars`, `metadata`, `unmergeable`, `retired`. Only the start, which is
 //! alone, holds `damage` and `damaged_log` together.
 
 use std::{
@@ -39,6 +39,7 @@ use super::{
     options::StorageOptions,
     queue::Queue,
     reserve::Reserve,
+    series_limits::SeriesLimits,
     standing::Standing,
     timekeeper::Timekeeper,
     version::{Version, Versions, View},
@@ -66,6 +67,8 @@ pub(super) struct Shared {
     /// What is live.
     pub(super) versions: Versions,
     pub(super) known: Fingerprints,
+    /// Limits on new series.
+    pub(super) series_limits: SeriesLimits,
     /// Which times have changed.
     pub(super) journal: Journal,
     pub(super) exemplars: Mutex<Exemplars>,

@@ -2,6 +2,7 @@
 
 mod http;
 mod influx;
+mod ingest;
 mod observation;
 mod queries;
 mod remote;
@@ -15,6 +16,7 @@ use super::bytes::Bytes;
 use crate::promql::parse_duration;
 pub use http::HttpFlags;
 pub use influx::InfluxFlags;
+pub use ingest::IngestFlags;
 pub use observation::{LogFormat, ObservationFlags};
 pub use queries::QueryFlags;
 pub use remote::{RemoteReadFlags, RemoteWriteFlags};
@@ -29,6 +31,9 @@ pub struct Flags {
     /// The address to listen on, and the rules for clients.
     #[command(flatten)]
     pub http: HttpFlags,
+    /// Limits on series, whatever way they come in.
+    #[command(flatten)]
+    pub ingest: IngestFlags,
     /// Limits on samples of senders.
     #[command(flatten)]
     pub remote_write: RemoteWriteFlags,
@@ -63,6 +68,7 @@ impl Flags {
         let mut all = Vec::new();
         all.extend(self.storage.listed(effective.memory));
         all.extend(self.http.listed());
+        all.extend(self.ingest.listed());
         all.extend(self.remote_write.listed());
         all.extend(self.influx.listed());
         all.extend(self.remote_read.listed());

@@ -8,7 +8,7 @@ use std::{
 
 use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::Stop;
+use super::{Stop, request::Refused};
 use crate::{
     model::{
         Exemplar, Histogram, Labels, Metadata,
@@ -52,6 +52,8 @@ pub enum Reason {
     Histogram,
     /// Its labels break a rule.
     Label,
+    /// It would be a new series too many.
+    Series,
     /// It has no time.
     Time,
     /// It lies too far ahead of now.
@@ -60,13 +62,14 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Delta,
         Self::Temporality,
         Self::Name,
         Self::Scale,
         Self::Histogram,
         Self::Label,
+        Self::Series,
         Self::Time,
         Self::Future,
     ];
@@ -81,6 +84,7 @@ impl Reason {
             Self::Scale => "scale",
             Self::Histogram => "histogram",
             Self::Label => "label",
+            Self::Series => "series",
             Self::Time => "time",
             Self::Future => "future",
         }
@@ -166,7 +170,7 @@ impl<'s> PointBuilder<'s> {
         name: u128,
         labels: impl FnOnce() -> Result<Labels, String>,
         metadata: impl FnOnce() -> Option<Metadata>,
-    ) -> Result<Result<SeriesId, String>, Stop> {
+    ) -> Result<Result<SeriesId, Refused>, Stop> {
         let fingerprint = name & HASH | MARK;
         let known = self.batch.append().known(fingerprint, &mut self.cursor);
         if let Some(series) = known.or_else(|| self.defined.get(&fingerprint).copied()) {
@@ -174,13 +178,16 @@ impl<'s> PointBuilder<'s> {
         }
         let labels = match labels() {
             Ok(labels) => labels,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return Ok(Err((Reason::Label, why))),
         };
         if let Some(metadata) = metadata() {
             self.describe(metadata)?;
         }
         self.allowance.pay(NEW_BYTES + 2 * labels.as_bytes().len())?;
-        let series = self.batch.series(&labels, Some(fingerprint))?;
+        let series = match self.batch.series(&labels, Some(fingerprint))? {
+            Ok(series) => series,
+            Err(why) => return Ok(Err((Reason::Series, why))),
+        };
         self.defined.insert(fingerprint, series);
         Ok(Ok(series))
     }

@@ -176,7 +176,7 @@ impl Point<'_, '_, '_> {
         let series = self.builder.series(name, labels, || metric.metadata())?;
         match stop {
             Some(stop) => Err(stop),
-            None => Ok(series.map_err(|why| (Reason::Label, why))),
+            None => Ok(series),
         }
     }
 

@@ -168,7 +168,7 @@ fn target_info(resource: &Resource, span: Span, builder: &mut PointBuilder<'_>) 
     };
     let series = match builder.series(hash(&named), || label_set(&labels.target_info), metadata)? {
         Ok(series) => series,
-        Err(why) => {
+        Err((_, why)) => {
             builder.remark(|| format!("target_info: {why}"));
             return Ok(());
         }

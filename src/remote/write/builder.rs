@@ -143,6 +143,10 @@ impl<'s> Parts<'s> {
         self.exemplars.clear();
     }
 
+    fn len(&self) -> u64 {
+        (self.samples.len() + self.histograms.len() + self.exemplars.len()) as u64
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.samples.is_empty() && self.histograms.is_empty() && self.exemplars.is_empty()
     }
@@ -228,7 +232,7 @@ impl<'m, 's> WriteBuilder<'m, 's> {
             None => {
                 let Some(labels) = self.check_labels(source)? else { return Ok(()) };
                 self.describe(&labels, described, native)?;
-                if parts.is_empty() { None } else { Some(self.define(&labels, fingerprint)?) }
+                if parts.is_empty() { None } else { self.define(&labels, fingerprint, parts.len())? }
             }
         };
         if let Some(series) = series {
@@ -293,11 +297,19 @@ impl<'m, 's> WriteBuilder<'m, 's> {
         self.metadata(family::metadata(family::family_of(name, metric_type, native), metric_type, help, unit))
     }
 
-    fn define(&mut self, labels: &Labels, fingerprint: Fingerprint) -> Result<SeriesId, Stop> {
+    /// Has the store make the series of so many parts; `None` when it makes no more, which is noted.
+    fn define(&mut self, labels: &Labels, fingerprint: Fingerprint, parts: u64) -> Result<Option<SeriesId>, Stop> {
         self.allowance.pay(NEW_BYTES + 2 * labels.as_bytes().len())?;
-        let series = self.batch.series(labels, Some(fingerprint))?;
-        self.defined.insert(fingerprint, series);
-        Ok(series)
+        match self.batch.series(labels, Some(fingerprint))? {
+            Ok(series) => {
+                self.defined.insert(fingerprint, series);
+                Ok(Some(series))
+            }
+            Err(why) => {
+                self.refusals.add(|| describe(&self.pairs), &Rule::SeriesLimit(why), parts);
+                Ok(None)
+            }
+        }
     }
 
     /// Moves what breaks a rule from `parts` to `broken`.

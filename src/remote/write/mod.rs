@@ -22,6 +22,7 @@
 //! | a repeated or empty label name, text that is not UTF-8, no `__name__` | the series is refused |
 //! | 2.0: a symbol reference out of range, or an odd number of them | the series (or exemplar) is refused |
 //! | a sample, histogram or exemplar further ahead than [`WriteLimits::max_ahead`] | it is refused |
+//! | a series too many, by a limit of the store | it is refused; samples of those that are there are taken |
 //! | a histogram of schema 9 to 52 | reduced to schema 8 |
 //! | a histogram that breaks a rule of its own | it is refused |
 //! | an exemplar with more than 128 characters of labels | it is refused |

@@ -19,6 +19,8 @@ pub(super) enum Rule {
     Limit(#[from] LabelLimit),
     #[error("a label's name or value is not UTF-8: {0:?}")]
     NotUtf8(String),
+    #[error("{0}")]
+    SeriesLimit(String),
     #[error("it has no metric name (label __name__)")]
     NoName,
     #[error("it refers to symbol {symbol}, but there are {symbols}")]

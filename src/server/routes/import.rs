@@ -382,7 +382,10 @@ fn stored_before(stored: Option<(Imported, usize)>) -> String {
 
 pub(super) fn status(error: &ImportError) -> StatusCode {
     match error {
-        ImportError::Parameter(_) | ImportError::Faults(_) | ImportError::Encoding { .. } => StatusCode::BAD_REQUEST,
+        ImportError::Parameter(_)
+        | ImportError::Faults(_)
+        | ImportError::Encoding { .. }
+        | ImportError::Append(AppendError::SeriesLimit(_)) => StatusCode::BAD_REQUEST,
         ImportError::TooLarge(_) | ImportError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         ImportError::UnknownEncoding(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ImportError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,

@@ -201,7 +201,9 @@ fn refusal(refusal: Refusal, encoding: Encoding) -> Response {
         Refusal::Request(error) => (error.to_string(), error.into_response()),
         Refusal::Otlp(error) => {
             let status = match &error {
-                OtlpError::Malformed { .. } | OtlpError::TooMany => StatusCode::BAD_REQUEST,
+                OtlpError::Malformed { .. } | OtlpError::TooMany | OtlpError::Append(AppendError::SeriesLimit(_)) => {
+                    StatusCode::BAD_REQUEST
+                }
                 OtlpError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
                 OtlpError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
                 OtlpError::Append(AppendError::SeriesExhausted | AppendError::Storage(_)) => {

@@ -97,7 +97,14 @@ pub(crate) async fn push(request: Request<Incoming>, state: Arc<ServerState>) ->
         discard(request.into_body()).await;
         Ok(())
     } else {
-        import::feed(&mut import, request, &import::Terms { limit: None, patience: import::PATIENCE }, &mut reservation, &state).await
+        import::feed(
+            &mut import,
+            request,
+            &import::Terms { limit: None, patience: import::PATIENCE },
+            &mut reservation,
+            &state,
+        )
+        .await
     };
     // From here on pushes to the group are in order. What is read before takes as long as the client does.
     let _turn = state.pushes.turn(&grouping).await;

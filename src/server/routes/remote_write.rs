@@ -133,7 +133,9 @@ async fn take(
 
 fn refusal(error: &WriteError) -> Response {
     let status = match error {
-        WriteError::Malformed(_) | WriteError::Rejected { .. } => StatusCode::BAD_REQUEST,
+        WriteError::Malformed(_) | WriteError::Rejected { .. } | WriteError::Append(AppendError::SeriesLimit(_)) => {
+            StatusCode::BAD_REQUEST
+        }
         WriteError::TooLarge { .. } | WriteError::NoRoom => StatusCode::PAYLOAD_TOO_LARGE,
         WriteError::Append(AppendError::Unavailable { .. }) => StatusCode::SERVICE_UNAVAILABLE,
         WriteError::Append(AppendError::SeriesExhausted | AppendError::Storage(_)) => {
