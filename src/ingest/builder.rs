@@ -6,13 +6,13 @@
 use std::{
     borrow::Cow,
     collections::HashMap,
-    hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState},
+    hash::{BuildHasher, RandomState},
 };
 
 use roaring::RoaringBitmap;
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use xxhash_rust::xxh3::xxh3_128_with_seed;
 
-use super::{Declared, Faults, ImportError, Imported, OnError, push};
+use super::{Declared, Faults, ImportError, Imported, OnError, prehashed::PrehashedState, push};
 use crate::{
     model::{
         Exemplar, FieldType, Histogram, Labels, METRIC_NAME, Metadata,
@@ -58,27 +58,6 @@ const HISTOGRAM: usize = 16;
 const TIMESTAMPS: &str = "pushed metrics must not have timestamps";
 /// A label's name and value.
 pub type Pair<'b> = (Cow<'b, str>, Cow<'b, str>);
-
-/// Takes keys that are hashes already.
-type PrehashedState = BuildHasherDefault<Prehashed>;
-
-/// The low half of a hash of 128 bits, in which the bits that a table looks at are as good as any.
-#[derive(Debug, Default)]
-struct Prehashed(u64);
-
-impl Hasher for Prehashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = xxh3_64(bytes);
-    }
-
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-}
 
 /// Gathers what a format finds.
 pub struct ImportBuilder<'s> {
@@ -488,7 +467,7 @@ impl<'s> ImportBuilder<'s> {
         self.named.iter().flat_map(HashMap::values)
     }
 
-    /// A series that has two samples at the same time, if all of the body is one part.
+    /// A series that has several samples, if all of the body is one part.
     #[must_use]
     pub fn repeated(&self) -> Option<&Labels> {
         let id = self.batch.repeated()?;

@@ -33,6 +33,7 @@ mod import;
 mod influx;
 mod json;
 mod naming;
+mod prehashed;
 mod protobuf;
 pub mod push;
 mod series_text;

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use roaring::RoaringBitmap;
+
 use super::{
     append::{Append, AppendError, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
     catalog::CatalogEntry,
@@ -219,17 +221,13 @@ impl<'s> BatchBuilder<'s> {
         times.filter(|time| **time == from).for_each(|time| *time = to);
     }
 
-    /// A series that has two samples at the same time.
+    /// A series that has several samples.
     #[must_use]
     pub fn repeated(&self) -> Option<SeriesId> {
         let Batch { floats, histograms, .. } = &self.batch;
-        let of_histograms = histograms.iter().map(|sample| (sample.series, sample.time));
-        let mut seen: Vec<_> = floats.iter().map(|sample| (sample.series, sample.time)).chain(of_histograms).collect();
-        seen.sort_unstable();
-        seen.windows(2).find_map(|two| match two {
-            [one, other] if one == other => Some(one.0),
-            _ => None,
-        })
+        let of_histograms = histograms.iter().map(|sample| sample.series);
+        let mut seen = RoaringBitmap::new();
+        floats.iter().map(|sample| sample.series).chain(of_histograms).find(|series| !seen.insert(series.0))
     }
 
     /// Takes out the batch and how much it holds; another one begins.

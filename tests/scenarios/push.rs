@@ -3,6 +3,7 @@
 use super::{
     http_client::{Response, escape, get, request},
     process::{Server, free_address, vctsdb},
+    sender::now,
 };
 
 /// What Go's client sends by default.
@@ -28,7 +29,9 @@ fn pushed(server: &Server, method: &str, path: &str, body: &str) {
 
 /// The series that an instant query finds, without those of the server's own, each with its value.
 fn live(server: &Server, selector: &str) -> Vec<String> {
-    let answer = get(&server.address, &format!("/api/v1/query?query={}", escape(selector))).unwrap().json();
+    // Of two pushes in a millisecond the second one is stored in the next.
+    let time = now() / 1_000 + 1;
+    let answer = get(&server.address, &format!("/api/v1/query?query={}&time={time}", escape(selector))).unwrap().json();
     let series = answer["data"]["result"].as_array().unwrap().iter();
     let mut words: Vec<String> = series
         .map(|series| {
@@ -72,6 +75,17 @@ fn a_put_replaces_its_group_a_post_its_metrics_and_a_delete_ends_it() {
     pushed(&server, "PUT", "/batch", "");
     assert_eq!(live(&server, OF_JOB), [""; 0], "a put of nothing empties the group");
     assert_eq!(live(&server, "count_over_time(push_time_seconds[1h]) > bool 5"), ["job=batch 1"]);
+}
+
+#[test]
+fn a_group_comes_back_however_fast_it_is_deleted_and_pushed_to_again() {
+    let (_dir, server) = started();
+    for round in 0..40 {
+        pushed(&server, "PUT", "/batch", &format!("a {round}\n"));
+        assert_eq!(live(&server, OF_JOB), [format!("__name__=a,job=batch {round}")]);
+        pushed(&server, "DELETE", "/batch", "");
+        assert_eq!(live(&server, OF_JOB), [""; 0], "{round}");
+    }
 }
 
 #[test]
@@ -189,4 +203,5 @@ fn pushes_to_a_group_at_once_leave_it_as_one_of_them_would() {
     let [own, shared] = &left[..] else { panic!("{left:?}") };
     let number = |series: &str| series.rsplit(' ').next().unwrap().to_owned();
     assert_eq!(number(own), number(shared), "{left:?}");
+    assert_eq!(live(&server, "count_over_time(shared[1h])"), ["job=batch 8"], "each has a time of its own");
 }

@@ -24,7 +24,7 @@ pub struct Group {
     pub push_time: Option<f64>,
     /// When a push to it was last refused, in seconds.
     pub failure_time: Option<f64>,
-    /// The time (ms) of the newest sample about that.
+    /// The time (ms) of the newest sample about that, also when it says that the group was deleted.
     pub newest: Option<i64>,
 }
 
@@ -59,14 +59,15 @@ pub fn look(
     let mut look = Look { select, grouping, hints, owners: HashMap::new(), samples: SeriesBuf::default() };
     let range = TimeRange::new(now.saturating_sub(LOOK_BACK), i64::MAX);
     let (push, failure) = (look.own(PUSH_TIME, range)?, look.own(FAILURE_TIME, range)?);
+    let live = |sample: Option<(i64, f64)>| sample.map(|(_, value)| value).filter(|value| !is_stale(*value));
     let mut group = Group {
         gone: Vec::new(),
-        push_time: push.map(|(_, value)| value),
-        failure_time: failure.map(|(_, value)| value),
+        push_time: live(push),
+        failure_time: live(failure),
         newest: push.into_iter().chain(failure).map(|(time, _)| time).max(),
     };
-    // A group that was never pushed to has no series.
-    if group.newest.is_none() {
+    // A group that was never pushed to, or was deleted, has no series.
+    if group.push_time.or(group.failure_time).is_none() {
         return Ok(group);
     }
     let own = [PUSH_TIME, FAILURE_TIME].map(|name| own_series(grouping, name));
@@ -111,7 +112,7 @@ struct Look<'l> {
 }
 
 impl Look<'_> {
-    /// The newest sample of one of the group's own series, if that isn't a staleness marker.
+    /// The newest sample of one of the group's own series.
     fn own(&mut self, name: &str, range: TimeRange) -> Result<Option<(i64, f64)>, LookError> {
         let wanted = own_series(self.grouping, name);
         let set = self.select.select(&matchers(&wanted), range, &self.hints)?;
@@ -119,8 +120,7 @@ impl Look<'_> {
             self.hints.interrupt().check()?;
             if set.labels(i)? == wanted {
                 set.read_newest(i, &mut self.samples)?;
-                let newest = self.samples.times.last().copied().zip(self.samples.values.last().copied());
-                return Ok(newest.filter(|(_, value)| !is_stale(*value)));
+                return Ok(self.samples.times.last().copied().zip(self.samples.values.last().copied()));
             }
         }
         Ok(None)

@@ -82,6 +82,17 @@ fn own_values(group: &Group, now: i64, failed: bool) -> [(&'static str, f64); 2]
     [(PUSH_TIME, push.unwrap_or(0.0)), (FAILURE_TIME, failure.unwrap_or(0.0))]
 }
 
+/// The time (ms) of a push that comes at `now` and isn't later than `latest`: behind that of the push before, also where a clock went
+/// back or two come in the same millisecond, so that a marker never takes the place of a sample.
+#[must_use]
+pub fn time(group: &Group, now: i64, latest: i64) -> i64 {
+    group
+        .newest
+        .map(|newest| newest.saturating_add(1))
+        .filter(|after| *after <= latest)
+        .map_or(now, |after| now.max(after))
+}
+
 /// Adds to what a body held, whose samples are at `now`, what else the push writes.
 ///
 /// # Errors

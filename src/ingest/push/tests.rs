@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{FAILURE_TIME, Group, Grouping, How, LOOK_BACK, LookError, Named, PUSH_TIME, look};
+use super::{FAILURE_TIME, Group, Grouping, How, LOOK_BACK, LookError, Named, PUSH_TIME, look, time};
 use crate::{
     model::{Labels, STALE_NAN, SeriesBuf},
     seams::{
@@ -106,7 +106,18 @@ fn a_group_that_was_deleted_or_is_long_gone_has_no_series() {
         (&format!("{PUSH_TIME} job=y"), &[(old, 1.0)]),
         ("a job=y", &[(old, 1.0)]),
     ]);
-    for path in ["job/x", "job/y"] {
-        assert_eq!(looked(&select, path, How::Delete, &[], &Unlimited).unwrap(), Group::default(), "{path}");
-    }
+    let deleted = Group { newest: Some(NOW - 5), ..Group::default() };
+    assert_eq!(looked(&select, "job/x", How::Delete, &[], &Unlimited).unwrap(), deleted);
+    assert_eq!(looked(&select, "job/y", How::Delete, &[], &Unlimited).unwrap(), Group::default());
+}
+
+#[test]
+fn pushes_to_a_group_each_have_a_time_of_their_own() {
+    let group = |newest| Group { newest, ..Group::default() };
+    let latest = NOW + 600_000;
+    assert_eq!(time(&group(None), NOW, latest), NOW);
+    assert_eq!(time(&group(Some(NOW - 5)), NOW, latest), NOW);
+    assert_eq!(time(&group(Some(NOW)), NOW, latest), NOW + 1, "in the same millisecond");
+    assert_eq!(time(&group(Some(NOW + 70)), NOW, latest), NOW + 71, "the clock went back");
+    assert_eq!(time(&group(Some(latest)), NOW, latest), NOW, "as far as samples may be ahead");
 }

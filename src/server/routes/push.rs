@@ -115,7 +115,7 @@ pub(crate) async fn push(request: Request<Incoming>, state: Arc<ServerState>) ->
     let mut response = match stored {
         Ok(()) if how == How::Delete => empty(StatusCode::ACCEPTED),
         Ok(()) => empty(StatusCode::OK),
-        Err(Refusal::Request(error)) => return Err(error),
+        Err(Refusal::Request(error)) => return Err(error.plainly()),
         Err(Refusal::Import(error)) => {
             if matches!(error, ImportError::Faults(_)) {
                 note_refusal(&grouping, &state).await;
@@ -177,10 +177,7 @@ async fn store(
     }
     let named: Named = builder.named().cloned().collect();
     let group = look(grouping, how, named, state).await?;
-    // A clock that went back must not have what is pushed now lie before what was.
-    let now = state.clock.now();
-    let now =
-        group.newest.filter(|newest| *newest - now < import::max_ahead(state)).map_or(now, |newest| now.max(newest));
+    let now = now(&group, state);
     builder.retime(now);
     let markers: usize = group.gone.iter().map(|labels| MARKER_BYTES + 3 * labels.as_bytes().len()).sum();
     reservation.grow(reservation.bytes() + markers as u64).await?;
@@ -189,6 +186,12 @@ async fn store(
     }
     import::wait_for_store(import::PATIENCE, state).await?;
     Ok(import.hand_over().await?)
+}
+
+/// The time of what is pushed to the group now.
+fn now(group: &Group, state: &ServerState) -> i64 {
+    let now = state.clock.now();
+    push::time(group, now, now.saturating_add(import::max_ahead(state)))
 }
 
 /// Looks through the group on a thread that may wait.
@@ -211,7 +214,7 @@ async fn note_refusal(grouping: &Grouping, state: &ServerState) {
     let noted = async {
         let group = look(grouping, How::Add, Named::default(), state).await.map_err(|error| error.to_string())?;
         let append = Arc::clone(&state.stores().map_err(|error| error.to_string())?.append);
-        push::refused(grouping, &group, state.clock.now(), &*append).await.map_err(|error| error.to_string())
+        push::refused(grouping, &group, now(&group, state), &*append).await.map_err(|error| error.to_string())
     };
     if let Err(error) = noted.await {
         log_each_minute!(warn, error, "that a push was refused could not be stored");
