@@ -26,6 +26,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod index;
+pub mod influxql;
 pub mod ingest;
 pub mod memtable;
 pub mod model;
