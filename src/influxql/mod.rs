@@ -1,8 +1,33 @@
-//! InfluxQL, by the side of PromQL.
+//! InfluxQL, by the side of PromQL: the language of InfluxDB 1.
+//!
+//! A text goes through [`lex`] and [`parse`] into statements ([`ast`]); a SELECT through [`plan`], which knows what the database has
+//! ([`schema`]), and [`exec`], which gives its answer series by series, row by row; [`show`] lists what there is. [`engine`] is the
+//! door to all of it.
+//!
+//! A field of a measurement is a metric, and its points are samples; a point of several fields is put together again by labels and
+//! time. What has no entry in the list of fields is Prometheus' data: each metric is a measurement with the one field `value`.
+
 mod ast;
+mod engine;
 mod error;
+mod exec;
+mod explain;
+mod functions;
 mod lex;
 mod parse;
+mod plan;
 mod print;
-pub use error::ParseError;
-pub use parse::Params;
+mod schema;
+mod show;
+mod value;
+mod window;
+
+pub use self::{
+    ast::FieldType,
+    engine::{Database, Statement, Task, parse},
+    error::{ParseError, QueryError},
+    exec::{Answer, Series},
+    parse::Params,
+    schema::{DATABASE_LABEL, Schema, SchemaField, UNLABELED_DATABASE, fake},
+    value::Value,
+};

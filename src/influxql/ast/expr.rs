@@ -61,7 +61,7 @@ pub(in crate::influxql) enum Class {
 
 /// The type of a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::influxql) enum FieldType {
+pub enum FieldType {
     /// 64-bit float.
     Float,
     /// 64-bit integer.
@@ -76,7 +76,8 @@ pub(in crate::influxql) enum FieldType {
 
 impl FieldType {
     /// Its name in texts and answers.
-    pub(in crate::influxql) const fn name(self) -> &'static str {
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Float => "float",
             Self::Integer => "integer",

@@ -4,8 +4,9 @@ mod expr;
 mod select;
 mod show;
 
+pub use self::expr::FieldType;
 pub(super) use self::{
-    expr::{BinaryOp, Class, Expr, FieldType, Pattern, Wildcard},
+    expr::{BinaryOp, Class, Expr, Pattern, Wildcard},
     select::{Dimension, Field, Fill, Measurement, MeasurementName, Select, Source},
     show::{KeyCondition, Show, ShowOptions},
 };

@@ -17,6 +17,8 @@ pub(in crate::influxql) struct Select {
     pub(in crate::influxql) dimensions: Vec<Dimension>,
     /// What stands in buckets without a point.
     pub(in crate::influxql) fill: Fill,
+    /// Whether there is an ORDER BY.
+    pub(in crate::influxql) ordered: bool,
     /// Whether the newest row comes first.
     pub(in crate::influxql) descending: bool,
     /// At most so many rows of a series, 0 for all, and how many are left out before.

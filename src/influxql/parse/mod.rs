@@ -181,5 +181,14 @@ fn too_high() -> ParseError {
     ParseError(format!("an expression has more than {MAX_HEIGHT} levels of operators, parentheses, calls and queries"))
 }
 
+/// The SELECT that a text is.
+#[cfg(test)]
+pub(super) fn select_of(text: &str) -> super::ast::Select {
+    match parse(text, &Params::default()).map(|mut statements| statements.pop()) {
+        Ok(Some(Statement::Select(select))) => select,
+        other => unreachable!("{text}: {other:?}"),
+    }
+}
+
 #[cfg(test)]
 mod tests;

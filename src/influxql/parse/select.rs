@@ -23,6 +23,7 @@ impl Parser<'_> {
         let condition = self.condition()?;
         let dimensions = self.dimensions()?;
         let fill = self.fill()?;
+        let ordered = self.peek()?.is(Word::Order);
         let descending = self.order()?;
         Ok(Select {
             fields,
@@ -31,6 +32,7 @@ impl Parser<'_> {
             condition,
             dimensions,
             fill,
+            ordered,
             descending,
             limit: self.count(Word::Limit)?,
             offset: self.count(Word::Offset)?,

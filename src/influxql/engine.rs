@@ -1,0 +1,331 @@
+//! Answering statements.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    ast::{self, MeasurementName, Show},
+    error::{ParseError, QueryError},
+    exec::{Answer, Context, Cost, Series, run},
+    parse::{self, Params},
+    plan::{Measurement, Surroundings, build},
+    schema::{DATABASE_LABEL, Schema, SchemaField, UNLABELED_DATABASE, VALUE},
+    show,
+    value::Value,
+};
+use crate::{
+    model::{METRIC_NAME, Matcher, TimeRange},
+    seams::{
+        interrupt::Interrupt,
+        memory_budget::MemoryBudget,
+        select::{Lookup, Select, SelectLabels},
+    },
+};
+
+/// The retention policy that there is.
+pub(super) const POLICY: &str = "autogen";
+
+/// A statement of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement(ast::Statement);
+
+/// What a statement is about, as far as others have to do with it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Task<'s> {
+    /// It reads: [`Database::answer`] does it.
+    Read,
+    /// It makes a database.
+    CreateDatabase(&'s str),
+    /// It ends a running query.
+    KillQuery(u64),
+    /// It lists running queries.
+    ShowQueries,
+    /// It deletes: [`Database::doomed`] says what.
+    Delete,
+}
+
+/// Reads the statements of a text.
+///
+/// # Errors
+/// When one of them is none.
+pub fn parse(text: &str, params: &Params) -> Result<Vec<Statement>, ParseError> {
+    Ok(parse::parse(text, params)?.into_iter().map(Statement).collect())
+}
+
+impl Statement {
+    /// What is to be done.
+    #[must_use]
+    pub fn task(&self) -> Task<'_> {
+        match &self.0 {
+            ast::Statement::CreateDatabase(name) => Task::CreateDatabase(name),
+            ast::Statement::KillQuery(id) => Task::KillQuery(*id),
+            ast::Statement::Show(Show::Queries) => Task::ShowQueries,
+            ast::Statement::DropDatabase(_)
+            | ast::Statement::DropMeasurement(_)
+            | ast::Statement::Delete { .. } => Task::Delete,
+            _ => Task::Read,
+        }
+    }
+
+    /// Its first words, for those who refuse it.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match &self.0 {
+            ast::Statement::CreateDatabase(_) => "CREATE DATABASE",
+            ast::Statement::KillQuery(_) => "KILL QUERY",
+            ast::Statement::DropDatabase(_) => "DROP DATABASE",
+            ast::Statement::DropMeasurement(_) => "DROP MEASUREMENT",
+            ast::Statement::Delete { times: false, .. } => "DROP SERIES",
+            ast::Statement::Delete { .. } => "DELETE",
+            ast::Statement::Select(_) => "SELECT",
+            ast::Statement::Explain { .. } => "EXPLAIN",
+            ast::Statement::Show(_) => "SHOW",
+            ast::Statement::Refused(_) => "",
+        }
+    }
+}
+
+/// What is asked, and by whom.
+pub struct Database<'d> {
+    /// The samples.
+    pub select: &'d dyn Select,
+    /// Lists of series and labels.
+    pub labels: &'d dyn SelectLabels,
+    /// The list of fields.
+    pub schema: &'d dyn Schema,
+    /// Databases that may hold nothing.
+    pub created: &'d [String],
+    /// The database of the request; may be empty.
+    pub name: &'d str,
+    /// The retention policy of the request; may be empty.
+    pub policy: &'d str,
+    /// Now, in ns.
+    pub now: i64,
+    /// Gives room for memory; all of one is given back when it is dropped.
+    pub room: &'d dyn Fn() -> Arc<dyn MemoryBudget>,
+    /// Who may end it.
+    pub interrupt: Arc<dyn Interrupt>,
+}
+
+impl Database<'_> {
+    /// Answers a statement that reads; gives what the asker should know beside.
+    ///
+    /// # Errors
+    /// When it can't be answered.
+    pub fn answer(&self, statement: &Statement, answer: &mut dyn Answer) -> Result<Vec<String>, QueryError> {
+        match &statement.0 {
+            ast::Statement::Select(select) => {
+                let plan = build(select, self)?;
+                run(&plan, &self.context(), answer)?;
+                Ok(plan.warnings)
+            }
+            ast::Statement::Explain { analyze, select } => {
+                let plan = build(select, self)?;
+                super::explain::explain(&plan, &self.context(), *analyze, answer)?;
+                Ok(plan.warnings)
+            }
+            ast::Statement::Show(show) => show::answer(show, self, answer).map(|()| Vec::new()),
+            ast::Statement::Refused(why) => QueryError::refused(*why),
+            _ => QueryError::refused("this statement changes something"),
+        }
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { select: self.select, room: self.room, interrupt: Arc::clone(&self.interrupt), cost: Cost::default() }
+    }
+
+    /// The database that a statement names, or that of the request; it must be there.
+    pub(super) fn named(&self, name: &str, policy: &str) -> Result<String, QueryError> {
+        let database = if name.is_empty() { self.name } else { name };
+        if database.is_empty() {
+            return QueryError::refused("database name required");
+        }
+        if !self.has(database)? {
+            return QueryError::refused(format!("database not found: {database}"));
+        }
+        let policy = match policy {
+            "" if name.is_empty() => self.policy,
+            other => other,
+        };
+        match policy {
+            "" | POLICY => Ok(database.to_owned()),
+            other => QueryError::refused(format!("retention policy not found: {other}")),
+        }
+    }
+
+    /// Whether a database is there.
+    pub(super) fn has(&self, name: &str) -> Result<bool, QueryError> {
+        if name == UNLABELED_DATABASE || self.created.iter().any(|own| own == name) {
+            return Ok(true);
+        }
+        Ok(self.databases()?.iter().any(|own| own == name))
+    }
+
+    /// The names of all databases, sorted.
+    pub(super) fn databases(&self) -> Result<Vec<String>, QueryError> {
+        let mut names: BTreeSet<String> = self.schema.databases().into_iter().collect();
+        names.extend(self.created.iter().cloned());
+        names.extend(self.labels.label_values(DATABASE_LABEL, &self.lookup(Vec::new(), TimeRange::ALL))?.items);
+        names.insert(UNLABELED_DATABASE.to_owned());
+        Ok(names.into_iter().collect())
+    }
+
+    /// A lookup of series that pass any of these.
+    pub(super) fn lookup(&self, selectors: Vec<Vec<Matcher>>, range: TimeRange) -> Lookup {
+        Lookup { selectors, range, limit: 0, budget: (self.room)(), interrupt: Arc::clone(&self.interrupt) }
+    }
+
+    /// The names of a database's measurements, sorted.
+    pub(super) fn measurement_names(&self, database: &str) -> Result<Vec<String>, QueryError> {
+        let mut names: BTreeSet<String> = self.schema.measurements(database).into_iter().collect();
+        let ask = self.lookup(vec![vec![of_database(database)]], TimeRange::ALL);
+        let metrics = self.labels.label_values(METRIC_NAME, &ask)?.items;
+        names.extend(metrics.into_iter().filter(|metric| !self.schema.has_metric(database, metric)));
+        Ok(names.into_iter().collect())
+    }
+
+    /// The fields of a measurement.
+    pub(super) fn fields(&self, database: &str, measurement: &str) -> Vec<SchemaField> {
+        let listed = self.schema.fields(database, measurement);
+        if !listed.is_empty() || self.schema.has_metric(database, measurement) {
+            return listed;
+        }
+        let (name, metric) = (VALUE.to_owned(), measurement.to_owned());
+        vec![SchemaField { name, metric, kind: ast::FieldType::Float }]
+    }
+
+    /// Matchers that find the series of a measurement: a list for each field.
+    pub(super) fn selectors(&self, database: &str, measurement: &str, also: &[Vec<Matcher>]) -> Vec<Vec<Matcher>> {
+        let of = |field: SchemaField| {
+            also.iter().map(move |more| {
+                let own = [Matcher::equal(METRIC_NAME, field.metric.as_str()), of_database(database)];
+                own.into_iter().chain(more.iter().cloned()).collect()
+            })
+        };
+        self.fields(database, measurement).into_iter().flat_map(of).collect()
+    }
+
+    /// The tag keys of series, sorted.
+    pub(super) fn tag_keys(&self, selectors: Vec<Vec<Matcher>>, range: TimeRange) -> Result<Vec<String>, QueryError> {
+        if selectors.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut names = self.labels.label_names(&self.lookup(selectors, range))?.items;
+        names.retain(|name| name != METRIC_NAME && name != DATABASE_LABEL);
+        Ok(names)
+    }
+
+    /// What a statement that deletes takes away: the series that pass any of these, in this range.
+    ///
+    /// # Errors
+    /// When it names what isn't there, or what can't be told.
+    pub fn doomed(&self, statement: &Statement) -> Result<(Vec<Vec<Matcher>>, TimeRange), QueryError> {
+        match &statement.0 {
+            ast::Statement::DropDatabase(name) if !self.has(name)? => Ok((Vec::new(), TimeRange::ALL)),
+            ast::Statement::DropDatabase(name) => Ok((vec![vec![of_database(name)]], TimeRange::ALL)),
+            ast::Statement::DropMeasurement(name) => {
+                let database = self.named("", "")?;
+                Ok((self.selectors(&database, name, &[Vec::new()]), TimeRange::ALL))
+            }
+            ast::Statement::Delete { times, sources, condition } => {
+                let database = self.named("", "")?;
+                let narrowed = show::Narrowed::of(condition.as_ref(), self.now)?;
+                if !*times && narrowed.range != TimeRange::ALL {
+                    return QueryError::refused("DROP SERIES doesn't support time in WHERE clause");
+                }
+                let mut selectors = Vec::new();
+                if sources.is_empty() {
+                    let of = |more: &Vec<Matcher>| [vec![of_database(&database)], more.clone()].concat();
+                    selectors.extend(narrowed.selectors.iter().map(of));
+                }
+                for source in sources {
+                    let names = match source {
+                        MeasurementName::Is(name) => vec![name.clone()],
+                        MeasurementName::Matches(pattern) => {
+                            let mut names = self.measurement_names(&database)?;
+                            names.retain(|name| pattern.matcher.matches(name));
+                            names
+                        }
+                    };
+                    for name in names {
+                        selectors.extend(self.selectors(&database, &name, &narrowed.selectors));
+                    }
+                }
+                Ok((selectors, narrowed.range))
+            }
+            _ => Ok((Vec::new(), TimeRange::ALL)),
+        }
+    }
+}
+
+/// The matcher of a database's series.
+pub(super) fn of_database(database: &str) -> Matcher {
+    Matcher::equal(DATABASE_LABEL, label_value(database))
+}
+
+/// The matcher of series whose database's label has this value.
+pub(super) fn of_database_label(value: &str) -> Matcher {
+    Matcher::equal(DATABASE_LABEL, value)
+}
+
+fn label_value(database: &str) -> &str {
+    if database == UNLABELED_DATABASE { "" } else { database }
+}
+
+/// Names of InfluxDB's own sources, and the statements that show the same.
+const SYSTEM: [(&str, &str); 5] = [
+    ("_fieldKeys", "SHOW FIELD KEYS"),
+    ("_measurements", "SHOW MEASUREMENTS"),
+    ("_series", "SHOW SERIES"),
+    ("_tagKeys", "SHOW TAG KEYS"),
+    ("_tags", "SHOW TAG VALUES"),
+];
+
+impl Surroundings for Database<'_> {
+    fn now(&self) -> i64 {
+        self.now
+    }
+
+    fn measurements(&self, source: &ast::Measurement, with_tags: bool) -> Result<Vec<Measurement>, QueryError> {
+        let database = self.named(&source.database, &source.policy)?;
+        let names = match &source.name {
+            MeasurementName::Is(name) => {
+                if let Some((_, statement)) = SYSTEM.iter().find(|(system, _)| system == name) {
+                    return QueryError::refused(format!("unable to use system source '{name}': use {statement} instead"));
+                }
+                vec![name.clone()]
+            }
+            MeasurementName::Matches(pattern) => {
+                let mut names = self.measurement_names(&database)?;
+                names.retain(|name| pattern.matcher.matches(name));
+                names
+            }
+        };
+        let mut measurements = Vec::with_capacity(names.len());
+        for name in names {
+            let tags = if with_tags {
+                self.tag_keys(self.selectors(&database, &name, &[Vec::new()]), TimeRange::ALL)?
+            } else {
+                Vec::new()
+            };
+            measurements.push(Measurement {
+                name: Arc::from(name.as_str()),
+                database: label_value(&database).to_owned(),
+                fields: self.fields(&database, &name),
+                tags,
+            });
+        }
+        Ok(measurements)
+    }
+}
+
+/// Answers a list: one series without tags.
+pub(super) fn list<'v>(
+    name: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = Vec<Value>> + 'v,
+    answer: &mut dyn Answer,
+) -> Result<(), QueryError> {
+    let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+    answer.series(&Series { name, tags: &[], columns: &columns })?;
+    rows.into_iter().try_for_each(|row| answer.row(&row))
+}

@@ -1,0 +1,202 @@
+//! Which tag sets a plan's sources have.
+
+use std::{collections::{BTreeSet, HashMap}, sync::Arc};
+
+use super::{Context, Cost, Room, calls, inner::{InnerSeries, Rows}};
+use crate::{
+    influxql::{
+        ast::BinaryOp,
+        error::QueryError,
+        plan::{Cell, Measurement, Plan, Reading, Source},
+        schema::DATABASE_LABEL,
+        value::Value,
+    },
+    model::{Labels, METRIC_NAME, MatchOp, Matcher, TimeRange},
+    seams::{memory_budget::ITEM_BYTES, select::{SelectHints, SeriesSet}},
+};
+
+/// ns in a ms.
+pub(super) const NS: i64 = 1_000_000;
+
+/// How a source gives what a plan asks.
+#[derive(Debug)]
+pub(super) struct Bound {
+    /// Those of the plan's aux slots, then its drivers.
+    pub(super) readings: Vec<Reading>,
+    /// Those of the names of its condition.
+    pub(super) named: Vec<Reading>,
+    /// The parts of the condition that the index didn't see to.
+    pub(super) condition: Option<Cell>,
+    /// The fields that are read, as positions in the measurement's list.
+    pub(super) fields: Vec<usize>,
+}
+
+/// A tag set of a source.
+pub(super) struct TagSet {
+    pub(super) name: Arc<str>,
+    /// The values of the tags that series are told apart by.
+    pub(super) group: Vec<Arc<str>>,
+    pub(super) bound: Arc<Bound>,
+    pub(super) data: Data,
+}
+
+/// Where its points are.
+pub(super) enum Data {
+    /// In series of the store, one for each field that it has.
+    Stored { tags: Labels, series: Vec<(usize, Arc<dyn SeriesSet>, usize)> },
+    /// In rows of another query.
+    Rows(Arc<InnerSeries>),
+}
+
+impl TagSet {
+    /// What sorts it into the answer's series.
+    pub(super) fn key(&self) -> (&str, &[Arc<str>]) {
+        (&self.name, &self.group)
+    }
+}
+
+/// All tag sets of all sources.
+pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room) -> Result<Vec<TagSet>, QueryError> {
+    let mut sets = Vec::new();
+    for source in &plan.sources {
+        let refs = plan.aux.iter().chain(&plan.drivers);
+        let readings: Vec<Reading> = refs.map(|of| source.reading(of)).collect();
+        let named: Vec<Reading> = plan.named.iter().map(|of| source.reading_in_condition(of)).collect();
+        match source {
+            Source::Measurement(measurement) => {
+                stored(plan, measurement, readings, named, context, room, &mut sets)?;
+            }
+            Source::Query(query) => {
+                let bound = Arc::new(Bound { readings, named, condition: plan.condition.clone(), fields: Vec::new() });
+                let mut rows = Rows::new(query, context.room());
+                super::run(query, context, &mut rows)?;
+                let backwards = rows.is_descending();
+                for mut series in rows.series {
+                    if backwards {
+                        series.reverse();
+                    }
+                    let tag = |name: &String| series.tag(name).unwrap_or_default();
+                    sets.push(TagSet {
+                        name: series.name.clone(),
+                        group: plan.group.iter().map(tag).collect(),
+                        bound: Arc::clone(&bound),
+                        data: Data::Rows(Arc::new(series)),
+                    });
+                }
+            }
+        }
+    }
+    Ok(sets)
+}
+
+fn stored(
+    plan: &Plan,
+    measurement: &Measurement,
+    readings: Vec<Reading>,
+    named: Vec<Reading>,
+    context: &Context<'_>,
+    room: &Room,
+    out: &mut Vec<TagSet>,
+) -> Result<(), QueryError> {
+    let field = |reading: &Reading| match reading {
+        Reading::Field { index, .. } => Some(*index),
+        _ => None,
+    };
+    // Rows come of the fields of columns and calls, not of those that conditions look at.
+    if readings.iter().all(|reading| field(reading).is_none()) {
+        return Ok(());
+    }
+    let fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
+    let mut matchers = vec![Matcher::equal(DATABASE_LABEL, measurement.database.as_str())];
+    let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, &mut matchers));
+    let bound =
+        Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
+    let (start, end) = calls::range(plan);
+    let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
+    let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
+    let mut found: HashMap<Labels, Vec<(usize, Arc<dyn SeriesSet>, usize)>> = HashMap::new();
+    for (position, index) in bound.fields.iter().enumerate() {
+        let Some(field) = measurement.fields.get(*index) else { continue };
+        let mut all = vec![Matcher::equal(METRIC_NAME, field.metric.as_str())];
+        all.extend(matchers.iter().cloned());
+        let set = context.select.select(&all, range, &hints)?;
+        Cost::add(&context.cost.series, set.len());
+        for i in 0..set.len() {
+            if i.is_multiple_of(1024) {
+                context.check()?;
+            }
+            let tags = set.labels(i)?.filtered(|name| name != METRIC_NAME.as_bytes() && name != DATABASE_LABEL.as_bytes());
+            room.take(tags.as_bytes().len() + 3 * ITEM_BYTES)?;
+            found.entry(tags).or_default().push((position, Arc::clone(&set), i));
+        }
+    }
+    let mut sets: Vec<TagSet> = Vec::with_capacity(found.len());
+    let mut known: HashMap<String, Arc<str>> = HashMap::new();
+    let mut shared = |text: &str| match known.get(text) {
+        Some(shared) => Arc::clone(shared),
+        None => {
+            let new: Arc<str> = Arc::from(text);
+            known.insert(text.to_owned(), Arc::clone(&new));
+            new
+        }
+    };
+    for (tags, series) in found {
+        let group = plan.group.iter().map(|name| shared(tags.get(name).unwrap_or_default())).collect();
+        let data = Data::Stored { tags, series };
+        sets.push(TagSet { name: Arc::clone(&measurement.name), group, bound: Arc::clone(&bound), data });
+    }
+    if !plan.group.is_empty() && (plan.series_limit > 0 || plan.series_offset > 0) {
+        let groups: BTreeSet<Vec<Arc<str>>> = sets.iter().map(|set| set.group.clone()).collect();
+        let limit = if plan.series_limit == 0 { usize::MAX } else { plan.series_limit as usize };
+        let kept: BTreeSet<Vec<Arc<str>>> =
+            groups.into_iter().skip(plan.series_offset as usize).take(limit).collect();
+        sets.retain(|set| kept.contains(&set.group));
+    }
+    // Points of one time come in the order of their tags.
+    sets.sort_by(|a, b| match (&a.data, &b.data) {
+        (Data::Stored { tags: a, .. }, Data::Stored { tags: b, .. }) => a.iter().cmp(b.iter()),
+        _ => std::cmp::Ordering::Equal,
+    });
+    out.extend(sets);
+    Ok(())
+}
+
+/// Turns the parts of a condition that compare a tag with a text into matchers, and gives the rest.
+fn pushed(condition: &Cell, named: &[Reading], matchers: &mut Vec<Matcher>) -> Option<Cell> {
+    match condition {
+        Cell::And(parts) => {
+            let mut rest: Vec<Cell> = parts.iter().filter_map(|part| pushed(part, named, matchers)).collect();
+            if rest.len() > 1 { Some(Cell::And(rest)) } else { rest.pop() }
+        }
+        Cell::Binary { op, left, right } => {
+            let (op, tag, with) = match (&**left, &**right) {
+                (Cell::Aux(i), with) => (op, named.get(*i), with),
+                (with, Cell::Aux(i)) => (op, named.get(*i), with),
+                _ => return Some(condition.clone()),
+            };
+            let Some(Reading::Tag(tag)) = tag else { return Some(condition.clone()) };
+            let matcher = match (op, with) {
+                (BinaryOp::Equal, Cell::Literal(Value::Text(text))) => Some(Matcher::equal(tag.as_str(), &**text)),
+                (BinaryOp::NotEqual, Cell::Literal(Value::Text(text))) => {
+                    Matcher::new(MatchOp::NotEqual, tag.as_str(), &**text).ok()
+                }
+                (BinaryOp::Match, Cell::Regex(pattern)) => {
+                    Matcher::new(MatchOp::Regex, tag.as_str(), pattern.matcher.value()).ok()
+                }
+                (BinaryOp::NotMatch, Cell::Regex(pattern)) => {
+                    Matcher::new(MatchOp::NotRegex, tag.as_str(), pattern.matcher.value()).ok()
+                }
+                _ => None,
+            };
+            // The labels of the store's own are no tags.
+            match matcher {
+                Some(matcher) if tag != METRIC_NAME && tag != DATABASE_LABEL => {
+                    matchers.push(matcher);
+                    None
+                }
+                _ => Some(condition.clone()),
+            }
+        }
+        _ => Some(condition.clone()),
+    }
+}

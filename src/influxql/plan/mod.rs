@@ -1,0 +1,249 @@
+//! What a SELECT asks for, checked and joined with what the database has.
+//!
+//! - [`time`]: the bounds of time that a condition has, and the condition without them.
+//! - [`check`]: whether its columns can stand together.
+//! - [`expand`]: what wildcards stand for.
+//! - [`names`]: what its columns are called.
+//! - [`build`]: all of it together.
+//!
+//! A [`Plan`] names values by slots: fields and tags by [`Slot::Aux`], calls by [`Slot::Call`].
+
+mod build;
+mod check;
+mod expand;
+mod names;
+mod reduce;
+mod source;
+mod time;
+
+use std::sync::Arc;
+
+pub(super) use self::{build::{Surroundings, build}, source::{Measurement, Reading, Source}, time::{Clock, split_time}};
+use super::{
+    ast::{BinaryOp, FieldType, Fill, Pattern},
+    functions::Function,
+    value::{Division, Math, Value, binary},
+    window::Window,
+};
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Type {
+    /// That of a field.
+    Field(FieldType),
+    /// A tag's values, which are texts, or nothing at all.
+    Tag,
+}
+
+impl Type {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Field(kind) => kind.name(),
+            Self::Tag => "tag",
+        }
+    }
+
+    pub(super) fn field(self) -> Option<FieldType> {
+        match self {
+            Self::Field(kind) => Some(kind),
+            Self::Tag => None,
+        }
+    }
+}
+
+/// A name in a query, and what it is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ref {
+    pub(super) name: String,
+    /// What the query says of it.
+    pub(super) class: Option<super::ast::Class>,
+    /// What it is over all sources.
+    pub(super) of: Type,
+}
+
+/// An expression of a row's values.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Cell {
+    Aux(usize),
+    Call(usize),
+    Literal(Value),
+    Regex(Pattern),
+    Binary { op: BinaryOp, left: Box<Cell>, right: Box<Cell> },
+    Math { name: &'static str, args: Vec<Cell> },
+    And(Vec<Cell>),
+    Or(Vec<Cell>),
+}
+
+impl Cell {
+    /// Its value in a row.
+    pub(super) fn value(&self, slot: &dyn Fn(Slot) -> Value, division: Division) -> Value {
+        match self {
+            Self::Aux(i) => slot(Slot::Aux(*i)),
+            Self::Call(i) => slot(Slot::Call(*i)),
+            Self::Literal(value) => value.clone(),
+            Self::Regex(_) => Value::Null,
+            Self::Binary { op: op @ (BinaryOp::Match | BinaryOp::NotMatch), left, right } => {
+                let (Value::Text(text), Self::Regex(pattern)) = (left.value(slot, division), &**right) else {
+                    return Value::Boolean(false);
+                };
+                Value::Boolean(pattern.matcher.matches(&text) == (*op == BinaryOp::Match))
+            }
+            Self::Binary { op, left, right } => {
+                binary(*op, &left.value(slot, division), &right.value(slot, division), division)
+            }
+            Self::Math { name, args } => {
+                let mut args = args.iter().map(|arg| arg.value(slot, division));
+                let (first, second) = (args.next().unwrap_or(Value::Null), args.next().unwrap_or(Value::Null));
+                Math::named(name).map_or(Value::Null, |math| math.of(&first, &second))
+            }
+            Self::And(parts) => Value::Boolean(parts.iter().all(|part| part.holds(slot))),
+            Self::Or(parts) => Value::Boolean(parts.iter().any(|part| part.holds(slot))),
+        }
+    }
+
+    /// Whether it holds as a condition.
+    pub(super) fn holds(&self, slot: &dyn Fn(Slot) -> Value) -> bool {
+        self.value(slot, Division::Cut) == Value::Boolean(true)
+    }
+
+    /// The slots of fields and tags in it.
+    pub(super) fn aux(&self, out: &mut Vec<usize>) {
+        match self {
+            Self::Aux(i) => out.push(*i),
+            Self::Binary { left, right, .. } => {
+                left.aux(out);
+                right.aux(out);
+            }
+            Self::Math { args, .. } | Self::And(args) | Self::Or(args) => args.iter().for_each(|arg| arg.aux(out)),
+            Self::Call(_) | Self::Literal(_) | Self::Regex(_) => {}
+        }
+    }
+}
+
+/// Where a row has a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Slot {
+    /// A field or a tag.
+    Aux(usize),
+    /// What a call gives.
+    Call(usize),
+}
+
+/// A column of the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) cell: Cell,
+    /// `None` where it has no values.
+    pub(super) of: Option<Type>,
+}
+
+/// A call.
+#[derive(Debug, Clone)]
+pub(super) struct Call {
+    pub(super) function: &'static Function,
+    pub(super) input: Input,
+    /// Whether only distinct values count.
+    pub(super) distinct: bool,
+    /// The type of its values; `None` where it has none.
+    pub(super) gives: Option<FieldType>,
+    pub(super) settings: Settings,
+}
+
+/// What a call is made of.
+#[derive(Debug, Clone)]
+pub(super) enum Input {
+    /// A field.
+    Driver(usize),
+    /// What another call gives.
+    Call(Box<Call>),
+}
+
+/// What a call says beside what it is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Settings {
+    /// How many points or rows.
+    pub(super) count: usize,
+    /// A unit of time in ns.
+    pub(super) unit: i64,
+    /// Which percentile.
+    pub(super) percent: f64,
+    /// Points that pass before rows come; `None` for the usual number.
+    pub(super) hold: Option<usize>,
+    pub(super) warmup: Warmup,
+    /// How many of the first of the query's aux slots are tags to tell bests apart by.
+    pub(super) tags: usize,
+}
+
+/// How an average begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Warmup {
+    /// As it goes on.
+    Exponential,
+    /// As a plain mean.
+    Simple,
+    /// Not at all: sums over the last points.
+    None,
+}
+
+/// A SELECT that can be evaluated.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) columns: Vec<Column>,
+    pub(super) time_name: String,
+    /// Fields and tags that columns name.
+    pub(super) aux: Vec<Ref>,
+    /// Fields that calls are of.
+    pub(super) drivers: Vec<Ref>,
+    pub(super) calls: Vec<Call>,
+    /// Fields and tags of the condition, and the condition over them.
+    pub(super) named: Vec<Ref>,
+    pub(super) condition: Option<Cell>,
+    pub(super) sources: Vec<Source>,
+    /// The tags that series are told apart by, sorted.
+    pub(super) group: Vec<String>,
+    pub(super) window: Option<Window>,
+    /// The first and the last time in ns.
+    pub(super) start: i64,
+    pub(super) end: i64,
+    pub(super) fill: Fill,
+    pub(super) descending: bool,
+    pub(super) limit: u64,
+    pub(super) offset: u64,
+    pub(super) series_limit: u64,
+    pub(super) series_offset: u64,
+    /// The time zone of times in the answer.
+    pub(super) zone: Option<jiff::tz::TimeZone>,
+    /// What the asker should know.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Plan {
+    /// Whether it is one selector, whose points keep their times.
+    pub(super) fn is_selector(&self) -> bool {
+        use super::functions::Role;
+        matches!(self.calls.as_slice(), [Call { function, .. }] if function.role == Role::Selector)
+    }
+
+    /// Whether any column has values.
+    pub(super) fn has_values(&self) -> bool {
+        if self.calls.is_empty() {
+            self.aux.iter().any(|aux| aux.of != Type::Tag)
+        } else {
+            self.calls.iter().any(|call| call.gives.is_some())
+        }
+    }
+
+    /// Groups by these tags too, as a query around it does.
+    fn group_also(&mut self, tags: &[String]) {
+        self.group.extend(tags.iter().cloned());
+        self.group.sort();
+        self.group.dedup();
+        for source in &mut self.sources {
+            if let Source::Query(inner) = source {
+                let group = self.group.clone();
+                Arc::make_mut(inner).group_also(&group);
+            }
+        }
+    }
+}
