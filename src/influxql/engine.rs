@@ -8,7 +8,7 @@ use super::{
     exec::{Answer, Context, Cost, Series, run},
     parse::{self, Params},
     plan::{Measurement, Surroundings, build},
-    schema::{DATABASE_LABEL, Schema, SchemaField, UNLABELED_DATABASE, VALUE},
+    schema::{Schema, SchemaField, UNLABELED_DATABASE},
     show,
     value::Value,
 };
@@ -90,10 +90,8 @@ pub struct Database<'d> {
     pub select: &'d dyn Select,
     /// Lists of series and labels.
     pub labels: &'d dyn SelectLabels,
-    /// The list of fields.
-    pub schema: &'d dyn Schema,
-    /// Databases that may hold nothing.
-    pub created: &'d [String],
+    /// What all databases have.
+    pub schema: &'d Schema,
     /// The database of the request; may be empty.
     pub name: &'d str,
     /// The retention policy of the request; may be empty.
@@ -154,7 +152,7 @@ impl Database<'_> {
 
     /// Whether a database is there.
     pub(super) fn has(&self, name: &str) -> Result<bool, QueryError> {
-        if name == UNLABELED_DATABASE || self.created.iter().any(|own| own == name) {
+        if name == UNLABELED_DATABASE || self.schema.databases().any(|own| own == name) {
             return Ok(true);
         }
         Ok(self.databases()?.iter().any(|own| own == name))
@@ -162,9 +160,11 @@ impl Database<'_> {
 
     /// The names of all databases, sorted.
     pub(super) fn databases(&self) -> Result<Vec<String>, QueryError> {
-        let mut names: BTreeSet<String> = self.schema.databases().into_iter().collect();
-        names.extend(self.created.iter().cloned());
-        names.extend(self.labels.label_values(DATABASE_LABEL, &self.lookup(Vec::new(), TimeRange::ALL))?.items);
+        let mut names: BTreeSet<String> = self.schema.databases().map(str::to_owned).collect();
+        // The catalog is younger than databases that are.
+        if let Some(label) = self.schema.label() {
+            names.extend(self.labels.label_values(label, &self.lookup(Vec::new(), TimeRange::ALL))?.items);
+        }
         names.insert(UNLABELED_DATABASE.to_owned());
         Ok(names.into_iter().collect())
     }
@@ -177,7 +177,7 @@ impl Database<'_> {
     /// The names of a database's measurements, sorted.
     pub(super) fn measurement_names(&self, database: &str) -> Result<Vec<String>, QueryError> {
         let mut names: BTreeSet<String> = self.schema.measurements(database).into_iter().collect();
-        let ask = self.lookup(vec![vec![of_database(database)]], TimeRange::ALL);
+        let ask = self.lookup(vec![self.schema.matcher(database).into_iter().collect()], TimeRange::ALL);
         let metrics = self.labels.label_values(METRIC_NAME, &ask)?.items;
         names.extend(metrics.into_iter().filter(|metric| !self.schema.has_metric(database, metric)));
         Ok(names.into_iter().collect())
@@ -185,20 +185,15 @@ impl Database<'_> {
 
     /// The fields of a measurement.
     pub(super) fn fields(&self, database: &str, measurement: &str) -> Vec<SchemaField> {
-        let listed = self.schema.fields(database, measurement);
-        if !listed.is_empty() || self.schema.has_metric(database, measurement) {
-            return listed;
-        }
-        let (name, metric) = (VALUE.to_owned(), measurement.to_owned());
-        vec![SchemaField { name, metric, kind: ast::FieldType::Float }]
+        self.schema.fields(database, measurement)
     }
 
     /// Matchers that find the series of a measurement: a list for each field.
     pub(super) fn selectors(&self, database: &str, measurement: &str, also: &[Vec<Matcher>]) -> Vec<Vec<Matcher>> {
         let of = |field: SchemaField| {
             also.iter().map(move |more| {
-                let own = [Matcher::equal(METRIC_NAME, field.metric.as_str()), of_database(database)];
-                own.into_iter().chain(more.iter().cloned()).collect()
+                let own = [Matcher::equal(METRIC_NAME, Arc::clone(&field.metric))];
+                own.into_iter().chain(self.schema.matcher(database)).chain(more.iter().cloned()).collect()
             })
         };
         self.fields(database, measurement).into_iter().flat_map(of).collect()
@@ -210,7 +205,7 @@ impl Database<'_> {
             return Ok(Vec::new());
         }
         let mut names = self.labels.label_names(&self.lookup(selectors, range))?.items;
-        names.retain(|name| name != METRIC_NAME && name != DATABASE_LABEL);
+        names.retain(|name| self.schema.is_tag(name));
         Ok(names)
     }
 
@@ -221,20 +216,23 @@ impl Database<'_> {
     pub fn doomed(&self, statement: &Statement) -> Result<(Vec<Vec<Matcher>>, TimeRange), QueryError> {
         match &statement.0 {
             ast::Statement::DropDatabase(name) if !self.has(name)? => Ok((Vec::new(), TimeRange::ALL)),
-            ast::Statement::DropDatabase(name) => Ok((vec![vec![of_database(name)]], TimeRange::ALL)),
+            ast::Statement::DropDatabase(name) => match self.schema.matcher(name) {
+                Some(matcher) => Ok((vec![vec![matcher]], TimeRange::ALL)),
+                None => QueryError::refused("databases are no labels here, so that one alone can't be dropped"),
+            },
             ast::Statement::DropMeasurement(name) => {
                 let database = self.named("", "")?;
                 Ok((self.selectors(&database, name, &[Vec::new()]), TimeRange::ALL))
             }
             ast::Statement::Delete { times, sources, condition } => {
                 let database = self.named("", "")?;
-                let narrowed = show::Narrowed::of(condition.as_ref(), self.now)?;
+                let narrowed = show::Narrowed::of(condition.as_ref(), self)?;
                 if !*times && narrowed.range != TimeRange::ALL {
                     return QueryError::refused("DROP SERIES doesn't support time in WHERE clause");
                 }
                 let mut selectors = Vec::new();
                 if sources.is_empty() {
-                    let of = |more: &Vec<Matcher>| [vec![of_database(&database)], more.clone()].concat();
+                    let of = |more: &Vec<Matcher>| self.schema.matcher(&database).into_iter().chain(more.iter().cloned()).collect();
                     selectors.extend(narrowed.selectors.iter().map(of));
                 }
                 for source in sources {
@@ -255,20 +253,6 @@ impl Database<'_> {
             _ => Ok((Vec::new(), TimeRange::ALL)),
         }
     }
-}
-
-/// The matcher of a database's series.
-pub(super) fn of_database(database: &str) -> Matcher {
-    Matcher::equal(DATABASE_LABEL, label_value(database))
-}
-
-/// The matcher of series whose database's label has this value.
-pub(super) fn of_database_label(value: &str) -> Matcher {
-    Matcher::equal(DATABASE_LABEL, value)
-}
-
-fn label_value(database: &str) -> &str {
-    if database == UNLABELED_DATABASE { "" } else { database }
 }
 
 /// Names of InfluxDB's own sources, and the statements that show the same.
@@ -309,7 +293,7 @@ impl Surroundings for Database<'_> {
             };
             measurements.push(Measurement {
                 name: Arc::from(name.as_str()),
-                database: label_value(&database).to_owned(),
+                database: self.schema.matcher(&database),
                 fields: self.fields(&database, &name),
                 tags,
             });
@@ -326,6 +310,6 @@ pub(super) fn list<'v>(
     answer: &mut dyn Answer,
 ) -> Result<(), QueryError> {
     let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
-    answer.series(&Series { name, tags: &[], columns: &columns })?;
+    answer.series(&Series { name, tags: &[], columns: &columns, zone: None })?;
     rows.into_iter().try_for_each(|row| answer.row(&row))
 }

@@ -89,7 +89,8 @@ fn describe(plan: &Plan, context: &Context<'_>, depth: usize, lines: &mut Vec<St
             Source::Measurement(measurement) => {
                 lines.push(format!("{}measurement {}", "  ".repeat(depth), measurement.name));
                 for field in &measurement.fields {
-                    let matchers = [Matcher::equal(METRIC_NAME, field.metric.as_str()), super::engine::of_database_label(&measurement.database)];
+                    let metric = [Matcher::equal(METRIC_NAME, std::sync::Arc::clone(&field.metric))];
+                    let matchers: Vec<Matcher> = metric.into_iter().chain(measurement.database.clone()).collect();
                     let path = context.select.explain(&matchers, &*context.interrupt)?;
                     let series = path.steps.iter().map(|step| step.series).min().unwrap_or(0);
                     lines.push(format!(

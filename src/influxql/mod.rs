@@ -28,6 +28,6 @@ pub use self::{
     error::{ParseError, QueryError},
     exec::{Answer, Series},
     parse::Params,
-    schema::{DATABASE_LABEL, Schema, SchemaField, UNLABELED_DATABASE, fake},
+    schema::Schema,
     value::Value,
 };

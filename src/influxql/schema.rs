@@ -1,87 +1,105 @@
 //! What databases have: measurements, their fields, and the metric that each field's samples have.
+//!
+//! Fields that were written as such are in the [catalog](crate::seams::catalog). What isn't in it is Prometheus' data: a metric is a
+//! measurement with the one field `value`.
+
+use std::sync::Arc;
 
 use super::ast::FieldType;
+use crate::{
+    model::{self, METRIC_NAME, Matcher},
+    seams::catalog::{CatalogDatabase, CatalogSnapshot},
+};
+
+/// The database of series without the label of one.
+pub(super) const UNLABELED_DATABASE: &str = "prometheus";
+/// The field of a measurement that is a metric.
+const VALUE: &str = "value";
 
 /// A field of a measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaField {
-    /// Its name.
-    pub name: String,
+pub(super) struct SchemaField {
+    pub(super) name: Arc<str>,
     /// The metric of its series.
-    pub metric: String,
+    pub(super) metric: Arc<str>,
     /// The type of its values.
-    pub kind: FieldType,
+    pub(super) kind: FieldType,
 }
 
-/// The list of fields that were written as such. What isn't in it is Prometheus' data: a metric is a measurement with the one field
-/// `value`.
-pub trait Schema: Send + Sync {
-    /// Names of databases, sorted.
-    fn databases(&self) -> Vec<String>;
+impl From<model::FieldType> for FieldType {
+    fn from(kind: model::FieldType) -> Self {
+        match kind {
+            model::FieldType::Float => Self::Float,
+            model::FieldType::Integer => Self::Integer,
+            model::FieldType::Unsigned => Self::Unsigned,
+            model::FieldType::Boolean => Self::Boolean,
+        }
+    }
+}
 
-    /// Names of measurements with listed fields, sorted.
-    fn measurements(&self, database: &str) -> Vec<String>;
+/// What all databases have at a moment.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    catalog: Arc<CatalogSnapshot>,
+    /// The label that names a series' database; empty: there is none, and all databases have the same series.
+    label: Arc<str>,
+}
 
-    /// Listed fields of a measurement, sorted by name.
-    fn fields(&self, database: &str, measurement: &str) -> Vec<SchemaField>;
+impl Schema {
+    /// That of a catalog, where `label` names the database of a series.
+    #[must_use]
+    pub fn new(catalog: Arc<CatalogSnapshot>, label: Arc<str>) -> Self {
+        Self { catalog, label }
+    }
+
+    /// The names of databases, in order.
+    pub(super) fn databases(&self) -> impl Iterator<Item = &str> {
+        self.catalog.databases()
+    }
+
+    /// The label that names a series' database, if there is one.
+    pub(super) fn label(&self) -> Option<&str> {
+        Some(&*self.label).filter(|label| !label.is_empty())
+    }
+
+    fn database(&self, name: &str) -> Option<&CatalogDatabase> {
+        self.catalog.database(if self.label.is_empty() { UNLABELED_DATABASE } else { name })
+    }
+
+    /// The names of measurements with listed fields, in order.
+    pub(super) fn measurements(&self, database: &str) -> Vec<String> {
+        self.database(database).map(|all| all.measurements().map(str::to_owned).collect()).unwrap_or_default()
+    }
 
     /// Whether a metric is one of a listed field.
-    fn has_metric(&self, database: &str, metric: &str) -> bool;
-}
-
-/// The label that names a series' database.
-pub const DATABASE_LABEL: &str = "influx_db";
-/// The database of series without that label.
-pub const UNLABELED_DATABASE: &str = "prometheus";
-/// The field of a measurement that is a metric.
-pub(super) const VALUE: &str = "value";
-
-pub mod fake {
-    //! A list in memory.
-
-    use std::collections::BTreeMap;
-
-    use super::{FieldType, Schema, SchemaField, VALUE};
-
-    /// Fields by database, measurement and name.
-    #[derive(Debug, Clone, Default)]
-    pub struct MemorySchema(pub BTreeMap<String, BTreeMap<String, BTreeMap<String, FieldType>>>);
-
-    impl MemorySchema {
-        /// Adds a field.
-        pub fn add(&mut self, database: &str, measurement: &str, field: &str, kind: FieldType) {
-            let database = self.0.entry(database.to_owned()).or_default();
-            database.entry(measurement.to_owned()).or_default().insert(field.to_owned(), kind);
-        }
+    pub(super) fn has_metric(&self, database: &str, metric: &str) -> bool {
+        self.database(database).is_some_and(|all| all.field_of(metric).is_some())
     }
 
-    fn metric(measurement: &str, field: &str) -> String {
-        if field == VALUE { measurement.to_owned() } else { format!("{measurement}_{field}") }
+    /// The fields of a measurement.
+    pub(super) fn fields(&self, database: &str, measurement: &str) -> Vec<SchemaField> {
+        let listed = self.database(database).into_iter().flat_map(|all| all.fields(measurement));
+        let listed: Vec<SchemaField> = listed
+            .map(|field| SchemaField {
+                name: field.name.clone(),
+                metric: field.metric.clone(),
+                kind: field.field_type.into(),
+            })
+            .collect();
+        if !listed.is_empty() || self.has_metric(database, measurement) {
+            return listed;
+        }
+        vec![SchemaField { name: VALUE.into(), metric: measurement.into(), kind: FieldType::Float }]
     }
 
-    impl Schema for MemorySchema {
-        fn databases(&self) -> Vec<String> {
-            self.0.keys().cloned().collect()
-        }
+    /// The matcher of a database's series, where they have a label.
+    pub(super) fn matcher(&self, database: &str) -> Option<Matcher> {
+        let value = if database == UNLABELED_DATABASE { "" } else { database };
+        self.label().map(|label| Matcher::equal(label, value))
+    }
 
-        fn measurements(&self, database: &str) -> Vec<String> {
-            self.0.get(database).map(|all| all.keys().cloned().collect()).unwrap_or_default()
-        }
-
-        fn fields(&self, database: &str, measurement: &str) -> Vec<SchemaField> {
-            let fields = self.0.get(database).and_then(|all| all.get(measurement));
-            let one = |(name, kind): (&String, &FieldType)| SchemaField {
-                name: name.clone(),
-                metric: metric(measurement, name),
-                kind: *kind,
-            };
-            fields.into_iter().flatten().map(one).collect()
-        }
-
-        fn has_metric(&self, database: &str, wanted: &str) -> bool {
-            let all = self.0.get(database);
-            let mut fields = all.into_iter().flatten().flat_map(|(measurement, fields)| fields.keys().map(move |field| (measurement, field)));
-            fields.any(|(measurement, field)| metric(measurement, field) == wanted)
-        }
+    /// Whether a label is a tag, and none that says what its series is.
+    pub(super) fn is_tag(&self, name: &str) -> bool {
+        name != METRIC_NAME && self.label() != Some(name)
     }
 }

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::{
     ast::{BinaryOp, Class, Expr, KeyCondition, Measurement, MeasurementName, Show, ShowOptions},
-    engine::{Database, POLICY, list, of_database},
+    engine::{Database, POLICY, list},
     error::QueryError,
     exec::Answer,
     plan::split_time,
-    schema::DATABASE_LABEL,
     value::Value,
 };
 use crate::model::{Labels, METRIC_NAME, MatchOp, Matcher, TimeRange};
@@ -25,35 +24,35 @@ pub(super) struct Narrowed {
 }
 
 impl Narrowed {
-    pub(super) fn of(condition: Option<&Expr>, now: i64) -> Result<Self, QueryError> {
+    pub(super) fn of(condition: Option<&Expr>, database: &Database<'_>) -> Result<Self, QueryError> {
         let Some(condition) = condition else {
             return Ok(Self { selectors: vec![Vec::new()], range: TimeRange::ALL });
         };
-        let clock = super::plan::Clock { now, zone: None };
+        let clock = super::plan::Clock { now: database.now, zone: None };
         let (rest, bounds) = split_time(condition, &clock)?;
         let ms = |ns: i64| ns.div_euclid(1_000_000);
         let start = bounds.start.map_or(TimeRange::ALL.start, ms);
         let end = bounds.end.map_or(TimeRange::ALL.end, ms);
-        let selectors = rest.map_or(Ok(vec![Vec::new()]), |rest| alternatives(&rest))?;
+        let selectors = rest.map_or(Ok(vec![Vec::new()]), |rest| alternatives(&rest, database))?;
         Ok(Self { selectors, range: TimeRange::new(start, end) })
     }
 }
 
 /// The lists of matchers of which one has to pass.
-fn alternatives(condition: &Expr) -> Result<Vec<Vec<Matcher>>, QueryError> {
+fn alternatives(condition: &Expr, database: &Database<'_>) -> Result<Vec<Vec<Matcher>>, QueryError> {
     let all = match condition {
-        Expr::Paren(inner) => alternatives(inner)?,
+        Expr::Paren(inner) => alternatives(inner, database)?,
         Expr::Or(parts) => {
             let mut all = Vec::new();
             for part in parts {
-                all.extend(alternatives(part)?);
+                all.extend(alternatives(part, database)?);
             }
             all
         }
         Expr::And(parts) => {
             let mut all = vec![Vec::new()];
             for part in parts {
-                let more = alternatives(part)?;
+                let more = alternatives(part, database)?;
                 if all.len() * more.len() > MAX_ALTERNATIVES {
                     return QueryError::refused(format!("a condition on tags has at most {MAX_ALTERNATIVES} alternatives"));
                 }
@@ -61,7 +60,7 @@ fn alternatives(condition: &Expr) -> Result<Vec<Vec<Matcher>>, QueryError> {
             }
             all
         }
-        Expr::Binary { op, left, right } => vec![vec![comparison(*op, left, right)?]],
+        Expr::Binary { op, left, right } => vec![vec![comparison(*op, left, right, database)?]],
         other => return QueryError::refused(format!("invalid condition expression: {other}")),
     };
     if all.len() > MAX_ALTERNATIVES {
@@ -70,7 +69,7 @@ fn alternatives(condition: &Expr) -> Result<Vec<Vec<Matcher>>, QueryError> {
     Ok(all)
 }
 
-fn comparison(op: BinaryOp, left: &Expr, right: &Expr) -> Result<Matcher, QueryError> {
+fn comparison(op: BinaryOp, left: &Expr, right: &Expr, database: &Database<'_>) -> Result<Matcher, QueryError> {
     let (name, with) = match (left, right) {
         (Expr::Ref { name, class: None | Some(Class::Tag) }, with)
         | (with, Expr::Ref { name, class: None | Some(Class::Tag) }) => (name, with),
@@ -83,7 +82,7 @@ fn comparison(op: BinaryOp, left: &Expr, right: &Expr) -> Result<Matcher, QueryE
         (BinaryOp::NotMatch, Expr::Regex(pattern)) => (MatchOp::NotRegex, pattern.matcher.value()),
         _ => return QueryError::refused("invalid tag comparison operator"),
     };
-    if name == METRIC_NAME || name == DATABASE_LABEL {
+    if !database.schema.is_tag(name) {
         return QueryError::refused(format!("{name} is no tag"));
     }
     Matcher::new(op, name.as_str(), value).map_err(|error| QueryError::Refused(error.to_string()))
@@ -102,7 +101,7 @@ struct Scope<'s> {
 impl<'s> Scope<'s> {
     fn of(options: &ShowOptions, database: &'s Database<'s>) -> Result<Self, QueryError> {
         let name = database.named(&options.database, "")?;
-        let narrowed = Narrowed::of(options.condition.as_ref(), database.now)?;
+        let narrowed = Narrowed::of(options.condition.as_ref(), database)?;
         let measurements = measurements(&options.sources, &name, database)?;
         let (limit, offset) = window(options);
         Ok(Self { database, name, measurements, narrowed, limit, offset })
@@ -124,7 +123,7 @@ impl<'s> Scope<'s> {
         }
         let ask = self.database.lookup(selectors, self.narrowed.range);
         let found = self.database.labels.series(&ask)?.items;
-        Ok(found.iter().map(|labels| key(measurement, labels)).collect())
+        Ok(found.iter().map(|labels| key(measurement, labels, self.database)).collect())
     }
 
     /// Keys and their values.
@@ -167,7 +166,7 @@ fn measurements(sources: &[Measurement], name: &str, database: &Database<'_>) ->
 }
 
 /// A series as line protocol writes its key.
-fn key(measurement: &str, labels: &Labels) -> String {
+fn key(measurement: &str, labels: &Labels, database: &Database<'_>) -> String {
     let escaped = |text: &str, marks: &[char]| {
         let mut out = String::with_capacity(text.len());
         for c in text.chars() {
@@ -179,7 +178,7 @@ fn key(measurement: &str, labels: &Labels) -> String {
         out
     };
     let mut key = escaped(measurement, &[',', ' ']);
-    for (name, value) in labels.iter().filter(|(name, _)| *name != METRIC_NAME && *name != DATABASE_LABEL) {
+    for (name, value) in labels.iter().filter(|(name, _)| database.schema.is_tag(name)) {
         key.push(',');
         key.push_str(&escaped(name, &[',', ' ', '=']));
         key.push('=');
@@ -265,7 +264,7 @@ fn show_measurements(
     database: &Database<'_>,
     answer: &mut dyn Answer,
 ) -> Result<(), QueryError> {
-    let narrowed = Narrowed::of(options.condition.as_ref(), database.now)?;
+    let narrowed = Narrowed::of(options.condition.as_ref(), database)?;
     if narrowed.range != TimeRange::ALL {
         return QueryError::refused("SHOW MEASUREMENTS doesn't support time in WHERE clause");
     }
@@ -283,10 +282,10 @@ fn show_measurements(
         Some(MeasurementName::Matches(pattern)) => pattern.matcher.matches(name),
     });
     if options.condition.is_some() {
-        let of = |more: &Vec<Matcher>| [vec![of_database(name)], more.clone()].concat();
+        let of = |more: &Vec<Matcher>| database.schema.matcher(name).into_iter().chain(more.iter().cloned()).collect();
         let ask = database.lookup(narrowed.selectors.iter().map(of).collect(), TimeRange::ALL);
         let metrics: BTreeSet<String> = database.labels.label_values(METRIC_NAME, &ask)?.items.into_iter().collect();
-        names.retain(|one| database.fields(name, one).iter().any(|field| metrics.contains(&field.metric)));
+        names.retain(|one| database.fields(name, one).iter().any(|field| metrics.contains(&*field.metric)));
     }
     let (limit, offset) = window(options);
     let rows: Vec<Vec<Value>> = texts(names.into_iter().skip(offset).take(limit)).collect();

@@ -8,7 +8,6 @@ use crate::{
         ast::BinaryOp,
         error::QueryError,
         plan::{Cell, Measurement, Plan, Reading, Source},
-        schema::DATABASE_LABEL,
         value::Value,
     },
     model::{Labels, METRIC_NAME, MatchOp, Matcher, TimeRange},
@@ -107,17 +106,18 @@ fn stored(
         return Ok(());
     }
     let fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
-    let mut matchers = vec![Matcher::equal(DATABASE_LABEL, measurement.database.as_str())];
-    let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, &mut matchers));
+    let mut matchers: Vec<Matcher> = measurement.database.iter().cloned().collect();
+    let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
     let bound =
         Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
     let (start, end) = calls::range(plan);
     let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
     let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
+    let database = measurement.database.as_ref().map(|matcher| matcher.name().as_bytes());
     let mut found: HashMap<Labels, Vec<(usize, Arc<dyn SeriesSet>, usize)>> = HashMap::new();
     for (position, index) in bound.fields.iter().enumerate() {
         let Some(field) = measurement.fields.get(*index) else { continue };
-        let mut all = vec![Matcher::equal(METRIC_NAME, field.metric.as_str())];
+        let mut all = vec![Matcher::equal(METRIC_NAME, Arc::clone(&field.metric))];
         all.extend(matchers.iter().cloned());
         let set = context.select.select(&all, range, &hints)?;
         Cost::add(&context.cost.series, set.len());
@@ -125,7 +125,7 @@ fn stored(
             if i.is_multiple_of(1024) {
                 context.check()?;
             }
-            let tags = set.labels(i)?.filtered(|name| name != METRIC_NAME.as_bytes() && name != DATABASE_LABEL.as_bytes());
+            let tags = set.labels(i)?.filtered(|name| name != METRIC_NAME.as_bytes() && Some(name) != database);
             room.take(tags.as_bytes().len() + 3 * ITEM_BYTES)?;
             found.entry(tags).or_default().push((position, Arc::clone(&set), i));
         }
@@ -162,10 +162,16 @@ fn stored(
 }
 
 /// Turns the parts of a condition that compare a tag with a text into matchers, and gives the rest.
-fn pushed(condition: &Cell, named: &[Reading], matchers: &mut Vec<Matcher>) -> Option<Cell> {
+fn pushed(
+    condition: &Cell,
+    named: &[Reading],
+    measurement: &Measurement,
+    matchers: &mut Vec<Matcher>,
+) -> Option<Cell> {
+    let is_tag = |name: &str| name != METRIC_NAME && measurement.database.as_ref().is_none_or(|own| own.name() != name);
     match condition {
         Cell::And(parts) => {
-            let mut rest: Vec<Cell> = parts.iter().filter_map(|part| pushed(part, named, matchers)).collect();
+            let mut rest: Vec<Cell> = parts.iter().filter_map(|part| pushed(part, named, measurement, matchers)).collect();
             if rest.len() > 1 { Some(Cell::And(rest)) } else { rest.pop() }
         }
         Cell::Binary { op, left, right } => {
@@ -190,7 +196,7 @@ fn pushed(condition: &Cell, named: &[Reading], matchers: &mut Vec<Matcher>) -> O
             };
             // The labels of the store's own are no tags.
             match matcher {
-                Some(matcher) if tag != METRIC_NAME && tag != DATABASE_LABEL => {
+                Some(matcher) if is_tag(tag) => {
                     matchers.push(matcher);
                     None
                 }

@@ -25,6 +25,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use jiff::tz::TimeZone;
+
 use super::{error::QueryError, plan::Plan, value::Value};
 use crate::seams::{interrupt::Interrupt, memory_budget::MemoryBudget, select::Select};
 
@@ -87,6 +89,8 @@ pub struct Series<'s> {
     pub tags: &'s [(String, Arc<str>)],
     /// The names of its columns.
     pub columns: &'s [String],
+    /// The time zone that its times are shown in, if not UTC.
+    pub zone: Option<&'s TimeZone>,
 }
 
 /// Takes the answer of a statement: series after series, and the rows of each.
@@ -122,7 +126,7 @@ pub(super) fn run(plan: &Plan, context: &Context<'_>, answer: &mut dyn Answer) -
         context.check()?;
         let Some(first) = group.first() else { continue };
         let tags: Vec<(String, Arc<str>)> = plan.group.iter().cloned().zip(first.group.iter().cloned()).collect();
-        let series = Series { name: &first.name, tags: &tags, columns: &names };
+        let series = Series { name: &first.name, tags: &tags, columns: &names, zone: plan.zone.as_ref() };
         rows::answer(plan, context, group, &series, answer)?;
     }
     Ok(())

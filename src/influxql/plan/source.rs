@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{Plan, Ref, Type};
-use crate::influxql::{
-    ast::{Class, FieldType},
-    schema::SchemaField,
+use crate::{
+    influxql::{
+        ast::{Class, FieldType},
+        schema::SchemaField,
+    },
+    model::Matcher,
 };
 
 /// Something that has points.
@@ -21,8 +24,8 @@ pub(in crate::influxql) enum Source {
 #[derive(Debug, Clone)]
 pub(in crate::influxql) struct Measurement {
     pub(in crate::influxql) name: Arc<str>,
-    /// The value of its database's label, empty where its series have none.
-    pub(in crate::influxql) database: String,
+    /// What finds the series of its database, where these have a label.
+    pub(in crate::influxql) database: Option<Matcher>,
     pub(in crate::influxql) fields: Vec<SchemaField>,
     /// Keys of its tags, sorted; empty unless somebody asked for them.
     pub(in crate::influxql) tags: Vec<String>,
@@ -54,7 +57,7 @@ impl Source {
     pub(in crate::influxql) fn fields(&self) -> Vec<(String, Type)> {
         match self {
             Self::Measurement(measurement) => {
-                measurement.fields.iter().map(|field| (field.name.clone(), Type::Field(field.kind))).collect()
+                measurement.fields.iter().map(|field| (field.name.to_string(), Type::Field(field.kind))).collect()
             }
             Self::Query(plan) => {
                 plan.columns.iter().filter_map(|column| Some((column.name.clone(), column.of?))).collect()
@@ -107,6 +110,6 @@ impl Source {
 
 impl Measurement {
     fn field(&self, name: &str) -> Option<(usize, &SchemaField)> {
-        self.fields.iter().enumerate().find(|(_, field)| field.name == name)
+        self.fields.iter().enumerate().find(|(_, field)| *field.name == *name)
     }
 }

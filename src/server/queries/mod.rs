@@ -150,6 +150,20 @@ impl Queries {
         running.map(|(_, noted)| noted.cancel.cancel()).count()
     }
 
+    /// Stops the running query with this number, if there is one.
+    pub(crate) fn cancel_numbered(&self, number: u64) {
+        let seen = self.shared.seen.lock();
+        let running = seen.running.iter().filter(|(own, _)| *own == number);
+        running.for_each(|(_, noted)| noted.cancel.cancel());
+    }
+
+    /// The running queries, oldest first: their numbers, texts, and for how long they run.
+    pub(crate) fn running(&self) -> Vec<(u64, String, Duration)> {
+        let seen = self.shared.seen.lock();
+        let one = |(number, noted): &(u64, Noted)| (*number, noted.params.query.clone(), noted.begun.elapsed());
+        seen.running.iter().map(one).collect()
+    }
+
     /// The running queries, oldest first, and the slowest so far.
     pub(crate) fn to_json(&self) -> Value {
         let seen = self.shared.seen.lock();

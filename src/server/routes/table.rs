@@ -235,7 +235,7 @@ async fn influx_query(
     context: RequestContext,
     state: Arc<ServerState>,
 ) -> Result<Response, ApiError> {
-    influx::query(super::call(request, context, &state).await?).await
+    influx::query(super::call(request, context, &state).await?, &state).await
 }
 
 /// An answer whose `data` is at hand.

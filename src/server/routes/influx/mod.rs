@@ -1,9 +1,10 @@
-//! InfluxDB's routes: `/write` and `/api/v2/write` store line protocol, `/ping` and `/health` answer its clients, `/query` knows the
-//! statements that they begin with.
+//! InfluxDB's routes: `/write` and `/api/v2/write` store line protocol, `/ping` and `/health` answer its clients, `/query` answers
+//! InfluxQL.
 //!
 //! Errors are JSON of InfluxDB's shape, and all answers have the headers that its clients look for ([`dress`]). Credentials of any
 //! kind are taken and not looked at, as nothing here has a login.
 
+mod answer;
 mod query;
 mod write;
 
