@@ -59,9 +59,9 @@ impl Statement {
             ast::Statement::CreateDatabase(name) => Task::CreateDatabase(name),
             ast::Statement::KillQuery(id) => Task::KillQuery(*id),
             ast::Statement::Show(Show::Queries) => Task::ShowQueries,
-            ast::Statement::DropDatabase(_)
-            | ast::Statement::DropMeasurement(_)
-            | ast::Statement::Delete { .. } => Task::Delete,
+            ast::Statement::DropDatabase(_) | ast::Statement::DropMeasurement(_) | ast::Statement::Delete { .. } => {
+                Task::Delete
+            }
             _ => Task::Read,
         }
     }
@@ -232,7 +232,9 @@ impl Database<'_> {
                 }
                 let mut selectors = Vec::new();
                 if sources.is_empty() {
-                    let of = |more: &Vec<Matcher>| self.schema.matcher(&database).into_iter().chain(more.iter().cloned()).collect();
+                    let of = |more: &Vec<Matcher>| {
+                        self.schema.matcher(&database).into_iter().chain(more.iter().cloned()).collect()
+                    };
                     selectors.extend(narrowed.selectors.iter().map(of));
                 }
                 for source in sources {
@@ -274,7 +276,9 @@ impl Surroundings for Database<'_> {
         let names = match &source.name {
             MeasurementName::Is(name) => {
                 if let Some((_, statement)) = SYSTEM.iter().find(|(system, _)| system == name) {
-                    return QueryError::refused(format!("unable to use system source '{name}': use {statement} instead"));
+                    return QueryError::refused(format!(
+                        "unable to use system source '{name}': use {statement} instead"
+                    ));
                 }
                 vec![name.clone()]
             }

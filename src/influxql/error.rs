@@ -1,9 +1,6 @@
 //! Why a text is no query, and why a statement fails.
 
-use crate::seams::{
-    interrupt::Interrupted,
-    select::SelectError,
-};
+use crate::seams::{interrupt::Interrupted, select::SelectError};
 
 /// What is wrong with a text, in InfluxDB's words.
 ///

@@ -1,9 +1,6 @@
 //! EXPLAIN: how a SELECT is evaluated, and what it cost.
 
-use std::{
-    sync::atomic::Ordering,
-    time::Instant,
-};
+use std::{sync::atomic::Ordering, time::Instant};
 
 use super::{
     engine::list,

@@ -54,9 +54,14 @@ fn alternatives(condition: &Expr, database: &Database<'_>) -> Result<Vec<Vec<Mat
             for part in parts {
                 let more = alternatives(part, database)?;
                 if all.len() * more.len() > MAX_ALTERNATIVES {
-                    return QueryError::refused(format!("a condition on tags has at most {MAX_ALTERNATIVES} alternatives"));
+                    return QueryError::refused(format!(
+                        "a condition on tags has at most {MAX_ALTERNATIVES} alternatives"
+                    ));
                 }
-                all = all.iter().flat_map(|one| more.iter().map(move |more| [one.clone(), more.clone()].concat())).collect();
+                all = all
+                    .iter()
+                    .flat_map(|one| more.iter().map(move |more| [one.clone(), more.clone()].concat()))
+                    .collect();
             }
             all
         }
@@ -200,7 +205,8 @@ pub(super) fn answer(show: &Show, database: &Database<'_>, answer: &mut dyn Answ
             let scope = Scope::of(options, database)?;
             for measurement in &scope.measurements {
                 let fields = database.fields(&scope.name, measurement);
-                let rows = scope.cut(fields).map(|field| vec![Value::text(&field.name), Value::text(field.kind.name())]);
+                let rows =
+                    scope.cut(fields).map(|field| vec![Value::text(&field.name), Value::text(field.kind.name())]);
                 listed(measurement, &["fieldKey", "fieldType"], rows.collect(), answer)?;
             }
             Ok(())
@@ -294,9 +300,8 @@ fn show_measurements(
 
 fn show_cardinality(show: &Show, database: &Database<'_>, answer: &mut dyn Answer) -> Result<(), QueryError> {
     let number = |count: usize| vec![Value::Integer(i64::try_from(count).unwrap_or(i64::MAX))];
-    let plain = |exact: bool, options: &ShowOptions| {
-        !exact && options.sources.is_empty() && options.condition.is_none()
-    };
+    let plain =
+        |exact: bool, options: &ShowOptions| !exact && options.sources.is_empty() && options.condition.is_none();
     let estimate = "cardinality estimation";
     match show {
         Show::SeriesCardinality { exact, options } => {

@@ -12,7 +12,7 @@ use super::ast::{BinaryOp, FieldType};
 pub enum Value {
     /// There is none.
     Null,
-    /// A float, finite or not, but a number.
+    /// A float. One that is no number is shown as nothing, but stands in its place.
     Float(f64),
     /// An integer.
     Integer(i64),

@@ -1,6 +1,12 @@
 //! A call over the points of a series of the answer.
 
-use super::{collect, fill::{self, Gaps}, fold::{self, Fold}, sheet::Sheet, transform, Room};
+use super::{
+    Room, collect,
+    fill::{self, Gaps},
+    fold::{self, Fold},
+    sheet::Sheet,
+    transform,
+};
 use crate::influxql::{
     error::QueryError,
     functions::{Kind, Role},
@@ -45,9 +51,12 @@ fn widened(plan: &Plan, call: &Call, range: Range) -> Range {
     if call.function.role != Role::Transformation || call.function.kind == Kind::CumulativeSum {
         return range;
     }
+    let (first, last) = plan.outer;
     match plan.descending {
-        false if range.start != FIRST => Range { start: range.start.saturating_sub(window.interval).max(FIRST), ..range },
-        true if range.end != LAST => Range { end: range.end.saturating_add(window.interval).min(LAST), ..range },
+        false if range.start != FIRST => {
+            Range { start: range.start.saturating_sub(window.interval).max(first), ..range }
+        }
+        true if range.end != LAST => Range { end: range.end.saturating_add(window.interval).min(last), ..range },
         _ => range,
     }
 }
@@ -152,9 +161,12 @@ fn finish(plan: &Plan, call: &Call, state: State, range: Range, room: &Room) -> 
         State::Nothing => Vec::new(),
         State::Fold(fold) => fold.finish().collect(),
         State::Points(mut points) => {
-            points.sort_by_key(|point| point.time);
+            let keeps_order = plan.keeps_order();
+            if !keeps_order {
+                points.sort_by_key(|point| point.time);
+            }
             if call.function.role == Role::Transformation {
-                if plan.descending {
+                if plan.descending && !keeps_order {
                     points.reverse();
                 }
                 return Ok(transform::apply(call, points, plan.descending));
@@ -164,7 +176,9 @@ fn finish(plan: &Plan, call: &Call, state: State, range: Range, room: &Room) -> 
     };
     let own_times = matches!(call.function.kind, Kind::Top | Kind::Bottom | Kind::Sample)
         || (plan.is_selector() && plan.window.is_none());
-    let lower = if range.start == FIRST { 0 } else { range.start };
+    // An integral has no bounds of time by itself.
+    let unbounded = range.start == FIRST || call.function.kind == Kind::Integral;
+    let lower = if unbounded { 0 } else { range.start };
     let dated = |(start, point): (i64, Point)| match (&plan.window, own_times) {
         (_, true) => point,
         (Some(_), false) => Point { time: if start == FIRST { 0 } else { start }, ..point },

@@ -39,8 +39,8 @@ fn of_bucket(call: &Call, points: Vec<Point>) -> Vec<Point> {
         Kind::Distinct => distinct(points),
         Kind::Median => one(median(points)),
         Kind::Mode => one(mode(points)),
-        Kind::Stddev => one(variance(&points).map_or(Value::Null, |variance| Value::float(variance.sqrt()))),
-        Kind::Variance => one(variance(&points).map_or(Value::Null, Value::float)),
+        Kind::Stddev => one(Value::Float(variance(&points).sqrt())),
+        Kind::Variance => one(Value::Float(variance(&points))),
         Kind::Percentile => percentile(points, percent),
         Kind::Top => best(points, count, tags, true),
         Kind::Bottom => best(points, count, tags, false),
@@ -102,19 +102,20 @@ fn mode(points: Vec<Point>) -> Value {
     best.1
 }
 
-/// Of a sample: divided by one less than the number of values.
-fn variance(points: &[Point]) -> Option<f64> {
+/// Of a sample: divided by one less than the number of values. Of one value it is no number, which answers show as nothing; but it is
+/// no empty bucket that is filled.
+fn variance(points: &[Point]) -> f64 {
     let values = || points.iter().filter_map(|point| point.value.number());
     let count = values().count();
     if count < 2 {
-        return None;
+        return f64::NAN;
     }
     let mut mean = 0.0;
     for (i, value) in values().enumerate() {
         mean += (value - mean) / (i + 1) as f64;
     }
     let squares: f64 = values().map(|value| (value - mean) * (value - mean)).sum();
-    Some(squares / (count - 1) as f64)
+    squares / (count - 1) as f64
 }
 
 /// The point of nearest rank.

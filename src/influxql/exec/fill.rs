@@ -2,7 +2,10 @@
 //!
 //! Buckets are counted before they are made: a query that would have more than there is memory for is refused at once.
 
-use super::{Room, calls::{Point, Range}};
+use super::{
+    Room,
+    calls::{Point, Range},
+};
 use crate::influxql::{
     ast::{FieldType, Fill},
     error::QueryError,
@@ -41,14 +44,14 @@ pub(super) fn fill(points: Vec<Point>, gaps: &Gaps<'_>, room: &Room) -> Result<V
         Fill::Null if call.function.kind == Kind::Count => Fill::Number(0.0),
         other => other,
     };
-    let (Some(first), Some(last)) = (points.first().map(|point| point.time), points.last().map(|point| point.time)) else {
+    let (Some(first), Some(last)) = (points.first().map(|point| point.time), points.last().map(|point| point.time))
+    else {
         return Ok(points);
     };
     // Without a lower bound the first point is it.
     let bounded = range.start != FIRST;
     let lower = if bounded { window.start(range.start) } else { window.start(first.min(last)) };
-    let (from, to) =
-        if *descending { (window.start(range.end), lower) } else { (lower, window.start(range.end)) };
+    let (from, to) = if *descending { (window.start(range.end), lower) } else { (lower, window.start(range.end)) };
     let count = from.abs_diff(to) / window.interval.unsigned_abs() + 1;
     let bytes = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(size_of::<Point>());
     room.take(bytes).map_err(|_| {

@@ -1,8 +1,14 @@
 //! Which tag sets a plan's sources have.
 
-use std::{collections::{BTreeSet, HashMap}, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
-use super::{Context, Cost, Room, calls, inner::{InnerSeries, Rows}};
+use super::{
+    Context, Cost, Room, calls,
+    inner::{InnerSeries, Rows},
+};
 use crate::{
     influxql::{
         ast::BinaryOp,
@@ -11,7 +17,10 @@ use crate::{
         value::Value,
     },
     model::{Labels, METRIC_NAME, MatchOp, Matcher, TimeRange},
-    seams::{memory_budget::ITEM_BYTES, select::{SelectHints, SeriesSet}},
+    seams::{
+        memory_budget::ITEM_BYTES,
+        select::{SelectHints, SeriesSet},
+    },
 };
 
 /// ns in a ms.
@@ -70,6 +79,9 @@ pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room) -> Result<
                 let mut rows = Rows::new(query, context.room());
                 super::run(query, context, &mut rows)?;
                 let backwards = rows.is_descending();
+                if backwards {
+                    rows.series.reverse();
+                }
                 for mut series in rows.series {
                     if backwards {
                         series.reverse();
@@ -108,8 +120,7 @@ fn stored(
     let fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
     let mut matchers: Vec<Matcher> = measurement.database.iter().cloned().collect();
     let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
-    let bound =
-        Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
+    let bound = Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
     let (start, end) = calls::range(plan);
     let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
     let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
@@ -148,8 +159,7 @@ fn stored(
     if !plan.group.is_empty() && (plan.series_limit > 0 || plan.series_offset > 0) {
         let groups: BTreeSet<Vec<Arc<str>>> = sets.iter().map(|set| set.group.clone()).collect();
         let limit = if plan.series_limit == 0 { usize::MAX } else { plan.series_limit as usize };
-        let kept: BTreeSet<Vec<Arc<str>>> =
-            groups.into_iter().skip(plan.series_offset as usize).take(limit).collect();
+        let kept: BTreeSet<Vec<Arc<str>>> = groups.into_iter().skip(plan.series_offset as usize).take(limit).collect();
         sets.retain(|set| kept.contains(&set.group));
     }
     // Points of one time come in the order of their tags.
@@ -162,16 +172,12 @@ fn stored(
 }
 
 /// Turns the parts of a condition that compare a tag with a text into matchers, and gives the rest.
-fn pushed(
-    condition: &Cell,
-    named: &[Reading],
-    measurement: &Measurement,
-    matchers: &mut Vec<Matcher>,
-) -> Option<Cell> {
+fn pushed(condition: &Cell, named: &[Reading], measurement: &Measurement, matchers: &mut Vec<Matcher>) -> Option<Cell> {
     let is_tag = |name: &str| name != METRIC_NAME && measurement.database.as_ref().is_none_or(|own| own.name() != name);
     match condition {
         Cell::And(parts) => {
-            let mut rest: Vec<Cell> = parts.iter().filter_map(|part| pushed(part, named, measurement, matchers)).collect();
+            let mut rest: Vec<Cell> =
+                parts.iter().filter_map(|part| pushed(part, named, measurement, matchers)).collect();
             if rest.len() > 1 { Some(Cell::And(rest)) } else { rest.pop() }
         }
         Cell::Binary { op, left, right } => {

@@ -27,33 +27,40 @@ enum Indicator {
     Ema(Ema),
     Dema([Ema; 2]),
     Tema([Ema; 3]),
-    TripleDerivative { averages: [Ema; 3], last: f64 },
+    TripleDerivative {
+        averages: [Ema; 3],
+        last: f64,
+    },
     /// Of rises and falls: the strength index, or else the oscillator.
-    RisesAndFalls { up: Ema, down: Ema, last: f64, is_strength: bool },
+    RisesAndFalls {
+        up: Ema,
+        down: Ema,
+        last: f64,
+        is_strength: bool,
+    },
     Sums(Changes),
     Ratio(Efficiency),
-    Adaptive { efficiency: Efficiency, last: f64 },
+    Adaptive {
+        efficiency: Efficiency,
+        last: f64,
+        count: usize,
+    },
 }
 
 impl Indicator {
     fn new(kind: Kind, period: usize, warmup: Warmup) -> Option<Self> {
         let ema = || Ema::new(period, warmup);
+        let slow = || Ema { weight: 1.0 / period as f64, ..Ema::new(period + 1, warmup) };
         Some(match kind {
             Kind::Ema => Self::Ema(ema()),
             Kind::Dema => Self::Dema([ema(), ema()]),
             Kind::Tema => Self::Tema([ema(), ema(), ema()]),
             Kind::TripleDerivative => Self::TripleDerivative { averages: [ema(), ema(), ema()], last: 0.0 },
-            Kind::RelativeStrength => {
-                let slow = || Ema { weight: 1.0 / period as f64, ..Ema::new(period + 1, warmup) };
-                Self::RisesAndFalls { up: slow(), down: slow(), last: 0.0, is_strength: true }
-            }
+            Kind::RelativeStrength => Self::RisesAndFalls { up: slow(), down: slow(), last: 0.0, is_strength: true },
             Kind::Chande if warmup == Warmup::None => Self::Sums(Changes::new(period)),
-            Kind::Chande => {
-                let long = || Ema::new(period + 1, warmup);
-                Self::RisesAndFalls { up: long(), down: long(), last: 0.0, is_strength: false }
-            }
+            Kind::Chande => Self::RisesAndFalls { up: slow(), down: slow(), last: 0.0, is_strength: false },
             Kind::KaufmansRatio => Self::Ratio(Efficiency::new(period)),
-            Kind::KaufmansAverage => Self::Adaptive { efficiency: Efficiency::new(period), last: 0.0 },
+            Kind::KaufmansAverage => Self::Adaptive { efficiency: Efficiency::new(period), last: 0.0, count: 0 },
             _ => return None,
         })
     }
@@ -63,9 +70,27 @@ impl Indicator {
         let simple = warmup == Warmup::Simple;
         match self {
             Self::Ema(_) => period - 1,
-            Self::Dema(_) => if simple { 2 * (period - 1) } else { period - 1 },
-            Self::Tema(_) => if simple { 3 * (period - 1) } else { period - 1 },
-            Self::TripleDerivative { .. } => if simple { 3 * (period - 1) + 1 } else { period },
+            Self::Dema(_) => {
+                if simple {
+                    2 * (period - 1)
+                } else {
+                    period - 1
+                }
+            }
+            Self::Tema(_) => {
+                if simple {
+                    3 * (period - 1)
+                } else {
+                    period - 1
+                }
+            }
+            Self::TripleDerivative { .. } => {
+                if simple {
+                    3 * (period - 1) + 1
+                } else {
+                    period
+                }
+            }
             Self::Sums(_) => period - 1,
             Self::RisesAndFalls { .. } | Self::Ratio(_) | Self::Adaptive { .. } => period,
         }
@@ -101,9 +126,11 @@ impl Indicator {
             }
             Self::Sums(changes) => changes.add(value),
             Self::Ratio(efficiency) => efficiency.add(value),
-            Self::Adaptive { efficiency, last } => {
-                if !efficiency.is_warm() {
+            Self::Adaptive { efficiency, last, count } => {
+                // Until there are a period's values before it, it begins with the one before.
+                if *count <= efficiency.period {
                     *last = efficiency.newest();
+                    *count += 1;
                 }
                 let ratio = efficiency.add(value);
                 let smoothing = (ratio * (2.0 / 3.0 - 2.0 / 31.0) + 2.0 / 31.0).powi(2);
@@ -166,9 +193,13 @@ impl Changes {
     }
 
     fn add(&mut self, value: f64) -> f64 {
-        let change = value - self.last.replace(value).unwrap_or(0.0);
+        let change = value - self.last.replace(value).unwrap_or(value);
         self.changes.push_back(change);
-        if change > 0.0 { self.up += change } else { self.down -= change }
+        if change > 0.0 {
+            self.up += change
+        } else {
+            self.down -= change
+        }
         if self.changes.len() > self.period {
             let oldest = self.changes.pop_front().unwrap_or(0.0);
             if oldest > 0.0 { self.up -= oldest } else { self.down += oldest }
@@ -183,16 +214,11 @@ struct Efficiency {
     /// The last values, after as many zeros as there were none.
     prices: VecDeque<(f64, f64)>,
     noise: f64,
-    count: usize,
 }
 
 impl Efficiency {
     fn new(period: usize) -> Self {
-        Self { period, prices: (0..period).map(|_| (0.0, 0.0)).collect(), noise: 0.0, count: 0 }
-    }
-
-    fn is_warm(&self) -> bool {
-        self.count == self.period
+        Self { period, prices: (0..period).map(|_| (0.0, 0.0)).collect(), noise: 0.0 }
     }
 
     fn newest(&self) -> f64 {
@@ -205,7 +231,6 @@ impl Efficiency {
         let signal = (value - oldest).abs();
         self.noise += change - old_change;
         self.prices.push_back((value, change));
-        self.count = (self.count + 1).min(self.period);
         if signal == 0.0 || self.noise == 0.0 { 0.0 } else { signal / self.noise }
     }
 }

@@ -60,7 +60,8 @@ impl Answer for Rows {
     fn row(&mut self, values: &[Value]) -> Result<(), QueryError> {
         let Some(series) = self.series.last_mut() else { return Ok(()) };
         let Some((Value::Time(time), values)) = values.split_first() else { return Ok(()) };
-        self.room.take(size_of::<i64>() + values.iter().map(|value| size_of::<Value>() + value.memory()).sum::<usize>())?;
+        self.room
+            .take(size_of::<i64>() + values.iter().map(|value| size_of::<Value>() + value.memory()).sum::<usize>())?;
         series.times.push(*time);
         for (column, value) in series.columns.iter_mut().zip(values) {
             Arc::make_mut(column).push(value.clone());

@@ -137,9 +137,11 @@ fn raw(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
         }
         room.take((all.len() - before) * (columns + 2) * size_of::<Value>())?;
     }
-    all.sort_by_key(|(time, _)| *time);
-    if plan.descending {
-        all.reverse();
+    if !plan.keeps_order() {
+        all.sort_by_key(|(time, _)| *time);
+        if plan.descending {
+            all.reverse();
+        }
     }
     for (time, values) in all {
         rows.put_aux(values.into_iter());

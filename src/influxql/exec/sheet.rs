@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Context, Cost, gather::{Data, NS, TagSet}};
+use super::{
+    Context, Cost,
+    gather::{Data, NS, TagSet},
+};
 use crate::{
-    influxql::{ast::FieldType, error::QueryError, plan::{Reading, Slot}, value::Value},
-    model::{SeriesBuf},
+    influxql::{
+        ast::FieldType,
+        error::QueryError,
+        plan::{Reading, Slot},
+        value::Value,
+    },
+    model::SeriesBuf,
 };
 
 /// Times in ascending order, and a column for each aux slot and then each driver.
@@ -23,8 +31,15 @@ enum Column {
     Nothing,
     Constant(Value),
     /// Samples, of which those that are no number are missing.
-    Samples { values: Arc<Vec<f64>>, kind: FieldType, cast: FieldType },
-    Values { values: Arc<Vec<Value>>, cast: Option<FieldType> },
+    Samples {
+        values: Arc<Vec<f64>>,
+        kind: FieldType,
+        cast: FieldType,
+    },
+    Values {
+        values: Arc<Vec<Value>>,
+        cast: Option<FieldType>,
+    },
 }
 
 impl Column {

@@ -10,7 +10,8 @@ pub(super) use self::token::{Kind, Place, Token, Word};
 
 /// Operators and punctuation marks, the longer of two that begin alike first.
 const MARKS: [&str; 24] = [
-    "=~", "!~", "!=", "<>", "<=", ">=", "::", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "(", ")", ",", ";", ".", ":",
+    "=~", "!~", "!=", "<>", "<=", ">=", "::", "=", "<", ">", "+", "-", "*", "/", "%", "&", "|", "^", "(", ")", ",",
+    ";", ".", ":",
 ];
 
 /// A text and how far it is read.

@@ -159,9 +159,7 @@ impl Parser<'_> {
                 self.skip();
                 Ok(Statement::Refused(admin::NO_POLICIES))
             }
-            _ => {
-                self.expected(&token, "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL")
-            }
+            _ => self.expected(&token, "SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, SET, KILL"),
         }
     }
 

@@ -31,8 +31,7 @@ impl Params {
         if token.text.is_empty() {
             return Err(ParseError("empty bound parameter".to_owned()));
         }
-        let value =
-            self.0.get(&token.text).ok_or_else(|| ParseError(format!("missing parameter: {}", token.text)))?;
+        let value = self.0.get(&token.text).ok_or_else(|| ParseError(format!("missing parameter: {}", token.text)))?;
         let (kind, text) = literal(value)?;
         Ok(Token { kind, text, ..token })
     }

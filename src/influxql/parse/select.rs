@@ -194,9 +194,7 @@ impl Parser<'_> {
         let token: Token = self.next()?;
         match (token.kind, token.text.parse::<i64>()) {
             (Kind::Integer, Ok(count)) if count >= 0 => Ok(count.unsigned_abs()),
-            (Kind::Integer, _) => {
-                Err(ParseError(format!("unable to parse integer at {}", self.lexer.place(&token))))
-            }
+            (Kind::Integer, _) => Err(ParseError(format!("unable to parse integer at {}", self.lexer.place(&token)))),
             _ => self.expected(&token, "integer"),
         }
     }

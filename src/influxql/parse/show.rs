@@ -6,7 +6,8 @@ use crate::influxql::ast::{KeyCondition, MeasurementName, Show, ShowOptions, Sta
 /// What may stand behind SHOW.
 const KINDS: &str = "CONTINUOUS, DATABASES, DIAGNOSTICS, FIELD, GRANTS, MEASUREMENT, MEASUREMENTS, QUERIES, RETENTION, \
                      SERIES, SHARD, SHARDS, STATS, SUBSCRIPTIONS, TAG, USERS";
-const NO_INSIDE: &str = "what InfluxDB shows of its inside is not here: /metrics and /api/v1/status/storage have this server's own";
+const NO_INSIDE: &str =
+    "what InfluxDB shows of its inside is not here: /metrics and /api/v1/status/storage have this server's own";
 
 impl Parser<'_> {
     /// What stands behind SHOW.
@@ -99,7 +100,11 @@ impl Parser<'_> {
                 self.want(Word::With)?;
                 let key = self.key_condition()?;
                 self.narrow(&mut options)?;
-                Ok(if cardinality { Show::TagValuesCardinality { key, options } } else { Show::TagValues { key, options } })
+                Ok(if cardinality {
+                    Show::TagValuesCardinality { key, options }
+                } else {
+                    Show::TagValues { key, options }
+                })
             }
             _ => self.expected(&token, "KEY, KEYS, VALUES"),
         }

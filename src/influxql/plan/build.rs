@@ -26,11 +26,7 @@ pub(in crate::influxql) trait Surroundings {
     fn now(&self) -> i64;
 
     /// The measurements that a name stands for, with their tags if `with_tags`.
-    fn measurements(
-        &self,
-        source: &ast::Measurement,
-        with_tags: bool,
-    ) -> Result<Vec<Measurement>, QueryError>;
+    fn measurements(&self, source: &ast::Measurement, with_tags: bool) -> Result<Vec<Measurement>, QueryError>;
 }
 
 /// What a query around another one passes on.
@@ -100,6 +96,8 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
         window,
         start: bounds.start.unwrap_or(FIRST),
         end: bounds.end.unwrap_or(LAST),
+        outer: outer
+            .map_or((FIRST, LAST), |outer| (outer.bounds.start.unwrap_or(FIRST), outer.bounds.end.unwrap_or(LAST))),
         fill,
         descending,
         limit: select.limit,
@@ -285,10 +283,12 @@ fn call(plan: &mut Plan, name: &str, args: &[Expr]) -> Result<Call, QueryError> 
     let settings = settings(plan, function, args);
     let distinct = |of: &str, class| (Expr::Ref { name: of.to_owned(), class }, true);
     let (first, distinct) = match args.first() {
-        Some(Expr::Call { name: inner, args }) if function.kind == Kind::Count && inner == "distinct" => match args.first() {
-            Some(Expr::Ref { name, class }) => distinct(name, *class),
-            _ => return QueryError::refused("expected field argument in distinct()"),
-        },
+        Some(Expr::Call { name: inner, args }) if function.kind == Kind::Count && inner == "distinct" => {
+            match args.first() {
+                Some(Expr::Ref { name, class }) => distinct(name, *class),
+                _ => return QueryError::refused("expected field argument in distinct()"),
+            }
+        }
         Some(Expr::Distinct(of)) if function.kind == Kind::Count => distinct(of, None),
         Some(first) => (first.clone(), false),
         None => return QueryError::refused(format!("expected field argument in {name}()")),
@@ -441,9 +441,7 @@ fn joined(op: BinaryOp, left: Type, right: Type) -> Option<FieldType> {
     match (left, right) {
         (Boolean, Boolean) if bits => Some(Boolean),
         (Boolean | Text, _) | (_, Boolean | Text) => None,
-        (left, right) if whole(left) && whole(right) => {
-            Some(if op == BinaryOp::Divide { Float } else { Integer })
-        }
+        (left, right) if whole(left) && whole(right) => Some(if op == BinaryOp::Divide { Float } else { Integer }),
         _ if bits => None,
         _ => Some(Float),
     }

@@ -157,6 +157,9 @@ impl Checker {
             return args.iter().filter(|arg| !is_literal(arg)).try_for_each(|arg| self.expr(arg));
         }
         self.seen.calls += 1;
+        if matches!(name, "holt_winters" | "holt_winters_with_fit") {
+            return self.holt_winters(name, args);
+        }
         let Some(function) = Function::named(name) else {
             return QueryError::refused(format!("undefined function {name}(){}", near(name)));
         };
@@ -208,6 +211,18 @@ impl Checker {
                     _ => self.first_symbol(name, args),
                 }
             }
+        }
+    }
+
+    /// Said to be wrong where it is, and not to be offered where it isn't.
+    fn holt_winters(&self, name: &str, args: &[Expr]) -> Checked {
+        arity(name, args, 3)?;
+        match args {
+            [Expr::Call { .. }, ..] if self.setting.buckets => QueryError::refused(format!(
+                "{name} is not offered: PromQL has double_exponential_smoothing() and predict_linear()"
+            )),
+            [Expr::Call { .. }, ..] => QueryError::refused(format!("{name} aggregate requires a GROUP BY interval")),
+            _ => QueryError::refused(format!("must use aggregate function with {name}")),
         }
     }
 

@@ -18,7 +18,11 @@ mod time;
 
 use std::sync::Arc;
 
-pub(super) use self::{build::{Surroundings, build}, source::{Measurement, Reading, Source}, time::{Clock, split_time}};
+pub(super) use self::{
+    build::{Surroundings, build},
+    source::{Measurement, Reading, Source},
+    time::{Clock, split_time},
+};
 use super::{
     ast::{BinaryOp, FieldType, Fill, Pattern},
     functions::Function,
@@ -206,6 +210,8 @@ pub(super) struct Plan {
     /// The first and the last time in ns.
     pub(super) start: i64,
     pub(super) end: i64,
+    /// Those of a query around it, beyond which nothing is looked at.
+    pub(super) outer: (i64, i64),
     pub(super) fill: Fill,
     pub(super) descending: bool,
     pub(super) limit: u64,
@@ -232,6 +238,12 @@ impl Plan {
         } else {
             self.calls.iter().any(|call| call.gives.is_some())
         }
+    }
+
+    /// Whether its rows come in the order of the series of queries inside, and not of time: these gave a row or so each, of all times.
+    pub(super) fn keeps_order(&self) -> bool {
+        let unordered = |source: &Source| matches!(source, Source::Query(query) if !query.calls.is_empty() && query.window.is_none());
+        self.window.is_none() && self.sources.iter().all(unordered)
     }
 
     /// Groups by these tags too, as a query around it does.

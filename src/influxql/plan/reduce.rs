@@ -10,8 +10,11 @@ pub(super) fn reduce(expr: &Expr) -> Expr {
     match expr {
         Expr::Binary { op, left, right } => {
             let (left, right) = (reduce(left), reduce(right));
-            literal(*op, &left, &right)
-                .unwrap_or_else(|| Expr::Binary { op: *op, left: Box::new(left), right: Box::new(right) })
+            literal(*op, &left, &right).unwrap_or_else(|| Expr::Binary {
+                op: *op,
+                left: Box::new(left),
+                right: Box::new(right),
+            })
         }
         Expr::Paren(inner) => match reduce(inner) {
             inner @ (Expr::Binary { .. } | Expr::And(_) | Expr::Or(_)) => Expr::Paren(Box::new(inner)),
@@ -58,7 +61,9 @@ fn literal(op: BinaryOp, left: &Expr, right: &Expr) -> Option<Expr> {
             BinaryOp::Subtract => Some(Expr::Duration(left.saturating_sub(*right))),
             _ => None,
         },
-        (Expr::Duration(ns), Expr::Integer(by)) | (Expr::Integer(by), Expr::Duration(ns)) if op == BinaryOp::Multiply => {
+        (Expr::Duration(ns), Expr::Integer(by)) | (Expr::Integer(by), Expr::Duration(ns))
+            if op == BinaryOp::Multiply =>
+        {
             Some(Expr::Duration(ns.saturating_mul(*by)))
         }
         (Expr::Duration(ns), Expr::Integer(by)) if op == BinaryOp::Divide => {

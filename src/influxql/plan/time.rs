@@ -40,10 +40,7 @@ pub(in crate::influxql) struct Clock {
 }
 
 /// A condition without its bounds of time, and these.
-pub(in crate::influxql) fn split_time(
-    condition: &Expr,
-    clock: &Clock,
-) -> Result<(Option<Expr>, Bounds), QueryError> {
+pub(in crate::influxql) fn split_time(condition: &Expr, clock: &Clock) -> Result<(Option<Expr>, Bounds), QueryError> {
     match condition {
         Expr::And(parts) | Expr::Or(parts) => {
             let (mut left, mut bounds) = (Vec::new(), Bounds::default());
@@ -188,7 +185,8 @@ fn moved(op: BinaryOp, time: i128, ns: i64) -> Option<i128> {
 /// The time that a text says; `None` where it doesn't look like one.
 fn literal(text: &str, clock: &Clock) -> Result<Option<i128>, QueryError> {
     let bytes = text.as_bytes();
-    let digits = |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
+    let digits =
+        |range: std::ops::Range<usize>| bytes.get(range).is_some_and(|part| part.iter().all(u8::is_ascii_digit));
     let dashes = bytes.get(4) == Some(&b'-') && bytes.get(7) == Some(&b'-');
     if !(dashes && digits(0..4) && digits(5..7) && digits(8..10)) {
         return Ok(None);

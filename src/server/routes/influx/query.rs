@@ -13,12 +13,18 @@ use std::{
 
 use hyper::{Method, Request, StatusCode, body::Incoming, header::ACCEPT};
 
-use super::{answer::{Csv, Epoch, Json, Layout, Writer}, is_from_page};
+use super::{
+    answer::{Csv, Epoch, Json, Layout, Writer},
+    is_from_page,
+};
 use crate::{
     influxql::{Answer, Database, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
     ingest::UNLABELED_DATABASE,
     promql::{Cancel, Until},
-    seams::{append::Batch, interrupt::{Interrupt, Interrupted}},
+    seams::{
+        append::Batch,
+        interrupt::{Interrupt, Interrupted},
+    },
     server::{
         Response, ServerState, Stores,
         admission::Deadline,
