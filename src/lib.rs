@@ -8,7 +8,7 @@
 //! - [`cli`]: flags, signals and subcommands; `main.rs` only calls it.
 //! - [`config`]: turns flags into the options of every domain.
 //! - [`server`]: the HTTP listener, its router and routes, one JSON envelope.
-//! - [`promql`], [`remote`], [`ingest`]: neighbours that never meet; they know the seams, not the storage.
+//! - [`promql`], [`influxql`], [`remote`], [`ingest`]: neighbours that never meet; they know the seams, not the storage.
 //! - [`storage`]: open, append, select; manifest, flush, compaction.
 //! - [`wal`], [`memtable`], [`sst`], [`index`]: neighbours that only storage joins.
 //! - [`codec`]: bytes: varints, checksums, timestamp, float and histogram columns.

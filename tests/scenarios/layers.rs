@@ -7,7 +7,7 @@ const LAYERS: [&[&str]; 9] = [
     &["cli"],
     &["config"],
     &["server"],
-    &["promql", "remote", "ingest"],
+    &["promql", "influxql", "remote", "ingest"],
     &["storage"],
     &["wal", "memtable", "sst", "index"],
     &["codec"],
@@ -30,6 +30,18 @@ const PROMQL: [&[&str]; 14] = [
     &["functions"],
     &["data", "duration"],
     &["error", "names", "quote", "value"],
+];
+/// The floors inside `influxql`.
+const INFLUXQL: [&[&str]; 9] = [
+    &["engine"],
+    &["show", "explain"],
+    &["exec"],
+    &["plan"],
+    &["print", "schema", "functions"],
+    &["parse"],
+    &["lex", "value"],
+    &["ast"],
+    &["error", "window"],
 ];
 /// Anyone may use it; it uses no one.
 const EVERYWHERE: &str = "telemetry";
@@ -187,6 +199,12 @@ fn upward_inside(domain: &str, floors: &[&[&str]]) -> Vec<String> {
 #[test]
 fn every_use_inside_promql_points_down_its_floors() {
     let upward = upward_inside("promql", &PROMQL);
+    assert!(upward.is_empty(), "uses that point up or sideways:\n{}", upward.join("\n"));
+}
+
+#[test]
+fn every_use_inside_influxql_points_down_its_floors() {
+    let upward = upward_inside("influxql", &INFLUXQL);
     assert!(upward.is_empty(), "uses that point up or sideways:\n{}", upward.join("\n"));
 }
 

@@ -200,12 +200,4 @@ impl Expr {
             _ => Vec::new(),
         }
     }
-
-    /// Itself without parentheses around it.
-    pub(in crate::influxql) fn bare(&self) -> &Self {
-        match self {
-            Self::Paren(inner) => inner.bare(),
-            other => other,
-        }
-    }
 }

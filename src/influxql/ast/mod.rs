@@ -33,10 +33,3 @@ pub(super) enum Statement {
     /// A statement that is understood and not offered, with the sentence that says so.
     Refused(&'static str),
 }
-
-impl Statement {
-    /// Whether it changes something, which a request that reads must not.
-    pub(super) fn writes(&self) -> bool {
-        !matches!(self, Self::Select(_) | Self::Explain { .. } | Self::Show(_))
-    }
-}

@@ -48,10 +48,13 @@ pub(super) struct TagSet {
     pub(super) data: Data,
 }
 
+/// A field's series: the field's position in [`Bound::fields`], and where it is in what was found.
+type FieldSeries = (usize, Arc<dyn SeriesSet>, usize);
+
 /// Where its points are.
 pub(super) enum Data {
     /// In series of the store, one for each field that it has.
-    Stored { tags: Labels, series: Vec<(usize, Arc<dyn SeriesSet>, usize)> },
+    Stored { tags: Labels, series: Vec<FieldSeries> },
     /// In rows of another query.
     Rows(Arc<InnerSeries>),
 }
@@ -125,7 +128,7 @@ fn stored(
     let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
     let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
     let database = measurement.database.as_ref().map(|matcher| matcher.name().as_bytes());
-    let mut found: HashMap<Labels, Vec<(usize, Arc<dyn SeriesSet>, usize)>> = HashMap::new();
+    let mut found: HashMap<Labels, Vec<FieldSeries>> = HashMap::new();
     for (position, index) in bound.fields.iter().enumerate() {
         let Some(field) = measurement.fields.get(*index) else { continue };
         let mut all = vec![Matcher::equal(METRIC_NAME, Arc::clone(&field.metric))];

@@ -108,11 +108,6 @@ impl<'t> Lexer<'t> {
         self.text.get(from..to).unwrap_or_default()
     }
 
-    /// How far the text is read, in bytes.
-    pub(super) fn position(&self) -> usize {
-        self.at
-    }
-
     fn rest(&self) -> &'t str {
         self.text.get(self.at..).unwrap_or_default()
     }

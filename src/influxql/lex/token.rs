@@ -104,7 +104,7 @@ words! {
     All "ALL", Alter "ALTER", Analyze "ANALYZE", And "AND", Any "ANY", As "AS", Asc "ASC", Begin "BEGIN", By "BY",
     Cardinality "CARDINALITY", Continuous "CONTINUOUS", Create "CREATE", Database "DATABASE", Databases "DATABASES",
     Default "DEFAULT", Delete "DELETE", Desc "DESC", Destinations "DESTINATIONS", Diagnostics "DIAGNOSTICS",
-    Distinct "DISTINCT", Drop "DROP", Duration "DURATION", EndWord "END", Every "EVERY", Exact "EXACT", Explain "EXPLAIN",
+    Distinct "DISTINCT", Drop "DROP", Duration "DURATION", End "END", Every "EVERY", Exact "EXACT", Explain "EXPLAIN",
     False "FALSE", Field "FIELD", For "FOR", From "FROM", Grant "GRANT", Grants "GRANTS", Group "GROUP", Groups "GROUPS",
     In "IN", Inf "INF", Insert "INSERT", Into "INTO", Key "KEY", Keys "KEYS", Kill "KILL", Limit "LIMIT",
     Measurement "MEASUREMENT", Measurements "MEASUREMENTS", Name "NAME", Offset "OFFSET", On "ON", Or "OR", Order "ORDER",

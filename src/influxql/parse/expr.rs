@@ -40,12 +40,12 @@ impl Parser<'_> {
                 break;
             }
         }
+        self.built = built;
+        if parts.len() == 1 {
+            return Ok(parts.swap_remove(0));
+        }
         self.grown(built)?;
-        Ok(match (parts.len(), word) {
-            (1, _) => parts.swap_remove(0),
-            (_, Word::Or) => Expr::Or(parts),
-            _ => Expr::And(parts),
-        })
+        Ok(if word == Word::Or { Expr::Or(parts) } else { Expr::And(parts) })
     }
 
     /// Operators of a level of [`LEVELS`] and what binds tighter.

@@ -77,7 +77,7 @@ fn typed(kind: &str, value: &Value) -> Result<(Kind, String), ParseError> {
         ("duration", Value::Number(ns)) if ns.is_i64() => Ok((Kind::Duration, format!("{ns}ns"))),
         ("integer" | "int", Value::Number(number)) if !number.is_f64() => Ok((Kind::Integer, number.to_string())),
         ("float" | "number", Value::Number(number)) => Ok((Kind::Number, number.to_string())),
-        ("ident" | "duration" | "integer" | "int" | "float" | "number", _) => wrong(),
+        ("duration" | "integer" | "int" | "float" | "number", _) => wrong(),
         _ => Err(ParseError(format!("unknown bind object type: {kind}"))),
     }
 }

@@ -123,8 +123,8 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
 /// The name of the time's column, and the other columns.
 fn plain_fields(select: &Select) -> (String, Vec<Field>) {
     let is_time = |field: &&Field| matches!(&field.expr, Expr::Ref { name, .. } if name == "time");
-    let aliases = select.fields.iter().filter(is_time).filter_map(|field| field.alias.clone());
-    let name = aliases.last().unwrap_or_else(|| "time".to_owned());
+    let mut aliases = select.fields.iter().filter(is_time).filter_map(|field| field.alias.clone());
+    let name = aliases.next_back().unwrap_or_else(|| "time".to_owned());
     (name, select.fields.iter().filter(|field| !is_time(field)).cloned().collect())
 }
 

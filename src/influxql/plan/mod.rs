@@ -109,19 +109,6 @@ impl Cell {
     pub(super) fn holds(&self, slot: &dyn Fn(Slot) -> Value) -> bool {
         self.value(slot, Division::Cut) == Value::Boolean(true)
     }
-
-    /// The slots of fields and tags in it.
-    pub(super) fn aux(&self, out: &mut Vec<usize>) {
-        match self {
-            Self::Aux(i) => out.push(*i),
-            Self::Binary { left, right, .. } => {
-                left.aux(out);
-                right.aux(out);
-            }
-            Self::Math { args, .. } | Self::And(args) | Self::Or(args) => args.iter().for_each(|arg| arg.aux(out)),
-            Self::Call(_) | Self::Literal(_) | Self::Regex(_) => {}
-        }
-    }
 }
 
 /// Where a row has a value.

@@ -83,19 +83,6 @@ pub(crate) async fn values(name: &str, params: Params, state: &ServerState) -> R
     .await
 }
 
-/// All values of label `name`.
-pub(crate) async fn all_values(name: &str, state: &ServerState) -> Result<Vec<String>, ApiError> {
-    let deadline = state.default_deadline();
-    let (budget, stores) = (state.engine.room(), state.stores()?.clone());
-    let permit = state.lookups.enter(deadline.left()).await?;
-    let name = name.to_owned();
-    let find = move |interrupt: &Arc<dyn Interrupt>| {
-        let ask = Lookup { budget, interrupt: Arc::clone(interrupt), ..Lookup::all(Vec::new()) };
-        Ok(stores.labels.label_values(&name, &ask)?.items)
-    };
-    deadline.run_admitted(permit, find).await
-}
-
 /// Label sets.
 pub(crate) async fn series(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     if params.all("match[]").next().is_none() {

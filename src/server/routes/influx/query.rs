@@ -18,7 +18,7 @@ use super::{
     is_from_page,
 };
 use crate::{
-    influxql::{Answer, Database, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
+    influxql::{Database, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
     ingest::UNLABELED_DATABASE,
     promql::{Cancel, Until},
     seams::{
@@ -223,7 +223,7 @@ impl Job {
             interrupt: Arc::clone(interrupt),
         };
         match task {
-            Task::Read => return database.answer(statement, as_answer(writer)),
+            Task::Read => return database.answer(statement, writer),
             Task::CreateDatabase(name) => self.create(name, runtime)?,
             Task::KillQuery(id) => {
                 if !state.asked.running().iter().any(|(number, ..)| *number == id) {
@@ -293,8 +293,3 @@ impl Job {
 }
 
 const NEEDS_ADMIN: &str = "this statement needs the admin API; --web.enable-admin-api allows it";
-
-/// A writer of the whole answer as one of a statement's.
-fn as_answer<'w>(writer: &'w mut dyn Writer) -> &'w mut dyn Answer {
-    writer
-}

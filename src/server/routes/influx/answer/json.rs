@@ -39,8 +39,7 @@ pub(in crate::server::routes::influx) struct Json<'o> {
     id: usize,
     /// Results so far.
     results: usize,
-    /// Whether the result, its list of series, a series and its rows are open.
-    in_result: bool,
+    /// Whether a list of series, with its last series, and the rows of that are open.
     in_series: bool,
     in_rows: bool,
     /// Rows of the chunk.
@@ -67,7 +66,6 @@ impl<'o> Json<'o> {
             filled: false,
             id: 0,
             results: 0,
-            in_result: false,
             in_series: false,
             in_rows: false,
             rows: 0,
@@ -135,9 +133,7 @@ impl<'o> Json<'o> {
 
     /// Opens the result that the statement's series stand in.
     fn open_result(&mut self) {
-        if self.layout.chunk.is_some() {
-            self.open_results();
-        } else if self.results == 0 {
+        if self.layout.chunk.is_some() || self.results == 0 {
             self.open_results();
         }
         self.results += 1;
@@ -145,7 +141,6 @@ impl<'o> Json<'o> {
         self.open(b'{');
         self.key("statement_id");
         self.out.text.extend_from_slice(self.id.to_string().as_bytes());
-        self.in_result = true;
     }
 
     fn open_series(&mut self) {
@@ -294,7 +289,6 @@ impl Writer for Json<'_> {
             string(&mut self.out.text, error);
         }
         self.close(b'}');
-        self.in_result = false;
         if self.layout.chunk.is_some() {
             self.close_results();
             return self.out.send(true);
