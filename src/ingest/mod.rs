@@ -4,7 +4,7 @@
 //! [`FORMATS`]; the server asks [`format_at`] where a path leads. A body whose format isn't said is posted to [`ANY_PATH`], where
 //! [`detect`] finds it out. What all formats share is here: [`encoding`] undoes a body's compression a little at a time,
 //! [`Declared`] is what its sender says about it, `times` reads its times, `builder` gathers what a format finds, and [`Import`]
-//! stores it.
+//! stores it. [`push`] has what else a body stores that is pushed to a group as to a Pushgateway.
 //!
 //! # What is stored
 //!

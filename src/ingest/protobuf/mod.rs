@@ -40,8 +40,9 @@ const MEDIA_PARAMETERS: [(&str, &str); 2] = [("proto", "io.prometheus.client.met
 
 /// The most bytes of a metric, which is held whole: twice what the labels of a series may have.
 const MAX_METRIC: usize = 1 << 20;
-/// A byte of a metric becomes at most so many of its decoded message: an empty bucket is two bytes there.
-const DECODED: usize = 96;
+/// A byte of a metric becomes at most so many in memory while it is taken: an empty bucket is two bytes there, and a message, a part and a
+/// bound here.
+const DECODED: usize = 160;
 
 impl Format for Protobuf {
     fn name(&self) -> &'static str {

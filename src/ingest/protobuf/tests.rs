@@ -207,6 +207,40 @@ proptest! {
     }
 
     #[test]
+    fn a_damaged_body_is_stored_or_refused(
+        damage in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        len in any::<prop::sample::Index>(),
+        piece in 1usize..400,
+    ) {
+        let bucket = Bucket { upper_bound: 2.0, exemplar: Some(Exemplar::default()), ..Bucket::default() };
+        let histogram = Histogram {
+            sample_count: 3,
+            bucket: vec![bucket; 3],
+            schema: 3,
+            positive_span: vec![BucketSpan { offset: -2, length: 2 }; 2],
+            positive_delta: vec![1, 0, 0, 1],
+            ..Histogram::default()
+        };
+        let summary = Summary { quantile: vec![Quantile { quantile: 0.5, value: 7.0 }; 2], ..Summary::default() };
+        let mut body = body(&[
+            family("g", MetricType::Gauge, vec![gauge(&[("a", "b"), ("c", "d")], 1.5)]),
+            family("h", MetricType::Histogram, vec![Metric { histogram: Some(histogram), ..Metric::default() }]),
+            family("s", MetricType::Summary, vec![Metric { summary: Some(summary), ..gauge(&[], 1.0) }]),
+        ]);
+        for (at, byte) in damage {
+            let at = at.index(body.len());
+            body[at] = byte;
+        }
+        body.truncate(len.index(body.len()).max(1));
+        let (append, skipping) = (MemoryAppend::default(), MemoryAppend::default());
+        let stored = take(&declared(), &body, piece, &append);
+        prop_assert!(stored.is_ok() || append.batches().is_empty(), "a body that is refused leaves nothing");
+        let skip = Declared { on_error: OnError::Skip, ..declared() };
+        let skipped = take(&skip, &body, piece, &skipping);
+        prop_assert!(stored.is_err() || skipped == stored, "a body without a fault leaves nothing to skip");
+    }
+
+    #[test]
     fn any_bytes_are_stored_or_refused(bytes in proptest::collection::vec(any::<u8>(), 1..200), piece in 1usize..50) {
         let append = MemoryAppend::default();
         let stored = take(&declared(), &bytes, piece, &append);
