@@ -1,9 +1,10 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
 //! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`maintenance`] checks, repairs and copies data
-//! directories, and `test` needs neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
+//! directories, and `test` and `check` need neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
+mod check;
 mod client;
 mod empty_result;
 mod logging;
@@ -30,6 +31,7 @@ Examples:
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
   vctsdb query up --start -1h --step 5m
+  vctsdb check config prometheus.yml             check a configuration file
   vctsdb test rules.test                         run PromQL test scripts
 
 Prometheus sends to it with:
@@ -65,6 +67,8 @@ enum Command {
     Backup(maintenance::BackupArgs),
     /// Make a data directory from a backup.
     Restore(maintenance::RestoreArgs),
+    /// Check files before a server reads them.
+    Check(check::CheckArgs),
     /// Run PromQL test scripts.
     Test(test::TestArgs),
 }
@@ -96,6 +100,7 @@ pub fn main() -> ExitCode {
         Some(Command::Repair(flags)) => maintenance::repair(flags),
         Some(Command::Backup(flags)) => maintenance::backup(flags),
         Some(Command::Restore(flags)) => maintenance::restore(flags),
+        Some(Command::Check(flags)) => check::run(flags),
         Some(Command::Test(flags)) => test::run(flags),
     };
     match done {
@@ -156,7 +161,7 @@ mod tests {
         let cli = Cli::try_parse_from(["vctsdb", "--listen", "127.0.0.1:0", "--self-scrape.interval", "off"]).unwrap();
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.http.listen.to_string(), "127.0.0.1:0");
-        assert!(crate::config::Config::new(&cli.serve).self_scrape.is_none());
+        assert!(crate::config::Config::new(&cli.serve, &crate::config::ConfigFile::default()).self_scrape.is_none());
     }
 
     #[test]
@@ -171,6 +176,8 @@ mod tests {
             &["serve", "--listen", ""],
             &["query"],
             &["test"],
+            &["check"],
+            &["check", "config"],
             &["query", "up", "--end", "1"],
             &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],

@@ -15,7 +15,7 @@ use tokio::{
 
 use super::{Failure, logging, runtime};
 use crate::{
-    config::{Config, Flags},
+    config::{Config, ConfigFile, Flags},
     promql::{Enabled, Engine},
     seams::{
         allocator,
@@ -37,11 +37,21 @@ const SMALL_MEMORY: u64 = 512 << 20;
 /// Serves until a signal asks to stop.
 pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     logging::start(&flags.observation)?;
-    let config = Config::new(flags);
+    let file = match &flags.file.config_file {
+        Some(path) => ConfigFile::load(path).map_err(|error| Failure::Usage(error.to_string()))?,
+        None => ConfigFile::default(),
+    };
+    let config = Config::new(flags, &file);
     let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
     match &config.memory_why {
         Ok(why) => tracing::info!(version, %data_dir, %memory, memory_is = why, "starting"),
         Err(why) => tracing::warn!(version, %data_dir, %memory, "starting with more memory than there may be: {why}"),
+    }
+    for (section, line) in &file.ignored {
+        tracing::warn!(section, line, "this section of the configuration file means nothing here and is ignored");
+    }
+    if flags.http.otlp_receiver {
+        tracing::info!("--web.enable-otlp-receiver has no effect: OpenTelemetry's metrics are always taken");
     }
     if config.memory.0 < SMALL_MEMORY {
         allocator::purge_at_once();
@@ -241,6 +251,7 @@ fn print_addresses(config: &Config) {
          \x20     - url: {url}/api/v1/write\n\
          \x20   remote_read:\n\
          \x20     - url: {url}/api/v1/read\n\
+         \x20 OpenTelemetry: OTEL_EXPORTER_OTLP_METRICS_ENDPOINT={url}/v1/metrics\n\
          \x20 Grafana: a data source of type Prometheus with the URL {url}\n\
          \x20 Here: vctsdb query --server {here} 'up'\n\n"
     );

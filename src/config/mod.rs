@@ -1,11 +1,12 @@
-//! Flags, and the options of every domain that they become.
+//! Flags and the configuration file, and the options of every domain that they become.
 //!
-//! [`Flags`] is what the user typed; [`Config`] is what the program needs. No domain knows either: each has its own
+//! [`Flags`] is what the user typed, [`ConfigFile`] what they wrote; [`Config`] is what the program needs. No domain knows either: each has its own
 //! `Options`, and this is the one place that knows them all.
 
 mod budget;
 mod bytes;
 mod cgroup;
+mod file;
 mod flags;
 mod listen_address;
 mod memory;
@@ -14,15 +15,17 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use crate::{
     promql::{EngineOptions, SAMPLE_BYTES},
+    remote::otlp::OtlpSettings,
     seams::replay_progress::ReplayProgress,
     server::{BrowserOptions, Deadlines, ServerOptions, influx_udp::UdpOptions},
     storage::StorageOptions,
 };
 use budget::Budget;
 pub use bytes::Bytes;
+pub use file::{ConfigFile, ConfigFileError};
 use flags::Effective;
 pub use flags::{
-    Flags, HttpFlags, InfluxFlags, IngestFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags,
+    FileFlags, Flags, HttpFlags, InfluxFlags, IngestFlags, LogFormat, ObservationFlags, QueryFlags, RemoteReadFlags,
     RemoteWriteFlags, StorageFlags,
 };
 pub use listen_address::ListenAddress;
@@ -30,6 +33,9 @@ use memory::{DefaultMemory, beyond_limit, default_memory};
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;
+
+/// The feature that has deltas of OpenTelemetry stored as they come.
+const OTLP_DELTAS: &str = "otlp-native-delta-ingestion";
 
 /// What the program needs.
 #[derive(Debug, Clone)]
@@ -55,9 +61,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// Works out everything that the flags leave open.
+    /// Works out everything that the flags and the configuration file leave open.
     #[must_use]
-    pub fn new(flags: &Flags) -> Self {
+    pub fn new(flags: &Flags, file: &ConfigFile) -> Self {
         let (memory, memory_why) = match flags.storage.memory {
             Some(memory) => (memory, beyond_limit(memory).map_or_else(|| Ok("--memory".to_owned()), Err)),
             None => {
@@ -71,6 +77,7 @@ impl Config {
         let all_samples = (budget.queries / SAMPLE_BYTES).max(flags.queries.max_samples.unwrap_or(0));
         let affordable = all_samples.clamp(1, MAX_SAMPLES);
         let max_samples = flags.queries.max_samples.unwrap_or(affordable);
+        let features = flags.queries.features(|_, _| ());
         let max_queries = flags.queries.max_concurrency.unwrap_or(budget.queries_at_once);
         Self {
             // Only a directory that has been removed has no way from the root.
@@ -93,7 +100,7 @@ impl Config {
                 max_samples_of_all: all_samples,
                 process_memory: Some(memory.0),
                 timeout: flags.queries.query_timeout,
-                features: flags.queries.features(|_, _| ()),
+                features,
                 ..EngineOptions::default()
             },
             server: ServerOptions {
@@ -104,7 +111,12 @@ impl Config {
                 max_queries: usize::from(max_queries),
                 result_cache: usize::try_from(budget.answers).unwrap_or(usize::MAX),
                 max_ahead: flags.remote_write.max_ahead,
-                otlp: Arc::default(),
+                otlp: Arc::new(OtlpSettings {
+                    native_delta: flags.queries.enables(OTLP_DELTAS),
+                    type_and_unit: features.type_and_unit_labels,
+                    target_info_step: (ms(flags.queries.lookback) / 2).max(1),
+                    ..file.otlp.clone()
+                }),
                 admin_api: flags.http.admin_api,
                 deadlines: Deadlines { shutdown: flags.http.shutdown_timeout, ..Deadlines::default() },
                 external_labels: flags.remote_read.labels(),
@@ -180,6 +192,7 @@ mod tests {
                 "--enable-feature=type-and-unit-labels",
             ])
             .flags,
+            &ConfigFile::default(),
         )
     }
 

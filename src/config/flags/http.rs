@@ -24,6 +24,10 @@ pub struct HttpFlags {
     #[arg(long, env = "VCTSDB_LISTEN", default_value = "127.0.0.1:9201", value_name = "HOST:PORT")]
     pub listen: ListenAddress,
 
+    /// Has no effect: OpenTelemetry's metrics are always taken. Known so that a command line of Prometheus works.
+    #[arg(long = "web.enable-otlp-receiver", env = "VCTSDB_WEB_ENABLE_OTLP_RECEIVER", value_parser = BoolishValueParser::new(), hide = true)]
+    pub otlp_receiver: bool,
+
     /// The URL under which others reach the server, for links, redirects and what it says of itself, and whose host and origin
     /// are its own; its path is in front of all paths, unless --web.route-prefix says otherwise.
     #[arg(long = "web.external-url", env = "VCTSDB_WEB_EXTERNAL_URL", value_name = "URL")]
@@ -75,6 +79,7 @@ impl HttpFlags {
             ("web.allowed-hosts", self.allowed_hosts.join(",")),
             ("web.cors.origin", text_or_empty(origin.as_ref())),
             ("web.enable-admin-api", self.admin_api.to_string()),
+            ("web.enable-otlp-receiver", self.otlp_receiver.to_string()),
             ("web.external-url", text_or_empty(self.external_url.as_ref())),
             ("web.route-prefix", prefix.to_owned()),
             ("web.ui", self.ui.to_string()),

@@ -1,5 +1,6 @@
 //! The flags of `vctsdb serve`, a file for each category. Every flag can be given as an environment variable too.
 
+mod file;
 mod http;
 mod influx;
 mod ingest;
@@ -14,6 +15,7 @@ use clap::Args;
 
 use super::bytes::Bytes;
 use crate::promql::parse_duration;
+pub use file::FileFlags;
 pub use http::HttpFlags;
 pub use influx::InfluxFlags;
 pub use ingest::IngestFlags;
@@ -25,6 +27,9 @@ pub use storage::StorageFlags;
 /// What to serve and how.
 #[derive(Debug, Clone, Args)]
 pub struct Flags {
+    /// The configuration file.
+    #[command(flatten)]
+    pub file: FileFlags,
     /// Where samples are stored, and for how long.
     #[command(flatten)]
     pub storage: StorageFlags,
@@ -66,6 +71,7 @@ impl Flags {
     /// All flags with their values in effect, by name.
     pub(super) fn listed(&self, effective: Effective) -> Vec<(String, String)> {
         let mut all = Vec::new();
+        all.extend(self.file.listed());
         all.extend(self.storage.listed(effective.memory));
         all.extend(self.http.listed());
         all.extend(self.ingest.listed());

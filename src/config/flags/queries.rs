@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{Effective, Listed, duration};
 use crate::{
-    config::ms,
+    config::{OTLP_DELTAS, ms},
     promql::{Enabled, Features, format_duration},
 };
 
@@ -36,7 +36,7 @@ pub struct QueryFlags {
 
     /// Parts of PromQL to turn on, by Prometheus' names: promql-experimental-functions, promql-delayed-name-removal,
     /// promql-extended-range-selectors, promql-binop-fill-modifiers, promql-per-step-stats, type-and-unit-labels,
-    /// use-start-timestamps.
+    /// use-start-timestamps; and otlp-native-delta-ingestion, which stores deltas of OpenTelemetry as they come.
     #[arg(long = "enable-feature", env = "VCTSDB_ENABLE_FEATURE", value_name = "NAME,...", value_delimiter = ',')]
     pub enable_features: Vec<String>,
 }
@@ -46,9 +46,15 @@ impl QueryFlags {
     pub(crate) fn features(&self, mut observe: impl FnMut(&str, Enabled)) -> Features {
         let mut features = Features::default();
         for name in self.enable_features.iter().filter(|name| !name.is_empty()) {
-            observe(name, features.enable(name));
+            let enabled = if name == OTLP_DELTAS { Enabled::Now } else { features.enable(name) };
+            observe(name, enabled);
         }
         features
+    }
+
+    /// Whether an option is among those to turn on.
+    pub(crate) fn enables(&self, name: &str) -> bool {
+        self.enable_features.iter().any(|given| given == name)
     }
 
     pub(super) fn listed(&self, effective: Effective) -> impl Iterator<Item = Listed> {

@@ -118,9 +118,10 @@ fn digit_safe(name: String) -> String {
 
 fn from_tokens(name: &str, unit: &str, kind: NameKind) -> String {
     let Unit { main, per } = Unit::new(unit, true);
+    let main = if per.is_empty() { main.as_str() } else { main.trim_end_matches('_') };
     let mut parts = tokens(name);
-    for suffix in [&main, &per] {
-        if !suffix.is_empty() && !parts.contains(&suffix.as_str()) {
+    for suffix in [main, &per] {
+        if !suffix.is_empty() && !parts.contains(&suffix) {
             parts.push(suffix);
         }
     }
@@ -214,6 +215,7 @@ mod tests {
         assert_eq!(named("queue", "{jobs}/s", NameKind::Gauge), "queue_per_second");
         assert_eq!(named("heat", "°C", NameKind::Gauge), "heat_C");
         assert_eq!(named("weight", "[lb_av]", NameKind::Gauge), "weight_lb_av_");
+        assert_eq!(named("weight", "[lb_av]/s", NameKind::Gauge), "weight_lb_av_per_second");
         assert_eq!(named("_9", "", NameKind::Gauge), "_9");
         assert_eq!(built("..", "", NameKind::Gauge), None);
     }

@@ -24,9 +24,7 @@ use crate::{
     seams::append::FloatSample,
 };
 
-/// `target_info` is written once in so many ms of a resource's points, half of the time for which a query looks back.
-const TARGET_INFO_MS: i64 = 150_000;
-/// A resource whose points lie further apart has so many of them at most.
+/// A resource whose points lie far apart has so many samples of `target_info` at most.
 const MAX_TARGET_INFO: i64 = 10_000;
 
 /// What the points of a scope have in common.
@@ -83,7 +81,7 @@ fn resource_metrics(message: &[u8], settings: &OtlpSettings, builder: &mut Point
             scope_metrics(value.bytes(2)?, (&resource, about), settings, &mut span, builder)?;
         }
     }
-    target_info(&resource, span, builder)
+    target_info(&resource, span, settings.target_info_step, builder)
 }
 
 fn scope_metrics(
@@ -148,7 +146,7 @@ fn metric(
 }
 
 /// Writes the resource's attributes as a series, from its first point to its last.
-fn target_info(resource: &Resource, span: Span, builder: &mut PointBuilder<'_>) -> Result<(), Stop> {
+fn target_info(resource: &Resource, span: Span, step: i64, builder: &mut PointBuilder<'_>) -> Result<(), Stop> {
     let (Ok(labels), Some((first, last))) = (&resource.labels, span.0) else { return Ok(()) };
     if labels.target_info.is_empty() {
         return Ok(());
@@ -173,7 +171,7 @@ fn target_info(resource: &Resource, span: Span, builder: &mut PointBuilder<'_>) 
             return Ok(());
         }
     };
-    let step = TARGET_INFO_MS.max(last.saturating_sub(first) / MAX_TARGET_INFO);
+    let step = step.max(last.saturating_sub(first) / MAX_TARGET_INFO);
     let mut times = Vec::new();
     let mut time = first;
     while time < last {

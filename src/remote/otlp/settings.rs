@@ -21,6 +21,8 @@ pub struct OtlpSettings {
     pub native_delta: bool,
     /// `type-and-unit-labels`: series have labels `__type__` and `__unit__`.
     pub type_and_unit: bool,
+    /// `target_info` is written once in so many ms of a resource's points: half of the time for which queries look back.
+    pub target_info_step: i64,
 }
 
 /// How a metric's name is translated.
@@ -81,6 +83,7 @@ impl Default for OtlpSettings {
             keep_underscores: true,
             native_delta: false,
             type_and_unit: false,
+            target_info_step: 150_000,
         }
     }
 }

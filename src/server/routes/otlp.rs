@@ -22,8 +22,8 @@ use crate::{
     },
     seams::append::AppendError,
     server::{
-        Response, ServerState, clock_skew::WitnessedAppend, discard, error::ApiError, metrics, read_body,
-        request_body::RequestBody, request_budget::Reservation, respond, response_body::ResponseBody,
+        Response, ServerState, clock_skew::WitnessedAppend, discard, error::ApiError, metrics, params::Params,
+        read_body, request_body::RequestBody, request_budget::Reservation, respond, response_body::ResponseBody,
         senders::StoredSamples,
     },
     telemetry::log_each_minute,
@@ -36,6 +36,11 @@ const STEP_BYTES: usize = 256 << 10;
 
 /// Stores the request's points.
 pub(crate) async fn metrics(request: Request<Incoming>, state: Arc<ServerState>) -> Result<Response, ApiError> {
+    // A parameter that other servers heed must not be ignored: its effect would be missed only much later.
+    if let Err(error) = Params::of_url(request.uri()).and_then(|params| params.only(&[], "OTLP")) {
+        discard(request.into_body()).await;
+        return Err(error.plainly());
+    }
     let Some(encoding) = Encoding::of_media(text(request.headers(), &CONTENT_TYPE)) else {
         discard(request.into_body()).await;
         let expected = [Encoding::Protobuf, Encoding::Json].map(Encoding::media).join(" or ");

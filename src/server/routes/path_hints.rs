@@ -21,9 +21,6 @@ const OTHERS: &[(&str, &str)] = &[
     ("/readyz", "/-/ready"),
 ];
 
-/// Where a Pushgateway takes metrics.
-const PUSHGATEWAY: &str = "/metrics/job";
-
 /// The path that is most likely meant by one that isn't found.
 pub(crate) fn hint(path: &str) -> Option<String> {
     let slashes = path.match_indices('/').map(|(at, _)| path.split_at(at).1);
@@ -33,7 +30,6 @@ pub(crate) fn hint(path: &str) -> Option<String> {
         let other = OTHERS.iter().find(|(other, _)| *other == path).map(|(_, ours)| (*ours).to_owned());
         other.or_else(|| find(path).map(|_| path.to_owned()))
     };
-    let pushed = || path.starts_with(PUSHGATEWAY).then(|| "/api/v1/import/prometheus".to_owned());
     let short = || known(&format!("/api/v1{path}"));
-    std::iter::once(path).chain(prefixed).find_map(known).or_else(pushed).or_else(short)
+    std::iter::once(path).chain(prefixed).find_map(known).or_else(short)
 }
