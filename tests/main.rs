@@ -21,6 +21,7 @@ mod scenarios {
     mod http_client;
     mod import;
     mod influx;
+    mod influxql;
     mod laptop_night;
     mod layers;
     mod lifecycle;

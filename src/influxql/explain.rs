@@ -3,9 +3,8 @@
 use std::{sync::atomic::Ordering, time::Instant};
 
 use super::{
-    engine::list,
     error::QueryError,
-    exec::{Answer, Context, Series, run},
+    exec::{Answer, Context, Series, list, run},
     parse::format_duration,
     plan::{Input, Plan, Source},
     value::Value,

@@ -8,6 +8,7 @@
 //! time. What has no entry in the list of fields is Prometheus' data: each metric is a measurement with the one field `value`.
 
 mod ast;
+mod database;
 mod engine;
 mod error;
 mod exec;
@@ -24,7 +25,8 @@ mod window;
 
 pub use self::{
     ast::FieldType,
-    engine::{Database, Statement, Task, parse},
+    database::Database,
+    engine::{Statement, Task, parse},
     error::{ParseError, QueryError},
     exec::{Answer, Series},
     parse::Params,

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::{
     ast::{BinaryOp, Class, Expr, KeyCondition, Measurement, MeasurementName, Show, ShowOptions},
-    engine::{Database, POLICY, list},
+    database::{Database, POLICY},
     error::QueryError,
-    exec::Answer,
+    exec::{Answer, list},
     plan::split_time,
     value::Value,
 };

@@ -32,9 +32,10 @@ const PROMQL: [&[&str]; 14] = [
     &["error", "names", "quote", "value"],
 ];
 /// The floors inside `influxql`.
-const INFLUXQL: [&[&str]; 9] = [
+const INFLUXQL: [&[&str]; 10] = [
     &["engine"],
     &["show", "explain"],
+    &["database"],
     &["exec"],
     &["plan"],
     &["print", "schema", "functions"],

@@ -185,15 +185,17 @@ fn integral(plan: &Plan, unit: i64, points: &[Point]) -> Vec<(i64, Point)> {
         if point.time != time {
             if point.time >= end {
                 if time != end {
-                    let at_edge = (value - height) / (point.time - time) as f64 * (end - time) as f64 + height;
-                    sum += 0.5 * (at_edge + height) * ((end - time) as f64 / unit);
+                    let at_edge = (value - height) / point.time.saturating_sub(time) as f64
+                        * end.saturating_sub(time) as f64
+                        + height;
+                    sum += 0.5 * (at_edge + height) * (end.saturating_sub(time) as f64 / unit);
                     (time, height) = (end, at_edge);
                 }
                 all.push(emit(start, sum));
                 (start, end) = whole(point.time);
                 sum = 0.0;
             }
-            sum += 0.5 * (value + height) * ((point.time - time) as f64 / unit);
+            sum += 0.5 * (value + height) * (point.time.saturating_sub(time) as f64 / unit);
         }
         before = Some((point.time, value));
     }

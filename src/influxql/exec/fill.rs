@@ -97,9 +97,9 @@ fn linear(at: i64, before: Option<&(i64, Value)>, after: Option<(i64, &Value)>, 
     let (from, to) = (from / interval, to / interval);
     let (Some(y), Some(z)) = (left.number(), right.number()) else { return Value::Null };
     let slope = match (left, right) {
-        (Value::Integer(y), Value::Integer(z)) => z.wrapping_sub(*y) as f64 / (to - from) as f64,
-        _ => (z - y) / (to - from) as f64,
+        (Value::Integer(y), Value::Integer(z)) => z.wrapping_sub(*y) as f64 / to.saturating_sub(from) as f64,
+        _ => (z - y) / to.saturating_sub(from) as f64,
     };
-    let value = slope * (at - from) as f64 + y;
+    let value = slope * at.saturating_sub(from) as f64 + y;
     if matches!(left, Value::Integer(_)) { Value::Integer(value as i64) } else { Value::float(value) }
 }

@@ -131,3 +131,15 @@ pub(super) fn run(plan: &Plan, context: &Context<'_>, answer: &mut dyn Answer) -
     }
     Ok(())
 }
+
+/// Answers a list: one series without tags.
+pub(super) fn list<'v>(
+    name: &str,
+    columns: &[&str],
+    rows: impl IntoIterator<Item = Vec<Value>> + 'v,
+    answer: &mut dyn Answer,
+) -> Result<(), QueryError> {
+    let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+    answer.series(&Series { name, tags: &[], columns: &columns, zone: None })?;
+    rows.into_iter().try_for_each(|row| answer.row(&row))
+}

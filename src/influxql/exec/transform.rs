@@ -25,6 +25,11 @@ pub(super) fn apply(call: &Call, points: Vec<Point>, descending: bool) -> Vec<Po
     }
 }
 
+/// How far one point is behind another, in the order of the answer.
+fn distance(before: i64, after: i64, descending: bool) -> i64 {
+    if descending { before.saturating_sub(after) } else { after.saturating_sub(before) }
+}
+
 fn at(time: i64, value: Value) -> Point {
     Point { time, value, aux: None }
 }
@@ -54,7 +59,7 @@ fn derivative(points: impl Iterator<Item = Point>, unit: i64, descending: bool, 
             (Value::Integer(before), Value::Integer(after)) => after.wrapping_sub(*before) as f64,
             _ => after.value.number()? - before.value.number()?,
         };
-        let elapsed = if descending { before.time - after.time } else { after.time - before.time };
+        let elapsed = distance(before.time, after.time, descending);
         let value = rise / (elapsed as f64 / unit as f64);
         (!only_rises || value >= 0.0).then(|| at(after.time, Value::float(value)))
     };
@@ -109,7 +114,7 @@ fn elapsed(points: impl Iterator<Item = Point>, unit: i64, descending: bool) -> 
     let mut before: Option<i64> = None;
     let one = |point: Point| {
         let known = before.replace(point.time)?;
-        let elapsed = if descending { known - point.time } else { point.time - known };
+        let elapsed = distance(known, point.time, descending);
         Some(at(point.time, Value::Integer(elapsed / unit)))
     };
     points.filter_map(one).collect()

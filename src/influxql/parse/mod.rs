@@ -1,7 +1,7 @@
 //! From text to statements.
 //!
 //! Recursive descent over the tokens of [`lex`](super::lex), in the grammar and with the error texts of InfluxDB 1.8. A text has at
-//! most [`MAX_TEXT`] bytes and an expression at most [`MAX_HEIGHT`] levels, so that no text takes much memory or stack.
+//! most [`MAX_TEXT`] bytes and an expression at most [`MAX_HEIGHT`] levels, [`MAX_DEPTH`] of them in each other, so that no text takes much memory or stack.
 
 mod admin;
 mod expr;
@@ -20,7 +20,9 @@ use super::{
 
 /// Bytes that a text may have.
 pub(super) const MAX_TEXT: usize = 1 << 20;
-/// Levels that an expression, or queries in queries, may have.
+/// Parentheses, signs, calls and queries that may stand in each other: each takes some KiB of stack while it is read.
+const MAX_DEPTH: usize = 64;
+/// Levels that an expression may have; operators in a row are levels too.
 const MAX_HEIGHT: usize = 200;
 
 type Parsed<T> = Result<T, ParseError>;
@@ -122,8 +124,10 @@ impl Parser<'_> {
 
     /// Reads something that may have the like of itself in it.
     fn deeper<T>(&mut self, read: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.height >= MAX_HEIGHT {
-            return Err(too_high());
+        if self.height >= MAX_DEPTH {
+            return Err(ParseError(format!(
+                "more than {MAX_DEPTH} levels of parentheses, signs, calls and queries stand in each other"
+            )));
         }
         self.height += 1;
         let read = read(self);
@@ -176,7 +180,7 @@ impl Parser<'_> {
 }
 
 fn too_high() -> ParseError {
-    ParseError(format!("an expression has more than {MAX_HEIGHT} levels of operators, parentheses, calls and queries"))
+    ParseError(format!("an expression has more than {MAX_HEIGHT} levels of operators, parentheses and calls"))
 }
 
 /// The SELECT that a text is.

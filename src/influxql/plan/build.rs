@@ -83,6 +83,12 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
     let tags: BTreeSet<String> = sources.iter().flat_map(Source::tags).cloned().collect();
     let group = expand::group(&dimensions, &tags);
     let fields = expand::fields(&fields, &sources, &tags, &group);
+    if fields.len() > expand::MAX_COLUMNS {
+        return QueryError::refused(format!(
+            "the query has more than {} columns: name those that you need",
+            expand::MAX_COLUMNS
+        ));
+    }
     let mut plan = Plan {
         columns: Vec::new(),
         time_name,
@@ -117,6 +123,7 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
     }
     columns(&mut plan, &fields)?;
     plan.condition = condition.as_ref().map(|condition| condition_cell(&mut plan, condition)).transpose()?;
+    plan.warnings = super::warnings::warnings(select, &plan);
     Ok(plan)
 }
 

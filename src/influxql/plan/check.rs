@@ -358,6 +358,9 @@ impl Checker {
     }
 }
 
+/// Points that an indicator looks at, at most: it has room for all of them from the beginning.
+const MAX_PERIOD: i64 = 1_000_000;
+
 /// The technical indicators: a period, and maybe a hold period and how it warms up.
 fn indicator(function: &'static Function, args: &[Expr]) -> Checked {
     let name = function.name;
@@ -365,6 +368,9 @@ fn indicator(function: &'static Function, args: &[Expr]) -> Checked {
     let chande = function.kind == Kind::Chande;
     arity_between(name, args, 2, if kaufmans { 3 } else { 4 })?;
     match args.get(1) {
+        Some(Expr::Integer(count)) if *count > MAX_PERIOD => {
+            return QueryError::refused(format!("{name} period must be at most {MAX_PERIOD}"));
+        }
         Some(Expr::Integer(count)) if *count > i64::from(chande) => {}
         Some(Expr::Integer(_)) => {
             let least = 1 + i64::from(chande);
@@ -393,10 +399,24 @@ fn indicator(function: &'static Function, args: &[Expr]) -> Checked {
     }
 }
 
+/// Longer names are like no function.
+const MAX_NAME: usize = 48;
+
 /// Names of functions that were perhaps meant.
 fn near(name: &str) -> String {
-    let all = Function::names().chain(Math::names());
-    let near: Vec<&str> = all.filter(|other| distance(name, other) <= 2).collect();
+    if name.len() > MAX_NAME {
+        return String::new();
+    }
+    let letters = |name: &str| {
+        let mut letters: Vec<char> = name.chars().collect();
+        letters.sort_unstable();
+        letters
+    };
+    // Letters in another order are one mistake.
+    let far = |other: &str| if letters(name) == letters(other) { 1 } else { distance(name, other) };
+    let all = || Function::names().chain(Math::names());
+    let least = all().map(far).min().filter(|least| *least <= 2);
+    let near: Vec<&str> = all().filter(|other| Some(far(other)) == least).collect();
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
 }
 

@@ -8,6 +8,9 @@ use crate::influxql::{
     functions::Function,
 };
 
+/// Columns that an answer may have.
+pub(super) const MAX_COLUMNS: usize = 10_000;
+
 /// What a wildcard picks.
 enum Pick<'p> {
     Wildcard(Wildcard),
@@ -78,7 +81,7 @@ pub(super) fn fields(fields: &[Field], sources: &[Source], tags: &BTreeSet<Strin
     all.extend(tags.iter().filter(|tag| !group.contains(tag)).map(|tag| (tag.clone(), Type::Tag)));
     all.sort_by(|(a, _), (b, _)| a.cmp(b));
     all.dedup();
-    fields.iter().flat_map(|field| expanded(field, &all)).collect()
+    fields.iter().flat_map(|field| expanded(field, &all)).take(MAX_COLUMNS + 1).collect()
 }
 
 fn expanded(field: &Field, all: &[(String, Type)]) -> Vec<Field> {

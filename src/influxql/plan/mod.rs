@@ -4,6 +4,7 @@
 //! - [`check`]: whether its columns can stand together.
 //! - [`expand`]: what wildcards stand for.
 //! - [`names`]: what its columns are called.
+//! - [`warnings`]: what the asker should know beside the answer.
 //! - [`build`]: all of it together.
 //!
 //! A [`Plan`] names values by slots: fields and tags by [`Slot::Aux`], calls by [`Slot::Call`].
@@ -15,6 +16,7 @@ mod names;
 mod reduce;
 mod source;
 mod time;
+mod warnings;
 
 use std::sync::Arc;
 

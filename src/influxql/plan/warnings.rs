@@ -1,0 +1,44 @@
+//! What InfluxDB silently answers with nothing, or not as was meant.
+
+use super::Plan;
+use crate::influxql::ast::{BinaryOp, Expr, Select};
+
+/// What the asker should know.
+pub(super) fn warnings(select: &Select, plan: &Plan) -> Vec<String> {
+    let mut all = Vec::new();
+    if let Some(condition) = &select.condition {
+        of_condition(condition, plan, &mut all);
+    }
+    if plan.group.is_empty() && (select.series_limit > 0 || select.series_offset > 0) {
+        all.push("SLIMIT and SOFFSET do nothing without tags in GROUP BY".to_owned());
+    }
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn of_condition(condition: &Expr, plan: &Plan, all: &mut Vec<String>) {
+    let is_name = |expr: &Expr| matches!(expr, Expr::Ref { .. });
+    match condition {
+        Expr::Or(parts) if parts.iter().any(bounds_time) => {
+            all.push("times under OR all hold, as if they stood under AND".to_owned());
+        }
+        Expr::Binary { op: BinaryOp::Equal | BinaryOp::NotEqual, left, right } if is_name(left) => {
+            if let Expr::Ref { name, class: None } = &**right
+                && plan.sources.iter().all(|source| source.type_of(name).is_none())
+            {
+                all.push(format!(
+                    "\"{name}\" is the name of a tag or field here; a text stands in single quotes: '{name}'"
+                ));
+            }
+        }
+        _ => {}
+    }
+    condition.children().into_iter().for_each(|child| of_condition(child, plan, all));
+}
+
+/// Whether it compares with the time.
+fn bounds_time(expr: &Expr) -> bool {
+    let is_time = |expr: &Expr| matches!(expr, Expr::Ref { name, .. } if name.eq_ignore_ascii_case("time"));
+    is_time(expr) || expr.children().into_iter().any(bounds_time)
+}
