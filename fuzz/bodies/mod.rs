@@ -3,6 +3,7 @@
 
 mod chunks;
 mod exposition;
+mod influxql;
 mod line_protocol;
 mod manifest;
 mod promql;
@@ -56,12 +57,21 @@ fn every_target_takes_any_bytes() {
     }
 }
 
+const INFLUXQL: [&str; 4] = [
+    "SELECT mean(v), count(n) FROM m WHERE a = 'x' AND v > 1 GROUP BY time(1m), * fill(previous) ORDER BY time DESC LIMIT 3",
+    "SELECT derivative(max(v), 1s) / 2, * FROM (SELECT v FROM m, /./) GROUP BY time(1000w, -3d) tz('Europe/Berlin')",
+    "SELECT kaufmans_adaptive_moving_average(v, 999999999999) FROM m; SELECT integral(v) FROM m GROUP BY time(1ns)",
+    "SHOW TAG VALUES WITH KEY =~ /./ WHERE a != 'b' OR (c = 'd' AND time > now() - 1h); EXPLAIN ANALYZE SELECT top(v, a, 2) FROM m",
+];
+
 #[test]
 fn every_target_takes_any_text() {
+    INFLUXQL.into_iter().for_each(influxql::run);
     let noise = inputs().into_iter().map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     for text in noise.chain(TEXTS.map(str::to_owned)) {
         promql::run(&text);
         (0..16).for_each(|how| query::run(how, &text));
+        influxql::run(&text);
         exposition::run(text.as_bytes());
         line_protocol::run(text.as_bytes());
     }
