@@ -20,6 +20,7 @@ mod scenarios {
     mod hostile;
     mod http_client;
     mod import;
+    mod import_command;
     mod influx;
     mod influxql;
     mod laptop_night;

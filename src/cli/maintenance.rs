@@ -12,7 +12,9 @@ use serde_json::Value;
 use super::{
     Failure,
     client::{self, ServerUrl},
-    runtime, stderr,
+    runtime,
+    size::size,
+    stderr,
 };
 use crate::{
     seams::env::{Disk, RealDisk, SystemClock},
@@ -201,25 +203,9 @@ fn report(copied: &BackupReport, to: &Path) -> Result<(), Failure> {
     Err(Failure::Said(format!("the source is damaged, and so is its copy (see `vctsdb repair`):\n  {damage}")))
 }
 
-/// A number of bytes in the largest unit that fits.
-fn size(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    match units.iter().find(|(shift, _)| bytes >> shift > 0) {
-        Some((shift, unit)) => format!("{:.1} {unit}", bytes as f64 / (1u64 << shift) as f64),
-        None => format!("{bytes} bytes"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_said_in_the_largest_unit_that_fits() {
-        for (bytes, said) in [(0, "0 bytes"), (1_023, "1023 bytes"), (1_536, "1.5 KiB"), (3 << 30, "3.0 GiB")] {
-            assert_eq!(size(bytes), said);
-        }
-    }
 
     #[test]
     fn a_directory_that_is_not_there_is_a_wrong_command_line() {

@@ -1,18 +1,23 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
-//! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`maintenance`] checks, repairs and copies data
-//! directories, and `test` and `check` need neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
+//! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`import`] and [`export`] are
+//! clients too or work on a data directory, [`maintenance`] checks, repairs and copies data directories, and `test` and `check` need
+//! neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
 mod check;
 mod client;
 mod empty_result;
+mod export;
+mod import;
 mod logging;
 mod maintenance;
 mod plan_text;
+mod progress;
 mod query;
 mod result_table;
 mod serve;
+mod size;
 mod stderr;
 mod test;
 mod time;
@@ -31,6 +36,8 @@ Examples:
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
   vctsdb query up --start -1h --step 5m
+  vctsdb import old.jsonl.gz more.csv            store files in any format
+  vctsdb export 'up' --start -1d -o up.jsonl.zst
   vctsdb check config prometheus.yml             check a configuration file
   vctsdb test rules.test                         run PromQL test scripts
 
@@ -59,6 +66,10 @@ enum Command {
     Serve(Box<Flags>),
     /// Ask a running server a PromQL question.
     Query(query::QueryArgs),
+    /// Store files of samples: JSON, CSV, InfluxDB's line protocol, the text that exporters speak.
+    Import(import::ImportArgs),
+    /// Write stored samples as JSON lines, a table, or text.
+    Export(export::ExportArgs),
     /// Check every byte of a data directory that no server has open.
     Verify(maintenance::VerifyArgs),
     /// Save what can be saved of a damaged data directory; damaged files are kept in its quarantine/.
@@ -96,6 +107,8 @@ pub fn main() -> ExitCode {
         None => serve::run(&cli.serve),
         Some(Command::Serve(flags)) => serve::run(flags),
         Some(Command::Query(flags)) => query::run(flags),
+        Some(Command::Import(flags)) => import::run(flags),
+        Some(Command::Export(flags)) => export::run(flags),
         Some(Command::Verify(flags)) => maintenance::verify(flags),
         Some(Command::Repair(flags)) => maintenance::repair(flags),
         Some(Command::Backup(flags)) => maintenance::backup(flags),

@@ -100,7 +100,10 @@ pub(super) fn parse_retention_size(text: &str) -> Result<Bytes, String> {
 }
 
 /// Parses the memory budget.
-pub(super) fn parse_memory(text: &str) -> Result<Bytes, String> {
+///
+/// # Errors
+/// When it is no number of bytes, or too small.
+pub fn parse_memory(text: &str) -> Result<Bytes, String> {
     match text.parse()? {
         bytes if bytes < LEAST => Err(format!("{bytes} is too little to stay within: it takes at least {LEAST}")),
         bytes => Ok(bytes),

@@ -10,6 +10,7 @@ mod file;
 mod flags;
 mod listen_address;
 mod memory;
+mod offline;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -21,6 +22,7 @@ use crate::{
     storage::StorageOptions,
 };
 use budget::Budget;
+pub use budget::parse_memory;
 pub use bytes::Bytes;
 pub use file::{ConfigFile, ConfigFileError};
 use flags::Effective;
@@ -30,6 +32,7 @@ pub use flags::{
 };
 pub use listen_address::ListenAddress;
 use memory::{DefaultMemory, beyond_limit, default_memory};
+pub use offline::OfflineOptions;
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;

@@ -22,6 +22,12 @@ pub struct DryRun {
 }
 
 impl DryRun {
+    /// An import that would have gone to a store of which nothing is known.
+    #[must_use]
+    pub fn anywhere() -> Self {
+        Self { names: RandomState::new(), catalog: Catalog::default() }
+    }
+
     /// An import that would have gone to `store`.
     #[must_use]
     pub fn new(store: &dyn Append) -> Self {

@@ -198,6 +198,24 @@ impl<'s> Import<'s> {
         self.builder.faults()
     }
 
+    /// How many bytes of text were read so far, whole records all of them.
+    #[must_use]
+    pub fn read(&self) -> usize {
+        self.read
+    }
+
+    /// How many bytes of text were read since the last part.
+    #[must_use]
+    pub fn unstored(&self) -> usize {
+        self.part
+    }
+
+    /// The number of the line read last.
+    #[must_use]
+    pub fn line(&self) -> usize {
+        self.reader.line()
+    }
+
     /// What was guessed about the body as a whole.
     #[must_use]
     pub fn guessed(&self) -> Option<String> {

@@ -71,6 +71,12 @@ pub fn format_at(path: &str) -> Option<&'static dyn Format> {
     FORMATS.iter().copied().find(|format| format.paths().contains(&path))
 }
 
+/// The format that is called `name` in answers and flags.
+#[must_use]
+pub fn format_named(name: &str) -> Option<&'static dyn Format> {
+    FORMATS.iter().copied().find(|format| format.name() == name)
+}
+
 /// A reader of one body: of `format`, or of the one that it turns out to be in.
 ///
 /// # Errors

@@ -108,13 +108,13 @@ impl Times {
         if !self.doubted || LIKELY.contains(&ms.div_euclid(1_000)) {
             return None;
         }
-        let way_out = "if it is meant so, allow_old=1 in the URL stores it";
+        let way_out = "if it is meant so, allow_old=1 in the URL (--allow-old of vctsdb import) stores it";
         let (taken_for, short) = self.words();
         let parameter = self.parameter;
         let looks_like = |unit: &Unit| LIKELY.contains(&written.div_euclid(unit.per_second()));
         if let Some((_, looks, name)) = UNITS.iter().find(|(unit, ..)| looks_like(unit)) {
             return Some(format!(
-                "the time {written} looks like {looks}, not {taken_for}: say {parameter}={name} in the URL; {way_out}"
+                "the time {written} looks like {looks}, not {taken_for}: say {parameter}={name} in the URL (--unit {name} of vctsdb import); {way_out}"
             ));
         }
         let side = if ms < 0 || ms / 1_000 < LIKELY.start { "before 2000" } else { "after 2200" };

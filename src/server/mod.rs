@@ -19,7 +19,7 @@ mod clock_skew;
 mod compress;
 mod envelope;
 mod error;
-mod export;
+pub(crate) mod export;
 mod external_url;
 mod formats;
 mod idle_connections;

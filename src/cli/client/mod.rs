@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper::{
-    Method, Request, StatusCode,
-    body::Bytes,
+    HeaderMap, Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
     client::conn::http1,
-    header::{AUTHORIZATION, CONTENT_TYPE, HOST},
+    header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT},
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -24,8 +24,17 @@ use tokio::{
 use super::Failure;
 pub(super) use url::ServerUrl;
 
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
 /// A server on this machine or network accepts a connection at once or not at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a server answered.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
 
 /// Posts `form` to `path` of `server` and gives status and body.
 pub(super) async fn post(
@@ -33,6 +42,61 @@ pub(super) async fn post(
     path: &str,
     form: &[(&str, &str)],
 ) -> Result<(StatusCode, Bytes), Failure> {
+    let Answer { status, body, .. } =
+        send(server, Method::POST, path, &[(CONTENT_TYPE, FORM)], Bytes::from(encode(form))).await?;
+    Ok((status, body))
+}
+
+/// Posts `form`, and hands each piece of a successful answer to `take` as it comes. Any other answer is given as it is.
+pub(super) async fn stream(
+    server: &ServerUrl,
+    path: &str,
+    form: &[(&str, &str)],
+    mut take: impl FnMut(Bytes) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let response = begin(server, Method::POST, path, &[(CONTENT_TYPE, FORM)], Bytes::from(encode(form))).await?;
+    let (status, mut body) = (response.status(), response.into_body());
+    if !status.is_success() {
+        let said = body.collect().await.map_err(|error| broken(server, &error))?.to_bytes();
+        let answer: serde_json::Value = serde_json::from_slice(&said).unwrap_or_default();
+        let text = String::from_utf8_lossy(&said);
+        let why = answer.get("error").and_then(serde_json::Value::as_str).unwrap_or_else(|| text.trim());
+        return Err(Failure::Said(format!("{server}: {status}: {why}")));
+    }
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|error| broken(server, &error))?.into_data() {
+            take(data)?;
+        }
+    }
+    Ok(())
+}
+
+/// Sends a request and gives its answer.
+pub(super) async fn send(
+    server: &ServerUrl,
+    method: Method,
+    path: &str,
+    headers: &[(HeaderName, &str)],
+    body: Bytes,
+) -> Result<Answer, Failure> {
+    let response = begin(server, method, path, headers, body).await?;
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.map_err(|error| broken(server, &error))?.to_bytes();
+    Ok(Answer { status: head.status, headers: head.headers, body })
+}
+
+fn broken(server: &ServerUrl, error: &hyper::Error) -> Failure {
+    Failure::Said(format!("{server}: the connection broke: {error}"))
+}
+
+/// Sends a request over a connection of its own; the body of the answer is still to come.
+async fn begin(
+    server: &ServerUrl,
+    method: Method,
+    path: &str,
+    headers: &[(HeaderName, &str)],
+    body: Bytes,
+) -> Result<Response<Incoming>, Failure> {
     let said = |why: String| Failure::Said(format!("{server}: {why}"));
     let unreachable = |why: String| said(format!("no connection ({why}); is the server running there?"));
     let stream = match timeout(CONNECT_TIMEOUT, TcpStream::connect((server.host(), server.port()))).await {
@@ -41,15 +105,16 @@ pub(super) async fn post(
         Err(_) => return Err(unreachable(format!("no answer for {} s", CONNECT_TIMEOUT.as_secs()))),
     };
     let request = Request::builder()
-        .method(Method::POST)
+        .method(method)
         .uri(server.target(path))
         .header(HOST, server.authority())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        .header(USER_AGENT, concat!("vctsdb/", env!("CARGO_PKG_VERSION")));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
     let request = match server.authorization() {
         Some(basic) => request.header(AUTHORIZATION, basic),
         None => request,
     };
-    let request = request.body(Full::new(Bytes::from(encode(form)))).map_err(|error| said(error.to_string()))?;
+    let request = request.body(Full::new(body)).map_err(|error| said(error.to_string()))?;
     let answered = if server.is_tls() {
         let handshake = timeout(CONNECT_TIMEOUT, tls::handshake(stream, server.host()));
         let no_answer = |_| said(format!("no TLS handshake for {} s", CONNECT_TIMEOUT.as_secs()));
@@ -57,20 +122,18 @@ pub(super) async fn post(
     } else {
         exchange(stream, request).await
     };
-    answered.map_err(|error| said(format!("the connection broke: {error}")))
+    answered.map_err(|error| broken(server, &error))
 }
 
-/// Sends a request over a new connection, and reads its answer.
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> hyper::Result<(StatusCode, Bytes)>
+/// Sends a request over a new connection.
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>) -> hyper::Result<Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // It ends when the sender is dropped; its errors show in the answer.
+    // It ends when sender and answer are dropped; its errors show in the answer.
     tokio::spawn(connection);
-    let response = sender.send_request(request).await?;
-    let status = response.status();
-    Ok((status, response.into_body().collect().await?.to_bytes()))
+    sender.send_request(request).await
 }
 
 /// `name=value&…`, with everything but ASCII letters and digits escaped.

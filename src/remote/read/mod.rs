@@ -16,7 +16,7 @@ mod samples;
 mod stream;
 
 pub use request::{Query, ReadLimits, ReadRequest, ResponseType, decode, inflated_len};
-pub use samples::{put_timeseries, samples};
+pub use samples::{proto_labels, put_timeseries, samples};
 pub use stream::{SinkClosed, chunks};
 
 use std::sync::Arc;

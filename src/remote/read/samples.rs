@@ -98,8 +98,9 @@ fn put_series(labels: &Labels, buf: &SeriesBuf, out: &mut Vec<u8>) {
     }
 }
 
-/// Labels as both answers carry them.
-pub(super) fn proto_labels(labels: &Labels) -> Vec<v1::Label> {
+/// Labels as messages carry them.
+#[must_use]
+pub fn proto_labels(labels: &Labels) -> Vec<v1::Label> {
     labels.iter().map(|(name, value)| v1::Label { name: name.to_owned(), value: value.to_owned() }).collect()
 }
 

@@ -17,12 +17,13 @@ mod table;
 mod text;
 
 pub(crate) use self::{json_lines::JsonLines, table::Table, text::Text};
+pub(crate) use super::streaming::Unread;
 
 use std::sync::Arc;
 
 use super::{
     error::ApiError,
-    streaming::{Sink, StreamError, Unread},
+    streaming::{Sink, StreamError},
 };
 use crate::{
     model::{Labels, Matcher, SeriesBuf, TimeRange, is_stale},
