@@ -1,6 +1,6 @@
 //! InfluxQL, by the side of PromQL: the language of InfluxDB 1.
 //!
-//! A text goes through [`lex`] and [`parse`] into statements ([`ast`]); a SELECT through [`plan`], which knows what the database has
+//! A text goes through [`lex`] and [`mod@parse`] into statements ([`ast`]); a SELECT through [`plan`], which knows what the database has
 //! ([`schema`]), and [`exec`], which gives its answer series by series, row by row; [`show`] lists what there is. [`engine`] is the
 //! door to all of it.
 //!

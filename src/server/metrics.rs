@@ -90,7 +90,7 @@ pub(crate) static OTLP_REQUESTS: LazyLock<IntCounterVec> =
     LazyLock::new(|| counters("vctsdb_otlp_requests_total", "Requests with OTLP metrics, by status.", &["code"]));
 pub(crate) static OTLP_POINTS: LazyLock<IntCounter> =
     LazyLock::new(|| counter("vctsdb_otlp_points_total", "Points of OTLP metrics that were stored."));
-/// By reason: see [`Reason`](crate::remote::otlp::Reason).
+/// By reason: see [`Reason`].
 pub(crate) static OTLP_REJECTED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters(
         "vctsdb_otlp_rejected_points_total",

@@ -5,7 +5,7 @@
 //! - [`expand`]: what wildcards stand for.
 //! - [`names`]: what its columns are called.
 //! - [`warnings`]: what the asker should know beside the answer.
-//! - [`build`]: all of it together.
+//! - [`mod@build`]: all of it together.
 //!
 //! A [`Plan`] names values by slots: fields and tags by [`Slot::Aux`], calls by [`Slot::Call`].
 
