@@ -12,6 +12,8 @@ use serde_json::Value;
 use super::{
     Failure,
     client::{self, ServerUrl},
+    counted_disk::CountedDisk,
+    progress::Progress,
     runtime,
     size::size,
     stderr,
@@ -27,6 +29,10 @@ pub(super) struct VerifyArgs {
     /// The data directory, snapshot or backup.
     #[arg(value_name = "DIR")]
     dir: PathBuf,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 /// What to repair.
@@ -39,6 +45,10 @@ pub(super) struct RepairArgs {
     /// Only say what would be done.
     #[arg(long)]
     dry_run: bool,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 /// What to copy, and where.
@@ -56,6 +66,10 @@ pub(super) struct BackupArgs {
     /// with --web.enable-admin-api.
     #[arg(long, env = "VCTSDB_SERVER", hide_env_values = true, value_name = "URL")]
     server: Option<String>,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 /// What to copy back, and where.
@@ -68,10 +82,19 @@ pub(super) struct RestoreArgs {
     /// The data directory to make: empty, or not there yet.
     #[arg(value_name = "DIR")]
     to: PathBuf,
+
+    /// Show no progress.
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 fn disk(dir: &Path) -> Arc<dyn Disk> {
     Arc::new(RealDisk::new(dir.to_owned()))
+}
+
+/// The directory `dir`, all of which a command reads whose progress is shown.
+fn read_whole(dir: &Path, progress: &Arc<Progress>) -> Arc<dyn Disk> {
+    Arc::new(CountedDisk::new(dir, &storage::LIVE_DIRECTORIES, Arc::clone(progress)))
 }
 
 /// A directory that isn't one of ours is a wrong command line, everything else a failure.
@@ -89,7 +112,9 @@ fn count(number: u64, one: &str, many: &str) -> String {
 /// Checks and reports.
 pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
     let dir = &args.dir;
-    let seen = storage::verify(&disk(dir)).map_err(refused(dir))?;
+    let progress = Arc::new(Progress::new("verifying", args.quiet));
+    let seen = storage::verify(&read_whole(dir, &progress)).map_err(refused(dir))?;
+    progress.end();
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
@@ -121,7 +146,10 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<(), Failure> {
 /// Repairs and reports.
 pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
     let dir = &args.dir;
-    let told = storage::repair(&disk(dir), Arc::new(SystemClock), args.dry_run).map_err(refused(dir))?;
+    let progress = Arc::new(Progress::new("repairing", args.quiet));
+    let told =
+        storage::repair(&read_whole(dir, &progress), Arc::new(SystemClock), args.dry_run).map_err(refused(dir))?;
+    progress.end();
     let mut out = std::io::stdout().lock();
     if told.is_empty() {
         writeln!(out, "{}: nothing is damaged, nothing was changed", dir.display())?;
@@ -144,7 +172,9 @@ pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
     let snapshot = args.server.as_deref().map(|server| ask_for_snapshot(server, &args.from)).transpose()?;
     let from = snapshot.as_deref().unwrap_or(&args.from);
-    let copied = storage::backup(&disk(from), &disk(&args.to));
+    let progress = Arc::new(Progress::new("copying", args.quiet));
+    let copied = storage::backup(&read_whole(from, &progress), &disk(&args.to));
+    progress.end();
     if let Some(snapshot) = &snapshot
         && let Err(error) = std::fs::remove_dir_all(snapshot)
     {
@@ -179,8 +209,13 @@ fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
 
 /// Copies a backup into a new data directory.
 pub(super) fn restore(args: &RestoreArgs) -> Result<(), Failure> {
-    let copied = storage::restore(&disk(&args.from), &disk(&args.to))
-        .map_err(|error| Failure::Said(format!("restoring into {}: {error}", args.to.display())))?;
+    let progress = Arc::new(Progress::new("checking and copying", args.quiet));
+    // The backup is read twice: to check it, and to copy it.
+    let from = read_whole(&args.from, &progress);
+    progress.double();
+    let copied = storage::restore(&from, &disk(&args.to));
+    progress.end();
+    let copied = copied.map_err(|error| Failure::Said(format!("restoring into {}: {error}", args.to.display())))?;
     report(&copied, &args.to)
 }
 
@@ -210,7 +245,7 @@ mod tests {
     #[test]
     fn a_directory_that_is_not_there_is_a_wrong_command_line() {
         let dir = tempfile::tempdir().unwrap().path().join("nothing");
-        assert!(matches!(verify(&VerifyArgs { dir: dir.clone() }), Err(Failure::Usage(_))));
+        assert!(matches!(verify(&VerifyArgs { dir: dir.clone(), quiet: true }), Err(Failure::Usage(_))));
         assert!(!dir.exists());
     }
 }

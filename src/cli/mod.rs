@@ -7,6 +7,7 @@
 
 mod check;
 mod client;
+mod counted_disk;
 mod empty_result;
 mod export;
 mod import;

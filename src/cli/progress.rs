@@ -58,20 +58,38 @@ impl Progress {
         }
     }
 
-    /// Counts bytes that are done.
+    /// Says that all bytes are read twice.
+    pub(super) fn double(&self) {
+        self.total(2 * self.total.load(Ordering::Relaxed));
+    }
+
+    /// Counts bytes that are done. What is looked at twice counts twice, but never for more than there is.
     pub(super) fn advance(&self, bytes: u64) {
         let done = self.done.fetch_add(bytes, Ordering::Relaxed) + bytes;
         match &self.shown {
-            Shown::Bar(bar) => bar.inc(bytes),
+            Shown::Bar(bar) => bar.set_position(self.capped(done)),
             Shown::Lines(last) => {
                 let mut last = last.lock();
                 if last.elapsed() >= PAUSE {
                     *last = Instant::now();
-                    stderr::say(&line(done, self.total.load(Ordering::Relaxed), self.begun.elapsed()));
+                    stderr::say(&line(self.capped(done), self.total.load(Ordering::Relaxed), self.begun.elapsed()));
                 }
             }
             Shown::Nothing => {}
         }
+    }
+
+    fn capped(&self, done: u64) -> u64 {
+        match self.total.load(Ordering::Relaxed) {
+            0 => done,
+            total => done.min(total),
+        }
+    }
+
+    /// Bytes done, and of how many.
+    #[cfg(test)]
+    pub(super) fn counted(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 
     /// Says something that isn't wiped by the bar.

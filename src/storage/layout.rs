@@ -92,6 +92,8 @@ pub(super) fn is_housekeeping(name: &str) -> bool {
 
 /// The directories a data directory has.
 pub(super) const DIRECTORIES: [&str; 4] = [WAL, TABLES, INDEX, QUARANTINE];
+/// Those whose files are checked and copied.
+pub const LIVE_DIRECTORIES: [&str; 3] = [WAL, TABLES, INDEX];
 
 /// The path of table `number`.
 pub(super) fn table(number: u64) -> PathBuf {

@@ -86,6 +86,7 @@ mod wakeup;
 mod wal_marker;
 
 pub use error::{OpenError, StorageError};
+pub use layout::LIVE_DIRECTORIES;
 pub use maintenance::{BackupError, BackupReport, Finding, Repaired, Verified, backup, repair, restore, verify};
 pub use options::{StorageOptions, Threads};
 pub use store::Storage;
