@@ -219,3 +219,17 @@ fn an_interrupted_import_goes_on_behind_what_was_acknowledged() {
     assert!(said(&rest.stderr).contains("going on behind line"), "{rest:?}");
     assert_eq!((taken.load(Ordering::Relaxed), notes.exists()), (2, false));
 }
+
+#[test]
+fn a_series_that_a_refused_file_left_without_samples_is_stored_by_the_next_one() {
+    // The store removes such a series when it is opened, while the next import may already count on it.
+    let dir = tempfile::tempdir().unwrap();
+    let wrong = file(dir.path(), "wrong.txt", b"a 1 1700000000000\na x\n");
+    let good = file(dir.path(), "good.txt", b"b 1 1700000000000\n");
+    for round in 0..20 {
+        let data = dir.path().join(format!("data_{round}"));
+        run(&["import", text(&wrong), text(&good), "--offline", text(&data)]);
+        let skipped = run(&["import", text(&wrong), "--on-error", "skip", "--offline", text(&data)]);
+        assert!(said(&skipped.stdout).contains("wrong.txt: 1 samples stored, 1 records skipped"), "{skipped:?}");
+    }
+}
