@@ -68,17 +68,31 @@ impl FileImport<'_> {
         }
         let gate = Gate { store: self.target.append(), closed: AtomicBool::new(false) };
         let declared = self.args.declared();
-        let reader = match reader(self.args.format.and_then(format_named), &declared) {
-            Ok(reader) => reader,
-            Err(error) => {
-                self.say(&error.to_string());
-                return Outcome { failed: true, ..Outcome::default() };
-            }
-        };
         let now = (time::now() * 1e3) as i64;
-        let mut import = Import::new(reader, &declared, now, &ImportLimits::default(), &gate);
-        let stored_before = before.map_or(0, |(text, _)| text);
-        let taken = self.take(&mut import, &gate, stored_before, &mut notes).await;
+        let mut stored = before.map_or(0, |(text, _)| text);
+        let mut patience = Patience::new(stored);
+        loop {
+            let reader = match reader(self.args.format.and_then(format_named), &declared) {
+                Ok(reader) => reader,
+                Err(error) => {
+                    self.say(&error.to_string());
+                    return Outcome { failed: true, ..Outcome::default() };
+                }
+            };
+            let mut import = Import::new(reader, &declared, now, &ImportLimits::default(), &gate);
+            let taken = self.take(&mut import, &gate, &mut stored, &mut notes).await;
+            let refused = matches!(taken, Err(Stopped::Import(ImportError::Append(AppendError::Unavailable { .. }))));
+            // A store of our own asks for what it refuses to be sent again; a server was asked again already.
+            if refused && self.target.is_directory() && self.identity.is_some() && patience.lasts(stored) {
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+            return self.outcome(taken, &import, notes);
+        }
+    }
+
+    /// Tells what was wrong, and what became of the file.
+    fn outcome(&self, taken: Result<Imported, Stopped>, import: &Import<'_>, mut notes: Option<Checkpoint>) -> Outcome {
         let faults = import.faults();
         for fault in faults.first() {
             let (line, column) = (fault.line, fault.column);
@@ -103,7 +117,7 @@ impl FileImport<'_> {
                 }
             }
             (Err(stopped), notes) => {
-                self.explain(&stopped, &import);
+                self.explain(&stopped, import);
                 if let Some(Err(why)) = notes.as_mut().map(Checkpoint::write) {
                     self.say(&why);
                 }
@@ -142,12 +156,12 @@ impl FileImport<'_> {
         Some(Checkpoint::new(self.file, identity, &format!("{target} {}", self.args.how())))
     }
 
-    /// Stores the file, part by part; of its text the first `stored` bytes are stored already.
+    /// Stores the file, part by part; of its text the first `stored` bytes are stored already, and at the end some more.
     async fn take(
         &self,
         import: &mut Import<'_>,
         gate: &Gate<'_>,
-        stored: u64,
+        stored: &mut u64,
         notes: &mut Option<Checkpoint>,
     ) -> Result<Imported, Stopped> {
         let mut source = Source::open(self.file, self.target.memory)?;
@@ -160,7 +174,7 @@ impl FileImport<'_> {
             while import.step()? {
                 let full = import.is_full() || import.unstored() >= PART_BYTES;
                 if full || (import.memory() + import.bite()) as u64 > self.target.memory {
-                    gate.set(import.read() as u64 <= stored);
+                    gate.set(import.read() as u64 <= *stored);
                     self.wait().await?;
                     import.store().await?;
                     self.note(import, stored, notes);
@@ -173,13 +187,15 @@ impl FileImport<'_> {
     }
 
     /// Notes how far the file is stored.
-    fn note(&self, import: &Import<'_>, stored: u64, notes: &mut Option<Checkpoint>) {
+    fn note(&self, import: &Import<'_>, stored: &mut u64, notes: &mut Option<Checkpoint>) {
         let refused = import.faults().count() > 0 && self.args.on_error == OnFault::Refuse;
-        let (text, line) = (import.read() as u64, import.line() as u64);
+        let text = import.read() as u64;
+        if refused || text <= *stored {
+            return;
+        }
+        *stored = text;
         if let Some(notes) = notes
-            && !refused
-            && text > stored
-            && let Err(why) = notes.note(text, line)
+            && let Err(why) = notes.note(text, import.line() as u64)
         {
             self.say(&why);
         }
@@ -195,6 +211,26 @@ impl FileImport<'_> {
             tokio::time::sleep(PAUSE).await;
         }
         Ok(())
+    }
+}
+
+/// How long a store that refuses is asked again: [`PATIENCE`] from each part on that it took.
+struct Patience {
+    stored: u64,
+    end: Instant,
+}
+
+impl Patience {
+    fn new(stored: u64) -> Self {
+        Self { stored, end: Instant::now() + PATIENCE }
+    }
+
+    /// Whether it still lasts, with so much of the file stored.
+    fn lasts(&mut self, stored: u64) -> bool {
+        if stored > self.stored {
+            *self = Self::new(stored);
+        }
+        Instant::now() < self.end
     }
 }
 

@@ -65,6 +65,10 @@ impl Target {
         Some(self.name.as_str()).filter(|name| !name.is_empty())
     }
 
+    pub(super) fn is_directory(&self) -> bool {
+        matches!(self.place, Place::Directory(_))
+    }
+
     pub(super) fn append(&self) -> &dyn Append {
         match &self.place {
             Place::Nowhere(dry_run) => dry_run,
