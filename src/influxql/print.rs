@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{
     ast::{Class, Expr, Wildcard},
+    lex::Word,
     parse::format_duration,
 };
 
@@ -63,9 +64,12 @@ fn write_text(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 /// A name, in quotes where it needs them.
 fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let word = name
-        .split('.')
-        .all(|part| !part.is_empty() && part.chars().all(plain) && !part.starts_with(|c: char| c.is_ascii_digit()));
+    let word = name.split('.').all(|part| {
+        !part.is_empty()
+            && part.chars().all(plain)
+            && !part.starts_with(|c: char| c.is_ascii_digit())
+            && Word::spelled(part).is_none()
+    });
     if word {
         return f.write_str(name);
     }

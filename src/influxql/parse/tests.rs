@@ -85,9 +85,20 @@ fn no_text_takes_much_stack() {
     assert!(error(&" ".repeat(MAX_TEXT + 1)).contains("bytes"));
 }
 
+#[test]
+fn a_name_that_is_a_keyword_is_printed_in_quotes() {
+    for (name, printed) in
+        [("on", "\"on\""), ("Name", "\"Name\""), ("a.by", "\"a.by\""), ("one", "one"), ("a.b", "a.b")]
+    {
+        let expr = Expr::Ref { name: name.into(), class: None };
+        assert_eq!(expr.to_string(), printed);
+    }
+}
+
 fn any_expr() -> impl Strategy<Value = Expr> {
     let leaf = prop_oneof![
-        ("[a-z]{1,4}", proptest::option::of(Just(Class::Tag))).prop_map(|(name, class)| Expr::Ref { name, class }),
+        ("[a-z]{1,4}|on|by|name|true", proptest::option::of(Just(Class::Tag)))
+            .prop_map(|(name, class)| Expr::Ref { name, class }),
         "[ -~äß\n]{1,6}".prop_map(|name| Expr::Ref { name, class: Some(Class::Type(FieldType::Float)) }),
         any::<i64>().prop_map(Expr::Integer),
         (-1e9..1e9).prop_map(Expr::Number),
