@@ -43,6 +43,7 @@ mod scenarios {
     mod read_back;
     mod receiver;
     mod result_cache;
+    mod saved_file;
     mod sender;
     mod senders;
     mod series_limits;

@@ -15,6 +15,7 @@ use vctsdb::{
 
 use super::{
     maintenance::{repair, shared, verify},
+    saved_file::SavedFile,
     store::{block_on, open, read},
 };
 
@@ -41,20 +42,12 @@ fn lines(round: usize) -> String {
     format!("m,i={round} f{round}=true,all={round}i {round}\nn,i={round} several={several} {round}\n")
 }
 
-/// Writes with flushes in between until something fails. Answers how many requests were acknowledged.
-fn run(storage: &Storage) -> usize {
-    for round in 0..REQUESTS {
-        let done = if round == 7 { create(storage, "empty").is_ok() } else { post(storage, &lines(round)) };
-        if !done {
-            return round;
-        }
-        if [2, 5, 7].contains(&round) && storage.flush().is_err() {
-            return round + 1;
-        }
-    }
-    let _ = storage.close();
-    REQUESTS
+/// Request `round`, of which one only creates a database.
+fn write(storage: &Storage, round: usize) -> bool {
+    if round == 7 { create(storage, "empty").is_ok() } else { post(storage, &lines(round)) }
 }
+
+const SAVED: SavedFile = SavedFile { name: "CATALOG", requests: REQUESTS, write, flush_after: &[2, 5, 7], check };
 
 /// The catalog has all that the first `acknowledged` requests need, and an entry for each metric that has samples.
 fn check(storage: &Storage, acknowledged: usize, context: &str) {
@@ -78,42 +71,12 @@ fn check(storage: &Storage, acknowledged: usize, context: &str) {
 
 #[test]
 fn acknowledged_fields_survive_a_power_cut_at_any_disk_operation() {
-    let disk = SimDisk::new();
-    assert_eq!(run(&open(&disk).unwrap()), REQUESTS);
-    let operations = disk.ops();
-    check(&open(&disk.restart(Cut::LOST)).unwrap(), REQUESTS, "after a clean close");
-    assert!(disk.list_all().iter().any(|path| path == Path::new("CATALOG")), "it was saved");
-    for cut_after in 0..operations {
-        for (name, cut) in [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(cut_after))] {
-            let disk = SimDisk::new();
-            disk.cut_power_after(cut_after);
-            let acknowledged = open(&disk).map_or(0, |storage| run(&storage));
-            let disk = disk.restart(cut);
-            let context = format!("cut after {cut_after}, {name}");
-            let storage = open(&disk).unwrap_or_else(|error| panic!("{context}: {error}"));
-            check(&storage, acknowledged, &context);
-            storage.flush().unwrap();
-            drop(storage);
-            check(&open(&disk.restart(Cut::LOST)).unwrap(), acknowledged, &format!("{context}, flushed, cut again"));
-        }
-    }
+    SAVED.survives_a_power_cut_at_any_disk_operation();
 }
 
 #[test]
 fn a_save_that_fails_is_repeated_and_loses_nothing() {
-    for op in [Op::Create, Op::Append, Op::Sync, Op::Rename] {
-        for repeated in [false, true] {
-            let disk = SimDisk::new();
-            let storage = open(&disk).unwrap();
-            (0..4).for_each(|round| assert!(post(&storage, &lines(round))));
-            disk.fail_next(op, "CATALOG", std::io::ErrorKind::Other);
-            assert!(storage.flush().is_err(), "{op:?}");
-            if repeated {
-                storage.flush().unwrap();
-            }
-            check(&open(&disk.restart(Cut::LOST)).unwrap(), 4, &format!("{op:?} failed, repeated: {repeated}"));
-        }
-    }
+    SAVED.a_save_that_fails_is_repeated_and_loses_nothing();
 }
 
 #[test]
@@ -133,7 +96,7 @@ fn a_request_that_the_log_refused_leaves_no_type_behind() {
 #[test]
 fn a_damaged_copy_loses_nothing_and_is_told_and_mended() {
     let disk = SimDisk::new();
-    run(&open(&disk).unwrap());
+    SAVED.run(&open(&disk).unwrap());
     let mut disk = disk.restart(Cut::LOST);
     let path = Path::new("CATALOG");
     let length = disk.read_file(path).unwrap().len() as u64;
@@ -160,7 +123,7 @@ fn a_damaged_copy_loses_nothing_and_is_told_and_mended() {
 fn backups_and_snapshots_have_it() {
     let disk = SimDisk::new();
     let storage = open(&disk).unwrap();
-    run(&storage);
+    SAVED.run(&storage);
     drop(storage);
     let (copy, restored) = (SimDisk::new(), SimDisk::new());
     storage::backup(&shared(&disk), &shared(&copy)).unwrap();

@@ -6,7 +6,7 @@ use vctsdb::{
     model::{Exemplar, Labels, MatchOp, Matcher, Metadata, TimeRange},
     seams::{
         append::{Append, AppendError, Batch, FloatSample},
-        env::{Cut, Disk, Op, SimDisk},
+        env::{Cut, Disk, SimDisk},
         interrupt::Never,
         select::{SelectExemplars, SelectMetadata},
         status::Status,
@@ -16,17 +16,19 @@ use vctsdb::{
 
 use super::{
     maintenance::{repair, verify},
+    saved_file::SavedFile,
     store::{block_on, open, series},
 };
 
-const REQUESTS: i64 = 10;
+const REQUESTS: usize = 10;
 
 /// Request `round`: two samples, an exemplar of each series and what their families are.
-fn write(storage: &Storage, round: i64) -> bool {
+fn write(storage: &Storage, round: usize) -> bool {
     let mut batch = Batch::default();
-    for number in [round as usize % 3, 10 + round as usize] {
+    let time = round as i64;
+    for number in [round % 3, 10 + round] {
         let Ok(id) = Append::series(storage, &series(number), None, &mut batch) else { return false };
-        batch.floats.push(FloatSample { series: id, time: round, value: 1.0, start: 0 });
+        batch.floats.push(FloatSample { series: id, time, value: 1.0, start: 0 });
         batch.exemplars.push((id, exemplar(round)));
     }
     batch.metadata.push(metadata(round));
@@ -34,12 +36,12 @@ fn write(storage: &Storage, round: i64) -> bool {
     block_on(storage.append(batch)).is_ok()
 }
 
-fn exemplar(round: i64) -> Exemplar {
+fn exemplar(round: usize) -> Exemplar {
     let labels = Labels::from_pairs([("trace_id", format!("trace-{round}"))]).unwrap();
-    Exemplar { labels, value: -0.5 * round as f64, time: round - 5 }
+    Exemplar { labels, value: -0.5 * round as f64, time: round as i64 - 5 }
 }
 
-fn metadata(round: i64) -> Metadata {
+fn metadata(round: usize) -> Metadata {
     Metadata { family: format!("family_{}", round % 4), help: format!("Help {round}."), ..Metadata::default() }
 }
 
@@ -52,24 +54,12 @@ fn found(storage: &Storage) -> Vec<usize> {
         .collect()
 }
 
-/// Writes with flushes in between until something fails. Answers how many requests were acknowledged.
-fn run(storage: &Storage) -> i64 {
-    for round in 0..REQUESTS {
-        if !write(storage, round) {
-            return round;
-        }
-        if [2, 5, 6].contains(&round) && storage.flush().is_err() {
-            return round + 1;
-        }
-    }
-    let _ = storage.close();
-    REQUESTS
-}
+const SAVED: SavedFile = SavedFile { name: "EXTRAS", requests: REQUESTS, write, flush_after: &[2, 5, 6], check };
 
 /// What is there of the first `acknowledged` requests is all of them; of the one after, all or nothing.
-fn check(storage: &Storage, acknowledged: i64, context: &str) {
+fn check(storage: &Storage, acknowledged: usize, context: &str) {
     let found = found(storage);
-    let next = found.get(acknowledged as usize).copied().unwrap_or(0);
+    let next = found.get(acknowledged).copied().unwrap_or(0);
     assert!(next == 0 || next == 2, "{context}: the request in flight arrived in part: {found:?}");
     let want: Vec<usize> = (0..REQUESTS)
         .map(|round| {
@@ -91,49 +81,19 @@ fn check(storage: &Storage, acknowledged: i64, context: &str) {
 
 #[test]
 fn acknowledged_exemplars_and_metadata_survive_a_power_cut_at_any_disk_operation() {
-    let disk = SimDisk::new();
-    assert_eq!(run(&open(&disk).unwrap()), REQUESTS);
-    let operations = disk.ops();
-    check(&open(&disk.restart(Cut::LOST)).unwrap(), REQUESTS, "after a clean close");
-    assert!(disk.list_all().iter().any(|path| path == Path::new("EXTRAS")), "they were saved");
-    for cut_after in 0..operations {
-        for (name, cut) in [("lost", Cut::LOST), ("killed", Cut::KILL), ("torn", Cut::torn(cut_after))] {
-            let disk = SimDisk::new();
-            disk.cut_power_after(cut_after);
-            let acknowledged = open(&disk).map_or(0, |storage| run(&storage));
-            let disk = disk.restart(cut);
-            let context = format!("cut after {cut_after}, {name}");
-            let storage = open(&disk).unwrap_or_else(|error| panic!("{context}: {error}"));
-            check(&storage, acknowledged, &context);
-            storage.flush().unwrap();
-            drop(storage);
-            check(&open(&disk.restart(Cut::LOST)).unwrap(), acknowledged, &format!("{context}, flushed, cut again"));
-        }
-    }
+    SAVED.survives_a_power_cut_at_any_disk_operation();
 }
 
 #[test]
 fn a_save_that_fails_is_repeated_and_loses_nothing() {
-    for op in [Op::Create, Op::Append, Op::Sync, Op::Rename] {
-        for repeated in [false, true] {
-            let disk = SimDisk::new();
-            let storage = open(&disk).unwrap();
-            (0..4).for_each(|round| assert!(write(&storage, round)));
-            disk.fail_next(op, "EXTRAS", std::io::ErrorKind::Other);
-            assert!(storage.flush().is_err(), "{op:?}");
-            if repeated {
-                storage.flush().unwrap();
-            }
-            check(&open(&disk.restart(Cut::LOST)).unwrap(), 4, &format!("{op:?} failed, repeated: {repeated}"));
-        }
-    }
+    SAVED.a_save_that_fails_is_repeated_and_loses_nothing();
 }
 
 #[test]
 fn damaged_extras_are_reported_and_kept_and_samples_are_served() {
     let disk = SimDisk::new();
     let storage = open(&disk).unwrap();
-    assert_eq!(run(&storage), REQUESTS);
+    assert_eq!(SAVED.run(&storage), REQUESTS);
     drop(storage);
     let disk = disk.restart(Cut::LOST);
     let path = Path::new("EXTRAS");
@@ -144,7 +104,7 @@ fn damaged_extras_are_reported_and_kept_and_samples_are_served() {
     let damage = storage.status().damage;
     assert!(damage.len() == 1 && damage[0].contains("EXTRAS"), "{damage:?}");
     assert_eq!(storage.metadata(None).len(), 10, "the frame of metadata is whole");
-    assert_eq!(found(&storage), [0; REQUESTS as usize]);
+    assert_eq!(found(&storage), [0; REQUESTS]);
     assert!(disk.open(Path::new("quarantine/EXTRAS")).is_ok(), "{:?}", disk.list_all());
     assert!(write(&storage, 3));
     storage.close().unwrap();
@@ -238,7 +198,7 @@ fn a_log_of_exemplars_alone_is_bounded_while_nothing_can_be_flushed() {
 fn damaged_extras_are_repaired_and_no_kept_file_is_replaced_by_a_later_one() {
     let disk = SimDisk::new();
     let storage = open(&disk).unwrap();
-    run(&storage);
+    SAVED.run(&storage);
     drop(storage);
     let mut disk = disk.restart(Cut::LOST);
     for round in 0..3 {
