@@ -2,13 +2,7 @@
 
 use parking_lot::Mutex;
 
-use crate::{
-    model::Labels,
-    seams::{
-        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
-        catalog::Catalog,
-    },
-};
+use crate::seams::append::{Append, AppendThrough, Appending, Batch};
 
 /// Takes the batches of many small bodies and makes one of them, for a store.
 pub struct Gather<'s> {
@@ -30,29 +24,12 @@ impl<'s> Gather<'s> {
     }
 }
 
-impl Append for Gather<'_> {
-    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
-        self.store.known(fingerprint, cursor)
+impl AppendThrough for Gather<'_> {
+    fn behind(&self) -> &dyn Append {
+        self.store
     }
 
-    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        self.store.followers(cursor, most, next);
-    }
-
-    fn series(
-        &self,
-        labels: &Labels,
-        fingerprint: Option<Fingerprint>,
-        batch: &mut Batch,
-    ) -> Result<SeriesId, AppendError> {
-        self.store.series(labels, fingerprint, batch)
-    }
-
-    fn catalog(&self) -> &Catalog {
-        self.store.catalog()
-    }
-
-    fn append(&self, mut batch: Batch) -> Appending<'_> {
+    fn pass(&self, mut batch: Batch) -> Appending<'_> {
         let mut all = self.batch.lock();
         all.series.append(&mut batch.series);
         all.fingerprints.append(&mut batch.fingerprints);

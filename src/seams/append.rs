@@ -179,6 +179,46 @@ pub trait Append: Send + Sync {
     fn append(&self, batch: Batch) -> Appending<'_>;
 }
 
+/// A store in front of another one, which sees each batch first: all else is the other one's.
+pub trait AppendThrough: Send + Sync {
+    /// The store behind this one.
+    fn behind(&self) -> &dyn Append;
+
+    /// Stores the batch, as [`Append::append`] does, or does with it what this store is for.
+    fn pass(&self, batch: Batch) -> Appending<'_>;
+}
+
+impl<T: AppendThrough> Append for T {
+    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
+        self.behind().known(fingerprint, cursor)
+    }
+
+    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
+        self.behind().followers(cursor, most, next);
+    }
+
+    fn series(
+        &self,
+        labels: &Labels,
+        fingerprint: Option<Fingerprint>,
+        batch: &mut Batch,
+    ) -> Result<SeriesId, AppendError> {
+        self.behind().series(labels, fingerprint, batch)
+    }
+
+    fn catalog(&self) -> &Catalog {
+        self.behind().catalog()
+    }
+
+    fn admits(&self) -> Result<(), AppendError> {
+        self.behind().admits()
+    }
+
+    fn append(&self, batch: Batch) -> Appending<'_> {
+        self.pass(batch)
+    }
+}
+
 pub mod fake {
     //! An [`Append`] that keeps everything in memory, for tests of the layers above.
 

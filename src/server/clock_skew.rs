@@ -10,10 +10,8 @@
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use super::metrics;
-use crate::model::Labels;
 use crate::seams::{
-    append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
-    catalog::Catalog,
+    append::{Append, AppendThrough, Appending, Batch},
     env::Clock,
 };
 
@@ -95,33 +93,12 @@ pub(crate) struct WitnessedAppend<'a> {
     pub(crate) clock: &'a dyn Clock,
 }
 
-impl Append for WitnessedAppend<'_> {
-    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
-        self.append.known(fingerprint, cursor)
+impl AppendThrough for WitnessedAppend<'_> {
+    fn behind(&self) -> &dyn Append {
+        self.append
     }
 
-    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        self.append.followers(cursor, most, next);
-    }
-
-    fn series(
-        &self,
-        labels: &Labels,
-        fingerprint: Option<Fingerprint>,
-        batch: &mut Batch,
-    ) -> Result<SeriesId, AppendError> {
-        self.append.series(labels, fingerprint, batch)
-    }
-
-    fn catalog(&self) -> &Catalog {
-        self.append.catalog()
-    }
-
-    fn admits(&self) -> Result<(), AppendError> {
-        self.append.admits()
-    }
-
-    fn append(&self, mut batch: Batch) -> Appending<'_> {
+    fn pass(&self, mut batch: Batch) -> Appending<'_> {
         batch.witnessed = true;
         // Samples of a request are of about the same time, or ascend: looking at each gains nothing.
         let floats = [batch.floats.first(), batch.floats.last()].into_iter().flatten().map(|sample| sample.time);

@@ -15,11 +15,7 @@ use super::{
 use crate::{
     cli::{progress::Progress, time},
     ingest::{Import, ImportError, ImportLimits, Imported, format_named, reader},
-    model::Labels,
-    seams::{
-        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
-        catalog::Catalog,
-    },
+    seams::append::{Append, AppendError, AppendThrough, Appending, Batch},
 };
 
 /// A part ends at so many bytes of text, so that an interruption costs no more than that.
@@ -246,33 +242,12 @@ impl Gate<'_> {
     }
 }
 
-impl Append for Gate<'_> {
-    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
-        self.store.known(fingerprint, cursor)
+impl AppendThrough for Gate<'_> {
+    fn behind(&self) -> &dyn Append {
+        self.store
     }
 
-    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        self.store.followers(cursor, most, next);
-    }
-
-    fn series(
-        &self,
-        labels: &Labels,
-        fingerprint: Option<Fingerprint>,
-        batch: &mut Batch,
-    ) -> Result<SeriesId, AppendError> {
-        self.store.series(labels, fingerprint, batch)
-    }
-
-    fn admits(&self) -> Result<(), AppendError> {
-        self.store.admits()
-    }
-
-    fn catalog(&self) -> &Catalog {
-        self.store.catalog()
-    }
-
-    fn append(&self, batch: Batch) -> Appending<'_> {
+    fn pass(&self, batch: Batch) -> Appending<'_> {
         if self.closed.load(Ordering::Relaxed) {
             return Box::pin(std::future::ready(Ok(())));
         }
