@@ -9,7 +9,12 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{Failure, client, progress::Progress, runtime, time};
+use super::{
+    Failure,
+    client::{self, ServerArgs},
+    progress::Progress,
+    runtime, time,
+};
 use crate::{
     config::OfflineOptions,
     model::TimeRange,
@@ -77,15 +82,8 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum, value_name = "HOW")]
     compress: Option<Compression>,
 
-    /// The server to ask. NAME:PASSWORD@ may stand in front of its host.
-    #[arg(
-        long,
-        env = "VCTSDB_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:9201",
-        value_name = "URL"
-    )]
-    server: String,
+    #[command(flatten)]
+    server: ServerArgs,
 
     /// Read this data directory, which no server has open; nothing is changed in it.
     #[arg(long, value_name = "DIR")]
@@ -142,7 +140,7 @@ fn online(args: &ExportArgs, write: &mut Take<'_>) -> Result<(), Failure> {
         form.push(("histograms", "omit".to_owned()));
     }
     let form: Vec<(&str, &str)> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let server = args.server.parse().map_err(Failure::Said)?;
+    let server = args.server.url()?;
     runtime()?.block_on(client::stream(&server, path, &form, |piece| Ok(write(&piece)?)))
 }
 

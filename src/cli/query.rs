@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     Failure,
-    client::{self, ServerUrl},
+    client::{self, ServerArgs},
     empty_result, plan_text, result_table, runtime, time,
 };
 
@@ -30,16 +30,8 @@ pub(super) struct QueryArgs {
     #[arg(value_name = "EXPR")]
     expr: String,
 
-    /// The server to ask. NAME:PASSWORD@ may stand in front of its host. With https its certificate has to be signed by a CA that
-    /// this machine trusts, or by one in the file that SSL_CERT_FILE names.
-    #[arg(
-        long,
-        env = "VCTSDB_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:9201",
-        value_name = "URL"
-    )]
-    server: String,
+    #[command(flatten)]
+    server: ServerArgs,
 
     /// Evaluate at this time: -5m for five minutes ago, seconds since 1970, or RFC 3339 [default: now].
     #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"], allow_hyphen_values = true)]
@@ -79,7 +71,7 @@ pub(super) fn run(args: &QueryArgs) -> Result<(), Failure> {
         parameters.push(("analyze", args.analyze.to_string()));
     }
     let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let server: ServerUrl = args.server.parse().map_err(Failure::Said)?;
+    let server = args.server.url()?;
     let runtime = runtime()?;
     let (status, body) = runtime.block_on(client::post(&server, path, &form))?;
     let Ok(answer) = serde_json::from_slice::<Value>(&body) else {

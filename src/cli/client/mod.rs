@@ -2,6 +2,7 @@
 //!
 //! [`ServerUrl`] is a server's URL, shown without its credentials; [`tls`] is the handshake of `https`.
 
+mod server_args;
 mod tls;
 mod url;
 
@@ -21,8 +22,8 @@ use tokio::{
     time::timeout,
 };
 
+pub(super) use self::{server_args::ServerArgs, url::ServerUrl};
 use super::Failure;
-pub(super) use url::ServerUrl;
 
 /// The media type of forms.
 const FORM: &str = "application/x-www-form-urlencoded";

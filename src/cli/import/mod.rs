@@ -19,7 +19,7 @@ use self::{
     source::Identity,
     target::Target,
 };
-use super::{Failure, progress::Progress, runtime};
+use super::{Failure, client::ServerArgs, progress::Progress, runtime};
 use crate::{
     config::{Bytes, parse_memory},
     ingest::{Declared, FORMATS, Format, OnError, Unit, format_named},
@@ -45,15 +45,8 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "NAME", value_parser = format)]
     format: Option<&'static str>,
 
-    /// The server that takes the samples. NAME:PASSWORD@ may stand in front of its host.
-    #[arg(
-        long,
-        env = "VCTSDB_SERVER",
-        hide_env_values = true,
-        default_value = "http://127.0.0.1:9201",
-        value_name = "URL"
-    )]
-    server: String,
+    #[command(flatten)]
+    server: ServerArgs,
 
     /// Write straight into this data directory, which no server has open; made if it isn't there.
     #[arg(long, value_name = "DIR")]

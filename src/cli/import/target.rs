@@ -45,7 +45,7 @@ impl Target {
         if let Some(dir) = &args.offline {
             return Self::directory(dir, args, each);
         }
-        let server = args.server.parse().map_err(Failure::Said)?;
+        let server = args.server.url()?;
         let name = format!("server {server}");
         Ok(Self { place: Place::Server(RemoteStore::new(server)), name, memory: each(REMOTE_MEMORY) })
     }
