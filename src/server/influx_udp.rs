@@ -24,7 +24,7 @@ const MAX_DATAGRAM: usize = 64 << 10;
 /// Datagrams are stored together when they have so many bytes, or the first of them is this old.
 const BATCH_BYTES: usize = 256 << 10;
 const BATCH_AGE: Duration = Duration::from_millis(100);
-/// So many batches wait to be stored at most.
+/// How many batches wait to be stored at most.
 const WAITING: usize = 8;
 /// How long to wait for memory, or for the store, before datagrams are dropped; and how often to ask the store meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);

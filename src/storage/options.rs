@@ -57,9 +57,9 @@ pub struct StorageOptions {
     pub table_bytes: u64,
     /// With this many flushed tables waiting for compaction, writes are refused until there are fewer.
     pub backlog_limit: usize,
-    /// No new series are taken where the index has so many; 0 for no limit.
+    /// How many series the index has at most: beyond, no new one is taken; 0 for no limit.
     pub max_series: u64,
-    /// So many new series are taken in a minute of the clock; 0 for no limit.
+    /// How many new series are taken in a minute of the clock; 0 for no limit.
     pub max_new_series_per_minute: u64,
     /// Samples are dropped at this age (ms).
     pub retention_time: Option<i64>,

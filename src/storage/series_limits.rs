@@ -30,9 +30,9 @@ const NAME_BYTES: usize = 100;
 /// Which limit stands in the way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Limit {
-    /// There are so many series.
+    /// The limit on series in all, which are so many.
     All(u64),
-    /// So many came in this minute.
+    /// The limit on new series, of which so many came in this minute.
     New(u64),
 }
 

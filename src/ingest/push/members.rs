@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// So many times of pushes are remembered with their groups.
+/// How many times of pushes are remembered with their groups.
 const TIMES_KEPT: usize = 1_000;
 
 /// What is stored of a group.

@@ -14,7 +14,7 @@ const FINEST: i32 = 8;
 const COARSEST: i32 = -4;
 /// OpenTelemetry's threshold may be 0, which a zero bucket can't be.
 const ZERO_THRESHOLD: f64 = 1e-128;
-/// So many empty buckets are listed rather than skipped, as a span takes more.
+/// How many empty buckets in a row are listed at most: a span costs more than they do, skipping more is cheaper.
 const MAX_GAP: i64 = 2;
 /// A byte of a message becomes at most so many in memory: a bucket is a byte there.
 const GROWTH: usize = 24;
