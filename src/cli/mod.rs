@@ -8,15 +8,12 @@
 mod check;
 mod client;
 mod counted_disk;
-mod empty_result;
 mod export;
 mod import;
 mod logging;
 mod maintenance;
-mod plan_text;
 mod progress;
 mod query;
-mod result_table;
 mod serve;
 mod size;
 mod stderr;
@@ -37,6 +34,7 @@ Examples:
   vctsdb verify ./data                           check every byte (not while a server runs on it)
   vctsdb backup ./data /backup --server http://127.0.0.1:9201
   vctsdb query up --start -1h --step 5m
+  vctsdb query --influxql 'SHOW MEASUREMENTS' --db telegraf
   vctsdb import old.jsonl.gz more.csv            store files in any format
   vctsdb export 'up' --start -1d -o up.jsonl.zst
   vctsdb check config prometheus.yml             check a configuration file
@@ -196,6 +194,8 @@ mod tests {
             &["query", "up", "--step", "1m"],
             &["query", "up", "--time", "1", "--start", "1", "--end", "2", "--step", "1"],
             &["query", "up", "-o", "xml"],
+            &["query", "--influxql", "SHOW DATABASES", "--time", "1"],
+            &["query", "up", "--db", "telegraf"],
             &["verify"],
             &["repair", "--dry-run"],
             &["backup", "data"],

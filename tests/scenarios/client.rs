@@ -16,6 +16,7 @@ use rustls::{
 };
 
 use super::{
+    http_client::request,
     process::{eventually, free_address, vctsdb},
     sender::{now, write, write_one},
 };
@@ -195,6 +196,44 @@ fn where_no_series_answers_the_newest_sample_is_told() {
         .unwrap();
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["data"]["result"], serde_json::json!([]));
+}
+
+#[test]
+fn influxql_answers_tables_and_says_which_statement_failed() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
+    let lines = "cpu,host=a idle=1.5,cores=4i 60000000000\ncpu,host=b idle=2 60000000000\ncpu,host=a idle=3 120000000000\n";
+    let answer = request(&server.address, "POST", "/write?db=t", &[], lines.as_bytes()).unwrap();
+    assert_eq!(answer.status, 204, "{}", answer.text());
+    let ask = |arguments: &[&str]| {
+        let url = format!("http://{}", server.address);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_vctsdb"));
+        command.args(["query", "--server", &url, "--influxql"]).args(arguments).output().unwrap()
+    };
+    let output = ask(&["SELECT idle, cores FROM cpu GROUP BY host", "--db", "t"]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(
+        said(&output),
+        "cpu  host=a\n\
+         time                  idle  cores\n\
+         1970-01-01T00:01:00Z  1.5   4\n\
+         1970-01-01T00:02:00Z  3     \n\
+         \n\
+         cpu  host=b\n\
+         time                  idle  cores\n\
+         1970-01-01T00:01:00Z  2     \n"
+    );
+    let output = ask(&["SELECT idle FROM t..cpu WHERE host = 'c'"]);
+    assert_eq!((said(&output).as_str(), output.status.code()), ("no rows\n", Some(0)));
+    let output = ask(&["SELECT max(idle) FROM t..cpu; SELECT max(idle) FROM cpu; SHOW DATABASES"]);
+    let (out, why) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(out.starts_with("cpu\ntime ") && !out.contains("databases"), "{out}");
+    assert!(why.contains("database name required") && !why.contains("not executed"), "{why}");
+    assert_eq!(output.status.code(), Some(1));
+    let output = ask(&["SELECT FROM"]);
+    assert!(said(&output).contains("line 1, char 8") && output.status.code() == Some(1), "{output:?}");
+    let output = ask(&["SHOW DATABASES", "-o", "json"]);
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("{\"results\":["), "{output:?}");
 }
 
 /// The commands of a block of README.md, in the words that a shell would see.

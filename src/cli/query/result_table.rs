@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
+use super::columns;
+
 /// The answer's `data` with aligned columns.
 pub(super) fn render(data: &Value) -> String {
     let result = data.get("result").unwrap_or(&Value::Null);
-    let rows: Vec<[String; 3]> = match data.get("resultType").and_then(Value::as_str) {
+    let rows: Vec<Vec<String>> = match data.get("resultType").and_then(Value::as_str) {
         Some("scalar" | "string") => return format!("{}\n", text(result.get(1))),
         Some("vector") => items(result).flat_map(vector_rows).collect(),
         Some("matrix") => items(result).flat_map(matrix_rows).collect(),
@@ -14,7 +16,7 @@ pub(super) fn render(data: &Value) -> String {
     if rows.is_empty() {
         return "no series\n".to_owned();
     }
-    align(&["SERIES", "TIME", "VALUE"], &rows)
+    columns::align(&["SERIES", "TIME", "VALUE"], &rows)
 }
 
 /// Whether the answer's `data` is a list of series, and empty.
@@ -26,21 +28,21 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.as_array().into_iter().flatten()
 }
 
-fn vector_rows(item: &Value) -> Option<[String; 3]> {
+fn vector_rows(item: &Value) -> Option<Vec<String>> {
     row(series(item), item.get("value").or_else(|| item.get("histogram"))?)
 }
 
 /// The series is named in its first row only.
-fn matrix_rows(item: &Value) -> Vec<[String; 3]> {
+fn matrix_rows(item: &Value) -> Vec<Vec<String>> {
     let samples = ["values", "histograms"].into_iter().filter_map(|kind| item.get(kind)).flat_map(items);
     let names = std::iter::once(series(item)).chain(std::iter::repeat_with(String::new));
     names.zip(samples).filter_map(|(name, sample)| row(name, sample)).collect()
 }
 
-fn row(name: String, sample: &Value) -> Option<[String; 3]> {
+fn row(name: String, sample: &Value) -> Option<Vec<String>> {
     let time = sample.get(0)?.as_f64()?;
     let time = jiff::Timestamp::from_millisecond((time * 1000.0).round() as i64).ok()?;
-    Some([name, time.to_string(), text(sample.get(1))])
+    Some(vec![name, time.to_string(), text(sample.get(1))])
 }
 
 /// `name{label="value"}`
@@ -67,21 +69,6 @@ fn text(value: Option<&Value>) -> String {
         Some(other) => other.to_string(),
         None => String::new(),
     }
-}
-
-/// Pads all columns but the last.
-fn align(head: &[&str; 3], rows: &[[String; 3]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain(head.get(column).map(|cell| cell.len())).max().unwrap_or(0)
-    };
-    let (first, second) = (width(0), width(1));
-    let mut out = String::new();
-    let head = head.map(str::to_owned);
-    for [name, time, value] in std::iter::once(&head).chain(rows) {
-        out.push_str(&format!("{name:first$}  {time:second$}  {value}\n"));
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,66 +1,15 @@
-//! `vctsdb query EXPR`: asks a running server.
+//! A question in PromQL, at a time or over a range.
 
 use std::io::Write;
 
-use clap::{Args, ValueEnum};
 use serde_json::Value;
 
 use super::{
-    Failure,
-    client::{self, ServerArgs},
-    empty_result, plan_text, result_table, runtime, time,
+    Failure, Output, Parameters, QueryArgs, ask, empty_result, plan_text, result_table, runtime, stderr, time,
 };
 
 /// Without --step, a range has about this many steps: a screenful.
 const ROWS: f64 = 60.0;
-
-/// How the answer is printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Output {
-    /// Aligned columns.
-    Table,
-    /// What the server answered.
-    Json,
-}
-
-/// The question, and the server to ask.
-#[derive(Debug, Args)]
-pub(super) struct QueryArgs {
-    /// The PromQL expression.
-    #[arg(value_name = "EXPR")]
-    expr: String,
-
-    #[command(flatten)]
-    server: ServerArgs,
-
-    /// Evaluate at this time: -5m for five minutes ago, seconds since 1970, or RFC 3339 [default: now].
-    #[arg(long, value_name = "TIME", conflicts_with_all = ["start", "end", "step"], allow_hyphen_values = true)]
-    time: Option<String>,
-
-    /// Evaluate from this time on …
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    start: Option<String>,
-
-    /// … to this time [default: now] …
-    #[arg(long, value_name = "TIME", requires = "start", allow_hyphen_values = true)]
-    end: Option<String>,
-
-    /// … every so often: seconds, or a duration such as 5m [default: a sixtieth of the range].
-    #[arg(long, value_name = "DURATION", requires = "start")]
-    step: Option<String>,
-
-    /// Show how it is going to be evaluated, and don't.
-    #[arg(long, conflicts_with = "analyze")]
-    explain: bool,
-
-    /// Evaluate it, and show how that went instead of the answer.
-    #[arg(long)]
-    analyze: bool,
-
-    /// How to print the answer.
-    #[arg(short, long, value_enum, default_value = "table", value_name = "FORMAT")]
-    output: Output,
-}
 
 /// Asks, and prints the answer.
 pub(super) fn run(args: &QueryArgs) -> Result<(), Failure> {
@@ -70,22 +19,14 @@ pub(super) fn run(args: &QueryArgs) -> Result<(), Failure> {
         path = "/api/v1/explain";
         parameters.push(("analyze", args.analyze.to_string()));
     }
-    let form: Vec<(&str, &str)> = parameters.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let server = args.server.url()?;
     let runtime = runtime()?;
-    let (status, body) = runtime.block_on(client::post(&server, path, &form))?;
-    let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
-        let text = String::from_utf8_lossy(&body);
-        return Err(Failure::Said(format!("{server}: {status}: {}", text.trim())));
-    };
-    if !status.is_success() && answer.get("error").is_none() {
-        return Err(Failure::Said(format!("{server}: {status}: {answer}")));
-    }
+    let (answer, body) = runtime.block_on(ask(&server, path, &parameters))?;
     if let Some(error) = answer.get("error").and_then(Value::as_str) {
         return Err(Failure::Said(explain(&args.expr, error)));
     }
     for annotation in ["warnings", "infos"].iter().filter_map(|kind| answer.get(kind)?.as_array()).flatten() {
-        super::stderr::say(annotation.as_str().unwrap_or_default());
+        stderr::say(annotation.as_str().unwrap_or_default());
     }
     let mut out = std::io::stdout().lock();
     match args.output {
@@ -100,16 +41,13 @@ pub(super) fn run(args: &QueryArgs) -> Result<(), Failure> {
             if !planned && result_table::is_empty(data) {
                 // On standard error: a program may read the answer line by line.
                 for hint in runtime.block_on(empty_result::explain(&server, &args.expr, last_time(args)?)) {
-                    super::stderr::say(&hint);
+                    stderr::say(&hint);
                 }
             }
         }
     }
     Ok(out.flush()?)
 }
-
-/// Names and values of a form.
-type Parameters = Vec<(&'static str, String)>;
 
 /// The path and the parameters of the request.
 fn parameters(args: &QueryArgs) -> Result<(&'static str, Parameters), Failure> {
