@@ -16,6 +16,7 @@ mod scenarios {
     mod extras;
     mod formats;
     mod grafana;
+    mod grafana_influxql;
     mod habits;
     mod hostile;
     mod http_client;

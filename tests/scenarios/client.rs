@@ -202,7 +202,8 @@ fn where_no_series_answers_the_newest_sample_is_told() {
 fn influxql_answers_tables_and_says_which_statement_failed() {
     let dir = tempfile::tempdir().unwrap();
     let server = vctsdb(&dir.path().join("data"), &free_address(), &["--self-scrape.interval", "0"]);
-    let lines = "cpu,host=a idle=1.5,cores=4i 60000000000\ncpu,host=b idle=2 60000000000\ncpu,host=a idle=3 120000000000\n";
+    let lines =
+        "cpu,host=a idle=1.5,cores=4i 60000000000\ncpu,host=b idle=2 60000000000\ncpu,host=a idle=3 120000000000\n";
     let answer = request(&server.address, "POST", "/write?db=t", &[], lines.as_bytes()).unwrap();
     assert_eq!(answer.status, 204, "{}", answer.text());
     let ask = |arguments: &[&str]| {
