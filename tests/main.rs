@@ -57,5 +57,6 @@ mod scenarios {
     mod thanos;
     mod vmagent;
     mod vmctl;
+    mod web_config;
     mod web_ui;
 }

@@ -5,7 +5,7 @@ use std::{io::Write, path::PathBuf};
 use clap::{Args, Subcommand};
 
 use super::Failure;
-use crate::config::ConfigFile;
+use crate::config::{ConfigFile, WebConfig};
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -16,6 +16,12 @@ pub(super) struct CheckArgs {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// Check web configuration files: users, tokens, headers.
+    WebConfig {
+        /// The files.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Check configuration files.
     Config {
         /// The files.
@@ -26,13 +32,17 @@ enum What {
 
 /// Checks and reports.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let What::Config { files } = &args.what;
+    let (What::Config { files } | What::WebConfig { files }) = &args.what;
     let mut out = std::io::stdout().lock();
     let mut wrong = Vec::new();
     for path in files {
-        match ConfigFile::load(path) {
-            Ok(config) => {
-                for (section, line) in &config.ignored {
+        let ignored = match &args.what {
+            What::Config { .. } => ConfigFile::load(path).map(|config| config.ignored),
+            What::WebConfig { .. } => WebConfig::load(path).map(|_| Vec::new()),
+        };
+        match ignored {
+            Ok(ignored) => {
+                for (section, line) in &ignored {
                     writeln!(out, "{}:{line}: {section} means nothing to vctsdb and is ignored", path.display())?;
                 }
                 writeln!(out, "{}: fine", path.display())?;

@@ -1,8 +1,8 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
 //! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`import`] and [`export`] are
-//! clients too or work on a data directory, [`maintenance`] checks, repairs and copies data directories, and `test` and `check` need
-//! neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
+//! clients too or work on a data directory, [`maintenance`] checks, repairs and copies data directories, and `test`, `check`, `token` and
+//! `password` need neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
 mod check;
@@ -11,6 +11,7 @@ mod counted_disk;
 mod export;
 mod import;
 mod logging;
+mod login;
 mod maintenance;
 mod progress;
 mod query;
@@ -19,6 +20,7 @@ mod size;
 mod stderr;
 mod test;
 mod time;
+mod web_config;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -38,6 +40,7 @@ Examples:
   vctsdb import old.jsonl.gz more.csv            store files in any format
   vctsdb export 'up' --start -1d -o up.jsonl.zst
   vctsdb check config prometheus.yml             check a configuration file
+  vctsdb token grafana --role read               make a token for --web.config.file
   vctsdb test rules.test                         run PromQL test scripts
 
 Prometheus sends to it with:
@@ -79,6 +82,10 @@ enum Command {
     Restore(maintenance::RestoreArgs),
     /// Check files before a server reads them.
     Check(check::CheckArgs),
+    /// Make a token for a web configuration file.
+    Token(login::TokenArgs),
+    /// Make a user's line for a web configuration file, from a password on standard input.
+    Password(login::PasswordArgs),
     /// Run PromQL test scripts.
     Test(test::TestArgs),
 }
@@ -113,6 +120,8 @@ pub fn main() -> ExitCode {
         Some(Command::Backup(flags)) => maintenance::backup(flags),
         Some(Command::Restore(flags)) => maintenance::restore(flags),
         Some(Command::Check(flags)) => check::run(flags),
+        Some(Command::Token(flags)) => login::token(flags),
+        Some(Command::Password(flags)) => login::password(flags),
         Some(Command::Test(flags)) => test::run(flags),
     };
     match done {
@@ -173,7 +182,15 @@ mod tests {
         let cli = Cli::try_parse_from(["vctsdb", "--listen", "127.0.0.1:0", "--self-scrape.interval", "off"]).unwrap();
         assert!(cli.command.is_none());
         assert_eq!(cli.serve.http.listen.to_string(), "127.0.0.1:0");
-        assert!(crate::config::Config::new(&cli.serve, &crate::config::ConfigFile::default()).self_scrape.is_none());
+        assert!(
+            crate::config::Config::new(
+                &cli.serve,
+                &crate::config::ConfigFile::default(),
+                crate::config::WebConfig::default()
+            )
+            .self_scrape
+            .is_none()
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io::Write,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -13,9 +14,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{Failure, logging, runtime};
+use super::{Failure, logging, runtime, web_config::WebConfigWatch};
 use crate::{
-    config::{Config, ConfigFile, Flags},
+    config::{Config, ConfigFile, Flags, WebConfig},
     promql::{Enabled, Engine},
     seams::{
         allocator,
@@ -41,7 +42,11 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
         Some(path) => ConfigFile::load(path).map_err(|error| Failure::Usage(error.to_string()))?,
         None => ConfigFile::default(),
     };
-    let config = Config::new(flags, &file);
+    let web = match &flags.http.web_config_file {
+        Some(path) => WebConfig::load(path).map_err(|error| Failure::Usage(error.to_string()))?,
+        None => WebConfig::default(),
+    };
+    let config = Config::new(flags, &file, web);
     let (version, memory, data_dir) = (env!("CARGO_PKG_VERSION"), config.memory, config.data_dir.display());
     match &config.memory_why {
         Ok(why) => tracing::info!(version, %data_dir, %memory, memory_is = why, "starting"),
@@ -70,6 +75,27 @@ pub(super) fn run(flags: &Flags) -> Result<(), Failure> {
     served
 }
 
+/// Refuses to serve everybody on an address that other machines reach, unless told to.
+fn guard(config: &Config, address: SocketAddr) -> Result<(), Failure> {
+    let tls = config.server.tls.as_ref();
+    if config.server.access.options().has_login() {
+        if tls.is_none() {
+            tracing::warn!(%address, "passwords and tokens travel in clear text: there is no tls_server_config");
+        }
+        return Ok(());
+    }
+    if tls.is_some_and(|tls| tls.clients_are_verified()) {
+        return Ok(());
+    }
+    if config.allow_anonymous {
+        tracing::warn!(%address, "there is no login: whoever reaches this address may read and write");
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "other machines reach {address}, and there is no login: name users or tokens in a --web.config.file, or say --web.allow-anonymous"
+    )))
+}
+
 async fn serve(config: Config) -> Result<(), Failure> {
     let mut signals = StopSignals::listen()?;
     let mut hang_up = listen(SignalKind::hangup())?;
@@ -77,13 +103,14 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let _too_large = listen(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()))?;
     let cannot_listen =
         |error| Failure::Said(format!("can't listen on {}: {error}; choose another --listen", config.listen));
-    let listener = server::listen(&config.listen.host, config.listen.port).await.map_err(cannot_listen)?;
+    let addresses = server::listen_addresses(&config.listen.host, config.listen.port).await.map_err(cannot_listen)?;
+    if let Some(reached) = addresses.iter().find(|address| !address.ip().to_canonical().is_loopback()) {
+        guard(&config, *reached)?;
+    }
+    let listener = server::listen(&addresses).map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let config = config.at(address);
     tracing::info!(%address, "listening: health checks are answered, everything else as soon as the store is open");
-    if !address.ip().to_canonical().is_loopback() {
-        tracing::warn!(%address, "there is no login: whoever reaches this address may read and write");
-    }
 
     let datagrams = match config.influx_udp.clone() {
         None => None,
@@ -106,6 +133,13 @@ async fn serve(config: Config) -> Result<(), Failure> {
     let (stop_serving, stopped) = stopper();
     let serving = tokio::spawn(server::run(listener, state.clone(), stopped));
 
+    let watching = match config.web_config_file.clone() {
+        Some(path) => {
+            let watch = WebConfigWatch::new(path, Arc::clone(&config.server.access), config.server.tls.clone());
+            Some(tokio::spawn(watch.run(listen(SignalKind::hangup())?)))
+        }
+        None => None,
+    };
     let logging = state.clone();
     let reopening = tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
@@ -171,6 +205,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     tracing::info!("stopping: finishing requests; a second signal ends at once");
     tokio::spawn(end_at_next(signals));
     reopening.abort();
+    if let Some(watching) = watching {
+        watching.abort();
+    }
     // Dropping these is what stops: first clients, then our own samples, then the store.
     drop(stop_serving);
     drop(stop_receiving);

@@ -11,6 +11,8 @@ mod flags;
 mod listen_address;
 mod memory;
 mod offline;
+mod web;
+mod yaml;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
@@ -18,7 +20,7 @@ use crate::{
     promql::{EngineOptions, SAMPLE_BYTES},
     remote::otlp::OtlpSettings,
     seams::replay_progress::ReplayProgress,
-    server::{BrowserOptions, Deadlines, ServerOptions, influx_udp::UdpOptions},
+    server::{Access, BrowserOptions, Deadlines, ServerOptions, Tls, influx_udp::UdpOptions},
     storage::StorageOptions,
 };
 use budget::Budget;
@@ -33,6 +35,7 @@ pub use flags::{
 pub use listen_address::ListenAddress;
 use memory::{DefaultMemory, beyond_limit, default_memory};
 pub use offline::OfflineOptions;
+pub use web::WebConfig;
 
 /// Prometheus' limit on the samples a query may hold; ours is lower only on small machines.
 const MAX_SAMPLES: u64 = 50_000_000;
@@ -59,14 +62,18 @@ pub struct Config {
     pub server: ServerOptions,
     /// Where to receive line protocol by UDP.
     pub influx_udp: Option<(ListenAddress, UdpOptions)>,
+    /// Whether everybody may do everything even where other machines reach the listener.
+    pub allow_anonymous: bool,
+    /// The web configuration file and the files that it names, to be read again when they change.
+    pub web_config_file: Option<(PathBuf, Vec<PathBuf>)>,
     /// How often to store our own metrics.
     pub self_scrape: Option<Duration>,
 }
 
 impl Config {
-    /// Works out everything that the flags and the configuration file leave open.
+    /// Works out everything that the flags and the configuration files leave open.
     #[must_use]
-    pub fn new(flags: &Flags, file: &ConfigFile) -> Self {
+    pub fn new(flags: &Flags, file: &ConfigFile, web: WebConfig) -> Self {
         let (memory, memory_why) = match flags.storage.memory {
             Some(memory) => (memory, beyond_limit(memory).map_or_else(|| Ok("--memory".to_owned()), Err)),
             None => {
@@ -125,6 +132,8 @@ impl Config {
                 external_labels: flags.remote_read.labels(),
                 flags: flags.listed(Effective { memory, max_samples, max_queries }),
                 query_log: flags.observation.query_log.clone(),
+                access: Arc::new(Access::new(web.access)),
+                tls: web.tls.map(|tls| Arc::new(Tls::new(tls))),
                 browser: BrowserOptions {
                     listen_host: flags.http.listen.host.clone(),
                     allowed_hosts: flags.http.allowed_hosts.iter().filter(|name| !name.is_empty()).cloned().collect(),
@@ -137,6 +146,8 @@ impl Config {
                 replay_progress,
             },
             influx_udp: flags.influx.udp(),
+            allow_anonymous: flags.http.allow_anonymous,
+            web_config_file: flags.http.web_config_file.clone().map(|path| (path, web.files)),
             self_scrape: Some(flags.observation.self_scrape)
                 .filter(|interval| !interval.is_zero() && !flags.storage.read_only),
         }
@@ -196,6 +207,7 @@ mod tests {
             ])
             .flags,
             &ConfigFile::default(),
+            WebConfig::default(),
         )
     }
 

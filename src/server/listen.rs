@@ -11,6 +11,7 @@ use std::{
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpSocket, TcpStream, lookup_host},
     sync::{Semaphore, watch},
     time::timeout,
@@ -33,11 +34,11 @@ use crate::telemetry::log_each_minute;
 /// The pause after a failure to accept, for lack of file descriptors say: some connection has to end first.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Listens at the first address of `host` that can be bound; at all addresses of this machine where `host` is empty.
+/// The addresses to listen at for `host`; all of this machine where it is empty.
 ///
 /// # Errors
-/// When none can be bound.
-pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
+/// When its name can't be resolved.
+pub async fn listen_addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     let mut addresses: Vec<SocketAddr> = if host.is_empty() {
         // The first takes connections of version 4 too, where there is version 6.
         vec![(Ipv6Addr::UNSPECIFIED, port).into(), (Ipv4Addr::UNSPECIFIED, port).into()]
@@ -48,9 +49,17 @@ pub async fn listen(host: &str, port: u16) -> io::Result<TcpListener> {
         // "localhost" may be both. A client of "localhost" tries both, one of 127.0.0.1 only that.
         addresses.sort_by_key(SocketAddr::is_ipv6);
     }
+    Ok(addresses)
+}
+
+/// Listens at the first of the addresses that can be bound.
+///
+/// # Errors
+/// When none can be bound.
+pub fn listen(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name stands for no address");
     for address in addresses {
-        match listen_at(address) {
+        match listen_at(*address) {
             Ok(listener) => return Ok(listener),
             Err(error) => failure = error,
         }
@@ -142,20 +151,38 @@ async fn serve(
         _ = stopping.changed() => false,
         _ = handle.evicted() => false,
     };
-    if speaks {
-        Box::pin(converse(stream, state, handle, stopping)).await;
+    if !speaks {
+        return;
+    }
+    let peer = PeerAddress(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
+    let stream = WriteTimeout::new(stream, state.options.deadlines.write);
+    let Some(tls) = state.options.tls.clone() else {
+        return Box::pin(converse(stream, peer, state, handle, stopping)).await;
+    };
+    let [first] = byte;
+    let shaken = tokio::select! {
+        shaken = Box::pin(tls.accept(stream, first)) => shaken,
+        _ = stopping.changed() => return,
+        _ = handle.evicted() => return,
+    };
+    match shaken {
+        Ok(stream) => Box::pin(converse(stream, peer, state, handle, stopping)).await,
+        Err(error) => {
+            let client = peer.0.map_or_else(String::new, |address| address.to_string());
+            log_each_minute!(info, client, %error, "a TLS handshake failed");
+        }
     }
 }
 
 /// Answers requests until the client or the server closes the connection.
-async fn converse(
-    stream: TcpStream,
+async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    peer: PeerAddress,
     state: Arc<ServerState>,
     handle: ConnectionHandle,
     mut stopping: watch::Receiver<()>,
 ) {
     let deadlines = state.options.deadlines;
-    let peer = PeerAddress(stream.peer_addr().ok().map(|address| address.ip().to_canonical()));
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(peer);
         handle.mark_busy();
@@ -167,7 +194,7 @@ async fn converse(
             answer
         }
     });
-    let io = TokioIo::new(ExplainMalformed::new(TargetEscaping::new(WriteTimeout::new(stream, deadlines.write))));
+    let io = TokioIo::new(ExplainMalformed::new(TargetEscaping::new(stream)));
     let mut connection = std::pin::pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())

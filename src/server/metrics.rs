@@ -46,9 +46,15 @@ pub(crate) static QUERYING: InFlightGauge =
 static REQUESTS: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_http_requests_total", "HTTP requests answered, by route and status.", &["route", "code"])
 });
-/// By reason: host or origin.
+/// By reason: host, origin, login, role or overload.
 pub(crate) static REFUSED: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_http_requests_refused_total", "HTTP requests refused for what sent them, by reason.", &["reason"])
+});
+static WEB_CONFIG_RELOAD: LazyLock<IntGauge> = LazyLock::new(|| {
+    gauge(
+        "vctsdb_web_config_reload_successful",
+        "Whether the web configuration file could be read the last time it changed.",
+    )
 });
 static REQUEST_SECONDS: LazyLock<HistogramVec> = LazyLock::new(|| {
     let help = "Time until an HTTP answer began, by route.";
@@ -117,12 +123,17 @@ pub(crate) static SELF_SCRAPES: LazyLock<IntCounterVec> = LazyLock::new(|| {
     counters("vctsdb_self_scrapes_total", "Times our own metrics were to be stored, by result.", &["result"])
 });
 
+/// Tells whether the web configuration file could be read.
+pub fn observe_web_config_reload(successful: bool) {
+    WEB_CONFIG_RELOAD.set(i64::from(successful));
+}
+
 /// Registers the metrics whose label values are known from the start, at 0: a counter that appears with its first event hides that
 /// event from `increase`.
 pub(crate) fn prepare() {
     for (counters, values) in [
         (&QUERY_FAILURES, &["parse", "execution", "memory", "unsupported", "timeout", "canceled", "storage"][..]),
-        (&REFUSED, &["host", "origin"]),
+        (&REFUSED, &["host", "origin", "login", "role", "overload"]),
         (&WRITTEN, &["float", "histogram", "exemplar"]),
         (&ALTERED, &["text", "rounded"]),
         (&UDP_DATAGRAMS, &["received", "stored", "faulty", "dropped"]),

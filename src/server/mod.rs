@@ -1,7 +1,7 @@
 //! The HTTP service: where the engines, the formats and the store are joined.
 //!
 //! A connection is accepted in [`mod@listen`], which owns limits, deadlines and shutdown. Each request goes through
-//! [`router`] (path, method, the rules of [`browser`] for web pages, metrics, catching panics) to one of [`routes`], which parses
+//! [`router`] (path, method, the rules of [`browser`] for web pages, the logins of [`access`], metrics, catching panics) to one of [`routes`], which parses
 //! parameters, does the work on a thread that may block, and answers in the one envelope of [`envelope`]. Errors of all
 //! domains become status codes in [`error`] and nowhere else.
 //!
@@ -12,6 +12,7 @@
 //! The listener is handed in, so a test binds port 0 and talks bytes to the real server. The store is handed in later
 //! ([`ServerState::ready`]): while it is opening, health checks already answer and everything else says 503.
 
+mod access;
 mod admission;
 mod ast_json;
 mod browser;
@@ -51,17 +52,21 @@ mod target_escaping;
 #[cfg(test)]
 mod tests;
 mod text_format;
+mod tls;
 mod ui;
 mod warning_collector;
 mod write_timeout;
 
+pub use access::{Access, AccessOptions, Role, Token, User, token_digest};
 pub use browser::{BrowserOptions, OriginPattern};
 pub use external_url::{ExternalAddress, ExternalUrl, prefix};
 pub use limits::Deadlines;
-pub use listen::{listen, run};
+pub use listen::{listen, listen_addresses, run};
+pub use metrics::observe_web_config_reload;
 pub use open_files::raise_open_files;
 pub use self_scrape::SelfScrape;
 pub use state::{RequestMemory, ServerOptions, ServerState, Stores};
+pub use tls::{Tls, TlsOptions};
 pub use ui::WebUi;
 
 use request_body::{discard, read_body};

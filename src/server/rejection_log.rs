@@ -7,10 +7,7 @@ use std::net::IpAddr;
 
 use hyper::{Method, StatusCode};
 
-use super::{
-    Response,
-    routes::{Role, Route},
-};
+use super::{Response, access::Role, routes::Route};
 use crate::telemetry::log_each_minute;
 
 /// A reason or a path is cut to this many characters.

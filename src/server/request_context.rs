@@ -11,6 +11,8 @@ use hyper::{
     header::{HeaderName, HeaderValue},
 };
 
+use super::access::Login;
+
 /// The header that carries a request's id, in requests and in answers.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header of questions that no person asked, such as those a page asks by itself.
@@ -34,6 +36,8 @@ pub(crate) struct RequestContext {
     pub(crate) path: String,
     /// Whether no person asked for it.
     pub(crate) background: bool,
+    /// Who asks, once that is known.
+    pub(crate) login: Login,
 }
 
 impl RequestContext {
@@ -48,6 +52,7 @@ impl RequestContext {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             background: request.headers().contains_key(BACKGROUND),
+            login: Login::default(),
         }
     }
 

@@ -23,6 +23,7 @@ use tracing::Instrument;
 
 use super::{
     Response, ServerState,
+    access::{AccessRefusal, Login, Role},
     browser::Refusal,
     compress::{self, Encoding},
     discard,
@@ -31,7 +32,7 @@ use super::{
     metrics, rejection_log,
     request_context::{REQUEST_ID, RequestContext},
     respond,
-    routes::{self, Role, Route},
+    routes::{self, Route},
     senders::Sender,
     ui,
 };
@@ -52,14 +53,26 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
         || external.strip_prefix(request.uri()).map(|uri| *request.uri_mut() = uri).is_some();
     let found = if within { routes::find_for(&request, &state.options.ui) } else { None };
     let pattern = found.map_or("unknown", |route| route.pattern);
-    let response = match (state.browser.judge(&request, found.as_ref()), found) {
+    let access = Arc::clone(&state.options.access);
+    let judged = state.browser.judge(&request, found.as_ref());
+    let preflight = request.method() == Method::OPTIONS;
+    let admitted = if judged.is_ok() && !preflight {
+        let needed = found.as_ref().map_or(&[][..], Route::needs);
+        access.admit(request.headers(), context.address, needed).await
+    } else {
+        // A preflight has no login, and its answer tells only what the rules for pages say.
+        Ok(Login::default())
+    };
+    let context = RequestContext { login: admitted.as_ref().cloned().unwrap_or_default(), ..context };
+    let response = match (judged.map(|()| admitted), found) {
         (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
-        (Ok(()), _) if request.method() == Method::OPTIONS => respond::no_content(),
-        (Ok(()), None) => match redirect(request.uri(), within, external) {
+        (Ok(_), _) if preflight => respond::no_content(),
+        (Ok(Err(refusal)), found) => shut_out(&refusal, found.as_ref(), request, &context).instrument(span).await,
+        (Ok(Ok(_)), None) => match redirect(request.uri(), within, external) {
             Some((status, location)) => moved(status, &location),
             None => unknown(request, &context, external).await,
         },
-        (Ok(()), Some(route)) => {
+        (Ok(Ok(_)), Some(route)) => {
             let client = context.address;
             let sender = (route.role == Role::Write)
                 .then(|| (Sender::new(client, request.headers(), route.pattern), Arc::clone(&state)));
@@ -81,6 +94,9 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     allow_origin(headers, reader);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REQUEST_ID, id);
+    for (name, value) in &access.options().headers {
+        headers.insert(name, value.clone());
+    }
     metrics::observe_request(pattern, response.status(), begun.elapsed());
     Ok(response)
 }
@@ -90,6 +106,25 @@ async fn refuse(refusal: &Refusal, request: Request<Incoming>) -> Response {
     refusal.observe();
     discard(request.into_body()).await;
     respond::text(refusal.status(), refusal.to_string())
+}
+
+/// Answers a request whose login is missing, wrong, or of another role.
+async fn shut_out(
+    refusal: &AccessRefusal,
+    found: Option<&Route>,
+    request: Request<Incoming>,
+    context: &RequestContext,
+) -> Response {
+    let client = context.address.map_or_else(String::new, |address| address.to_string());
+    refusal.observe(&client, found.map_or("unknown", |route| route.pattern));
+    discard(request.into_body()).await;
+    let text = refusal.to_string();
+    let mut response = match found {
+        Some(route) if route.speaks_influx() => routes::influx_failure(refusal.status(), &text),
+        _ => respond::text(refusal.status(), text),
+    };
+    refusal.add_headers(&mut response);
+    response
 }
 
 /// Answers a request for a path that isn't found, with a hint where there is one.

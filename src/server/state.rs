@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    access::Access,
     admission::{Deadline, Gate},
     browser::{Browser, BrowserOptions},
     clock_skew::ClockSkew,
@@ -22,6 +23,7 @@ use super::{
     request_budget::{ExclusiveSlot, RequestBudget, Usage},
     routes::PushOrder,
     senders::Senders,
+    tls::Tls,
     ui::WebUi,
 };
 use crate::{
@@ -69,6 +71,10 @@ pub struct ServerOptions {
     pub flags: Vec<(String, String)>,
     /// Where ended queries are logged, one JSON object a line.
     pub query_log: Option<PathBuf>,
+    /// Who may do what; what is asked of it changes with the file that says so.
+    pub access: Arc<Access>,
+    /// TLS of the listener; `None` for plain HTTP.
+    pub tls: Option<Arc<Tls>>,
     /// Which host names and web pages to trust.
     pub browser: BrowserOptions,
     /// Where the web interface comes from.

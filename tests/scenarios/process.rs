@@ -19,11 +19,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` and waits until `ready` answers 200 at `address`.
     pub(crate) fn start(command: &mut Command, address: &str, ready: &str, log: &Path) -> Self {
+        Self::start_until(command, address, log, || get(address, ready).is_ok_and(|r| r.status == 200))
+    }
+
+    /// Starts `command` and waits until `is_up`.
+    pub(crate) fn start_until(command: &mut Command, address: &str, log: &Path, is_up: impl Fn() -> bool) -> Self {
         let file = std::fs::File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file);
         let child = command.spawn().unwrap_or_else(|error| panic!("starting {command:?}: {error}"));
         let server = Self { child, address: address.to_owned() };
-        let up = eventually(Duration::from_secs(60), || get(address, ready).is_ok_and(|r| r.status == 200));
+        let up = eventually(Duration::from_secs(60), is_up);
         assert!(up, "{command:?} did not get ready:\n{}", std::fs::read_to_string(log).unwrap_or_default());
         server
     }

@@ -1,15 +1,14 @@
 //! The configuration file, in the form of Prometheus' own.
 //!
-//! [`yaml`] reads the text into a tree that knows where each of its nodes stands; a section's file makes its options of a part of the
+//! [`yaml`](super::yaml) reads the text into a tree that knows where each of its nodes stands; a section's file makes its options of a part of the
 //! tree. Sections that mean nothing here are named with their line ([`ConfigFile::ignored`]); a key that nobody knows is an error, as it
 //! is most likely a misspelt one.
 
 mod otlp;
-mod yaml;
 
 use std::path::Path;
 
-use self::yaml::{Fault, Node};
+use super::yaml::{self, Fault};
 use crate::remote::otlp::OtlpSettings;
 
 /// Top-level sections of Prometheus that mean nothing here.
@@ -60,16 +59,25 @@ pub enum ConfigFileError {
     },
 }
 
+impl ConfigFileError {
+    /// The text of a configuration file.
+    pub(in crate::config) fn or_text(path: &Path) -> Result<String, Self> {
+        let file = path.display().to_string();
+        std::fs::read_to_string(path).map_err(|error| Self::Unreadable { file, why: error.to_string() })
+    }
+
+    pub(in crate::config) fn wrong(file: &str, Fault { line, column, why }: Fault) -> Self {
+        Self::Wrong { file: file.to_owned(), line, column, why }
+    }
+}
+
 impl ConfigFile {
     /// Reads the file at `path`.
     ///
     /// # Errors
     /// When it can't be read, or says what can't be.
     pub fn load(path: &Path) -> Result<Self, ConfigFileError> {
-        let file = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigFileError::Unreadable { file: file.clone(), why: error.to_string() })?;
-        Self::parse(&file, &text)
+        Self::parse(&path.display().to_string(), &ConfigFileError::or_text(path)?)
     }
 
     /// Reads `text`, which errors call `file`.
@@ -77,12 +85,7 @@ impl ConfigFile {
     /// # Errors
     /// When it says what can't be.
     pub fn parse(file: &str, text: &str) -> Result<Self, ConfigFileError> {
-        Self::of_text(text).map_err(|Fault { line, column, why }| ConfigFileError::Wrong {
-            file: file.to_owned(),
-            line,
-            column,
-            why,
-        })
+        Self::of_text(text).map_err(|fault| ConfigFileError::wrong(file, fault))
     }
 
     fn of_text(text: &str) -> Result<Self, Fault> {
@@ -100,13 +103,6 @@ impl ConfigFile {
             }
         }
         Ok(config)
-    }
-}
-
-impl Node {
-    /// An error about a key that isn't one of `known`.
-    fn unknown(&self, what: &str, key: &str, known: &[&str]) -> Fault {
-        self.fault(format!("unknown {what} {key:?}; expected one of {}", known.join(", ")))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::yaml::{Fault, Node};
+use crate::config::yaml::{Fault, Node};
 use crate::remote::otlp::{OtlpSettings, Promoted, Strategy};
 
 const KEYS: [&str; 9] = [

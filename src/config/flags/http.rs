@@ -1,6 +1,6 @@
 //! Flags of the category "HTTP".
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, builder::BoolishValueParser};
 
@@ -19,8 +19,17 @@ pub struct HttpFlags {
     #[arg(long = "web.enable-admin-api", env = "VCTSDB_WEB_ENABLE_ADMIN_API", value_parser = BoolishValueParser::new())]
     pub admin_api: bool,
 
-    /// Address to serve on: HOST:PORT, a port of 127.0.0.1, or :PORT for all addresses of this machine. There is no login: think
-    /// before choosing one that others can reach.
+    /// Serve on an address that other machines reach although there is no login.
+    #[arg(long = "web.allow-anonymous", env = "VCTSDB_WEB_ALLOW_ANONYMOUS", value_parser = BoolishValueParser::new())]
+    pub allow_anonymous: bool,
+
+    /// A web configuration file in the form of Prometheus' own: who may log in, and, in a section of ours, tokens and roles. It is
+    /// read again when it changes, and on SIGHUP.
+    #[arg(long = "web.config.file", env = "VCTSDB_WEB_CONFIG_FILE", value_name = "FILE")]
+    pub web_config_file: Option<PathBuf>,
+
+    /// Address to serve on: HOST:PORT, a port of 127.0.0.1, or :PORT for all addresses of this machine. One that other machines
+    /// reach needs a login (--web.config.file), or --web.allow-anonymous.
     #[arg(long, env = "VCTSDB_LISTEN", default_value = "127.0.0.1:9201", value_name = "HOST:PORT")]
     pub listen: ListenAddress,
 
@@ -76,7 +85,12 @@ impl HttpFlags {
         [
             ("listen", self.listen.to_string()),
             ("shutdown-timeout", format_duration(ms(self.shutdown_timeout))),
+            ("web.allow-anonymous", self.allow_anonymous.to_string()),
             ("web.allowed-hosts", self.allowed_hosts.join(",")),
+            (
+                "web.config.file",
+                text_or_empty(self.web_config_file.as_deref().map(|path| path.to_string_lossy()).as_ref()),
+            ),
             ("web.cors.origin", text_or_empty(origin.as_ref())),
             ("web.enable-admin-api", self.admin_api.to_string()),
             ("web.enable-otlp-receiver", self.otlp_receiver.to_string()),

@@ -29,10 +29,13 @@ use hyper::{Request, body::Incoming};
 use super::{Response, ServerState, error::ApiError, params::Params, request_context::RequestContext};
 pub(crate) use health::landing;
 pub(super) use import::max_ahead;
+pub(crate) use influx::failure as influx_failure;
 pub(crate) use path_hints::hint;
 pub(crate) use push::PushOrder;
+#[cfg(test)]
+pub(crate) use table::examples;
 use table::{Call, Handler};
-pub(crate) use table::{Role, Route, find, find_for};
+pub(crate) use table::{Route, find, find_for};
 
 /// Answers a request for `route`.
 pub(crate) async fn answer(

@@ -14,6 +14,7 @@ use crate::{
     ingest,
     server::{
         Response, ServerState,
+        access::Role,
         envelope::success_json,
         error::ApiError,
         params::Params,
@@ -60,33 +61,28 @@ pub(crate) enum Handler {
     WithPlainErrors(for<'s> fn(Call<'s>) -> Answer<'s>),
 }
 
-/// Who may use a route. Logins will have roles; today everybody has all of them, and pages of other origins those that read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// Asks whether the server is up.
-    Health,
-    /// Reads the server's own metrics.
-    Metrics,
-    /// Sends samples.
-    Write,
-    /// Queries.
-    Read,
-    /// Makes snapshots.
-    Backup,
-    /// Does everything.
-    Admin,
-}
-
 /// A row of the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Route {
     pub(crate) pattern: &'static str,
     pub(crate) methods: &'static [Method],
+    /// What whoever asks has to be.
     pub(crate) role: Role,
     pub(crate) handler: Handler,
 }
 
 impl Route {
+    /// The roles of which one is needed.
+    pub(crate) fn needs(&self) -> &[Role] {
+        // What creates a database before it writes doesn't read; which statement needs which is decided where they are read.
+        if self.pattern == INFLUX_QUERY { &[Read, Write] } else { std::slice::from_ref(&self.role) }
+    }
+
+    /// Whether its clients are InfluxDB's.
+    pub(crate) fn speaks_influx(&self) -> bool {
+        matches!(self.handler, Influx(_))
+    }
+
     /// Whether a request changes something. A query may be posted; whatever else is posted is no query.
     pub(crate) fn changes(&self, method: &Method) -> bool {
         match self.role {
@@ -165,7 +161,7 @@ const ROUTES: &[Route] = &[
         "/api/v1/admin/tsdb/snapshot",
         POST_PUT,
         Backup,
-        WithParams(|c| Box::pin(admin::snapshot(c.params, c.state))),
+        WithParams(|c| Box::pin(async move { admin::snapshot(c.params, &c.context.login, c.state).await })),
     ),
     route(
         "/api/v1/admin/tsdb/delete_series",
@@ -265,6 +261,15 @@ pub(crate) fn find(path: &str) -> Option<Route> {
     };
     let push = || push::is_push(path).then_some(PUSH);
     ROUTES.iter().find(|route| route.pattern == pattern).copied().or_else(import).or_else(push)
+}
+
+/// A path of each route, and its first method.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<(&'static str, Method)> {
+    let rows = ROUTES.iter().map(|route| (route.pattern, route.methods));
+    let imports = ingest::FORMATS.iter().flat_map(|format| format.paths()).map(|path| (*path, POST));
+    let rest = [(ingest::ANY_PATH, POST), (PUSH.pattern, POST_PUT_DELETE)];
+    rows.chain(imports).chain(rest).filter_map(|(path, methods)| Some((path, methods.first()?.clone()))).collect()
 }
 
 /// The route of a request, which may be for the web interface.

@@ -20,7 +20,10 @@ use crate::{
         admin::fake::RecordingAdmin, append::fake::MemoryAppend, changes::fake::Restless, env::TestClock,
         select::MemorySelect, status::fake::FixedStatus,
     },
-    server::{BrowserOptions, Deadlines, ExternalAddress, RequestMemory, ServerOptions, ServerState, Stores, run},
+    server::{
+        Access, AccessOptions, BrowserOptions, Deadlines, ExternalAddress, RequestMemory, ServerOptions, ServerState,
+        Stores, run,
+    },
 };
 
 /// What the clock shows: 2020-09-13T12:26:40Z.
@@ -122,7 +125,7 @@ impl Server {
         Self::with(|options| options.deadlines = deadlines).await
     }
 
-    async fn with(change: impl FnOnce(&mut ServerOptions)) -> Self {
+    pub(super) async fn with(change: impl FnOnce(&mut ServerOptions)) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut options = ServerOptions {
@@ -151,6 +154,8 @@ impl Server {
                 allowed_hosts: vec!["test".to_owned(), "x".to_owned()],
                 ..BrowserOptions::default()
             },
+            access: Arc::new(Access::new(AccessOptions::default())),
+            tls: None,
             ui: crate::server::WebUi::On,
             replay_progress: crate::seams::replay_progress::ReplayProgress::default(),
             flags: [("data-dir", "./data"), ("retention.time", "30d"), ("retention.size", "off")]

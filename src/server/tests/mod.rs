@@ -1,5 +1,6 @@
 //! The server over real connections, on fakes.
 
+mod access;
 mod admin;
 mod harness;
 mod influx;

@@ -84,7 +84,7 @@ fn answer(status: StatusCode, body: &Value) -> Response {
 }
 
 /// An error: in the body, and in a header.
-fn failure(status: StatusCode, text: &str) -> Response {
+pub(crate) fn failure(status: StatusCode, text: &str) -> Response {
     let mut response = answer(status, &json!({"error": text}));
     let shown: Vec<u8> =
         text.bytes().take(MAX_ERROR_HEADER).map(|b| if b.is_ascii_control() { b' ' } else { b }).collect();

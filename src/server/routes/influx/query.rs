@@ -27,6 +27,7 @@ use crate::{
     },
     server::{
         Response, ServerState, Stores,
+        access::{Login, Role},
         admission::Deadline,
         discard,
         error::ApiError,
@@ -79,6 +80,7 @@ pub(crate) async fn query(call: Call<'_>, state: &Arc<ServerState>) -> Result<Re
         text: text.clone(),
         database: params.get("db").to_owned(),
         policy: params.get("rp").to_owned(),
+        login: context.login.clone(),
         may_write: head.method == Method::POST && !is_from_page(&head.headers),
         state: Arc::clone(state),
         stores: state.stores()?.clone(),
@@ -156,6 +158,7 @@ struct Job {
     text: String,
     database: String,
     policy: String,
+    login: Login,
     may_write: bool,
     state: Arc<ServerState>,
     stores: Stores,
@@ -203,6 +206,14 @@ impl Job {
         writer: &mut dyn Writer,
     ) -> Result<Vec<String>, QueryError> {
         let task = statement.task();
+        let needed = match task {
+            Task::Read | Task::ShowQueries => Role::Read,
+            Task::CreateDatabase(_) => Role::Write,
+            Task::KillQuery(_) | Task::Delete => Role::Admin,
+        };
+        if !self.login.may(needed) {
+            return Err(QueryError::Refused(format!("{} needs the role {needed}", statement.name())));
+        }
         if !self.may_write && !matches!(task, Task::Read | Task::ShowQueries) {
             return Err(QueryError::Refused(format!(
                 "{} changes something: it takes a POST request, and none from a web page",

@@ -14,16 +14,16 @@ const MAX_DEPTH: usize = 100;
 
 /// What is wrong, and where; both from 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) line: usize,
-    pub(super) column: usize,
-    pub(super) why: String,
+pub(in crate::config) struct Fault {
+    pub(in crate::config) line: usize,
+    pub(in crate::config) column: usize,
+    pub(in crate::config) why: String,
 }
 
 /// A node of the tree.
 #[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) line: usize,
+pub(in crate::config) struct Node {
+    pub(in crate::config) line: usize,
     column: usize,
     content: Content,
 }
@@ -41,17 +41,17 @@ enum Content {
 
 impl Node {
     /// An error about this node.
-    pub(super) fn fault(&self, why: String) -> Fault {
+    pub(in crate::config) fn fault(&self, why: String) -> Fault {
         Fault { line: self.line, column: self.column, why }
     }
 
     /// Whether nothing is given.
-    pub(super) fn is_null(&self) -> bool {
+    pub(in crate::config) fn is_null(&self) -> bool {
         matches!(self.content, Content::Null)
     }
 
     /// The entries of a mapping.
-    pub(super) fn entries(&self, what: &str) -> Result<&[(Node, Node)], Fault> {
+    pub(in crate::config) fn entries(&self, what: &str) -> Result<&[(Node, Node)], Fault> {
         match &self.content {
             Content::Null => Ok(&[]),
             Content::Mapping(entries) => Ok(entries),
@@ -60,7 +60,7 @@ impl Node {
     }
 
     /// The items of a list.
-    pub(super) fn items(&self, what: &str) -> Result<&[Node], Fault> {
+    pub(in crate::config) fn items(&self, what: &str) -> Result<&[Node], Fault> {
         match &self.content {
             Content::Null => Ok(&[]),
             Content::List(items) => Ok(items),
@@ -69,7 +69,7 @@ impl Node {
     }
 
     /// A text, quoted or not.
-    pub(super) fn text(&self, what: &str) -> Result<&str, Fault> {
+    pub(in crate::config) fn text(&self, what: &str) -> Result<&str, Fault> {
         match &self.content {
             Content::Plain(text) | Content::Quoted(text) => Ok(text),
             _ => Err(self.unexpected(what, "a text")),
@@ -77,13 +77,18 @@ impl Node {
     }
 
     /// A truth value, in the spellings that Prometheus takes.
-    pub(super) fn boolean(&self, what: &str) -> Result<bool, Fault> {
+    pub(in crate::config) fn boolean(&self, what: &str) -> Result<bool, Fault> {
         let Content::Plain(text) = &self.content else { return Err(self.unexpected(what, "true or false")) };
         match text.as_str() {
             "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(true),
             "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Ok(false),
             _ => Err(self.unexpected(what, "true or false")),
         }
+    }
+
+    /// An error about a key that isn't one of `known`.
+    pub(in crate::config) fn unknown(&self, what: &str, key: &str, known: &[&str]) -> Fault {
+        self.fault(format!("unknown {what} {key:?}; expected one of {}", known.join(", ")))
     }
 
     fn unexpected(&self, what: &str, expected: &str) -> Fault {
@@ -108,7 +113,7 @@ impl Node {
 }
 
 /// Reads a text with one document; `None` when it says nothing.
-pub(super) fn parse(text: &str) -> Result<Option<Node>, Fault> {
+pub(in crate::config) fn parse(text: &str) -> Result<Option<Node>, Fault> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(text.strip_prefix('\u{feff}').unwrap_or(text)) {
         let (event, span) = event.map_err(|error| fault(*error.marker(), error.info().to_owned()))?;
