@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::{
     Failure,
-    client::{self, ServerUrl},
+    client::{self, LoginArgs, ServerUrl},
     counted_disk::CountedDisk,
     progress::Progress,
     runtime,
@@ -62,14 +62,17 @@ pub(super) struct BackupArgs {
     #[arg(value_name = "TARGET")]
     to: PathBuf,
 
-    /// The server that has DIR open: it is asked for a snapshot, which is copied and then removed. It must allow that
-    /// with --web.enable-admin-api.
+    /// The server that has DIR open: it is asked for a snapshot, which is copied and then removed. It must allow that:
+    /// with --web.enable-admin-api, or to a login with the role backup.
     #[arg(long, env = "VCTSDB_SERVER", hide_env_values = true, value_name = "URL")]
     server: Option<String>,
 
     /// Show no progress.
     #[arg(long, short)]
     quiet: bool,
+
+    #[command(flatten)]
+    login: LoginArgs,
 }
 
 /// What to copy back, and where.
@@ -170,7 +173,8 @@ pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
 
 /// Copies files that the backup doesn't have yet.
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
-    let snapshot = args.server.as_deref().map(|server| ask_for_snapshot(server, &args.from)).transpose()?;
+    let snapshot =
+        args.server.as_deref().map(|server| ask_for_snapshot(&args.login.at(server)?, &args.from)).transpose()?;
     let from = snapshot.as_deref().unwrap_or(&args.from);
     let progress = Arc::new(Progress::new("copying", args.quiet));
     let copied = storage::backup(&read_whole(from, &progress), &disk(&args.to));
@@ -189,9 +193,8 @@ pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
 }
 
 /// Asks the server for a snapshot of its data directory `dir`; returns the snapshot's path.
-fn ask_for_snapshot(server: &str, dir: &Path) -> Result<PathBuf, Failure> {
-    let server: ServerUrl = server.parse().map_err(Failure::Said)?;
-    let (status, body) = runtime()?.block_on(client::post(&server, "/api/v1/admin/tsdb/snapshot", &[]))?;
+fn ask_for_snapshot(server: &ServerUrl, dir: &Path) -> Result<PathBuf, Failure> {
+    let (status, body) = runtime()?.block_on(client::post(server, "/api/v1/admin/tsdb/snapshot", &[]))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
         let said = answer.get("error").and_then(Value::as_str).unwrap_or("no snapshot was made");

@@ -245,6 +245,16 @@ remote_read:
     assert!(post_by_tls(dir, &server.address, "/api/v1/import/prometheus", &writer, text).starts_with("HTTP/1.1 204"));
     let answer = || get(&peer.address, "/api/v1/query?query=kept_here").map(|answer| answer.text()).unwrap_or_default();
     assert!(eventually(Duration::from_secs(20), || answer().contains("\"7\"")), "{}: {}", answer(), log());
+    // Our own command line comes in by the same ways.
+    let token_file = dir.join("token");
+    std::fs::write(&token_file, &reader).unwrap();
+    let (url, ca) = (format!("https://{address}"), ca.to_str().unwrap());
+    let with_token =
+        ["query", "--server", &url, "--ca-file", ca, "--token-file", token_file.to_str().unwrap(), "kept_here"];
+    let output = run(&with_token, "");
+    assert!(output.status.success() && String::from_utf8_lossy(&output.stdout).contains('7'), "{output:?}");
+    let output = run(&["query", "--server", &url, "--ca-file", ca, "--user", "alice:secret", "kept_here"], "");
+    assert!(String::from_utf8_lossy(&output.stderr).contains("403"), "alice only reads metrics: {output:?}");
     // The other way round neither may.
     assert!(get_by_tls(dir, &server.address, &query, None, &writer).unwrap().starts_with("HTTP/1.1 403"));
     assert!(post_by_tls(dir, &server.address, "/api/v1/import/prometheus", &bearer, text).starts_with("HTTP/1.1 403"));

@@ -22,7 +22,10 @@ use tokio::{
     time::timeout,
 };
 
-pub(super) use self::{server_args::ServerArgs, url::ServerUrl};
+pub(super) use self::{
+    server_args::{LoginArgs, ServerArgs},
+    url::ServerUrl,
+};
 use super::Failure;
 
 /// The media type of forms.
@@ -117,7 +120,7 @@ async fn begin(
     };
     let request = request.body(Full::new(body)).map_err(|error| said(error.to_string()))?;
     let answered = if server.is_tls() {
-        let handshake = timeout(CONNECT_TIMEOUT, tls::handshake(stream, server.host()));
+        let handshake = timeout(CONNECT_TIMEOUT, tls::handshake(stream, server.host(), server.ca_file.as_deref()));
         let no_answer = |_| said(format!("no TLS handshake for {} s", CONNECT_TIMEOUT.as_secs()));
         exchange(handshake.await.map_err(no_answer)?.map_err(said)?, request).await
     } else {

@@ -1,6 +1,6 @@
 //! The URL of a server, with credentials perhaps.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::PathBuf, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper::{Uri, http::uri::Authority};
@@ -15,8 +15,25 @@ pub(in crate::cli) struct ServerUrl {
     authority: Authority,
     /// The path without a slash at its end.
     prefix: String,
-    /// Name and password, decoded.
-    credentials: Option<(String, String)>,
+    /// How to log in there.
+    pub(super) login: Option<Login>,
+    /// The CAs to trust, where it aren't those of this machine.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+/// A login, which nothing displays.
+#[derive(Clone)]
+pub(super) enum Login {
+    /// Name and password.
+    Password(String, String),
+    /// A token.
+    Token(String),
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Login")
+    }
 }
 
 impl FromStr for ServerUrl {
@@ -43,10 +60,11 @@ impl FromStr for ServerUrl {
             tls,
             authority,
             prefix: path.path().trim_end_matches('/').to_owned(),
-            credentials: user.map(|user| {
+            login: user.map(|user| {
                 let (name, password) = user.split_once(':').unwrap_or((user, ""));
-                (decode(name), decode(password))
+                Login::Password(decode(name), decode(password))
             }),
+            ca_file: None,
         })
     }
 }
@@ -81,10 +99,12 @@ impl ServerUrl {
         format!("{}{path}", self.prefix)
     }
 
-    /// The value of the `Authorization` header, if there are credentials.
+    /// The value of the `Authorization` header, if there is a login.
     pub(super) fn authorization(&self) -> Option<String> {
-        let (name, password) = self.credentials.as_ref()?;
-        Some(format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))))
+        Some(match self.login.as_ref()? {
+            Login::Password(name, password) => format!("Basic {}", STANDARD.encode(format!("{name}:{password}"))),
+            Login::Token(token) => format!("Bearer {token}"),
+        })
     }
 }
 
