@@ -3,6 +3,8 @@
 //! Two decimals of the same length can be as near to a value, when that lies exactly between them: 1125899906842624.25
 //! between …624.2 and …624.3. Rust then takes the larger one, Go the one whose last digit is even.
 
+use super::number;
+
 /// Only decimals of so many digits can have a neighbour of the same length that reads back the same.
 const AMBIGUOUS: usize = 16;
 
@@ -12,6 +14,11 @@ const EXACT: u64 = 1 << 53;
 /// Reads a float. Digits beyond the largest one are none, as in Go: only who writes infinity means it.
 #[must_use]
 pub fn parse_float(text: &str) -> Option<f64> {
+    if let Some((value, end)) = number::decimal(text.as_bytes())
+        && end == text.len()
+    {
+        return Some(value);
+    }
     let value: f64 = text.parse().ok()?;
     let spelled = || text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_alphabetic());
     (!value.is_infinite() || spelled()).then_some(value)

@@ -17,6 +17,7 @@ pub mod limits;
 mod matcher;
 mod matcher_error;
 mod metadata;
+pub mod number;
 mod re2;
 mod sample;
 mod start_times;

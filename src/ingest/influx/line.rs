@@ -151,6 +151,9 @@ fn read_fields(bytes: &[u8], mut at: usize, fields: &mut Vec<Field>) -> Result<u
 /// Reads the value at `at`, and says where it ends.
 fn read_value(bytes: &[u8], at: usize) -> Result<(usize, Value), Fault> {
     let rest = bytes.get(at..).unwrap_or_default();
+    if let Some((value, length)) = value::plain(rest) {
+        return Ok((at + length, value));
+    }
     let read = match rest.first() {
         None | Some(b',' | b' ') => return Err(fault(at, "missing field value")),
         Some(b'"') => {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::FieldType;
+use crate::model::{FieldType, number};
 
 /// What is wrong with a value, in InfluxDB's words.
 pub(super) type Wrong = Cow<'static, str>;
@@ -80,38 +80,30 @@ fn decimal_digits(text: &[u8]) -> Option<&str> {
     digits.then(|| std::str::from_utf8(text).ok()).flatten()
 }
 
-/// Powers of ten that are floats without rounding.
-const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
-    1e21, 1e22,
-];
-
-/// A float. Of a few digits, as nearly all are, both parts of the fraction are floats without rounding, and one division rounds once.
-fn float(word: &[u8]) -> Result<f64, Wrong> {
-    let (negative, digits) = word.strip_prefix(b"-").map_or((false, word), |digits| (true, digits));
-    let (mut whole, mut places, mut seen) = (0u64, None, 0usize);
-    for byte in digits {
-        match byte {
-            b'0'..=b'9' => {
-                whole = whole.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
-                seen += 1;
-                places = places.map(|places: usize| places + 1);
-            }
-            b'.' if places.is_none() => places = Some(0),
-            _ => return long_float(word),
-        }
+/// A number that ends with its field, at the beginning of `text`, and how many bytes it has, if it is one of those that nearly all are.
+#[inline]
+pub(super) fn plain(text: &[u8]) -> Option<(Value, usize)> {
+    let (value, end) = number::decimal(text)?;
+    let ends = |at: usize| matches!(text.get(at), None | Some(b',' | b' '));
+    if ends(end) {
+        return Some((Value::exact(value, FieldType::Float), end));
     }
-    // 15 digits are below 2^53.
-    match (seen, POWERS.get(places.unwrap_or(0))) {
-        (1..=15, Some(power)) => {
-            let value = whole as f64 / power;
-            Ok(if negative { -value } else { value })
-        }
+    let (number, digits) = number::integer(text)?;
+    (digits == end && text.get(end) == Some(&b'i') && ends(end + 1)).then(|| {
+        let value = number as f64;
+        (Value::Number { value, field_type: FieldType::Integer, exact: value as i64 == number }, end + 1)
+    })
+}
+
+/// A float.
+fn float(word: &[u8]) -> Result<f64, Wrong> {
+    match number::decimal(word) {
+        Some((value, end)) if end == word.len() => Ok(value),
         _ => long_float(word),
     }
 }
 
-/// A float with an exponent, or of many digits.
+/// A float with an exponent, without digits before its point, or of many.
 #[cold]
 fn long_float(word: &[u8]) -> Result<f64, Wrong> {
     let is_numeric = |byte: &u8| byte.is_ascii_digit() || matches!(byte, b'.' | b'e' | b'E' | b'+' | b'-');
