@@ -9,22 +9,24 @@ use std::{
     hash::{BuildHasher, RandomState},
 };
 
-use roaring::RoaringBitmap;
-use xxhash_rust::xxh3::xxh3_128_with_seed;
-
-use super::{Declared, Faults, ImportError, Imported, OnError, prehashed::PrehashedState, push};
+use super::{
+    Declared, Faults, ImportError, Imported, OnError, Spelling, prehashed::PrehashedState, push,
+    series_names::SeriesNames,
+};
 use crate::{
     model::{
         Exemplar, FieldType, Histogram, Labels, METRIC_NAME, Metadata,
         limits::{HEAVY, MAX_EXEMPLAR, MAX_VALUE, check_labels},
     },
     seams::{
-        append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesCursor, SeriesId},
+        append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
         catalog::{ClaimRefusal, Claimed, WantedField},
         memory_budget::Unlimited,
+        prefetch::Prefetch,
     },
 };
+use roaring::RoaringBitmap;
 
 /// What a name takes in the table of those of a part.
 const NAME_BYTES: usize = 96;
@@ -34,10 +36,8 @@ const SERIES_BYTES: usize = 400;
 /// What a field that is new to the part takes beside two copies of its names.
 const FIELD_BYTES: usize = 900;
 
-/// Where a series is known by its fingerprint, or by the text that names it.
+/// Where a series is known by its fingerprint, beside this part.
 enum Remember {
-    /// In this part only.
-    Here,
     /// In the store once the series is on disk, which may be now.
     Now(Fingerprint),
     /// In the store once the batch is on disk.
@@ -70,11 +70,11 @@ pub struct ImportBuilder<'s> {
     series: RoaringBitmap,
     /// About how many bytes those take.
     series_bytes: usize,
-    seed: u64,
-    /// Series of this part by a hash of the text that names them.
-    known: HashMap<u128, SeriesId, PrehashedState>,
-    /// Where the store stands among the series that it remembers.
-    cursor: SeriesCursor,
+    names: SeriesNames,
+    /// Series of this part that the store doesn't remember yet, by what names them.
+    known: HashMap<Fingerprint, SeriesId, PrehashedState>,
+    /// The series that the store remembers.
+    remembered: Prefetch,
     /// Fields of this part by a hash of what names them.
     fields: HashMap<u64, Claimed>,
     field_names: RandomState,
@@ -103,10 +103,9 @@ impl<'s> ImportBuilder<'s> {
             stored: Imported::default(),
             series: RoaringBitmap::new(),
             series_bytes: 0,
-            // Nobody outside can tell which texts have the same hash.
-            seed: RandomState::new().hash_one(0),
+            names: SeriesNames::new(&declared.extra_labels),
             known: HashMap::default(),
-            cursor: SeriesCursor::default(),
+            remembered: Prefetch::default(),
             fields: HashMap::new(),
             field_names: RandomState::new(),
             texts: 0,
@@ -139,12 +138,18 @@ impl<'s> ImportBuilder<'s> {
     pub(super) fn take_part(&mut self) -> Result<Batch, ImportError> {
         self.sound()?;
         (self.allowance, self.known) = (Allowance::new(&Unlimited), HashMap::default());
-        self.fields = HashMap::new();
+        // What was fetched of the store may be gone when the next part ends.
+        (self.fields, self.remembered) = (HashMap::new(), Prefetch::default());
         let (batch, Held { floats, histograms, exemplars, metadata }) = self.batch.take();
-        // Formats hand over many samples of a series in a row.
-        let runs = batch.floats.chunk_by(|a, b| a.series == b.series).filter_map(<[FloatSample]>::first);
-        let histograms_of = batch.histograms.iter().map(|sample| sample.series);
-        self.series.extend(runs.map(|sample| sample.series).chain(histograms_of).map(|SeriesId(id)| id));
+        // Samples of a series come in a row, and series in the order in which they were first sent.
+        let runs = batch.floats.chunk_by(|a, b| b.series.0.wrapping_sub(a.series.0) <= 1);
+        for (first, last) in runs.filter_map(|run| run.first().zip(run.last())) {
+            match (first.series.0, last.series.0) {
+                (first, last) if first == last => _ = self.series.insert(first),
+                (first, last) => _ = self.series.insert_range(first..=last),
+            }
+        }
+        self.series.extend(batch.histograms.iter().map(|sample| sample.series.0));
         self.series_bytes = self.series.serialized_size();
         self.stored = Imported {
             series: self.series.len(),
@@ -220,29 +225,47 @@ impl<'s> ImportBuilder<'s> {
         self.cause.get_or_insert_with(|| why.to_owned());
     }
 
-    /// The series that `text` named before in this part.
+    /// The series that `text` named before, in this part or any other.
     #[must_use]
-    pub fn known(&self, text: &str) -> Option<SeriesId> {
-        self.known.get(&xxh3_128_with_seed(text.as_bytes(), self.seed)).copied()
+    #[inline]
+    pub fn known(&mut self, spelling: Spelling, text: &str) -> Option<SeriesId> {
+        self.remembered(self.names.fingerprint(spelling, text))
     }
 
-    /// The series with these labels; `text` names it within the body. `Err` says which rule the labels break.
+    /// The series with these labels; `text` names it. `Err` says which rule the labels break.
     ///
     /// # Errors
     /// When the store can't answer.
-    pub fn series(&mut self, text: &str, pairs: &[Pair<'_>]) -> Result<Result<SeriesId, String>, BatchError> {
-        let name = xxh3_128_with_seed(text.as_bytes(), self.seed);
-        match self.known.get(&name) {
-            Some(id) => Ok(Ok(*id)),
-            None => self.define(name, Remember::Here, pairs),
+    pub fn series(
+        &mut self,
+        spelling: Spelling,
+        text: &str,
+        pairs: &[Pair<'_>],
+    ) -> Result<Result<SeriesId, String>, BatchError> {
+        let name = self.names.fingerprint(spelling, text);
+        match self.remembered(name) {
+            Some(id) => Ok(Ok(id)),
+            None => self.define(name, Remember::Now(name), pairs),
         }
     }
 
     /// The series that `fingerprint` named before, in this part or any other.
     #[must_use]
+    #[inline]
     pub fn remembered(&mut self, fingerprint: Fingerprint) -> Option<SeriesId> {
-        let known = self.batch.append().known(fingerprint, &mut self.cursor);
-        known.or_else(|| self.known.get(&fingerprint).copied())
+        if !self.known.is_empty()
+            && let Some(id) = self.known.get(&fingerprint)
+        {
+            return Some(*id);
+        }
+        if self.named.is_some() {
+            // The labels of each series are needed.
+            return None;
+        }
+        let append = self.batch.append();
+        // Fetches what comes next, if need be.
+        let _ = self.remembered.likely(append);
+        self.remembered.find(append, fingerprint)
     }
 
     /// The series of a field with these labels and its metric as the name, which `fingerprint` names from now on.
@@ -322,7 +345,7 @@ impl<'s> ImportBuilder<'s> {
         }
         let before = self.batch.defined();
         let defined = match remember {
-            Remember::Here | Remember::Later(_) => self.batch.series(&labels, None)?,
+            Remember::Later(_) => self.batch.series(&labels, None)?,
             Remember::Now(fingerprint) => self.batch.series(&labels, Some(fingerprint))?,
         };
         let id = match defined {
@@ -420,6 +443,21 @@ impl<'s> ImportBuilder<'s> {
                 value: *value,
                 start: 0,
             }));
+        }
+        Ok(())
+    }
+
+    /// Samples of several series at one time, which was found right.
+    ///
+    /// # Errors
+    /// When there are too many.
+    pub fn samples_at(&mut self, time: i64, samples: &[(SeriesId, f64)]) -> Result<(), BatchError> {
+        self.allowance.spend(samples.len())?;
+        if !self.is_faulty() {
+            self.allowance.pay(FLOAT_BYTES * samples.len())?;
+            let sample =
+                |(series, value): &(SeriesId, f64)| FloatSample { series: *series, time, value: *value, start: 0 };
+            self.batch.floats(samples.iter().map(sample));
         }
         Ok(())
     }

@@ -36,6 +36,7 @@ mod naming;
 mod prehashed;
 mod protobuf;
 pub mod push;
+mod series_names;
 mod series_text;
 mod times;
 mod values;
@@ -49,6 +50,7 @@ pub use format::{Format, Reader};
 pub use gather::Gather;
 pub use import::{Import, MAX_PART};
 pub use naming::FieldNaming;
+pub use series_names::Spelling;
 
 use crate::seams::append::Append;
 

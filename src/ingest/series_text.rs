@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{ImportBuilder, Pair};
+use super::{ImportBuilder, Pair, Spelling};
 use crate::seams::{append::SeriesId, batch_builder::BatchError};
 
 /// Names and values with their lengths in one text, kept from one record to the next for its memory.
@@ -43,12 +43,22 @@ impl SeriesText {
 
     /// The series with these labels. The inner `Err` says which rule they break.
     pub(super) fn series(&self, builder: &mut ImportBuilder<'_>) -> Result<Result<SeriesId, String>, BatchError> {
-        if let Some(series) = builder.known(&self.text) {
-            return Ok(Ok(series));
+        match builder.known(Spelling::Lengths, &self.text) {
+            Some(series) => Ok(Ok(series)),
+            None => self.series_named(Spelling::Lengths, &self.text, builder),
         }
+    }
+
+    /// The same, where `text` is what names the series from now on.
+    pub(super) fn series_named(
+        &self,
+        spelling: Spelling,
+        text: &str,
+        builder: &mut ImportBuilder<'_>,
+    ) -> Result<Result<SeriesId, String>, BatchError> {
         let part = |range: &Range<usize>| Cow::Borrowed(self.text.get(range.clone()).unwrap_or_default());
         let pairs: Vec<Pair<'_>> = self.pairs.iter().map(|[name, value]| (part(name), part(value))).collect();
-        builder.series(&self.text, &pairs)
+        builder.series(spelling, text, &pairs)
     }
 
     /// Bytes of memory.

@@ -87,6 +87,12 @@ impl Times {
         self.doubt(ms as i64, seconds as i64).map_or(Ok(ms as i64), Err)
     }
 
+    /// The time in ms of one that stands as a whole number, whatever the unit.
+    #[inline]
+    pub(super) fn whole(self, time: i64) -> Result<i64, String> {
+        if self.unit == Unit::Seconds { self.seconds(time as f64) } else { self.milliseconds(time) }
+    }
+
     /// The name of the unit, and the short one of parameters.
     pub(super) fn words(self) -> (&'static str, &'static str) {
         UNITS.iter().find(|(unit, ..)| *unit == self.unit).map_or(("", ""), |(_, name, short)| (name, short))
@@ -105,20 +111,25 @@ impl Times {
 
     /// Why `ms` is hardly meant, if so, where `written` is what stands in the body.
     fn doubt(self, ms: i64, written: i64) -> Option<String> {
-        if !self.doubted || LIKELY.contains(&ms.div_euclid(1_000)) {
+        if !self.doubted || (1_000 * LIKELY.start..1_000 * LIKELY.end).contains(&ms) {
             return None;
         }
+        Some(self.doubt_in_words(ms, written))
+    }
+
+    #[cold]
+    fn doubt_in_words(self, ms: i64, written: i64) -> String {
         let way_out = "if it is meant so, allow_old=1 in the URL (--allow-old of vctsdb import) stores it";
         let (taken_for, short) = self.words();
         let parameter = self.parameter;
         let looks_like = |unit: &Unit| LIKELY.contains(&written.div_euclid(unit.per_second()));
         if let Some((_, looks, name)) = UNITS.iter().find(|(unit, ..)| looks_like(unit)) {
-            return Some(format!(
+            return format!(
                 "the time {written} looks like {looks}, not {taken_for}: say {parameter}={name} in the URL (--unit {name} of vctsdb import); {way_out}"
-            ));
+            );
         }
         let side = if ms < 0 || ms / 1_000 < LIKELY.start { "before 2000" } else { "after 2200" };
-        Some(format!("the time {written} {short} lies {side}; {way_out}"))
+        format!("the time {written} {short} lies {side}; {way_out}")
     }
 }
 

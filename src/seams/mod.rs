@@ -12,6 +12,7 @@
 //! - [`admin`]: deleting, cleaning up, and making snapshots.
 //! - [`changes`]: which times have changed, for those who keep answers.
 //! - [`status`], [`detail`]: how the store tells how it is doing, as a whole and file by file.
+//! - [`prefetch`]: which series a sender is likely to name next.
 //! - [`replay_progress`]: how far a store being opened is.
 //! - [`mod@env`]: how storage reaches files and the time.
 //!
@@ -29,6 +30,7 @@ pub mod detail;
 pub mod env;
 pub mod interrupt;
 pub mod memory_budget;
+pub(crate) mod prefetch;
 pub mod replay_progress;
 pub mod resident;
 pub mod select;

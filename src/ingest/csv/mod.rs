@@ -258,7 +258,7 @@ impl Reader {
             }
             self.series.keep(labels);
         }
-        self.found.iter().try_for_each(|(series, value)| builder.sample(*series, time, *value))?;
+        builder.samples_at(time, &self.found)?;
         Ok(Ok(()))
     }
 }

@@ -2,8 +2,10 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use memchr::memchr;
+
 use crate::ingest::{builder::Pair, times::Times, values};
-use crate::model::METRIC_NAME;
+use crate::model::{METRIC_NAME, number};
 
 /// What is wrong, and at which byte of the line.
 #[derive(Debug, PartialEq, Eq)]
@@ -86,10 +88,45 @@ pub(super) fn series_range(text: &str) -> Option<Range<usize>> {
     Some(begin..brace + close + 1)
 }
 
+/// The same, where no label has a brace in it.
+pub(super) fn short_series_range(text: &str) -> Option<Range<usize>> {
+    match memchr(b'}', text.as_bytes()) {
+        Some(close) if !text.starts_with([' ', '\t']) => Some(0..close + 1),
+        _ => series_range(text),
+    }
+}
+
 /// Reads what stands behind name and labels.
 pub(super) fn known_sample(text: &str, series: Range<usize>, times: Times) -> Result<Sample<'_>, Fault> {
+    if let Some(sample) = plain_sample(text, series.clone(), times) {
+        return Ok(sample);
+    }
     let line = Line { text, at: series.end };
     line.sample(text.get(series).unwrap_or_default(), times)
+}
+
+/// Reads a value and maybe a time in plain digits, and nothing else, as nearly all lines have them.
+fn plain_sample(text: &str, series: Range<usize>, times: Times) -> Option<Sample<'_>> {
+    let bytes = text.as_bytes();
+    let behind_blanks = |at: usize| {
+        let rest = bytes.get(at..).unwrap_or_default();
+        at + rest.iter().position(|byte| !is_blank(*byte)).unwrap_or(rest.len())
+    };
+    let value_at = behind_blanks(series.end);
+    let (value, length) = number::decimal(bytes.get(value_at..)?)?;
+    let time_at = behind_blanks(value_at + length);
+    let time = if time_at == bytes.len() {
+        None
+    } else if time_at == value_at + length {
+        return None;
+    } else {
+        let (time, length) = number::integer(bytes.get(time_at..)?)?;
+        if behind_blanks(time_at + length) != bytes.len() {
+            return None;
+        }
+        Some(times.whole(time).ok()?)
+    };
+    Some(Sample { series: text.get(series)?, value, time, time_at, exemplar: None })
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -22,16 +22,16 @@
 mod line;
 mod silence;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Range};
 
 use self::{
-    line::{Fault, known_sample, sample, series_range},
+    line::{Fault, known_sample, sample, series_range, short_series_range},
     silence::Beginning,
 };
-use super::{Declared, Format, ImportBuilder, ImportError, Unit, builder::Pair, times::Times};
+use super::{Declared, Format, ImportBuilder, ImportError, Spelling, Unit, builder::Pair, times::Times};
 use crate::{
     model::{Metadata, MetricType},
-    seams::batch_builder::BatchError,
+    seams::{append::SeriesId, batch_builder::BatchError},
 };
 
 /// The text format.
@@ -177,9 +177,7 @@ fn take_sample<'b>(
     pairs: &mut Vec<Pair<'b>>,
     builder: &mut ImportBuilder<'_>,
 ) -> Result<Result<(), Fault>, BatchError> {
-    // Whoever posts many samples of a series mostly spells it the same each time.
-    let range = series_range(text);
-    let known = range.and_then(|range| Some((builder.known(text.get(range.clone())?)?, range)));
+    let known = known_series(text, builder);
     let found = match &known {
         Some((_, range)) => known_sample(text, range.clone(), times),
         None => sample(text, times, pairs),
@@ -190,7 +188,7 @@ fn take_sample<'b>(
     };
     let series = match known {
         Some((series, _)) => series,
-        None => match builder.series(found.series, pairs)? {
+        None => match builder.series(Spelling::Exposition, found.series, pairs)? {
             Ok(series) => series,
             Err(why) => return Ok(Err(Fault::at(0, why))),
         },
@@ -208,6 +206,14 @@ fn take_sample<'b>(
     }
     builder.sample(series, time, found.value)?;
     Ok(Ok(()))
+}
+
+/// The series that name and labels name as they stand, and where that is.
+fn known_series(text: &str, builder: &mut ImportBuilder<'_>) -> Option<(SeriesId, Range<usize>)> {
+    let mut known = |range: Range<usize>| Some((builder.known(Spelling::Exposition, text.get(range.clone())?)?, range));
+    // No name with its labels begins another one: a text that is known is all of it.
+    let short = short_series_range(text)?;
+    known(short.clone()).or_else(|| series_range(text).filter(|range| *range != short).and_then(known))
 }
 
 /// Takes a comment that says what a family is, and names that.

@@ -304,9 +304,7 @@ impl Reader {
         {
             return Ok(Err(refusal));
         }
-        for (id, value) in &self.samples {
-            builder.sample(*id, time, *value)?;
-        }
+        builder.samples_at(time, &self.samples)?;
         builder.altered(texts, rounded);
         Ok(Ok(()))
     }

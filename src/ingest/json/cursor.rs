@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::scan::Scan;
+use super::scan::{Scan, begins_line};
 use crate::{
     ingest::values::{self, NAN},
-    model::STALE_NAN,
+    model::{STALE_NAN, number},
 };
 
 /// What is wrong, and at which byte of the text.
@@ -23,7 +23,12 @@ pub(super) struct Cursor<'b> {
 
 impl<'b> Cursor<'b> {
     pub(super) fn new(text: &'b str) -> Self {
-        Self { text, at: 0 }
+        Self::at_byte(text, 0)
+    }
+
+    /// The place before byte `at`.
+    pub(super) fn at_byte(text: &'b str, at: usize) -> Self {
+        Self { text, at }
     }
 
     pub(super) fn text(&self) -> &'b str {
@@ -68,9 +73,8 @@ impl<'b> Cursor<'b> {
     /// Goes behind the object that begins at `begin`, wherever in it reading stopped.
     pub(super) fn leave_object(&mut self, begin: usize) {
         self.at = begin;
-        let mut scan = Scan::default();
-        let end = self.bytes().iter().position(|byte| scan.take(*byte));
-        self.at = end.map_or(self.text.len(), |end| begin + end + 1);
+        let end = Scan::default().end(self.bytes());
+        self.at = end.map_or(self.text.len(), |end| begin + end);
     }
 
     /// Takes `byte` if it comes next, and blanks around it.
@@ -92,8 +96,8 @@ impl<'b> Cursor<'b> {
     pub(super) fn expected(&self, what: &str) -> Fault {
         let found = self.text.get(self.at..).and_then(|rest| rest.chars().next());
         let why = match found {
-            Some(found) => format!("expected {what}, found {found:?}"),
-            None => format!("expected {what}, the body ends here"),
+            Some(found) if !begins_line(self.text.as_bytes(), self.at) => format!("expected {what}, found {found:?}"),
+            _ => format!("expected {what}, the object ends here"),
         };
         Fault { at: self.at, why }
     }
@@ -232,8 +236,33 @@ impl<'b> Cursor<'b> {
         Ok(Cow::Borrowed(self.since(begin)))
     }
 
+    /// What `read` finds at the beginning of what comes next, unless more than that belongs to it.
+    #[inline]
+    fn plain<T>(&mut self, read: impl FnOnce(&[u8]) -> Option<(T, usize)>) -> Option<T> {
+        let bytes = self.bytes();
+        let (value, length) = read(bytes)?;
+        matches!(bytes.get(length), None | Some(b',' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t')).then(|| {
+            self.at += length;
+            value
+        })
+    }
+
+    /// A whole number that isn't in quotes, if one comes next that is not too long.
+    #[inline]
+    pub(super) fn integer(&mut self) -> Option<i64> {
+        self.plain(number::integer)
+    }
+
     /// A sample's value.
+    #[inline]
     pub(super) fn value(&mut self) -> Result<f64, Fault> {
+        match self.plain(number::decimal) {
+            Some(value) => Ok(value),
+            None => self.any_value(),
+        }
+    }
+
+    fn any_value(&mut self) -> Result<f64, Fault> {
         let begin = self.at;
         let quoted = self.peek() == Some(b'"');
         let word = self.word()?;

@@ -13,11 +13,14 @@
 //! - A value is a number, a number in quotes, `true` (1) or `false` (0), `null` (the ordinary NaN), or `"NaN"`, `"Infinity"`,
 //!   `"-Infinity"` and what else Prometheus writes for these; `"StaleNaN"` is the marker of a series that has ended.
 //! - A time is a whole number of ms, in other units when the sender says so, or RFC 3339 in quotes.
-//! - An object is taken or refused as a whole.
+//! - An object is taken or refused as a whole. Where one isn't closed, the next begins with a line that begins with `{` behind one
+//!   that ends with `}`.
 
 mod cursor;
 mod record;
 mod scan;
+
+use memchr::memchr_iter;
 
 use self::{cursor::Cursor, record::Record, scan::Scan};
 use super::{Declared, Format, ImportBuilder, ImportError, Unit, times::Times};
@@ -88,7 +91,7 @@ struct Reader {
     column: usize,
     /// What was looked at of an object whose end has not come yet.
     scan: Scan,
-    /// How many commas the records have that were cut last.
+    /// The most commas that the records have which were cut last.
     commas: usize,
     /// Whether an array is open.
     open: bool,
@@ -108,26 +111,12 @@ enum Behind {
 
 impl super::Reader for Reader {
     fn cut(&mut self, text: &[u8], most: usize) -> Option<usize> {
-        let mut scan = std::mem::take(&mut self.scan);
-        let (mut end, mut commas) = (None, 0);
-        while let Some(byte) = text.get(scan.at) {
-            scan.at += 1;
-            if scan.take(*byte) {
-                if end.is_some() && scan.at > most {
-                    break;
-                }
-                (end, commas) = (Some(scan.at), scan.commas);
-            }
-            if end.is_some() && scan.at >= most {
-                break;
-            }
-        }
-        match end {
-            Some(_) => self.commas = commas,
-            // The next look goes on from here.
-            None => self.scan = scan,
-        }
-        end
+        // Where each object has lines of its own, nobody has to look for the ends of all.
+        let end = scan::last_line(text, most).or_else(|| self.objects_end(text, most))?;
+        self.scan = Scan::default();
+        // Between two commas there is something. Only where that would be much, they are counted.
+        self.commas = if end > most { scan::commas(text.get(..end).unwrap_or_default()) } else { end / 2 };
+        Some(end)
     }
 
     fn growth(&self, bytes: usize) -> usize {
@@ -153,9 +142,9 @@ impl super::Reader for Reader {
         };
         let mut cursor = Cursor::new(text);
         while let Some(begin) = self.next_object(&mut cursor, builder) {
-            match self.record.read(&mut cursor, self.times) {
+            match self.record.read(&mut cursor, self.times, builder) {
                 Ok(()) => {
-                    if let Err(fault) = self.record.store(builder)? {
+                    if let Err(fault) = self.record.store(text, builder)? {
                         self.fault(text, begin + fault.at, &fault.why, builder);
                     }
                 }
@@ -190,6 +179,19 @@ impl super::Reader for Reader {
 }
 
 impl Reader {
+    /// Where the last of the first objects ends that have about `most` bytes.
+    fn objects_end(&mut self, text: &[u8], most: usize) -> Option<usize> {
+        let mut end = self.scan.end(text)?;
+        while end < most {
+            let rest = text.get(end..most.min(text.len())).unwrap_or_default();
+            match Scan::default().end(rest) {
+                Some(length) => end += length,
+                None => break,
+            }
+        }
+        Some(end)
+    }
+
     /// Goes to the next object and says where it begins. What else stands between objects is a fault, and passed over.
     fn next_object(&mut self, cursor: &mut Cursor<'_>, builder: &mut ImportBuilder<'_>) -> Option<usize> {
         loop {
@@ -234,7 +236,9 @@ impl Reader {
     /// Where that stands which follows `before`, itself the next in the body.
     fn place(&self, before: &str) -> (usize, usize) {
         match before.rsplit_once('\n') {
-            Some((lines, last)) => (self.line + 1 + lines.matches('\n').count(), last.chars().count() + 1),
+            Some((lines, last)) => {
+                (self.line + 1 + memchr_iter(b'\n', lines.as_bytes()).count(), last.chars().count() + 1)
+            }
             None => (self.line, self.column + before.chars().count()),
         }
     }

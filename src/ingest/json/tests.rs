@@ -101,7 +101,7 @@ fn what_is_wrong_is_named_by_line_column_and_rule() {
         (r#"{"name":"a","labels":{"b":["c"]},"value":1}"#, "line 1:27: expected a text as a label's value"),
         (r#"{"name":"a","labels":{"b":"c","b":"d"},"value":1}"#, "\"b\""),
         (r#"{"name":"a" "value":1}"#, "line 1:13: expected , or }, found '\"'"),
-        (r#"{"name":"a","value":1"#, "line 1:22: expected , or }, the body ends here"),
+        (r#"{"name":"a","value":1"#, "line 1:22: expected , or }, the object ends here"),
         (r#"{"name":"a\ud800","value":1}"#, "half a surrogate"),
         (r#"{"name":"a\q","value":1}"#, "line 1:11: no such escape"),
         ("{\"name\":\"a\nb\",\"value\":1}", "line 1:11: expected an escape"),

@@ -9,7 +9,6 @@ use super::{
     family,
     histogram::{SentHistogram, admit},
     labels::{LabelSource, Pair, describe, series_labels},
-    prefetch::Prefetch,
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
     written::Written,
@@ -21,6 +20,7 @@ use crate::{
         append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},
         batch_builder::{Allowance, BatchBuilder, BatchError, FLOAT_BYTES, HEAVY_BYTES, Held},
         memory_budget::MemoryBudget,
+        prefetch::Prefetch,
     },
 };
 

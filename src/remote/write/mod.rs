@@ -7,7 +7,7 @@
 //!
 //! A sender repeats the same label bytes request after request, so a series that the store knows costs a hash and a
 //! lookup, and its labels are never looked at (`fingerprint`, `builder`). It repeats their order too: the series that is
-//! likely to come next is told by the hash of as many bytes as its labels had (`prefetch`). `v1` and `v2` each walk their own
+//! likely to come next is told by the hash of as many bytes as its labels had (`seams::prefetch`). `v1` and `v2` each walk their own
 //! messages; `histogram` and `labels` hold what both check; `refusals` words the answer.
 //!
 //! # What is refused
@@ -40,7 +40,6 @@ mod fingerprint;
 mod histogram;
 mod labels;
 mod negotiate;
-mod prefetch;
 mod refusals;
 mod rule;
 mod v1;

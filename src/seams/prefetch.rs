@@ -1,6 +1,6 @@
 //! What is likely to come next: senders repeat their series in the same order, scrape after scrape.
 
-use crate::seams::append::{Append, Fingerprint, SeriesCursor, SeriesId};
+use super::append::{Append, Fingerprint, SeriesCursor, SeriesId};
 
 /// Series fetched at once when all guesses have been right.
 const MOST: usize = 64;
@@ -11,7 +11,7 @@ const RARELY: usize = 16;
 ///
 /// Fetches more at a time the longer it is right, and gives up where series come in another order.
 #[derive(Default)]
-pub(super) struct Prefetch {
+pub(crate) struct Prefetch {
     /// Behind the series found or fetched last.
     cursor: SeriesCursor,
     /// Those fetched, the next one at position `at`.
@@ -24,7 +24,7 @@ pub(super) struct Prefetch {
 impl Prefetch {
     /// The fingerprint that is likely to come next. To be followed by [`Prefetch::find`].
     #[inline]
-    pub(super) fn likely(&mut self, append: &dyn Append) -> Option<Fingerprint> {
+    pub(crate) fn likely(&mut self, append: &dyn Append) -> Option<Fingerprint> {
         if self.at == self.fetched.len() {
             if self.wrong * RARELY > self.right + RARELY {
                 return None;
@@ -39,7 +39,7 @@ impl Prefetch {
 
     /// The series with this fingerprint, if it is known.
     #[inline]
-    pub(super) fn find(&mut self, append: &dyn Append, fingerprint: Fingerprint) -> Option<SeriesId> {
+    pub(crate) fn find(&mut self, append: &dyn Append, fingerprint: Fingerprint) -> Option<SeriesId> {
         self.foreseen(fingerprint).or_else(|| append.known(fingerprint, &mut self.cursor))
     }
 
