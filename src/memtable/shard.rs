@@ -38,14 +38,19 @@ impl Shard {
         let Some(first) = run.first() else { return };
         let before = self.map.memory();
         self.map.with_group(place(first).0.0, |group| {
-            for sample in run {
-                let (id, time) = place(sample);
+            // An import has many samples of a series in a row.
+            for same in run.chunk_by(|a, b| place(a).0 == place(b).0) {
+                let Some((id, time)) = same.first().map(&place) else { continue };
                 let (series, new) = group.get_or_insert(id.0, time);
                 if new {
                     total.new.push(id.0);
                 }
                 if let Some(series) = series {
-                    total.change(time, series, |series| push(series, sample));
+                    let times = same.iter().fold(TimeRange::new(time, time), |range, sample| {
+                        let (_, time) = place(sample);
+                        TimeRange::new(range.start.min(time), range.end.max(time))
+                    });
+                    total.change(times, series, |series| same.iter().for_each(|sample| push(series, sample)));
                 }
             }
         });
@@ -55,11 +60,11 @@ impl Shard {
 
 impl Change {
     /// Books what `change` does to a series.
-    fn change(&mut self, time: i64, series: &mut Series, change: impl FnOnce(&mut Series)) {
+    fn change(&mut self, times: TimeRange, series: &mut Series, change: impl FnOnce(&mut Series)) {
         let before = (series.heap(), series.samples());
         change(series);
         self.bytes += series.heap() as isize - before.0 as isize;
         self.samples += series.samples() as isize - before.1 as isize;
-        self.times = TimeRange::around(self.times, Some(TimeRange::new(time, time)));
+        self.times = TimeRange::around(self.times, Some(times));
     }
 }

@@ -92,7 +92,8 @@ impl Memtable {
         let mut known = Vec::with_capacity(some.len());
         for run in runs() {
             if let Some(Some(shard)) = run.first().and_then(|first| shards.get(number(first))) {
-                shard.known(run.iter().map(|sample| place(sample).0), &mut known);
+                let series = run.chunk_by(|a, b| place(a).0 == place(b).0).filter_map(<[T]>::first);
+                shard.known(series.map(|sample| place(sample).0), &mut known);
             }
         }
         std::hint::black_box(Series::touch(&known));

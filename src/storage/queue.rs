@@ -46,7 +46,7 @@ impl Queue {
         batch: Batch,
         limit: usize,
     ) -> Result<oneshot::Receiver<Result<(), AppendError>>, AppendError> {
-        let mut record = Vec::new();
+        let mut record = Vec::with_capacity(wal::record::FLOAT_BYTES * batch.floats.len());
         wal::record::encode(&batch, &mut record);
         let (answer, receiver) = oneshot::channel();
         let mut waiting = self.waiting.lock();

@@ -45,6 +45,9 @@ const STARTS_AND_CATALOG: u64 = (1 << 35) - 3;
 /// Whole numbers below this are exact in a float and short as a varint.
 const INTEGER_LIMIT: f64 = (1u64 << 53) as f64;
 
+/// About what a float takes that shares little with the one before it.
+pub const FLOAT_BYTES: usize = 12;
+
 /// Appends the record of `batch`.
 pub fn encode(batch: &Batch, out: &mut Vec<u8>) {
     let begin = out.len();
