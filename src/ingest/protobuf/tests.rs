@@ -99,6 +99,28 @@ fn each_kind_of_metric_becomes_the_series_of_the_text_format() {
 }
 
 #[test]
+fn native_buckets_finer_than_are_stored_are_merged_and_those_of_no_schema_refused() {
+    let histogram = |schema| Histogram {
+        sample_count: 3,
+        schema,
+        positive_span: vec![BucketSpan { offset: 1, length: 2 }],
+        positive_delta: vec![1, 1],
+        ..Histogram::default()
+    };
+    let post = |schema, append: &MemoryAppend| {
+        let metric = Metric { histogram: Some(histogram(schema)), ..Metric::default() };
+        take(&declared(), &body(&[family("n", MetricType::Histogram, vec![metric])]), 1 << 20, append)
+    };
+    let append = MemoryAppend::default();
+    post(9, &append).unwrap();
+    let batches = append.batches();
+    let [sample] = &batches[0].histograms[..] else { panic!("{batches:?}") };
+    let counts = BucketCounts::Integer { count: 3, zero: 0, positive: vec![3], negative: vec![] };
+    assert_eq!((sample.value.schema, &sample.value.counts), (8, &counts));
+    assert!(post(53, &append).is_err_and(|error| error.to_string().contains("53")));
+}
+
+#[test]
 fn native_buckets_become_a_native_histogram_beside_the_classic_ones() {
     let native = Histogram {
         sample_count: 3,
