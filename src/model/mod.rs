@@ -3,6 +3,7 @@
 //! Times are `i64` milliseconds since the Unix epoch everywhere, unless a name says otherwise. Float values are moved
 //! as they are, bit for bit: NaN payloads carry meaning ([`STALE_NAN_BITS`]).
 
+mod admit;
 mod alternatives;
 mod annotation;
 mod buckets;
@@ -24,6 +25,7 @@ mod start_times;
 mod text_set;
 mod time;
 
+pub use admit::admit;
 pub use annotation::{Annotation, Annotations, DependsOn, Severity, Span};
 pub use buckets::{Bucket, exponential_bound};
 pub use compiled::capturing;

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use super::{bound, proto};
 use crate::{
     ingest::{ImportBuilder, Pair, series_text::SeriesText, times::Times},
-    model::{BUCKET_LABEL, BucketCounts, BucketSpan, Histogram, METRIC_NAME, MetricType, QUANTILE_LABEL, ResetHint},
+    model::{
+        BUCKET_LABEL, BucketCounts, BucketSpan, Histogram, METRIC_NAME, MetricType, QUANTILE_LABEL, ResetHint, admit,
+    },
     seams::batch_builder::BatchError,
 };
 
@@ -133,8 +135,8 @@ fn parts(metric_type: MetricType, metric: &proto::Metric) -> Result<Parts<'_>, S
 
 fn histogram_parts(sent: &proto::Histogram, is_gauge: bool) -> Result<Parts<'_>, String> {
     let native = if is_native(sent) {
-        let histogram = native(sent, is_gauge);
-        histogram.validate().map_err(|error| error.to_string())?;
+        let mut histogram = native(sent, is_gauge);
+        admit(&mut histogram).map_err(|error| error.to_string())?;
         Some((histogram, &*sent.exemplars))
     } else {
         None

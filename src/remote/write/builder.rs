@@ -7,14 +7,14 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     family,
-    histogram::{SentHistogram, admit},
+    histogram::SentHistogram,
     labels::{LabelSource, Pair, describe, series_labels},
     refusals::Refusals,
     rule::{HISTOGRAM, Rule},
     written::Written,
 };
 use crate::{
-    model::{Exemplar, Labels, Metadata, MetricType, limits::HEAVY},
+    model::{Exemplar, Labels, Metadata, MetricType, admit, limits::HEAVY},
     remote::wire::{SentSample, WireError},
     seams::{
         append::{Append, Batch, Fingerprint, FloatSample, HistogramSample, SeriesId},

@@ -14,11 +14,11 @@ use super::{
     write,
 };
 use crate::{
-    model::{BucketCounts, BucketSpan, Histogram, Labels, Metadata, MetricType, ResetHint},
+    model::{BucketCounts, BucketSpan, Histogram, Labels, Metadata, MetricType, ResetHint, admit},
     remote::{
         WireError,
         proto::{v1, v2},
-        write::{Malformed, Protocol, WriteError, Written, family, histogram::admit},
+        write::{Malformed, Protocol, WriteError, Written, family},
     },
     seams::append::fake::MemoryAppend,
 };
