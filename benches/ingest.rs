@@ -7,102 +7,25 @@
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't be set up has nothing to measure")]
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    hash::{BuildHasherDefault, Hasher},
-    hint::black_box,
-    pin::pin,
-    sync::Arc,
-    task::{Context, Poll, Waker},
-};
+#[path = "door/mod.rs"]
+mod door;
+
+use std::{collections::HashMap, hint::black_box, sync::Arc};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use parking_lot::RwLock;
+use door::{Door, now_or_never};
 use prost::Message;
 use vctsdb::{
-    ingest::{Declared, ImportLimits, LINE_PROTOCOL_PATH, OnError, format_at},
-    model::Labels,
     remote::{
         proto::{v1, v2},
         write::{Protocol, WriteLimits, Written, receive},
     },
-    seams::{
-        append::{Append, AppendError, Appending, Batch, Fingerprint, SeriesCursor, SeriesId},
-        catalog::Catalog,
-        env::{RealDisk, SystemClock},
-    },
+    seams::env::{RealDisk, SystemClock},
     storage::{Storage, StorageOptions},
 };
 
 const SERIES: usize = 2000;
 const NOW: i64 = 1_700_000_000_000;
-
-/// A fingerprint is a hash already.
-#[derive(Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-    }
-}
-
-/// Remembers fingerprints in their order, as the store does, and drops samples.
-#[derive(Default)]
-struct Door {
-    known: RwLock<Known>,
-    catalog: Catalog,
-}
-
-#[derive(Default)]
-struct Known {
-    entries: Vec<(Fingerprint, SeriesId)>,
-    places: HashMap<Fingerprint, usize, BuildHasherDefault<AsItIs>>,
-}
-
-impl Append for Door {
-    fn known(&self, fingerprint: Fingerprint, cursor: &mut SeriesCursor) -> Option<SeriesId> {
-        let known = self.known.read();
-        let is = |place: &usize| known.entries.get(*place).is_some_and(|entry| entry.0 == fingerprint);
-        let place = if is(&cursor.next) { cursor.next } else { *known.places.get(&fingerprint)? };
-        cursor.next = place + 1;
-        known.entries.get(place).map(|entry| entry.1)
-    }
-
-    fn followers(&self, cursor: &mut SeriesCursor, most: usize, next: &mut Vec<(Fingerprint, SeriesId)>) {
-        let known = self.known.read();
-        let behind = known.entries.get(cursor.next..).unwrap_or_default().iter().take(most);
-        cursor.next += behind.len();
-        next.extend(behind);
-    }
-
-    fn series(&self, _: &Labels, fingerprint: Option<Fingerprint>, batch: &mut Batch) -> Result<SeriesId, AppendError> {
-        let id = SeriesId(batch.fingerprints.len() as u32);
-        batch.fingerprints.extend(fingerprint.map(|f| (f, id)));
-        Ok(id)
-    }
-
-    fn catalog(&self) -> &Catalog {
-        &self.catalog
-    }
-
-    fn append(&self, batch: Batch) -> Appending<'_> {
-        self.catalog.commit(batch.catalog);
-        let mut known = self.known.write();
-        for entry in &batch.fingerprints {
-            let place = known.entries.len();
-            known.entries.push(*entry);
-            known.places.insert(entry.0, place);
-        }
-        black_box(&batch.floats);
-        Box::pin(std::future::ready(Ok(())))
-    }
-}
 
 /// The labels of series `i`, about 300 bytes of them.
 fn labels(i: usize) -> Vec<(String, String)> {
@@ -153,59 +76,7 @@ fn request_v2() -> Vec<u8> {
 
 fn write(protocol: Protocol, body: &[u8], door: &Door) -> Written {
     let limits = WriteLimits::default();
-    let future = pin!(receive(protocol, body, NOW, &limits, door));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(answer) => answer.unwrap_or_default(),
-        Poll::Pending => Written::default(),
-    }
-}
-
-/// As many samples as line protocol: ten fields a line, under tags such as Telegraf's.
-fn lines() -> Vec<u8> {
-    let fields = [
-        "usage_user",
-        "usage_system",
-        "usage_idle",
-        "usage_nice",
-        "usage_iowait",
-        "usage_irq",
-        "usage_softirq",
-        "usage_steal",
-        "usage_guest",
-        "usage_guest_nice",
-    ];
-    let line = |i: usize| {
-        let tags = format!(
-            "host=host_{i},region=eu-central-1,datacenter=eu-central-1a,rack={},os=Ubuntu22.04LTS,arch=x64",
-            i % 100
-        );
-        let field = |(n, name): (usize, &&str)| format!("{name}={}.{}", (i * 7 + n) % 100, (i + n * 37) % 1000);
-        let fields: Vec<String> = fields.iter().enumerate().map(field).collect();
-        format!("cpu,{tags} {} {}000000\n", fields.join(","), NOW + i as i64)
-    };
-    (0..SERIES / fields.len()).map(line).collect::<String>().into_bytes()
-}
-
-fn import(body: &[u8], door: &Door) -> u64 {
-    let parameters = vec![("db".to_owned(), "telegraf".to_owned())];
-    let declared = Declared { by_protocol: true, on_error: OnError::Skip, parameters, ..Declared::default() };
-    let format = format_at(LINE_PROTOCOL_PATH);
-    let limits = ImportLimits::default();
-    let future = pin!(vctsdb::ingest::receive(format, body, &declared, NOW, &limits, door));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(imported)) => imported.samples,
-        _ => 0,
-    }
-}
-
-fn line_protocol(c: &mut Criterion) {
-    let mut group = c.benchmark_group("line protocol");
-    group.throughput(Throughput::Elements(SERIES as u64));
-    let (body, door) = (lines(), Door::default());
-    assert_eq!(import(&body, &door), SERIES as u64);
-    group.bench_function("known series", |b| b.iter(|| import(black_box(&body), &door)));
-    group.bench_function("new series", |b| b.iter(|| import(black_box(&body), &Door::default())));
-    group.finish();
+    now_or_never(receive(protocol, body, NOW, &limits, door)).and_then(Result::ok).unwrap_or_default()
 }
 
 fn ingest(c: &mut Criterion) {
@@ -250,5 +121,5 @@ fn on_disk(c: &mut Criterion) {
     storage.close().expect("the store closes");
 }
 
-criterion_group!(benches, ingest, line_protocol, on_disk);
+criterion_group!(benches, ingest, on_disk);
 criterion_main!(benches);

@@ -16,6 +16,8 @@ pub(crate) enum Part {
     Idle,
     /// Only when it is asked for: it takes long.
     Growth,
+    /// Only when it is asked for: it has its own load.
+    Formats,
 }
 
 /// The command line.
@@ -84,6 +86,10 @@ fn part(name: &str) -> Fallible<Part> {
         "query" => Ok(Part::Query),
         "idle" => Ok(Part::Idle),
         "growth" => Ok(Part::Growth),
-        _ => Err(format!("--only {name}: expected ingest, recent, size, restart, query, idle or growth").into()),
+        "formats" => Ok(Part::Formats),
+        _ => {
+            let known = "ingest, recent, size, restart, query, idle, growth or formats";
+            Err(format!("--only {name}: expected {known}").into())
+        }
     }
 }

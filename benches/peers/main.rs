@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cargo bench --bench peers -- [--size tiny|small|medium|dense|hosts|wide|fleet|churn|operators] [--hours N] [--series N]
-//!                              [--only ingest,recent,size,restart,query,idle,growth] [--runs N] [--seed N]
+//!                              [--only ingest,recent,size,restart,query,idle,growth,formats] [--runs N] [--seed N]
 //!                              [--keep DIR] [--question TEXT]
 //! ```
 //!
@@ -31,6 +31,7 @@
 //! 6. `idle`: in another fresh directory, 1,000 series every 15 s for two minutes, in real time: CPU and memory of a
 //!    server that has next to nothing to do.
 //! 7. `growth`, only by name: what a sample and some questions cost with 10,000, 100,000 and 1,000,000 series ([`growth`]).
+//! 8. `formats`, only by name: samples per CPU second in line protocol, text and JSON lines, beside VictoriaMetrics ([`formats`]).
 //!
 //! `--size fleet` loads all servers with 2,500,000 series first, and then with ten million ourselves and those peers
 //! that would fit into the memory there is ([`millions`]).
@@ -48,6 +49,7 @@ mod answers;
 mod ask;
 mod encode;
 mod flags;
+mod formats;
 mod generate;
 mod growth;
 mod http;
@@ -82,10 +84,16 @@ fn main() -> ExitCode {
 
 fn measure_all(flags: &Flags) -> Fallible<()> {
     let programs = serve::programs();
-    if flags.wants(flags::Part::Growth) {
+    let by_name = [flags::Part::Growth, flags::Part::Formats];
+    if by_name.iter().any(|part| flags.wants(*part)) {
         let scratch = tempfile::Builder::new().prefix("vctsdb-peers-").tempdir()?;
-        growth::measure(&programs, flags, scratch.path())?;
-        if flags.parts.len() == 1 {
+        if flags.wants(flags::Part::Growth) {
+            growth::measure(&programs, flags, scratch.path())?;
+        }
+        if flags.wants(flags::Part::Formats) {
+            formats::measure(&programs, flags, scratch.path())?;
+        }
+        if flags.parts.iter().all(|part| by_name.contains(part)) {
             return Ok(());
         }
     }
