@@ -128,6 +128,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shown_of_a_configuration_reads_as_the_same() {
+        let texts = [
+            "",
+            "otlp: {promote_resource_attributes: ['a \"b\"', 'c: #d'], label_name_underscore_sanitization: false}",
+            "otlp: {promote_all_resource_attributes: true}",
+            "otlp: {promote_all_resource_attributes: true, ignore_resource_attributes: [é], promote_scope_metadata: true}",
+            "otlp: {translation_strategy: NoTranslation, convert_histograms_to_nhcb: true, \
+             keep_identifying_resource_attributes: true, label_name_preserve_multiple_underscores: false}",
+        ];
+        for text in texts {
+            let config = ConfigFile::parse("p.yml", text).unwrap();
+            let shown = config.otlp.to_yaml();
+            assert_eq!(ConfigFile::parse("shown", &shown), Ok(config), "{shown}");
+        }
+    }
+
+    #[test]
     fn a_file_may_say_nothing() {
         for text in ["", "# nothing\n", "---\n", "{}", "otlp:\n", "otlp: {}"] {
             assert_eq!(ConfigFile::parse("p.yml", text), Ok(ConfigFile::default()), "{text:?}");

@@ -71,6 +71,37 @@ impl Promoted {
     }
 }
 
+impl OtlpSettings {
+    /// The section `otlp` of a configuration file that says the same; what stands elsewhere is not in it.
+    #[must_use]
+    pub fn to_yaml(&self) -> String {
+        let strategy = Strategy::NAMES.iter().find(|(_, strategy)| *strategy == self.strategy);
+        let mut yaml = format!("otlp:\n  translation_strategy: {}\n", strategy.map_or("", |(name, _)| name));
+        // A list of JSON is one of YAML.
+        let list = |keys: &[String]| serde_json::Value::from(keys).to_string();
+        match &self.promoted {
+            Promoted::Listed(keys) if keys.is_empty() => {}
+            Promoted::Listed(keys) => yaml.push_str(&format!("  promote_resource_attributes: {}\n", list(keys))),
+            Promoted::AllBut(keys) => {
+                yaml.push_str("  promote_all_resource_attributes: true\n");
+                if !keys.is_empty() {
+                    yaml.push_str(&format!("  ignore_resource_attributes: {}\n", list(keys)));
+                }
+            }
+        }
+        for (key, value) in [
+            ("keep_identifying_resource_attributes", self.keep_identifying),
+            ("convert_histograms_to_nhcb", self.custom_buckets),
+            ("promote_scope_metadata", self.promote_scope),
+            ("label_name_underscore_sanitization", self.sanitize_underscores),
+            ("label_name_preserve_multiple_underscores", self.keep_underscores),
+        ] {
+            yaml.push_str(&format!("  {key}: {value}\n"));
+        }
+        yaml
+    }
+}
+
 impl Default for OtlpSettings {
     fn default() -> Self {
         Self {

@@ -11,12 +11,13 @@ const API_VERSION: &str = "3.5.0";
 /// Prometheus' own default for the interval of scrapes.
 const DEFAULT_INTERVAL: &str = "1m";
 
-/// The configuration file of a Prometheus with our external labels. Clients such as the Thanos sidecar read from it by which labels
-/// our series are told from those of other servers, and the interval of samples. All other configuration is in flags.
+/// The configuration file of a Prometheus with our external labels, and how OTLP is translated. Clients such as the Thanos sidecar read
+/// from it by which labels our series are told from those of other servers, and the interval of samples. All other configuration
+/// is in flags.
 pub(crate) fn config(state: &ServerState) -> Response {
     let external = &state.options.external_labels;
     let interval = limit_flag(state, "self-scrape.interval").unwrap_or(DEFAULT_INTERVAL);
-    let mut yaml = String::from("# vctsdb has no configuration file: its flags are at /api/v1/status/flags\n");
+    let mut yaml = String::from("# What is in force. All else is in flags: /api/v1/status/flags\n");
     yaml.push_str(&format!("global:\n  scrape_interval: {interval}\n"));
     if !external.is_empty() {
         yaml.push_str("  external_labels:\n");
@@ -25,6 +26,7 @@ pub(crate) fn config(state: &ServerState) -> Response {
             yaml.push_str(&format!("    {name}: {}\n", Value::from(value)));
         }
     }
+    yaml.push_str(&state.options.otlp.to_yaml());
     success_json(&json!({"yaml": yaml}))
 }
 

@@ -113,7 +113,8 @@ async fn status_routes_have_the_members_that_dashboards_read() {
     let tsdb = data(&server, "status/tsdb").await;
     assert_eq!(tsdb["headStats"]["minTime"], i64::MAX);
     assert_eq!(tsdb["seriesCountByMetricName"], json!([]));
-    assert!(data(&server, "status/config").await["yaml"].is_string());
+    let config = data(&server, "status/config").await["yaml"].as_str().unwrap().to_owned();
+    assert!(config.contains("\notlp:\n  translation_strategy: UnderscoreEscapingWithSuffixes\n"), "{config}");
 }
 
 #[tokio::test]
