@@ -1,6 +1,9 @@
 //! A running server as the place where imports go: each part is sent by remote write, and is on the server's disk when that answers.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use hyper::{
     Method,
@@ -34,6 +37,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Samples of a series that stand in a row at most: less than a megabyte.
 const RUN: usize = 32 << 10;
+/// Native histograms of a series that stand in a row have about so many bytes at most.
+const HISTOGRAM_RUN_BYTES: usize = 1 << 20;
 /// Numbers of fields.
 const TIMESERIES: u32 = 1;
 const METADATA: u32 = 3;
@@ -112,11 +117,6 @@ impl Append for RemoteStore {
     fn append(&self, mut batch: Batch) -> Appending<'_> {
         self.catalog.commit(std::mem::take(&mut batch.catalog));
         Box::pin(async move {
-            if !batch.histograms.is_empty() {
-                let why = "native histograms are not sent to a server: post the file to /api/v1/import, or import it with --offline";
-                *self.failure.lock() = Some(why.to_owned());
-                return Err(AppendError::Unavailable { reason: why.to_owned(), retry_after: FIRST_PAUSE });
-            }
             for request in requests(batch) {
                 if let Err(why) = self.send(request).await {
                     *self.failure.lock() = Some(why.clone());
@@ -133,7 +133,9 @@ impl Append for RemoteStore {
 fn requests(mut batch: Batch) -> impl Iterator<Item = Vec<u8>> {
     // Samples of a series stay in their order, of which the last one wins.
     batch.floats.sort_by_key(|sample| sample.series);
-    let Batch { series, floats, exemplars, metadata, .. } = batch;
+    batch.histograms.sort_by_key(|sample| sample.series);
+    let Batch { series, floats, histograms, exemplars, metadata, .. } = batch;
+    let mut histograms = histograms.into_iter().peekable();
     let (mut exemplars, mut metadata) = (exemplars.into_iter(), metadata.into_iter());
     let (mut at, mut buf) = (0, SeriesBuf::default());
     std::iter::from_fn(move || {
@@ -150,7 +152,25 @@ fn requests(mut batch: Batch) -> impl Iterator<Item = Vec<u8>> {
                 put_timeseries(labels, &buf, &mut request);
             }
         }
-        while at >= floats.len() && request.len() < REQUEST_BYTES {
+        // Of a float and a histogram at the same time the histogram stays, and so comes later.
+        while at >= floats.len()
+            && request.len() < REQUEST_BYTES
+            && let Some(first) = histograms.next()
+        {
+            let (id, mut bytes) = (first.series, first.value.memory());
+            buf.clear();
+            buf.push_histogram(first.time, Arc::new(first.value), 0);
+            while bytes < HISTOGRAM_RUN_BYTES
+                && let Some(next) = histograms.next_if(|sample| sample.series == id)
+            {
+                bytes += next.value.memory();
+                buf.push_histogram(next.time, Arc::new(next.value), 0);
+            }
+            if let Some(labels) = of(id) {
+                put_timeseries(labels, &buf, &mut request);
+            }
+        }
+        while at >= floats.len() && histograms.peek().is_none() && request.len() < REQUEST_BYTES {
             if let Some((id, exemplar)) = exemplars.next() {
                 if let Some(labels) = of(id) {
                     put_exemplar(labels, &exemplar, &mut request);
@@ -185,7 +205,10 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::seams::append::FloatSample;
+    use crate::{
+        model::Histogram,
+        seams::append::{FloatSample, HistogramSample},
+    };
 
     #[test]
     fn a_batch_is_sent_series_by_series_in_requests_of_a_bounded_size() {
@@ -197,6 +220,10 @@ mod tests {
             let series = ids[i as usize % 3];
             batch.floats.push(FloatSample { series, time: i / 6, value: i as f64, start: 0 });
         }
+        for i in 0..50_000 {
+            let value = Histogram { sum: i as f64, ..Histogram::stale() };
+            batch.histograms.push(HistogramSample { series: ids[i as usize % 2], time: i, value, start: 7 });
+        }
         batch.metadata.push(crate::model::Metadata { family: "a0".to_owned(), ..Default::default() });
         batch.exemplars.push((ids[2], Exemplar { labels: name(0), value: -0.0, time: 5 }));
         let all: Vec<Vec<u8>> = requests(batch).collect();
@@ -206,6 +233,12 @@ mod tests {
         let series = || all.iter().flat_map(|request| &request.timeseries);
         let exemplars: Vec<_> = series().flat_map(|series| &series.exemplars).collect();
         assert!(exemplars.len() == 1 && exemplars[0].value.to_bits() == (-0.0f64).to_bits());
+        let histograms = |name: &str| -> Vec<i64> {
+            let of = series().filter(|series| series.labels[0].value == name);
+            of.flat_map(|series| series.histograms.iter().map(|histogram| histogram.timestamp)).collect()
+        };
+        assert_eq!(histograms("a1"), (0..25_000).map(|i| 2 * i + 1).collect::<Vec<_>>());
+        assert_eq!((histograms("a0").len(), histograms("a2").len()), (25_000, 0));
         let mut last = HashMap::new();
         for series in series() {
             for sample in &series.samples {
