@@ -39,7 +39,7 @@ fn tags(host: usize) -> [(&'static str, String); 6] {
         ("host", format!("host_{host}")),
         ("region", "eu-central-1".into()),
         ("datacenter", "eu-central-1a".into()),
-        ("rack", format!("{}", host % 20)),
+        ("rack", format!("r{}", host % 20)),
         ("os", "Ubuntu22.04LTS".into()),
         ("arch", "x64".into()),
     ]
@@ -140,37 +140,37 @@ fn otlp_json() -> Vec<u8> {
 /// The families of the client libraries, as far as gauges need them.
 mod family {
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct LabelPair {
+    pub(crate) struct LabelPair {
         #[prost(string, tag = "1")]
-        pub name: String,
+        pub(crate) name: String,
         #[prost(string, tag = "2")]
-        pub value: String,
+        pub(crate) value: String,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Gauge {
+    pub(crate) struct Gauge {
         #[prost(double, tag = "1")]
-        pub value: f64,
+        pub(crate) value: f64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct Metric {
+    pub(crate) struct Metric {
         #[prost(message, repeated, tag = "1")]
-        pub label: Vec<LabelPair>,
+        pub(crate) label: Vec<LabelPair>,
         #[prost(message, optional, tag = "2")]
-        pub gauge: Option<Gauge>,
+        pub(crate) gauge: Option<Gauge>,
         #[prost(int64, tag = "6")]
-        pub timestamp_ms: i64,
+        pub(crate) timestamp_ms: i64,
     }
 
     #[derive(Clone, PartialEq, prost::Message)]
-    pub struct MetricFamily {
+    pub(crate) struct MetricFamily {
         #[prost(string, tag = "1")]
-        pub name: String,
+        pub(crate) name: String,
         #[prost(int32, tag = "3")]
-        pub metric_type: i32,
+        pub(crate) metric_type: i32,
         #[prost(message, repeated, tag = "4")]
-        pub metric: Vec<Metric>,
+        pub(crate) metric: Vec<Metric>,
     }
 }
 
