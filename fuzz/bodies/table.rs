@@ -1,4 +1,4 @@
-//! A table whose one block holds any bytes under right checksums; and any bytes in place of a table.
+//! A table whose one block holds any bytes under right checksums, with any bounds in the block index; and any bytes in place of a table.
 
 use std::{path::Path, sync::Arc};
 
@@ -8,15 +8,15 @@ use vctsdb::{
         append::SeriesId,
         env::{Disk, SimDisk},
     },
-    sst::{Pass, Table, salvage},
+    sst::{Pass, SstError, Table, salvage},
 };
 
 /// Length of the footer, of an entry of the block index.
 const FOOTER: usize = 80;
-const ENTRY: usize = 40;
+const ENTRY: usize = 52;
 
-/// A table of one block with `body`, as `sst` describes it.
-fn table(body: &[u8]) -> Vec<u8> {
+/// A table of one block with `body`, as `sst` describes it, and these bounds of its times.
+fn table(body: &[u8], bounds: [u32; 3]) -> Vec<u8> {
     let mut file = [body, &crc32fast::hash(body).to_le_bytes()].concat();
     let block = file.len() as u64;
     let mut entry = Vec::with_capacity(ENTRY);
@@ -26,6 +26,7 @@ fn table(body: &[u8]) -> Vec<u8> {
     }
     entry.extend_from_slice(&i64::MIN.to_le_bytes());
     entry.extend_from_slice(&i64::MAX.to_le_bytes());
+    bounds.iter().for_each(|bound| entry.extend_from_slice(&bound.to_le_bytes()));
     // The portable form of the bitmap {0, …, 9}: one array container.
     let mut bitmap = Vec::new();
     for word in [12346u32, 1] {
@@ -42,7 +43,7 @@ fn table(body: &[u8]) -> Vec<u8> {
     }
     footer.extend_from_slice(&i64::MIN.to_le_bytes());
     footer.extend_from_slice(&i64::MAX.to_le_bytes());
-    for number in [crc32fast::hash(&entry), crc32fast::hash(&bitmap), 1] {
+    for number in [crc32fast::hash(&entry), crc32fast::hash(&bitmap), 4] {
         footer.extend_from_slice(&number.to_le_bytes());
     }
     footer.extend_from_slice(&crc32fast::hash(&footer).to_le_bytes());
@@ -60,12 +61,21 @@ pub(crate) fn run(bytes: &[u8]) {
     sim.write_file(Path::new("raw"), bytes);
     let _ = Table::open(&disk, Path::new("raw"));
     let _ = salvage(&disk, Path::new("raw"), Path::new("saved-raw"));
-    sim.write_file(Path::new("t"), &table(bytes));
+    let bound =
+        |i: usize| bytes.get(i * 4..).and_then(<[u8]>::first_chunk).map_or(u32::MAX, |b| u32::from_le_bytes(*b));
+    sim.write_file(Path::new("t"), &table(bytes, [bound(0), bound(1), bound(2)]));
     let table = Table::open(&disk, Path::new("t")).expect("index, bitmap and footer are right");
     let mut out = SeriesBuf::default();
     for id in 0..10 {
         let _ = table.read(SeriesId(id), TimeRange::ALL, &mut out);
         table.read_around(SeriesId(id), TimeRange::new(-5, 5), Pass::new(), &mut out).expect("damage is no error");
+    }
+    for range in [TimeRange::ALL, TimeRange::new(-5, 5), TimeRange::new(5, -5), TimeRange::new(i64::MIN, 0)] {
+        let (mut found, mut reads) = (table.series() - table.series(), 1);
+        let check = || Ok::<_, SstError>(());
+        table.present(table.series(), range, Pass::new(), &mut found, &mut reads, check).expect("damage is no error");
+        assert!(found.is_subset(table.series()));
+        let _ = (table.knows(range), table.is_surely_in(SeriesId(3), range));
     }
     table.audit(&mut |_| {}).expect("damage is no error");
     let saved = salvage(&disk, Path::new("t"), Path::new("saved")).expect("damage is no error");

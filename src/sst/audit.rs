@@ -2,7 +2,7 @@
 
 use roaring::RoaringBitmap;
 
-use super::{SstError, Table, index::BlockMeta};
+use super::{SstError, Table, bounds::BoundsBuilder, index::BlockMeta};
 use crate::model::{SeriesBuf, TimeRange};
 
 /// What was seen on the way.
@@ -54,7 +54,8 @@ impl Table {
     fn audit_block(&self, meta: &BlockMeta, seen: &mut Seen) -> Result<(), SstError> {
         let block = self.load(meta)?;
         let wrong = |why| SstError::inconsistent(self.path(), "the block", meta.at, why);
-        let (mut samples, mut times, mut ids) = (0u64, None, None);
+        let (mut samples, mut times, mut ids) = (0u64, None, None::<(u32, u32)>);
+        let mut bounds = BoundsBuilder::default();
         let mut out = SeriesBuf::default();
         let mut piece = 0;
         while let Some(id) = block.id(piece) {
@@ -65,6 +66,8 @@ impl Table {
                 return Err(wrong("its pieces don't come in order of series and time"));
             }
             seen.last = Some((id, range.end));
+            bounds.piece(range, ids.is_some_and(|(_, last)| last == id));
+            bounds.samples(&out);
             samples += out.len() as u64;
             times = TimeRange::around(times, Some(range));
             ids = Some((ids.map_or(id, |(first, _)| first), id));
@@ -73,6 +76,9 @@ impl Table {
         }
         if samples != u64::from(meta.samples) || times != Some(meta.times) || ids != Some((meta.first, meta.last)) {
             return Err(wrong("series, times or number of samples are not those in the block index"));
+        }
+        if meta.bounds.contradict(bounds.finish(meta.times)) {
+            return Err(wrong("the times of its series are not within the bounds in the block index"));
         }
         seen.samples += samples;
         seen.times = TimeRange::around(seen.times, times);

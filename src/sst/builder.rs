@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::{
     block::{FLOATS, HISTOGRAMS},
+    bounds::BoundsBuilder,
     chain,
     index::BlockMeta,
     piece::Piece,
@@ -60,6 +61,7 @@ pub(super) struct BlockBuilder {
     last: u32,
     samples: u32,
     range: Option<TimeRange>,
+    bounds: BoundsBuilder,
 }
 
 impl BlockBuilder {
@@ -77,9 +79,11 @@ impl BlockBuilder {
     /// Adds a piece; ids don't descend.
     pub(super) fn push(&mut self, id: u32, piece: &Piece<'_>) {
         let Some(range) = piece.time_range() else { return };
+        let follows = !self.is_empty() && self.last == id;
         if self.is_empty() {
             self.first = id;
         }
+        self.bounds.piece(range, follows);
         let kinds =
             if piece.times.is_empty() { 0 } else { FLOATS } | if piece.histograms.is_empty() { 0 } else { HISTOGRAMS };
         varint::put(&mut self.pieces, u64::from(id - self.last) << 2 | kinds);
@@ -95,6 +99,7 @@ impl BlockBuilder {
         }
         if !piece.histograms.is_empty() {
             let times: Vec<i64> = piece.histograms.iter().map(|h| h.0).collect();
+            self.bounds.columns(piece.times, &times);
             let column = self.times_column(&times);
             let before = self.histograms.len();
             histograms::encode(piece.histograms.iter().map(|h| &*h.1), &mut self.histograms);
@@ -118,6 +123,7 @@ impl BlockBuilder {
         {
             return *number;
         }
+        self.bounds.column(column);
         let number = self.column_count;
         let before = self.times.len();
         times::encode(column, &mut self.times);
@@ -201,6 +207,7 @@ impl BlockBuilder {
         let crc = crc32(out);
         out.extend_from_slice(&crc.to_le_bytes());
         let times = block.range.unwrap_or(TimeRange::new(i64::MAX, i64::MIN));
-        Ok(BlockMeta { at, len, first: block.first, last: block.last, samples: block.samples, times })
+        let bounds = block.bounds.finish(times);
+        Ok(BlockMeta { at, len, first: block.first, last: block.last, samples: block.samples, times, bounds })
     }
 }

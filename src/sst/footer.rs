@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::{SstError, TableSummary, index::ENTRY};
+use super::{SstError, TableSummary, index::entry_len};
 use crate::{codec::checksum::crc32, model::TimeRange};
 
 /// The format version that this program writes.
-pub const VERSION: u32 = 3;
-/// The oldest that it reads. Versions 1 and 2 have fewer kinds of columns, and 1 has no start times.
+pub const VERSION: u32 = 4;
+/// The oldest that it reads. Before 4 the block index has no bounds; 1 and 2 have fewer kinds of columns, and 1 has no start times.
 const OLDEST: u32 = 1;
 /// Length of the footer.
 pub(super) const LEN: usize = 80;
@@ -26,6 +26,7 @@ pub(super) struct Footer {
     pub(super) times: TimeRange,
     pub(super) index_crc: u32,
     pub(super) bitmap_crc: u32,
+    pub(super) version: u32,
 }
 
 impl Footer {
@@ -36,7 +37,7 @@ impl Footer {
         }
         out.extend_from_slice(&self.times.start.to_le_bytes());
         out.extend_from_slice(&self.times.end.to_le_bytes());
-        for number in [self.index_crc, self.bitmap_crc, VERSION] {
+        for number in [self.index_crc, self.bitmap_crc, self.version] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         let crc = crc32(&out);
@@ -74,13 +75,14 @@ impl Footer {
             times: TimeRange::new(u64_at(40) as i64, u64_at(48) as i64),
             index_crc: u32_at(56),
             bitmap_crc: u32_at(60),
+            version,
         };
         let parts = [footer.index_len, footer.bitmap_len, LEN as u64];
         let whole = parts.into_iter().try_fold(footer.index_at, u64::checked_add);
         if whole != Some(file_len) {
             return Err(SstError::inconsistent(path, "the footer", at, "its parts don't add up to the file's length"));
         }
-        if !footer.index_len.is_multiple_of(ENTRY as u64) {
+        if !footer.index_len.is_multiple_of(entry_len(version) as u64) {
             return Err(SstError::inconsistent(path, "the footer", at, "the index is not a number of whole entries"));
         }
         Ok(footer)
@@ -92,7 +94,7 @@ impl Footer {
             samples: self.samples,
             times: self.times,
             bytes: self.index_at + self.index_len + self.bitmap_len + LEN as u64,
-            blocks: self.index_len / ENTRY as u64,
+            blocks: self.index_len / entry_len(self.version) as u64,
         }
     }
 }

@@ -2,11 +2,18 @@
 
 use std::path::Path;
 
-use super::SstError;
+use super::{SstError, bounds::Bounds};
 use crate::model::TimeRange;
 
 /// Length of an entry.
-pub(super) const ENTRY: usize = 40;
+pub(super) const ENTRY: usize = 52;
+/// Its length before version 4, which put the bounds behind.
+const OLD_ENTRY: usize = 40;
+
+/// Length of an entry in a table of this version.
+pub(super) const fn entry_len(version: u32) -> usize {
+    if version < 4 { OLD_ENTRY } else { ENTRY }
+}
 
 /// What the index knows about a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,9 +24,15 @@ pub(super) struct BlockMeta {
     pub(super) last: u32,
     pub(super) samples: u32,
     pub(super) times: TimeRange,
+    pub(super) bounds: Bounds,
 }
 
 impl BlockMeta {
+    /// Whether it is known that each of its series has a sample in `range`.
+    pub(super) fn is_whole_in(&self, range: TimeRange) -> bool {
+        range.covers(self.times) || self.bounds.are_all_in(self.times, range)
+    }
+
     fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.at.to_le_bytes());
         for number in [self.len, self.first, self.last, self.samples] {
@@ -27,9 +40,13 @@ impl BlockMeta {
         }
         out.extend_from_slice(&self.times.start.to_le_bytes());
         out.extend_from_slice(&self.times.end.to_le_bytes());
+        for bound in [self.bounds.begun, self.bounds.ended, self.bounds.pause] {
+            out.extend_from_slice(&bound.to_le_bytes());
+        }
     }
 
-    fn decode(bytes: &[u8; ENTRY]) -> Self {
+    /// Reads an entry, which may be one without bounds.
+    fn decode(bytes: &[u8]) -> Self {
         let u32_at = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |b| u32::from_le_bytes(*b));
         let i64_at = |at: usize| bytes.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |b| i64::from_le_bytes(*b));
         Self {
@@ -39,6 +56,11 @@ impl BlockMeta {
             last: u32_at(16),
             samples: u32_at(20),
             times: TimeRange::new(i64_at(24), i64_at(32)),
+            bounds: if bytes.len() < ENTRY {
+                Bounds::UNKNOWN
+            } else {
+                Bounds { begun: u32_at(40), ended: u32_at(44), pause: u32_at(48) }
+            },
         }
     }
 }
@@ -51,11 +73,10 @@ pub(super) fn encode(blocks: &[BlockMeta]) -> Vec<u8> {
     out
 }
 
-/// Reads the index that stands at `index_at`, and checks that its blocks fill the file up to there, in order of id.
-pub(super) fn decode(bytes: &[u8], index_at: u64, path: &Path) -> Result<Vec<BlockMeta>, SstError> {
+/// Reads the index of a table of this version that stands at `index_at`, and checks that its blocks fill the file up to there, in order of id.
+pub(super) fn decode(bytes: &[u8], version: u32, index_at: u64, path: &Path) -> Result<Vec<BlockMeta>, SstError> {
     let wrong = |why| SstError::inconsistent(path, "the block index", index_at, why);
-    let (entries, _) = bytes.as_chunks::<ENTRY>();
-    let blocks: Vec<BlockMeta> = entries.iter().map(BlockMeta::decode).collect();
+    let blocks: Vec<BlockMeta> = bytes.chunks_exact(entry_len(version)).map(BlockMeta::decode).collect();
     let mut end = 0u64;
     let mut last = 0;
     for block in &blocks {

@@ -40,15 +40,15 @@
 //! 48    8    time of the last sample, i64 (of an empty table the smallest i64)
 //! 56    4    CRC32 of the block index
 //! 60    4    CRC32 of the series bitmap
-//! 64    4    format version, 3
+//! 64    4    format version, 4
 //! 68    4    CRC32 of the footer up to here
 //! 72    8    the magic "VCTSTABL"
 //! ```
 //!
-//! Versions 1 and 2 are still read. 2 has no columns beside others; 1 has no start times either and lacks more kinds of
-//! columns: tags 5 to 7 of integers, 5 and 6 of floats, and frames in groups.
+//! Versions 1 to 3 are still read. 3 has no bounds in the block index; 2 has no columns beside others either; 1 has no start
+//! times and lacks more kinds of columns: tags 5 to 7 of integers, 5 and 6 of floats, and frames in groups.
 //!
-//! The block index has 40 bytes for each block, in order of the file:
+//! The block index has 52 bytes for each block, in versions up to 3 the first 40 of them, in order of the file:
 //!
 //! ```text
 //! at  width
@@ -59,7 +59,13 @@
 //! 20    4    number of samples
 //! 24    8    time of the first sample, i64
 //! 32    8    time of the last sample, i64
+//! 40    4    ms from the block's first time to the latest first time of a series
+//! 44    4    ms from the earliest last time of a series to the block's last time
+//! 48    4    ms that two successive samples of a series are apart at most
 //! ```
+//!
+//! The last three are bounds: they say of most ranges, without a look at the block, that each of its series has a sample
+//! there. The largest number says nothing. Where a series goes on in other blocks, they are about what this one has of it.
 //!
 //! A block:
 //!
@@ -91,6 +97,7 @@
 
 mod audit;
 mod block;
+mod bounds;
 mod buffers;
 mod builder;
 mod cache;

@@ -67,7 +67,7 @@ impl Tail {
         let index = part("the block index", footer.index_at, footer.index_len, footer.index_crc)?;
         let bitmap_at = footer.index_at + footer.index_len;
         let bitmap = part("the series bitmap", bitmap_at, footer.bitmap_len, footer.bitmap_crc)?;
-        let index = index::decode(&index, footer.index_at, path)?;
+        let index = index::decode(&index, footer.version, footer.index_at, path)?;
         let series = RoaringBitmap::deserialize_from(&bitmap[..])
             .map_err(|_| SstError::inconsistent(path, "the series bitmap", bitmap_at, "it is no roaring bitmap"))?;
         if series.len() != footer.series {

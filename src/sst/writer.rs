@@ -10,7 +10,7 @@ use roaring::RoaringBitmap;
 use super::{
     SstError, TableSummary,
     builder::BlockBuilder,
-    footer::Footer,
+    footer::{Footer, VERSION},
     index::{self, BlockMeta},
     piece::Piece,
 };
@@ -128,6 +128,7 @@ impl TableWriter {
             times: self.times,
             index_crc: crc32(&index),
             bitmap_crc: crc32(&bitmap),
+            version: VERSION,
         };
         for part in [index, bitmap, footer.encode()] {
             self.file.append(&part).map_err(SstError::io(&self.path, "writing the table's end"))?;

@@ -1,8 +1,8 @@
 //! Which series have samples in a range, for lists of them.
 //!
 //! Who reads samples sees by itself that a series has none, so that a selection may be wide. A list is the answer. Memory knows
-//! of each series from when to when it has samples; a table that lies in the range needs no look; of others, blocks that reach
-//! beyond the range are read for the series that aren't known to be there from elsewhere, the newest tables first.
+//! of each series from when to when it has samples; of tables the block index mostly tells. Where it doesn't, a block is read for
+//! the series that aren't known to be there from elsewhere, the newest tables first.
 
 use roaring::RoaringBitmap;
 
@@ -25,33 +25,32 @@ pub(super) struct InRange<'v> {
     range: TimeRange,
     interrupt: &'v dyn Interrupt,
     memtables: Vec<&'v Memtable>,
-    /// Tables that lie in the range.
-    inside: Vec<&'v LiveTable>,
+    /// Tables that reach into the range.
+    tables: Vec<&'v LiveTable>,
     most: u64,
 }
 
 impl<'v> InRange<'v> {
     pub(super) fn new(view: &'v View, range: TimeRange, interrupt: &'v dyn Interrupt) -> Self {
         let memtables: Vec<&Memtable> = view.memtables_in(range).collect();
-        let tables = || view.tables.iter().map(|live| &**live);
-        let times = |live: &LiveTable| live.table.summary().times;
-        let inside = tables().filter(|live| range.covers(times(live))).collect();
-        let stored = tables().filter(|live| times(live).overlaps(range)).map(|live| live.table.series().len());
+        let tables = view.tables.iter().map(|live| &**live);
+        let tables: Vec<&LiveTable> = tables.filter(|live| live.table.summary().times.overlaps(range)).collect();
+        let stored = tables.iter().map(|live| live.table.series().len());
         let most = stored.sum::<u64>() + memtables.iter().map(|memtable| memtable.series_count()).sum::<u64>();
-        Self { view, range, interrupt, memtables, inside, most }
+        Self { view, range, interrupt, memtables, tables, most }
     }
 
-    /// Whether a table that lies in the range has the series, and no delete has touched it there.
+    /// Whether a table surely has samples of the series in the range, and no delete has touched it there.
     fn is_stored(&self, live: &LiveTable, id: u32) -> bool {
         let touched = |tombstone: &Tombstone| tombstone.range.overlaps(self.range) && tombstone.series.contains(id);
-        live.table.series().contains(id) && !self.view.deletes.heeded(live.settled).any(touched)
+        live.table.is_surely_in(SeriesId(id), self.range) && !self.view.deletes.heeded(live.settled).any(touched)
     }
 }
 
 impl Presence for InRange<'_> {
     fn is_sure(&self, id: u32) -> bool {
         self.memtables.iter().any(|memtable| memtable.reaches_into(SeriesId(id), self.range))
-            || self.inside.iter().any(|live| self.is_stored(live, id))
+            || self.tables.iter().any(|live| self.is_stored(live, id))
     }
 
     fn present(&self, ids: &RoaringBitmap) -> Result<RoaringBitmap, IndexError> {
@@ -66,8 +65,7 @@ impl Presence for InRange<'_> {
 impl View {
     /// Whether [`View::present`] needs no look at blocks.
     pub(super) fn knows(&self, range: TimeRange) -> bool {
-        let known = |times: TimeRange| !times.overlaps(range) || range.covers(times);
-        self.deletes.tombstones.is_empty() && self.tables.iter().all(|live| known(live.table.summary().times))
+        self.deletes.tombstones.is_empty() && self.tables.iter().all(|live| live.table.knows(range))
     }
 
     /// Those of `matched`, without it of all series, that have samples in `range`.
