@@ -54,7 +54,7 @@ fn differences(values: &[f64], others: &[f64]) -> Option<Vec<i64>> {
 
 /// `value`, an integer, moved by `step`.
 #[inline]
-fn moved(value: f64, step: i64) -> f64 {
+pub(super) fn moved(value: f64, step: i64) -> f64 {
     let sum = (value as i64).wrapping_add(step) as f64;
     if step == 0 { value } else { sum }
 }
@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::STALE_NAN;
+    use crate::{codec::last, model::STALE_NAN};
 
     /// The column's bytes, if there is one.
     fn round_trip(values: &[f64], before: &[f64]) -> Option<Vec<u8>> {
@@ -96,6 +96,9 @@ mod tests {
         let mut out = before.to_vec();
         decode(&bytes[1..], &mut out).unwrap();
         assert!(zip(&out, values).all(|(a, b)| a.to_bits() == b.to_bits()));
+        if let (Some(end), Some(other)) = (values.last(), before.last()) {
+            assert_eq!(last::beside(&bytes[1..], values.len(), *other).unwrap().to_bits(), end.to_bits());
+        }
         Some(bytes.split_off(1))
     }
 

@@ -23,13 +23,13 @@
 
 use super::{CodecError, decimal, decimal_ulp, finish, ints, take, take_byte, take_u64, varint, xor};
 
-const CONSTANT: u8 = 0;
-const DECIMAL: u8 = 1;
+pub(super) const CONSTANT: u8 = 0;
+pub(super) const DECIMAL: u8 = 1;
 const XOR: u8 = 2;
-const RAW: u8 = 3;
-const SHORT: u8 = 4;
-const NEAR: u8 = 5;
-const BITS: u8 = 6;
+pub(super) const RAW: u8 = 3;
+pub(super) const SHORT: u8 = 4;
+pub(super) const NEAR: u8 = 5;
+pub(super) const BITS: u8 = 6;
 const WHAT: &str = "a float column";
 
 /// Appends the column of `values`, written in the way that turns out smallest.
@@ -126,12 +126,7 @@ pub fn decode(bytes: &[u8], count: usize, out: &mut Vec<f64>) -> Result<(), Code
     }
     match take_byte(&mut input, WHAT)? {
         tag @ (CONSTANT | SHORT) => {
-            let value = if tag == SHORT {
-                let power = take_power(&mut input)?;
-                decimal::to_float(varint::get_signed(&mut input, WHAT)?, power)
-            } else {
-                f64::from_bits(take_u64(&mut input, WHAT)?)
-            };
+            let value = take_constant(tag, &mut input)?;
             finish(input, WHAT)?;
             out.resize(out.len() + count, value);
             Ok(())
@@ -192,8 +187,18 @@ fn decode_decimal(tag: u8, mut input: &[u8], count: usize, out: &mut Vec<f64>) -
     Ok(())
 }
 
+/// Takes the value of a constant column.
+pub(super) fn take_constant(tag: u8, input: &mut &[u8]) -> Result<f64, CodecError> {
+    if tag == SHORT {
+        let power = take_power(input)?;
+        Ok(decimal::to_float(varint::get_signed(input, WHAT)?, power))
+    } else {
+        Ok(f64::from_bits(take_u64(input, WHAT)?))
+    }
+}
+
 /// Takes an exponent and answers with its power of ten.
-fn take_power(input: &mut &[u8]) -> Result<f64, CodecError> {
+pub(super) fn take_power(input: &mut &[u8]) -> Result<f64, CodecError> {
     let exponent = take_byte(input, WHAT)?;
     let wrong = CodecError::Range { what: "a decimal exponent", got: u64::from(exponent), limit: 15 };
     decimal::power(exponent).ok_or(wrong)
@@ -204,7 +209,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::model::STALE_NAN;
+    use crate::{codec::last, model::STALE_NAN};
 
     fn round_trip(values: &[f64]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -213,6 +218,9 @@ mod tests {
         decode(&bytes, values.len(), &mut out).unwrap();
         let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&out[1..]), bits(values));
+        if let Some(end) = values.last() {
+            assert_eq!(last::float(&bytes, values.len()).unwrap().to_bits(), end.to_bits());
+        }
         bytes
     }
 
@@ -341,8 +349,10 @@ mod tests {
         fn any_bytes_are_answered(tag in 0u8..8, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
             let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
             let mut out = Vec::new();
+            let last = last::float(&bytes, count).ok().map(f64::to_bits);
             if decode(&bytes, count, &mut out).is_ok() {
                 prop_assert_eq!(out.len(), count);
+                prop_assert!(count == 0 || last == out.last().map(|value| value.to_bits()));
             }
             prop_assert!(out.len() <= count);
         }

@@ -22,14 +22,14 @@ use super::{
     take_byte, varint,
 };
 
-const REGULAR: u8 = 0;
-const PLAIN: u8 = 1;
-const DELTA: u8 = 2;
-const DELTA2: u8 = 3;
-const LINE: u8 = 4;
-const RUNS: u8 = 5;
-const MARKED: u8 = 6;
-const MULTIPLE: u8 = 7;
+pub(super) const REGULAR: u8 = 0;
+pub(super) const PLAIN: u8 = 1;
+pub(super) const DELTA: u8 = 2;
+pub(super) const DELTA2: u8 = 3;
+pub(super) const LINE: u8 = 4;
+pub(super) const RUNS: u8 = 5;
+pub(super) const MARKED: u8 = 6;
+pub(super) const MULTIPLE: u8 = 7;
 const WHAT: &str = "an integer column";
 
 /// Appends the column of `values`, written in the way that turns out smallest.
@@ -305,6 +305,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::codec::last;
 
     fn round_trip(values: &[i64]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -312,6 +313,9 @@ mod tests {
         let mut out = Vec::new();
         decode(&bytes, values.len(), |v| out.extend_from_slice(v)).unwrap();
         assert_eq!(out, values);
+        if let Some(end) = values.last() {
+            assert_eq!(last::integer(&bytes, values.len()), Ok(*end));
+        }
         bytes
     }
 
@@ -415,9 +419,15 @@ mod tests {
         #[test]
         fn any_bytes_are_answered(tag in 0u8..9, bytes in prop::collection::vec(any::<u8>(), 0..400), count in 0usize..500) {
             let bytes: Vec<u8> = std::iter::once(tag).chain(bytes).collect();
-            let mut seen = 0;
-            if decode(&bytes, count, |v| seen += v.len()).is_ok() {
+            let (mut seen, mut end) = (0, None);
+            let decoded = decode(&bytes, count, |v| {
+                seen += v.len();
+                end = v.last().copied().or(end);
+            });
+            let last = last::integer(&bytes, count);
+            if decoded.is_ok() {
                 prop_assert_eq!(seen, count);
+                prop_assert!(count == 0 || last.ok() == end);
             }
             prop_assert!(seen <= count);
         }

@@ -26,6 +26,7 @@ pub mod floats;
 pub mod gorilla;
 pub mod histograms;
 pub mod ints;
+pub mod last;
 pub mod pack;
 mod packed;
 mod radix;

@@ -239,13 +239,57 @@ pub(super) fn encode(values: &[i64], plan: Plan, out: &mut Vec<u8>) {
     }
 }
 
+/// What stands before the values of a frame.
+struct Head {
+    width: u32,
+    radix: Option<Radix>,
+    exceptions: u8,
+    base: i64,
+}
+
+impl Head {
+    fn take(input: &mut &[u8]) -> Result<Self, CodecError> {
+        let head = take_byte(input, WHAT)?;
+        let width = u32::from(head & !EXCEPTIONS);
+        let radix = if width <= 64 { None } else { Some(take_radix(input, width)?) };
+        let exceptions = if head & EXCEPTIONS == 0 { 0 } else { take_byte(input, WHAT)? };
+        Ok(Self { width, radix, exceptions, base: varint::get_signed(input, WHAT)? })
+    }
+}
+
+/// Takes a frame of `count` values, from 1 to [`FRAME`], off the front of `input` and answers its last value.
+pub(super) fn last(input: &mut &[u8], count: usize) -> Result<i64, CodecError> {
+    let Head { width, radix, exceptions, base } = Head::take(input)?;
+    let at = count.saturating_sub(1);
+    let above = match radix {
+        None => packed::one(take(input, (count * width as usize).div_ceil(8), WHAT)?, width, at),
+        Some(radix) => radix.one(take(input, radix.bytes(count), WHAT)?, at),
+    };
+    let mut last = base.wrapping_add(above as i64);
+    for _ in 0..exceptions {
+        let position = take_byte(input, WHAT)?;
+        let above = varint::get_signed(input, WHAT)?;
+        if usize::from(position) == at {
+            last = base.wrapping_add(above);
+        }
+    }
+    Ok(last)
+}
+
+/// Takes the frames of `count` values off the front of `input` and answers their last value; `None` without any.
+pub(super) fn last_of_frames(input: &mut &[u8], count: usize) -> Result<Option<i64>, CodecError> {
+    let (mut left, mut at) = (count, None);
+    while left > 0 {
+        let n = left.min(FRAME);
+        at = Some(last(input, n)?);
+        left -= n;
+    }
+    Ok(at)
+}
+
 /// Takes a frame off the front of `input` and fills `out`, at most [`FRAME`] long, with its values.
 pub(super) fn decode(input: &mut &[u8], out: &mut [i64]) -> Result<(), CodecError> {
-    let head = take_byte(input, WHAT)?;
-    let width = u32::from(head & !EXCEPTIONS);
-    let radix = if width <= 64 { None } else { Some(take_radix(input, width)?) };
-    let exceptions = if head & EXCEPTIONS == 0 { 0 } else { take_byte(input, WHAT)? };
-    let base = varint::get_signed(input, WHAT)?;
+    let Head { width, radix, exceptions, base } = Head::take(input)?;
     match radix {
         None => packed::get(take(input, (out.len() * width as usize).div_ceil(8), WHAT)?, width, base, out),
         Some(radix) => radix.get(take(input, radix.bytes(out.len()), WHAT)?, base, out),
@@ -285,6 +329,10 @@ mod tests {
         let mut input = &bytes[..];
         decode(&mut input, &mut out).unwrap();
         assert_eq!((&out[..], input.len()), (values, 0));
+        if let Some(end) = values.last() {
+            let mut input = &bytes[..];
+            assert_eq!((last(&mut input, values.len()), input.len()), (Ok(*end), 0));
+        }
         bytes.len()
     }
 

@@ -21,6 +21,19 @@ pub(super) fn put(numbers: impl Iterator<Item = u64>, width: u32, out: &mut Vec<
     out.extend(pending.to_le_bytes().iter().take(have.div_ceil(8) as usize));
 }
 
+/// Number `at` of those of `width` bits in `packed`. Bytes that `packed` lacks are zeros.
+pub(super) fn one(packed: &[u8], width: u32, at: usize) -> u64 {
+    if width == 0 {
+        return 0;
+    }
+    let bit = at * width as usize;
+    let mut padded = [0u8; 16];
+    for (to, from) in padded.iter_mut().zip(packed.get(bit / 8..).unwrap_or_default()) {
+        *to = *from;
+    }
+    (u128::from_le_bytes(padded) >> (bit % 8)) as u64 & (u64::MAX >> (64 - width))
+}
+
 /// Fills `out`, at most [`MOST`] long, with the numbers of `width` bits in `packed`, each added to `base`. Bytes that
 /// `packed` lacks are zeros.
 #[inline]

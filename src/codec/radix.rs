@@ -57,6 +57,13 @@ impl Radix {
         out.truncate(end);
     }
 
+    /// Number `at` of those in `bytes`.
+    pub(super) fn one(self, bytes: &[u8], at: usize) -> u64 {
+        let word = packed::one(bytes, self.width, at / self.digits);
+        let below = self.radix.pow((at % self.digits) as u32);
+        word / below % self.radix
+    }
+
     /// Fills `out` with the numbers in `bytes`, each added to `base`. Bytes that no [`Radix::put`] wrote give any digits.
     pub(super) fn get(self, bytes: &[u8], base: i64, out: &mut [i64]) {
         let mut words = [0i64; packed::MOST / 2];

@@ -23,6 +23,24 @@ pub(super) enum Positions {
     Marks(Vec<u8>),
 }
 
+/// Passes over the lengths of the runs of `count` values, and says how many runs there are.
+pub(super) fn pass_lengths(input: &mut &[u8], count: usize) -> Result<usize, CodecError> {
+    let what = "the number of runs";
+    let runs = varint::get_at_most(input, count, what)?;
+    let lengths = runs.checked_sub(1).ok_or(CodecError::Range { what, got: 0, limit: count as u64 })?;
+    pack::last_of_frames(input, lengths)?;
+    Ok(runs)
+}
+
+/// Passes over the marks of `count` values, and says how many runs there are.
+pub(super) fn pass_marks(input: &mut &[u8], count: usize) -> Result<usize, CodecError> {
+    let bits = count.saturating_sub(1);
+    let marks = take(input, bits.div_ceil(8), WHAT)?;
+    let ones: usize = marks.iter().map(|byte| byte.count_ones() as usize).sum();
+    let beyond = marks.last().filter(|_| !bits.is_multiple_of(8)).map_or(0, |last| last >> (bits % 8));
+    Ok(1 + ones - beyond.count_ones() as usize)
+}
+
 impl Positions {
     /// Those of a column with so many runs, in the smaller way.
     pub(super) fn smaller(values: &[i64], runs: usize) -> Self {

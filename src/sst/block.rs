@@ -11,7 +11,7 @@ use super::{
     start_column,
 };
 use crate::{
-    codec::{CodecError, histograms, take, times, varint},
+    codec::{CodecError, histograms, last, take, times, varint},
     model::{SeriesBuf, TimeRange},
 };
 
@@ -301,6 +301,20 @@ impl Block {
             }
         }
         Ok(())
+    }
+
+    /// The last sample of piece `i`, without its start time, if that is surely a float.
+    pub(super) fn last_float(&self, i: usize) -> Result<Option<(i64, f64)>, CodecError> {
+        let Some(times) = self.times_of(i) else { return Ok(None) };
+        let Some(column) = self.columns.get(times as usize).filter(|column| column.samples > 0) else {
+            return Ok(None);
+        };
+        if self.histograms.binary_search_by_key(&i, |(piece, _)| *piece as usize).is_ok() {
+            return Ok(None);
+        }
+        let samples = column.samples as usize;
+        let time = last::time(column.part.of(&self.bytes), samples)?;
+        Ok(Some((time, chain::last_value(self, i, samples)?)))
     }
 
     /// Those of the ascending `ids` that have samples in `range`. Decodes times only, and those that pieces share once.

@@ -2,12 +2,13 @@
 //!
 //! Such pieces make a chain: its first piece stands alone, and each further one is decoded out of one before it. Series
 //! of one histogram are read one after the other, each from some tables, so the values that a following piece will want
-//! are kept for a block of each: reading chains in order decodes each column once.
+//! are kept for a block of each: reading chains in order decodes each column once. It is the same with the last values of
+//! pieces, where nothing else of them is read.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, thread::LocalKey};
 
 use super::block::Block;
-use crate::codec::{CodecError, cross_series, floats};
+use crate::codec::{CodecError, cross_series, floats, last};
 
 /// How many pieces before it the one stands that a piece is written beside, at most.
 pub(super) const FARTHEST: usize = 2;
@@ -33,12 +34,14 @@ struct Kept {
 }
 
 thread_local! {
-    static KEPT: RefCell<Kept> = const {
-        RefCell::new(Kept { blocks: [const { Latest { block: 0, piece: 0, values: Vec::new() } }; BLOCKS], next: 0 })
-    };
+    static KEPT: RefCell<Kept> = const { RefCell::new(Kept::NONE) };
+    /// The same of the last values only.
+    static KEPT_LAST: RefCell<Kept> = const { RefCell::new(Kept::NONE) };
 }
 
 impl Kept {
+    const NONE: Self = Self { blocks: [const { Latest { block: 0, piece: 0, values: Vec::new() } }; BLOCKS], next: 0 };
+
     fn put(&mut self, block: u64, piece: usize, values: &[f64]) {
         let place = self.blocks.iter().position(|latest| latest.block == block).unwrap_or_else(|| {
             self.next = (self.next + 1) % BLOCKS;
@@ -63,36 +66,72 @@ impl Kept {
 /// more than before.
 pub(super) fn values(block: &Block, i: usize, samples: usize, out: &mut Vec<f64>) -> Result<(), CodecError> {
     let start = out.len();
-    // The pieces to be decoded out of one another, the last one first.
-    let mut chain = [i; DEEPEST];
-    let (mut first, mut steps) = (i, 0);
-    loop {
-        if first != i && recall(block, first, out) {
-            break;
-        }
-        let column = block.values(first);
-        let Some(distance) = cross_series::distance(column) else {
-            floats::decode(column, samples, out)?;
-            break;
-        };
-        let wrong = |what, got, limit| Err(CodecError::Range { what, got: got as u64, limit: limit as u64 });
-        let Some(slot) = chain.get_mut(steps) else {
-            return wrong("the chain of columns beside others", steps + 1, DEEPEST);
-        };
-        *slot = first;
-        steps += 1;
-        first = match other(block, first, distance) {
-            Some(other) => other,
-            None => return wrong("the distance to a column with the same times", distance, FARTHEST.min(first)),
-        };
+    let chain = Chain::to(block, i, |piece| recall(&KEPT, block, piece, out))?;
+    if !chain.begins_with_kept {
+        floats::decode(block.values(chain.first), samples, out)?;
     }
     let values = out.get_mut(start..).unwrap_or_default();
-    chain.iter().take(steps).rev().try_for_each(|piece| cross_series::decode(block.values(*piece), values))?;
-    let wanted = (1..=FARTHEST).any(|distance| cross_series::distance(block.values(i + distance)) == Some(distance));
-    if wanted {
-        KEPT.with_borrow_mut(|kept| kept.put(block.number(), i, values));
-    }
+    chain.pieces().try_for_each(|piece| cross_series::decode(block.values(piece), values))?;
+    keep(&KEPT, block, i, values);
     Ok(())
+}
+
+/// The last of the `samples` values, at least one, of piece `i` of `block`, which has floats.
+///
+/// # Errors
+/// As [`values`], as far as damage is seen.
+pub(super) fn last_value(block: &Block, i: usize, samples: usize) -> Result<f64, CodecError> {
+    let mut kept = Vec::new();
+    let chain = Chain::to(block, i, |piece| recall(&KEPT_LAST, block, piece, &mut kept))?;
+    let first = match kept.first() {
+        Some(value) => *value,
+        None => last::float(block.values(chain.first), samples)?,
+    };
+    let value = chain.pieces().try_fold(first, |value, piece| last::beside(block.values(piece), samples, value))?;
+    keep(&KEPT_LAST, block, i, &[value]);
+    Ok(value)
+}
+
+/// How a piece is decoded out of another one.
+struct Chain {
+    /// Where it begins.
+    first: usize,
+    /// Whether the values of the first one were kept; otherwise that one stands alone.
+    begins_with_kept: bool,
+    /// The pieces to be decoded out of one another, the last one first.
+    beside: [usize; DEEPEST],
+    steps: usize,
+}
+
+impl Chain {
+    /// The chain to piece `i`, from the last piece before it that `is_kept`, or else from one that stands alone.
+    fn to(block: &Block, i: usize, mut is_kept: impl FnMut(usize) -> bool) -> Result<Self, CodecError> {
+        let mut chain = Self { first: i, begins_with_kept: false, beside: [i; DEEPEST], steps: 0 };
+        loop {
+            if chain.first != i && is_kept(chain.first) {
+                chain.begins_with_kept = true;
+                return Ok(chain);
+            }
+            let Some(distance) = cross_series::distance(block.values(chain.first)) else { return Ok(chain) };
+            let wrong = |what, got, limit| Err(CodecError::Range { what, got: got as u64, limit: limit as u64 });
+            let Some(slot) = chain.beside.get_mut(chain.steps) else {
+                return wrong("the chain of columns beside others", chain.steps + 1, DEEPEST);
+            };
+            *slot = chain.first;
+            chain.steps += 1;
+            chain.first = match other(block, chain.first, distance) {
+                Some(other) => other,
+                None => {
+                    return wrong("the distance to a column with the same times", distance, FARTHEST.min(chain.first));
+                }
+            };
+        }
+    }
+
+    /// The pieces that are decoded beside another, in that order.
+    fn pieces(&self) -> impl Iterator<Item = usize> {
+        self.beside.iter().take(self.steps).rev().copied()
+    }
 }
 
 /// The piece `distance` before piece `i`, if `i` can be written beside it.
@@ -101,13 +140,23 @@ fn other(block: &Block, i: usize, distance: usize) -> Option<usize> {
     (block.times_of(other) == block.times_of(i)).then_some(other)
 }
 
+type KeptHere = LocalKey<RefCell<Kept>>;
+
 /// Appends the values of piece `i` if this thread has just decoded them.
-fn recall(block: &Block, i: usize, out: &mut Vec<f64>) -> bool {
-    KEPT.with_borrow(|kept| {
+fn recall(kept: &'static KeptHere, block: &Block, i: usize, out: &mut Vec<f64>) -> bool {
+    kept.with_borrow(|kept| {
         let values = kept.get(block.number(), i);
         out.extend_from_slice(values.unwrap_or_default());
         values.is_some()
     })
+}
+
+/// Keeps the values of piece `i` where one that follows is written beside it.
+fn keep(kept: &'static KeptHere, block: &Block, i: usize, values: &[f64]) {
+    let wanted = (1..=FARTHEST).any(|distance| cross_series::distance(block.values(i + distance)) == Some(distance));
+    if wanted {
+        kept.with_borrow_mut(|kept| kept.put(block.number(), i, values));
+    }
 }
 
 #[cfg(test)]

@@ -92,6 +92,33 @@ impl Table {
         Ok(())
     }
 
+    /// Replaces what `out` holds by the series' newest samples in `range`, the last one at least, perhaps without its start time, as
+    /// [`Table::read_around`] has them. Where a block ends in the range, only its last sample is decoded.
+    ///
+    /// # Errors
+    /// As [`Table::read_around`].
+    pub fn read_newest_around(
+        &self,
+        id: SeriesId,
+        range: TimeRange,
+        pass: Pass,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
+        let ends_within = |(_, meta): &(usize, &BlockMeta)| meta.times.end <= range.end;
+        let last = self.blocks_of(id, range).last().filter(ends_within);
+        let last = last.filter(|(number, _)| !self.damaged.has(*number));
+        if let Some(block) = last
+            // Damage is found again, and noted, by who reads everything.
+            && let Ok(Some((time, value))) = self.last_float_in_block(block, id, pass)
+            && time >= range.start
+        {
+            out.clear();
+            out.push_float(time, value);
+            return Ok(());
+        }
+        self.read_around(id, range, pass, out)
+    }
+
     /// The damaged blocks met so far, by reads and by scans.
     #[must_use]
     pub fn damaged_blocks(&self) -> Vec<DamagedBlock> {

@@ -159,6 +159,18 @@ impl Table {
         block.pieces(id.0).try_for_each(|piece| self.decode(&block, meta, piece, range, out))
     }
 
+    /// The last sample of series `id` in a block, if that is surely a float.
+    pub(super) fn last_float_in_block(
+        &self,
+        (number, meta): (usize, &BlockMeta),
+        id: SeriesId,
+        pass: Pass,
+    ) -> Result<Option<(i64, f64)>, SstError> {
+        let block = self.cache.get(self.cached_as, number, pass, || self.load(meta))?;
+        let error = |source| SstError::Decode { path: self.path.clone(), at: meta.at, source };
+        block.pieces(id.0).last().map_or(Ok(None), |piece| block.last_float(piece)).map_err(error)
+    }
+
     /// Those of the ascending `ids` that have samples in `range` in a block.
     pub(super) fn present_in_block(
         &self,

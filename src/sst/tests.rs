@@ -11,6 +11,7 @@ use crate::{
     },
 };
 
+mod newest;
 mod present;
 
 type Model = BTreeMap<u32, SeriesBuf>;

@@ -168,7 +168,7 @@ impl View {
                 Newest::Unread => return self.read(series, range, pass, out),
             }
         }
-        let Some((time, value)) = newest else { return self.read_tables(series, range, pass, out) };
+        let Some((time, value)) = newest else { return self.read_newest_of_tables(series, range, pass, out) };
         // Samples of any age may come at any time, so that a table may have newer ones.
         let later = TimeRange::new(time.saturating_add(1), range.end);
         let may_have_later = |live: &Arc<LiveTable>| {
@@ -180,6 +180,38 @@ impl View {
         }
         out.clear();
         out.push_float(time, value);
+        Ok(())
+    }
+
+    /// The same of samples in tables, where nothing of the series is in memory.
+    fn read_newest_of_tables(
+        &self,
+        series: SeriesId,
+        range: TimeRange,
+        pass: Pass,
+        out: &mut SeriesBuf,
+    ) -> Result<(), SstError> {
+        let hides = |tombstone: &Tombstone| tombstone.range.overlaps(range) && tombstone.series.contains(series.0);
+        if self.deletes.tombstones.iter().any(hides) {
+            return self.read_tables(series, range, pass, out);
+        }
+        out.clear();
+        let mut part = SeriesBuf::default();
+        for live in &self.tables {
+            let table = &live.table;
+            if !table.summary().times.overlaps(range) || !table.series().contains(series.0) {
+                continue;
+            }
+            if out.is_empty() {
+                table.read_newest_around(series, range, pass, out)?;
+                continue;
+            }
+            table.read_newest_around(series, range, pass, &mut part)?;
+            // At equal times the later table has the sample that counts.
+            if part.time_range().map(|times| times.end) >= out.time_range().map(|times| times.end) {
+                std::mem::swap(&mut part, out);
+            }
+        }
         Ok(())
     }
 
