@@ -9,7 +9,7 @@ use std::{
 };
 
 use vctsdb::{
-    influxql::{Answer, Database, Params, QueryError, Schema, Series, Value, parse},
+    influxql::{Answer, Database, Limits, Params, QueryError, Schema, Series, Value, parse},
     model::{FieldType, Labels, SeriesBuf},
     promql::{Cancel, Until},
     seams::{
@@ -88,6 +88,7 @@ pub(crate) fn run(text: &str) {
             policy: "",
             now: 1_700_000_000_000_000_000,
             room: &room,
+            limits: Limits { query: MEMORY as u64, all: MEMORY as u64 },
             interrupt: Arc::new(Until::new(&Cancel::default(), TIMEOUT)),
         };
         let begun = Instant::now();

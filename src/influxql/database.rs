@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use super::{
     ast::{self, MeasurementName},
     error::QueryError,
-    exec::{Context, Cost},
+    exec::{Context, Cost, Limits},
     plan::{Measurement, Surroundings},
     schema::{Schema, SchemaField, UNLABELED_DATABASE},
 };
@@ -37,6 +37,8 @@ pub struct Database<'d> {
     pub now: i64,
     /// Gives room for memory; all of one is given back when it is dropped.
     pub room: &'d dyn Fn() -> Arc<dyn MemoryBudget>,
+    /// The most memory that a query may take.
+    pub limits: Limits,
     /// Who may end it.
     pub interrupt: Arc<dyn Interrupt>,
 }
@@ -44,7 +46,13 @@ pub struct Database<'d> {
 impl Database<'_> {
     /// What evaluating needs.
     pub(super) fn context(&self) -> Context<'_> {
-        Context { select: self.select, room: self.room, interrupt: Arc::clone(&self.interrupt), cost: Cost::default() }
+        Context {
+            select: self.select,
+            room: self.room,
+            limits: self.limits,
+            interrupt: Arc::clone(&self.interrupt),
+            cost: Cost::default(),
+        }
     }
 
     /// The database that a statement names, or that of the request; it must be there.

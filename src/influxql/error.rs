@@ -19,6 +19,9 @@ pub enum QueryError {
     /// It asks for more than its limits allow; the text says what to narrow.
     #[error("{0}")]
     Limit(String),
+    /// It lacks memory that other queries have now; it may come again.
+    #[error("{0}")]
+    NoRoom(String),
     /// Its time is over.
     #[error("query-timeout limit exceeded")]
     TimedOut,

@@ -72,6 +72,47 @@ pub(super) enum Kind {
     Chande,
     KaufmansRatio,
     KaufmansAverage,
+    Increase,
+    Rate,
+    MovingStddev,
+    MovingVariance,
+    MovingMin,
+    MovingMax,
+    MovingSum,
+    ApproxPercentile,
+    Corr,
+    Covar,
+}
+
+impl Kind {
+    /// Whether it counts what counters have grown, of each series by itself.
+    pub(super) fn is_of_counters(self) -> bool {
+        matches!(self, Self::Increase | Self::Rate)
+    }
+
+    /// Whether it is of two fields.
+    pub(super) fn is_of_pairs(self) -> bool {
+        matches!(self, Self::Corr | Self::Covar)
+    }
+
+    /// Whether it looks at the last so many points, or at those of the last so long.
+    pub(super) fn is_moving(self) -> bool {
+        matches!(
+            self,
+            Self::MovingAverage
+                | Self::MovingStddev
+                | Self::MovingVariance
+                | Self::MovingMin
+                | Self::MovingMax
+                | Self::MovingSum
+        )
+    }
+
+    /// Whether its rows have the times of points even where time is cut into buckets, or its buckets depend on each other: there a
+    /// point can't be in several.
+    pub(super) fn wants_buckets_apart(self) -> bool {
+        matches!(self, Self::Top | Self::Bottom | Self::Sample | Self::Integral)
+    }
 }
 
 const FLOAT: Gives = Gives::Always(FieldType::Float);
@@ -103,6 +144,11 @@ const FUNCTIONS: &[Function] = &[
     any(row("mode", Role::Aggregate, Kind::Mode, Gives::Same)),
     row("stddev", Role::Aggregate, Kind::Stddev, FLOAT),
     row("variance", Role::Aggregate, Kind::Variance, FLOAT),
+    row("increase", Role::Aggregate, Kind::Increase, Gives::Same),
+    row("rate", Role::Aggregate, Kind::Rate, FLOAT),
+    row("approx_percentile", Role::Aggregate, Kind::ApproxPercentile, FLOAT),
+    row("corr", Role::Aggregate, Kind::Corr, FLOAT),
+    row("covar", Role::Aggregate, Kind::Covar, FLOAT),
     unfilled(any(row("distinct", Role::Aggregate, Kind::Distinct, Gives::Same))),
     unfilled(row("integral", Role::Aggregate, Kind::Integral, FLOAT)),
     ordered(row("min", Role::Selector, Kind::Min, Gives::Same)),
@@ -119,6 +165,11 @@ const FUNCTIONS: &[Function] = &[
     row("non_negative_difference", Role::Transformation, Kind::NonNegativeDifference, Gives::Same),
     row("cumulative_sum", Role::Transformation, Kind::CumulativeSum, Gives::Same),
     row("moving_average", Role::Transformation, Kind::MovingAverage, FLOAT),
+    row("moving_sum", Role::Transformation, Kind::MovingSum, Gives::Same),
+    row("moving_min", Role::Transformation, Kind::MovingMin, Gives::Same),
+    row("moving_max", Role::Transformation, Kind::MovingMax, Gives::Same),
+    row("moving_stddev", Role::Transformation, Kind::MovingStddev, FLOAT),
+    row("moving_variance", Role::Transformation, Kind::MovingVariance, FLOAT),
     any(row("elapsed", Role::Transformation, Kind::Elapsed, INTEGER)),
     row("exponential_moving_average", Role::Transformation, Kind::Ema, FLOAT),
     row("double_exponential_moving_average", Role::Transformation, Kind::Dema, FLOAT),

@@ -9,6 +9,7 @@
 
 mod ast;
 mod database;
+mod digest;
 mod engine;
 mod error;
 mod exec;
@@ -20,6 +21,8 @@ mod plan;
 mod print;
 mod schema;
 mod show;
+#[cfg(test)]
+mod tests;
 mod value;
 mod window;
 
@@ -28,7 +31,7 @@ pub use self::{
     database::Database,
     engine::{Statement, Task, parse},
     error::{ParseError, QueryError},
-    exec::{Answer, Series},
+    exec::{Answer, Limits, Series},
     parse::Params,
     schema::Schema,
     value::Value,

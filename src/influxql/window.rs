@@ -14,6 +14,8 @@ pub(super) const LAST: i64 = i64::MAX - 1;
 pub(super) struct Window {
     /// The length of a bucket in ns, above 0.
     pub(super) interval: i64,
+    /// The length of time that a bucket's points are of, up to its end: that of the bucket, unless it rolls.
+    pub(super) length: i64,
     /// How far buckets are moved, less than an interval.
     pub(super) offset: i64,
     /// Where local time counts.
@@ -47,6 +49,21 @@ impl Window {
         };
         let start = if FIRST.saturating_add(into) >= t { FIRST } else { edge(t - into) };
         (start, edge(t.saturating_add(self.interval - into)))
+    }
+
+    /// Whether a point may be in several buckets, or in none.
+    pub(super) fn is_rolling(&self) -> bool {
+        self.length != self.interval
+    }
+
+    /// How long before its begin the points of a bucket may be.
+    pub(super) fn before(&self) -> i64 {
+        self.length.saturating_sub(self.interval).max(0)
+    }
+
+    /// The same cuts, with buckets that don't roll.
+    pub(super) fn plain(&self) -> Self {
+        Self { length: self.interval, ..self.clone() }
     }
 
     /// When the bucket begins.
@@ -99,7 +116,7 @@ mod tests {
 
     #[test]
     fn buckets_begin_at_multiples_of_the_interval_plus_the_offset() {
-        let window = Window { interval: 30 * S, offset: 10 * S, zone: None };
+        let window = Window { interval: 30 * S, length: 30 * S, offset: 10 * S, zone: None };
         assert_eq!(window.bounds(75 * S), (70 * S, 100 * S));
         assert_eq!(window.bounds(70 * S), (70 * S, 100 * S));
         assert_eq!(window.bounds(-S), (-20 * S, 10 * S));
@@ -109,7 +126,7 @@ mod tests {
     #[test]
     fn a_local_day_has_as_many_hours_as_it_has() {
         let zone = TimeZone::get("Europe/Berlin").unwrap();
-        let window = Window { interval: 24 * 3600 * S, offset: 0, zone: Some(zone) };
+        let window = Window { interval: 24 * 3600 * S, length: 24 * 3600 * S, offset: 0, zone: Some(zone) };
         let midnight = |text: &str| text.parse::<Timestamp>().unwrap().as_nanosecond() as i64;
         let (start, end) = window.bounds(midnight("2024-03-31T12:00:00Z"));
         assert_eq!((start, end), (midnight("2024-03-30T23:00:00Z"), midnight("2024-03-31T22:00:00Z")));

@@ -31,7 +31,8 @@ pub(super) fn buckets(plan: &Plan, call: &Call, points: Vec<Point>) -> Vec<(i64,
     all
 }
 
-fn of_bucket(call: &Call, points: Vec<Point>) -> Vec<Point> {
+/// What a function gives of the points of a bucket.
+pub(super) fn of_bucket(call: &Call, points: Vec<Point>) -> Vec<Point> {
     let Settings { count, percent, tags, .. } = call.settings;
     let one = |value: Value| vec![Point { time: 0, value, aux: None }];
     match call.function.kind {

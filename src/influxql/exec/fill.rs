@@ -37,7 +37,7 @@ pub(super) fn number(number: f64, kind: Option<FieldType>) -> Value {
 }
 
 /// The points, in the order of the answer, and one for each bucket between the bounds that has none.
-pub(super) fn fill(points: Vec<Point>, gaps: &Gaps<'_>, room: &Room) -> Result<Vec<Point>, QueryError> {
+pub(super) fn fill(points: Vec<Point>, gaps: &Gaps<'_>, room: &Room<'_>) -> Result<Vec<Point>, QueryError> {
     let Gaps { window, range, call, descending, .. } = gaps;
     let fill = match gaps.fill {
         Fill::None => return Ok(points),

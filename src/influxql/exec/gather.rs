@@ -8,6 +8,7 @@ use std::{
 use super::{
     Context, Cost, Room, calls,
     inner::{InnerSeries, Rows},
+    joined::{Parts, joined},
 };
 use crate::{
     influxql::{
@@ -57,9 +58,19 @@ pub(super) enum Data {
     Stored { tags: Labels, series: Vec<FieldSeries> },
     /// In rows of another query.
     Rows(Arc<InnerSeries>),
+    /// In rows of several other queries.
+    Joined(Parts),
 }
 
 impl TagSet {
+    /// Its rows, where they are those of another query.
+    pub(super) fn rows(&self) -> Option<&InnerSeries> {
+        match &self.data {
+            Data::Rows(rows) => Some(rows),
+            _ => None,
+        }
+    }
+
     /// What sorts it into the answer's series.
     pub(super) fn key(&self) -> (&str, &[Arc<str>]) {
         (&self.name, &self.group)
@@ -67,8 +78,9 @@ impl TagSet {
 }
 
 /// All tag sets of all sources.
-pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room) -> Result<Vec<TagSet>, QueryError> {
+pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room<'_>) -> Result<Vec<TagSet>, QueryError> {
     let mut sets = Vec::new();
+    let mut of_queries = Vec::new();
     for source in &plan.sources {
         let refs = plan.aux.iter().chain(&plan.drivers);
         let readings: Vec<Reading> = refs.map(|of| source.reading(of)).collect();
@@ -78,7 +90,8 @@ pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room) -> Result<
                 stored(plan, measurement, readings, named, context, room, &mut sets)?;
             }
             Source::Query(query) => {
-                let bound = Arc::new(Bound { readings, named, condition: plan.condition.clone(), fields: Vec::new() });
+                let condition = plan.condition.clone().filter(|_| !plan.joins());
+                let bound = Arc::new(Bound { readings, named, condition, fields: Vec::new() });
                 let mut rows = Rows::new(query, context.room());
                 super::run(query, context, &mut rows)?;
                 let backwards = rows.is_descending();
@@ -97,10 +110,13 @@ pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room) -> Result<
                         data: Data::Rows(Arc::new(series)),
                     });
                 }
+                if plan.joins() {
+                    of_queries.push(std::mem::take(&mut sets));
+                }
             }
         }
     }
-    Ok(sets)
+    if plan.joins() { joined(plan, of_queries, (context, room)) } else { Ok(sets) }
 }
 
 fn stored(
@@ -109,7 +125,7 @@ fn stored(
     readings: Vec<Reading>,
     named: Vec<Reading>,
     context: &Context<'_>,
-    room: &Room,
+    room: &Room<'_>,
     out: &mut Vec<TagSet>,
 ) -> Result<(), QueryError> {
     let field = |reading: &Reading| match reading {
@@ -117,10 +133,14 @@ fn stored(
         _ => None,
     };
     // Rows come of the fields of columns and calls, not of those that conditions look at.
-    if readings.iter().all(|reading| field(reading).is_none()) {
+    let counts_tags = plan.counts_tags();
+    if readings.iter().all(|reading| field(reading).is_none()) && !counts_tags {
         return Ok(());
     }
-    let fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
+    let mut fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
+    if counts_tags {
+        fields.extend(0..measurement.fields.len());
+    }
     let mut matchers: Vec<Matcher> = measurement.database.iter().cloned().collect();
     let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
     let bound = Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });

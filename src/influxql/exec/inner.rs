@@ -28,15 +28,15 @@ impl InnerSeries {
 }
 
 /// Keeps the answer of a query.
-pub(super) struct Rows {
+pub(super) struct Rows<'r> {
     columns: usize,
     descending: bool,
-    room: Room,
+    room: Room<'r>,
     pub(super) series: Vec<InnerSeries>,
 }
 
-impl Rows {
-    pub(super) fn new(plan: &Plan, room: Room) -> Self {
+impl<'r> Rows<'r> {
+    pub(super) fn new(plan: &Plan, room: Room<'r>) -> Self {
         Self { columns: plan.columns.len(), descending: plan.descending, room, series: Vec::new() }
     }
 
@@ -46,7 +46,7 @@ impl Rows {
     }
 }
 
-impl Answer for Rows {
+impl Answer for Rows<'_> {
     fn series(&mut self, series: &Series<'_>) -> Result<(), QueryError> {
         self.series.push(InnerSeries {
             name: Arc::from(series.name),

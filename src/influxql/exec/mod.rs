@@ -1,21 +1,30 @@
 //! Evaluating a plan, series by series of the answer.
 //!
 //! - [`gather`]: the tag sets that the sources have, sorted into the series of the answer.
+//! - [`joined`]: rows of several queries inside, put together by time and tags.
 //! - [`sheet`]: the points of one tag set: times, and a column for each name.
 //! - [`fold`]: functions that need no points kept.
 //! - [`collect`]: functions of all points of a bucket.
-//! - [`transform`], [`indicators`]: functions of one point after the other.
+//! - [`rolling`]: both of them of buckets that roll.
+//! - [`counters`]: what counters have grown by. [`pairs`], [`moments`]: functions of two fields.
+//! - [`transform`], [`moving`], [`indicators`]: functions of one point after the other.
 //! - [`fill`]: what stands in buckets without points.
 //! - [`calls`]: a call, of whichever of these it consists.
 //! - [`rows`]: what all calls gave, joined by time.
 
 mod calls;
 mod collect;
+mod counters;
 mod fill;
 mod fold;
 mod gather;
 mod indicators;
 mod inner;
+mod joined;
+mod moments;
+mod moving;
+mod pairs;
+mod rolling;
 mod rows;
 mod sheet;
 mod transform;
@@ -35,8 +44,19 @@ pub(super) struct Context<'c> {
     pub(super) select: &'c dyn Select,
     /// Gives room for memory; all of one is given back when it is dropped.
     pub(super) room: &'c dyn Fn() -> Arc<dyn MemoryBudget>,
+    /// The most memory that it may take.
+    pub(super) limits: Limits,
     pub(super) interrupt: Arc<dyn Interrupt>,
     pub(super) cost: Cost,
+}
+
+/// Bytes of memory that there are for queries.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For one query.
+    pub query: u64,
+    /// For all of them together.
+    pub all: u64,
 }
 
 /// What a query cost.
@@ -45,6 +65,9 @@ pub(super) struct Cost {
     pub(super) series: AtomicU64,
     pub(super) samples: AtomicU64,
     pub(super) rows: AtomicU64,
+    /// Bytes of memory taken now, and the most that were.
+    held: AtomicU64,
+    pub(super) peak: AtomicU64,
 }
 
 impl Cost {
@@ -54,25 +77,51 @@ impl Cost {
 }
 
 /// Room for memory, until dropped.
-pub(super) struct Room(Arc<dyn MemoryBudget>);
+pub(super) struct Room<'c> {
+    budget: Arc<dyn MemoryBudget>,
+    limits: Limits,
+    cost: &'c Cost,
+    taken: AtomicU64,
+}
 
-impl Room {
+/// What helps where there is too little memory.
+const NARROW: &str =
+    "ask for a shorter range or fewer series, or for mean, max and the like, which keep no points, with GROUP BY time";
+
+impl Room<'_> {
     /// Takes bytes.
     pub(super) fn take(&self, bytes: usize) -> Result<(), QueryError> {
-        if self.0.take(bytes) {
+        let more = bytes as u64;
+        self.taken.fetch_add(more, Ordering::Relaxed);
+        let mine = self.cost.held.fetch_add(more, Ordering::Relaxed).saturating_add(more);
+        self.cost.peak.fetch_max(mine, Ordering::Relaxed);
+        let Limits { query, all } = self.limits;
+        if mine > query {
+            return Err(QueryError::Limit(format!(
+                "the query needs more memory than there is for one (limit {query} bytes, of which a sample takes 16): {NARROW}"
+            )));
+        }
+        if self.budget.take(bytes) {
             return Ok(());
         }
-        Err(QueryError::Limit(
-            "the query needs more memory than there is for queries: ask for a shorter range or fewer series, or for mean, \
-             max and the like, which keep no points, with GROUP BY time"
-                .to_owned(),
-        ))
+        if mine > all {
+            return Err(QueryError::Limit(format!("the query needs more memory than there is for queries: {NARROW}")));
+        }
+        Err(QueryError::NoRoom(format!(
+            "the query needs more memory than other queries leave (limit {all} bytes for all together): try again later, or {NARROW}"
+        )))
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.cost.held.fetch_sub(*self.taken.get_mut(), Ordering::Relaxed);
     }
 }
 
 impl Context<'_> {
-    pub(super) fn room(&self) -> Room {
-        Room((self.room)())
+    pub(super) fn room(&self) -> Room<'_> {
+        Room { budget: (self.room)(), limits: self.limits, cost: &self.cost, taken: AtomicU64::new(0) }
     }
 
     fn check(&self) -> Result<(), QueryError> {

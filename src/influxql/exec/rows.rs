@@ -161,13 +161,15 @@ fn called(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
     for set in group {
         context.check()?;
         let sheet = sheet::read(set, context, &mut buffer)?;
+        let reading = context.room();
+        reading.take(sheet.memory())?;
         for call in &mut running {
-            call.add(&sheet, &room)?;
+            call.add(&sheet, context, &room)?;
         }
     }
     let mut lists: Vec<std::iter::Peekable<std::vec::IntoIter<Point>>> = Vec::with_capacity(running.len());
     for call in running {
-        lists.push(call.finish(&room)?.into_iter().peekable());
+        lists.push(call.finish(context, &room)?.into_iter().peekable());
     }
     loop {
         let times = lists.iter_mut().filter_map(|list| list.peek().map(|point| point.time));

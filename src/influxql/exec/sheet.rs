@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::{
     Context, Cost,
-    gather::{Data, NS, TagSet},
+    gather::{Bound, Data, NS, TagSet},
+    inner::InnerSeries,
+    joined::Parts,
 };
 use crate::{
     influxql::{
         ast::FieldType,
         error::QueryError,
-        plan::{Reading, Slot},
+        plan::{Cell, Reading, Slot},
         value::Value,
     },
-    model::SeriesBuf,
+    model::{Counted, SeriesBuf},
 };
 
 /// Times in ascending order, and a column for each aux slot and then each driver.
@@ -33,6 +35,8 @@ enum Column {
     /// Samples, of which those that are no number are missing.
     Samples {
         values: Arc<Vec<f64>>,
+        /// Their start times in ms, 0 where that isn't known; those beyond have none.
+        starts: Arc<Vec<i64>>,
         kind: FieldType,
         cast: FieldType,
     },
@@ -47,7 +51,7 @@ impl Column {
         match self {
             Self::Nothing => Value::Null,
             Self::Constant(value) => value.clone(),
-            Self::Samples { values, kind, cast } => {
+            Self::Samples { values, kind, cast, .. } => {
                 let value = Value::stored(values.get(row).copied().unwrap_or(f64::NAN), *kind);
                 if kind == cast { value } else { value.cast(*cast) }
             }
@@ -91,10 +95,36 @@ impl Sheet {
         self.times.partition_point(|time| *time < start)..self.times.partition_point(|time| *time <= end)
     }
 
+    /// Whether a column has one value in all rows.
+    pub(super) fn is_constant(&self, column: usize) -> bool {
+        matches!(self.columns.get(column), Some(Column::Constant(_)))
+    }
+
+    /// Whether it has the rows of another query.
+    pub(super) fn is_of_query(&self) -> bool {
+        self.of_query
+    }
+
+    /// The row of a time.
+    pub(super) fn row_at(&self, time: i64) -> Option<usize> {
+        let row = self.times.partition_point(|own| *own < time);
+        (self.times.get(row) == Some(&time)).then_some(row)
+    }
+
+    /// When a row's sample of a column is, and since when it counts.
+    pub(super) fn counted(&self, column: usize, row: usize) -> Counted {
+        let time = self.times.get(row).map_or(0, |ns| ns.div_euclid(NS));
+        let start = match self.columns.get(column) {
+            Some(Column::Samples { starts, .. }) => starts.get(row).copied().unwrap_or(0),
+            _ => 0,
+        };
+        Counted { time, start }
+    }
+
     /// Bytes of memory.
     pub(super) fn memory(&self) -> usize {
         let column = |column: &Column| match column {
-            Column::Samples { values, .. } => values.len() * size_of::<f64>(),
+            Column::Samples { values, starts, .. } => (values.len() + starts.len()) * size_of::<f64>(),
             _ => 0,
         };
         self.times.len() * size_of::<i64>() + self.columns.iter().map(column).sum::<usize>()
@@ -110,20 +140,28 @@ pub(super) fn read(set: &TagSet, context: &Context<'_>, buffer: &mut SeriesBuf) 
             for (position, found, i) in series {
                 found.read(*i, buffer)?;
                 Cost::add(&context.cost.samples, buffer.times.len());
-                let floats = buffer.floats().filter(|(_, value, _)| !value.is_nan());
+                let floats = || buffer.floats().filter(|(_, value, _)| !value.is_nan());
                 let (times, values): (Vec<i64>, Vec<f64>) =
-                    floats.map(|(time, value, _)| (time.saturating_mul(NS), value)).unzip();
-                columns.push((*position, times, values));
+                    floats().map(|(time, value, _)| (time.saturating_mul(NS), value)).unzip();
+                let starts = if buffer.float_starts.is_empty() {
+                    Vec::new()
+                } else {
+                    floats().map(|(.., start)| start).collect()
+                };
+                columns.push(Samples { position: *position, times, values, starts });
             }
             aligned(columns)
         }
         Data::Rows(rows) => (rows.times.clone(), Vec::new()),
+        Data::Joined(parts) => return Ok(joined(set, parts)),
     };
     let column = |reading: &Reading, in_condition: bool| match (reading, &set.data) {
         (Reading::Field { index, kind, cast }, Data::Stored { .. }) => {
             let position = bound.fields.iter().position(|field| field == index);
-            match fields.iter().find(|(own, _)| Some(*own) == position) {
-                Some((_, values)) => Column::Samples { values: Arc::clone(values), kind: *kind, cast: *cast },
+            match fields.iter().find(|(own, ..)| Some(*own) == position) {
+                Some((_, values, starts)) => {
+                    Column::Samples { values: Arc::clone(values), starts: Arc::clone(starts), kind: *kind, cast: *cast }
+                }
                 None => Column::Nothing,
             }
         }
@@ -136,17 +174,57 @@ pub(super) fn read(set: &TagSet, context: &Context<'_>, buffer: &mut SeriesBuf) 
         _ => Column::Nothing,
     };
     let columns: Vec<Column> = bound.readings.iter().map(|reading| column(reading, false)).collect();
-    let keep = bound.condition.as_ref().map(|condition| {
-        let named: Vec<Column> = bound.named.iter().map(|reading| column(reading, true)).collect();
+    let named: Vec<Column> = bound.named.iter().map(|reading| column(reading, true)).collect();
+    let keep = kept(bound.condition.as_ref(), &named, times.len());
+    Ok(Sheet { times, columns, keep, of_query: matches!(set.data, Data::Rows(_)) })
+}
+
+/// Whether each row passes the condition.
+fn kept(condition: Option<&Cell>, named: &[Column], rows: usize) -> Option<Vec<bool>> {
+    condition.map(|condition| {
         let row = |row: usize| {
             condition.holds(&|slot| match slot {
                 Slot::Aux(i) => named.get(i).map_or(Value::Null, |column| column.value(row)),
                 Slot::Call(_) => Value::Null,
             })
         };
-        (0..times.len()).map(row).collect()
-    });
-    Ok(Sheet { times, columns, keep, of_query: matches!(set.data, Data::Rows(_)) })
+        (0..rows).map(row).collect()
+    })
+}
+
+/// The rows of times that all parts have, where each column is of the first part that has one.
+fn joined(set: &TagSet, parts: &Parts) -> Sheet {
+    let rows: Vec<&InnerSeries> = parts.0.iter().filter_map(|part| part.rows()).collect();
+    let mut times = rows.first().map(|first| first.times.clone()).unwrap_or_default();
+    for other in rows.iter().skip(1) {
+        times.retain(|time| other.times.binary_search(time).is_ok());
+    }
+    times.dedup();
+    let column = |place: &dyn Fn(&Bound) -> Option<Reading>, in_condition: bool| {
+        let of_part = |part: &Arc<TagSet>| {
+            let (reading, rows) = (place(&part.bound)?, part.rows()?);
+            match reading {
+                Reading::Column { index, cast } => {
+                    let values = rows.columns.get(index)?;
+                    let at = |time: &i64| rows.times.binary_search(time).ok().and_then(|row| values.get(row).cloned());
+                    let values = times.iter().map(|time| at(time).unwrap_or(Value::Null)).collect();
+                    Some(Column::Values { values: Arc::new(values), cast })
+                }
+                Reading::Tag(name) => rows.tag(&name).map(|value| tag(Some(&value), in_condition)),
+                _ => None,
+            }
+        };
+        let nothing = if in_condition { tag(None, true) } else { Column::Nothing };
+        parts.0.iter().find_map(of_part).unwrap_or(nothing)
+    };
+    let count = |of: &dyn Fn(&Bound) -> usize| parts.0.first().map_or(0, |part| of(&part.bound));
+    let columns = (0..count(&|bound| bound.readings.len()))
+        .map(|i| column(&|bound| bound.readings.get(i).cloned(), false))
+        .collect();
+    let named: Vec<Column> =
+        (0..count(&|bound| bound.named.len())).map(|i| column(&|bound| bound.named.get(i).cloned(), true)).collect();
+    let keep = kept(set.bound.condition.as_ref(), &named, times.len());
+    Sheet { times, columns, keep, of_query: true }
 }
 
 /// A tag's value. One that is missing is nothing in a column and the empty text in a condition.
@@ -158,27 +236,43 @@ fn tag(value: Option<&str>, in_condition: bool) -> Column {
     }
 }
 
-/// Columns of a tag set by the position of their field.
-type Columns = Vec<(usize, Arc<Vec<f64>>)>;
+/// The samples of a field, whose position is that in the list of fields that are read.
+struct Samples {
+    position: usize,
+    times: Vec<i64>,
+    values: Vec<f64>,
+    /// As many as values, or none.
+    starts: Vec<i64>,
+}
+
+/// Columns of a tag set by the position of their field: values, and since when they count.
+type Columns = Vec<(usize, Arc<Vec<f64>>, Arc<Vec<i64>>)>;
 
 /// Puts columns side by side, with all times that any of them has.
-fn aligned(mut columns: Vec<(usize, Vec<i64>, Vec<f64>)>) -> (Vec<i64>, Columns) {
+fn aligned(mut columns: Vec<Samples>) -> (Vec<i64>, Columns) {
     let all_alike = columns.windows(2).all(|pair| match pair {
-        [(_, one, _), (_, other, _)] => one == other,
+        [one, other] => one.times == other.times,
         _ => true,
     });
+    let column = |of: Samples| (of.position, Arc::new(of.values), Arc::new(of.starts));
     if all_alike {
-        let times = columns.first_mut().map(|(_, times, _)| std::mem::take(times)).unwrap_or_default();
-        return (times, columns.into_iter().map(|(position, _, values)| (position, Arc::new(values))).collect());
+        let times = columns.first_mut().map(|first| std::mem::take(&mut first.times)).unwrap_or_default();
+        return (times, columns.into_iter().map(column).collect());
     }
-    let mut times: Vec<i64> = columns.iter().flat_map(|(_, times, _)| times.iter().copied()).collect();
+    let mut times: Vec<i64> = columns.iter().flat_map(|of| of.times.iter().copied()).collect();
     times.sort_unstable();
     times.dedup();
-    let spread = |(position, own, values): (usize, Vec<i64>, Vec<f64>)| {
-        let mut points = own.into_iter().zip(values).peekable();
-        let one = |time: &i64| points.next_if(|(own, _)| own == time).map_or(f64::NAN, |(_, value)| value);
-        let mut one = one;
-        (position, Arc::new(times.iter().map(&mut one).collect()))
+    let spread = |of: Samples| {
+        let rows: Vec<Option<usize>> = {
+            let mut own = of.times.iter().enumerate().peekable();
+            times.iter().map(|time| own.next_if(|(_, own)| *own == time).map(|(i, _)| i)).collect()
+        };
+        let values = rows.iter().map(|i| i.and_then(|i| of.values.get(i).copied()).unwrap_or(f64::NAN)).collect();
+        let starts = match of.starts.is_empty() {
+            true => Vec::new(),
+            false => rows.iter().map(|i| i.and_then(|i| of.starts.get(i).copied()).unwrap_or(0)).collect(),
+        };
+        column(Samples { values, starts, ..of })
     };
     let columns = columns.into_iter().map(spread).collect();
     (times, columns)

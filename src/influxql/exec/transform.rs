@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{calls::Point, indicators};
+use super::{calls::Point, indicators, moving};
 use crate::influxql::{
     functions::Kind,
     plan::{Call, Settings},
@@ -19,7 +19,9 @@ pub(super) fn apply(call: &Call, points: Vec<Point>, descending: bool) -> Vec<Po
         Kind::Difference => difference(points, false),
         Kind::NonNegativeDifference => difference(points, true),
         Kind::CumulativeSum => cumulative_sum(points),
-        Kind::MovingAverage => moving_average(points, count),
+        // As in InfluxDB to the last digit: one sum to which points are added and from which they are taken.
+        Kind::MovingAverage if call.settings.span.is_none() => moving_average(points, count),
+        kind if kind.is_moving() => moving::apply(call, points),
         Kind::Elapsed => elapsed(points, unit, descending),
         _ => indicators::apply(call, points),
     }

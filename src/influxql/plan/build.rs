@@ -20,6 +20,9 @@ use crate::influxql::{
     window::{FIRST, LAST, Window},
 };
 
+/// How many centroids a digest may have, about, unless the query says otherwise.
+const DEFAULT_COMPRESSION: f64 = 100.0;
+
 /// What a plan is made in: what the databases have.
 pub(in crate::influxql) trait Surroundings {
     /// Now, in ns.
@@ -73,11 +76,20 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
         fill = ast::Fill::None;
     }
     let (time_name, mut fields) = plain_fields(select);
-    let setting = Setting { fill: select.fill, buckets: window.is_some(), inherited, limit: select.limit };
+    let setting = Setting {
+        fill: select.fill,
+        buckets: window.is_some(),
+        inherited,
+        rolling: window.as_ref().is_some_and(Window::is_rolling),
+        limit: select.limit,
+    };
     fields.iter_mut().for_each(|field| field.expr = reduce(&field.expr));
     check(&fields, setting)?;
     let descending = outer.map_or(select.descending, |outer| outer.descending);
-    let passed_on = Outer { bounds, window: window.clone(), descending };
+    // A rolling window looks at what queries inside have before its first row.
+    let before = window.as_ref().map_or(0, Window::before);
+    let inside = Bounds { start: bounds.start.map(|start| start.saturating_sub(before)), ..bounds };
+    let passed_on = Outer { bounds: inside, window: window.as_ref().map(Window::plain), descending };
     let wildcards = dimensions.iter().chain(fields.iter().map(|field| &field.expr)).any(expand::has_wildcard);
     let sources = sources(select, around, &passed_on, wildcards)?;
     let tags: BTreeSet<String> = sources.iter().flat_map(Source::tags).cloned().collect();
@@ -158,10 +170,11 @@ fn dimensions(select: &Select, clock: &Clock) -> Result<(Option<Window>, Vec<Exp
 }
 
 fn time_dimension(args: &[Expr], clock: &Clock) -> Result<Window, QueryError> {
-    let (interval, offset) = match args {
-        [interval] => (interval, None),
-        [interval, offset] => (interval, Some(offset)),
-        _ => return QueryError::refused("time dimension expected 1 or 2 arguments"),
+    let (interval, offset, length) = match args {
+        [interval] => (interval, None, None),
+        [interval, offset] => (interval, Some(offset), None),
+        [interval, offset, length] => (interval, Some(offset), Some(length)),
+        _ => return QueryError::refused("time dimension expected 1, 2 or 3 arguments"),
     };
     let Expr::Duration(interval) = interval else {
         return QueryError::refused("time dimension must have duration argument");
@@ -175,7 +188,18 @@ fn time_dimension(args: &[Expr], clock: &Clock) -> Result<Window, QueryError> {
         Some(Expr::Call { name, args }) if name == "now" && args.is_empty() => clock.now.rem_euclid(*interval),
         Some(_) => return QueryError::refused("time dimension offset must be duration or now()"),
     };
-    Ok(Window { interval: *interval, offset, zone: clock.zone.clone() })
+    let length = match length {
+        None => *interval,
+        Some(Expr::Duration(length)) if *length > 0 => *length,
+        Some(Expr::Duration(length)) => {
+            return QueryError::refused(format!(
+                "time dimension window must be positive, got {}",
+                format_duration(*length)
+            ));
+        }
+        Some(_) => return QueryError::refused("time dimension window must be a duration"),
+    };
+    Ok(Window { interval: *interval, length, offset, zone: clock.zone.clone() })
 }
 
 fn sources(
@@ -310,7 +334,9 @@ fn call(plan: &mut Plan, name: &str, args: &[Expr]) -> Result<Call, QueryError> 
             let wanted = resolved(plan, name, *class);
             // Tags are values only as columns of a query inside.
             let is_column = plan.sources.iter().any(|source| source.type_of(name).is_some());
-            let of = wanted.of.field().or(is_column.then_some(FieldType::Text));
+            // Different values of a tag can be counted, though.
+            let is_text = is_column || (distinct && wanted.of == Type::Tag);
+            let of = wanted.of.field().or(is_text.then_some(FieldType::Text));
             (Input::Driver(slot(&mut plan.drivers, wanted)), of)
         }
         _ => return QueryError::refused(format!("expected field argument in {}()", function.name)),
@@ -322,12 +348,29 @@ fn call(plan: &mut Plan, name: &str, args: &[Expr]) -> Result<Call, QueryError> 
             kind.name()
         ));
     }
+    let second = match (function.kind.is_of_pairs(), args.get(1)) {
+        (true, Some(Expr::Ref { name, class })) => Some(second(plan, function, name, *class)?),
+        _ => None,
+    };
     let gives = of.map(|kind| match (function.gives, kind) {
         (Gives::Always(kind), _) => kind,
         (Gives::Same, FieldType::Unsigned) => FieldType::Integer,
         (Gives::Same, kind) => kind,
     });
-    Ok(Call { function, input, distinct, gives, settings })
+    Ok(Call { function, input, second, distinct, gives, settings })
+}
+
+/// The slot of a call's second field.
+fn second(plan: &mut Plan, function: &Function, name: &str, class: Option<Class>) -> Result<usize, QueryError> {
+    let wanted = resolved(plan, name, class);
+    if let Some(kind) = wanted.of.field().filter(|kind| !function.takes(*kind)) {
+        return QueryError::refused(format!(
+            "unsupported {} iterator type: {}s are no numbers",
+            function.name,
+            kind.name()
+        ));
+    }
+    Ok(slot(&mut plan.drivers, wanted))
 }
 
 fn settings(plan: &Plan, function: &Function, args: &[Expr]) -> Settings {
@@ -346,14 +389,14 @@ fn settings(plan: &Plan, function: &Function, args: &[Expr]) -> Settings {
         }
         _ => 1_000_000_000,
     };
-    let unit = match args.get(1) {
-        Some(Expr::Duration(ns)) => *ns,
-        _ => default_unit,
+    let float = |i: usize| match args.get(i) {
+        Some(Expr::Number(number)) => Some(*number),
+        Some(Expr::Integer(number)) => Some(*number as f64),
+        _ => None,
     };
-    let percent = match args.get(1) {
-        Some(Expr::Number(number)) => *number,
-        Some(Expr::Integer(number)) => *number as f64,
-        _ => 0.0,
+    let duration = |i: usize| match args.get(i) {
+        Some(Expr::Duration(ns)) => Some(*ns),
+        _ => None,
     };
     let warmup = match args.get(3) {
         Some(Expr::Text(word)) if word == "simple" => Warmup::Simple,
@@ -367,8 +410,11 @@ fn settings(plan: &Plan, function: &Function, args: &[Expr]) -> Settings {
     };
     Settings {
         count: count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
-        unit,
-        percent,
+        unit: duration(1).unwrap_or(default_unit),
+        percent: float(1).unwrap_or(0.0),
+        compression: float(2).unwrap_or(DEFAULT_COMPRESSION),
+        span: duration(1).filter(|_| function.kind.is_moving()),
+        lag: duration(2).unwrap_or(0),
         hold: number(2).and_then(|hold| usize::try_from(hold).ok()),
         warmup,
         tags,

@@ -27,6 +27,8 @@ pub(super) struct Setting {
     /// Whether time is cut into buckets, by the query itself or one around it.
     pub(super) buckets: bool,
     pub(super) inherited: bool,
+    /// Whether buckets roll: a point may be in several.
+    pub(super) rolling: bool,
     pub(super) limit: u64,
 }
 
@@ -166,6 +168,11 @@ impl Checker {
         if function.role != Role::Selector {
             self.seen.only_selectors = false;
         }
+        if self.setting.rolling && function.kind.wants_buckets_apart() {
+            return QueryError::refused(format!(
+                "{name}() can't be asked of a rolling window: leave out the third argument of time()"
+            ));
+        }
         match function.kind {
             Kind::Percentile => {
                 arity(name, args, 2)?;
@@ -184,9 +191,34 @@ impl Checker {
                     _ => QueryError::refused("expected integer argument in sample()"),
                 }
             }
+            Kind::ApproxPercentile => {
+                arity_between(name, args, 2, 3)?;
+                between(name, "the percentile", args.get(1), 0.0, 100.0)?;
+                between(name, "the compression", args.get(2), MIN_COMPRESSION, MAX_COMPRESSION)?;
+                self.first_symbol(name, args)
+            }
+            Kind::Corr | Kind::Covar => {
+                match function.kind {
+                    Kind::Corr => arity_between(name, args, 2, 3)?,
+                    _ => arity(name, args, 2)?,
+                }
+                for of in args.iter().take(2) {
+                    if !matches!(of, Expr::Ref { .. }) {
+                        return QueryError::refused(format!("expected field argument in {name}()"));
+                    }
+                }
+                match args.get(2) {
+                    None | Some(Expr::Duration(_)) => Ok(()),
+                    Some(_) => QueryError::refused(format!("third argument to {name} must be a duration")),
+                }
+            }
+            Kind::Increase => {
+                arity(name, args, 1)?;
+                self.first_symbol(name, args)
+            }
             Kind::Distinct => self.distinct(args, false),
             Kind::Top | Kind::Bottom => self.top(function, args),
-            Kind::Integral => {
+            Kind::Integral | Kind::Rate => {
                 arity_between(name, args, 1, 2)?;
                 match args.get(1) {
                     None | Some(Expr::Duration(1..)) => {}
@@ -321,10 +353,16 @@ impl Checker {
                 }
             }
             Kind::Difference | Kind::NonNegativeDifference | Kind::CumulativeSum => arity(name, args, 1)?,
-            Kind::MovingAverage => {
+            _ if function.kind.is_moving() => {
                 arity(name, args, 2)?;
                 match args.get(1) {
-                    Some(Expr::Integer(2..)) => {}
+                    Some(Expr::Integer(2..) | Expr::Duration(1..)) => {}
+                    Some(Expr::Duration(ns)) => {
+                        return QueryError::refused(format!(
+                            "{name} window must be positive, got {}",
+                            format_duration(*ns)
+                        ));
+                    }
                     Some(Expr::Integer(count)) => {
                         return QueryError::refused(format!("{name} window must be greater than 1, got {count}"));
                     }
@@ -356,6 +394,24 @@ impl Checker {
             None => Ok(()),
         }
     }
+}
+
+/// How coarse and how fine a digest may be.
+const MIN_COMPRESSION: f64 = 20.0;
+const MAX_COMPRESSION: f64 = 10_000.0;
+
+/// Checks that an argument, where it is there, is a number between two others.
+fn between(name: &str, what: &str, arg: Option<&Expr>, least: f64, most: f64) -> Checked {
+    let number = match arg {
+        None => return Ok(()),
+        Some(Expr::Integer(number)) => *number as f64,
+        Some(Expr::Number(number)) => *number,
+        Some(_) => return QueryError::refused(format!("expected {what} as a number in {name}()")),
+    };
+    if (least..=most).contains(&number) {
+        return Ok(());
+    }
+    QueryError::refused(format!("{what} in {name}() must be between {least} and {most}, got {number}"))
 }
 
 /// Points that an indicator looks at, at most: it has room for all of them from the beginning.

@@ -136,6 +136,8 @@ pub(super) struct Column {
 pub(super) struct Call {
     pub(super) function: &'static Function,
     pub(super) input: Input,
+    /// Its second field, of a call that has one.
+    pub(super) second: Option<usize>,
     /// Whether only distinct values count.
     pub(super) distinct: bool,
     /// The type of its values; `None` where it has none.
@@ -152,6 +154,16 @@ pub(super) enum Input {
     Call(Box<Call>),
 }
 
+impl Call {
+    /// The call that reads a field, in calls of calls.
+    pub(super) fn base(&self) -> &Self {
+        match &self.input {
+            Input::Call(inner) => inner.base(),
+            Input::Driver(_) => self,
+        }
+    }
+}
+
 /// What a call says beside what it is of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Settings {
@@ -161,6 +173,12 @@ pub(super) struct Settings {
     pub(super) unit: i64,
     /// Which percentile.
     pub(super) percent: f64,
+    /// How many centroids a digest may have, about.
+    pub(super) compression: f64,
+    /// The length of time in ns whose points are looked at, where they aren't counted.
+    pub(super) span: Option<i64>,
+    /// How much older the points of the second field are, in ns.
+    pub(super) lag: i64,
     /// Points that pass before rows come; `None` for the usual number.
     pub(super) hold: Option<usize>,
     pub(super) warmup: Warmup,
@@ -218,6 +236,21 @@ impl Plan {
     pub(super) fn is_selector(&self) -> bool {
         use super::functions::Role;
         matches!(self.calls.as_slice(), [Call { function, .. }] if function.role == Role::Selector)
+    }
+
+    /// Whether rows of the queries inside are joined by time and tags, for a call of two fields.
+    pub(super) fn joins(&self) -> bool {
+        self.sources.len() > 1
+            && self.sources.iter().all(|source| matches!(source, Source::Query(_)))
+            && self.calls.iter().any(|call| call.base().second.is_some())
+    }
+
+    /// Whether a call counts the values of a tag, which are there wherever there is a point of any field.
+    pub(super) fn counts_tags(&self) -> bool {
+        let is_tag = |driver: usize| self.drivers.get(driver).is_some_and(|of| of.of == Type::Tag);
+        self.calls.iter().map(Call::base).any(|call| {
+            call.distinct && call.gives.is_some() && matches!(call.input, Input::Driver(driver) if is_tag(driver))
+        })
     }
 
     /// Whether any column has values.

@@ -1,7 +1,11 @@
 //! What InfluxDB silently answers with nothing, or not as was meant.
 
-use super::Plan;
-use crate::influxql::ast::{BinaryOp, Expr, Select};
+use super::{Call, Plan, Settings};
+use crate::influxql::{
+    ast::{BinaryOp, Expr, Select},
+    digest::rank_error,
+    functions::Kind,
+};
 
 /// What the asker should know.
 pub(super) fn warnings(select: &Select, plan: &Plan) -> Vec<String> {
@@ -12,9 +16,23 @@ pub(super) fn warnings(select: &Select, plan: &Plan) -> Vec<String> {
     if plan.group.is_empty() && (select.series_limit > 0 || select.series_offset > 0) {
         all.push("SLIMIT and SOFFSET do nothing without tags in GROUP BY".to_owned());
     }
+    all.extend(plan.calls.iter().filter_map(|call| digest(call.base())));
     all.sort();
     all.dedup();
     all
+}
+
+/// How exact a digest is.
+fn digest(call: &Call) -> Option<String> {
+    let Settings { percent, compression, .. } = call.settings;
+    let rank = percent / 100.0;
+    let error = 100.0 * rank_error(rank, compression);
+    (call.function.kind == Kind::ApproxPercentile).then(|| {
+        format!(
+            "approx_percentile(…, {percent}): the rank of its values is off by at most {error:.3} % of the points of a bucket, with a \
+             compression of {compression}"
+        )
+    })
 }
 
 fn of_condition(condition: &Expr, plan: &Plan, all: &mut Vec<String>) {

@@ -9,7 +9,7 @@ use super::{
     scalar::Numbers,
 };
 use crate::{
-    model::{SeriesBuf, Span},
+    model::{Counted, SeriesBuf, Span},
     promql::{
         QueryError,
         ast::Edges,
@@ -21,8 +21,7 @@ use crate::{
         functions::{
             native::FloatHistogram,
             window::{
-                Annotator, Counted, Extremes, Histograms, NativeFunction, View, WindowFunction, Windows, find_events,
-                find_pairs,
+                Annotator, Extremes, Histograms, NativeFunction, View, WindowFunction, Windows, find_events, find_pairs,
             },
         },
         signature::Signature,

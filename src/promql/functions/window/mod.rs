@@ -13,20 +13,18 @@ mod order;
 mod over_time;
 mod rate;
 mod regression;
-mod start_times;
 
 pub(crate) use differences::Windows;
 pub(crate) use edges::with_edges;
 pub(crate) use extended_native::interpolate as interpolate_native;
 pub(crate) use extremes::Extremes;
 pub(crate) use rate::Difference;
-pub(crate) use start_times::Counted;
 
 use std::sync::Arc;
 
 use super::native::FloatHistogram;
 use crate::{
-    model::{Histogram, SeriesBuf},
+    model::{Counted, Histogram, SeriesBuf},
     promql::{
         QueryError,
         data::{annotations::AnnotationKind, row::Sample},

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::{
     Annotator, View,
     rate::{extrapolation, from_zero},
-    start_times::Counted,
 };
 use crate::{
-    model::ResetHint,
+    model::{Counted, ResetHint},
     promql::{
         data::{annotations::AnnotationKind, row::Sample},
         functions::native::{Combined, FloatHistogram, Incompatible, NativeMean},

@@ -18,9 +18,9 @@ use super::{
     is_from_page,
 };
 use crate::{
-    influxql::{Database, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
+    influxql::{Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
     ingest::UNLABELED_DATABASE,
-    promql::{Cancel, Until},
+    promql::{Cancel, SAMPLE_BYTES, Until},
     seams::{
         append::Batch,
         interrupt::{Interrupt, Interrupted},
@@ -223,6 +223,7 @@ impl Job {
         let (state, stores) = (&*self.state, &self.stores);
         let schema = Schema::new(stores.append.catalog().snapshot(), state.options.field_naming.label.clone());
         let room = || state.engine.room();
+        let options = state.engine.options();
         let database = Database {
             select: &*stores.select,
             labels: &*stores.labels,
@@ -231,6 +232,7 @@ impl Job {
             policy: &self.policy,
             now: state.clock.now().saturating_mul(1_000_000),
             room: &room,
+            limits: Limits { query: options.max_samples.saturating_mul(SAMPLE_BYTES), all: state.engine.memory().1 },
             interrupt: Arc::clone(interrupt),
         };
         match task {

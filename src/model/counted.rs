@@ -2,16 +2,19 @@
 
 /// The time of a sample and since when it counts; 0: not known.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Counted {
-    pub(crate) time: i64,
-    pub(crate) start: i64,
+pub struct Counted {
+    /// In ms.
+    pub time: i64,
+    /// In ms.
+    pub start: i64,
 }
 
 impl Counted {
     /// Whether it was counted anew after `before`, the sample before it.
     ///
     /// A start after its own sample means nothing, and one at it means that the start isn't known.
-    pub(crate) fn is_reset_after(self, before: Self) -> bool {
+    #[must_use]
+    pub fn is_reset_after(self, before: Self) -> bool {
         if self.start == 0 || self.start >= self.time || self.start < before.time {
             return false;
         }
@@ -21,12 +24,14 @@ impl Counted {
     }
 
     /// Whether what it counts has begun before the sample before it, and yet not with that one.
-    pub(crate) fn overlaps(self, before: Self) -> bool {
+    #[must_use]
+    pub fn overlaps(self, before: Self) -> bool {
         self.start != 0 && self.start < before.time && self.start != before.start
     }
 
     /// When it was 0, if that is known and lies after `start`, where a window begins.
-    pub(super) fn zero_after(self, start: i64) -> Option<i64> {
+    #[must_use]
+    pub fn zero_after(self, start: i64) -> Option<i64> {
         (self.start != 0 && self.start > start && self.start < self.time).then_some(self.start)
     }
 }
