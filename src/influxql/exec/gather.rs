@@ -55,7 +55,12 @@ type FieldSeries = (usize, Arc<dyn SeriesSet>, usize);
 /// Where its points are.
 pub(super) enum Data {
     /// In series of the store, one for each field that it has.
-    Stored { tags: Labels, series: Vec<FieldSeries> },
+    Stored {
+        tags: Labels,
+        series: Vec<FieldSeries>,
+        /// About how many samples they have together, for a plan of raw rows.
+        samples: u64,
+    },
     /// In rows of another query.
     Rows(Arc<InnerSeries>),
     /// In rows of several other queries.
@@ -87,7 +92,7 @@ pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room<'_>) -> Res
         let named: Vec<Reading> = plan.named.iter().map(|of| source.reading_in_condition(of)).collect();
         match source {
             Source::Measurement(measurement) => {
-                stored(plan, measurement, readings, named, context, room, &mut sets)?;
+                stored(plan, measurement, (readings, named), &[], (context, room), &mut sets)?;
             }
             Source::Query(query) => {
                 let condition = plan.condition.clone().filter(|_| !plan.joins());
@@ -119,13 +124,39 @@ pub(super) fn gather(plan: &Plan, context: &Context<'_>, room: &Room<'_>) -> Res
     if plan.joins() { joined(plan, of_queries, (context, room)) } else { Ok(sets) }
 }
 
+/// The tag sets of measurements that belong to the same series of the answer as `like`, of a plan that asks for a shorter time.
+pub(super) fn again(
+    plan: &Plan,
+    like: &TagSet,
+    (context, room): (&Context<'_>, &Room<'_>),
+) -> Result<Vec<TagSet>, QueryError> {
+    let mut sets = Vec::new();
+    for source in &plan.sources {
+        let Source::Measurement(measurement) = source else { continue };
+        if measurement.name != like.name {
+            continue;
+        }
+        let group = plan.group.iter().zip(&like.group).filter(|(tag, _)| is_tag(measurement, tag));
+        let group: Vec<Matcher> = group.map(|(tag, value)| Matcher::equal(tag.as_str(), Arc::clone(value))).collect();
+        let readings = plan.aux.iter().chain(&plan.drivers).map(|of| source.reading(of)).collect();
+        let named = plan.named.iter().map(|of| source.reading_in_condition(of)).collect();
+        stored(plan, measurement, (readings, named), &group, (context, room), &mut sets)?;
+    }
+    sets.retain(|set| set.group == like.group);
+    Ok(sets)
+}
+
+/// Whether a label is a tag, and none of the store's own.
+fn is_tag(measurement: &Measurement, name: &str) -> bool {
+    name != METRIC_NAME && measurement.database.as_ref().is_none_or(|own| own.name() != name)
+}
+
 fn stored(
     plan: &Plan,
     measurement: &Measurement,
-    readings: Vec<Reading>,
-    named: Vec<Reading>,
-    context: &Context<'_>,
-    room: &Room<'_>,
+    (readings, named): (Vec<Reading>, Vec<Reading>),
+    also: &[Matcher],
+    (context, room): (&Context<'_>, &Room<'_>),
     out: &mut Vec<TagSet>,
 ) -> Result<(), QueryError> {
     let field = |reading: &Reading| match reading {
@@ -141,27 +172,31 @@ fn stored(
     if counts_tags {
         fields.extend(0..measurement.fields.len());
     }
-    let mut matchers: Vec<Matcher> = measurement.database.iter().cloned().collect();
+    let mut matchers: Vec<Matcher> = measurement.database.iter().chain(also).cloned().collect();
     let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
     let bound = Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
     let (start, end) = calls::range(plan);
     let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
     let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
     let database = measurement.database.as_ref().map(|matcher| matcher.name().as_bytes());
-    let mut found: HashMap<Labels, Vec<FieldSeries>> = HashMap::new();
+    let mut found: HashMap<Labels, (Vec<FieldSeries>, u64)> = HashMap::new();
     for (position, index) in bound.fields.iter().enumerate() {
         let Some(field) = measurement.fields.get(*index) else { continue };
         let mut all = vec![Matcher::equal(METRIC_NAME, Arc::clone(&field.metric))];
         all.extend(matchers.iter().cloned());
         let set = context.select.select(&all, range, &hints)?;
         Cost::add(&context.cost.series, set.len());
+        let samples = if plan.calls.is_empty() { set.samples().unwrap_or(0) } else { 0 };
+        let samples = samples.div_ceil(set.len().max(1) as u64);
         for i in 0..set.len() {
             if i.is_multiple_of(1024) {
                 context.check()?;
             }
             let tags = set.labels(i)?.filtered(|name| name != METRIC_NAME.as_bytes() && Some(name) != database);
             room.take(tags.as_bytes().len() + 3 * ITEM_BYTES)?;
-            found.entry(tags).or_default().push((position, Arc::clone(&set), i));
+            let (series, sum) = found.entry(tags).or_default();
+            series.push((position, Arc::clone(&set), i));
+            *sum += samples;
         }
     }
     let mut sets: Vec<TagSet> = Vec::with_capacity(found.len());
@@ -174,9 +209,9 @@ fn stored(
             new
         }
     };
-    for (tags, series) in found {
+    for (tags, (series, samples)) in found {
         let group = plan.group.iter().map(|name| shared(tags.get(name).unwrap_or_default())).collect();
-        let data = Data::Stored { tags, series };
+        let data = Data::Stored { tags, series, samples };
         sets.push(TagSet { name: Arc::clone(&measurement.name), group, bound: Arc::clone(&bound), data });
     }
     if !plan.group.is_empty() && (plan.series_limit > 0 || plan.series_offset > 0) {
@@ -196,7 +231,6 @@ fn stored(
 
 /// Turns the parts of a condition that compare a tag with a text into matchers, and gives the rest.
 fn pushed(condition: &Cell, named: &[Reading], measurement: &Measurement, matchers: &mut Vec<Matcher>) -> Option<Cell> {
-    let is_tag = |name: &str| name != METRIC_NAME && measurement.database.as_ref().is_none_or(|own| own.name() != name);
     match condition {
         Cell::And(parts) => {
             let mut rest: Vec<Cell> =
@@ -225,7 +259,7 @@ fn pushed(condition: &Cell, named: &[Reading], measurement: &Measurement, matche
             };
             // The labels of the store's own are no tags.
             match matcher {
-                Some(matcher) if is_tag(tag) => {
+                Some(matcher) if is_tag(measurement, tag) => {
                     matchers.push(matcher);
                     None
                 }

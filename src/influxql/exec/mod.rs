@@ -8,6 +8,7 @@
 //! - [`rolling`]: both of them of buckets that roll.
 //! - [`counters`]: what counters have grown by. [`pairs`], [`moments`]: functions of two fields.
 //! - [`transform`], [`moving`], [`indicators`]: functions of one point after the other.
+//! - [`slices`]: raw rows of a long time.
 //! - [`fill`]: what stands in buckets without points.
 //! - [`calls`]: a call, of whichever of these it consists.
 //! - [`rows`]: what all calls gave, joined by time.
@@ -27,6 +28,7 @@ mod pairs;
 mod rolling;
 mod rows;
 mod sheet;
+mod slices;
 mod transform;
 
 use std::sync::{

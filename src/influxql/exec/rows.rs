@@ -5,7 +5,7 @@ use super::{
     calls::{Point, Running},
     fill,
     gather::TagSet,
-    sheet,
+    sheet, slices,
 };
 use crate::{
     influxql::{
@@ -102,33 +102,41 @@ impl Rows<'_> {
 /// Rows of points as they are.
 fn raw(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
     let (plan, context) = (rows.plan, rows.context);
+    match group.first() {
+        Some(first) if slices::is_long(plan, group) => {
+            slices::each(plan, context, first, &mut |part, sets| read(&mut rows, part, sets))
+        }
+        _ => read(&mut rows, plan, group).map(drop),
+    }
+}
+
+/// Writes the rows that points of these tag sets make between the bounds of a plan; whether more are wanted.
+fn read(rows: &mut Rows<'_>, plan: &Plan, sets: &[TagSet]) -> Result<bool, QueryError> {
+    let context = rows.context;
     let columns = plan.aux.len();
     let mut buffer = SeriesBuf::default();
-    if let [set] = group {
-        let room = context.room();
+    let room = context.room();
+    if let [set] = sets {
         let sheet = sheet::read(set, context, &mut buffer)?;
         room.take(sheet.memory())?;
         let mut all = sheet.between(plan.start, plan.end);
-        let mut each = |row: usize| {
-            if sheet.keeps(row) && sheet.has_point(columns, row) {
-                rows.put_aux((0..columns).map(|column| sheet.value(column, row)));
-                return rows.row(sheet.times.get(row).copied().unwrap_or(0));
-            }
-            Ok(true)
-        };
         let mut next = || if plan.descending { all.next_back() } else { all.next() };
         while let Some(row) = next() {
-            if !each(row)? {
-                break;
+            if sheet.keeps(row) && sheet.has_point(columns, row) {
+                rows.put_aux((0..columns).map(|column| sheet.value(column, row)));
+                if !rows.row(sheet.times.get(row).copied().unwrap_or(0))? {
+                    return Ok(false);
+                }
             }
         }
-        return Ok(());
+        return Ok(true);
     }
-    let room = context.room();
     let mut all: Vec<(i64, Box<[Value]>)> = Vec::new();
-    for set in group {
+    for set in sets {
         context.check()?;
         let sheet = sheet::read(set, context, &mut buffer)?;
+        let reading = context.room();
+        reading.take(sheet.memory())?;
         let inside = sheet.between(plan.start, plan.end);
         let before = all.len();
         for row in inside.filter(|row| sheet.keeps(*row) && sheet.has_point(columns, *row)) {
@@ -146,10 +154,10 @@ fn raw(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
     for (time, values) in all {
         rows.put_aux(values.into_iter());
         if !rows.row(time)? {
-            break;
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Rows of what calls give, joined by time.

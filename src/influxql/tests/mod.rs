@@ -1,6 +1,7 @@
 //! Queries over a store in memory, held against what a few lines compute from the same points.
 
 mod functions;
+mod promises;
 
 use std::sync::Arc;
 

@@ -18,7 +18,7 @@ use super::{
     is_from_page,
 };
 use crate::{
-    influxql::{Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
+    influxql::{Answer, Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
     ingest::UNLABELED_DATABASE,
     promql::{Cancel, SAMPLE_BYTES, Until},
     seams::{
@@ -42,6 +42,9 @@ const MAX_NAMES: usize = 1_000;
 const MAX_NAME_BYTES: usize = 255;
 /// Rows of a chunk unless the request says otherwise.
 const CHUNK: usize = 10_000;
+/// Pauses of a query that waits for memory.
+const LEAST_PAUSE: Duration = Duration::from_millis(5);
+const MOST_PAUSE: Duration = Duration::from_millis(100);
 /// A query that is out of time says so itself, within this.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -152,6 +155,24 @@ impl Interrupt for QueryInterrupt {
     }
 }
 
+/// Notes whether anything of an answer is written.
+struct Watched<'w> {
+    writer: &'w mut dyn Writer,
+    is_touched: bool,
+}
+
+impl Answer for Watched<'_> {
+    fn series(&mut self, series: &Series<'_>) -> Result<(), QueryError> {
+        self.is_touched = true;
+        self.writer.series(series)
+    }
+
+    fn row(&mut self, values: &[Value]) -> Result<(), QueryError> {
+        self.is_touched = true;
+        self.writer.row(values)
+    }
+}
+
 /// A request whose statements are read.
 struct Job {
     statements: Vec<Statement>,
@@ -185,7 +206,7 @@ impl Job {
                 writer.end(Some("not executed"), &[])?;
                 continue;
             }
-            match self.statement(statement, interrupt, runtime, &mut *writer) {
+            match self.statement_in_turn(statement, interrupt, runtime, &mut *writer) {
                 Ok(warnings) => writer.end(None, &warnings)?,
                 Err(error) => {
                     let why = error.to_string();
@@ -198,12 +219,41 @@ impl Job {
         Ok(failed)
     }
 
-    fn statement(
+    /// Does a statement. One for which there is no memory, because others have it, waits in order of arrival with those in PromQL
+    /// until there is or its time is up, unless some of its answer is written.
+    fn statement_in_turn(
         &self,
         statement: &Statement,
         interrupt: &Arc<dyn Interrupt>,
         runtime: &tokio::runtime::Handle,
         writer: &mut dyn Writer,
+    ) -> Result<Vec<String>, QueryError> {
+        let mut watched = Watched { writer, is_touched: false };
+        let mut outcome = self.statement(statement, interrupt, runtime, &mut watched);
+        let mut turn = None;
+        let mut pause = LEAST_PAUSE;
+        while matches!(outcome, Err(QueryError::NoRoom(_))) && !watched.is_touched && interrupt.check().is_ok() {
+            if turn.is_none() {
+                // This thread may wait.
+                turn = runtime.block_on(tokio::time::timeout(pause, self.state.memory_queue.lock())).ok();
+            } else {
+                std::thread::sleep(pause);
+            }
+            let (used, limit) = self.state.engine.memory();
+            if turn.is_some() && (used <= limit / 2 || pause >= MOST_PAUSE) {
+                outcome = self.statement(statement, interrupt, runtime, &mut watched);
+            }
+            pause = (2 * pause).min(MOST_PAUSE);
+        }
+        outcome
+    }
+
+    fn statement(
+        &self,
+        statement: &Statement,
+        interrupt: &Arc<dyn Interrupt>,
+        runtime: &tokio::runtime::Handle,
+        writer: &mut dyn Answer,
     ) -> Result<Vec<String>, QueryError> {
         let task = statement.task();
         let needed = match task {
@@ -287,7 +337,7 @@ impl Job {
         runtime.block_on(append.append(batch)).map_err(|error| QueryError::Refused(error.to_string()))
     }
 
-    fn show_queries(&self, writer: &mut dyn Writer) -> Result<(), QueryError> {
+    fn show_queries(&self, writer: &mut dyn Answer) -> Result<(), QueryError> {
         let columns = ["qid", "query", "database", "duration", "status"].map(str::to_owned);
         writer.series(&Series { name: "", tags: &[], columns: &columns, zone: None })?;
         for (number, query, running) in self.state.asked.running() {
