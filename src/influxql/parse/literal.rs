@@ -74,11 +74,112 @@ pub(super) fn integer(text: &str) -> Option<Expr> {
     }
 }
 
+/// Whether a pattern begins with the begin of a text and ends with its end, and what stands between: so that the index finds what
+/// it lists. What isn't sure to be an anchor is left where it is.
+fn anchors(text: &str) -> (bool, &str, bool) {
+    // Of alternatives each has its own, and flags may say what they mean.
+    let mut depth = 0_usize;
+    let mut is_class = false;
+    let mut chars = text.char_indices().peekable();
+    let mut last_is_escaped = false;
+    while let Some((i, c)) = chars.next() {
+        last_is_escaped = false;
+        match c {
+            '\\' => {
+                chars.next();
+                last_is_escaped = chars.peek().is_none();
+                if text.get(i..).is_some_and(|rest| rest.starts_with("\\Q")) {
+                    return (false, text, false);
+                }
+            }
+            '[' if !is_class => is_class = true,
+            ']' => is_class = false,
+            _ if is_class => {}
+            '(' => {
+                depth += 1;
+                if text.get(i + 1..).is_some_and(|rest| rest.starts_with('?') && !rest.starts_with("?:")) {
+                    return (false, text, false);
+                }
+            }
+            ')' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => return (false, text, false),
+            _ => {}
+        }
+    }
+    let start = text.strip_prefix('^');
+    let rest = start.unwrap_or(text);
+    let end = rest.strip_suffix('$').filter(|_| !last_is_escaped && !is_class);
+    // A sign that repeats what stands before it would repeat nothing.
+    let repeats = rest.starts_with(['*', '+', '?', '{']);
+    if repeats { (false, text, false) } else { (start.is_some(), end.unwrap_or(rest), end.is_some()) }
+}
+
 /// `/pattern/`, which may match anywhere.
 pub(super) fn pattern(text: &str) -> Result<Pattern, String> {
     // What Go refuses is refused in its words, and said of the pattern as it was written.
     Matcher::new(MatchOp::Regex, "", text).map_err(|error| error.to_string())?;
-    let anywhere = format!("(?s:.*)(?:{text})(?s:.*)");
-    let matcher = Matcher::new(MatchOp::Regex, "", anywhere).map_err(|error| error.to_string())?;
+    let (start, inner, end) = anchors(text);
+    let open = |is_anchored: bool| if is_anchored { "" } else { "(?s:.*)" };
+    let whole = format!("{}(?:{inner}){}", open(start), open(end));
+    let matcher = Matcher::new(MatchOp::Regex, "", whole).map_err(|error| error.to_string())?;
     Ok(Pattern { text: text.to_owned(), matcher })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Literals;
+
+    #[test]
+    fn a_pattern_with_both_anchors_is_a_list_of_values() {
+        for text in ["^(a|b)$", "^a$", "^(?:a|b)$", "^a\\.b$", "^[ab]$"] {
+            let pattern = pattern(text).unwrap();
+            assert!(matches!(pattern.matcher.literals(), Some(Literals::Many(_))), "{text}");
+        }
+        for text in ["a", "^a", "a$", "^a|b$", "^a\\$", "(?m)^a$", "^.*$", "^a[$", "^*a$"] {
+            let listed = pattern(text).ok().and_then(|pattern| pattern.matcher.literals().map(drop));
+            assert_eq!(listed, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_matches_what_it_matched_before_its_anchors_were_taken_off() {
+        let texts = ["", "a", "b", "ab", "ba", "aab", "a$", "$", "^a", "a\nb", "xay", "]", "a|b", "b$", "\n"];
+        for text in [
+            "^",
+            "$",
+            "^$",
+            "^a",
+            "a$",
+            "^a$",
+            "^a|b$",
+            "(^a|b$)",
+            "^(a|b)$",
+            "^a\\$",
+            "a\\\\$",
+            "[$]$",
+            "[^a]$",
+            "^[]|]$",
+            "^a.b$",
+            "(?m)^a$",
+            "(?i)^A$",
+            "^a*$",
+            "^(a$|b)",
+            "a^",
+            "$a",
+            "^^a$$",
+            "^\\Qa|b\\E$",
+            "^[[:alpha:]|]$",
+            "^\\^a$",
+            "^a?",
+            "^.$",
+            "^(?:)$",
+        ] {
+            let anywhere = Matcher::new(MatchOp::Regex, "", format!("(?s:.*)(?:{text})(?s:.*)")).unwrap();
+            let pattern = pattern(text).unwrap_or_else(|why| panic!("{text}: {why}"));
+            for value in texts {
+                assert_eq!(pattern.matcher.matches(value), anywhere.matches(value), "/{text}/ of {value:?}");
+            }
+        }
+    }
 }
