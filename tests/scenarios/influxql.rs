@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::Write,
+    net::TcpStream,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{
     http_client::{Response, escape, get, request},
-    process::{Server, free_address, peer, vctsdb},
+    process::{Server, eventually, free_address, peer, vctsdb},
 };
 
 /// Names a folder with `data.lp`, `queries.txt` and `queries-errors.txt` to compare as well.
@@ -226,6 +228,66 @@ fn what_is_dropped_is_gone_in_both_languages() {
     assert_eq!(post("DROP MEASUREMENT cpu"), json!({"statement_id": 0}));
     assert_eq!(counts(), (vec![], 0));
     assert_eq!(post("KILL QUERY 999999"), json!({"statement_id": 0, "error": "no such query id: 999999"}));
+}
+
+/// A server with a query that takes minutes: each row sorts all points.
+fn slow(more: &[&str]) -> (tempfile::TempDir, Server, String) {
+    let (dir, server) = started(more);
+    let line = |i: i64| format!("big v={} {}\n", i * 7_919 % 10_007, (START + i) * 1_000_000);
+    write(&server.address, "t", &(0..50_000).map(line).collect::<String>());
+    let query = format!(
+        "SELECT median(v) FROM big WHERE time >= {}ms AND time < {}ms GROUP BY time(1ms, 0s, 1h)",
+        START + 10_000,
+        START + 50_000
+    );
+    (dir, server, query)
+}
+
+/// The texts and numbers of running queries but the one that asks.
+fn running(server: &Server) -> Vec<(String, i64)> {
+    let rows = result(server, "SHOW QUERIES")["series"][0]["values"].as_array().cloned().unwrap_or_default();
+    let one = |row: &Value| (row[1].as_str().unwrap().to_owned(), row[0].as_i64().unwrap());
+    rows.iter().map(one).filter(|(query, _)| query != "SHOW QUERIES").collect()
+}
+
+#[test]
+fn a_query_ends_when_its_time_is_up() {
+    let (_dir, server, query) = slow(&["--query.timeout", "1s"]);
+    assert_eq!(error(&server, &query), "query-timeout limit exceeded");
+    assert!(running(&server).is_empty());
+}
+
+#[test]
+fn a_query_ends_when_it_is_killed_and_when_its_client_leaves() {
+    let (_dir, server, query) = slow(&["--web.enable-admin-api"]);
+    let why = std::thread::scope(|scope| {
+        let asking = scope.spawn(|| error(&server, &query));
+        assert!(eventually(Duration::from_secs(20), || !running(&server).is_empty()), "it runs");
+        let (text, id) = running(&server).remove(0);
+        assert_eq!(text, query);
+        let kill = format!("/query?q={}", escape(&format!("KILL QUERY {id}")));
+        let killed = request(&server.address, "POST", &kill, &[], b"").unwrap().json();
+        assert_eq!(killed["results"][0], json!({"statement_id": 0}));
+        asking.join().unwrap()
+    });
+    assert_eq!(why, "query interrupted");
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    let head = format!("GET /query?db=t&q={} HTTP/1.1\r\nHost: localhost\r\n\r\n", escape(&query));
+    stream.write_all(head.as_bytes()).unwrap();
+    assert!(eventually(Duration::from_secs(20), || !running(&server).is_empty()), "it runs");
+    drop(stream);
+    assert!(eventually(Duration::from_secs(20), || running(&server).is_empty()), "nobody waits for it any more");
+}
+
+#[test]
+fn a_query_may_take_no_more_memory_than_one_in_promql() {
+    let (_dir, server) = started(&["--query.max-samples", "20000"]);
+    let line = |i: i64| format!("big v={} {}\n", i % 97, (START + i) * 1_000_000);
+    write(&server.address, "t", &(0..100_000).map(line).collect::<String>());
+    let why = error(&server, "SELECT median(v) FROM big");
+    assert!(why.contains("limit 320000 bytes"), "{why}");
+    let few = result(&server, "SELECT median(v) FROM big WHERE time < '2024-01-01T00:00:01Z'");
+    assert_eq!(few["series"][0]["values"], json!([[0, 47]]));
 }
 
 /// A real InfluxDB 1.x, which may take 4 GiB.

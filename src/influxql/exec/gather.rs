@@ -146,6 +146,60 @@ pub(super) fn again(
     Ok(sets)
 }
 
+/// What a measurement's points are asked for by.
+struct Asked {
+    bound: Arc<Bound>,
+    matchers: Vec<Matcher>,
+    range: TimeRange,
+}
+
+/// What is asked of the store; `None` where no field is read.
+fn ask(
+    plan: &Plan,
+    measurement: &Measurement,
+    (readings, named): (Vec<Reading>, Vec<Reading>),
+    also: &[Matcher],
+) -> Option<Asked> {
+    let field = |reading: &Reading| match reading {
+        Reading::Field { index, .. } => Some(*index),
+        _ => None,
+    };
+    // Rows come of the fields of columns and calls, not of those that conditions look at.
+    let counts_tags = plan.counts_tags();
+    if readings.iter().all(|reading| field(reading).is_none()) && !counts_tags {
+        return None;
+    }
+    let mut fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
+    if counts_tags {
+        fields.extend(0..measurement.fields.len());
+    }
+    let mut matchers: Vec<Matcher> = measurement.database.iter().chain(also).cloned().collect();
+    let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
+    let bound = Arc::new(Bound { readings, named, condition, fields: fields.into_iter().collect() });
+    let (start, end) = calls::range(plan);
+    let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
+    Some(Asked { bound, matchers, range })
+}
+
+/// The matchers by which the series of each field that a plan reads of a measurement are found, and the times that are read.
+pub(in crate::influxql) fn asked(
+    plan: &Plan,
+    source: &Source,
+    measurement: &Measurement,
+) -> (Vec<(usize, Vec<Matcher>)>, TimeRange) {
+    let readings = plan.aux.iter().chain(&plan.drivers).map(|of| source.reading(of)).collect();
+    let named = plan.named.iter().map(|of| source.reading_in_condition(of)).collect();
+    let Some(Asked { bound, matchers, range }) = ask(plan, measurement, (readings, named), &[]) else {
+        return (Vec::new(), TimeRange::ALL);
+    };
+    let of = |index: &usize| {
+        let field = measurement.fields.get(*index)?;
+        let metric = Matcher::equal(METRIC_NAME, Arc::clone(&field.metric));
+        Some((*index, std::iter::once(metric).chain(matchers.iter().cloned()).collect()))
+    };
+    (bound.fields.iter().filter_map(of).collect(), range)
+}
+
 /// Whether a label is a tag, and none of the store's own.
 fn is_tag(measurement: &Measurement, name: &str) -> bool {
     name != METRIC_NAME && measurement.database.as_ref().is_none_or(|own| own.name() != name)
@@ -159,24 +213,7 @@ fn stored(
     (context, room): (&Context<'_>, &Room<'_>),
     out: &mut Vec<TagSet>,
 ) -> Result<(), QueryError> {
-    let field = |reading: &Reading| match reading {
-        Reading::Field { index, .. } => Some(*index),
-        _ => None,
-    };
-    // Rows come of the fields of columns and calls, not of those that conditions look at.
-    let counts_tags = plan.counts_tags();
-    if readings.iter().all(|reading| field(reading).is_none()) && !counts_tags {
-        return Ok(());
-    }
-    let mut fields: BTreeSet<usize> = readings.iter().chain(&named).filter_map(field).collect();
-    if counts_tags {
-        fields.extend(0..measurement.fields.len());
-    }
-    let mut matchers: Vec<Matcher> = measurement.database.iter().chain(also).cloned().collect();
-    let condition = plan.condition.as_ref().and_then(|condition| pushed(condition, &named, measurement, &mut matchers));
-    let bound = Arc::new(Bound { readings, named, condition, fields: fields.iter().copied().collect() });
-    let (start, end) = calls::range(plan);
-    let range = TimeRange::new(start.div_euclid(NS) + i64::from(start.rem_euclid(NS) > 0), end.div_euclid(NS));
+    let Some(Asked { bound, matchers, range }) = ask(plan, measurement, (readings, named), also) else { return Ok(()) };
     let hints = SelectHints { interrupt: Some(Arc::clone(&context.interrupt)), ..SelectHints::default() };
     let database = measurement.database.as_ref().map(|matcher| matcher.name().as_bytes());
     let mut found: HashMap<Labels, (Vec<FieldSeries>, u64)> = HashMap::new();

@@ -12,9 +12,11 @@
 //! - [`fill`]: what stands in buckets without points.
 //! - [`calls`]: a call, of whichever of these it consists.
 //! - [`rows`]: what all calls gave, joined by time.
+//! - [`cost`]: what it cost.
 
 mod calls;
 mod collect;
+mod cost;
 mod counters;
 mod fill;
 mod fold;
@@ -31,13 +33,20 @@ mod sheet;
 mod slices;
 mod transform;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
 };
 
 use jiff::tz::TimeZone;
 
+pub(super) use self::{
+    cost::{Cost, Operator},
+    gather::asked,
+};
 use super::{error::QueryError, plan::Plan, value::Value};
 use crate::seams::{interrupt::Interrupt, memory_budget::MemoryBudget, select::Select};
 
@@ -59,23 +68,6 @@ pub struct Limits {
     pub query: u64,
     /// For all of them together.
     pub all: u64,
-}
-
-/// What a query cost.
-#[derive(Debug, Default)]
-pub(super) struct Cost {
-    pub(super) series: AtomicU64,
-    pub(super) samples: AtomicU64,
-    pub(super) rows: AtomicU64,
-    /// Bytes of memory taken now, and the most that were.
-    held: AtomicU64,
-    pub(super) peak: AtomicU64,
-}
-
-impl Cost {
-    fn add(counter: &AtomicU64, more: usize) {
-        counter.fetch_add(more as u64, Ordering::Relaxed);
-    }
 }
 
 /// Room for memory, until dropped.
@@ -165,7 +157,9 @@ pub(super) fn run(plan: &Plan, context: &Context<'_>, answer: &mut dyn Answer) -
         return Ok(());
     }
     let kept = context.room();
+    let begun = Instant::now();
     let mut sets = gather::gather(plan, context, &kept)?;
+    context.cost.spent(plan.id, Operator::Select, sets.len() as u64, begun);
     sets.sort_by(|a, b| a.key().cmp(&b.key()));
     let mut groups: Vec<&[gather::TagSet]> = sets.chunk_by(|a, b| a.key() == b.key()).collect();
     if plan.descending {

@@ -1,7 +1,9 @@
 //! The rows of a series of the answer.
 
+use std::time::Instant;
+
 use super::{
-    Answer, Context, Cost, Series,
+    Answer, Context, Cost, Operator, Series,
     calls::{Point, Running},
     fill,
     gather::TagSet,
@@ -34,6 +36,7 @@ pub(super) fn answer(
         series,
         answer,
         begun: false,
+        made: 0,
         skip: plan.offset,
         left: if plan.limit == 0 { u64::MAX } else { plan.limit },
         aux: vec![Value::Null; plan.aux.len()],
@@ -51,9 +54,18 @@ struct Rows<'r> {
     begun: bool,
     skip: u64,
     left: u64,
+    /// Rows written.
+    made: u64,
     /// The values of the row's slots.
     aux: Vec<Value>,
     calls: Vec<Value>,
+}
+
+/// Notes the rows.
+impl Drop for Rows<'_> {
+    fn drop(&mut self) {
+        self.context.cost.spent(self.plan.id, Operator::Rows, self.made, Instant::now());
+    }
 }
 
 impl Rows<'_> {
@@ -79,6 +91,7 @@ impl Rows<'_> {
         values.extend(self.plan.columns.iter().map(|column| column.cell.value(&slot, Division::Exact)));
         self.answer.row(&values)?;
         Cost::add(&self.context.cost.rows, 1);
+        self.made += 1;
         self.left -= 1;
         Ok(self.left > 0)
     }
@@ -117,7 +130,9 @@ fn read(rows: &mut Rows<'_>, plan: &Plan, sets: &[TagSet]) -> Result<bool, Query
     let mut buffer = SeriesBuf::default();
     let room = context.room();
     if let [set] = sets {
+        let begun = Instant::now();
         let sheet = sheet::read(set, context, &mut buffer)?;
+        context.cost.spent(plan.id, Operator::Read, sheet.times.len() as u64, begun);
         room.take(sheet.memory())?;
         let mut all = sheet.between(plan.start, plan.end);
         let mut next = || if plan.descending { all.next_back() } else { all.next() };
@@ -134,7 +149,9 @@ fn read(rows: &mut Rows<'_>, plan: &Plan, sets: &[TagSet]) -> Result<bool, Query
     let mut all: Vec<(i64, Box<[Value]>)> = Vec::new();
     for set in sets {
         context.check()?;
+        let begun = Instant::now();
         let sheet = sheet::read(set, context, &mut buffer)?;
+        context.cost.spent(plan.id, Operator::Read, sheet.times.len() as u64, begun);
         let reading = context.room();
         reading.take(sheet.memory())?;
         let inside = sheet.between(plan.start, plan.end);
@@ -168,16 +185,23 @@ fn called(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
     let mut buffer = SeriesBuf::default();
     for set in group {
         context.check()?;
+        let begun = Instant::now();
         let sheet = sheet::read(set, context, &mut buffer)?;
+        context.cost.spent(plan.id, Operator::Read, sheet.times.len() as u64, begun);
         let reading = context.room();
         reading.take(sheet.memory())?;
+        let begun = Instant::now();
         for call in &mut running {
             call.add(&sheet, context, &room)?;
         }
+        context.cost.spent(plan.id, Operator::Compute, 0, begun);
     }
     let mut lists: Vec<std::iter::Peekable<std::vec::IntoIter<Point>>> = Vec::with_capacity(running.len());
+    let begun = Instant::now();
     for call in running {
-        lists.push(call.finish(context, &room)?.into_iter().peekable());
+        let points = call.finish(context, &room)?;
+        context.cost.spent(plan.id, Operator::Compute, points.len() as u64, begun);
+        lists.push(points.into_iter().peekable());
     }
     loop {
         let times = lists.iter_mut().filter_map(|list| list.peek().map(|point| point.time));

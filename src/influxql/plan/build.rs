@@ -45,7 +45,9 @@ pub(in crate::influxql) fn build(select: &Select, around: &dyn Surroundings) -> 
     if select.into {
         return QueryError::refused("SELECT … INTO is not offered: nothing here writes the answer of a query");
     }
-    inner(select, around, None)
+    let mut plan = inner(select, around, None)?;
+    plan.number(0);
+    Ok(plan)
 }
 
 fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> Result<Plan, QueryError> {
@@ -102,6 +104,7 @@ fn inner(select: &Select, around: &dyn Surroundings, outer: Option<&Outer>) -> R
         ));
     }
     let mut plan = Plan {
+        id: 0,
         columns: Vec::new(),
         time_name,
         aux: Vec::new(),

@@ -200,6 +200,8 @@ pub(super) enum Warmup {
 /// A SELECT that can be evaluated.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
+    /// Its number among a statement's plans, from the outermost 0 on.
+    pub(super) id: usize,
     pub(super) columns: Vec<Column>,
     pub(super) time_name: String,
     /// Fields and tags that columns name.
@@ -266,6 +268,15 @@ impl Plan {
     pub(super) fn keeps_order(&self) -> bool {
         let unordered = |source: &Source| matches!(source, Source::Query(query) if !query.calls.is_empty() && query.window.is_none());
         self.window.is_none() && self.sources.iter().all(unordered)
+    }
+
+    /// Numbers it and the plans inside, from `next` on; gives the number after the last.
+    fn number(&mut self, next: usize) -> usize {
+        self.id = next;
+        self.sources.iter_mut().fold(next + 1, |next, source| match source {
+            Source::Query(inner) => Arc::make_mut(inner).number(next),
+            Source::Measurement(_) => next,
+        })
     }
 
     /// Groups by these tags too, as a query around it does.

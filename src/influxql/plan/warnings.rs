@@ -1,8 +1,8 @@
 //! What InfluxDB silently answers with nothing, or not as was meant.
 
-use super::{Call, Plan, Settings};
+use super::{Call, Plan, Settings, Type};
 use crate::influxql::{
-    ast::{BinaryOp, Expr, Select},
+    ast::{BinaryOp, Expr, FieldType, Select},
     digest::rank_error,
     functions::Kind,
 };
@@ -41,7 +41,7 @@ fn of_condition(condition: &Expr, plan: &Plan, all: &mut Vec<String>) {
         Expr::Or(parts) if parts.iter().any(bounds_time) => {
             all.push("times under OR all hold, as if they stood under AND".to_owned());
         }
-        Expr::Binary { op: BinaryOp::Equal | BinaryOp::NotEqual, left, right } if is_name(left) => {
+        Expr::Binary { op: BinaryOp::Equal | BinaryOp::NotEqual, left, right } if is_name(left) && is_name(right) => {
             if let Expr::Ref { name, class: None } = &**right
                 && plan.sources.iter().all(|source| source.type_of(name).is_none())
             {
@@ -50,9 +50,37 @@ fn of_condition(condition: &Expr, plan: &Plan, all: &mut Vec<String>) {
                 ));
             }
         }
+        Expr::Binary { op, left, right } if op.compares() => {
+            for (name, with) in [(&**left, &**right), (&**right, &**left)] {
+                all.extend(of_types(plan, name, with));
+            }
+        }
         _ => {}
     }
     condition.children().into_iter().for_each(|child| of_condition(child, plan, all));
+}
+
+/// A name that is compared with a literal of another type.
+fn of_types(plan: &Plan, name: &Expr, with: &Expr) -> Option<String> {
+    let Expr::Ref { name, class: None } = name else { return None };
+    let types = || plan.sources.iter().filter_map(|source| source.type_of(name));
+    let literal = match with {
+        Expr::Number(_) | Expr::Integer(_) | Expr::Unsigned(_) => "a number",
+        Expr::Text(_) | Expr::Regex(_) => "a text",
+        Expr::Boolean(_) => "a boolean",
+        _ => return None,
+    };
+    let fits = |of: Type| match of.field() {
+        None | Some(FieldType::Text) => literal == "a text",
+        Some(FieldType::Boolean) => literal == "a boolean",
+        Some(_) => literal == "a number",
+    };
+    if types().next().is_none() {
+        return (literal != "a text" && !name.eq_ignore_ascii_case("time"))
+            .then(|| format!("\"{name}\" is no field here, and tags are compared with texts: '{with}'"));
+    }
+    let kind = types().find(|_| !types().any(fits))?;
+    Some(format!("\"{name}\" is of type {}, and never as {literal} is: {with}", kind.name()))
 }
 
 /// Whether it compares with the time.

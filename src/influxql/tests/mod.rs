@@ -1,7 +1,9 @@
 //! Queries over a store in memory, held against what a few lines compute from the same points.
 
+mod explain;
 mod functions;
 mod promises;
+mod warnings;
 
 use std::sync::Arc;
 
@@ -129,6 +131,15 @@ impl Told {
 
     fn names(&self) -> Vec<&str> {
         self.rows.0.iter().map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The texts of the first column that isn't the time.
+    fn lines(&self) -> Vec<String> {
+        let text = |row: &Vec<Value>| match row.last() {
+            Some(Value::Text(text)) => text.to_string(),
+            other => panic!("{other:?}"),
+        };
+        self.rows.0.iter().flat_map(|(_, rows)| rows).map(text).collect()
     }
 }
 

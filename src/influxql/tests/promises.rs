@@ -204,6 +204,6 @@ fn a_query_ends_wherever_it_is_when_it_is_asked_to() {
             asked += 1 + asked / 4;
             assert!(asked < 100_000, "{query}");
         }
-        assert!(asked > 8, "{query} was asked {asked} times");
+        assert!(asked > 3, "{query} was asked {asked} times");
     }
 }
