@@ -8,6 +8,11 @@ use crate::{model::TimeRange, seams::append::SeriesId};
 /// Looking at so many blocks of the block index takes some microseconds.
 const FEW_BLOCKS: usize = 2048;
 
+/// Whether the block index doesn't tell which series of the block have samples in `range`.
+fn is_unsure(block: &BlockMeta, range: TimeRange) -> bool {
+    block.times.overlaps(range) && !block.is_whole_in(range)
+}
+
 impl Table {
     /// Whether the block index shows that series `id` has a sample in `range`.
     #[must_use]
@@ -19,12 +24,19 @@ impl Table {
     /// looking at them takes time.
     #[must_use]
     pub fn knows(&self, range: TimeRange) -> bool {
+        self.blocks_to_read(range) == Some(0)
+    }
+
+    /// How many blocks [`Table::present`] reads at most to tell of all series; `None` of a table of many blocks, because looking at
+    /// them takes time.
+    #[must_use]
+    pub fn blocks_to_read(&self, range: TimeRange) -> Option<usize> {
         let times = self.summary().times;
-        let known = |block: &BlockMeta| !block.times.overlaps(range) || block.is_whole_in(range);
-        range.start > range.end
-            || !times.overlaps(range)
-            || range.covers(times)
-            || (self.index().len() <= FEW_BLOCKS && self.index().iter().all(known))
+        if range.start > range.end || !times.overlaps(range) || range.covers(times) {
+            return Some(0);
+        }
+        let is_few = self.index().len() <= FEW_BLOCKS;
+        is_few.then(|| self.index().iter().filter(|block| is_unsure(block, range)).count())
     }
 
     /// The ids from the first to the last series of each block that is known to be whole in `range`: those of them that the table
@@ -62,8 +74,7 @@ impl Table {
             return Ok(());
         }
         *found |= wanted & self.ids_of_whole_blocks(range);
-        let unsure = |block: &BlockMeta| block.times.overlaps(range) && !block.is_whole_in(range);
-        for (number, meta) in self.index().iter().enumerate().filter(|(_, block)| unsure(block)) {
+        for (number, meta) in self.index().iter().enumerate().filter(|(_, block)| is_unsure(block, range)) {
             let here: Vec<u32> = wanted.range(meta.first..=meta.last).filter(|id| !found.contains(*id)).collect();
             if here.is_empty() {
                 continue;

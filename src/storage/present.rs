@@ -19,6 +19,9 @@ use crate::{
 /// are listed. Where blocks are that many, each has few series.
 const MOST_READS: usize = 4096;
 
+/// Reading so many blocks takes about as long as glancing at the series of some hundreds of labels.
+const FEW_READS: usize = 4;
+
 /// Tells which series have samples in a range: most of them at a glance, by what is in memory.
 pub(super) struct InRange<'v> {
     view: &'v View,
@@ -66,6 +69,14 @@ impl View {
     /// Whether [`View::present`] needs no look at blocks.
     pub(super) fn knows(&self, range: TimeRange) -> bool {
         self.deletes.tombstones.is_empty() && self.tables.iter().all(|live| live.table.knows(range))
+    }
+
+    /// Whether [`View::present`] tells of all series in less time than it takes to glance at some of each label.
+    pub(super) fn tells_at_once(&self, range: TimeRange) -> bool {
+        let reads = || self.tables.iter().try_fold(0, |sum, live| Some(sum + live.table.blocks_to_read(range)?));
+        self.deletes.tombstones.is_empty()
+            && self.memtables_in(range).next().is_none()
+            && reads().is_some_and(|reads| reads <= FEW_READS)
     }
 
     /// Those of `matched`, without it of all series, that have samples in `range`.

@@ -293,8 +293,8 @@ impl Shared {
         Ok(any)
     }
 
-    /// Lists with `list` what the series that `ask` asks for have. Where these are all that are present, it isn't settled first which
-    /// they are: a few of each label mostly tell.
+    /// Lists with `list` what the series that `ask` asks for have. Where these are all that are present, and block indexes don't tell
+    /// which they are, it isn't settled first: a few of each label mostly tell.
     fn list<T>(
         &self,
         ask: &Lookup,
@@ -308,7 +308,11 @@ impl Shared {
         if ask.range == TimeRange::ALL && !self.has_ghosts(&view) {
             return Ok(list(Filter::All)?);
         }
-        Ok(list(Filter::Present(&InRange::new(&view, self.visible(ask.range), &*ask.interrupt)))?)
+        let range = self.visible(ask.range);
+        if view.tells_at_once(range) {
+            return Ok(list(Filter::Only(&view.present(None, range, &*ask.interrupt)?))?);
+        }
+        Ok(list(Filter::Present(&InRange::new(&view, range, &*ask.interrupt)))?)
     }
 
     /// The series that pass any of `selectors` and have samples in `range`; `None` for "all of the index".
