@@ -26,6 +26,9 @@ impl Parts {
     }
 }
 
+/// The values of the common tags, and a series of each of the first queries that have them.
+type Matched = (Vec<Arc<str>>, Vec<Arc<TagSet>>);
+
 /// All series of the queries that belong together, of those that each of them gave.
 pub(super) fn joined(
     plan: &Plan,
@@ -46,8 +49,7 @@ pub(super) fn joined(
     };
     let mut of_queries = of_queries.into_iter();
     let first = of_queries.next().unwrap_or_default();
-    let mut all: Vec<(Vec<Arc<str>>, Vec<Arc<TagSet>>)> =
-        first.into_iter().map(|set| (key(&set), vec![Arc::new(set)])).collect();
+    let mut all: Vec<Matched> = first.into_iter().map(|set| (key(&set), vec![Arc::new(set)])).collect();
     for sets in of_queries {
         let mut by_key: HashMap<Vec<Arc<str>>, Vec<Arc<TagSet>>> = HashMap::new();
         for set in sets {

@@ -32,13 +32,11 @@ pub(super) fn is_long(plan: &Plan, group: &[TagSet]) -> bool {
     plan.sources.iter().all(|source| matches!(source, Source::Measurement(_))) && MARGIN * points(group) > POINTS
 }
 
+/// Takes a slice and its tag sets; says whether more are wanted.
+pub(super) type Take<'t> = dyn FnMut(&Plan, &[TagSet]) -> Result<bool, QueryError> + 't;
+
 /// Takes slices in the order of the answer, each as a plan of its own and its tag sets, until no more are wanted.
-pub(super) fn each(
-    plan: &Plan,
-    context: &Context<'_>,
-    like: &TagSet,
-    take: &mut dyn FnMut(&Plan, &[TagSet]) -> Result<bool, QueryError>,
-) -> Result<(), QueryError> {
+pub(super) fn each(plan: &Plan, context: &Context<'_>, like: &TagSet, take: &mut Take<'_>) -> Result<(), QueryError> {
     // It is one series of those that these would choose from.
     let mut part = Plan { series_limit: 0, series_offset: 0, ..plan.clone() };
     let whole = (plan.start.div_euclid(NS), plan.end.div_euclid(NS));

@@ -5,23 +5,21 @@ use std::{collections::BTreeSet, sync::Arc};
 use jiff::tz::TimeZone;
 
 use super::{
-    Call, Cell, Column, Input, Measurement, Plan, Ref, Settings, Source, Type, Warmup,
+    Cell, Column, Measurement, Plan, Ref, Source, Type,
+    calls::call_slot,
     check::{Setting, check, check_condition},
     expand, names,
     reduce::{reduce, value},
     time::{Bounds, Clock, split_time},
+    types::type_of,
 };
 use crate::influxql::{
-    ast::{self, BinaryOp, Class, Expr, Field, FieldType, Select},
+    ast::{self, Class, Expr, Field, Select},
     error::QueryError,
-    functions::{Function, Gives, Kind},
     parse::format_duration,
     value::Math,
     window::{FIRST, LAST, Window},
 };
-
-/// How many centroids a digest may have, about, unless the query says otherwise.
-const DEFAULT_COMPRESSION: f64 = 100.0;
 
 /// What a plan is made in: what the databases have.
 pub(in crate::influxql) trait Surroundings {
@@ -260,7 +258,7 @@ fn columns(plan: &mut Plan, fields: &[Field]) -> Result<(), QueryError> {
 }
 
 /// What a name is over all sources.
-fn resolved(plan: &Plan, name: &str, class: Option<Class>) -> Ref {
+pub(super) fn resolved(plan: &Plan, name: &str, class: Option<Class>) -> Ref {
     let known = || expand::widest(plan.sources.iter().filter_map(|source| source.type_of(name)));
     let of = match class {
         Some(Class::Tag) => Type::Tag,
@@ -270,7 +268,7 @@ fn resolved(plan: &Plan, name: &str, class: Option<Class>) -> Ref {
     Ref { name: name.to_owned(), class, of }
 }
 
-fn slot(refs: &mut Vec<Ref>, wanted: Ref) -> usize {
+pub(super) fn slot(refs: &mut Vec<Ref>, wanted: Ref) -> usize {
     refs.iter().position(|known| *known == wanted).unwrap_or_else(|| {
         refs.push(wanted);
         refs.len() - 1
@@ -304,126 +302,6 @@ fn cell(plan: &mut Plan, expr: &Expr) -> Result<Cell, QueryError> {
     })
 }
 
-fn call_slot(plan: &mut Plan, name: &str, args: &[Expr]) -> Result<usize, QueryError> {
-    let call = call(plan, name, args)?;
-    plan.calls.push(call);
-    Ok(plan.calls.len() - 1)
-}
-
-fn call(plan: &mut Plan, name: &str, args: &[Expr]) -> Result<Call, QueryError> {
-    let Some(function) = Function::named(name) else {
-        return QueryError::refused(format!("undefined function {name}()"));
-    };
-    let settings = settings(plan, function, args);
-    let distinct = |of: &str, class| (Expr::Ref { name: of.to_owned(), class }, true);
-    let (first, distinct) = match args.first() {
-        Some(Expr::Call { name: inner, args }) if function.kind == Kind::Count && inner == "distinct" => {
-            match args.first() {
-                Some(Expr::Ref { name, class }) => distinct(name, *class),
-                _ => return QueryError::refused("expected field argument in distinct()"),
-            }
-        }
-        Some(Expr::Distinct(of)) if function.kind == Kind::Count => distinct(of, None),
-        Some(first) => (first.clone(), false),
-        None => return QueryError::refused(format!("expected field argument in {name}()")),
-    };
-    let (input, of) = match &first {
-        Expr::Call { name, args } => {
-            let inner = call(plan, name, args)?;
-            let of = inner.gives;
-            (Input::Call(Box::new(inner)), of)
-        }
-        Expr::Ref { name, class } => {
-            let wanted = resolved(plan, name, *class);
-            // Tags are values only as columns of a query inside.
-            let is_column = plan.sources.iter().any(|source| source.type_of(name).is_some());
-            // Different values of a tag can be counted, though.
-            let is_text = is_column || (distinct && wanted.of == Type::Tag);
-            let of = wanted.of.field().or(is_text.then_some(FieldType::Text));
-            (Input::Driver(slot(&mut plan.drivers, wanted)), of)
-        }
-        _ => return QueryError::refused(format!("expected field argument in {}()", function.name)),
-    };
-    if let Some(kind) = of.filter(|kind| !function.takes(*kind)) {
-        return QueryError::refused(format!(
-            "unsupported {} iterator type: {}s are no numbers",
-            function.name,
-            kind.name()
-        ));
-    }
-    let second = match (function.kind.is_of_pairs(), args.get(1)) {
-        (true, Some(Expr::Ref { name, class })) => Some(second(plan, function, name, *class)?),
-        _ => None,
-    };
-    let gives = of.map(|kind| match (function.gives, kind) {
-        (Gives::Always(kind), _) => kind,
-        (Gives::Same, FieldType::Unsigned) => FieldType::Integer,
-        (Gives::Same, kind) => kind,
-    });
-    Ok(Call { function, input, second, distinct, gives, settings })
-}
-
-/// The slot of a call's second field.
-fn second(plan: &mut Plan, function: &Function, name: &str, class: Option<Class>) -> Result<usize, QueryError> {
-    let wanted = resolved(plan, name, class);
-    if let Some(kind) = wanted.of.field().filter(|kind| !function.takes(*kind)) {
-        return QueryError::refused(format!(
-            "unsupported {} iterator type: {}s are no numbers",
-            function.name,
-            kind.name()
-        ));
-    }
-    Ok(slot(&mut plan.drivers, wanted))
-}
-
-fn settings(plan: &Plan, function: &Function, args: &[Expr]) -> Settings {
-    let number = |i: usize| match args.get(i) {
-        Some(Expr::Integer(number)) => Some(*number),
-        _ => None,
-    };
-    let count = match function.kind {
-        Kind::Top | Kind::Bottom => number(args.len().saturating_sub(1)),
-        _ => number(1),
-    };
-    let default_unit = match function.kind {
-        Kind::Elapsed => 1,
-        Kind::Derivative | Kind::NonNegativeDerivative => {
-            plan.window.as_ref().map_or(1_000_000_000, |window| window.interval)
-        }
-        _ => 1_000_000_000,
-    };
-    let float = |i: usize| match args.get(i) {
-        Some(Expr::Number(number)) => Some(*number),
-        Some(Expr::Integer(number)) => Some(*number as f64),
-        _ => None,
-    };
-    let duration = |i: usize| match args.get(i) {
-        Some(Expr::Duration(ns)) => Some(*ns),
-        _ => None,
-    };
-    let warmup = match args.get(3) {
-        Some(Expr::Text(word)) if word == "simple" => Warmup::Simple,
-        Some(Expr::Text(word)) if word == "exponential" => Warmup::Exponential,
-        _ if function.kind == Kind::Chande => Warmup::None,
-        _ => Warmup::Exponential,
-    };
-    let tags = match function.kind {
-        Kind::Top | Kind::Bottom => args.len().saturating_sub(2),
-        _ => 0,
-    };
-    Settings {
-        count: count.and_then(|count| usize::try_from(count).ok()).unwrap_or(0),
-        unit: duration(1).unwrap_or(default_unit),
-        percent: float(1).unwrap_or(0.0),
-        compression: float(2).unwrap_or(DEFAULT_COMPRESSION),
-        span: duration(1).filter(|_| function.kind.is_moving()),
-        lag: duration(2).unwrap_or(0),
-        hold: number(2).and_then(|hold| usize::try_from(hold).ok()),
-        warmup,
-        tags,
-    }
-}
-
 /// The condition over the slots of its own names.
 fn condition_cell(plan: &mut Plan, expr: &Expr) -> Result<Cell, QueryError> {
     let parts = |plan: &mut Plan, parts: &[Expr]| {
@@ -452,74 +330,4 @@ fn condition_cell(plan: &mut Plan, expr: &Expr) -> Result<Cell, QueryError> {
             None => return QueryError::refused(format!("invalid condition expression: {other}")),
         },
     })
-}
-
-/// The type of a column's values.
-fn type_of(plan: &Plan, cell: &Cell, expr: &Expr) -> Result<Option<Type>, QueryError> {
-    Ok(match (cell, expr) {
-        (_, Expr::Paren(inner)) => type_of(plan, cell, inner)?,
-        (Cell::Aux(i), _) => plan.aux.get(*i).map(|aux| aux.of),
-        (Cell::Call(i), _) => plan.calls.get(*i).and_then(|call| call.gives).map(Type::Field),
-        (Cell::Literal(value), _) => value.kind().map(Type::Field),
-        (Cell::Math { name, args }, Expr::Call { args: exprs, .. }) => {
-            let mut of = None;
-            for (arg, expr) in args.iter().zip(exprs).rev() {
-                of = type_of(plan, arg, expr)?;
-            }
-            if Math::named(name).is_some_and(|math| math.keeps_type) { of } else { Some(Type::Field(FieldType::Float)) }
-        }
-        (Cell::Binary { op, left, right }, Expr::Binary { left: l, right: r, .. }) => {
-            let (left, right) = (type_of(plan, left, l)?, type_of(plan, right, r)?);
-            let (Some(left), Some(right)) = (left, right) else { return Ok(None) };
-            match joined(*op, left, right) {
-                Some(kind) => Some(Type::Field(kind)),
-                None if left == Type::Tag || right == Type::Tag => None,
-                None => {
-                    return QueryError::refused(format!(
-                        "type error: {}: incompatible types: {} and {}",
-                        typed(plan, expr),
-                        left.name(),
-                        right.name()
-                    ));
-                }
-            }
-        }
-        _ => None,
-    })
-}
-
-/// The type of what an operator gives; `None` where it has no meaning.
-fn joined(op: BinaryOp, left: Type, right: Type) -> Option<FieldType> {
-    use FieldType::{Boolean, Float, Integer, Text, Unsigned};
-    let bits = matches!(op, BinaryOp::BitAnd | BinaryOp::BitOr | BinaryOp::BitXor);
-    let (left, right) = (left.field()?, right.field()?);
-    let whole = |kind| matches!(kind, Integer | Unsigned);
-    match (left, right) {
-        (Boolean, Boolean) if bits => Some(Boolean),
-        (Boolean | Text, _) | (_, Boolean | Text) => None,
-        (left, right) if whole(left) && whole(right) => Some(if op == BinaryOp::Divide { Float } else { Integer }),
-        _ if bits => None,
-        _ => Some(Float),
-    }
-}
-
-/// An expression as errors about types show it: with the type of each field.
-fn typed(plan: &Plan, expr: &Expr) -> Expr {
-    match expr {
-        Expr::Ref { name, class } => {
-            let class = match resolved(plan, name, *class).of {
-                Type::Tag => Class::Tag,
-                Type::Field(kind) => Class::Type(kind),
-            };
-            Expr::Ref { name: name.clone(), class: Some(class) }
-        }
-        Expr::Binary { op, left, right } => {
-            Expr::Binary { op: *op, left: Box::new(typed(plan, left)), right: Box::new(typed(plan, right)) }
-        }
-        Expr::Paren(inner) => Expr::Paren(Box::new(typed(plan, inner))),
-        Expr::Call { name, args } => {
-            Expr::Call { name: name.clone(), args: args.iter().map(|arg| typed(plan, arg)).collect() }
-        }
-        other => other.clone(),
-    }
 }

@@ -1,6 +1,6 @@
 //! Whether the columns of a SELECT can stand together, and its calls with what they are given. The texts are InfluxDB's.
 
-use super::reduce::is_literal;
+use super::{indicators::indicator, near::near, reduce::is_literal};
 use crate::influxql::{
     ast::{Expr, Field, Fill, Wildcard},
     error::QueryError,
@@ -32,7 +32,7 @@ pub(super) struct Setting {
     pub(super) limit: u64,
 }
 
-type Checked = Result<(), QueryError>;
+pub(super) type Checked = Result<(), QueryError>;
 
 /// Checks the columns, of which those of the time are left out.
 pub(super) fn check(fields: &[Field], setting: Setting) -> Checked {
@@ -95,7 +95,7 @@ fn arity(name: &str, args: &[Expr], wanted: usize) -> Checked {
     QueryError::refused(format!("invalid number of arguments for {name}, expected {wanted}, got {}", args.len()))
 }
 
-fn arity_between(name: &str, args: &[Expr], least: usize, most: usize) -> Checked {
+pub(super) fn arity_between(name: &str, args: &[Expr], least: usize, most: usize) -> Checked {
     if (least..=most).contains(&args.len()) {
         return Ok(());
     }
@@ -412,83 +412,4 @@ fn between(name: &str, what: &str, arg: Option<&Expr>, least: f64, most: f64) ->
         return Ok(());
     }
     QueryError::refused(format!("{what} in {name}() must be between {least} and {most}, got {number}"))
-}
-
-/// Points that an indicator looks at, at most: it has room for all of them from the beginning.
-const MAX_PERIOD: i64 = 1_000_000;
-
-/// The technical indicators: a period, and maybe a hold period and how it warms up.
-fn indicator(function: &'static Function, args: &[Expr]) -> Checked {
-    let name = function.name;
-    let kaufmans = matches!(function.kind, Kind::KaufmansRatio | Kind::KaufmansAverage);
-    let chande = function.kind == Kind::Chande;
-    arity_between(name, args, 2, if kaufmans { 3 } else { 4 })?;
-    match args.get(1) {
-        Some(Expr::Integer(count)) if *count > MAX_PERIOD => {
-            return QueryError::refused(format!("{name} period must be at most {MAX_PERIOD}"));
-        }
-        Some(Expr::Integer(count)) if *count > i64::from(chande) => {}
-        Some(Expr::Integer(_)) => {
-            let least = 1 + i64::from(chande);
-            return QueryError::refused(format!("{name} period must be greater than or equal to {least}"));
-        }
-        _ => return QueryError::refused(format!("{name} period must be an integer")),
-    }
-    match args.get(2) {
-        None | Some(Expr::Integer(-1 | 1..)) => {}
-        Some(Expr::Integer(0)) if function.kind != Kind::TripleDerivative => {}
-        Some(Expr::Integer(_)) => {
-            let least = u8::from(function.kind == Kind::TripleDerivative);
-            return QueryError::refused(format!("{name} hold period must be greater than or equal to {least}"));
-        }
-        Some(_) => return QueryError::refused(format!("{name} hold period must be an integer")),
-    }
-    let words: &[&str] = if chande { &["none", "exponential", "simple"] } else { &["exponential", "simple"] };
-    match args.get(3) {
-        None => Ok(()),
-        Some(Expr::Text(word)) if words.contains(&word.as_str()) => Ok(()),
-        Some(Expr::Text(_)) => {
-            let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
-            QueryError::refused(format!("{name} warmup type must be one of: {}", words.join(" ")))
-        }
-        Some(_) => QueryError::refused(format!("{name} warmup type must be a string")),
-    }
-}
-
-/// Longer names are like no function.
-const MAX_NAME: usize = 48;
-
-/// Names of functions that were perhaps meant.
-fn near(name: &str) -> String {
-    if name.len() > MAX_NAME {
-        return String::new();
-    }
-    let letters = |name: &str| {
-        let mut letters: Vec<char> = name.chars().collect();
-        letters.sort_unstable();
-        letters
-    };
-    // Letters in another order are one mistake.
-    let far = |other: &str| if letters(name) == letters(other) { 1 } else { distance(name, other) };
-    let all = || Function::names().chain(Math::names());
-    let least = all().map(far).min().filter(|least| *least <= 2);
-    let near: Vec<&str> = all().filter(|other| Some(far(other)) == least).collect();
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) }
-}
-
-/// How many letters must be added, left out or changed to make one text of the other.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut left = i + 1;
-        let mut next = vec![left];
-        for (y, pair) in b.iter().zip(row.windows(2)) {
-            let [diagonal, above] = pair else { continue };
-            left = (diagonal + usize::from(x != *y)).min(above + 1).min(left + 1);
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }

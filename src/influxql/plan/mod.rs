@@ -1,7 +1,9 @@
 //! What a SELECT asks for, checked and joined with what the database has.
 //!
 //! - [`time`]: the bounds of time that a condition has, and the condition without them.
-//! - [`check`]: whether its columns can stand together.
+//! - [`check`], [`indicators`]: whether its columns can stand together, and calls with what they are given. [`near`]: what may have
+//!   been meant.
+//! - [`calls`], [`types`]: what calls are of, and what columns have.
 //! - [`expand`]: what wildcards stand for.
 //! - [`names`]: what its columns are called.
 //! - [`warnings`]: what the asker should know beside the answer.
@@ -10,12 +12,16 @@
 //! A [`Plan`] names values by slots: fields and tags by [`Slot::Aux`], calls by [`Slot::Call`].
 
 mod build;
+mod calls;
 mod check;
 mod expand;
+mod indicators;
 mod names;
+mod near;
 mod reduce;
 mod source;
 mod time;
+mod types;
 mod warnings;
 
 use std::sync::Arc;
