@@ -87,6 +87,7 @@ pub(crate) fn run(text: &str) {
             name: "t",
             policy: "",
             now: 1_700_000_000_000_000_000,
+            retention: 0,
             room: &room,
             limits: Limits { query: MEMORY as u64, all: MEMORY as u64 },
             interrupt: Arc::new(Until::new(&Cancel::default(), TIMEOUT)),

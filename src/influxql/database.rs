@@ -35,6 +35,8 @@ pub struct Database<'d> {
     pub policy: &'d str,
     /// Now, in ns.
     pub now: i64,
+    /// How long samples are kept, in ms; 0: always.
+    pub retention: i64,
     /// Gives room for memory; all of one is given back when it is dropped.
     pub room: &'d dyn Fn() -> Arc<dyn MemoryBudget>,
     /// The most memory that a query may take.

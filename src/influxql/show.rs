@@ -242,7 +242,7 @@ pub(super) fn answer(show: &Show, database: &Database<'_>, answer: &mut dyn Answ
             database.named(name, "")?;
             let row = vec![
                 Value::text(POLICY),
-                Value::text("0s"),
+                Value::text(&hours(database.retention)),
                 Value::text("168h0m0s"),
                 Value::Integer(1),
                 Value::Boolean(true),
@@ -257,6 +257,12 @@ pub(super) fn answer(show: &Show, database: &Database<'_>, answer: &mut dyn Answ
         Show::Queries => QueryError::refused("running queries are listed elsewhere"),
         cardinality => show_cardinality(cardinality, database, answer),
     }
+}
+
+/// A length of time (ms) as InfluxDB shows those of retention policies: `360h0m0s`, and `0s` of none.
+fn hours(ms: i64) -> String {
+    let seconds = ms / 1000;
+    if seconds == 0 { "0s".to_owned() } else { format!("{}h{}m{}s", seconds / 3600, seconds / 60 % 60, seconds % 60) }
 }
 
 /// A series of a list, unless it is empty.

@@ -67,8 +67,18 @@ impl Store {
         let schema = Schema::new(self.catalog.snapshot(), "influx_db".into());
         let (select, now) = (&self.select, NOW * S);
         let limits = Limits { query: most, all: u64::MAX };
-        let database =
-            Database { select, labels: select, schema: &schema, name, policy: "", now, room, limits, interrupt };
+        let database = Database {
+            select,
+            labels: select,
+            schema: &schema,
+            name,
+            policy: "",
+            now,
+            retention: 90_061_000,
+            room,
+            limits,
+            interrupt,
+        };
         let mut told = Told::default();
         for statement in parse(query, &Params::default()).unwrap_or_else(|error| panic!("{query}: {error}")) {
             told.messages.extend(database.answer(&statement, &mut told.rows)?);

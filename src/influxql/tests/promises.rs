@@ -118,6 +118,7 @@ fn of_long(long: &Long, query: &str, most: u64) -> Result<Times, QueryError> {
         name: "prometheus",
         policy: "",
         now: NOW * S,
+        retention: 0,
         room: &room,
         limits: Limits { query: most, all: u64::MAX },
         interrupt: Arc::new(Never),

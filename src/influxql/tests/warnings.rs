@@ -3,6 +3,12 @@
 use super::*;
 
 #[test]
+fn the_retention_policy_says_how_long_samples_are_kept() {
+    let told = Store::default().ask("SHOW RETENTION POLICIES ON prometheus");
+    assert_eq!(told.rows.0[0].1[0][1], Value::text("25h1m1s"));
+}
+
+#[test]
 fn comparisons_of_several_types_are_said_to_find_nothing() {
     let store = Store::default().points("m", "v", "a", &[(0, 1.0)]);
     for (condition, why) in [

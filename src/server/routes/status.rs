@@ -101,7 +101,7 @@ fn retention(state: &ServerState) -> String {
 }
 
 /// The value of a flag that is a limit or an interval, if there is one.
-fn limit_flag<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
+pub(super) fn limit_flag<'a>(state: &'a ServerState, name: &str) -> Option<&'a str> {
     let flag = state.options.flags.iter().find(|(flag, _)| flag == name)?;
     Some(flag.1.as_str()).filter(|value| !["off", "0s"].contains(value))
 }

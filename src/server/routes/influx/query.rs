@@ -20,7 +20,7 @@ use super::{
 use crate::{
     influxql::{Answer, Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
     ingest::UNLABELED_DATABASE,
-    promql::{Cancel, SAMPLE_BYTES, Until},
+    promql::{Cancel, SAMPLE_BYTES, Until, parse_duration},
     seams::{
         append::Batch,
         interrupt::{Interrupt, Interrupted},
@@ -32,7 +32,7 @@ use crate::{
         discard,
         error::ApiError,
         queries::QueryParams,
-        routes::table::Call,
+        routes::{status::limit_flag, table::Call},
         streaming::{Sink, StreamError, stream},
     },
 };
@@ -281,6 +281,7 @@ impl Job {
             name: &self.database,
             policy: &self.policy,
             now: state.clock.now().saturating_mul(1_000_000),
+            retention: limit_flag(state, "retention.time").and_then(|time| parse_duration(time).ok()).unwrap_or(0),
             room: &room,
             limits: Limits { query: options.max_samples.saturating_mul(SAMPLE_BYTES), all: state.engine.memory().1 },
             interrupt: Arc::clone(interrupt),
