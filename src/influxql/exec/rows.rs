@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{
     Answer, Context, Cost, Operator, Series,
     calls::{Point, Running},
-    fill,
+    fill, fold,
     gather::TagSet,
     sheet, slices,
 };
@@ -181,6 +181,7 @@ fn read(rows: &mut Rows<'_>, plan: &Plan, sets: &[TagSet]) -> Result<bool, Query
 fn called(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
     let (plan, context) = (rows.plan, rows.context);
     let room = context.room();
+    let keeps_points = plan.calls.iter().any(|call| !fold::folds(call.base()));
     let mut running: Vec<Running<'_>> = plan.calls.iter().map(|call| Running::new(plan, call)).collect();
     let mut buffer = SeriesBuf::default();
     for set in group {
@@ -188,8 +189,11 @@ fn called(mut rows: Rows<'_>, group: &[TagSet]) -> Result<(), QueryError> {
         let begun = Instant::now();
         let sheet = sheet::read(set, context, &mut buffer)?;
         context.cost.spent(plan.id, Operator::Read, sheet.times.len() as u64, begun);
+        // Functions that keep no points are answered however long a series is, as long as the process has room for one.
         let reading = context.room();
-        reading.take(sheet.memory())?;
+        if keeps_points {
+            reading.take(sheet.memory())?;
+        }
         let begun = Instant::now();
         for call in &mut running {
             call.add(&sheet, context, &room)?;

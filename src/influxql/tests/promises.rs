@@ -156,7 +156,7 @@ fn what_a_query_keeps_is_limited_and_given_back() {
         let room = move || Arc::new(Bytes::new(bytes)) as Arc<dyn MemoryBudget>;
         store.ask_within("t", query, &room, Arc::new(Never), most).map(drop)
     };
-    for query in ["percentile(v, 50)", "derivative(v)", "distinct(v)", "increase(v)", "corr(v, v, 1s)", "top(v, 5)"] {
+    for query in ["percentile(v, 50)", "derivative(v)", "distinct(v)", "increase(v)", "top(v, 5)"] {
         let query = format!("SELECT {query} FROM m");
         within(usize::MAX, u64::MAX, &query).unwrap();
         let own = within(usize::MAX, 600_000, &query).unwrap_err();
