@@ -70,11 +70,12 @@ const INFLUXQL: [&str; 4] = [
     "SHOW TAG VALUES WITH KEY =~ /./ WHERE a != 'b' OR (c = 'd' AND time > now() - 1h); EXPLAIN ANALYZE SELECT top(v, a, 2) FROM m",
 ];
 
-const JSON: [&str; 4] = [
+const JSON: [&str; 5] = [
     "{\"metric\":{\"__name__\":\"a\",\"b\":\"}\"},\"values\":[1,\"NaN\",null],\"timestamps\":[1,2,3]}\n{\"name\":\"c\",\"value\":1e3}\n",
     "[{\"labels\":{\"d\":\"\\u00e9\"},\"name\":\"a\",\"time\":\"2023-11-14T22:13:20Z\",\"value\":\"1.5\"},\n{\"name\":\"a\",\"value\":x}]",
     "{\"metric\":{\"__name__\":\"a\"}\n{\"metric\":{\"__name__\":\"b\"},\"value\":1}\n{\"name\":\"c\",\"value\":2}\n",
     "x}\n{\"metric\":{\"__name__\":\"a\"},\"value\":1}\n\"\n{\"name\":\"c\",\"value\":2}",
+    "tamps\":[{\"metric\":{\"__name__\":\"a\",\"b\":\"}\"},\"values\":[1,\"NaN\",null],\"timestamps\":[1,2,3]}\n{\"=ne\":\"c\",\"valame\":\"c\",\"values\":[1,2,3]}\n{\"n\":1e3}\n",
 ];
 
 const CSV: [&str; 3] = [

@@ -3,7 +3,7 @@
 //! An object ends with the bracket that closes it. A line that begins with `{` behind one that ends with `}` begins another object
 //! even where that bracket is missing: in JSON there is a comma between them everywhere else, and no line feed in a text.
 
-use memchr::{memchr_iter, memchr3, memrchr_iter};
+use memchr::{memchr, memchr_iter, memchr3, memrchr_iter};
 
 /// A look for the end of the first object of a text.
 #[derive(Debug, Default)]
@@ -20,7 +20,12 @@ impl Scan {
     pub(super) fn end(&mut self, text: &[u8]) -> Option<usize> {
         loop {
             let rest = text.get(self.at..).unwrap_or_default();
-            let next = if self.in_text { memchr3(b'"', b'\\', b'{', rest) } else { memchr3(b'"', b'{', b'}', rest) };
+            let next = match (self.in_text, self.depth) {
+                (true, _) => memchr3(b'"', b'\\', b'{', rest),
+                // What stands between objects is none of their texts.
+                (false, 0) => memchr(b'{', rest),
+                (false, _) => memchr3(b'"', b'{', b'}', rest),
+            };
             let Some(next) = next.map(|next| self.at + next) else {
                 self.at = text.len();
                 return None;
@@ -82,6 +87,8 @@ mod tests {
             ("{\"a\":\"{}\n{}", Some(9)),
             ("{\"a\":{}\n,\"b\":1}", Some(15)),
             ("\n{}", Some(3)),
+            ("a\":{\"b\":1}", Some(10)),
+            ("}{}", Some(3)),
             ("{\"a\":{}\n", None),
         ] {
             assert_eq!(Scan::default().end(text.as_bytes()), end, "{text}");
