@@ -1,6 +1,6 @@
 //! The configuration file, in the form of Prometheus' own.
 //!
-//! [`yaml`](super::yaml) reads the text into a tree that knows where each of its nodes stands; a section's file makes its options of a part of the
+//! [`yaml`] reads the text into a tree that knows where each of its nodes stands; a section's file makes its options of a part of the
 //! tree. Sections that mean nothing here are named with their line ([`ConfigFile::ignored`]); a key that nobody knows is an error, as it
 //! is most likely a misspelt one.
 

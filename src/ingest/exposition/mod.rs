@@ -108,6 +108,9 @@ impl super::Reader for Reader {
         for bytes in text.strip_suffix(b"\n").unwrap_or(text).split(|byte| *byte == b'\n') {
             self.line += 1;
             let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+            if bytes.is_empty() {
+                continue;
+            }
             let text = match std::str::from_utf8(bytes) {
                 Ok(text) => text,
                 Err(error) => {
