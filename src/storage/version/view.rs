@@ -197,16 +197,12 @@ impl View {
         }
         out.clear();
         let mut part = SeriesBuf::default();
-        for live in &self.tables {
-            let table = &live.table;
-            if !table.summary().times.overlaps(range) || !table.series().contains(series.0) {
-                continue;
-            }
+        for live in self.tables_of(series, range) {
             if out.is_empty() {
-                table.read_newest_around(series, range, pass, out)?;
+                live.table.read_newest_around(series, range, pass, out)?;
                 continue;
             }
-            table.read_newest_around(series, range, pass, &mut part)?;
+            live.table.read_newest_around(series, range, pass, &mut part)?;
             // At equal times the later table has the sample that counts.
             if part.time_range().map(|times| times.end) >= out.time_range().map(|times| times.end) {
                 std::mem::swap(&mut part, out);
@@ -225,21 +221,25 @@ impl View {
     ) -> Result<(), SstError> {
         out.clear();
         let (mut part, mut scratch) = (SeriesBuf::default(), SeriesBuf::default());
-        for live in &self.tables {
-            let table = &live.table;
-            if !table.summary().times.overlaps(range) || !table.series().contains(series.0) {
-                continue;
-            }
+        for live in self.tables_of(series, range) {
             if out.is_empty() {
-                table.read_around(series, range, pass, out)?;
+                live.table.read_around(series, range, pass, out)?;
                 self.deletes.hide(live.settled, series, out);
             } else {
-                table.read_around(series, range, pass, &mut part)?;
+                live.table.read_around(series, range, pass, &mut part)?;
                 self.deletes.hide(live.settled, series, &mut part);
                 merge_over(out, &part, &mut scratch);
             }
         }
         Ok(())
+    }
+
+    /// The tables that have the series and reach into `range`, lowest precedence first.
+    fn tables_of(&self, series: SeriesId, range: TimeRange) -> impl Iterator<Item = &LiveTable> {
+        let has = move |live: &&Arc<LiveTable>| {
+            live.table.summary().times.overlaps(range) && live.table.series().contains(series.0)
+        };
+        self.tables.iter().filter(has).map(|live| &**live)
     }
 
     /// About how many samples `series` have in `range`, by what memtables count and what block indexes of tables say.
