@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
-const BIN = process.env.VCTSDB_BIN ?? new URL("../../../target/release/vctsdb", import.meta.url).pathname;
+/** The program. */
+export const BIN = process.env.VCTSDB_BIN ?? new URL("../../../target/release/vctsdb", import.meta.url).pathname;
 /** Flags for a page that is read from a folder, so that a story sees an edit without a new build. */
 const FOLDER = process.env.VCTSDB_UI ? ["--web.ui", process.env.VCTSDB_UI] : [];
 const FLAGS = [

@@ -1,24 +1,11 @@
 // Story 44: behind a prefix everything works, because every address is relative: where the server knows of it, and where only a
 // proxy does.
 
-import assert from "node:assert/strict";
 import { createServer, request as ask } from "node:http";
-import { drawn, stories } from "./harness.js";
+import { stories } from "./harness.js";
+import { visit } from "./visit.js";
 
 const PREFIX = "/metrics-store";
-const PLACES = [
-  "",
-  "graph?g0.expr=up&g0.tab=graph",
-  "explore",
-  "cardinality",
-  "storage",
-  "queries",
-  "targets",
-  "alerts",
-  "server",
-  "dash",
-];
-
 const behind = stories({ flags: ["--self-scrape.interval", "1s", "--web.route-prefix", PREFIX], prefix: PREFIX });
 const plain = stories({ flags: ["--self-scrape.interval", "1s"] });
 
@@ -48,25 +35,3 @@ plain("44: and where a proxy takes it away", async ({ page, server }) => {
     proxy.close();
   }
 });
-
-/** Opens all pages below `base`; nothing outside of it may be asked for. */
-async function visit(page, base) {
-  const foreign = [];
-  page.on("request", (request) => {
-    if (!request.url().startsWith(`${base}/`) && !request.url().startsWith("blob:")) foreign.push(request.url());
-  });
-  page.on("response", (response) => {
-    if (response.status() >= 400) foreign.push(`${response.status()} ${response.url()}`);
-  });
-  for (const path of PLACES) {
-    await page.goto(`${base}/${path}`);
-    await page.waitForSelector("#page > *");
-    await page.waitForLoadState("networkidle");
-  }
-  await page.goto(`${base}/`);
-  await drawn(page, 1);
-  assert.ok((await page.textContent(".code")).includes(`${base}/api/v1/write`));
-  await page.click('nav >> text="Query"');
-  await page.waitForURL(`${base}/graph*`);
-  assert.deepEqual(foreign, []);
-}
