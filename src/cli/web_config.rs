@@ -61,7 +61,7 @@ impl WebConfigWatch {
         if stamps == self.seen && stamps != self.read {
             self.reload();
         }
-        self.seen = self.stamps();
+        self.seen = stamps;
     }
 
     fn reload(&mut self) {

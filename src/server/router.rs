@@ -44,7 +44,7 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
     let _in_flight = metrics::IN_FLIGHT.guard();
     let encoding = Encoding::negotiate(request.headers());
     let reader = state.browser.reader(request.headers()).cloned();
-    let context = RequestContext::of(&request);
+    let mut context = RequestContext::of(&request);
     let span = tracing::info_span!("request", id = context.id(), path = context.path);
     let id = context.id.clone();
     let head = request.method() == Method::HEAD;
@@ -63,16 +63,22 @@ pub(crate) async fn serve(mut request: Request<Incoming>, state: Arc<ServerState
         // A preflight has no login, and its answer tells only what the rules for pages say.
         Ok(Login::default())
     };
-    let context = RequestContext { login: admitted.as_ref().cloned().unwrap_or_default(), ..context };
-    let response = match (judged.map(|()| admitted), found) {
-        (Err(refusal), _) => refuse(&refusal, request).instrument(span).await,
-        (Ok(_), _) if preflight => respond::no_content(),
-        (Ok(Err(refusal)), found) => shut_out(&refusal, found.as_ref(), request, &context).instrument(span).await,
-        (Ok(Ok(_)), None) => match redirect(request.uri(), within, external) {
+    let shut = match admitted {
+        Ok(login) => {
+            context.login = login;
+            None
+        }
+        Err(refusal) => Some(refusal),
+    };
+    let response = match (judged, shut, found) {
+        (Err(refusal), ..) => refuse(&refusal, request).instrument(span).await,
+        (Ok(()), ..) if preflight => respond::no_content(),
+        (Ok(()), Some(refusal), found) => shut_out(&refusal, found.as_ref(), request, &context).instrument(span).await,
+        (Ok(()), None, None) => match redirect(request.uri(), within, external) {
             Some((status, location)) => moved(status, &location),
             None => unknown(request, &context, external).await,
         },
-        (Ok(Ok(_)), Some(route)) => {
+        (Ok(()), None, Some(route)) => {
             let client = context.address;
             let sender = (route.role == Role::Write)
                 .then(|| (Sender::new(client, request.headers(), route.pattern), Arc::clone(&state)));

@@ -10,9 +10,9 @@ use parking_lot::Mutex;
 
 use super::AccessRefusal;
 
-/// So many wrong logins an address has at once …
+/// How many wrong logins an address may try at once …
 const BURST: u32 = 10;
-/// … and one more each time so long has passed.
+/// … and after how long it may try one more.
 const INTERVAL: Duration = Duration::from_secs(10);
 /// Addresses that are remembered. Where there are more, the one whose last wrong login is the longest ago is forgotten.
 const MAX_ADDRESSES: usize = 4_096;
