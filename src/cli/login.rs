@@ -8,7 +8,10 @@ use ring::rand::{SecureRandom, SystemRandom};
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 use super::{Failure, stderr};
-use crate::server::{Role, token_digest};
+use crate::{
+    model::hex,
+    server::{Role, token_digest},
+};
 
 /// What all tokens begin with, so that whoever looks for secrets in files finds them.
 const TOKEN_PREFIX: &str = "vcts_";
@@ -41,7 +44,7 @@ pub(super) fn token(args: &TokenArgs) -> Result<(), Failure> {
     let no_randomness = |_| Failure::Said("the system gives no random bytes".to_owned());
     SystemRandom::new().fill(&mut secret).map_err(no_randomness)?;
     let token = format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-    let digest: String = token_digest(token.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&token_digest(token.as_bytes()));
     stderr::say(
         "the token, which is shown only now, and below it the line for vctsdb: tokens: in the --web.config.file",
     );

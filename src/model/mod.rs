@@ -12,6 +12,7 @@ mod counted;
 pub mod decimal;
 mod exemplar;
 mod field;
+pub mod hex;
 mod histogram;
 mod label_order;
 mod labels;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     config::yaml::{Fault, Node},
+    model::hex,
     server::{AccessOptions, Role, Token, User},
 };
 
@@ -93,7 +94,7 @@ fn tokens(section: &Node) -> Result<Vec<Token>, Fault> {
             match key.text("a key of a token")? {
                 "name" => name = Some(Arc::<str>::from(value.text("a token's name")?)),
                 "role" => of = Some(role(value)?),
-                "sha256" => digest = Some(hex(value)?),
+                "sha256" => digest = Some(self::digest(value)?),
                 other => return Err(key.unknown("key of a token", other, &["name", "role", "sha256"])),
             }
         }
@@ -109,16 +110,8 @@ fn tokens(section: &Node) -> Result<Vec<Token>, Fault> {
 }
 
 /// The 32 bytes of 64 hexadecimal digits.
-fn hex(node: &Node) -> Result<[u8; 32], Fault> {
+fn digest(node: &Node) -> Result<[u8; 32], Fault> {
     let text = node.text("sha256")?;
-    let mut digest = [0; 32];
-    let digits = text.as_bytes().chunks(2).map(|two| {
-        let two = std::str::from_utf8(two).ok().filter(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
-        u8::from_str_radix(two, 16).ok()
-    });
-    let filled = digest.iter_mut().zip(digits).try_for_each(|(out, byte)| byte.map(|byte| *out = byte));
-    if text.len() != 64 || filled.is_none() {
-        return Err(node.fault("sha256 has to be 64 hexadecimal digits".to_owned()));
-    }
-    Ok(digest)
+    let digest = hex::decode(text).and_then(|bytes| bytes.try_into().ok());
+    digest.ok_or_else(|| node.fault("sha256 has to be 64 hexadecimal digits".to_owned()))
 }

@@ -11,7 +11,7 @@ use super::{
     builder::label_set,
     labels::collect,
     point::{Point, milliseconds},
-    value::{fixed64, hex, key_value, text},
+    value::{fixed64, key_value, text},
 };
 use crate::{
     model::{Exemplar, Labels, limits::MAX_EXEMPLAR},
@@ -69,7 +69,7 @@ fn read(message: &[u8], point_time: i64) -> Result<Option<Exemplar>, Stop> {
     let mut ids = BTreeMap::new();
     for (name, id) in [("trace_id", trace), ("span_id", span)] {
         if !id.is_empty() && id.len() <= MAX_EXEMPLAR {
-            ids.insert(name.to_owned(), hex(id));
+            ids.insert(name.to_owned(), crate::model::hex::encode(id));
         }
     }
     let mut messages = Vec::new();

@@ -313,7 +313,7 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
                 Ok(bytes) => self.bytes(&bytes),
                 Err(_) => return Err(self.wrong(&shown())),
             },
-            Kind::Hex => match unhex(text) {
+            Kind::Hex => match crate::model::hex::decode(text) {
                 Some(bytes) => self.bytes(&bytes),
                 None => return Err(self.wrong(&shown())),
             },
@@ -368,12 +368,4 @@ impl<'de> Visitor<'de> for FieldSeed<'_> {
         while list.next_element_seed(FieldSeed { name, number, kind: *kind, out: &mut *out })?.is_some() {}
         Ok(())
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    (0..digits.len()).step_by(2).map(|i| u8::from_str_radix(text.get(i..i + 2)?, 16).ok()).collect()
 }

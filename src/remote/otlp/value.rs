@@ -207,14 +207,6 @@ fn push_quoted(out: &mut String, bytes: &[u8]) -> Result<(), String> {
     push(out, "\"")
 }
 
-/// Bytes in hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 /// The number of a fixed64 field.
 pub(super) fn fixed64(value: Value<'_>, number: u32) -> Result<u64, WireError> {
     Ok(value.double(number)?.to_bits())
@@ -234,7 +226,7 @@ mod tests {
     fn bytes_are_base64_and_hexadecimal() {
         let mut out = String::new();
         push_base64(&mut out, &[0, 255]).unwrap();
-        assert_eq!((out.as_str(), hex(&[0, 0xab]).as_str()), ("AP8=", "00ab"));
+        assert_eq!((out.as_str(), crate::model::hex::encode(&[0, 0xab]).as_str()), ("AP8=", "00ab"));
     }
 
     #[test]
