@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use hyper::{Method, body::Bytes};
 use serde_json::Value;
 
 use super::{
@@ -173,16 +174,16 @@ pub(super) fn repair(args: &RepairArgs) -> Result<(), Failure> {
 
 /// Copies files that the backup doesn't have yet.
 pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
-    let snapshot =
-        args.server.as_deref().map(|server| ask_for_snapshot(&args.login.at(server)?, &args.from)).transpose()?;
+    let server = args.server.as_deref().map(|server| args.login.at(server)).transpose()?;
+    let snapshot = server.as_ref().map(|server| ask_for_snapshot(server, &args.from)).transpose()?;
     let from = snapshot.as_deref().unwrap_or(&args.from);
     let progress = Arc::new(Progress::new("copying", args.quiet));
     let copied = storage::backup(&read_whole(from, &progress), &disk(&args.to));
     progress.end();
-    if let Some(snapshot) = &snapshot
-        && let Err(error) = std::fs::remove_dir_all(snapshot)
+    if let (Some(server), Some(snapshot)) = (&server, &snapshot)
+        && let Err(error) = delete_snapshot(server, snapshot)
     {
-        stderr::say(&format!("vctsdb: removing the snapshot {} failed: {error}", snapshot.display()));
+        stderr::say(&format!("vctsdb: the snapshot {} is still there: {error}", snapshot.display()));
     }
     let copied = copied.map_err(|error| {
         let running = matches!(&error, storage::BackupError::Source(OpenError::Locked));
@@ -197,8 +198,7 @@ fn ask_for_snapshot(server: &ServerUrl, dir: &Path) -> Result<PathBuf, Failure> 
     let (status, body) = runtime()?.block_on(client::post(server, "/api/v1/admin/tsdb/snapshot", &[]))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
     let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
-        let said = answer.get("error").and_then(Value::as_str).unwrap_or("no snapshot was made");
-        return Err(Failure::Said(format!("{server}: {status}: {said}")));
+        return Err(client::refused(server, status, &body));
     };
     let snapshot = dir.join("snapshots").join(name);
     if !snapshot.is_dir() {
@@ -208,6 +208,17 @@ fn ask_for_snapshot(server: &ServerUrl, dir: &Path) -> Result<PathBuf, Failure> 
         )));
     }
     Ok(snapshot)
+}
+
+/// Asks the server, whose files these are, to delete its snapshot at `path`.
+fn delete_snapshot(server: &ServerUrl, path: &Path) -> Result<(), Failure> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let target = format!("/api/v1/admin/tsdb/snapshots?name={name}");
+    let answer = runtime()?.block_on(client::send(server, Method::DELETE, &target, &[], Bytes::new()))?;
+    if answer.status.is_success() {
+        return Ok(());
+    }
+    Err(client::refused(server, answer.status, &answer.body))
 }
 
 /// Copies a backup into a new data directory.

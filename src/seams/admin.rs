@@ -15,9 +15,23 @@ pub enum AdminError {
     /// It can't be done as things are; the message says what would change that.
     #[error("{0}")]
     Refused(String),
+    /// There is nothing of this name; the message says what has none.
+    #[error("{0}")]
+    NotFound(String),
     /// Nobody waits for it, or not any longer. Nothing was done.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+/// A snapshot that there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// Its name, and that of its directory.
+    pub name: String,
+    /// When it was made (ms).
+    pub time: i64,
+    /// Whether all of it is there; not where making or deleting it was cut short.
+    pub complete: bool,
 }
 
 /// What a delete took away, or would.
@@ -59,6 +73,18 @@ pub trait Admin: Send + Sync {
     /// # Errors
     /// When the disk refuses; there is no snapshot then.
     fn snapshot(&self, skip_head: bool) -> Result<String, AdminError>;
+
+    /// The snapshots that there are, the oldest first.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    fn snapshots(&self) -> Result<Vec<Snapshot>, AdminError>;
+
+    /// Deletes the snapshot `name`, or what is left of it.
+    ///
+    /// # Errors
+    /// When there is none, somebody has it open, or the disk refuses; what is left of it is then still listed.
+    fn delete_snapshot(&self, name: &str) -> Result<(), AdminError>;
 }
 
 pub mod fake {
@@ -66,7 +92,7 @@ pub mod fake {
 
     use parking_lot::Mutex;
 
-    use super::{Admin, AdminError, Deleted, Interrupt, Matcher, TimeRange};
+    use super::{Admin, AdminError, Deleted, Interrupt, Matcher, Snapshot, TimeRange};
 
     /// One call of [`Admin::delete`]: its selectors as text, its range, and whether it was a dry run.
     pub type Call = (Vec<String>, TimeRange, bool);
@@ -82,6 +108,8 @@ pub mod fake {
         pub answer: Deleted,
         /// The snapshots asked for: whether each was to skip the head.
         pub snapshots: Mutex<Vec<bool>>,
+        /// The names of the snapshots that were to be deleted.
+        pub deleted_snapshots: Mutex<Vec<String>>,
     }
 
     impl Admin for RecordingAdmin {
@@ -112,6 +140,20 @@ pub mod fake {
             let mut made = self.snapshots.lock();
             made.push(skip_head);
             Ok(format!("20200913T122640Z-{:016x}", made.len()))
+        }
+
+        fn snapshots(&self) -> Result<Vec<Snapshot>, AdminError> {
+            let named = |number| format!("20200913T122640Z-{number:016x}");
+            let all = 1..=self.snapshots.lock().len();
+            Ok(all.map(|number| Snapshot { name: named(number), time: 1_600_000_000_000, complete: true }).collect())
+        }
+
+        fn delete_snapshot(&self, name: &str) -> Result<(), AdminError> {
+            if !self.snapshots()?.iter().any(|snapshot| snapshot.name == name) {
+                return Err(AdminError::NotFound(format!("there is no snapshot {name:?}")));
+            }
+            self.deleted_snapshots.lock().push(name.to_owned());
+            Ok(())
         }
     }
 }

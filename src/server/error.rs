@@ -187,6 +187,7 @@ impl From<QueryError> for ApiError {
 enum ErrorType {
     BadData,
     Execution,
+    NotFound,
     Canceled,
     Timeout,
     Unavailable,
@@ -218,6 +219,7 @@ impl ErrorType {
             AdminError::Interrupted(interrupted) => Self::of_interrupted(*interrupted),
             AdminError::Storage(_) => Self::Internal,
             AdminError::Refused(_) => Self::Execution,
+            AdminError::NotFound(_) => Self::NotFound,
         }
     }
 
@@ -236,6 +238,7 @@ impl ErrorType {
             // The number that nginx gave to "client closed request"; only our metrics ever see it.
             Self::Canceled => ("canceled", StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)),
             Self::Timeout => ("timeout", StatusCode::SERVICE_UNAVAILABLE),
+            Self::NotFound => ("not_found", StatusCode::NOT_FOUND),
             Self::Unavailable => ("unavailable", StatusCode::INTERNAL_SERVER_ERROR),
             Self::Internal => ("internal", StatusCode::INTERNAL_SERVER_ERROR),
         };

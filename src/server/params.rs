@@ -45,6 +45,7 @@ const KNOWN: &[&str] = &[
     "match[]",
     "max_rows_per_line",
     "metric",
+    "name",
     "nocache",
     "on_error",
     "params",

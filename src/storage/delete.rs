@@ -9,7 +9,7 @@ use crate::{
     index::IndexError,
     model::{Matcher, SeriesBuf, TimeRange},
     seams::{
-        admin::{Admin, AdminError, Deleted},
+        admin::{Admin, AdminError, Deleted, Snapshot},
         append::SeriesId,
         cause::Cause,
         interrupt::{Interrupt, Never, Ticks},
@@ -120,7 +120,10 @@ fn bury(shared: &Shared, mut series: RoaringBitmap, range: TimeRange) -> Result<
 impl From<StorageError> for AdminError {
     fn from(error: StorageError) -> Self {
         match error {
-            StorageError::TooManyDeletes { .. } | StorageError::NothingWritten(_) => Self::Refused(error.to_string()),
+            StorageError::TooManyDeletes { .. }
+            | StorageError::NothingWritten(_)
+            | StorageError::SnapshotNeeded { .. } => Self::Refused(error.to_string()),
+            StorageError::NoSnapshot(_) => Self::NotFound(error.to_string()),
             StorageError::Index(IndexError::Interrupted(interrupted)) => Self::Interrupted(interrupted),
             _ => Self::Storage(Cause::new(error)),
         }
@@ -144,6 +147,14 @@ impl Admin for Storage {
 
     fn snapshot(&self, skip_head: bool) -> Result<String, AdminError> {
         Ok(Storage::snapshot(self, skip_head)?)
+    }
+
+    fn snapshots(&self) -> Result<Vec<Snapshot>, AdminError> {
+        Ok(Storage::snapshots(self)?)
+    }
+
+    fn delete_snapshot(&self, name: &str) -> Result<(), AdminError> {
+        Ok(Storage::delete_snapshot(self, name)?)
     }
 }
 

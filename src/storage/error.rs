@@ -99,6 +99,17 @@ pub enum StorageError {
         /// Bytes they may take.
         limit: usize,
     },
+    /// There is no snapshot of this name.
+    #[error("there is no snapshot {0:?}")]
+    NoSnapshot(String),
+    /// A snapshot can't be deleted as things are.
+    #[error("the snapshot {name} was not deleted: {why}")]
+    SnapshotNeeded {
+        /// Its name.
+        name: String,
+        /// Who needs it.
+        why: &'static str,
+    },
     /// A table can't be written or read.
     #[error(transparent)]
     Sst(#[from] SstError),

@@ -255,6 +255,7 @@ fn share(
         flushing: Mutex::default(),
         compacting: Mutex::default(),
         deleting: Mutex::default(),
+        snapshots: Mutex::default(),
         damaged_log: Mutex::default(),
         damage: Mutex::new(opened.damage),
         reserve: Reserve::new(options.reserve_bytes),

@@ -5,7 +5,7 @@
 //! Whoever holds one of these takes only later ones:
 //!
 //! 1. `deleting`: a delete, from the flush before it to its tombstone.
-//! 2. `compacting`, or `flushing`: nobody holds both.
+//! 2. `compacting`, `flushing`, or `snapshots`: nobody holds two of them.
 //! 3. `committer`: the log's end, the active memtable, and with them the moment at which nothing is committed.
 //! 4. The manifest's, in `versions`: held while the manifest is synced. The committer waits for it only when a store is
 //!    flushed whole ([`Committer::log`] says where the log goes on) and when series leave the index.
@@ -88,6 +88,8 @@ pub(super) struct Shared {
     pub(super) compacting: Mutex<()>,
     /// One delete is made at a time.
     pub(super) deleting: Mutex<()>,
+    /// One snapshot is made or deleted at a time.
+    pub(super) snapshots: Mutex<()>,
     /// Numbers of tables that turned out damaged while they were merged.
     pub(super) unmergeable: Mutex<BTreeSet<u64>>,
     /// The index may have series without samples; see `index_gc`.

@@ -102,6 +102,24 @@ fn a_snapshot_is_served_by_another_server_while_the_first_goes_on() {
     let copy = start(&data.join("snapshots").join(&name));
     assert_eq!((count(&copy, "kept"), count(&copy, "later")), (10, 0));
     assert_eq!((count(&server, "kept"), count(&server, "later")), (0, 10));
+
+    let snapshots = "/api/v1/admin/tsdb/snapshots";
+    let listed = || get(&server.address, snapshots).unwrap().json()["data"].clone();
+    assert_eq!((&listed()[0]["name"], &listed()[0]["complete"]), (&name.as_str().into(), &true.into()));
+    let delete =
+        |name: &str| request(&server.address, "DELETE", &format!("{snapshots}?name={name}"), &[], &[]).unwrap();
+    let used = delete(&name);
+    assert_eq!(used.status, 422, "{}", used.text());
+    assert!(used.text().contains("another server has it open"), "{}", used.text());
+    assert_eq!(count(&copy, "kept"), 10);
+    drop(copy);
+    for elsewhere in ["..", "../tables", "%2e%2e%2ftables", ""] {
+        assert!([400, 404].contains(&delete(elsewhere).status), "{elsewhere}");
+    }
+    assert_eq!(delete(&name).status, 204);
+    assert_eq!((listed(), delete(&name).status), (Value::Array(Vec::new()), 404));
+    assert!(!data.join("snapshots").join(&name).exists());
+    assert_eq!((count(&server, "kept"), count(&server, "later")), (0, 10));
 }
 
 #[test]

@@ -61,11 +61,8 @@ pub(super) async fn stream(
     let response = begin(server, Method::POST, path, &[(CONTENT_TYPE, FORM)], Bytes::from(encode(form))).await?;
     let (status, mut body) = (response.status(), response.into_body());
     if !status.is_success() {
-        let said = body.collect().await.map_err(|error| broken(server, &error))?.to_bytes();
-        let answer: serde_json::Value = serde_json::from_slice(&said).unwrap_or_default();
-        let text = String::from_utf8_lossy(&said);
-        let why = answer.get("error").and_then(serde_json::Value::as_str).unwrap_or_else(|| text.trim());
-        return Err(Failure::Said(format!("{server}: {status}: {why}")));
+        let body = body.collect().await.map_err(|error| broken(server, &error))?.to_bytes();
+        return Err(refused(server, status, &body));
     }
     while let Some(frame) = body.frame().await {
         if let Ok(data) = frame.map_err(|error| broken(server, &error))?.into_data() {
@@ -73,6 +70,14 @@ pub(super) async fn stream(
         }
     }
     Ok(())
+}
+
+/// What `server` said against a request: the error of its answer, or the answer as it is.
+pub(super) fn refused(server: &ServerUrl, status: StatusCode, body: &[u8]) -> Failure {
+    let answer: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = String::from_utf8_lossy(body);
+    let why = answer.get("error").and_then(serde_json::Value::as_str).unwrap_or_else(|| text.trim());
+    Failure::Said(format!("{server}: {status}: {why}"))
 }
 
 /// Sends a request and gives its answer.

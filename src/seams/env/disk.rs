@@ -46,9 +46,9 @@ pub trait Disk: Send + Sync {
     /// Makes names created, renamed or removed in `dir` survive a crash.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Takes the directory's lock for this process until the answer is dropped; fails with `WouldBlock` when another
-    /// process has it. It is on the directory itself and on the file `path` in it, which tells that to processes that know
-    /// only of the file, and can be removed without letting anybody in.
+    /// Takes the lock of the directory that `path` is in for this process until the answer is dropped; fails with `WouldBlock`
+    /// when another process has it. It is on the directory itself and on the file `path` in it, which tells that to processes
+    /// that know only of the file, and can be removed without letting anybody in.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
 
     /// Takes the lock for who only reads: where nothing can be written, as on a read-only file system, a missing lock file

@@ -41,6 +41,11 @@ impl RealDisk {
         // Joining an empty path would add a trailing slash.
         if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
     }
+
+    fn lock_of(&self, path: &Path, read: bool) -> io::Result<Box<dyn DiskLock>> {
+        let directory = self.at(path.parent().unwrap_or(Path::new("")));
+        Ok(Box::new(RealLock::take(&directory, &self.at(path), read)?))
+    }
 }
 
 impl Disk for RealDisk {
@@ -94,11 +99,11 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        Ok(Box::new(RealLock::take(&self.root, &self.at(path), false)?))
+        self.lock_of(path, false)
     }
 
     fn lock_to_read(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
-        Ok(Box::new(RealLock::take(&self.root, &self.at(path), true)?))
+        self.lock_of(path, true)
     }
 
     fn available(&self) -> io::Result<u64> {

@@ -1,11 +1,14 @@
 //! `/api/v1/admin/tsdb/…`, which change what is stored, and stopping other people's queries. Served only where `--web.enable-admin-api` allows it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::selectors::{invalid, selectors, time_range};
-use crate::server::{
-    Response, ServerState, access::Login, admission::run_blocking, envelope::success_json, error::ApiError,
-    params::Params, respond,
+use crate::{
+    seams::admin::Snapshot,
+    server::{
+        Response, ServerState, access::Login, admission::run_blocking, envelope::success_json, error::ApiError,
+        json::rfc_3339, params::Params, respond,
+    },
 };
 
 /// The parameters of a delete. A misspelt `end` or `dry_run` would cost data.
@@ -63,16 +66,43 @@ pub(crate) async fn clean_tombstones(params: Params, state: &ServerState) -> Res
 
 /// `/api/v1/admin/tsdb/snapshot`: makes a snapshot and answers its name.
 pub(crate) async fn snapshot(params: Params, login: &Login, state: &ServerState) -> Result<Response, ApiError> {
-    // Its own role is enough for who makes backups: they need not be able to delete.
-    if login.name.is_none() {
-        allowed(state)?;
-    }
+    allowed_to_back_up(login, state)?;
     params.only(&["skip_head"], "a snapshot")?;
     let skip_head = params.flag("skip_head")?;
     let admin = state.stores()?.admin.clone();
     let permit = state.lookups.enter(state.engine.options().timeout).await?;
     let name = run_blocking(permit, move || Ok(admin.snapshot(skip_head)?)).await?;
     Ok(success_json(&json!({"name": name})))
+}
+
+/// `GET /api/v1/admin/tsdb/snapshots`: the snapshots that there are.
+pub(crate) async fn snapshots(params: &Params, login: &Login, state: &ServerState) -> Result<Response, ApiError> {
+    allowed_to_back_up(login, state)?;
+    params.only(&[], "the list of snapshots")?;
+    let admin = state.stores()?.admin.clone();
+    let permit = state.lookups.enter(state.engine.options().timeout).await?;
+    let snapshots = run_blocking(permit, move || Ok(admin.snapshots()?)).await?;
+    let shown = |snapshot: &Snapshot| json!({"name": snapshot.name, "time": rfc_3339(snapshot.time), "complete": snapshot.complete});
+    Ok(success_json(&Value::Array(snapshots.iter().map(shown).collect())))
+}
+
+/// `DELETE /api/v1/admin/tsdb/snapshots`: deletes the snapshot `name`.
+pub(crate) async fn delete_snapshot(params: Params, login: &Login, state: &ServerState) -> Result<Response, ApiError> {
+    allowed_to_back_up(login, state)?;
+    params.only(&["name"], "deleting a snapshot")?;
+    let name = params.get("name").to_owned();
+    if name.is_empty() {
+        return Err(ApiError::BadData("no name parameter provided".to_owned()));
+    }
+    let admin = state.stores()?.admin.clone();
+    let permit = state.lookups.enter(state.engine.options().timeout).await?;
+    run_blocking(permit, move || Ok(admin.delete_snapshot(&name)?)).await?;
+    Ok(respond::no_content())
+}
+
+/// A login with a role of its own is enough for who makes backups: they need not be able to delete what is stored.
+fn allowed_to_back_up(login: &Login, state: &ServerState) -> Result<(), ApiError> {
+    if login.name.is_some() { Ok(()) } else { allowed(state) }
 }
 
 fn allowed(state: &ServerState) -> Result<(), ApiError> {

@@ -86,8 +86,8 @@ impl Route {
     /// Whether a request changes something. A query may be posted; whatever else is posted is no query.
     pub(crate) fn changes(&self, method: &Method) -> bool {
         match self.role {
-            Write | Backup | Admin => true,
-            Health | Metrics => !method.is_safe(),
+            Write | Admin => true,
+            Health | Metrics | Backup => !method.is_safe(),
             Read => !method.is_safe() && *method != Method::POST,
         }
     }
@@ -95,6 +95,7 @@ impl Route {
 
 const GET: &[Method] = &[Method::GET, Method::HEAD];
 const GET_POST: &[Method] = &[Method::GET, Method::HEAD, Method::POST];
+const GET_DELETE: &[Method] = &[Method::GET, Method::HEAD, Method::DELETE];
 const POST: &[Method] = &[Method::POST];
 const POST_PUT: &[Method] = &[Method::POST, Method::PUT];
 
@@ -163,6 +164,7 @@ const ROUTES: &[Route] = &[
         Backup,
         WithParams(|c| Box::pin(async move { admin::snapshot(c.params, &c.context.login, c.state).await })),
     ),
+    route("/api/v1/admin/tsdb/snapshots", GET_DELETE, Backup, WithParams(snapshots)),
     route(
         "/api/v1/admin/tsdb/delete_series",
         POST_PUT,
@@ -196,6 +198,16 @@ const ROUTES: &[Route] = &[
     route("/api/v1/export/native", GET_POST, Read, WithBody(|request, _| Box::pin(import::native(request)))),
     route("/federate", GET, Read, WithPlainErrors(federate)),
 ];
+
+fn snapshots(call: Call<'_>) -> Answer<'_> {
+    Box::pin(async move {
+        let login = &call.context.login;
+        match call.head.method {
+            Method::DELETE => admin::delete_snapshot(call.params, login, call.state).await,
+            _ => admin::snapshots(&call.params, login, call.state).await,
+        }
+    })
+}
 
 fn instant_query(call: Call<'_>) -> Answer<'_> {
     let (params, client, state) = call.query();
@@ -314,7 +326,8 @@ mod tests {
     fn what_changes_something_is_told_from_queries_by_role_and_method() {
         let changing = ROUTES.iter().filter(|route| route.methods.iter().any(|method| route.changes(method)));
         let changing: Vec<&str> = changing.map(|route| route.pattern).collect();
-        let admin = ["snapshot", "delete_series", "clean_tombstones"].map(|name| format!("/api/v1/admin/tsdb/{name}"));
+        let admin = ["snapshot", "snapshots", "delete_series", "clean_tombstones"]
+            .map(|name| format!("/api/v1/admin/tsdb/{name}"));
         let cancel = "/api/v1/status/queries/cancel";
         let writes = [
             "/api/v1/write",
@@ -324,7 +337,7 @@ mod tests {
             "/api/v2/write",
             "/api/v1/import/native",
         ];
-        assert_eq!(changing, [&[cancel, &admin[0], &admin[1], &admin[2]][..], &writes].concat());
+        assert_eq!(changing, [&[cancel, &admin[0], &admin[1], &admin[2], &admin[3]][..], &writes].concat());
         for route in ROUTES.iter().filter(|route| route.role == Read) {
             assert!(!route.changes(&Method::POST) && route.changes(&Method::DELETE), "{}", route.pattern);
         }

@@ -79,6 +79,37 @@ async fn a_snapshot_is_made_by_post_and_put_and_answers_its_name() {
 }
 
 #[tokio::test]
+async fn snapshots_are_listed_and_deleted_by_name() {
+    let server = Server::administered().await;
+    let path = "/api/v1/admin/tsdb/snapshots";
+    assert_eq!(server.get(path).await.json(), json!({"status": "success", "data": []}));
+    server.post_form("/api/v1/admin/tsdb/snapshot", "").await;
+    let name = "20200913T122640Z-0000000000000001";
+    let shown = json!([{"name": name, "time": "2020-09-13T12:26:40Z", "complete": true}]);
+    assert_eq!(server.get(path).await.json()["data"], shown);
+
+    let delete = async |query: &str| server.ask(Method::DELETE, &format!("{path}{query}"), &[], b"").await;
+    let unknown = delete("?name=20200913T122640Z-0000000000000002").await;
+    assert_eq!((unknown.status, unknown.json()["errorType"].clone()), (StatusCode::NOT_FOUND, "not_found".into()));
+    for (query, why) in [("", "no name parameter"), ("?nam=x", "unknown parameter \"nam\"")] {
+        let answer = delete(query).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+        assert!(answer.json()["error"].as_str().unwrap().contains(why), "{query}: {}", answer.text());
+    }
+    assert!(server.admin.deleted_snapshots.lock().is_empty());
+    assert_eq!(delete(&format!("?name={name}")).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(*server.admin.deleted_snapshots.lock(), [name]);
+    server.stop().await;
+
+    let server = Server::start(some_series(1)).await;
+    for method in [Method::GET, Method::DELETE] {
+        let answer = server.ask(method, &format!("{path}?name={name}"), &[], b"").await;
+        assert_eq!(answer.json()["error"], "admin APIs disabled; --web.enable-admin-api allows them");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn the_store_is_shown_file_by_file() {
     let server = Server::start(some_series(1)).await;
     let answer = server.get("/api/v1/status/storage").await;

@@ -3,6 +3,7 @@
 mod backup;
 mod full_disk;
 mod repair;
+mod snapshots;
 
 use std::{path::PathBuf, sync::Arc};
 
