@@ -260,6 +260,53 @@ remote_read:
     assert!(post_by_tls(dir, &server.address, "/api/v1/import/prometheus", &bearer, text).starts_with("HTTP/1.1 403"));
 }
 
+#[test]
+fn a_real_vmagent_writes_with_a_password_and_a_certificate_of_its_own() {
+    let Some(vmagent) = peer("VMAGENT_BIN", "vmagent") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let ca = Authority::new(dir, "ca");
+    ca.sign("server", "127.0.0.1");
+    ca.sign("client", "agent.example");
+    let (reader, reads) = new_token("grafana", "read");
+    let (client, password) = (
+        "  client_ca_file: ca.pem\n  client_auth_type: RequireAndVerifyClientCert\n  client_allowed_sans: [agent.example]\n",
+        user("agent", "secret"),
+    );
+    let config =
+        format!("{TLS}{client}basic_auth_users:\n{password}vctsdb:\n  tokens:\n{reads}\n  roles: {{agent: write}}\n");
+    let address = free_address();
+    let server = vctsdb_with(dir, &address, &config, || is_ready(dir, &address, Some("client")));
+
+    let own = free_address();
+    let scrape = dir.join("scrape.yml");
+    let target = format!("{{job_name: vmagent, static_configs: [{{targets: ['{own}']}}]}}");
+    std::fs::write(&scrape, format!("global: {{scrape_interval: 1s}}\nscrape_configs:\n  - {target}\n")).unwrap();
+    let file = |name: &str| dir.join(name).display().to_string();
+    let mut command = Command::new(vmagent);
+    command
+        .arg(format!("-promscrape.config={}", scrape.display()))
+        .arg(format!("-remoteWrite.url=https://{address}/api/v1/write"))
+        .args(["-remoteWrite.basicAuth.username=agent", "-remoteWrite.basicAuth.password=secret"])
+        .arg(format!("-remoteWrite.tlsCAFile={}", file("ca.pem")))
+        .arg(format!("-remoteWrite.tlsCertFile={}", file("client.pem")))
+        .arg(format!("-remoteWrite.tlsKeyFile={}", file("client.key")))
+        .arg(format!("-remoteWrite.tmpDataPath={}", file("queue")))
+        .arg(format!("-httpListenAddr={own}"))
+        .arg("-remoteWrite.flushInterval=1s");
+    let _vmagent = Server::start(&mut command, &own, "/metrics", &dir.join("vmagent.log"));
+    let query = format!("/api/v1/query?query={}", escape("count(up{job=\"vmagent\"} == 1)"));
+    let bearer = format!("Bearer {reader}");
+    let ask = || get_by_tls(dir, &server.address, &query, Some("client"), &bearer);
+    let arrived = || ask().is_ok_and(|answer| answer.contains("\"1\"]"));
+    let log = || std::fs::read_to_string(dir.join("vmagent.log")).unwrap_or_default();
+    assert!(eventually(Duration::from_secs(60), arrived), "{:?}: {}", ask(), log());
+    let metrics = get(&own, "/metrics").unwrap().text();
+    let dropped: Vec<&str> =
+        metrics.lines().filter(|line| line.starts_with("vmagent_remotewrite_packets_dropped_total")).collect();
+    assert!(!dropped.is_empty() && dropped.iter().all(|line| line.ends_with(" 0")), "{dropped:?}");
+}
+
 /// A POST of a text over TLS: the whole answer.
 fn post_by_tls(dir: &Path, address: &str, path: &str, login: &str, text: &str) -> String {
     let rest = format!("Authorization: {login}\r\nContent-Length: {}\r\n\r\n{text}", text.len());
