@@ -35,6 +35,7 @@ mod scenarios {
     mod memory;
     mod otlp;
     mod otlp_cases;
+    mod packaging;
     mod power_cut;
     mod process;
     mod prometheus;

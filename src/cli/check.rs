@@ -1,10 +1,15 @@
-//! `vctsdb check`: whether files are what the server would take.
+//! `vctsdb check`: whether files are what the server would take, and whether a server is ready.
 
 use std::{io::Write, path::PathBuf};
 
 use clap::{Args, Subcommand};
+use hyper::{Method, body::Bytes};
 
-use super::Failure;
+use super::{
+    Failure,
+    client::{self, ServerArgs},
+    runtime,
+};
 use crate::config::{ConfigFile, WebConfig};
 
 /// What to check.
@@ -28,17 +33,22 @@ enum What {
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// Check whether a server is up and takes requests, as containers' health checks do: exit code 0, or 1.
+    Ready(ServerArgs),
 }
 
 /// Checks and reports.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let (What::Config { files } | What::WebConfig { files }) = &args.what;
+    let files = match &args.what {
+        What::Ready(server) => return ready(server),
+        What::Config { files } | What::WebConfig { files } => files,
+    };
     let mut out = std::io::stdout().lock();
     let mut wrong = Vec::new();
     for path in files {
         let ignored = match &args.what {
             What::Config { .. } => ConfigFile::load(path).map(|config| config.ignored),
-            What::WebConfig { .. } => WebConfig::load(path).map(|_| Vec::new()),
+            _ => WebConfig::load(path).map(|_| Vec::new()),
         };
         match ignored {
             Ok(ignored) => {
@@ -52,4 +62,14 @@ pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
     }
     out.flush()?;
     if wrong.is_empty() { Ok(()) } else { Err(Failure::Said(wrong.join("\n"))) }
+}
+
+fn ready(server: &ServerArgs) -> Result<(), Failure> {
+    let server = server.url()?;
+    let answer = runtime()?.block_on(client::send(&server, Method::GET, "/-/ready", &[], Bytes::new()))?;
+    if answer.status.is_success() {
+        writeln!(std::io::stdout().lock(), "{server}: ready")?;
+        return Ok(());
+    }
+    Err(client::refused(&server, answer.status, &answer.body))
 }

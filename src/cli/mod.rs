@@ -40,6 +40,7 @@ Examples:
   vctsdb import old.jsonl.gz more.csv            store files in any format
   vctsdb export 'up' --start -1d -o up.jsonl.zst
   vctsdb check config prometheus.yml             check a configuration file
+  vctsdb check ready                             whether the server is up
   vctsdb token grafana --role read               make a token for --web.config.file
   vctsdb test rules.test                         run PromQL test scripts
 
@@ -80,7 +81,7 @@ enum Command {
     Backup(maintenance::BackupArgs),
     /// Make a data directory from a backup.
     Restore(maintenance::RestoreArgs),
-    /// Check files before a server reads them.
+    /// Check files before a server reads them, or whether a server is ready.
     Check(check::CheckArgs),
     /// Make a token for a web configuration file.
     Token(login::TokenArgs),
