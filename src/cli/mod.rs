@@ -1,8 +1,8 @@
 //! The command line: flags, subcommands, signals, exit codes.
 //!
 //! `serve`, or no subcommand, runs the server ([`serve`]); `query` is a client of a running one, [`import`] and [`export`] are
-//! clients too or work on a data directory, [`maintenance`] checks, repairs and copies data directories, and `test`, `check`, `token` and
-//! `password` need neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
+//! clients too or work on a data directory, [`maintenance`] checks, repairs and copies data directories, and `test`, `check`, `token`,
+//! `password` and what is [`packed`] need neither. Exit codes are 0 when all went well, 1 when something failed, 2 when the
 //! command line itself was wrong.
 
 mod check;
@@ -13,6 +13,7 @@ mod import;
 mod logging;
 mod login;
 mod maintenance;
+mod packed;
 mod progress;
 mod query;
 mod serve;
@@ -89,6 +90,10 @@ enum Command {
     Password(login::PasswordArgs),
     /// Run PromQL test scripts.
     Test(test::TestArgs),
+    /// Print a script by which a shell completes commands and flags.
+    Completions(packed::CompletionsArgs),
+    /// Write manual pages.
+    Man(packed::ManArgs),
 }
 
 /// Why a command failed.
@@ -124,6 +129,8 @@ pub fn main() -> ExitCode {
         Some(Command::Token(flags)) => login::token(flags),
         Some(Command::Password(flags)) => login::password(flags),
         Some(Command::Test(flags)) => test::run(flags),
+        Some(Command::Completions(flags)) => packed::completions(flags, Cli::command()),
+        Some(Command::Man(flags)) => packed::man(flags, Cli::command()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

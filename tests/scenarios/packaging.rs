@@ -105,3 +105,54 @@ fn what_a_container_is_given_alone_does_not_open_the_door() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(!refused.status.success() && said.contains("--web.allow-anonymous"), "{refused:?}");
 }
+
+#[test]
+fn shells_complete_and_manuals_explain_every_command() {
+    let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
+    let listed = help.split_once("Commands:\n").unwrap().1.split_once("\n\n").unwrap().0;
+    // What a description has in further lines is indented further.
+    let names = listed.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+    let commands: Vec<&str> = names.filter(|name| !["", "help"].contains(name)).collect();
+    assert!(commands.len() > 10 && commands.contains(&"backup"), "{commands:?}");
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = String::from_utf8(run(&["completions", shell]).stdout).unwrap();
+        for name in commands.iter().chain(&["retention.time", "dry-run"]) {
+            assert!(script.contains(name), "{shell}: {name}");
+        }
+    }
+    assert_eq!(run(&["completions", "cmd"]).status.code(), Some(2));
+
+    let dir = tempfile::tempdir().unwrap();
+    let pages = dir.path().join("man/man1");
+    assert!(run(&["man", pages.to_str().unwrap()]).status.success());
+    let page = |name: &str| fs::read_to_string(pages.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    assert!(page("vctsdb.1").contains("retention"));
+    for name in commands {
+        assert!(page(&format!("vctsdb-{name}.1")).contains(".SH DESCRIPTION"), "{name}");
+    }
+    let blocked = dir.path().join("file");
+    fs::write(&blocked, "").unwrap();
+    assert_eq!(run(&["man", blocked.to_str().unwrap()]).status.code(), Some(1));
+}
+
+#[test]
+fn the_login_in_the_example_for_kubernetes_wants_a_token_before_anything_starts() {
+    let text = read("packaging/kubernetes.yaml");
+    let (_, rest) = text.split_once("  web.yml: |\n").unwrap();
+    let lines = rest.lines().map_while(|line| line.strip_prefix("    "));
+    let login = lines.map(|line| format!("{line}\n")).collect::<String>();
+    let dir = tempfile::tempdir().unwrap();
+    let (file, data) = (dir.path().join("web.yml"), dir.path().join("data"));
+    let (file, data) = (file.to_str().unwrap(), data.to_str().unwrap());
+    fs::write(file, &login).unwrap();
+    let refused = run(&["--data-dir", data, "--listen", ":0", "--web.config.file", file]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(!refused.status.success() && said.contains("there is neither a user nor a token"), "{refused:?}");
+
+    let made = String::from_utf8(run(&["token", "prometheus", "--role", "write"]).stdout).unwrap();
+    let (_, line) = made.split_once('\n').unwrap();
+    assert!(login.contains("tokens: []\n"), "{login}");
+    fs::write(file, login.replace("tokens: []\n", &format!("tokens:\n{line}"))).unwrap();
+    let checked = run(&["check", "web-config", file]);
+    assert!(checked.status.success(), "{checked:?}");
+}
