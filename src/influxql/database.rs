@@ -168,6 +168,7 @@ impl Surroundings for Database<'_> {
             }
         };
         let mut measurements = Vec::with_capacity(names.len());
+        let database_name: Arc<str> = Arc::from(database.as_str());
         for name in names {
             let tags = if with_tags {
                 self.tag_keys(self.selectors(&database, &name, &[Vec::new()]), TimeRange::ALL)?
@@ -176,6 +177,7 @@ impl Surroundings for Database<'_> {
             };
             measurements.push(Measurement {
                 name: Arc::from(name.as_str()),
+                database_name: Arc::clone(&database_name),
                 database: self.schema.matcher(&database),
                 fields: self.fields(&database, &name),
                 tags,

@@ -1,7 +1,8 @@
 //! InfluxQL, by the side of PromQL: the language of InfluxDB 1.
 //!
 //! A text goes through [`lex`] and [`mod@parse`] into statements ([`ast`]); a SELECT through [`plan`], which knows what the database has
-//! ([`schema`]), and [`exec`], which gives its answer series by series, row by row; [`show`] lists what there is. [`engine`] is the
+//! ([`schema`]), and [`exec`], which gives its answer series by series, row by row; [`show`] lists what there is; [`missing`]
+//! says which names leave an answer empty, and [`near`] which were meant. [`engine`] is the
 //! door to all of it.
 //!
 //! A field of a measurement is a metric, and its points are samples; a point of several fields is put together again by labels and
@@ -16,6 +17,8 @@ mod exec;
 mod explain;
 mod functions;
 mod lex;
+mod missing;
+mod near;
 mod parse;
 mod plan;
 mod print;

@@ -64,7 +64,7 @@ fn answers_are_written_as_influxdb_writes_them() {
         ),
         (
             "&epoch=s",
-            "SELECT mean(idle) FROM cpu GROUP BY host; SELECT nosuch FROM cpu",
+            "SELECT mean(idle) FROM cpu GROUP BY host; SELECT idle FROM cpu WHERE time < 5s",
             r#"{"results":[{"statement_id":0,"series":[{"name":"cpu","tags":{"host":"a"},"columns":["time","mean"],"values":[[0,1.5]]},{"name":"cpu","tags":{"host":"b"},"columns":["time","mean"],"values":[[0,101.25]]}]},{"statement_id":1}]}"#,
         ),
         (
@@ -110,6 +110,10 @@ fn what_fails_says_so_in_its_own_result_and_what_is_no_query_is_refused_as_a_who
     let texts = warned["messages"].as_array().unwrap().iter().map(|message| message["text"].as_str().unwrap());
     let texts: Vec<&str> = texts.collect();
     assert!(texts[0].contains("'a'") && texts[1].contains("SLIMIT") && texts[2].contains("under OR"), "{warned}");
+    let empty = result(&server, "SELECT mean(idel) FROM cpu");
+    let why = "\"idel\" is no field or tag of the measurement \"cpu\"; did you mean idle?";
+    assert_eq!(empty, json!({"statement_id": 0, "messages": [{"level": "warning", "text": why}]}));
+    assert_eq!(result(&server, "SELECT idle FROM cpu WHERE time < 5"), json!({"statement_id": 0}));
     let broken = ask(&server, "", "SELECT up FROM cpu; SELECT FROM");
     assert_eq!(broken.status, 400);
     let why = "error parsing query: found FROM, expected identifier, string, number, bool at line 1, char 28";

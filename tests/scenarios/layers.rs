@@ -34,7 +34,7 @@ const PROMQL: [&[&str]; 14] = [
 /// The floors inside `influxql`.
 const INFLUXQL: [&[&str]; 10] = [
     &["engine"],
-    &["show", "explain"],
+    &["show", "explain", "missing"],
     &["database"],
     &["exec"],
     &["plan"],
@@ -42,7 +42,7 @@ const INFLUXQL: [&[&str]; 10] = [
     &["parse"],
     &["lex", "value"],
     &["ast"],
-    &["error", "window", "digest"],
+    &["error", "window", "digest", "near"],
 ];
 /// Anyone may use it; it uses no one.
 const EVERYWHERE: &str = "telemetry";

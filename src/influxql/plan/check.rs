@@ -1,10 +1,11 @@
 //! Whether the columns of a SELECT can stand together, and its calls with what they are given. The texts are InfluxDB's.
 
-use super::{indicators::indicator, near::near, reduce::is_literal};
+use super::{indicators::indicator, reduce::is_literal};
 use crate::influxql::{
     ast::{Expr, Field, Fill, Wildcard},
     error::QueryError,
     functions::{Function, Kind, Role},
+    near::near,
     parse::format_duration,
     value::Math,
 };
@@ -163,7 +164,10 @@ impl Checker {
             return self.holt_winters(name, args);
         }
         let Some(function) = Function::named(name) else {
-            return QueryError::refused(format!("undefined function {name}(){}", near(name)));
+            return QueryError::refused(format!(
+                "undefined function {name}(){}",
+                near(name, Function::names().chain(Math::names()))
+            ));
         };
         if function.role != Role::Selector {
             self.seen.only_selectors = false;

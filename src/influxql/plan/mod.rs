@@ -1,8 +1,7 @@
 //! What a SELECT asks for, checked and joined with what the database has.
 //!
 //! - [`time`]: the bounds of time that a condition has, and the condition without them.
-//! - [`check`], [`indicators`]: whether its columns can stand together, and calls with what they are given. [`near`]: what may have
-//!   been meant.
+//! - [`check`], [`indicators`]: whether its columns can stand together, and calls with what they are given.
 //! - [`calls`], [`types`]: what calls are of, and what columns have.
 //! - [`expand`]: what wildcards stand for.
 //! - [`names`]: what its columns are called.
@@ -17,7 +16,6 @@ mod check;
 mod expand;
 mod indicators;
 mod names;
-mod near;
 mod reduce;
 mod source;
 mod time;

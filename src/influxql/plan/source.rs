@@ -24,6 +24,7 @@ pub(in crate::influxql) enum Source {
 #[derive(Debug, Clone)]
 pub(in crate::influxql) struct Measurement {
     pub(in crate::influxql) name: Arc<str>,
+    pub(in crate::influxql) database_name: Arc<str>,
     /// What finds the series of its database, where these have a label.
     pub(in crate::influxql) database: Option<Matcher>,
     pub(in crate::influxql) fields: Vec<SchemaField>,
