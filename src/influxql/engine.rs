@@ -4,13 +4,12 @@ use super::{
     ast::{self, MeasurementName, Show},
     database::Database,
     error::{ParseError, QueryError},
-    exec::{Answer, Series, run},
+    exec::{Answer, Watched, run},
     explain,
     missing::missing,
     parse::{self, Params},
     plan::build,
     show,
-    value::Value,
 };
 use crate::model::{Matcher, TimeRange};
 
@@ -74,23 +73,6 @@ impl Statement {
     }
 }
 
-/// Passes an answer on, and knows whether anything was in it.
-struct Watched<'a> {
-    answer: &'a mut dyn Answer,
-    empty: bool,
-}
-
-impl Answer for Watched<'_> {
-    fn series(&mut self, series: &Series<'_>) -> Result<(), QueryError> {
-        self.empty = false;
-        self.answer.series(series)
-    }
-
-    fn row(&mut self, values: &[Value]) -> Result<(), QueryError> {
-        self.answer.row(values)
-    }
-}
-
 impl Database<'_> {
     /// Answers a statement that reads; gives what the asker should know beside.
     ///
@@ -100,15 +82,11 @@ impl Database<'_> {
         match &statement.0 {
             ast::Statement::Select(select) => {
                 let plan = build(select, self)?;
-                let mut answer = Watched { answer, empty: true };
+                let mut answer = Watched::new(answer);
                 run(&plan, &self.context(), &mut answer)?;
-                let empty = answer.empty;
-                let mut warnings = plan.warnings.clone();
-                if empty {
-                    // The answer stands without its reasons: where these can't be looked up, it is only an empty one.
-                    warnings.extend(missing(&plan, self).unwrap_or_default());
-                }
-                Ok(warnings)
+                // The answer stands without its reasons: where these can't be looked up, it is only an empty one.
+                let reasons = if answer.is_touched() { Vec::new() } else { missing(&plan, self).unwrap_or_default() };
+                Ok([plan.warnings, reasons].concat())
             }
             ast::Statement::Explain { analyze, select } => {
                 let plan = build(select, self)?;

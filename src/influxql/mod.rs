@@ -34,7 +34,7 @@ pub use self::{
     database::Database,
     engine::{Statement, Task, parse},
     error::{ParseError, QueryError},
-    exec::{Answer, Limits, Series},
+    exec::{Answer, Limits, Series, Watched},
     parse::Params,
     schema::Schema,
     value::Value,

@@ -151,6 +151,37 @@ pub trait Answer {
     fn row(&mut self, values: &[Value]) -> Result<(), QueryError>;
 }
 
+/// Passes an answer on, and knows whether any of it came.
+pub struct Watched<'a> {
+    answer: &'a mut dyn Answer,
+    is_touched: bool,
+}
+
+impl<'a> Watched<'a> {
+    /// Watches what comes for `answer` from now on.
+    pub fn new(answer: &'a mut dyn Answer) -> Self {
+        Self { answer, is_touched: false }
+    }
+
+    /// Whether a series or row came.
+    #[must_use]
+    pub fn is_touched(&self) -> bool {
+        self.is_touched
+    }
+}
+
+impl Answer for Watched<'_> {
+    fn series(&mut self, series: &Series<'_>) -> Result<(), QueryError> {
+        self.is_touched = true;
+        self.answer.series(series)
+    }
+
+    fn row(&mut self, values: &[Value]) -> Result<(), QueryError> {
+        self.is_touched = true;
+        self.answer.row(values)
+    }
+}
+
 /// Evaluates a plan.
 pub(super) fn run(plan: &Plan, context: &Context<'_>, answer: &mut dyn Answer) -> Result<(), QueryError> {
     if !plan.has_values() || plan.start > plan.end {

@@ -18,7 +18,7 @@ use super::{
     is_from_page,
 };
 use crate::{
-    influxql::{Answer, Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, parse},
+    influxql::{Answer, Database, Limits, Params, QueryError, Schema, Series, Statement, Task, Value, Watched, parse},
     ingest::UNLABELED_DATABASE,
     promql::{Cancel, SAMPLE_BYTES, Until, parse_duration},
     seams::{
@@ -155,24 +155,6 @@ impl Interrupt for QueryInterrupt {
     }
 }
 
-/// Notes whether anything of an answer is written.
-struct Watched<'w> {
-    writer: &'w mut dyn Writer,
-    is_touched: bool,
-}
-
-impl Answer for Watched<'_> {
-    fn series(&mut self, series: &Series<'_>) -> Result<(), QueryError> {
-        self.is_touched = true;
-        self.writer.series(series)
-    }
-
-    fn row(&mut self, values: &[Value]) -> Result<(), QueryError> {
-        self.is_touched = true;
-        self.writer.row(values)
-    }
-}
-
 /// A request whose statements are read.
 struct Job {
     statements: Vec<Statement>,
@@ -228,11 +210,11 @@ impl Job {
         runtime: &tokio::runtime::Handle,
         writer: &mut dyn Writer,
     ) -> Result<Vec<String>, QueryError> {
-        let mut watched = Watched { writer, is_touched: false };
+        let mut watched = Watched::new(writer);
         let mut outcome = self.statement(statement, interrupt, runtime, &mut watched);
         let mut turn = None;
         let mut pause = LEAST_PAUSE;
-        while matches!(outcome, Err(QueryError::NoRoom(_))) && !watched.is_touched && interrupt.check().is_ok() {
+        while matches!(outcome, Err(QueryError::NoRoom(_))) && !watched.is_touched() && interrupt.check().is_ok() {
             if turn.is_none() {
                 // This thread may wait.
                 turn = runtime.block_on(tokio::time::timeout(pause, self.state.memory_queue.lock())).ok();
