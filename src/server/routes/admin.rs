@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::selectors::{invalid, selectors, time_range};
 use crate::{
-    seams::admin::Snapshot,
+    seams::admin::{Admin, AdminError, Snapshot},
     server::{
         Response, ServerState, access::Login, admission::run_blocking, envelope::success_json, error::ApiError,
         json::rfc_3339, params::Params, respond,
@@ -58,9 +58,7 @@ pub(crate) async fn cancel_query(params: Params, state: &ServerState) -> Result<
 pub(crate) async fn clean_tombstones(params: Params, state: &ServerState) -> Result<Response, ApiError> {
     allowed(state)?;
     params.only(&[], "cleaning")?;
-    let stores = state.stores()?.clone();
-    let permit = state.lookups.enter(state.engine.options().timeout).await?;
-    run_blocking(permit, move || Ok(stores.admin.clean_tombstones()?)).await?;
+    administer(state, |admin| admin.clean_tombstones()).await?;
     Ok(respond::no_content())
 }
 
@@ -69,9 +67,7 @@ pub(crate) async fn snapshot(params: Params, login: &Login, state: &ServerState)
     allowed_to_back_up(login, state)?;
     params.only(&["skip_head"], "a snapshot")?;
     let skip_head = params.flag("skip_head")?;
-    let admin = state.stores()?.admin.clone();
-    let permit = state.lookups.enter(state.engine.options().timeout).await?;
-    let name = run_blocking(permit, move || Ok(admin.snapshot(skip_head)?)).await?;
+    let name = administer(state, move |admin| admin.snapshot(skip_head)).await?;
     Ok(success_json(&json!({"name": name})))
 }
 
@@ -79,9 +75,7 @@ pub(crate) async fn snapshot(params: Params, login: &Login, state: &ServerState)
 pub(crate) async fn snapshots(params: &Params, login: &Login, state: &ServerState) -> Result<Response, ApiError> {
     allowed_to_back_up(login, state)?;
     params.only(&[], "the list of snapshots")?;
-    let admin = state.stores()?.admin.clone();
-    let permit = state.lookups.enter(state.engine.options().timeout).await?;
-    let snapshots = run_blocking(permit, move || Ok(admin.snapshots()?)).await?;
+    let snapshots = administer(state, |admin| admin.snapshots()).await?;
     let shown = |snapshot: &Snapshot| json!({"name": snapshot.name, "time": rfc_3339(snapshot.time), "complete": snapshot.complete});
     Ok(success_json(&Value::Array(snapshots.iter().map(shown).collect())))
 }
@@ -94,10 +88,18 @@ pub(crate) async fn delete_snapshot(params: Params, login: &Login, state: &Serve
     if name.is_empty() {
         return Err(ApiError::BadData("no name parameter provided".to_owned()));
     }
+    administer(state, move |admin| admin.delete_snapshot(&name)).await?;
+    Ok(respond::no_content())
+}
+
+/// Has `work` done where it may block, in its turn among lookups. It is not cut off once it has begun.
+async fn administer<T: Send + 'static>(
+    state: &ServerState,
+    work: impl FnOnce(&dyn Admin) -> Result<T, AdminError> + Send + 'static,
+) -> Result<T, ApiError> {
     let admin = state.stores()?.admin.clone();
     let permit = state.lookups.enter(state.engine.options().timeout).await?;
-    run_blocking(permit, move || Ok(admin.delete_snapshot(&name)?)).await?;
-    Ok(respond::no_content())
+    run_blocking(permit, move || Ok(work(&*admin)?)).await
 }
 
 /// A login with a role of its own is enough for who makes backups: they need not be able to delete what is stored.
