@@ -1,8 +1,11 @@
 //! Replacing a small file as a whole: after a crash it is the one before or the new one.
 
-use std::{io, path::Path};
+use std::path::Path;
 
-use super::error::{StorageError, Tried};
+use super::{
+    discard::gone,
+    error::{StorageError, Tried},
+};
 use crate::seams::env::Disk;
 
 /// Makes `bytes` the file `name` in `dir`: written as `NAME.new`, synced, renamed, and the directory synced.
@@ -13,12 +16,7 @@ use crate::seams::env::Disk;
 pub(super) fn replace(disk: &dyn Disk, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
     let new = dir.join(format!("{name}.new"));
     let said = |what: &str| format!("{what} {}", new.display());
-    match disk.remove(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            return Err(error).tried(said("removing an unfinished"));
-        }
-        _ => {}
-    }
+    gone(disk.remove(&new)).tried(said("removing an unfinished"))?;
     let mut writer = disk.create(&new).tried(said("creating"))?;
     writer.append(bytes).tried(said("writing"))?;
     writer.sync().tried(said("syncing"))?;

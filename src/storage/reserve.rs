@@ -16,6 +16,7 @@ use std::{
 };
 
 use super::{
+    discard::gone,
     error::{StorageError, Tried},
     layout,
 };
@@ -117,10 +118,7 @@ impl Reserve {
 }
 
 fn remove(disk: &dyn Disk) -> io::Result<()> {
-    match disk.remove(Path::new(layout::RESERVE)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    gone(disk.remove(Path::new(layout::RESERVE)))
 }
 
 /// Writes bytes that no file system can compress or leave out.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    discard::gone,
     error::{StorageError, Tried},
     layout, second_name,
     state::Shared,
@@ -153,7 +154,7 @@ fn unmake(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     gone(disk.remove(&dir.join(layout::MANIFEST)))?;
     gone(disk.sync_dir(dir))?;
     let mut done = Ok(());
-    for sub in ["", layout::SNAPSHOTS].iter().chain(&layout::DIRECTORIES) {
+    for sub in [""].iter().chain(&layout::DIRECTORIES) {
         let sub = dir.join(sub);
         let files = disk.list(&sub).unwrap_or_default();
         let is_directory = |name: &str| name == layout::SNAPSHOTS || layout::DIRECTORIES.contains(&name);
@@ -163,12 +164,4 @@ fn unmake(disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     }
     let directories = layout::DIRECTORIES.iter().chain(&[layout::SNAPSHOTS]).map(|sub| dir.join(sub));
     directories.chain([dir.to_owned()]).fold(done, |done, dir| done.and(gone(disk.remove_dir(&dir))))
-}
-
-/// What is to be removed and isn't there is as good as removed.
-fn gone(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }

@@ -7,6 +7,7 @@
 use std::{io, path::Path};
 
 use super::{
+    discard::gone,
     error::{OpenError, StorageError},
     layout,
     replace::replace,
@@ -23,10 +24,7 @@ pub(super) fn begin(disk: &dyn Disk, command: &str) -> Result<(), StorageError> 
 
 /// Takes the mark away, if it is there. The caller syncs the directory.
 pub(super) fn end(disk: &dyn Disk) -> io::Result<()> {
-    match disk.remove(Path::new(layout::UNFINISHED)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    gone(disk.remove(Path::new(layout::UNFINISHED)))
 }
 
 /// Refuses a directory that is marked; for those without a manifest.

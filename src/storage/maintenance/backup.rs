@@ -18,6 +18,7 @@ use crate::{
     sst::Table,
     storage::{
         catalog,
+        discard::gone,
         error::{OpenError, io_error},
         extras, layout, recover, unfinished,
         version::Manifest,
@@ -235,10 +236,7 @@ fn copy_file(
         return Ok(());
     }
     let new: PathBuf = path.with_extension("new");
-    match to.remove(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(writing(error)),
-        _ => {}
-    }
+    gone(to.remove(&new)).map_err(writing)?;
     let mut writer = to.create(&new).map_err(writing)?;
     let mut want = crc32fast::Hasher::new();
     each_chunk(
