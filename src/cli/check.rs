@@ -1,6 +1,9 @@
 //! `vctsdb check`: whether files are what the server would take, and whether a server is ready.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use hyper::{Method, body::Bytes};
@@ -10,7 +13,7 @@ use super::{
     client::{self, ServerArgs},
     runtime,
 };
-use crate::config::{ConfigFile, WebConfig};
+use crate::config::{ConfigFile, ConfigFileError, WebConfig};
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -39,18 +42,22 @@ enum What {
 
 /// Checks and reports.
 pub(super) fn run(args: &CheckArgs) -> Result<(), Failure> {
-    let files = match &args.what {
-        What::Ready(server) => return ready(server),
-        What::Config { files } | What::WebConfig { files } => files,
-    };
+    match &args.what {
+        What::Config { files } => check(files, |path| ConfigFile::load(path).map(|config| config.ignored)),
+        What::WebConfig { files } => check(files, |path| WebConfig::load(path).map(|_| Vec::new())),
+        What::Ready(server) => ready(server),
+    }
+}
+
+/// Checks `files` by `load`, which gives the sections that are ignored and their lines.
+fn check(
+    files: &[PathBuf],
+    load: impl Fn(&Path) -> Result<Vec<(String, usize)>, ConfigFileError>,
+) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let mut wrong = Vec::new();
     for path in files {
-        let ignored = match &args.what {
-            What::Config { .. } => ConfigFile::load(path).map(|config| config.ignored),
-            _ => WebConfig::load(path).map(|_| Vec::new()),
-        };
-        match ignored {
+        match load(path) {
             Ok(ignored) => {
                 for (section, line) in &ignored {
                     writeln!(out, "{}:{line}: {section} means nothing to vctsdb and is ignored", path.display())?;

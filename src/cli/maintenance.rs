@@ -197,8 +197,11 @@ pub(super) fn backup(args: &BackupArgs) -> Result<(), Failure> {
 fn ask_for_snapshot(server: &ServerUrl, dir: &Path) -> Result<PathBuf, Failure> {
     let (status, body) = runtime()?.block_on(client::post(server, "/api/v1/admin/tsdb/snapshot", &[]))?;
     let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
+    if !status.is_success() {
         return Err(client::refused(server, status, &body));
+    }
+    let Some(name) = answer.pointer("/data/name").and_then(Value::as_str) else {
+        return Err(Failure::Said(format!("{server}: {status}: no snapshot was made")));
     };
     let snapshot = dir.join("snapshots").join(name);
     if !snapshot.is_dir() {
