@@ -19,6 +19,6 @@ VOLUME /data
 # Variables and not arguments: those of `docker run` are added to them.
 ENV VCTSDB_DATA_DIR=/data VCTSDB_LISTEN=:9201
 EXPOSE 9201
-# With TLS it takes VCTSDB_SERVER=https://NAME:9201 and VCTSDB_CA_FILE.
+# With TLS it takes VCTSDB_SERVER=https://NAME:9201 and VCTSDB_CA_FILE, with a --web.route-prefix VCTSDB_SERVER=http://127.0.0.1:9201/PREFIX.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=2m CMD ["/usr/bin/vctsdb", "check", "ready"]
 ENTRYPOINT ["/usr/bin/vctsdb"]

@@ -2,6 +2,8 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpListener,
     path::Path,
     process::{Command, Output},
 };
@@ -89,6 +91,18 @@ fn whether_a_server_is_ready_is_an_exit_code() {
     let ready = run(&["check", "ready", "--server", &url]);
     assert_eq!((ready.status.code(), String::from_utf8_lossy(&ready.stdout).contains("ready")), (Some(0), true));
     drop(server);
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let starting = std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        assert!(client.read(&mut [0; 4096]).unwrap() > 0);
+        client.write_all(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 9\r\n\r\nnot ready").unwrap();
+    });
+    let unready = run(&["check", "ready", "--server", &url]);
+    assert_eq!(unready.status.code(), Some(1), "{unready:?}");
+    assert!(String::from_utf8_lossy(&unready.stderr).contains("503 Service Unavailable: not ready"), "{unready:?}");
+    starting.join().unwrap();
 }
 
 #[test]
